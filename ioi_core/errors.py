@@ -1,0 +1,21 @@
+"""What can go wrong, as one small family: a page shows the message of any `IOIError` and stops."""
+
+
+class IOIError(Exception):
+    """Base of every error that this package raises on purpose; its text is meant for the visitor."""
+
+
+class PromptError(IOIError):
+    """A prompt, name or answer cannot be used; the text shows the tokens and says what to change."""
+
+
+class PromptMismatchError(PromptError):
+    """A clean and a corrupted prompt do not line up token by token."""
+
+
+class ModelUnavailableError(IOIError):
+    """A model cannot be loaded: not found, incomplete, of another architecture, or out of reach."""
+
+
+class HeadError(IOIError):
+    """A head does not exist in this model, or its name cannot be read."""
