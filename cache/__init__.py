@@ -1,0 +1,1 @@
+"""One result, computed once: keys, store, worker queue, single flight, progress, cancelling. Knows no browser."""

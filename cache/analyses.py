@@ -1,0 +1,28 @@
+"""The analyses that pages may ask for, by name; the version is part of every key.
+
+Raise a version whenever the analysis would return something else for the same parameters: kept results of the old
+version are then never shown again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ioi_core
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A function of `ioi_core`, called as `function(model, **parameters, progress=...)`, and its version."""
+
+    function: Callable[..., Any]
+    version: int
+
+
+ANALYSES: Mapping[str, Analysis] = {
+    "predictions": Analysis(ioi_core.predictions, 1),
+    "logit_lens": Analysis(ioi_core.logit_lens, 1),
+    "lens_tokens": Analysis(ioi_core.lens_tokens, 1),
+    "attribute_layers": Analysis(ioi_core.attribute_layers, 1),
+    "attribute_heads": Analysis(ioi_core.attribute_heads, 1),
+}

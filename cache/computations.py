@@ -1,0 +1,73 @@
+"""Ask for an analysis, get a job: from the store if it is known, else one computation for everybody who asks."""
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from cache.analyses import ANALYSES, Analysis
+from cache.jobs import PATIENCE, Job, Worker
+from cache.keys import request_key
+from cache.store import Store
+from ioi_core.loading import PROCESSING
+from ioi_core.model import Model
+from ioi_core.results import Progress
+
+_log = logging.getLogger(__name__)
+
+
+class Computations:
+    """Every computation of this process: one worker a device, single flight by key, results into the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        max_queued: int = 50,
+        patience: float = PATIENCE,
+        analyses: Mapping[str, Analysis] = ANALYSES,
+    ):
+        self._store = store
+        self._max_queued = max_queued
+        self._patience = patience
+        self._analyses = analyses
+        self._lock = threading.Lock()
+        self._in_flight: dict[str, Job] = {}
+        self._workers: dict[str, Worker] = {}
+
+    def request(self, analysis: str, model: Model, **parameters: object) -> Job:
+        """A job for `analysis` of `model`: ended at once if the result is kept, shared with all who ask meanwhile.
+
+        Raises:
+            QueueFullError: too many computations wait already.
+            TypeError: a parameter that no key can be made of.
+        """
+        entry = self._analyses[analysis]
+        key = request_key(analysis, entry.version, f"{model.fingerprint} {PROCESSING}", parameters)
+        if (kept := self._store.get(key)) is not None:
+            return Job.finished(kept)
+        with self._lock:
+            job = self._in_flight.get(key)
+            if job is not None and not job.ended and job.watch():
+                return job
+            if (kept := self._store.get(key)) is not None:  # it ended between the two looks
+                return Job.finished(kept)
+            job = self._job(key, entry, model, parameters)
+            self._worker(str(model.device)).submit(job)
+            self._in_flight = {k: other for k, other in self._in_flight.items() if not other.ended} | {key: job}
+            return job
+
+    def _job(self, key: str, entry: Analysis, model: Model, parameters: Mapping[str, object]) -> Job:
+        def work(progress: Progress) -> object:
+            result = entry.function(model, **parameters, progress=progress)
+            try:
+                self._store.put(key, result)  # before the job ends: whoever finds it ended finds the result
+            except Exception:  # a store that fails must not cost the visitor a result that is there
+                _log.exception("a result could not be kept")
+            return result
+
+        return Job(work, self._patience)
+
+    def _worker(self, device: str) -> Worker:
+        if device not in self._workers:
+            self._workers[device] = Worker(device, self._max_queued)
+        return self._workers[device]

@@ -1,0 +1,233 @@
+"""Work waiting for, or running on, one device: a bounded line, one thread, progress, and nobody computing in vain.
+
+A job is kept alive by those who watch it: `watch()` is a heartbeat, and a job that nobody has watched for
+`PATIENCE` seconds is cancelled, in the line or, through its progress callback, in the middle of the analysis.
+This file knows neither keys nor results' meaning; single flight is in `computations.py`.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import StrEnum
+
+from ioi_core.errors import IOIError
+from ioi_core.results import Progress
+
+PATIENCE = 5.0
+"""Seconds without a watcher after which a job is cancelled; watchers look at least twice a second."""
+
+_log = logging.getLogger(__name__)
+
+Work = Callable[[Progress], object]
+
+
+class QueueFullError(IOIError):
+    """The line of waiting computations is full."""
+
+
+class WorkerDiedError(IOIError):
+    """The thread that ran a computation ended under it."""
+
+
+class JobCancelledError(IOIError):
+    """A computation was cancelled because nobody waited for it any more."""
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Job:
+    """One computation: its state, how far it is, and in the end its result or its error."""
+
+    def __init__(self, work: Work, patience: float = PATIENCE):
+        self.state = JobState.QUEUED
+        self.done, self.total = 0, 0
+        self.ahead = 0  # how many jobs go first, the running one included
+        self._work = work
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._future: Future[object] = Future()
+        self._watched = time.monotonic()
+        self._started: float | None = None
+
+    @classmethod
+    def finished(cls, result: object) -> "Job":
+        """A job whose result was there already."""
+        job = cls(lambda progress: result)
+        job.run()
+        return job
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is a result or an error."""
+        return self._future.done()
+
+    @property
+    def seconds_elapsed(self) -> float:
+        """Seconds since it began to run; 0 while it waits in line."""
+        return 0.0 if self._started is None else time.monotonic() - self._started
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate from the pace so far; None while there is none to judge by."""
+        if self.state is not JobState.RUNNING or not 0 < self.done <= self.total:
+            return None
+        return self.seconds_elapsed * (self.total - self.done) / self.done
+
+    def watch(self) -> bool:
+        """Say that somebody still wants this job; False if it is cancelled already and must be asked for anew."""
+        with self._lock:
+            self._watched = time.monotonic()
+            return self.state is not JobState.CANCELLED
+
+    def wait(self, seconds: float) -> bool:
+        """Wait up to `seconds` (less than the patience) for the end, watching; whether it has ended."""
+        self.watch()
+        try:
+            self._future.exception(timeout=seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the ended job failed with, or None."""
+        return self._future.exception(timeout=0)
+
+    def result(self) -> object:
+        """The result of the ended job; raises its error."""
+        return self._future.result(timeout=0)
+
+    def run(self) -> None:
+        """Run the work in this thread and keep its result or error.
+
+        What is no ordinary exception (SystemExit, an exception injected into the thread) is kept for the waiters and
+        raised on: the thread ends by it and its owner replaces it.
+        """
+        if self.cancel_if_abandoned():
+            return
+        self._started = time.monotonic()
+        self.state = JobState.RUNNING
+        try:
+            result = self._work(self._report)
+        except JobCancelledError as error:
+            self.fail(error)
+        except Exception as error:
+            self.fail(error)
+        except BaseException:
+            self.fail(_worker_died())
+            raise
+        else:
+            self.state = JobState.DONE
+            self._future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """End the job with `error`, unless it has ended."""
+        with self._lock:
+            if not self._future.done():
+                cancelled = isinstance(error, JobCancelledError)
+                self.state = JobState.CANCELLED if cancelled else JobState.FAILED
+                self._future.set_exception(error)
+
+    def cancel_if_abandoned(self) -> bool:
+        """Cancel the job if nobody has watched it lately; whether it is cancelled."""
+        with self._lock:
+            if self.state is JobState.CANCELLED:
+                return True
+            if self._future.done() or time.monotonic() - self._watched <= self._patience:
+                return False
+            self.state = JobState.CANCELLED  # from here on watch() says no, so nobody can join a dying job
+        if self._started is None:
+            self._future.set_exception(_nobody_waits())
+        return True
+
+    def _report(self, done: int, total: int) -> None:
+        """The analysis' progress callback; raising is how it is cancelled."""
+        self.done, self.total = done, total
+        if self.cancel_if_abandoned():
+            raise _nobody_waits()
+
+
+def _nobody_waits() -> JobCancelledError:
+    return JobCancelledError("This computation was stopped because nobody waited for it any more. Ask for it again.")
+
+
+def _worker_died() -> WorkerDiedError:
+    return WorkerDiedError("The computation ended unexpectedly. A new worker has been started: please try again.")
+
+
+class Worker:
+    """One thread that runs jobs in the order they came, and a line of at most `max_queued` jobs before it."""
+
+    def __init__(self, name: str, max_queued: int):
+        self._name = name
+        self._max_queued = max_queued
+        self._changed = threading.Condition()
+        self._line: deque[Job] = deque()
+        self._running: Job | None = None
+        self._thread = self._start()
+
+    def submit(self, job: Job) -> None:
+        """Put `job` in the line.
+
+        Raises:
+            QueueFullError: too many jobs, all of them watched, wait already.
+        """
+        with self._changed:
+            self._drop_abandoned()
+            if len(self._line) >= self._max_queued:
+                raise QueueFullError(
+                    f"Too many computations are waiting already ({self._max_queued}). Try again in a moment."
+                )
+            self._line.append(job)
+            self._number()
+            self._changed.notify()
+
+    def _start(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run_forever, name=f"worker {self._name}", daemon=True)
+        thread.start()
+        return thread
+
+    def _run_forever(self) -> None:
+        try:
+            while True:
+                self._run_next()
+        finally:  # only what is no ordinary exception ends the thread; a new one takes over the line
+            _log.error("worker %s died and is replaced", self._name)
+            with self._changed:
+                if self._running is not None:
+                    self._running.fail(_worker_died())
+                self._running = None
+                self._thread = self._start()
+
+    def _run_next(self) -> None:
+        with self._changed:
+            while not self._line:
+                self._changed.wait()
+            self._running = self._line.popleft()
+            self._number()
+        self._running.run()
+        with self._changed:
+            self._running = None
+            self._number()
+
+    def _drop_abandoned(self) -> None:
+        """Take the jobs that nobody waits for any more out of the line."""
+        self._line = deque(job for job in self._line if not job.cancel_if_abandoned())
+
+    def _number(self) -> None:
+        """Tell each job its place in line."""
+        for ahead, job in enumerate(self._line, start=self._running is not None):
+            job.ahead = ahead
+        if self._running is not None:
+            self._running.ahead = 0
