@@ -1,0 +1,76 @@
+"""What callers and visitors hand in, checked while it is still of any type.
+
+To a type checker the aliases below are the types that are meant. At run time they are `object`: whatever comes in
+reaches the checks here and is refused by a `PromptError` that a page can show.
+"""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING
+
+from ioi_core.errors import PromptError, PromptMismatchError
+
+if TYPE_CHECKING:
+    Texts = str | Sequence[str]
+    Choice = str
+    WholeNumber = int
+    TemplateChoice = str | Sequence[int]
+else:
+    Texts = Choice = WholeNumber = TemplateChoice = object
+
+_SHOWN = 40
+
+
+def shown(value: object) -> str:
+    """Any value for a message: text in quotes, at most 40 characters of it; small numbers; else only its type."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= _SHOWN else value[: _SHOWN - 3] + "...")
+    if value is None or isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 64):
+        return repr(value)
+    return f"{type(value).__name__} of length {len(value)}" if isinstance(value, list | tuple) else type(value).__name__
+
+
+def as_whole_number(value: object, name: str, low: int, high: int) -> int:
+    """`value` as an int between `low` and `high`, both included.
+
+    Raises:
+        PromptError: not a whole number, or outside these bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
+        raise PromptError(f"{name} must be a whole number from {low} to {high}, got {shown(value)}")
+    return int(value)
+
+
+def as_texts(texts: Texts) -> list[object]:
+    """One text or a list of texts, as a list; whether its items are text is checked where they are read.
+
+    Raises:
+        PromptError: neither text nor a list, or an empty list.
+    """
+    if isinstance(texts, str):
+        return [texts]
+    if not isinstance(texts, list | tuple):
+        raise PromptError(f"a prompt must be text, or a list of texts, got {shown(texts)}")
+    if not texts:
+        raise PromptError("there is no prompt: got an empty list, give at least one text")
+    return list(texts)
+
+
+def one_a_row(texts: Texts | None, name: str, n_rows: int) -> list[object]:
+    """One text for all rows, or one a row, as one a row; None stays None in every row.
+
+    Raises:
+        PromptMismatchError: a list whose length is not the number of prompts.
+        PromptError: neither text nor a list.
+    """
+    if texts is None:
+        return [None] * n_rows
+    if isinstance(texts, str):
+        return [texts] * n_rows
+    if not isinstance(texts, list | tuple):
+        raise PromptError(f"{name} must be text, or a list of texts, got {shown(texts)}")
+    if len(texts) != n_rows:
+        raise PromptMismatchError(
+            f"{name} has {len(texts)} rows, the prompts have {n_rows}: give one for all, or one for each prompt"
+        )
+    return list(texts)
