@@ -1,1 +1,42 @@
-"""The science of IOI Explorer: models, prompts, exact forward passes and analyses. Knows no browser and no disk cache."""
+"""The science of IOI Explorer: models, prompts, exact forward passes, analyses. Knows no browser and no disk cache."""
+
+from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
+from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
+from ioi_core.forward import run
+from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
+from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
+from ioi_core.model import END_OF_TEXT, Model, ModelConfig
+from ioi_core.pairs import PromptPairs
+from ioi_core.predictions import Predictions, predictions
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
+
+__all__ = [
+    "DEMO_MODEL_DIR",
+    "END_OF_TEXT",
+    "PROCESSING",
+    "ROLES",
+    "Ablation",
+    "Direction",
+    "Head",
+    "HeadAttribution",
+    "HeadError",
+    "IOIError",
+    "Model",
+    "ModelConfig",
+    "ModelUnavailableError",
+    "Predictions",
+    "Progress",
+    "PromptError",
+    "PromptMismatchError",
+    "PromptPairs",
+    "Result",
+    "TokenLens",
+    "attribute_heads",
+    "attribute_layers",
+    "lens_tokens",
+    "load_model",
+    "logit_lens",
+    "predictions",
+    "run",
+]

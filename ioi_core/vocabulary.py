@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
 from ioi_core.errors import HeadError
 
@@ -39,7 +38,7 @@ class Head:
         return f"{self.layer}.{self.head}"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> "Head":
         """Read "9.9" as layer 9, head 9.
 
         Raises:

@@ -1,0 +1,150 @@
+"""Where a model's files come from: the local Hugging Face cache first, then the hub; never a surprise wait.
+
+A complete copy in the cache is used without touching the network. Otherwise the hub is asked one short question first,
+so that a hub that does not answer costs seconds, and then the few files needed are downloaded with their progress.
+"""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from tqdm.auto import tqdm
+
+from ioi_core.errors import ModelUnavailableError
+from ioi_core.results import Progress
+
+HUB_IDS = {
+    "gpt2-small": "openai-community/gpt2",
+    "gpt2": "openai-community/gpt2",
+    "gpt2-medium": "openai-community/gpt2-medium",
+    "gpt2-large": "openai-community/gpt2-large",
+    "gpt2-xl": "openai-community/gpt2-xl",
+    "distilgpt2": "distilbert/distilgpt2",
+}
+"""Names that `load_model` accepts -> their repository on the hub."""
+
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+
+_WANTED = [
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+]
+_ANSWER_SECONDS = 6.0
+
+HOW_TO_GET = (
+    "Either let this machine reach the Hugging Face hub once, or copy the model's folder here (config.json, "
+    "model.safetensors, vocab.json, merges.txt) and name it by its absolute path in IOI_MODEL_DIR."
+)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder has a config, weights and a tokenizer, whatever they hold."""
+    return (
+        (folder / "config.json").is_file()
+        and any((folder / name).is_file() for name in WEIGHT_FILES)
+        and any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES)
+    )
+
+
+def fetch(name: str, progress: Progress | None = None) -> Path:
+    """Folder with the files of a hub model, from the cache if complete there, else downloaded.
+
+    Args:
+        name: a key of `HUB_IDS`.
+        progress: told (bytes so far, bytes in all) during a download.
+    Raises:
+        ModelUnavailableError: not in the cache, and the hub cannot be reached or refuses.
+    """
+    repository = HUB_IDS[name]
+    for folder in _cached_folders(repository):
+        if is_complete(folder):
+            return folder
+    if huggingface_hub.constants.HF_HUB_OFFLINE:
+        raise ModelUnavailableError(f"{name} is not in the Hugging Face cache, and HF_HUB_OFFLINE is set. {HOW_TO_GET}")
+    _ask_hub(name)
+    try:
+        path = huggingface_hub.snapshot_download(
+            repository,
+            allow_patterns=_WANTED,
+            etag_timeout=_ANSWER_SECONDS,
+            tqdm_class=_reporting_bar(progress),
+        )
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise ModelUnavailableError(f"{name} could not be downloaded: {_first_line(error)}. {HOW_TO_GET}") from error
+    if not is_complete(Path(path)):
+        raise ModelUnavailableError(f"{name}: the hub's copy of {repository} lacks weights or tokenizer. {HOW_TO_GET}")
+    return Path(path)
+
+
+def _cached_folders(repository: str) -> Iterator[Path]:
+    """Snapshots in the local cache, under the repository's present id and under the bare one of older downloads."""
+    for candidate in (repository, repository.split("/")[-1]):
+        try:
+            yield Path(huggingface_hub.snapshot_download(candidate, local_files_only=True))
+        except (LocalEntryNotFoundError, OSError):
+            continue
+
+
+def _ask_hub(name: str) -> None:
+    """One request with a hard deadline: libraries retry for minutes, and a name look-up has no time-out of its own."""
+    outcome: list[Exception | None] = []
+
+    def ask() -> None:
+        try:
+            huggingface_hub.get_session().head(huggingface_hub.constants.ENDPOINT, timeout=_ANSWER_SECONDS)
+            outcome.append(None)
+        except Exception as error:  # any failure means the same to the caller: out of reach
+            outcome.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True, name="ask-hub")
+    thread.start()
+    thread.join(_ANSWER_SECONDS + 1)
+    if not outcome:
+        raise ModelUnavailableError(
+            f"{name}: the Hugging Face hub did not answer in {_ANSWER_SECONDS:.0f} s. {HOW_TO_GET}"
+        )
+    if outcome[0] is not None:
+        raise ModelUnavailableError(
+            f"{name}: the Hugging Face hub cannot be reached ({_first_line(outcome[0])}). {HOW_TO_GET}"
+        ) from outcome[0]
+
+
+def _reporting_bar(progress: Progress | None) -> type[Any]:
+    """A silent tqdm class that passes the byte counts of a download on to `progress`."""
+
+    class ReportingBar(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._counts_bytes = kwargs.get("unit") == "B"
+            kwargs.pop("name", None)
+            super().__init__(*args, **kwargs | {"disable": False, "file": _Nowhere()})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            shown = super().update(n)
+            if progress is not None and self._counts_bytes and self.total:
+                progress(int(self.n), int(self.total))
+            return shown
+
+    return ReportingBar
+
+
+class _Nowhere:
+    """A text stream that drops what is written."""
+
+    def write(self, _text: str) -> int:
+        return 0
+
+    def flush(self) -> None:
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]

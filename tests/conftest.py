@@ -1,0 +1,74 @@
+"""Shared fixtures: random models of several shapes, the bundled model, and TransformerLens as an oracle."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from transformer_lens.model_bridge import TransformerBridge
+from transformers import GPT2LMHeadModel
+
+from ioi_core import Model, ModelUnavailableError, load_model
+from tests.random_models import save_random_gpt2
+
+# No test may wait for the hub; the ones about the hub set their own environment in a process of their own.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 layers, 4 heads of 16: a random model with non-trivial LayerNorms and biases."""
+    return save_random_gpt2(tmp_path_factory.mktemp("small"), 4, 64, 4)
+
+
+@pytest.fixture(scope="session")
+def gpt2_shaped_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """GPT-2 small's shape, 124 M random parameters."""
+    return save_random_gpt2(tmp_path_factory.mktemp("gpt2_shaped"), 12, 768, 12)
+
+
+@pytest.fixture(scope="session")
+def small_model(small_folder: Path) -> Model:
+    return load_model(str(small_folder))
+
+
+@pytest.fixture(scope="session")
+def gpt2_shaped_model(gpt2_shaped_folder: Path) -> Model:
+    return load_model(str(gpt2_shaped_folder))
+
+
+@pytest.fixture(scope="session")
+def demo_model() -> Model:
+    return load_model("ioi-demo")
+
+
+@pytest.fixture(scope="session")
+def gpt2() -> Iterator[Model]:
+    """GPT-2 small's real weights, or a loud skip."""
+    try:
+        yield load_model("gpt2-small")
+    except ModelUnavailableError as error:
+        pytest.skip(f"GPT-2 SMALL'S WEIGHTS ARE NOT HERE, published values stay unchecked: {error}")
+
+
+def oracle_bridge(folder: Path) -> TransformerBridge:
+    """TransformerLens's own processed model."""
+    bridge = TransformerBridge.boot_transformers(str(folder), device="cpu")
+    bridge.enable_compatibility_mode(disable_warnings=True)
+    return bridge
+
+
+def oracle_gpt2(folder: Path) -> GPT2LMHeadModel:
+    """Hugging Face's GPT-2 on the stored weights, nothing folded."""
+    return GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+@pytest.fixture(scope="session")
+def small_bridge(small_folder: Path) -> TransformerBridge:
+    return oracle_bridge(small_folder)
+
+
+@pytest.fixture(scope="session")
+def small_gpt2(small_folder: Path) -> GPT2LMHeadModel:
+    return oracle_gpt2(small_folder)
