@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError
 from tqdm.auto import tqdm
 
 from ioi_core.errors import ModelUnavailableError
@@ -77,7 +77,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
             etag_timeout=_ANSWER_SECONDS,
             tqdm_class=_reporting_bar(progress),
         )
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, OSError) as error:
         raise ModelUnavailableError(f"{name} could not be downloaded: {_first_line(error)}. {HOW_TO_GET}") from error
     if not is_complete(Path(path)):
         raise ModelUnavailableError(f"{name}: the hub's copy of {repository} lacks weights or tokenizer. {HOW_TO_GET}")
@@ -88,8 +88,10 @@ def _cached_folders(repository: str) -> Iterator[Path]:
     """Snapshots in the local cache, under the repository's present id and under the bare one of older downloads."""
     for candidate in (repository, repository.split("/")[-1]):
         try:
-            yield Path(huggingface_hub.snapshot_download(candidate, local_files_only=True))
-        except (LocalEntryNotFoundError, OSError):
+            # Asked for one file only: a cache that lacks files nobody needs here would be called incomplete.
+            found = huggingface_hub.snapshot_download(candidate, local_files_only=True, allow_patterns=["config.json"])
+            yield Path(found)
+        except OSError:
             continue
 
 
