@@ -1,6 +1,8 @@
 """The science of IOI Explorer: models, prompts, exact forward passes, analyses. Knows no browser and no disk cache."""
 
+from ioi_core.arena25 import arena25_pairs
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
+from ioi_core.dataset import ioi_dataset
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
 from ioi_core.forward import run
 from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
@@ -8,6 +10,7 @@ from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.model import END_OF_TEXT, Model, ModelConfig
 from ioi_core.pairs import PromptPairs
 from ioi_core.predictions import Predictions, predictions
+from ioi_core.prompts import arena_pairs, prompt_pairs
 from ioi_core.results import Progress, Result
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
@@ -32,11 +35,15 @@ __all__ = [
     "PromptPairs",
     "Result",
     "TokenLens",
+    "arena25_pairs",
+    "arena_pairs",
     "attribute_heads",
     "attribute_layers",
+    "ioi_dataset",
     "lens_tokens",
     "load_model",
     "logit_lens",
     "predictions",
+    "prompt_pairs",
     "run",
 ]

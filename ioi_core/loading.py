@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2LMHeadModel, GPT2TokenizerFast
+from transformers.utils import logging as transformers_logging
 
 from ioi_core.errors import ModelUnavailableError
 from ioi_core.hub import HUB_IDS, TOKENIZER_FILES, WEIGHT_FILES, fetch
@@ -165,6 +166,7 @@ def _checked_tokenizer(name: str, folder: Path) -> GPT2TokenizerFast:
 def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadModel:
     if not any((folder / file).is_file() for file in WEIGHT_FILES):
         raise ModelUnavailableError(f"{folder} has no weights: add {' or '.join(WEIGHT_FILES)}")
+    transformers_logging.disable_progress_bar()  # a server's log and a command's output are no place for bars
     try:
         source, report = GPT2LMHeadModel.from_pretrained(
             str(folder),

@@ -1,6 +1,12 @@
 """Shared fixtures: random models of several shapes, the bundled model, and TransformerLens as an oracle."""
 
 import os
+
+# Before Hugging Face is imported, which reads it once: no test waits for the hub or downloads from it. Tests about the
+# hub set their own environment in a process of their own; GPT-2's weights are used where the cache or a folder has them.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TQDM_DISABLE"] = "1"
+
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +17,6 @@ from transformers import GPT2LMHeadModel
 
 from ioi_core import Model, ModelUnavailableError, load_model
 from tests.random_models import save_random_gpt2
-
-# No test may wait for the hub; the ones about the hub set their own environment in a process of their own.
-os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(scope="session")

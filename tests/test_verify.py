@@ -1,0 +1,54 @@
+"""Published values: checked where GPT-2's weights are; the checking itself is checked everywhere."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ioi_core import Model
+from ioi_core.__main__ import main
+from ioi_core.verify import Check, _worst, table, verify
+
+
+@pytest.mark.gpt2
+def test_gpt2_small_gives_the_published_figures(gpt2: Model) -> None:
+    checks = list(verify(gpt2))
+    assert len(checks) == 11
+    assert [check.name for check in checks if not check.passed] == []
+
+
+@pytest.mark.slow
+def test_random_weights_of_gpt2s_shape_fail_the_published_figures(
+    gpt2_shaped_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IOI_MODEL_DIR", str(gpt2_shaped_folder))
+    assert main(["verify"]) == 1
+    said = capsys.readouterr().out
+    assert said.count("FAIL") >= 9
+    assert "eight prompts: logit_diff" in said
+    assert "3.5521" in said, "the published value stands in the table"
+
+
+def test_no_weights_is_said_plainly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("IOI_MODEL_DIR", "/nowhere")
+    assert main(["verify"]) == 2
+    said = capsys.readouterr()
+    assert "NOT VERIFIED" in said.err
+    assert said.out == ""
+
+
+def test_a_check_passes_within_its_tolerance_only() -> None:
+    check = Check("figure", 1.0, 1.0009, 1e-3)
+    assert check.passed
+    assert not replace(check, value=0.9998).passed
+    assert not replace(check, value=float("nan")).passed
+    assert "FAIL" in table([replace(check, value=2.0)])
+    assert "FAIL" not in table([check])
+
+
+def test_a_list_is_judged_at_its_worst_place() -> None:
+    check = _worst("list", np.array([[1.0, 2.0], [3.0, 4.5]]), [[1.0, 2.0], [3.0, 4.0]], ["a", "b", "c", "d"])
+    assert (check.value, check.published, check.passed) == (4.5, 4.0, False)
+    assert "worst at d" in check.name
+    assert not _worst("list", np.array([1.0, np.nan]), [1.0, 2.0]).passed
