@@ -2,8 +2,8 @@
 
 import os
 
-# Before Hugging Face is imported, which reads it once: no test waits for the hub or downloads from it. Tests about the
-# hub set their own environment in a process of their own; GPT-2's weights are used where the cache or a folder has them.
+# Before Hugging Face is imported, which reads it once: no test waits for the hub or downloads from it. Tests of the
+# hub set their own environment in a process of their own. A cache or folder that has the weights is used all the same.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
 
