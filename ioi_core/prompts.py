@@ -112,7 +112,7 @@ def _names_and_answers(
     model: Model, clean: TypedText, io: object, s: object, label: str, where: str
 ) -> tuple[Names | None, tuple[int, int]]:
     """The names and where they stand (None: not an IOI prompt), and the answers' token ids (IO, S)."""
-    found = find_names(model, clean, label) if io is None else None
+    found = find_names(model, clean, label) if io is None and s is None else None
     if found is not None:
         io, s = found.io, found.s
     answers = answer_token(model, io, f"io{where}"), answer_token(model, s, f"s{where}")
