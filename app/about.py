@@ -1,0 +1,59 @@
+"""What each figure shows, how it is defined and where the definition comes from (METHODS 1-3)."""
+
+_PAPER = "[Wang et al. 2022, *Interpretability in the Wild*](https://arxiv.org/abs/2211.00593)"
+_DEMO = "TransformerLens's *Exploratory Analysis Demo*"
+_PROCESSING = (
+    "Weights are processed as TransformerLens does: LayerNorm's weights folded in, writing weights and unembedding "
+    "centred, value biases folded into b_O. logit_diff does not depend on that; each part's share does."
+)
+
+ABOUT = {
+    "logit_diff": f"""
+**logit_diff** is the logit of IO (the right name) minus the logit of S (the repeated name), read at the last token
+of the prompt. 0 means that both are equally likely; each logit more makes IO e = 2.7 times as likely against S.
+The corrupted prompt is scored with the *clean* prompt's names: below 0 means that it turned the answer round.
+
+Source: {_PAPER}, section 2; the eight prompts are those of {_DEMO}.
+""",
+    "predictions": f"""
+The model's probabilities for the next token after the prompt, over all 50,257 tokens. Rank 1 is the most probable
+token. A middle dot stands for the space that belongs to a token.
+
+Source: {_PAPER}, section 2.
+""",
+    "logit_lens_curve": f"""
+The residual stream at the last token is read out before each layer, after each attention and after the last layer, as
+if the model ended there: its dot product with the difference of IO's and S's unembedding, plus the same difference
+of b_U. The last point is the model's own logit_diff.
+
+- **final LayerNorm scale**: every stage is divided by the scale that LayerNorm has at the end of the full run. Steps
+  are then exactly what each attention and MLP writes, and they add up. This is the curve of {_DEMO}.
+- **each stage's own scale**: LayerNorm is applied anew at each stage. This is the true logit lens
+  (nostalgebraist 2020).
+""",
+    "token_lens": """
+For every layer and position, the residual stream goes straight through the final LayerNorm and the unembedding, as
+if the remaining layers were left out. Read downwards: the last row is the model's own output. The first rows mostly
+repeat something near the token that was read.
+
+Source: the logit lens, nostalgebraist 2020, "interpreting GPT: the logit lens".
+""",
+    "attribution_by_layer": f"""
+What the token and position embedding, each attention layer and each MLP write into the residual stream at the last
+token, along the direction that separates IO from S. LayerNorm's scale is held at the value of the full run, so the
+bars add up to logit_diff exactly. b_U is the unembedding's bias, which carries LayerNorm's folded bias.
+
+These are *direct* effects: what a layer does by way of later layers is not in its bar. {_PROCESSING}
+
+Source: {_DEMO}; {_PAPER}, section 3.
+""",
+    "attribution_by_head": f"""
+The share of each attention head's output in its layer's bar above. b_O, the bias that belongs to no head, has a
+column of its own; a layer's heads and b_O add up to its attention bar. Heads are named layer.head, both from 0.
+
+A head with a large positive value writes IO rather than S at the last token: a *name mover*. A negative value writes
+S, or suppresses IO. These are *direct* effects only. {_PROCESSING}
+
+Source: {_DEMO}; {_PAPER}, section 3.
+""",
+}

@@ -1,0 +1,236 @@
+"""Results as Plotly figures; nothing is computed here and nothing knows the browser.
+
+Axes are numeric with their own tick texts, since Plotly merges equal string ticks and reads HTML in them; all text
+from outside is escaped. Effects are blue where they favour IO and red where they favour S, white at 0, and the range
+is symmetric. Hovering reads as a sentence.
+"""
+
+import html
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.grid import LINE, GridLabels, mark
+from app.words import component, over_prompts, prompts, signed, stage
+from ioi_core import HeadAttribution, Predictions, Result, TokenLens
+
+FAVOURS_IO, FAVOURS_S = "#2E7EBB", "#D6503F"
+CLEAN, CORRUPTED = "#009E73", "#8A8A8A"
+DIVERGING = [[0.0, "#B2182B"], [0.25, "#F4A582"], [0.5, "#FFFFFF"], [0.75, "#92C5DE"], [1.0, "#2166AC"]]
+PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDE9C9"], [0.5, "#FDBB63"], [1.0, "#D9730D"]]
+_PLAIN_AXIS = {"showgrid": False, "zeroline": False}
+
+
+def literal(text: str) -> str:
+    """`text` so that Plotly shows it as it is."""
+    return html.escape(text, quote=False).replace("$", "&#36;")
+
+
+def lens_curves(final: Result, per_layer: Result) -> go.Figure:
+    """logit_diff of the residual stream, stage by stage, with both LayerNorm scales."""
+    labels = final.axes["stage"]
+    where = [stage(label) for label in labels]
+    figure = go.Figure()
+    for result, name, dash in (
+        (final, "final LayerNorm scale", "solid"),
+        (per_layer, "each stage's own scale", "dot"),
+    ):
+        said = [
+            f"{place[0].upper()}{place[1:]}, with the {name if dash == 'solid' else 'stage’s own scale'}:<br>"
+            f"logit_diff {value:+.2f} logits ({over_prompts(result.n_prompts)})"
+            for place, value in zip(where, result.values, strict=True)
+        ]
+        figure.add_scatter(
+            x=np.arange(len(labels)), y=result.values, name=name, mode="lines+markers", customdata=said,
+            hovertemplate="%{customdata}<extra></extra>", line={"dash": dash, "width": 3 if dash == "solid" else 2,
+            "color": FAVOURS_IO if dash == "solid" else CORRUPTED},
+        )  # fmt: skip
+    shown = [n for n, label in enumerate(labels) if not label.endswith("_mid")]
+    ticks = [labels[n].split("_")[0] if labels[n] != "final_post" else "end" for n in shown]
+    figure.update_xaxes(tickvals=shown, ticktext=ticks, title="before layer (between: after attention)")
+    figure.update_yaxes(title="logit_diff, logits", zeroline=True, zerolinewidth=2)
+    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    return _laid_out(figure, "logit_diff at END", f"logits, {over_prompts(final.n_prompts)}", 400, legend=True)
+
+
+def layer_bars(result: Result) -> go.Figure:
+    """One bar for each part of the model, from the embeddings down to the bias."""
+    names = [component(label) for label in result.axes["component"]]
+    rows = np.arange(len(names))
+    said = [
+        f"{name[0].upper()}{name[1:]} {'adds' if value >= 0 else 'takes'} {abs(value):.3f} logits "
+        f"{'to' if value >= 0 else 'away from'} logit_diff<br>({over_prompts(result.n_prompts)})"
+        for name, value in zip(names, result.values, strict=True)
+    ]
+    reach = 1.45 * max(float(np.abs(result.values).max()), 1e-6)
+    figure = go.Figure(
+        go.Bar(
+            x=result.values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
+            marker_color=[FAVOURS_IO if value >= 0 else FAVOURS_S for value in result.values],
+            text=[signed(value, reach) for value in result.values], textposition="outside", cliponaxis=False,
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title="logits (right: favours IO)", range=[-reach, reach], zeroline=True)
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(names) - 0.4, -0.6], **_PLAIN_AXIS)
+    note = f"logits, {over_prompts(result.n_prompts)}"
+    return _laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
+
+
+def head_heatmap(result: HeadAttribution) -> go.Figure:
+    """Direct effect of every head, layer by layer, with b_O's share as a column apart."""
+    assert result.bias is not None
+    n_layers, n_heads = result.values.shape
+    reach = max(float(np.abs(result.values).max()), float(np.abs(result.bias).max()), 1e-6)
+    over = over_prompts(result.n_prompts)
+    heads = [
+        [_head_sentence(f"Head {layer}.{head}", result.values[layer, head], over) for head in range(n_heads)]
+        for layer in range(n_layers)
+    ]
+    biases = [
+        [_head_sentence(f"The bias b_O of layer {layer}", value, over)] for layer, value in enumerate(result.bias)
+    ]
+    figure = go.Figure()
+    figure.add_trace(_effect_cells(result.values, np.arange(n_heads), heads, reach, scale=True))
+    figure.add_trace(_effect_cells(result.bias[:, None], np.array([n_heads + 0.5]), biases, reach, scale=False))
+    ticks = [*range(n_heads), n_heads + 0.5]
+    figure.update_xaxes(tickvals=ticks, ticktext=[*map(str, range(n_heads)), "b_O"], title="head", **_PLAIN_AXIS)
+    figure.update_xaxes(range=[-0.5, n_heads + 1])
+    figure.update_yaxes(
+        tickvals=list(range(n_layers)), ticktext=[str(layer) for layer in range(n_layers)], title="layer",
+        range=[n_layers - 0.5, -0.5], **_PLAIN_AXIS,
+    )  # fmt: skip
+    return _laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
+
+
+def _head_sentence(who: str, value: float, over: str) -> str:
+    verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
+    return f"{who} {verb} {abs(value):.3f} logits {where} logit_diff<br>({over})"
+
+
+def _effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach: float, *, scale: bool) -> go.Heatmap:
+    return go.Heatmap(
+        z=values.astype(np.float32), x=x, dx=1, customdata=said, hovertemplate="%{customdata}<extra></extra>",
+        colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, showscale=scale,
+        text=[[signed(value, reach) for value in row] for row in values], texttemplate="%{text}",
+        colorbar={"title": {"text": "logits"}, "thickness": 12},
+    )  # fmt: skip
+
+
+def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
+    """logit_diff of every prompt, clean beside corrupted, with both means as lines."""
+    figure = go.Figure()
+    numbers = np.arange(1, result.n_prompts + 1)
+    for name, values, colour in (
+        ("clean", result.clean_logit_diff, CLEAN),
+        ("corrupted", result.corrupted_logit_diff, CORRUPTED),
+    ):
+        said = [
+            f"Prompt {number}, {name}: logit_diff {value:+.2f} logits,<br>"
+            f"so {'IO' if value > 0 else 'S'} is more likely"
+            for number, value in zip(numbers, values, strict=True)
+        ]
+        figure.add_bar(
+            x=numbers, y=values, name=name, marker_color=colour, customdata=said,
+            hovertemplate="%{customdata}<extra></extra>",
+            text=[f"{value:+.1f}" for value in values] if len(numbers) <= 16 else None,
+            textposition="outside", cliponaxis=False,
+        )  # fmt: skip
+        if len(numbers) > 1:
+            figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour})
+    both = np.concatenate([result.clean_logit_diff, result.corrupted_logit_diff, [0.0]])
+    margin = 0.15 * max(float(np.ptp(both)), 1e-6)
+    figure.update_yaxes(title="logit_diff, logits (up: IO)", range=[both.min() - margin, both.max() + margin])
+    step = max(1, len(numbers) // 20)
+    ticks = numbers[:: step if step == 1 else 5 * (step // 5 + 1)]
+    texts = [f"<b>{number}</b>" if number == chosen + 1 else str(number) for number in ticks]
+    figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
+    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    note = "" if len(numbers) == 1 else "; dashed: mean"
+    return _laid_out(figure, "logit_diff at END", f"logits, {prompts(result.n_prompts)}{note}", 400, legend=True)
+
+
+CELLS = ("top token", "probability of IO", "rank of IO")
+"""What a cell of the token grid can show."""
+
+
+def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
+    """What each layer would say at each position of one prompt; `cells` is one of `CELLS`, IO is tracked in `lens`."""
+    assert lens.track_probs is not None
+    assert lens.track_ranks is not None
+    probs, io_probs, ranks = lens.probs[:, 0, :, 0], lens.track_probs[:, 0, :, 0], lens.track_ranks[:, 0, :, 0] + 1
+    places = ["at the output" if label == "final" else f"before layer {label}" for label in lens.axes["layer"]]
+    answer = literal(labels.answer)
+    said = [
+        [
+            f"{place[0].upper()}{place[1:]}, position {pos} (token {literal(labels.columns[pos])}):<br>"
+            f"first choice {literal(labels.top_tokens[layer][pos])} with probability {probs[layer, pos]:.3f};<br>"
+            f"IO {answer} has rank {ranks[layer, pos]:,} with probability {io_probs[layer, pos]:.3f}"
+            for pos in range(len(labels.columns))
+        ]
+        for layer, place in enumerate(places)
+    ]
+    z, text, colour = _grid_cells(cells, probs, io_probs, ranks, labels)
+    figure = go.Figure(
+        go.Heatmap(
+            z=z.astype(np.float32), text=text, texttemplate="%{text}", textfont={"size": 12}, customdata=said,
+            hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1, **colour,
+        )
+    )  # fmt: skip
+    notes = [" ".join(map(mark, roles)) for roles in labels.roles]
+    ticks = [f"{_wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
+    figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, side="top", tickangle=0, **_PLAIN_AXIS)
+    rows = ["Output" if place == "at the output" else place.capitalize() for place in places]
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.5, -0.5], **_PLAIN_AXIS)
+    titles = {
+        "top token": "Most probable next token",
+        "probability of IO": f"Probability of IO ({answer})",
+        "rank of IO": f"Rank of IO ({answer})",
+    }
+    units = {"top token": "with its probability", "rank of IO": "1 = most probable of all tokens"}
+    note = f"{units.get(cells, 'probability')}, 1 prompt"
+    return _laid_out(figure, titles[cells], note, 165 + 46 * len(rows)).update_layout(margin={"t": 115})
+
+
+def _grid_cells(
+    cells: str, probs: np.ndarray, io_probs: np.ndarray, ranks: np.ndarray, labels: GridLabels
+) -> tuple[np.ndarray, list[list[str]], dict[str, object]]:
+    """Colour values, texts and colour scale of the grid."""
+    if cells == "rank of IO":
+        powers = list(range(6))
+        bar = {"title": {"text": "rank"}, "tickvals": powers, "ticktext": [f"{10**p:,}" for p in powers]}
+        colour = {"colorscale": PROBABILITY, "reversescale": True, "zmin": 0, "zmax": 5, "colorbar": bar}
+        return np.log10(ranks), [[f"{rank:,}" for rank in row] for row in ranks], colour
+    colour = {"colorscale": PROBABILITY, "zmin": 0, "zmax": 1, "colorbar": {"title": {"text": "probability"}}}
+    if cells == "probability of IO":
+        return io_probs, [[f"{100 * p:.1f} %" for p in row] for row in io_probs], colour
+    text = [
+        [f"{_wrapped(token)}<br>{100 * p:.0f} %" for token, p in zip(tokens, row, strict=True)]
+        for tokens, row in zip(labels.top_tokens, probs, strict=True)
+    ]
+    return probs, text, colour
+
+
+def _wrapped(label: str) -> str:
+    return "<br>".join(literal(label[start : start + LINE]) for start in range(0, len(label), LINE))
+
+
+def _laid_out(figure: go.Figure, title: str, note: str, height: int, *, legend: bool = False) -> go.Figure:
+    """The frame all figures share; `note` names the unit and the number of prompts."""
+    return figure.update_layout(
+        title={
+            "text": title,
+            "subtitle": {"text": note, "font": {"size": 13}},
+            "font": {"size": 15},
+            "x": 0,
+            "xanchor": "left",
+            "y": 0.99,
+            "yanchor": "top",
+        },
+        height=height,
+        margin={"l": 10, "r": 10, "t": 88 if legend else 60, "b": 10},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        hoverlabel={"align": "left"},
+        dragmode=False,
+        barmode="group",
+    )

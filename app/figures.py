@@ -1,0 +1,67 @@
+"""A figure on a page: the chart, its CSV, and its definition to fold out."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from app.about import ABOUT
+from app.exports import csv_bytes
+from app.look import says
+
+_NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
+
+
+def show_figure(
+    name: str,
+    figure: go.Figure,
+    story: str,
+    frame: Callable[[], pd.DataFrame],
+    *,
+    large: bool,
+    min_width: int = 0,
+) -> None:
+    """Draw `figure`, the sentence it comes to, its download and its "About this figure".
+
+    Args:
+        name: names the file, and the entry of `ABOUT`.
+        story: what the numbers say.
+        frame: makes the table to download, when it is asked for.
+        min_width: pixels below which the figure scrolls sideways rather than shrinks.
+    """
+    if large:
+        figure.update_layout(font={"size": 16}, title={"font": {"size": 18}})
+    if min_width:
+        st.html(f"<style>.st-key-wide-{name} > * {{ min-width: {min_width}px; }}</style>")
+    with st.container(key=f"wide-{name}"):
+        st.plotly_chart(
+            figure, key=f"figure-{name}", config={"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS}
+        )
+    says(story)
+    with st.container(horizontal=True):
+        with st.container(), st.expander("About this figure"):
+            st.markdown(ABOUT[name])
+        download(name, frame)
+
+
+def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None) -> None:
+    """Draw a table (cells are shown literally) with its download."""
+    st.dataframe(frame, hide_index=True, column_config=columns, key=f"table-{name}")
+    download(name, lambda: frame)
+
+
+def download(name: str, frame: Callable[[], pd.DataFrame]) -> None:
+    """A button that makes the CSV when it is pressed."""
+    st.download_button(
+        "Download CSV",
+        lambda: csv_bytes(frame()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv-{name}",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+        width="content",
+    )

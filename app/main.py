@@ -1,0 +1,77 @@
+"""Entry point: python -m streamlit run app/main.py
+
+Draws what all pages share (navigation, sidebar, banner, strip), then the page. No traceback ever reaches a visitor.
+"""
+
+import html
+import logging
+import uuid
+from pathlib import Path
+
+import streamlit as st
+
+from app.banner import model_for
+from app.controls import model_control, pairs_for, prompt_controls, row_control, size_control
+from app.look import problem, style
+from app.models import DEMO
+from app.tokens import chips, row_labels, row_roles
+from app.view import View, set_view
+from ioi_core import IOIError
+
+ROOT = Path(__file__).parent.parent
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """One run of the script: for one visitor, after each of their actions."""
+    st.set_page_config(page_title="IOI Explorer", layout="wide")
+    page = st.navigation(
+        [
+            st.Page(ROOT / "pages" / "prompt.py", title="Prompt", default=True),
+            st.Page(ROOT / "pages" / "logit_lens.py", title="Logit lens"),
+        ]
+    )
+    try:
+        _draw_shared()
+        page.run()
+    except IOIError as error:
+        problem(str(error))
+    except Exception:
+        number = uuid.uuid4().hex[:8]
+        _log.exception("error %s", number)
+        problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
+
+
+def _draw_shared() -> None:
+    """Sidebar, banner and strip; sets the view."""
+    wanted = model_control()
+    choice = prompt_controls()
+    large = size_control()
+    style(large=large)
+    model = model_for(wanted)
+    pairs = pairs_for(model, choice)
+    text, control = st.columns([5, 1], vertical_alignment="center")
+    with control:
+        row = row_control(len(pairs))
+    view = View(model, pairs, row, choice.corruption_words, large)
+    with text:
+        _strip(view)
+    set_view(view)
+
+
+def _strip(view: View) -> None:
+    """What is shown, on top of every page."""
+    pairs, name = view.pairs, view.model.name
+    facts = {
+        "Model": f"{name} (bundled, not GPT-2)" if name == DEMO else name,
+        "Prompts": str(len(pairs)),
+        "Corruption": view.corruption,
+        "BOS": "in front" if pairs.prepend_bos else "none",
+        "Prompt shown": str(view.row + 1),
+    }
+    items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
+    drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
+    st.html(f'<div class="ioi-strip">{items}</div>{drawn}')
+
+
+main()

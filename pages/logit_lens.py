@@ -1,0 +1,62 @@
+"""Logit lens: where in the model the answer appears, and which layers and heads write it."""
+
+import streamlit as st
+
+from app.charts import CELLS, head_heatmap, layer_bars, lens_curves, token_grid
+from app.compute import ask, compute
+from app.exports import curves_frame, heads_frame, lens_frame
+from app.figures import show_figure
+from app.grid import grid_labels
+from app.view import current_view
+from app.words import head_effects, layer_effects, lens_story
+
+view = current_view()
+model, pairs, row = view.model, view.pairs, view.row
+one = slice(row, row + 1)
+
+st.header("Where in the model does the answer appear?")
+st.write(
+    "Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read out "
+    "early, as if the model ended there: above 0 it prefers **IO**, below 0 it prefers **S**."
+)
+final, per_layer, tokens, layers, heads = compute(
+    model,
+    ask("logit_lens", pairs=pairs, scale="final"),
+    ask("logit_lens", pairs=pairs, scale="per_layer"),
+    ask("lens_tokens", tokens=pairs.clean_tokens[one, : pairs.lengths[row]], top_k=1, track=pairs.answers[one]),
+    ask("attribute_layers", pairs=pairs),
+    ask("attribute_heads", pairs=pairs),
+)
+show_figure(
+    "logit_lens_curve",
+    lens_curves(final, per_layer),
+    lens_story(final),
+    lambda: curves_frame(final, per_layer),
+    large=view.large,
+)
+
+st.subheader(f"What would each layer say at each token of prompt {row + 1}?")
+cells = st.radio("Each cell shows", CELLS, key="cells", bind="query-params", horizontal=True)
+grid = grid_labels(model, pairs, row, tokens)
+show_figure(
+    "token_lens",
+    token_grid(tokens, grid, cells),
+    grid.story,
+    lambda: lens_frame(model, pairs, row, tokens),
+    large=view.large,
+    min_width=grid.pixels,
+)
+
+st.subheader("Which layers write the answer?")
+show_figure("attribution_by_layer", layer_bars(layers), layer_effects(layers), layers.to_frame, large=view.large)
+
+st.subheader("Which heads write the answer?")
+st.write("Blue heads push towards IO, red heads push towards S. Read down the layers, in the order they work.")
+show_figure(
+    "attribution_by_head",
+    head_heatmap(heads),
+    head_effects(heads),
+    lambda: heads_frame(heads),
+    large=view.large,
+    min_width=110 + 46 * (heads.values.shape[1] + 1),
+)

@@ -1,0 +1,48 @@
+"""Prompt: what the model reads, what it predicts, and how sure it is of IO against S."""
+
+import streamlit as st
+
+from app.charts import prompt_bars
+from app.compute import ask, compute
+from app.exports import prompt_frame
+from app.figures import show_figure, show_table
+from app.look import says
+from app.prompt_list import show_prompts
+from app.tables import PREDICTION_COLUMNS, answers_table, predictions_table
+from app.view import current_view
+from app.words import all_prompts_story, prediction_story
+
+view = current_view()
+model, pairs, row = view.model, view.pairs, view.row
+
+st.header("What does the model think comes next?")
+st.write(
+    "Each prompt names two people and repeats one of them: the right answer is the other name, **IO**, and the wrong "
+    "one is the repeated name, **S**. Every box is one token, the unit that the model reads; a middle dot is a space."
+)
+[found] = compute(model, ask("predictions", pairs=pairs))
+says(prediction_story(model, pairs, found, row))
+
+show_prompts(model, pairs, row)
+
+st.subheader(f"The model's next token after prompt {row + 1}")
+clean, corrupted = st.columns(2)
+with clean:
+    st.markdown("**Clean prompt**")
+    show_table("predictions_clean", predictions_table(model, found, "clean", row), PREDICTION_COLUMNS)
+with corrupted:
+    st.markdown("**Corrupted prompt**")
+    show_table("predictions_corrupted", predictions_table(model, found, "corrupted", row), PREDICTION_COLUMNS)
+st.markdown("**Where the two answers stand**")
+show_table("answers", answers_table(model, pairs, found, row), PREDICTION_COLUMNS)
+
+st.subheader("How much does it prefer IO to S?")
+differences = {"clean_logit_diff": found.clean_logit_diff, "corrupted_logit_diff": found.corrupted_logit_diff}
+show_figure(
+    "logit_diff",
+    prompt_bars(found, row),
+    all_prompts_story(found),
+    lambda: prompt_frame(pairs, differences),
+    large=view.large,
+    min_width=120 + 6 * len(pairs),
+)
