@@ -9,6 +9,7 @@ from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
 from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.model import END_OF_TEXT, Model, ModelConfig
 from ioi_core.pairs import PromptPairs
+from ioi_core.patching import PatchResult, patch_activations
 from ioi_core.predictions import Predictions, predictions
 from ioi_core.prompts import arena_pairs, prompt_pairs
 from ioi_core.results import Progress, Result
@@ -28,6 +29,7 @@ __all__ = [
     "Model",
     "ModelConfig",
     "ModelUnavailableError",
+    "PatchResult",
     "Predictions",
     "Progress",
     "PromptError",
@@ -43,6 +45,7 @@ __all__ = [
     "lens_tokens",
     "load_model",
     "logit_lens",
+    "patch_activations",
     "predictions",
     "prompt_pairs",
     "run",

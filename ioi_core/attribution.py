@@ -155,7 +155,7 @@ def _project(
 def _layer_contributions(model: Model, chunk: _Chunk) -> Float[Tensor, "component batch"]:
     token_embedding = model.weights.W_E[at_positions(chunk.tokens, chunk.ends)]
     writes = [token_embedding, at_positions(embed(model, chunk.tokens), chunk.ends) - token_embedding]
-    for run in layer_runs(model, chunk.tokens):
+    for run in layer_runs(model, embed(model, chunk.tokens)):
         writes += [at_positions(run.attn_out, chunk.ends), at_positions(run.mlp_out, chunk.ends)]
     final = at_positions(run.resid_post, chunk.ends)
     return torch.cat([_project(torch.stack(writes), final, chunk, model.cfg.eps), chunk.bias[None]])
@@ -164,7 +164,7 @@ def _layer_contributions(model: Model, chunk: _Chunk) -> Float[Tensor, "componen
 def _head_contributions(model: Model, chunk: _Chunk) -> Float[Tensor, "layer head_and_bias batch"]:
     """Heads' outputs z W_O and the layer's b_O, along the answer direction."""
     rows = []
-    for layer, run in zip(model.weights.layers, layer_runs(model, chunk.tokens), strict=True):
+    for layer, run in zip(model.weights.layers, layer_runs(model, embed(model, chunk.tokens)), strict=True):
         z = at_positions(run.z, chunk.ends)  # [batch head d_head]
         W_O = layer.W_O.unflatten(0, (model.cfg.n_heads, model.cfg.d_head))
         writes = torch.einsum("bhd,hdm->hbm", z, W_O)

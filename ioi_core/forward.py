@@ -78,9 +78,8 @@ def mlp(layer: LayerWeights, resid_mid: Float[Tensor, "*batch d_model"], eps: fl
     return hidden @ layer.W_out + layer.b_out
 
 
-def layer_runs(model: Model, tokens: Int[Tensor, "batch pos"]) -> Iterator[LayerRun]:
-    """Run the layers one after another, yielding each one's activations."""
-    resid = embed(model, tokens)
+def layer_runs(model: Model, resid: Float[Tensor, "batch pos d_model"]) -> Iterator[LayerRun]:
+    """Run the layers one after another on embedded tokens, yielding each one's activations."""
     for layer in model.weights.layers:
         q, k, v = qkv(layer, model.cfg, resid)
         pattern = attention_pattern(q, k)
@@ -116,7 +115,7 @@ def run(
     tokens, positions = check_tokens(model, tokens), check_positions(tokens, positions)
     logits = []
     for rows in chunks(tokens):
-        *_, last = layer_runs(model, to_device(model, tokens[rows]))
+        *_, last = layer_runs(model, embed(model, to_device(model, tokens[rows])))
         logits.append(unembed(model, at_positions(last.resid_post, positions[rows])).cpu())
     return as_array(torch.cat(logits))
 

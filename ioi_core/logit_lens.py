@@ -18,6 +18,7 @@ from ioi_core.forward import (
     at_positions,
     check_tokens,
     chunks,
+    embed,
     layer_norm_scale,
     layer_runs,
     row_lengths,
@@ -78,7 +79,7 @@ def _stages(
 ) -> Float[Tensor, "stage batch d_model"]:
     """The accumulated residual at one position of each row, at every stage."""
     stages = []
-    for run in layer_runs(model, to_device(model, tokens)):
+    for run in layer_runs(model, embed(model, to_device(model, tokens))):
         stages += [at_positions(run.resid_pre, positions), at_positions(run.resid_mid, positions)]
     return torch.stack([*stages, at_positions(run.resid_post, positions)])
 
@@ -131,7 +132,7 @@ def lens_tokens(
     parts = chunks(tokens)
     for done, rows in enumerate(parts):
         tracked = None if track is None else track[rows]
-        for layer, run in enumerate(layer_runs(model, to_device(model, tokens[rows]))):
+        for layer, run in enumerate(layer_runs(model, embed(model, to_device(model, tokens[rows])))):
             found.append(_read(model, run.resid_pre, top_k, tracked))
             if progress:
                 progress(done * stages + layer + 1, len(parts) * stages)

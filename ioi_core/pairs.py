@@ -1,7 +1,7 @@
 """`PromptPairs`: clean and corrupted prompts, token by token, with the answers and the role of each position."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
@@ -36,6 +36,13 @@ class PromptPairs:
         arrays = (self.clean_tokens, self.corrupted_tokens, self.lengths, self.answers, self.templates)
         for array in (*arrays, *self.roles.values()):
             array.setflags(write=False)
+
+    def take(self, rows: slice) -> "PromptPairs":
+        """Some of the rows, their padding kept."""
+        arrays = ("clean_tokens", "corrupted_tokens", "lengths", "answers", "templates", "clean_text", "corrupted_text")
+        taken = {name: getattr(self, name)[rows] for name in arrays}
+        roles = {role: positions[rows] for role, positions in self.roles.items()}
+        return replace(self, roles=roles, **taken)
 
     def __len__(self) -> int:
         return len(self.lengths)

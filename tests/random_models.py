@@ -26,6 +26,8 @@ def save_random_gpt2(folder: Path, n_layer: int, n_embd: int, n_head: int, *, se
                 parameter.add_(0.1 * noise)
             elif "c_attn" in name or "c_fc" in name:
                 parameter.mul_(2.5)
+            elif "wte" in name:
+                parameter.mul_(5)  # logits of a trained model's size: differences of several units
     model.save_pretrained(folder)
     copy_tokenizer(folder)
     return folder

@@ -1,0 +1,163 @@
+"""The grid of a patching analysis, and the groups of cells that the engine carries together.
+
+A prompt's first token that differs between clean and corrupted bounds what can change in it. Cells that begin at the
+same position in prompts of the same END form an `engine.Group`; cells that cannot change are in no group and keep the
+base run's own value. Prompts are taken in blocks and groups in chunks, so that memory stays within a budget.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Int
+
+from ioi_core.engine import Group, memory_budget
+from ioi_core.forward import check_tokens
+from ioi_core.metrics import check_metric
+from ioi_core.model import Model
+from ioi_core.pairs import PromptPairs
+from ioi_core.sites import HEAD_SITES, RESIDUAL_SITES, SiteError, cells_a_layer, check_site, reaches_end
+from ioi_core.vocabulary import ROLES, Direction
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be patched: the arguments of `patch_activations`, checked, and the grid they span.
+
+    Attributes:
+        columns: label -> [batch] position of each prompt, or None for every position; one column without a label axis
+            where all positions or one role are patched.
+        column_axis: "pos" or "role", or None if there is a single column.
+    """
+
+    site: str
+    direction: Direction
+    metric: str
+    columns: Mapping[str, Int[np.ndarray, " batch"] | None]
+    column_axis: str | None
+
+    def axes(self, model: Model) -> dict[str, tuple[str, ...]]:
+        """The result's axes: layer, head for head sites, position or role if there are several."""
+        axes = {"layer": tuple(str(layer) for layer in range(model.cfg.n_layers))}
+        if self.site in HEAD_SITES:
+            axes["head"] = tuple(str(head) for head in range(model.cfg.n_heads))
+        if self.column_axis:
+            axes[self.column_axis] = tuple(self.columns)
+        return axes
+
+    def take(self, rows: slice) -> "Request":
+        """The same request for some of the prompts."""
+        columns = {label: None if at is None else at[rows] for label, at in self.columns.items()}
+        return replace(self, columns=columns)
+
+
+def plan_request(
+    model: Model, pairs: PromptPairs, site: str, direction: Direction, positions: str | None, metric: str
+) -> Request:
+    """Check the arguments and lay out the grid.
+
+    Raises:
+        SiteError, MetricError, PromptError: say what was got and what is allowed.
+    """
+    check_site(site)
+    check_metric(metric)
+    for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
+        check_tokens(model, tokens)
+    columns, axis = _columns(pairs, site, positions)
+    return Request(site, Direction(direction), metric, columns, axis)
+
+
+def _columns(
+    pairs: PromptPairs, site: str, positions: str | None
+) -> tuple[dict[str, Int[np.ndarray, " batch"] | None], str | None]:
+    roles = {role: np.asarray(pairs.roles[role]) for role in ROLES if role in pairs.roles}
+    residual = site in RESIDUAL_SITES
+    positions = positions or ("each" if residual else ALL)
+    allowed = ("each", "roles") if residual else (ALL, "each", *roles)
+    if positions not in allowed:
+        raise SiteError(f"positions {positions[:40]!r} cannot be used with {site}: {', '.join(allowed)} can")
+    if positions == ALL:
+        return {ALL: None}, None
+    if positions in roles:
+        return {positions: roles[positions]}, None
+    if positions == "each" and len(set(pairs.lengths.tolist())) == 1:
+        batch = len(pairs)
+        return {str(pos): np.full(batch, pos, dtype=np.int64) for pos in range(int(pairs.lengths[0]))}, "pos"
+    return dict(roles), "role"
+
+
+def blocks(model: Model, pairs: PromptPairs) -> list[slice]:
+    """Blocks of prompts whose recorded runs take at most a third of the memory budget."""
+    cfg, pos = model.cfg, pairs.clean_tokens.shape[1]
+    a_token = cfg.n_layers * (8 * cfg.d_model + 2 * cfg.n_heads * pos) * model.weights.W_E.element_size()
+    step = max(1, memory_budget() // 3 // (a_token * pos))
+    return [slice(start, min(start + step, len(pairs))) for start in range(0, len(pairs), step)]
+
+
+def groups(model: Model, pairs: PromptPairs, request: Request) -> list[Group]:
+    """Every cell that can differ from the base run, once."""
+    found: dict[tuple[int, int, int, int], list[int]] = {}
+    differs = pairs.clean_tokens != pairs.corrupted_tokens
+    for column, positions in enumerate(request.columns.values()):
+        for row in np.flatnonzero(differs.any(1)):
+            first, end = int(differs[row].argmax()), int(pairs.roles["END"][row])
+            start = first if positions is None else int(positions[row])
+            if first <= start <= end:
+                same_token = positions is not None and not differs[row, start]
+                first_layer = int(same_token and request.site in ("resid_pre", "q", "k", "v"))
+                found.setdefault((column, start, end, first_layer), []).append(int(row))
+    planned = []
+    for (column, start, end, first_layer), rows in found.items():
+        whole = list(request.columns.values())[column] is None
+        group = Group(tuple(rows), start, end, column, whole, range(first_layer, model.cfg.n_layers))
+        last = group.layers if reaches_end(request.site, model.cfg.n_layers - 1, group, model) else group.layers[:-1]
+        if last:
+            planned.append(replace(group, layers=last))
+    return planned
+
+
+def chunks(model: Model, request: Request, planned: list[Group]) -> Iterator[list[Group]]:
+    """The groups, cut where needed, in chunks that each fit half the memory budget."""
+    room = memory_budget() // 2
+    chunk: list[Group] = []
+    left = room
+    for group in planned:
+        for piece in _pieces(model, request, group, room):
+            size = _bytes(model, request, piece)
+            if chunk and size > left:
+                yield chunk
+                chunk, left = [], room
+            chunk.append(piece)
+            left -= size
+    if chunk:
+        yield chunk
+
+
+def _bytes(model: Model, request: Request, group: Group) -> int:
+    """About what a group's cells hold at once: residual streams, q, k, v, z, copies of the base's keys and values."""
+    cells = len(group.prompts) * len(group.layers) * cells_a_layer(request.site, model)
+    vectors = 12 * (group.end + 1 - group.start) + 2 * (group.end + 1)
+    return cells * vectors * model.cfg.d_model * model.weights.W_E.element_size()
+
+
+def _pieces(model: Model, request: Request, group: Group, room: int) -> Iterator[Group]:
+    """A group cut by prompts, then by layers, until each piece fits (a single layer of one prompt is not cut)."""
+    per_prompt = _bytes(model, request, replace(group, prompts=group.prompts[:1]))
+    step = max(1, room // per_prompt)
+    layers = max(1, len(group.layers) * room // per_prompt) if step == 1 else len(group.layers)
+    for start in range(0, len(group.prompts), step):
+        for first in range(0, len(group.layers), layers):
+            yield replace(
+                group, prompts=group.prompts[start : start + step], layers=group.layers[first : first + layers]
+            )
+
+
+def work(model: Model, pairs: PromptPairs, request: Request) -> int:
+    """Rows times layers that the engine will carry: the total of its progress."""
+    n_layers, total = model.cfg.n_layers, 0
+    for group in groups(model, pairs, request):
+        rows = len(group.prompts) * (group.end + 1 - group.start) * cells_a_layer(request.site, model)
+        total += rows * sum(n_layers - layer for layer in group.layers)
+    return total
