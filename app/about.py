@@ -28,8 +28,9 @@ of b_U. The last point is the model's own logit_diff.
 
 - **final LayerNorm scale**: every stage is divided by the scale that LayerNorm has at the end of the full run. Steps
   are then exactly what each attention and MLP writes, and they add up. This is the curve of {_DEMO}.
-- **each stage's own scale**: LayerNorm is applied anew at each stage. This is the true logit lens
-  (nostalgebraist 2020).
+- **each stage's own scale**: LayerNorm is applied anew at each stage. This is the true logit lens.
+
+Source: {_DEMO}; the logit lens, nostalgebraist 2020, "interpreting GPT: the logit lens".
 """,
     "token_lens": """
 For every layer and position, the residual stream goes straight through the final LayerNorm and the unembedding, as

@@ -17,7 +17,8 @@ from ioi_core import HeadAttribution, Predictions, Result, TokenLens
 FAVOURS_IO, FAVOURS_S = "#2E7EBB", "#D6503F"
 CLEAN, CORRUPTED = "#009E73", "#8A8A8A"
 DIVERGING = [[0.0, "#B2182B"], [0.25, "#F4A582"], [0.5, "#FFFFFF"], [0.75, "#92C5DE"], [1.0, "#2166AC"]]
-PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDE9C9"], [0.5, "#FDBB63"], [1.0, "#D9730D"]]
+PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
+_CELL_TEXT = {"size": 12, "color": "#1b1f24"}
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
@@ -108,6 +109,8 @@ def _head_sentence(who: str, value: float, over: str) -> str:
 
 
 def _effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach: float, *, scale: bool) -> go.Heatmap:
+    if not np.isfinite(values).all():
+        raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
     return go.Heatmap(
         z=values.astype(np.float32), x=x, dx=1, customdata=said, hovertemplate="%{customdata}<extra></extra>",
         colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, showscale=scale,
@@ -136,7 +139,7 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
             textposition="outside", cliponaxis=False,
         )  # fmt: skip
         if len(numbers) > 1:
-            figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour})
+            figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
     both = np.concatenate([result.clean_logit_diff, result.corrupted_logit_diff, [0.0]])
     margin = 0.15 * max(float(np.ptp(both)), 1e-6)
     figure.update_yaxes(title="logit_diff, logits (up: IO)", range=[both.min() - margin, both.max() + margin])
@@ -172,7 +175,7 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     z, text, colour = _grid_cells(cells, probs, io_probs, ranks, labels)
     figure = go.Figure(
         go.Heatmap(
-            z=z.astype(np.float32), text=text, texttemplate="%{text}", textfont={"size": 12}, customdata=said,
+            z=z.astype(np.float32), text=text, texttemplate="%{text}", textfont=_CELL_TEXT, customdata=said,
             hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1, **colour,
         )
     )  # fmt: skip
@@ -202,12 +205,16 @@ def _grid_cells(
         return np.log10(ranks), [[f"{rank:,}" for rank in row] for row in ranks], colour
     colour = {"colorscale": PROBABILITY, "zmin": 0, "zmax": 1, "colorbar": {"title": {"text": "probability"}}}
     if cells == "probability of IO":
-        return io_probs, [[f"{100 * p:.1f} %" for p in row] for row in io_probs], colour
+        return io_probs, [[_percent(p) for p in row] for row in io_probs], colour
     text = [
-        [f"{_wrapped(token)}<br>{100 * p:.0f} %" for token, p in zip(tokens, row, strict=True)]
+        [f"{_wrapped(token)}<br>{_percent(p)}" for token, p in zip(tokens, row, strict=True)]
         for tokens, row in zip(labels.top_tokens, probs, strict=True)
     ]
     return probs, text, colour
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.0f} %" if probability >= 0.01 else "&lt;1 %"
 
 
 def _wrapped(label: str) -> str:
@@ -227,7 +234,7 @@ def _laid_out(figure: go.Figure, title: str, note: str, height: int, *, legend: 
             "yanchor": "top",
         },
         height=height,
-        margin={"l": 10, "r": 10, "t": 88 if legend else 60, "b": 10},
+        margin={"l": 10, "r": 10, "t": 112 if legend else 60, "b": 10},
         showlegend=legend,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         hoverlabel={"align": "left"},

@@ -99,22 +99,18 @@ def _generated(bos: bool, limits: Settings) -> PromptChoice:
 
 
 def _own(bos: bool, limits: Settings) -> PromptChoice:
-    longest = limits.max_characters
+    # No max_chars: Streamlit would cut a longer text from a link in silence, and so show another prompt.
     clean = st.text_area(
-        "Prompts, one a line", _EXAMPLE, key="text", bind="query-params", max_chars=longest,
+        "Prompts, one a line", _EXAMPLE, key="text", bind="query-params",
         help="Each line stops where the answer comes next.",
     )  # fmt: skip
     corrupted = st.text_area(
-        "Corrupted prompts, one a line (optional)", key="corrupted", bind="query-params", max_chars=longest,
+        "Corrupted prompts, one a line (optional)", key="corrupted", bind="query-params",
         help="Each as many tokens long as its clean prompt. Left empty, they are made by the corruption below.",
     )  # fmt: skip
     left, right = st.columns(2)
-    io = left.text_input(
-        "IO (optional)", key="io", bind="query-params", max_chars=100, help="The right answer. Found if left empty."
-    )
-    s = right.text_input(
-        "S (optional)", key="s", bind="query-params", max_chars=100, help="The wrong answer. Found if left empty."
-    )
+    io = left.text_input("IO (optional)", key="io", bind="query-params", help="The right answer. Found if left empty.")
+    s = right.text_input("S (optional)", key="s", bind="query-params", help="The wrong answer. Found if left empty.")
     corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
     return PromptChoice(
         OWN,

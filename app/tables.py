@@ -10,7 +10,7 @@ from ioi_core import Model, Predictions, PromptPairs
 from ioi_core.predictions import ANSWERS, RUNS
 
 PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
-    "probability": st.column_config.ProgressColumn("probability", format="%.4f", min_value=0, max_value=1, width=110),
+    "probability": st.column_config.ProgressColumn("probability", format="%.4g", min_value=0, max_value=1, width=110),
     "rank": st.column_config.NumberColumn("rank", format="localized", help="1 is the most probable token", width=50),
     "token": st.column_config.TextColumn("token", width=90),
 }
