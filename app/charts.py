@@ -18,6 +18,9 @@ FAVOURS_IO, FAVOURS_S = "#2E7EBB", "#D6503F"
 CLEAN, CORRUPTED = "#009E73", "#8A8A8A"
 DIVERGING = [[0.0, "#B2182B"], [0.25, "#F4A582"], [0.5, "#FFFFFF"], [0.75, "#92C5DE"], [1.0, "#2166AC"]]
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
+LABELLED = 16
+"""Up to so many prompts each bar has its value written on it."""
+
 _CELL_TEXT = {"size": 12, "color": "#1b1f24"}
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
@@ -68,7 +71,8 @@ def layer_bars(result: Result) -> go.Figure:
         go.Bar(
             x=result.values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
             marker_color=[FAVOURS_IO if value >= 0 else FAVOURS_S for value in result.values],
-            text=[signed(value, reach) for value in result.values], textposition="outside", cliponaxis=False,
+            text=[signed(value, reach) for value in result.values], textposition="outside",
+            cliponaxis=False, constraintext="none",
         )
     )  # fmt: skip
     figure.update_xaxes(title="logits (right: favours IO)", range=[-reach, reach], zeroline=True)
@@ -113,9 +117,9 @@ def _effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reac
         raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
     return go.Heatmap(
         z=values.astype(np.float32), x=x, dx=1, customdata=said, hovertemplate="%{customdata}<extra></extra>",
-        colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, showscale=scale,
+        colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, textfont={"size": 12}, showscale=scale,
         text=[[signed(value, reach) for value in row] for row in values], texttemplate="%{text}",
-        colorbar={"title": {"text": "logits"}, "thickness": 12},
+        colorbar={"thickness": 12},
     )  # fmt: skip
 
 
@@ -135,8 +139,9 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
         figure.add_bar(
             x=numbers, y=values, name=name, marker_color=colour, customdata=said,
             hovertemplate="%{customdata}<extra></extra>",
-            text=[f"{value:+.1f}" for value in values] if len(numbers) <= 16 else None,
-            textposition="outside", cliponaxis=False,
+            text=[f"{value:+.1f}" for value in values] if len(numbers) <= LABELLED else None,
+            textposition="outside",
+            cliponaxis=False, constraintext="none",
         )  # fmt: skip
         if len(numbers) > 1:
             figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
@@ -198,12 +203,11 @@ def _grid_cells(
     cells: str, probs: np.ndarray, io_probs: np.ndarray, ranks: np.ndarray, labels: GridLabels
 ) -> tuple[np.ndarray, list[list[str]], dict[str, object]]:
     """Colour values, texts and colour scale of the grid."""
+    colour = {"colorscale": PROBABILITY, "showscale": False}
     if cells == "rank of IO":
-        powers = list(range(6))
-        bar = {"title": {"text": "rank"}, "tickvals": powers, "ticktext": [f"{10**p:,}" for p in powers]}
-        colour = {"colorscale": PROBABILITY, "reversescale": True, "zmin": 0, "zmax": 5, "colorbar": bar}
-        return np.log10(ranks), [[f"{rank:,}" for rank in row] for row in ranks], colour
-    colour = {"colorscale": PROBABILITY, "zmin": 0, "zmax": 1, "colorbar": {"title": {"text": "probability"}}}
+        text = [[f"{rank:,}" for rank in row] for row in ranks]
+        return np.log10(ranks), text, colour | {"reversescale": True, "zmin": 0, "zmax": 5}
+    colour |= {"zmin": 0, "zmax": 1}
     if cells == "probability of IO":
         return io_probs, [[_percent(p) for p in row] for row in io_probs], colour
     text = [

@@ -75,8 +75,8 @@ def _progress(jobs: Sequence[Job]) -> tuple[float, str]:
         text = "Done"
     elif current.state is JobState.QUEUED:
         text = f"Waiting in line: {current.ahead} computation{'' if current.ahead == 1 else 's'} ahead"
-    elif current.seconds_left is None:
-        text = f"Computing for {current.seconds_elapsed:.0f} s"
+    elif current.seconds_left is None or current.seconds_elapsed < 1:
+        text = "Computing" if current.seconds_elapsed < 1 else f"Computing for {current.seconds_elapsed:.0f} s"
     else:
         text = f"Computing, about {max(1, round(current.seconds_left))} s left"
     return min(1.0, sum(parts) / len(parts)), text

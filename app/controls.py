@@ -147,7 +147,7 @@ def row_control(n_prompts: int) -> int:
     """Which prompt the figures of a single prompt show."""
     if n_prompts == 1:
         return 0
-    return int(st.number_input(f"Prompt shown (1-{n_prompts})", 1, n_prompts, 1, key="shown", bind="query-params")) - 1
+    return int(st.number_input("Prompt shown", 1, n_prompts, 1, key="shown", bind="query-params")) - 1
 
 
 def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:

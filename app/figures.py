@@ -11,6 +11,7 @@ from app.about import ABOUT
 from app.exports import csv_bytes
 from app.look import says
 
+_LARGER = 1.3
 _NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
 
 
@@ -32,7 +33,8 @@ def show_figure(
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
     """
     if large:
-        figure.update_layout(font={"size": 16}, title={"font": {"size": 18}})
+        _enlarge(figure)
+        min_width = round(min_width * _LARGER)
     if min_width:
         st.html(f"<style>.st-key-wide-{name} > * {{ min-width: {min_width}px; }}</style>")
     with st.container(key=f"wide-{name}"):
@@ -44,6 +46,17 @@ def show_figure(
         with st.container(), st.expander("About this figure"):
             st.markdown(ABOUT[name])
         download(name, frame)
+
+
+def _enlarge(figure: go.Figure) -> None:
+    """Projector-sized text, with the room it needs."""
+    figure.update_layout(
+        font={"size": 16},
+        title={"font": {"size": 19}, "subtitle": {"font": {"size": 16}}},
+        margin={"t": figure.layout.margin.t + 25},
+        height=figure.layout.height * _LARGER,
+    )
+    figure.update_traces(textfont={"size": 15})
 
 
 def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None) -> None:

@@ -36,8 +36,8 @@ def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: in
                 "prompt": run,
                 "answer": answer,
                 "token": token_label(model, pairs.answers[row, n]),
-                "probability": float(result.answer_probs[index, row, n]),
                 "rank": int(result.answer_ranks[index, row, n]) + 1,
+                "probability": float(result.answer_probs[index, row, n]),
             }
             for index, run in enumerate(RUNS)
             for n, answer in enumerate(ANSWERS)

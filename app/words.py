@@ -43,6 +43,10 @@ def ordinal(rank: int) -> str:
 
 def percent(probability: float) -> str:
     """A probability as per cent, small ones not rounded to nothing."""
+    if probability > 0.99995:
+        return "over 99.99 %"
+    if probability >= 0.995:
+        return f"{100 * probability:.2f} %"
     if probability >= 0.0995:
         return f"{100 * probability:.0f} %"
     return f"{100 * probability:.1f} %" if probability >= 0.0005 else "less than 0.05 %"
@@ -50,7 +54,8 @@ def percent(probability: float) -> str:
 
 def signed(value: float, reach: float) -> str:
     """A value with its sign; two decimals, more where everything (`reach`, the largest of all) is small."""
-    return f"{value:+.2f}" if reach >= 0.1 else f"{value:+.4f}"
+    text = f"{value:+.2f}" if reach >= 0.1 else f"{value:+.4f}"
+    return text if float(text) else text[1:]
 
 
 def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:

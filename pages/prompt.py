@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.charts import prompt_bars
+from app.charts import LABELLED, prompt_bars
 from app.compute import ask, compute
 from app.exports import prompt_frame
 from app.figures import show_figure, show_table
@@ -44,5 +44,5 @@ show_figure(
     all_prompts_story(found),
     lambda: prompt_frame(pairs, differences),
     large=view.large,
-    min_width=120 + 6 * len(pairs),
+    min_width=120 + (48 if len(pairs) <= LABELLED else 6) * len(pairs),
 )

@@ -104,7 +104,13 @@ def test_effects_name_who_adds_and_who_takes():
 
 
 def test_small_probabilities_are_not_rounded_to_nothing():
-    assert [words.percent(p) for p in (0.4149, 0.0312, 0.0004)] == ["41 %", "3.1 %", "less than 0.05 %"]
+    assert [words.percent(p) for p in (0.4149, 0.0312, 0.0004, 0.99949, 1.0)] == [
+        "41 %",
+        "3.1 %",
+        "less than 0.05 %",
+        "99.95 %",
+        "over 99.99 %",
+    ]
 
 
 def heads_result(values, bias) -> HeadAttribution:

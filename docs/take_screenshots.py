@@ -1,0 +1,65 @@
+"""Retake docs/screenshots: python docs/take_screenshots.py (needs playwright and Chromium).
+
+Serves the app on ioi-demo and photographs each page as it is, 1440 pixels wide.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+PICTURES = Path(__file__).parent / "screenshots"
+PAGES = {"prompt": ("/?model=ioi-demo", 1250), "logit_lens": ("/logit_lens?model=ioi-demo", 1450)}
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def main() -> None:
+    """Serve, photograph, stop."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    try:
+        wait_until_healthy(f"http://localhost:{port}", server)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            for name, (path, height) in PAGES.items():
+                page = browser.new_page(viewport={"width": 1440, "height": height})
+                page.goto(f"http://localhost:{port}{path}")
+                photograph(page, PICTURES / f"{name}.png")
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_until_healthy(url: str, server: subprocess.Popen) -> None:
+    """Return once the server answers."""
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the app does not start")
+
+
+def photograph(page: Page, path: Path) -> None:
+    """Save what the page shows once nothing moves any more."""
+    page.wait_for_selector(".ioi-says", timeout=60_000)
+    page.wait_for_selector("[data-test-script-state=notRunning]", state="attached")
+    page.wait_for_timeout(1500)
+    path.parent.mkdir(exist_ok=True)
+    page.screenshot(path=path)
+
+
+if __name__ == "__main__":
+    main()
