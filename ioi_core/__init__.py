@@ -4,6 +4,7 @@ from ioi_core.arena25 import arena25_pairs
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
 from ioi_core.dataset import ioi_dataset
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
+from ioi_core.estimate import correlation, estimate_patching
 from ioi_core.forward import run
 from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
 from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
@@ -13,6 +14,7 @@ from ioi_core.patching import PatchResult, patch_activations
 from ioi_core.predictions import Predictions, predictions
 from ioi_core.prompts import arena_pairs, prompt_pairs
 from ioi_core.results import Progress, Result
+from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
 __all__ = [
@@ -41,6 +43,9 @@ __all__ = [
     "arena_pairs",
     "attribute_heads",
     "attribute_layers",
+    "bootstrap_interval",
+    "correlation",
+    "estimate_patching",
     "ioi_dataset",
     "lens_tokens",
     "load_model",

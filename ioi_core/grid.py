@@ -88,10 +88,14 @@ def _columns(
     return dict(roles), "role"
 
 
-def blocks(model: Model, pairs: PromptPairs) -> list[slice]:
-    """Blocks of prompts whose recorded runs take at most a third of the memory budget."""
+def blocks(model: Model, pairs: PromptPairs, vectors_a_token: int = 8) -> list[slice]:
+    """Blocks of prompts whose recorded runs take at most a third of the memory budget.
+
+    Args:
+        vectors_a_token: how many vectors of d_model are kept of each token in each layer.
+    """
     cfg, pos = model.cfg, pairs.clean_tokens.shape[1]
-    a_token = cfg.n_layers * (8 * cfg.d_model + 2 * cfg.n_heads * pos) * model.weights.W_E.element_size()
+    a_token = cfg.n_layers * (vectors_a_token * cfg.d_model + 2 * cfg.n_heads * pos) * model.weights.W_E.element_size()
     step = max(1, memory_budget() // 3 // (a_token * pos))
     return [slice(start, min(start + step, len(pairs))) for start in range(0, len(pairs), step)]
 

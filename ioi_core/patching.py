@@ -70,13 +70,7 @@ def patch_activations(
     request = plan_request(model, pairs, site, direction, positions, metric)
     advance = _advance(progress, work(model, pairs, request))
     found = [patch_block(model, pairs.take(rows), request.take(rows), advance) for rows in blocks(model, pairs)]
-    per_prompt = as_array(torch.cat([block.values.cpu() for block in found], dim=-1))
-    clean, corrupted = (as_array(torch.cat([block.runs[run].cpu() for block in found])) for run in range(2))
-    if not request.column_axis:
-        per_prompt = per_prompt[..., 0, :]
-    if site in RESIDUAL_SITES:
-        per_prompt = per_prompt[:, 0]
-    return as_result(model, request, per_prompt, clean, corrupted)
+    return as_result(model, request, *gather(found, request))
 
 
 def _advance(progress: Progress | None, total: int) -> Callable[[int], None] | None:
@@ -93,16 +87,30 @@ def _advance(progress: Progress | None, total: int) -> Callable[[int], None] | N
     return advance
 
 
+def gather(
+    found: list["Block"], request: Request
+) -> tuple[Float[np.ndarray, "*cells batch"], Float[np.ndarray, " batch"], Float[np.ndarray, " batch"]]:
+    """Blocks of prompts after one another as NumPy, without axes of length one: values, clean, corrupted."""
+    per_prompt = as_array(torch.cat([block.values.cpu() for block in found], dim=-1))
+    clean, corrupted = (as_array(torch.cat([block.runs[run].cpu() for block in found])) for run in range(2))
+    if not request.column_axis:
+        per_prompt = per_prompt[..., 0, :]
+    if request.site in RESIDUAL_SITES:
+        per_prompt = per_prompt[:, 0]
+    return per_prompt, clean, corrupted
+
+
 def as_result(
     model: Model,
     request: Request,
     per_prompt: Float[np.ndarray, "*cells batch"],
     clean: Float[np.ndarray, " batch"],
     corrupted: Float[np.ndarray, " batch"],
+    *,
     estimate: bool = False,
+    undefined: str | None = None,
 ) -> PatchResult:
     """Raw metrics as a result: on the recovered scale if asked for, undefined where it has no scale."""
-    undefined = None
     if request.metric == "logit_diff_recovered":
         gap = clean.mean(dtype=np.float64) - corrupted.mean(dtype=np.float64)
         if abs(gap) < 1e-6:

@@ -15,7 +15,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2LMHeadModel
 
-from ioi_core import Model, ModelUnavailableError, load_model
+from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, load_model
 from tests.random_models import save_random_gpt2
 
 
@@ -75,3 +75,8 @@ def small_bridge(small_folder: Path) -> TransformerBridge:
 @pytest.fixture(scope="session")
 def small_gpt2(small_folder: Path) -> GPT2LMHeadModel:
     return oracle_gpt2(small_folder)
+
+
+@pytest.fixture(scope="session")
+def demo_bridge() -> TransformerBridge:
+    return oracle_bridge(DEMO_MODEL_DIR)

@@ -1,16 +1,33 @@
 """Activation patching against TransformerLens, against Hugging Face's GPT-2 with hooks, and its own identities."""
 
 import itertools
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from transformer_lens import patching as tl_patching
 
-from ioi_core import Direction, Model, PromptError, PromptPairs, patch_activations, run
+from ioi_core import (
+    Direction,
+    Model,
+    PromptError,
+    PromptPairs,
+    arena_pairs,
+    ioi_dataset,
+    patch_activations,
+    prompt_pairs,
+    run,
+)
+from ioi_core.errors import IOIError
+from ioi_core.estimate import estimate_block
+from ioi_core.grid import plan_request
 from ioi_core.metrics import MetricError
+from ioi_core.patching import patch_block
 from ioi_core.sites import HEAD_SITES, RESIDUAL_SITES, SiteError
+from tests.conftest import oracle_bridge
 from tests.random_models import random_pairs
 
 SITES = (*RESIDUAL_SITES, *HEAD_SITES)
@@ -26,8 +43,6 @@ def logit_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
 
 def with_roles(pairs: PromptPairs, seed: int = 1) -> PromptPairs:
     """Random positions for the roles: what they are does not matter to patching, only where."""
-    from dataclasses import replace
-
     rng = np.random.default_rng(seed)
     roles = {role: rng.integers(0, pairs.lengths) for role in ("IO", "S1", "S1+1", "S2")}
     return replace(pairs, roles=roles | dict(pairs.roles))
@@ -193,8 +208,6 @@ def test_cells_that_cannot_change_are_exactly_the_baseline(small_model: Model, s
 
 
 def test_equal_prompts_change_nothing_and_recovery_is_undefined(small_model: Model) -> None:
-    from dataclasses import replace
-
     pairs = PAIRS["one token, unequal, bos"]
     same = replace(pairs, corrupted_tokens=pairs.clean_tokens)
     raw = patch_activations(small_model, same, "z", metric="logit_diff")
@@ -248,8 +261,6 @@ def test_a_small_memory_budget_changes_no_number(small_model: Model, monkeypatch
 
 
 def test_prompts_do_not_influence_each_other(small_model: Model) -> None:
-    from dataclasses import replace
-
     pairs = PAIRS["from position 1 on, unequal, bos"]
     together = patch_activations(small_model, pairs, "v", metric="logit_diff")
     for row in range(len(pairs)):
@@ -264,8 +275,6 @@ def test_prompts_do_not_influence_each_other(small_model: Model) -> None:
 
 
 def test_fifty_prompts_on_the_bundled_tokenizer(small_model: Model, small_bridge) -> None:
-    from ioi_core import ioi_dataset
-
     pairs = ioi_dataset(small_model, 50, corruption="abc", prepend_bos=False)
     ours = patch_activations(small_model, pairs, "z", metric="logit_diff")
     oracle = HookedRuns(small_bridge, pairs, Direction.DENOISING)
@@ -302,3 +311,85 @@ def test_cancelling_leaves_the_next_result_as_it_was(small_model: Model) -> None
         patch_activations(small_model, pairs, "q", progress=stop)
     after = patch_activations(small_model, pairs, "q", metric="logit_diff").per_prompt
     np.testing.assert_array_equal(before, after)
+
+
+def to_meta(model: Model) -> Model:
+    """The same model with its weights on PyTorch's meta device: any tensor made elsewhere breaks a product."""
+    weights = model.weights
+    layers = tuple(
+        replace(layer, **{name: tensor.to("meta") for name, tensor in vars(layer).items()}) for layer in weights.layers
+    )
+    rest = {name: tensor.to("meta") for name, tensor in vars(weights).items() if name != "layers"}
+    return replace(model, device=torch.device("meta"), weights=replace(weights, layers=layers, **rest))
+
+
+@pytest.mark.parametrize("metric", ["logit_diff", "prob", "kl"])
+@pytest.mark.parametrize("site", SITES)
+def test_everything_stays_on_the_models_device(small_model: Model, site: str, metric: str) -> None:
+    pairs = PAIRS["from position 1 on, unequal, bos"]
+    request = plan_request(small_model, pairs, site, Direction.NOISING, "each", metric)
+    block = patch_block(to_meta(small_model), pairs, request)
+    assert block.values.device.type == "meta"
+    assert block.values.shape == (4, 4 if site in HEAD_SITES else 1, 5, 4)
+    estimated = estimate_block(to_meta(small_model), pairs, request)
+    assert (estimated.values.device.type, estimated.values.shape) == ("meta", block.values.shape)
+
+
+def check_sampled_cells(
+    model: Model, bridge, pairs: PromptPairs, site: str, cells: list[tuple[int, int | None]]
+) -> None:
+    ours = patch_activations(model, pairs, site, metric="logit_diff", positions=None)
+    oracle = HookedRuns(bridge, pairs, Direction.DENOISING)
+    for layer, head in cells:
+        if head is None:
+            label = list(ours.axes.values())[1][-1]
+            where = [[int(end)] for end in pairs.roles["END"]]
+            assert label in ("END", str(pairs.roles["END"][0]))
+            found = ours.per_prompt[layer, -1]
+        else:
+            where = [list(range(length)) for length in pairs.lengths]
+            found = ours.per_prompt[layer, head]
+        np.testing.assert_allclose(found, oracle.patched(site, layer, head, where), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_gpt2_small_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_folder: Path) -> None:
+    bridge = oracle_bridge(gpt2_shaped_folder)
+    flipped = arena_pairs(gpt2_shaped_model).take(slice(0, 3))
+    renamed = ioi_dataset(gpt2_shaped_model, 3, corruption="abc", prepend_bos=False)
+    check_sampled_cells(gpt2_shaped_model, bridge, flipped, "q", [(0, 3), (7, 11)])
+    check_sampled_cells(gpt2_shaped_model, bridge, flipped, "resid_pre", [(3, None), (11, None)])
+    check_sampled_cells(gpt2_shaped_model, bridge, renamed, "z", [(0, 0), (7, 11), (11, 0)])
+
+
+@pytest.mark.parametrize("bos", [True, False])
+@pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
+def test_bundled_model(demo_model: Model, demo_bridge, corruption: str, bos: bool) -> None:
+    pairs = ioi_dataset(demo_model, 12, corruption=corruption, prepend_bos=bos)
+    for site in ("q", "k", "v", "z", "pattern"):
+        check_sampled_cells(demo_model, demo_bridge, pairs, site, [(0, 1), (2, 3), (3, 5)])
+    for site in RESIDUAL_SITES:
+        if site != "resid_mid" or corruption == "s2_flip":
+            check_sampled_cells(demo_model, demo_bridge, pairs, site, [(1, None), (3, None)])
+
+
+def test_two_hundred_prompts_within_a_small_budget(demo_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = ioi_dataset(demo_model, 200, corruption="abc")
+    whole = patch_activations(demo_model, pairs, "z", metric="logit_diff")
+    monkeypatch.setenv("IOI_ENGINE_MEMORY_MB", "16")
+    small = patch_activations(demo_model, pairs, "z", metric="logit_diff")
+    np.testing.assert_allclose(whole.per_prompt, small.per_prompt, atol=1e-4)
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "lots", "15", "1e3"])
+def test_a_wrong_memory_setting_is_refused(small_model: Model, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("IOI_ENGINE_MEMORY_MB", text)
+    with pytest.raises(IOIError, match="at least 16"):
+        patch_activations(small_model, PAIRS["one prompt"], "z")
+
+
+def test_typed_prompts_of_another_task(small_model: Model) -> None:
+    pairs = prompt_pairs(small_model, "The capital of France is", "The capital of Italy is", " Paris", " Rome")
+    result = patch_activations(small_model, pairs, "resid_pre", metric="prob")
+    assert result.values.shape == (4, 6)
+    assert list(patch_activations(small_model, pairs, "z", positions="END").axes) == ["layer", "head"]
