@@ -33,7 +33,7 @@ class GridLabels:
         """The width at which every token has room."""
         labels = [*self.columns, *(token for row in self.top_tokens for token in row)]
         longest = min(LINE, max(map(len, labels)))
-        return 130 + len(self.columns) * max(44, 8 + 7 * longest)
+        return 110 + len(self.columns) * max(44, 6 + round(6.6 * longest))
 
 
 def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> GridLabels:

@@ -13,7 +13,7 @@ _CHIP_COLOURS = "".join(
 
 _STYLE = (
     """
-.stMainBlockContainer { padding-top: 3.5rem; max-width: 90rem; }
+.stMainBlockContainer { padding: 3.5rem 3rem 6rem; max-width: 90rem; }
 .ioi-chips { display: flex; flex-wrap: wrap; gap: .25rem .2rem; margin: .1rem 0; }
 .ioi-chip { display: inline-flex; flex-direction: column; align-items: center; }
 .ioi-token { font-family: "Source Code Pro", monospace; font-size: .9rem; line-height: 1.5; padding: 0 .35rem;
@@ -32,6 +32,7 @@ _STYLE = (
     border-left: .3rem solid; }
 .ioi-problem { border-color: #D6503F; background: color-mix(in srgb, #D6503F 14%, transparent); }
 .ioi-standin { border-color: #E69F00; background: color-mix(in srgb, #E69F00 16%, transparent); }
+div:has(> .st-key-computing) { position: absolute; }
 .st-key-computing { position: fixed; right: 1rem; bottom: 1rem; width: min(22rem, 90vw); z-index: 1000;
     background: var(--st-background-color, Canvas); border-radius: .5rem; padding: .6rem .9rem;
     box-shadow: 0 2px 12px rgb(0 0 0 / .35); }
