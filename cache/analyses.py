@@ -25,4 +25,7 @@ ANALYSES: Mapping[str, Analysis] = {
     "lens_tokens": Analysis(ioi_core.lens_tokens, 1),
     "attribute_layers": Analysis(ioi_core.attribute_layers, 1),
     "attribute_heads": Analysis(ioi_core.attribute_heads, 1),
+    "attention_patterns": Analysis(ioi_core.attention_patterns, 1),
+    "patch_activations": Analysis(ioi_core.patch_activations, 1),
+    "estimate_patching": Analysis(ioi_core.estimate_patching, 1),
 }

@@ -1,6 +1,7 @@
 """The science of IOI Explorer: models, prompts, exact forward passes, analyses. Knows no browser and no disk cache."""
 
 from ioi_core.arena25 import arena25_pairs
+from ioi_core.attention import attention_patterns
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
 from ioi_core.dataset import ioi_dataset
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
@@ -41,6 +42,7 @@ __all__ = [
     "TokenLens",
     "arena25_pairs",
     "arena_pairs",
+    "attention_patterns",
     "attribute_heads",
     "attribute_layers",
     "bootstrap_interval",

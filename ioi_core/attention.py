@@ -1,0 +1,69 @@
+"""Where every head looks: attention patterns, plain or weighted by what is written (Kobayashi et al. 2020)."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ioi_core.forward import LayerRun, as_array, check_tokens, chunks, embed, layer_runs, row_lengths, to_device
+from ioi_core.model import LayerWeights, Model
+from ioi_core.results import Progress, Result
+
+
+@torch.inference_mode()
+def attention_patterns(
+    model: Model,
+    tokens: Int[np.ndarray, "batch pos"],
+    *,
+    weighted: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Attention of every head from each query position to each key position.
+
+    Args:
+        tokens: [batch pos] token ids, padded on the right with 50256.
+        weighted: multiply each entry by the norm of v_k W_O, the vector that would be written if the head looked at
+            the key alone (b_V is folded into b_O and left out).
+    Returns:
+        `values` [batch layer head query_pos key_pos]; keys after the query are 0, padding is nan. One prompt is shown
+        at a time: averaging prompts with opposite name orders would mix different circuits.
+    Raises:
+        PromptError: tokens outside the model's range.
+    """
+    tokens = check_tokens(model, tokens)
+    parts, found = chunks(tokens), []
+    for done, rows in enumerate(parts):
+        runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
+        layers = [
+            _weighted(run, layer) if weighted else run.pattern
+            for run, layer in zip(runs, model.weights.layers, strict=True)
+        ]
+        found.append(torch.stack(layers, 1).cpu())
+        if progress:
+            progress(done + 1, len(parts))
+    values = as_array(torch.cat(found))
+    padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
+    rows_or_columns = padding[:, None, None, :, None] | padding[:, None, None, None, :]
+    values = np.where(rows_or_columns, np.nan, values).astype(values.dtype)
+    positions = tuple(str(pos) for pos in range(tokens.shape[1]))
+    return Result(
+        values=values,
+        axes={
+            "batch": tuple(str(row) for row in range(len(tokens))),
+            "layer": tuple(str(layer) for layer in range(model.cfg.n_layers)),
+            "head": tuple(str(head) for head in range(model.cfg.n_heads)),
+            "query_pos": positions,
+            "key_pos": positions,
+        },
+        metric="value_weighted_attention" if weighted else "attention",
+        unit="norm written" if weighted else "probability",
+        n_prompts=len(tokens),
+        undefined="positions after a prompt's end are padding" if padding.any() else None,
+    )
+
+
+def _weighted(run: LayerRun, layer: LayerWeights) -> Float[Tensor, "batch head query_pos key_pos"]:
+    """pattern times |v_k W_O|."""
+    W_O = layer.W_O.unflatten(0, run.v.shape[-2:])
+    written = torch.einsum("bkhd,hdm->bhkm", run.v, W_O).norm(dim=-1)
+    return run.pattern * written[:, :, None]
