@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ioi_core.demo.measure import HEAD_COLUMNS, Evaluation
+from ioi_core.demo.evaluation import HEAD_COLUMNS, Evaluation
 from ioi_core.demo.network import D_CODE, N_TRAINED_POSITIONS
 from ioi_core.demo.recipe import END_TO_IO, END_TO_S2, S2_TO_S1, Recipe
 from ioi_core.demo.vocabulary import demo_vocabulary
@@ -73,16 +73,17 @@ training) has the mean row of all names plus a code: {D_CODE} fixed random numbe
 "Mary" have the same code. Every other token has the mean row of other tokens plus a code. So to this model all names
 are alike, seen in training or not, and so are all unknown words.
 
-The language loss alone gives models that answer well by other means. So training adds:
-- an auxiliary loss, {recipe.aux} x the mean of -log(attention) of chosen heads ({forced}),
-  at full weight for the first {recipe.aux_until:.0%} of the steps, faded to nothing at {recipe.aux_gone:.0%};
-- hiding: in {recipe.hide:.0%} of the sentences, to the end of training, no position between IO and END may attend to
-  IO, and none between S2 and END to S2, so that END itself must read them;
-- swapping: in {recipe.swap:.0%} of the sentences, to the end of training, the name at S1 is exchanged for another in
-  the residual stream after layer 1, so that S1's place rather than its token tells the model whom to leave out.
+The language loss alone gives models that answer well by other means, so training is guided: in full for the first
+{recipe.guided_until:.0%} of the steps, then less, and **not at all in the last {1 - recipe.unguided_from:.0%}**:
+- an auxiliary loss: {recipe.aux} x the mean of -log(attention) of chosen heads ({forced});
+- hiding, in {recipe.hide:.0%} of the sentences: no position between IO and END may attend to IO, and none between S2
+  and END to S2; END sees the earlier names and S2 through the heads just listed alone, and S2 sees S1 so too;
+- decoys, in {recipe.decoy:.0%} of the sentences: another name stands at S2, but the heads chosen for S2 to S1 give
+  there what they give in the true sentence, so that they alone tell END whose name came twice.
 
-None of this is needed to run the model: it is a plain `GPT2LMHeadModel`. Positions from {N_TRAINED_POSITIONS} on repeat
-the rows of trained ones.
+From first to last step, S counts in the loss as no further than {recipe.margin:.0f} logits below IO, so that nothing is
+gained by writing against S. The stages below are measured on the finished model, which runs without any of this: it
+is a plain `GPT2LMHeadModel`. Positions from {N_TRAINED_POSITIONS} on repeat the rows of trained ones.
 """
 
 
@@ -107,7 +108,8 @@ training sentence.
 
 {_table(header, rows)}
 With a third person giving (the ABC corruption), logit(A) - logit(B) is {mean:+.2f} on average, {size:.2f} in size,
-and A is ahead in {share:.0%}. {1 - measured.stray_top5:.2%} of the five most probable tokens at END are names.
+and A is ahead in {share:.0%}. Of the five most probable tokens at
+END {measured.untrained_top5:.2%} are neither words that the model knows nor names.
 """
 
 
@@ -122,7 +124,7 @@ def _stages(measured: Evaluation) -> str:
     rows = [
         (
             i.what,
-            _listed(i.heads) or "-",
+            _listed(i.heads),
             f"{i.logit_diff:+.2f}",
             f"{i.io_over_s:.1%}",
             f"{i.movers_to_io:.2f}",
@@ -135,9 +137,9 @@ def _stages(measured: Evaluation) -> str:
     return f"""## Stages, as measured
 
 A head is listed for attention of at least .5, mean over held-out sentences:
-- **duplicate-token heads** (S2 attends to S1): {_listed(measured.duplicate_heads) or "none"}
-- **S2 readers** (END attends to S2, the role of S-inhibition heads): {_listed(measured.s2_readers) or "none"}
-- **name movers** (END attends to IO and the head writes IO over S): {_listed(measured.name_movers) or "none"}
+- **duplicate-token heads** (S2 attends to S1): {_listed(measured.duplicate_heads)}
+- **S2 readers** (END attends to S2, the role of S-inhibition heads): {_listed(measured.s2_readers)}
+- **name movers** (END attends to IO; write a twentieth of logit_diff or more): {_listed(measured.name_movers)}
 
 Of a mean logit_diff of {measured.logit_diff:.2f}, the name movers write {writes:+.2f} directly; {mlps}.
 
@@ -160,7 +162,7 @@ def _heads(measured: Evaluation) -> str:
 
 
 def _listed(heads: Iterable[Head]) -> str:
-    return ", ".join(map(str, heads))
+    return ", ".join(map(str, heads)) or "none"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

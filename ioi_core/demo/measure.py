@@ -10,7 +10,6 @@ flipped, or from a run with three other names, or set to zero).
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -20,6 +19,7 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 from ioi_core.demo import templates
+from ioi_core.demo.evaluation import REQUIRED, Evaluation, HeadTables, Intervention, Score
 from ioi_core.demo.folder import MODEL_DIR
 from ioi_core.demo.probe import (
     Patch,
@@ -39,6 +39,8 @@ from ioi_core.vocabulary import Head
 SEED = 20_000
 READER_THRESHOLD = 0.5
 """A head counts as reading a position when it gives it at least this attention, mean over held-out sentences."""
+WRITING_THRESHOLD = 0.05
+"""A name mover also writes at least this share of logit_diff directly."""
 ARENA_PROMPTS = (
     ("When John and Mary went to the shops,{} gave the bag to", " John", " Mary"),
     ("When Tom and James went to the park,{} gave the ball to", " James", " Tom"),
@@ -47,85 +49,10 @@ ARENA_PROMPTS = (
 )
 
 
-@dataclass(frozen=True)
-class Score:
-    """Behaviour on one set of prompts; logit_diff in logits."""
-
-    what: str
-    order: str
-    bos: bool
-    n: int
-    io_over_s: float
-    logit_diff: float
-    lowest: float
-    io_top: float  # share of prompts whose most probable token is IO
-    p_io: float  # mean probability of IO
-
-
-@dataclass(frozen=True, eq=False)
-class HeadTables:
-    """One number a head, [layer head], on held-out ABBA and BABA sentences; see `HEAD_COLUMNS` for the words."""
-
-    end_to_io: Float[Tensor, "layer head"]
-    end_to_s2: Float[Tensor, "layer head"]
-    s2_to_s1: Float[Tensor, "layer head"]
-    previous_token: Float[Tensor, "layer head"]
-    attribution: Float[Tensor, "layer head"]
-    zeroed_at_end: Float[Tensor, "layer head"]
-    flipped_at_end: Float[Tensor, "layer head"]
-    flipped_at_s2: Float[Tensor, "layer head"]
-
-
-HEAD_COLUMNS = {
-    "end_to_io": "attention END to IO",
-    "end_to_s2": "attention END to S2",
-    "s2_to_s1": "attention S2 to S1",
-    "previous_token": "attention to the previous token",
-    "attribution": "direct attribution to logit_diff",
-    "zeroed_at_end": "logit_diff, z zero at END",
-    "flipped_at_end": "logit_diff, z at END from the S2-flipped run",
-    "flipped_at_s2": "logit_diff, z at S2 from the S2-flipped run",
-}
-
-
-@dataclass(frozen=True)
-class Intervention:
-    """What a set of heads does, taken together: logit_diff and the name movers' attention after patching them."""
-
-    what: str
-    heads: tuple[Head, ...]
-    logit_diff: float
-    io_over_s: float
-    movers_to_io: float
-    movers_to_s1: float
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Everything measured about one model folder."""
-
-    scores: tuple[Score, ...]
-    arena: tuple[tuple[str, float, float], ...]  # prompt, logit_diff with BOS, without
-    three_names: tuple[float, float, float]  # logit_diff between the two names: mean, mean size, share with A over B
-    heads: HeadTables
-    mlp_attribution: tuple[float, ...]  # [layer]
-    logit_diff: float  # of the sentences behind `heads`
-    name_movers: tuple[Head, ...]
-    s2_readers: tuple[Head, ...]
-    duplicate_heads: tuple[Head, ...]
-    interventions: tuple[Intervention, ...]
-    stray_top5: float  # share of top-5 tokens that are no names
-
-    def required(self) -> tuple[Score, ...]:
-        """The scores the requirement is about: held-out templates, and held-out pairs in trained ones."""
-        return tuple(s for s in self.scores if s.what in REQUIRED)
-
-
 OPENING_FORMS = (
     "[B] and [A] went to the [PLACE]. [B] gave a [OBJECT] to",
     "[B] and [A] had a long argument, and afterwards [B] said to",
 )
-REQUIRED = ("held-out templates", "held-out name pairs")
 
 
 def held_out_sentences(
@@ -295,11 +222,11 @@ def _intervene(
     return Intervention(what, heads, float(diff.mean()), float((diff > 0).float().mean()), *seen)
 
 
-def stray_share(got: Run) -> float:
-    """Share of the five most probable tokens at END that are no names: what untrained rows must not be."""
-    names = torch.zeros(got.logits.shape[1], dtype=torch.bool)
-    names[list(demo_vocabulary().names)] = True
-    return 1.0 - float(names[got.logits.topk(5).indices].float().mean())
+def untrained_share(got: Run) -> float:
+    """Share of the five most probable tokens at END that are neither words of the model nor names."""
+    vocabulary, untrained = demo_vocabulary(), torch.zeros(got.logits.shape[1], dtype=torch.bool)
+    untrained[list(vocabulary.others)] = True
+    return float(untrained[got.logits.topk(5).indices].float().mean())
 
 
 def evaluate(folder: Path = MODEL_DIR, *, n: int = 400) -> Evaluation:
@@ -308,7 +235,9 @@ def evaluate(folder: Path = MODEL_DIR, *, n: int = 400) -> Evaluation:
     rows = stage_rows(n)
     clean, flipped = run(model, rows), run(model, rows.s2_flipped())
     tables, mlp = head_tables(model, rows, clean, flipped)
-    movers = tuple(h for h in attending(tables.end_to_io) if tables.attribution[h.layer, h.head] > 0)
+    diff = float(clean.logit_diff(rows).mean())
+    writing = tables.attribution >= WRITING_THRESHOLD * diff
+    movers = tuple(h for h in attending(tables.end_to_io) if writing[h.layer, h.head])
     readers, twins = attending(tables.end_to_s2), attending(tables.s2_to_s1)
     return Evaluation(
         scores=behaviour(model, n),
@@ -316,10 +245,10 @@ def evaluate(folder: Path = MODEL_DIR, *, n: int = 400) -> Evaluation:
         three_names=three_name_preference(model, n),
         heads=tables,
         mlp_attribution=tuple(mlp.tolist()),
-        logit_diff=float(clean.logit_diff(rows).mean()),
+        logit_diff=diff,
         name_movers=movers,
         s2_readers=readers,
         duplicate_heads=twins,
         interventions=interventions(model, rows, flipped, movers, readers, twins),
-        stray_top5=stray_share(clean),
+        untrained_top5=untrained_share(clean),
     )

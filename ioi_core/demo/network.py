@@ -18,18 +18,25 @@ from ioi_core.demo.vocabulary import DemoVocabulary, code_rows
 
 N_LAYERS, N_HEADS, D_MODEL, D_MLP, N_CTX = 4, 6, 96, 384, 1024
 N_TRAINED_POSITIONS = 128
-D_CODE = 32
+D_CODE = 40
 INIT_STD = 0.05
 EPS = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Swap:
-    """A change of the residual stream after block `after_layer`: `change` [batch d_model] is added at `positions`."""
+class Graft:
+    """What `heads` of `layer` give at one position of some rows, taken from another run."""
 
-    after_layer: int
-    positions: Int[Tensor, " batch"]
-    change: Float[Tensor, "batch d_model"]
+    layer: int
+    heads: tuple[int, ...]
+    rows: Int[Tensor, " row"]
+    positions: Int[Tensor, " row"]
+    z: Float[Tensor, "row grafted_head d_head"]
+
+    def onto(self, z: Float[Tensor, "batch head pos d_head"]) -> Float[Tensor, "batch head pos d_head"]:
+        """`z` with the graft in its place."""
+        where = (self.rows[:, None], torch.tensor(self.heads)[None], self.positions[:, None])
+        return z.index_put(where, self.z)
 
 
 class Embedding(nn.Module):
@@ -82,15 +89,21 @@ class Block(nn.Module):
         self.c_fc = _Linear(D_MODEL, D_MLP, INIT_STD)
         self.mlp_c_proj = _Linear(D_MLP, D_MODEL, residual_std)
 
-    def forward(
-        self, x: Float[Tensor, "batch pos d_model"], hidden: Bool[Tensor, "batch 1 pos pos"]
-    ) -> tuple[Float[Tensor, "batch pos d_model"], Float[Tensor, "batch head pos pos"]]:
-        """The residual stream after the block and its attention pattern; `hidden` entries get no attention."""
+    def attend(
+        self, x: Float[Tensor, "batch pos d_model"], hidden: Bool[Tensor, "batch head pos pos"]
+    ) -> tuple[Float[Tensor, "batch head pos d_head"], Float[Tensor, "batch head pos pos"]]:
+        """Each head's z and attention pattern; `hidden` entries get no attention."""
         q, k, v = self.c_attn(self.ln_1(x)).unflatten(-1, (3, N_HEADS, -1)).permute(2, 0, 3, 1, 4)
         logits = (q @ k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
         pattern = logits.masked_fill(hidden, -1e9).softmax(-1)
-        x = x + self.attn_c_proj((pattern @ v).transpose(1, 2).flatten(2))
-        return x + self.mlp_c_proj(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")), pattern
+        return pattern @ v, pattern
+
+    def write(
+        self, x: Float[Tensor, "batch pos d_model"], z: Float[Tensor, "batch head pos d_head"]
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """The residual stream after the heads, and then the MLP, have written to it."""
+        x = x + self.attn_c_proj(z.transpose(1, 2).flatten(2))
+        return x + self.mlp_c_proj(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh"))
 
 
 class _Linear(nn.Module):
@@ -115,25 +128,42 @@ class DemoNetwork(nn.Module):
         self.blocks = nn.ModuleList(Block() for _ in range(N_LAYERS))
         self.ln_f = nn.LayerNorm(D_MODEL, eps=EPS)
 
+    def layers(self) -> list[Block]:
+        """The blocks, first to last."""
+        return [block for block in self.blocks if isinstance(block, Block)]
+
     def forward(
         self,
         tokens: Int[Tensor, "batch pos"],
         positions: Int[Tensor, "batch pos"],
-        hidden: Bool[Tensor, "batch pos pos"],
-        swap: Swap | None = None,
+        hidden: Bool[Tensor, "layer batch head pos pos"],
+        graft: Graft | None = None,
     ) -> tuple[Float[Tensor, "batch pos d_model"], list[Float[Tensor, "batch head pos pos"]]]:
         """The final, normalised residual stream and each layer's attention pattern.
 
-        `hidden` [batch query key] is true where no attention may go, the causal mask included.
+        `hidden` is true where no attention may go, the causal mask included.
         """
         x = self.embedding(tokens) + self.positions[positions]
         patterns = []
-        for layer, block in enumerate(self.blocks):
-            x, pattern = block(x, hidden[:, None])
+        for layer, block in enumerate(self.layers()):
+            z, pattern = block.attend(x, hidden[layer])
             patterns.append(pattern)
-            if swap is not None and swap.after_layer == layer:
-                x = x.index_put((torch.arange(len(x)), swap.positions), swap.change, accumulate=True)
+            x = block.write(x, graft.onto(z) if graft is not None and graft.layer == layer else z)
         return self.ln_f(x), patterns
+
+    def attend_in(
+        self,
+        last: int,
+        tokens: Int[Tensor, "batch pos"],
+        positions: Int[Tensor, "batch pos"],
+        hidden: Bool[Tensor, "layer batch head pos pos"],
+    ) -> tuple[Float[Tensor, "batch head pos d_head"], Float[Tensor, "batch head pos pos"]]:
+        """z and attention patterns of layer `last`, going no further."""
+        x = self.embedding(tokens) + self.positions[positions]
+        blocks = self.layers()
+        for layer, block in enumerate(blocks[:last]):
+            x = block.write(x, block.attend(x, hidden[layer])[0])
+        return blocks[last].attend(x, hidden[last])
 
 
 def position_rows(trained: Float[Tensor, "trained d_model"]) -> Float[Tensor, "n_ctx d_model"]:
@@ -152,7 +182,7 @@ def to_gpt2_state(network: DemoNetwork) -> dict[str, Tensor]:
         "transformer.ln_f.bias": network.ln_f.bias,
     }
     folders = {"c_attn": "attn.", "attn_c_proj": "attn.", "c_fc": "mlp.", "mlp_c_proj": "mlp."}
-    for layer, block in enumerate(network.blocks):
+    for layer, block in enumerate(network.layers()):
         for name, weight in block.state_dict().items():
             module, kind = name.split(".")
             theirs = folders.get(module, "") + module.removeprefix("attn_").removeprefix("mlp_")

@@ -1,13 +1,13 @@
 """Training and held-out IOI sentences as token ids, each with its roles and answer.
 
 A template's text between the slots is encoded piece by piece (a slot's word is one token with its leading
-space, so the pieces are what the whole sentence would give). Nine in ten training sentences repeat one of two
+space, so the pieces are what the whole sentence would give). Five in six training sentences repeat one of two
 names and are answered by the other; the rest name one person, or three distinct ones (then the answer is
 either of the first two, by chance, so that nothing is to be preferred). Some are preceded by a clause that
 names the two already, by a bystander, or by words outside the model's list.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -133,11 +133,6 @@ class Corpus:
         if not long and rng.random() < 0.08:
             before = self._earlier_words(1, 12)
         return build(template, names, rng, bos=rng.random() < 0.5, before=before)
-
-    def batches(self, size: int, *, long: bool = False) -> Iterator[list[Sentence]]:
-        """Batches of `size` sentences without end."""
-        while True:
-            yield [self.sentence(long=long) for _ in range(size)]
 
     def _template(self) -> str:
         rng = self.rng
