@@ -57,4 +57,37 @@ S, or suppresses IO. These are *direct* effects only. {_PROCESSING}
 
 Source: {_DEMO}; {_PAPER}, section 3.
 """,
+    "patch_heatmap": f"""
+Both prompts of a pair are run. Then one of them is run again with a single activation taken from the other, and what
+comes out at END is scored. Every cell is one such run, computed exactly.
+
+- **Denoising** puts a clean activation into the corrupted run: does this activation *suffice* to bring the answer back?
+- **Noising** puts a corrupted activation into the clean run: is this activation *needed*? The two are not mirror
+  images.
+- **logit_diff_recovered** = (patched - corrupted) / (clean - corrupted), with mean logit_diffs: 0 is the corrupted
+  run's behaviour, 1 the clean run's. Colours show the change against the unpatched run: white is "nothing happens".
+
+The corruption decides what can be found. An S2 flip leaves everything before S2 as it was, so nothing there can have an
+effect; ABC replaces the names themselves. These are *total* effects: whatever later layers make of the change counts.
+
+Source: {_PAPER}; Heimersheim and Nanda 2024, *How to use and interpret activation patching*; {_DEMO}.
+""",
+    "patch_prompts": """
+The same patch in every prompt by itself. A mean can hide prompts that go the other way. For logit_diff_recovered each
+prompt's change is divided by the mean difference between clean and corrupted, so that the bars average to the cell.
+The interval comes from drawing the prompts 1,000 times with replacement (bootstrap, 95 %).
+""",
+    "patch_attention": f"""
+Where this head looks in the prompt shown: each row is a token that looks, each column a token looked at; rows add up to
+1, and a token sees only itself and what stands before it.
+
+Source: {_PAPER}, section 3.
+""",
+    "patch_estimate": """
+**Attribution patching**: the change of the activation times the slope of the metric, all cells from one backward pass.
+It takes about as long as three forward passes, and is a first-order estimate: it goes wrong where the metric bends,
+above all where attention is saturated. The page shows it while the exact grid is computed.
+
+Source: Nanda 2023, *Attribution patching*; Syed et al. 2023.
+""",
 }

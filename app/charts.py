@@ -54,7 +54,7 @@ def lens_curves(final: Result, per_layer: Result) -> go.Figure:
     figure.update_xaxes(tickvals=shown, ticktext=ticks, title="before layer (between: after attention)")
     figure.update_yaxes(title="logit_diff, logits", zeroline=True, zerolinewidth=2)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
-    return _laid_out(figure, "logit_diff at END", f"logits, {over_prompts(final.n_prompts)}", 400, legend=True)
+    return laid_out(figure, "logit_diff at END", f"logits, {over_prompts(final.n_prompts)}", 400, legend=True)
 
 
 def layer_bars(result: Result) -> go.Figure:
@@ -78,7 +78,7 @@ def layer_bars(result: Result) -> go.Figure:
     figure.update_xaxes(title="logits (right: favours IO)", range=[-reach, reach], zeroline=True)
     figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(names) - 0.4, -0.6], **_PLAIN_AXIS)
     note = f"logits, {over_prompts(result.n_prompts)}"
-    return _laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
+    return laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
 
 
 def head_heatmap(result: HeadAttribution) -> go.Figure:
@@ -95,8 +95,8 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
         [_head_sentence(f"The bias b_O of layer {layer}", value, over)] for layer, value in enumerate(result.bias)
     ]
     figure = go.Figure()
-    figure.add_trace(_effect_cells(result.values, np.arange(n_heads), heads, reach, scale=True))
-    figure.add_trace(_effect_cells(result.bias[:, None], np.array([n_heads + 0.5]), biases, reach, scale=False))
+    figure.add_trace(effect_cells(result.values, np.arange(n_heads), heads, reach, scale=True))
+    figure.add_trace(effect_cells(result.bias[:, None], np.array([n_heads + 0.5]), biases, reach, scale=False))
     ticks = [*range(n_heads), n_heads + 0.5]
     figure.update_xaxes(tickvals=ticks, ticktext=[*map(str, range(n_heads)), "b_O"], title="head", **_PLAIN_AXIS)
     figure.update_xaxes(range=[-0.5, n_heads + 1])
@@ -104,7 +104,7 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
         tickvals=list(range(n_layers)), ticktext=[str(layer) for layer in range(n_layers)], title="layer",
         range=[n_layers - 0.5, -0.5], **_PLAIN_AXIS,
     )  # fmt: skip
-    return _laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
+    return laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
 
 
 def _head_sentence(who: str, value: float, over: str) -> str:
@@ -112,7 +112,8 @@ def _head_sentence(who: str, value: float, over: str) -> str:
     return f"{who} {verb} {abs(value):.3f} logits {where} logit_diff<br>({over})"
 
 
-def _effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach: float, *, scale: bool) -> go.Heatmap:
+def effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach: float, *, scale: bool) -> go.Heatmap:
+    """Cells of effects on the diverging scale, their numbers written in them; refuses undefined ones."""
     if not np.isfinite(values).all():
         raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
     return go.Heatmap(
@@ -154,7 +155,7 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
     figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
     note = "" if len(numbers) == 1 else "; dashed: mean"
-    return _laid_out(figure, "logit_diff at END", f"logits, {prompts(result.n_prompts)}{note}", 400, legend=True)
+    return laid_out(figure, "logit_diff at END", f"logits, {prompts(result.n_prompts)}{note}", 400, legend=True)
 
 
 CELLS = ("top token", "probability of IO", "rank of IO")
@@ -185,7 +186,7 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
         )
     )  # fmt: skip
     notes = [" ".join(map(mark, roles)) for roles in labels.roles]
-    ticks = [f"{_wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
+    ticks = [f"{wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
     figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, side="top", tickangle=0, **_PLAIN_AXIS)
     rows = ["Output" if place == "at the output" else place.capitalize() for place in places]
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.5, -0.5], **_PLAIN_AXIS)
@@ -196,7 +197,7 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     }
     units = {"top token": "with its probability", "rank of IO": "1 = most probable of all tokens"}
     note = f"{units.get(cells, 'probability')}, 1 prompt"
-    return _laid_out(figure, titles[cells], note, 165 + 46 * len(rows)).update_layout(margin={"t": 115})
+    return laid_out(figure, titles[cells], note, 165 + 46 * len(rows)).update_layout(margin={"t": 115})
 
 
 def _grid_cells(
@@ -211,7 +212,7 @@ def _grid_cells(
     if cells == "probability of IO":
         return io_probs, [[_percent(p) for p in row] for row in io_probs], colour
     text = [
-        [f"{_wrapped(token)}<br>{_percent(p)}" for token, p in zip(tokens, row, strict=True)]
+        [f"{wrapped(token)}<br>{_percent(p)}" for token, p in zip(tokens, row, strict=True)]
         for tokens, row in zip(labels.top_tokens, probs, strict=True)
     ]
     return probs, text, colour
@@ -221,11 +222,12 @@ def _percent(probability: float) -> str:
     return f"{100 * probability:.0f} %" if probability >= 0.01 else "&lt;1 %"
 
 
-def _wrapped(label: str) -> str:
+def wrapped(label: str) -> str:
+    """A token for a Plotly label, literally, on lines of at most `LINE` letters."""
     return "<br>".join(literal(label[start : start + LINE]) for start in range(0, len(label), LINE))
 
 
-def _laid_out(figure: go.Figure, title: str, note: str, height: int, *, legend: bool = False) -> go.Figure:
+def laid_out(figure: go.Figure, title: str, note: str, height: int, *, legend: bool = False) -> go.Figure:
     """The frame all figures share; `note` names the unit and the number of prompts."""
     return figure.update_layout(
         title={

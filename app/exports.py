@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 
 from app.tokens import token_bytes
-from ioi_core import HeadAttribution, Model, PromptPairs, Result, TokenLens
+from ioi_core import (
+    HeadAttribution,
+    Model,
+    PatchResult,
+    PromptPairs,
+    Result,
+    TokenLens,
+    bootstrap_interval,
+)
 
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -78,3 +86,18 @@ def heads_frame(result: HeadAttribution) -> pd.DataFrame:
     assert result.bias is not None
     biases = pd.DataFrame({"layer": result.axes["layer"], "head": "b_O", result.metric: result.bias})
     return pd.concat([result.to_frame(), biases], ignore_index=True)
+
+
+def patch_frame(result: PatchResult) -> pd.DataFrame:
+    """Every cell of a patching grid: its value, the unpatched runs' metric, and the bootstrap interval of the mean."""
+    low, high = bootstrap_interval(result)
+    return result.to_frame().assign(
+        low_95=low.ravel(),
+        high_95=high.ravel(),
+        site=result.site,
+        direction=str(result.direction),
+        clean_run=result.clean,
+        corrupted_run=result.corrupted,
+        prompts=result.n_prompts,
+        estimate=result.estimate,
+    )

@@ -1,6 +1,7 @@
 """A figure on a page: the chart, its CSV, and its definition to fold out."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -23,6 +24,8 @@ def show_figure(
     *,
     large: bool,
     min_width: int = 0,
+    on_click: Callable[[str], None] | None = None,
+    suffix: str = "",
 ) -> None:
     """Draw `figure`, the sentence it comes to, its download and its "About this figure".
 
@@ -31,21 +34,35 @@ def show_figure(
         story: what the numbers say.
         frame: makes the table to download, when it is asked for.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
+        suffix: tells figures of one name apart.
+        on_click: told the first entry of a clicked point's customdata, before the page runs again.
     """
+    about, name = ABOUT[name], f"{name}_{suffix}" if suffix else name
     if large:
         _enlarge(figure)
         min_width = round(min_width * _LARGER)
     if min_width:
         st.html(f"<style>.st-key-wide-{name} > * {{ min-width: {min_width}px; }}</style>")
     with st.container(key=f"wide-{name}"):
-        st.plotly_chart(
-            figure, key=f"figure-{name}", config={"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS}
-        )
-    says(story)
+        key = f"figure-{name}"
+        config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS}
+        if on_click:
+            select = partial(_clicked, key, on_click)
+            st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points")
+        else:
+            st.plotly_chart(figure, key=key, config=config)
+    if story:
+        says(story)
     with st.container(horizontal=True):
         with st.container(), st.expander("About this figure"):
-            st.markdown(ABOUT[name])
+            st.markdown(about)
         download(name, frame)
+
+
+def _clicked(key: str, on_click: Callable[[str], None]) -> None:
+    points = st.session_state[key].selection.points
+    if points:
+        on_click(str(points[0]["customdata"][0]))
 
 
 def _enlarge(figure: go.Figure) -> None:

@@ -6,6 +6,8 @@ import os
 # hub set their own environment in a process of their own. A cache or folder that has the weights is used all the same.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
+# Before torch: its threads then sleep while they wait. Spinning, they slow each other down on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,0 +1,165 @@
+"""A patching result as a table of cells: what each cell is called, and what the patch changed there.
+
+A cell's effect is its value minus the unpatched run's, so 0 means that the patch did nothing, in either direction and
+for every metric. No Streamlit here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.tokens import ROLE_MEANINGS, row_labels, row_roles
+from ioi_core import Direction, Head, Model, PatchResult, PromptPairs, bootstrap_interval
+
+SITES = {
+    "resid_pre": "residual stream before the layer",
+    "resid_mid": "residual stream between attention and MLP",
+    "resid_post": "residual stream after the layer",
+    "attn_out": "what the attention layer writes",
+    "mlp_out": "what the MLP writes",
+    "z": "head output",
+    "q": "head queries",
+    "k": "head keys",
+    "v": "head values",
+    "pattern": "head attention pattern",
+}
+"""What can be patched, in words."""
+
+METRICS = {
+    "logit_diff_recovered": "share of logit_diff recovered",
+    "logit_diff": "logit_diff, in logits",
+    "prob": "probability of IO",
+    "kl": "distance from the clean prediction (KL), in nats",
+}
+"""What a patched run is scored by, in words."""
+
+
+def baseline(result: PatchResult) -> float:
+    """The unpatched run's value on the result's scale."""
+    denoising = result.direction is Direction.DENOISING
+    if result.metric == "logit_diff_recovered":
+        return 0.0 if denoising else 1.0
+    return result.corrupted if denoising else result.clean
+
+
+@dataclass(frozen=True)
+class EffectGrid:
+    """Cells in rows and columns.
+
+    Attributes:
+        effects: [row column] value minus the unpatched run's, mean over prompts.
+        per_prompt: [row column batch] the same of each prompt.
+        rows, columns: labels of the axes.
+        roles: the roles of each column, where columns are positions.
+        row_title, column_title: what the axes are.
+        keys: [row][column] names that no prompt changes ("head 9.9", "layer 3, position 10", "layer 3, S2").
+        names: [row][column] the same with the tokens that stand there.
+    """
+
+    effects: np.ndarray
+    per_prompt: np.ndarray
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    roles: tuple[tuple[str, ...], ...]
+    row_title: str
+    column_title: str
+    keys: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
+
+    @property
+    def ranking(self) -> list[tuple[int, int]]:
+        """All cells, the largest effect first."""
+        order = np.argsort(-np.abs(self.effects), axis=None, kind="stable")
+        return [(int(n) // len(self.columns), int(n) % len(self.columns)) for n in order]
+
+    @property
+    def of_heads(self) -> bool:
+        """Whether each cell belongs to one head."""
+        return "head" in (self.row_title, self.column_title)
+
+    def head(self, place: tuple[int, int]) -> Head:
+        """The head of a cell."""
+        row, column = place
+        return Head.parse(self.rows[row] if self.row_title == "head" else f"{self.rows[row]}.{self.columns[column]}")
+
+    def place(self, key: str) -> tuple[int, int] | None:
+        """Row and column of the cell called `key`, if there is one."""
+        for row, keys in enumerate(self.keys):
+            if key in keys:
+                return row, keys.index(key)
+        return None
+
+
+def effect_grid(model: Model, pairs: PromptPairs, row: int, result: PatchResult) -> EffectGrid:
+    """Lay a result out; columns of positions show the tokens of prompt `row`."""
+    axes = dict(result.axes)
+    assert result.per_prompt is not None
+    change = result.per_prompt - baseline(result)
+    places: list[str] | None
+    if list(axes) == ["layer", "head"]:
+        column_title, columns, places = "head", axes["head"], None
+        roles: tuple[tuple[str, ...], ...] = ((),) * len(columns)
+    else:
+        column_title, labels = list(axes.items())[-1]
+        columns, roles, places = _places(model, pairs, row, column_title, labels)
+    by_head = len(axes) == 3
+    if by_head:
+        change = change.reshape(-1, *change.shape[2:])
+        rows = tuple(f"{layer}.{head}" for layer in axes["layer"] for head in axes["head"])
+    else:
+        rows = axes["layer"]
+    if places is None:
+        keys = tuple(tuple(f"head {layer}.{head}" for head in columns) for layer in rows)
+        names = keys
+    else:
+        what = "head" if by_head else "layer"
+        at = "position " if column_title == "pos" else ""
+        keys = tuple(tuple(f"{what} {label}, {at}{column}" for column in axes[column_title]) for label in rows)
+        names = tuple(tuple(f"{what} {label} at {place}" for place in places) for label in rows)
+    titles = ("head" if by_head else "layer", "position" if column_title == "pos" else column_title)
+    return EffectGrid(change.mean(-1), change, rows, columns, roles, *titles, keys, names)
+
+
+def _places(
+    model: Model, pairs: PromptPairs, row: int, axis: str, labels: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], list[str]]:
+    """Column labels, their roles, and what each is called inside a sentence."""
+    if axis == "role":
+        return labels, tuple((label,) for label in labels), [f"{label} ({ROLE_MEANINGS[label]})" for label in labels]
+    tokens, roles = row_labels(model, pairs, row), row_roles(pairs, row)
+    by_column = tuple(tuple(roles.get(n, ())) for n in range(len(tokens)))
+    called = [
+        f"position {n} ({token}{', ' + ' and '.join(by_column[n]) if by_column[n] else ''})"
+        for n, token in enumerate(tokens)
+    ]
+    return tuple(tokens), by_column, called
+
+
+def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
+    """The strongest cells in words."""
+    reach = float(np.abs(grid.effects).max())
+    if reach < 1e-6:
+        return "No cell changes anything: patching here has no effect on these prompts."
+    said = [f"{grid.names[row][column]} {grid.effects[row, column]:+.3f}" for row, column in grid.ranking[:n]]
+    text = "; ".join(said)
+    return f"Strongest: {text} (change in {metric})."
+
+
+def cell_story(result: PatchResult, grid: EffectGrid, place: tuple[int, int]) -> str:
+    """One cell: what the patch moved, from where to where, and how sure the mean is."""
+    effect, before = float(grid.effects[place]), baseline(result)
+    given = "clean" if result.direction is Direction.DENOISING else "corrupted"
+    low, high = interval(grid, result, place)
+    sure = "" if np.isnan(low) else f"; 95 % of resampled prompt sets give {low:+.3f} to {high:+.3f}"
+    name = grid.names[place[0]][place[1]]
+    return (
+        f"Giving {name} its {given} activation changes {result.metric} from {before:.3f} to {before + effect:.3f} "
+        f"({effect:+.3f}{sure})."
+    )
+
+
+def interval(grid: EffectGrid, result: PatchResult, place: tuple[int, int]) -> tuple[float, float]:
+    """Bootstrap interval of one cell's effect; nan with one prompt."""
+    low, high = bootstrap_interval(result)
+    shape = grid.effects.shape
+    return float(low.reshape(shape)[place] - baseline(result)), float(high.reshape(shape)[place] - baseline(result))

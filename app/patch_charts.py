@@ -1,0 +1,157 @@
+"""Figures of activation patching; like `charts`, nothing is computed here and nothing knows the browser."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.charts import CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, PROBABILITY, laid_out, literal, wrapped
+from app.effects import EffectGrid
+from app.grid import mark
+from app.words import over_prompts, signed
+from ioi_core import PatchResult
+
+_PLAIN_AXIS = {"showgrid": False, "zeroline": False}
+_TEXT_ROWS = 40
+"""Up to so many rows every cell has its number written in it."""
+
+
+def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int] | None) -> go.Figure:
+    """What each cell's patch changed; cells can be clicked, the chosen one is framed."""
+    n_rows, n_columns = grid.effects.shape
+    if not np.isfinite(grid.effects).all():
+        raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
+    reach = max(float(np.abs(grid.effects).max()), 1e-6)
+    over = over_prompts(result.n_prompts)
+    said = [
+        [
+            f"{literal(grid.names[row][column].capitalize())}:<br>changes {result.metric} by "
+            f"{grid.effects[row, column]:+.3f}<br>({over})"
+            for column in range(n_columns)
+        ]
+        for row in range(n_rows)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.effects.astype(np.float32), colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1,
+            colorbar={"thickness": 12}, hoverinfo="skip", textfont={"size": 11},
+            **({"text": _numbers(grid, reach), "texttemplate": "%{text}"}
+            if n_rows <= _TEXT_ROWS else {}),
+        )
+    )  # fmt: skip
+    # Heatmaps report no clicks to Streamlit; an invisible square over each cell does.
+    y, x = (axis.ravel() for axis in np.indices(grid.effects.shape))
+    figure.add_scatter(
+        x=x, y=y, mode="markers", marker={"symbol": "square", "size": 26 if n_rows <= _TEXT_ROWS else 14, "opacity": 0},
+        customdata=[[key, text] for keys, texts in zip(grid.keys, said, strict=True)
+                    for key, text in zip(keys, texts, strict=True)],
+        hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False,
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
+    )  # fmt: skip
+    if chosen:
+        row, column = chosen
+        figure.add_shape(
+            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
+            line={"color": "#E69F00", "width": 3},
+        )  # fmt: skip
+    figure.update_xaxes(
+        tickvals=list(range(n_columns)), ticktext=_column_texts(grid), range=[-0.5, n_columns - 0.5], tickangle=0,
+        side="top" if any(grid.roles) else "bottom", title=None if any(grid.roles) else grid.column_title,
+        **_PLAIN_AXIS,
+    )  # fmt: skip
+    figure.update_yaxes(
+        tickvals=list(range(n_rows)), ticktext=list(grid.rows), title=grid.row_title, range=[n_rows - 0.5, -0.5],
+        **_PLAIN_AXIS,
+    )  # fmt: skip
+    note = f"{result.unit}, {over}; empty: nothing can change there"
+    kind = "Estimated change" if result.estimate else "Change"
+    height = 150 + (34 if n_rows <= _TEXT_ROWS else 16) * n_rows
+    figure = laid_out(figure, f"{kind} in {result.metric}", note, height + (60 if any(grid.roles) else 40))
+    if any(grid.roles):
+        figure.update_layout(margin={"t": 115})
+    # With no limit, the nearest square is the cell's own wherever in the cell the pointer is.
+    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
+
+
+def _numbers(grid: EffectGrid, reach: float) -> list[list[str]]:
+    """The effects as text; none where every prompt is exactly unchanged."""
+    untouched = (grid.per_prompt == 0).all(-1)
+    return [
+        ["" if nothing else signed(value, reach) for value, nothing in zip(row, still, strict=True)]
+        for row, still in zip(grid.effects, untouched, strict=True)
+    ]
+
+
+def _column_texts(grid: EffectGrid) -> list[str]:
+    if grid.column_title == "role":
+        return [mark(role) for role in grid.columns]
+    return [
+        f"{wrapped(column)}<br>{' '.join(map(mark, roles))}" if any(grid.roles) else literal(column)
+        for column, roles in zip(grid.columns, grid.roles, strict=True)
+    ]
+
+
+def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int], shown: int) -> go.Figure:
+    """One cell's effect in every prompt."""
+    values = grid.per_prompt[place]
+    numbers = np.arange(1, len(values) + 1)
+    said = [f"Prompt {n}: {value:+.3f} in {result.metric}" for n, value in zip(numbers, values, strict=True)]
+    colours = [FAVOURS_IO if value >= 0 else FAVOURS_S for value in values]
+    figure = go.Figure(
+        go.Bar(x=numbers, y=values, marker_color=colours, customdata=said, hovertemplate="%{customdata}<extra></extra>")
+    )
+    if len(values) > 1:
+        figure.add_hline(y=float(values.mean()), line={"dash": "dash", "width": 2, "color": CORRUPTED}, layer="below")
+    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    figure.update_yaxes(title=f"change, {result.unit}")
+    step = max(1, -(-len(numbers) // 12))
+    ticks = numbers[::step]
+    texts = [f"<b>{n}</b>" if n == shown + 1 else str(n) for n in ticks]
+    figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
+    over = f"each of {len(values)} prompts; dashed: mean" if len(values) > 1 else "1 prompt"
+    return laid_out(figure, f"Change in {result.metric}, prompt by prompt", f"{result.unit}, {over}", 320)
+
+
+def attention_heatmap(pattern: np.ndarray, labels: list[str], title: str) -> go.Figure:
+    """One head's attention in one prompt: rows look, columns are looked at."""
+    said = [
+        [
+            f"From {literal(query)} (position {q}) to {literal(key)} (position {k}):<br>attention {pattern[q, k]:.3f}"
+            for k, key in enumerate(labels)
+        ]
+        for q, query in enumerate(labels)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=pattern.astype(np.float32), colorscale=PROBABILITY, zmin=0, zmax=1, xgap=1, ygap=1, showscale=False,
+            customdata=said, hovertemplate="%{customdata}<extra></extra>",
+        )
+    )  # fmt: skip
+    texts, places = [literal(label) for label in labels], list(range(len(labels)))
+    figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **_PLAIN_AXIS)
+    figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[len(labels) - 0.5, -0.5], **_PLAIN_AXIS)
+    return laid_out(figure, title, "attention, 0 (white) to 1 (orange), 1 prompt", 150 + 22 * len(labels))
+
+
+def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResult, correlation: float) -> go.Figure:
+    """The first-order estimate of each cell against its exact effect."""
+    x, y = estimate.effects.ravel(), exact.effects.ravel()
+    names = [name for row in exact.names for name in row]
+    said = [
+        f"{literal(name.capitalize())}:<br>estimate {a:+.3f}, exact {b:+.3f}"
+        for name, a, b in zip(names, x, y, strict=True)
+    ]
+    figure = go.Figure(
+        go.Scatter(
+            x=x, y=y, mode="markers", marker={"color": FAVOURS_IO, "size": 8, "opacity": 0.7}, customdata=said,
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )  # fmt: skip
+    reach = 1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()), 1e-6)
+    figure.add_shape(
+        type="line", x0=-reach, y0=-reach, x1=reach, y1=reach, layer="below",
+        line={"dash": "dash", "width": 1, "color": CORRUPTED},
+    )  # fmt: skip
+    figure.update_xaxes(title="estimate", range=[-reach, reach], zeroline=True)
+    figure.update_yaxes(title="exact", range=[-reach, reach], zeroline=True)
+    r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
+    note = f"change in {result.metric}, {result.unit}; correlation {r}; dashed: equal"
+    return laid_out(figure, "Estimate against exact, one point a cell", note, 420)

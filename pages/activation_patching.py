@@ -1,0 +1,83 @@
+"""Activation patching: which activations carry the difference between the clean and the corrupted prompt."""
+
+from functools import partial
+
+import streamlit as st
+
+from app.compute import ask, compute
+from app.effects import cell_story, effect_grid, strongest
+from app.exports import patch_frame
+from app.figures import show_figure
+from app.look import problem, says
+from app.patch_charts import estimate_scatter, patch_heatmap, prompt_effects
+from app.patch_controls import cell_control, choose_cell, patch_controls
+from app.patch_detail import show_head, show_layer
+from app.view import current_view
+from ioi_core import correlation
+
+view = current_view()
+model, pairs, row = view.model, view.pairs, view.row
+
+st.header("Which activations carry the answer?")
+st.write(
+    "Each cell is one run of the model that gets a single activation from the other prompt of its pair. "
+    "**Blue**: the patch moves the model towards IO, or towards the clean run; **red**: away from it; white: no effect."
+)
+choice = patch_controls(pairs)
+parameters = {"pairs": pairs, "site": choice.site, "direction": choice.direction, "positions": choice.positions,
+              "metric": choice.metric}  # fmt: skip
+figure = st.empty()
+[estimate] = compute(model, ask("estimate_patching", **parameters))
+if estimate.undefined is None:
+    sketch = effect_grid(model, pairs, row, estimate)
+    with figure.container():
+        st.caption("First-order estimate, shown until the exact runs are done.")
+        st.plotly_chart(patch_heatmap(sketch, estimate, None), key="figure-sketch")
+[exact] = compute(model, ask("patch_activations", **parameters))
+if exact.undefined is not None:
+    figure.empty()
+    problem(f"Nothing to draw: {exact.undefined}.")
+    st.stop()
+
+grid = effect_grid(model, pairs, row, exact)
+kind = "-".join(exact.axes)
+with figure.container():
+    detail = st.container()
+    place = cell_control(grid, kind)
+    with detail:
+        show_figure(
+            "patch_heatmap",
+            patch_heatmap(grid, exact, place),
+            strongest(grid, choice.metric),
+            lambda: patch_frame(exact),
+            large=view.large,
+            min_width=130 + 46 * len(grid.columns),
+            on_click=partial(choose_cell, kind),
+        )
+
+st.subheader(f"A closer look: {grid.names[place[0]][place[1]]}")
+says(cell_story(exact, grid, place))
+show_figure(
+    "patch_prompts",
+    prompt_effects(grid, exact, place, row),
+    "",
+    lambda: patch_frame(exact),
+    large=view.large,
+)
+if grid.of_heads:
+    show_head(view, grid.head(place))
+else:
+    show_layer(view, place[0], grid, place[1])
+
+st.subheader("How good is the quick estimate?")
+if estimate.undefined is not None:
+    st.write(f"There is none: {estimate.undefined}.")
+else:
+    r = correlation(estimate, exact)
+    show_figure(
+        "patch_estimate",
+        estimate_scatter(effect_grid(model, pairs, row, estimate), grid, exact, r),
+        f"Over all cells, estimate and exact effect correlate with {r:.3f}." if r == r else "Nothing varies.",
+        lambda: estimate.to_frame().assign(exact=exact.values.ravel()),
+        large=view.large,
+    )
