@@ -34,14 +34,6 @@ METRICS = {
 """What a patched run is scored by, in words."""
 
 
-def baseline(result: PatchResult) -> float:
-    """The unpatched run's value on the result's scale."""
-    denoising = result.direction is Direction.DENOISING
-    if result.metric == "logit_diff_recovered":
-        return 0.0 if denoising else 1.0
-    return result.corrupted if denoising else result.clean
-
-
 @dataclass(frozen=True)
 class EffectGrid:
     """Cells in rows and columns.
@@ -93,8 +85,7 @@ class EffectGrid:
 def effect_grid(model: Model, pairs: PromptPairs, row: int, result: PatchResult) -> EffectGrid:
     """Lay a result out; columns of positions show the tokens of prompt `row`."""
     axes = dict(result.axes)
-    assert result.per_prompt is not None
-    change = result.per_prompt - baseline(result)
+    change = result.effects
     places: list[str] | None
     if list(axes) == ["layer", "head"]:
         column_title, columns, places = "head", axes["head"], None
@@ -147,19 +138,13 @@ def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
 
 def cell_story(result: PatchResult, grid: EffectGrid, place: tuple[int, int]) -> str:
     """One cell: what the patch moved, from where to where, and how sure the mean is."""
-    effect, before = float(grid.effects[place]), baseline(result)
+    assert result.unpatched is not None
+    effect, before = float(grid.effects[place]), float(result.unpatched.mean())
     given = "clean" if result.direction is Direction.DENOISING else "corrupted"
-    low, high = interval(grid, result, place)
+    low, high = bootstrap_interval(grid.per_prompt[place])
     sure = "" if np.isnan(low) else f"; 95 % of resampled prompt sets give {low:+.3f} to {high:+.3f}"
     name = grid.names[place[0]][place[1]]
     return (
         f"Giving {name} its {given} activation changes {result.metric} from {before:.3f} to {before + effect:.3f} "
         f"({effect:+.3f}{sure})."
     )
-
-
-def interval(grid: EffectGrid, result: PatchResult, place: tuple[int, int]) -> tuple[float, float]:
-    """Bootstrap interval of one cell's effect; nan with one prompt."""
-    low, high = bootstrap_interval(result)
-    shape = grid.effects.shape
-    return float(low.reshape(shape)[place] - baseline(result)), float(high.reshape(shape)[place] - baseline(result))

@@ -89,15 +89,15 @@ def heads_frame(result: HeadAttribution) -> pd.DataFrame:
 
 
 def patch_frame(result: PatchResult) -> pd.DataFrame:
-    """Every cell of a patching grid: its value, the unpatched runs' metric, and the bootstrap interval of the mean."""
-    low, high = bootstrap_interval(result)
+    """Every cell of a patching grid: its value, its change against the unpatched run, and that change's interval."""
+    low, high = bootstrap_interval(result.effects)
     return result.to_frame().assign(
-        low_95=low.ravel(),
-        high_95=high.ravel(),
+        change=result.effects.mean(-1).ravel(),
+        change_low_95=low.ravel(),
+        change_high_95=high.ravel(),
         site=result.site,
         direction=str(result.direction),
         clean_run=result.clean,
         corrupted_run=result.corrupted,
         prompts=result.n_prompts,
-        estimate=result.estimate,
     )

@@ -31,7 +31,9 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
     ]
     figure = go.Figure(
         go.Heatmap(
-            z=grid.effects.astype(np.float32), colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1,
+            z=grid.effects.astype(np.float32), colorscale=DIVERGING,
+            reversescale=result.metric == "kl",  # less distance from the clean run is the good direction: blue
+            zmin=-reach, zmax=reach, xgap=1, ygap=1,
             colorbar={"thickness": 12}, hoverinfo="skip", textfont={"size": 11},
             **({"text": _numbers(grid, reach), "texttemplate": "%{text}"}
             if n_rows <= _TEXT_ROWS else {}),

@@ -31,6 +31,7 @@ class PatchResult(Result):
     Attributes:
         site, direction: what was moved, and which way.
         clean, corrupted: the raw metric of the two runs, mean over prompts (logit_diff for the recovered metric).
+        unpatched: [batch] the receiving run's own value on the scale of `values`; a cell minus this is its effect.
         estimate: whether the values are a first-order estimate and not exact.
     """
 
@@ -38,7 +39,15 @@ class PatchResult(Result):
     direction: Direction = Direction.DENOISING
     clean: float = float("nan")
     corrupted: float = float("nan")
+    unpatched: Float[np.ndarray, " batch"] | None = None
     estimate: bool = False
+
+    @property
+    def effects(self) -> Float[np.ndarray, "*cells batch"]:
+        """Each cell's change against the unpatched run, prompt by prompt; exactly 0 where nothing can change."""
+        assert self.per_prompt is not None
+        assert self.unpatched is not None
+        return self.per_prompt - self.unpatched
 
 
 @torch.inference_mode()
@@ -111,6 +120,7 @@ def as_result(
     undefined: str | None = None,
 ) -> PatchResult:
     """Raw metrics as a result: on the recovered scale if asked for, undefined where it has no scale."""
+    unpatched = corrupted if request.direction is Direction.DENOISING else clean
     if request.metric == "logit_diff_recovered":
         gap = clean.mean(dtype=np.float64) - corrupted.mean(dtype=np.float64)
         if abs(gap) < 1e-6:
@@ -118,9 +128,11 @@ def as_result(
                 "the clean and the corrupted prompts have the same mean logit_diff "
                 f"({clean.mean():.4f}), so there is nothing to recover: use another corruption or metric"
             )
-            per_prompt = np.full_like(per_prompt, np.nan)
+            per_prompt, unpatched = np.full_like(per_prompt, np.nan), np.full_like(unpatched, np.nan)
         else:
-            per_prompt = ((per_prompt - corrupted) / gap).astype(per_prompt.dtype)
+            per_prompt, unpatched = (
+                ((raw - corrupted) / gap).astype(per_prompt.dtype) for raw in (per_prompt, unpatched)
+            )
     return PatchResult(
         values=per_prompt.mean(-1),
         axes=request.axes(model),
@@ -133,6 +145,7 @@ def as_result(
         direction=request.direction,
         clean=float(clean.mean()),
         corrupted=float(corrupted.mean()),
+        unpatched=unpatched,
         estimate=estimate,
     )
 

@@ -10,7 +10,6 @@ from ioi_core import (
     Direction,
     Model,
     PromptPairs,
-    Result,
     bootstrap_interval,
     correlation,
     estimate_patching,
@@ -100,32 +99,20 @@ def test_estimate_in_small_blocks_is_the_same(small_model: Model, monkeypatch: p
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def as_result(per_prompt: np.ndarray) -> Result:
-    axes = {"cell": tuple(str(cell) for cell in range(len(per_prompt)))}
-    return Result(per_prompt.mean(-1), axes, "logit_diff", "logits", per_prompt.shape[-1], per_prompt)
-
-
 def test_bootstrap_covers_the_mean_and_narrows_with_prompts() -> None:
     rng = np.random.default_rng(0)
-    few, many = (as_result(rng.normal(2.0, 1.0, (3, n))) for n in (10, 1000))
+    few, many = (rng.normal(2.0, 1.0, (3, n)) for n in (10, 1000))
     widths = []
-    for result in (few, many):
-        low, high = bootstrap_interval(result)
-        assert ((low < result.values) & (result.values < high)).all()
+    for per_prompt in (few, many):
+        low, high = bootstrap_interval(per_prompt)
+        assert ((low < per_prompt.mean(-1)) & (per_prompt.mean(-1) < high)).all()
         widths.append(high - low)
     np.testing.assert_allclose(widths[1], 2 * 1.96 / np.sqrt(1000), rtol=0.15)  # normal theory
     assert (widths[0] > 4 * widths[1]).all()
-    constant = as_result(np.full((1, 8), 3.0))
-    np.testing.assert_allclose(bootstrap_interval(constant), 3.0)
-
-
-def test_bootstrap_is_undefined_for_one_prompt_and_refuses_nonsense() -> None:
-    one = as_result(np.ones((2, 1)))
-    assert np.isnan(bootstrap_interval(one)).all()
+    np.testing.assert_allclose(bootstrap_interval(np.full((1, 8), 3.0)), 3.0)
+    assert np.isnan(bootstrap_interval(np.ones((2, 1)))).all(), "one prompt has no spread"
     with pytest.raises(IOIError, match="such as"):
-        bootstrap_interval(one, level=95.0)
-    with pytest.raises(IOIError, match="no values per prompt"):
-        bootstrap_interval(Result(np.ones(2), {"cell": ("a", "b")}, "logit_diff", "logits", 3))
+        bootstrap_interval(few, level=95.0)
 
 
 def test_correlation_of_constant_cells_is_undefined() -> None:

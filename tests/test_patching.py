@@ -198,6 +198,11 @@ def test_cells_that_cannot_change_are_exactly_the_baseline(small_model: Model, s
     before = result.per_prompt[..., :4, :]
     assert (before == baseline).all()
     assert result.corrupted == pytest.approx(baseline.mean())
+    assert (result.unpatched == baseline).all()
+    for metric, direction in itertools.product(("logit_diff_recovered", "kl"), Direction):
+        scaled = patch_activations(small_model, pairs, site, metric=metric, direction=direction, **axis)
+        assert (scaled.effects[..., :4, :] == 0).all()
+        assert (scaled.effects != 0).any()
     in_last_layer = result.per_prompt[-1][..., 4:8, :]
     if site in ("resid_pre", "k", "v"):
         assert (in_last_layer != baseline).any()
