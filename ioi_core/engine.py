@@ -92,6 +92,27 @@ def record(model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str])
     return tuple({name: getattr(run, name) for name in names} for run in runs)
 
 
+def record_from(model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str], base: Trace, start: int) -> Trace:
+    """Record a run whose tokens before `start` are the base run's: only the rest is computed.
+
+    Args:
+        base: trace with "k" and "v".
+    Returns:
+        The named activations; nan before `start`, so that reading there by mistake cannot go unnoticed.
+    """
+    before = [{name: layer[name][:, :start] for name in ("k", "v")} for layer in base]
+    runs = layer_runs(model, embed(model, tokens[:, start:], start), before)
+    return tuple(
+        {name: _after_nan(getattr(run, name), start, 2 if name == "pattern" else 1) for name in names} for run in runs
+    )
+
+
+def _after_nan(activation: Tensor, start: int, dim: int) -> Tensor:
+    shape = list(activation.shape)
+    shape[dim] = start
+    return torch.cat([activation.new_full(shape, torch.nan), activation], dim)
+
+
 def wavefront(
     model: Model, base: Trace, groups: Sequence[Group], seeds: Seeds, progress: Callable[[int], None] | None = None
 ) -> list[Float[Tensor, "batch cell d_model"]]:

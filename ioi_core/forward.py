@@ -6,7 +6,7 @@ activation under TransformerLens's hook names; a caller keeps what it needs and 
 Prompts are padded on the right, so causal attention alone keeps padding out of every real position.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,7 @@ class LayerRun:
     q: Float[Tensor, "batch pos head d_head"]
     k: Float[Tensor, "batch pos head d_head"]
     v: Float[Tensor, "batch pos head d_head"]
-    pattern: Float[Tensor, "batch head query_pos key_pos"]
+    pattern: Float[Tensor, "batch head pos key_pos"]
     z: Float[Tensor, "batch pos head d_head"]
     attn_out: Float[Tensor, "batch pos d_model"]
     resid_mid: Float[Tensor, "batch pos d_model"]
@@ -38,9 +38,9 @@ class LayerRun:
     resid_post: Float[Tensor, "batch pos d_model"]
 
 
-def embed(model: Model, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
-    """Token plus position embeddings: the first layer's resid_pre."""
-    return model.weights.W_E[tokens] + model.weights.W_pos[: tokens.shape[1]]
+def embed(model: Model, tokens: Int[Tensor, "batch pos"], start: int = 0) -> Float[Tensor, "batch pos d_model"]:
+    """Token plus position embeddings, the first layer's resid_pre; the first token stands at position `start`."""
+    return model.weights.W_E[tokens] + model.weights.W_pos[start : start + tokens.shape[1]]
 
 
 def normalize(x: Float[Tensor, "*batch d_model"], eps: float) -> Float[Tensor, "*batch d_model"]:
@@ -78,12 +78,24 @@ def mlp(layer: LayerWeights, resid_mid: Float[Tensor, "*batch d_model"], eps: fl
     return hidden @ layer.W_out + layer.b_out
 
 
-def layer_runs(model: Model, resid: Float[Tensor, "batch pos d_model"]) -> Iterator[LayerRun]:
-    """Run the layers one after another on embedded tokens, yielding each one's activations."""
-    for layer in model.weights.layers:
+def layer_runs(
+    model: Model,
+    resid: Float[Tensor, "batch pos d_model"],
+    before: Sequence[Mapping[str, Float[Tensor, "batch earlier head d_head"]]] | None = None,
+) -> Iterator[LayerRun]:
+    """Run the layers one after another on embedded tokens, yielding each one's activations.
+
+    Args:
+        before: keys and values ("k", "v") of each layer at positions before these tokens, if there are any; patterns
+            then have more key than query positions.
+    """
+    for index, layer in enumerate(model.weights.layers):
         q, k, v = qkv(layer, model.cfg, resid)
-        pattern = attention_pattern(q, k)
-        z = (pattern @ v.transpose(1, 2)).transpose(1, 2)
+        keys, values = (
+            (k, v) if before is None else (torch.cat([before[index][n], x], 1) for n, x in (("k", k), ("v", v)))
+        )
+        pattern = attention_pattern(q, keys)
+        z = (pattern @ values.transpose(1, 2)).transpose(1, 2)
         attn_out = z.flatten(2) @ layer.W_O + layer.b_O
         resid_mid = resid + attn_out
         mlp_out = mlp(layer, resid_mid, model.cfg.eps)

@@ -100,6 +100,13 @@ def blocks(model: Model, pairs: PromptPairs, vectors_a_token: int = 8) -> list[s
     return [slice(start, min(start + step, len(pairs))) for start in range(0, len(pairs), step)]
 
 
+def first_difference(pairs: PromptPairs) -> int:
+    """The first position where any clean prompt differs from its corrupted one, but no later than any END."""
+    differs = (pairs.clean_tokens != pairs.corrupted_tokens).any(0)
+    first = int(differs.argmax()) if differs.any() else len(differs)
+    return min(first, int(pairs.roles["END"].min()))
+
+
 def groups(model: Model, pairs: PromptPairs, request: Request) -> list[Group]:
     """Every cell that can differ from the base run, once."""
     found: dict[tuple[int, int, int, int], list[int]] = {}

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.engine import record, wavefront
+from ioi_core.engine import record, record_from, wavefront
 from ioi_core.forward import as_array, at_positions, to_device
-from ioi_core.grid import Request, blocks, chunks, groups, plan_request, work
+from ioi_core.grid import Request, blocks, chunks, first_difference, groups, plan_request, work
 from ioi_core.metrics import UNITS, Scorer
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
@@ -173,7 +173,8 @@ def patch_block(
         receives, gives = gives, receives
     ends = pairs.roles["END"]
     base = record(model, to_device(model, receives), (*base_names(site_name), "resid_post"))
-    source = record(model, to_device(model, gives), (site_name, "resid_post"))
+    start = first_difference(pairs)
+    source = record_from(model, to_device(model, gives), (site_name, "resid_post"), base, start)
     finals = [at_positions(trace[-1]["resid_post"], ends) for trace in (base, source)]
     clean_final, corrupted_final = reversed(finals) if denoising else finals
     scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)

@@ -1,0 +1,77 @@
+"""The activation patching page in a real browser: real cells are clicked, numbers compared with the core."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ioi_core import Model, PatchResult, arena_pairs, attention_patterns, patch_activations
+from tests.test_browser import WAIT, Visitor, chromium, figure, server  # noqa: F401  # fixtures
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PATH = "/activation_patching"
+
+
+@pytest.fixture
+def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:  # noqa: F811
+    visitor = Visitor(chromium, server)
+    yield visitor
+    visitor.leave()
+
+
+def click_cell(page: Page, result: PatchResult, row: int, column: int, *, off_centre: float = 0.0) -> None:
+    """Click inside a cell of the heatmap; `off_centre` up to 0.5 is towards its lower right corner."""
+    plot = page.locator(".st-key-figure-patch_heatmap .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    rows, columns = result.values.shape
+    x = box["x"] + box["width"] * (column + 0.5 + off_centre) / columns
+    y = box["y"] + box["height"] * (row + 0.5 + off_centre) / rows
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+
+
+def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visitor, demo_model: Model) -> None:
+    page = visitor.open(PATH, model="ioi-demo")
+    result = patch_activations(demo_model, arena_pairs(demo_model), "z")
+    heatmap = figure(page, "patch_heatmap")["traces"][0]
+    np.testing.assert_allclose(heatmap["z"], result.effects.mean(-1), atol=1e-5)
+    for layer, head, off_centre in ((2, 3, 0.0), (0, 1, 0.4), (3, 5, -0.4)):
+        click_cell(page, result, layer, head, off_centre=off_centre)
+        expect(page.get_by_role("heading", name=f"A closer look: head {layer}.{head}")).to_be_visible(timeout=WAIT)
+        visitor.settled()
+        bars = figure(page, "patch_prompts")["traces"][0]
+        np.testing.assert_allclose(bars["y"], result.effects[layer, head], atol=1e-5)
+        effect = float(result.effects[layer, head].mean())
+        assert any(f"({effect:+.3f}; 95 %" in text for text in visitor.says())
+    patterns = attention_patterns(demo_model, arena_pairs(demo_model).clean_tokens[:1])
+    drawn = figure(page, "patch_attention_clean")["traces"][0]["z"]
+    np.testing.assert_allclose(drawn, patterns.values[0, 3, 5], atol=1e-5)
+
+
+def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, server: str) -> None:  # noqa: F811
+    page = visitor.open(PATH, model="ioi-demo", site="resid_pre", direction="noising")
+    box = page.get_by_role("combobox", name=re.compile("Cell"))
+    box.click()
+    box.fill("layer 2, position 10")  # the list draws only what fits; typing finds the rest
+    page.get_by_role("option", name="layer 2, position 10", exact=True).click()
+    expect(page.get_by_role("heading", name="A closer look: layer 2 at position 10")).to_be_visible(timeout=WAIT)
+    page.wait_for_function("location.search.includes('position')", timeout=WAIT)
+    other = Visitor(chromium, server)
+    other.page.goto(page.url)
+    other.settled()
+    expect(other.page.get_by_role("heading", name="A closer look: layer 2 at position 10")).to_be_visible(timeout=WAIT)
+    assert other.says() == visitor.says()
+    other.leave()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:  # noqa: F811
+    visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    page = visitor.open(PATH, model="ioi-demo")
+    expect(page.locator(".st-key-figure-patch_heatmap")).to_be_visible(timeout=WAIT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360, "the page itself never scrolls sideways"
+    visitor.leave()
