@@ -74,8 +74,8 @@ def attention_pattern(
 
 def mlp(layer: LayerWeights, resid_mid: Float[Tensor, "*batch d_model"], eps: float) -> Float[Tensor, "*batch d_model"]:
     """What the MLP writes, its LayerNorm included."""
-    hidden = F.gelu(normalize(resid_mid, eps) @ layer.W_in + layer.b_in, approximate="tanh")
-    return hidden @ layer.W_out + layer.b_out
+    hidden = F.gelu(F.linear(normalize(resid_mid, eps), layer.W_in.T, layer.b_in), approximate="tanh")
+    return F.linear(hidden, layer.W_out.T, layer.b_out)
 
 
 def layer_runs(

@@ -80,6 +80,10 @@ def small_gpt2(small_folder: Path) -> GPT2LMHeadModel:
 
 
 @pytest.fixture(scope="session")
+def demo_model_64() -> Model:
+    return load_model("ioi-demo", dtype="float64")
+
+
+@pytest.fixture(scope="session")
 def demo_bridge() -> TransformerBridge:
-    """In float64: with logit differences of 30 and steep attention, the oracle's own float32 is off by up to 2e-4."""
     return oracle_bridge(DEMO_MODEL_DIR, torch.float64)
