@@ -340,6 +340,10 @@ def test_everything_stays_on_the_models_device(small_model: Model, site: str, me
     assert (estimated.values.device.type, estimated.values.shape) == ("meta", block.values.shape)
 
 
+Cells = list[tuple[int, int | None]]
+"""(layer, head); head None for a residual site."""
+
+
 def check_sampled_cells(model: Model, bridge, pairs: PromptPairs, site: str, cells: Cells, atol: float = 1e-4) -> None:
     ours = patch_activations(model, pairs, site, metric="logit_diff", positions=None)
     oracle = HookedRuns(bridge, pairs, Direction.DENOISING)
