@@ -84,12 +84,19 @@ def _device(device: str | torch.device | None) -> torch.device:
         raise ModelUnavailableError(
             f"device {wanted!r} cannot be used: cpu or cuda (not mps: TransformerLens is wrong there)"
         )
+    if kind == "cuda":
+        use_full_float32()
     if kind == "cuda" and not torch.cuda.is_available():
         raise ModelUnavailableError(f"device {wanted!r} was asked for, but PyTorch finds no CUDA device: use cpu")
     try:
         return torch.empty(0, device=wanted).device
     except RuntimeError as error:
         raise ModelUnavailableError(f"device {wanted!r} cannot be used: {str(error).splitlines()[0]}") from error
+
+
+def use_full_float32() -> None:
+    """Keep CUDA's float32 matrix products in float32: TensorFloat-32 has 10 bits, and differences here are small."""
+    torch.set_float32_matmul_precision("highest")
 
 
 def _folder(name: str, progress: Progress | None) -> Path:

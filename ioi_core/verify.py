@@ -6,20 +6,25 @@ ARENA 1.4.1's 25 prompts. A list of figures is one check, shown at the place whe
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from jaxtyping import Float
 
 from ioi_core.arena25 import arena25_pairs
 from ioi_core.attribution import attribute_heads, attribute_layers
+from ioi_core.estimate import estimate_patching
 from ioi_core.logit_lens import logit_lens
 from ioi_core.model import Model
 from ioi_core.names import read_data
+from ioi_core.patching import patch_activations
 from ioi_core.predictions import predictions
 from ioi_core.prompts import arena_pairs
 from ioi_core.vocabulary import Head
 
 LOGIT_TOLERANCE = 1e-3  # logits; both sources ran float32 on other machines and print 4 decimals or more
+
+PATCHING_TOLERANCE = 1e-4  # of the distance between corrupted and clean, 7.1 logits here
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ def verify(model: Model) -> Iterator[Check]:
         model: GPT-2 small with its real weights; any other model of its shape fails.
     """
     yield from _notebook_checks(model)
+    yield from _patching_checks(model)
     yield from _arena25_checks(model)
 
 
@@ -70,6 +76,16 @@ def _notebook_checks(model: Model) -> Iterator[Check]:
     yield _worst("attribution by head", by_head, published["attribute_heads"], heads)
 
 
+def _patching_checks(model: Model) -> Iterator[Check]:
+    """Every cell of the notebook's patching grids, exact and estimated: logit_diff_recovered, denoising."""
+    published, pairs = read_data("notebook_figures.json"), arena_pairs(model)
+    for kind, analysis in (("patch", patch_activations), ("estimate", estimate_patching)):
+        for site, grid in published[f"{kind}_denoising"].items():
+            result = analysis(model, pairs, site)
+            cells = [".".join(cell) for cell in product(*result.axes.values())]
+            yield _worst(f"{kind} {site}", result.values, grid, cells, PATCHING_TOLERANCE)
+
+
 def _arena25_checks(model: Model) -> Iterator[Check]:
     published = read_data("arena25.json")["expected"]
     pairs = arena25_pairs(model)
@@ -83,14 +99,18 @@ def _arena25_checks(model: Model) -> Iterator[Check]:
 
 
 def _worst(
-    name: str, values: Float[np.ndarray, "*cells"], published: list[float] | list[list[float]], labels: object = None
+    name: str,
+    values: Float[np.ndarray, "*cells"],
+    published: list[float] | list[list[float]],
+    labels: object = None,
+    tolerance: float = LOGIT_TOLERANCE,
 ) -> Check:
     """A list of figures as one check, at the cell that differs most."""
     ours, theirs = values.ravel(), np.array(published, dtype=float).ravel()
     place = int(np.nanargmax(np.abs(ours - theirs)))
     where = labels[place] if isinstance(labels, list | tuple) else f"number {place + 1}"
     title = f"{name}, {len(theirs)} figures, worst at {where}"
-    check = Check(title, float(ours[place]), float(theirs[place]), LOGIT_TOLERANCE)
+    check = Check(title, float(ours[place]), float(theirs[place]), tolerance)
     return check if np.isfinite(ours).all() else replace(check, value=float("nan"))
 
 

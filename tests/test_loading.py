@@ -208,6 +208,17 @@ def test_gpt2_small_from_a_local_folder(gpt2_shaped_folder: Path, monkeypatch: p
     assert (model.name, model.cfg.n_layers, model.cfg.d_head) == ("gpt2-small", 12, 64)
 
 
+def test_cuda_multiplies_in_full_float32() -> None:
+    """Asked for where a CUDA device is wanted, before it is looked for; nothing more can be seen without one."""
+    torch.set_float32_matmul_precision("medium")
+    if torch.cuda.is_available():
+        load_model("ioi-demo", device="cuda")
+    else:
+        with pytest.raises(ModelUnavailableError, match="finds no CUDA device"):
+            load_model("ioi-demo", device="cuda")
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_heads_are_checked(small_model: Model) -> None:
     assert small_model.check_head(Head.parse("3.3")) == Head(3, 3)
     for head in (Head(4, 0), Head(0, 4), Head(-1, 0)):
