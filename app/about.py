@@ -76,6 +76,8 @@ Source: {_PAPER}; Heimersheim and Nanda 2024, *How to use and interpret activati
 The same patch in every prompt by itself. A mean can hide prompts that go the other way. For logit_diff_recovered each
 prompt's change is divided by the mean difference between clean and corrupted, so that the bars average to the cell.
 The interval comes from drawing the prompts 1,000 times with replacement (bootstrap, 95 %).
+
+Source: the bootstrap, Efron 1979.
 """,
     "patch_attention": f"""
 Where this head looks in the prompt shown: each row is a token that looks, each column a token looked at; rows add up to

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformer_lens import patching as peer
 
 from benchmarks.peers import matmul_peak, random_gpt2_small, seconds
-from ioi_core import Model, PromptPairs, arena_pairs, patch_activations
+from ioi_core import Model, PromptPairs, arena_pairs, estimate_patching, patch_activations, run
 from ioi_core.corruptions import CORRUPTIONS
 from ioi_core.prompts import prompt_pairs
 
@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> None:
             print(f"{site + ' ' + corruption:<22}{row}", flush=True)
         if totals[0]:
             print(f"{'residual sites, sum':<22}{totals[0]:>8.2f}{totals[1]:>9.1f}{totals[1] / totals[0]:>8.1f}")
+    print_estimates(model, options.sites)
     print("peer: transformer_lens.patching 4.3, a sample of cells scaled to the whole grid; differences are in logits")
 
 
@@ -81,6 +82,15 @@ def compare(
     where = tuple(sample.to_numpy().T)
     difference = float(np.abs(result.values[where] - theirs).max())
     return ours, a_cell * result.values.size, difference, counter.get_total_flops() / ours / peak
+
+
+def print_estimates(model: Model, sites: list[str]) -> None:
+    """The first-order estimate of a whole grid, in forwards of the same eight prompts."""
+    pairs = arena_pairs(model)
+    forward = seconds(lambda: run(model, pairs.clean_tokens, pairs.roles["END"]))
+    for site in sites:
+        estimate = seconds(partial(estimate_patching, model, pairs, site, metric="logit_diff"))
+        print(f"estimate of {site:<12}{estimate:>6.2f} s = {estimate / forward:.1f} forwards of {forward:.2f} s")
 
 
 def sampled_cells(shape: tuple[int, ...], axes: list[str], n: int) -> pd.DataFrame:
