@@ -42,7 +42,12 @@ class Computations:
             TypeError: a parameter that no key can be made of.
         """
         entry = self._analyses[analysis]
-        key = request_key(analysis, entry.version, f"{model.fingerprint} {PROCESSING}", parameters)
+        key = request_key(
+            analysis,
+            entry.version,
+            f"{model.fingerprint} {PROCESSING} {model.weights.W_E.dtype} {model.device.type}",
+            parameters,
+        )
         if (kept := self._store.get(key)) is not None:
             return Job.finished(kept)
         with self._lock:

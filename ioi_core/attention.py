@@ -8,6 +8,7 @@ from torch import Tensor
 from ioi_core.forward import LayerRun, as_array, check_tokens, chunks, embed, layer_runs, row_lengths, to_device
 from ioi_core.model import LayerWeights, Model
 from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import Head
 
 
 @torch.inference_mode()
@@ -16,6 +17,7 @@ def attention_patterns(
     tokens: Int[np.ndarray, "batch pos"],
     *,
     weighted: bool = False,
+    layer: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Attention of every head from each query position to each key position.
@@ -24,19 +26,23 @@ def attention_patterns(
         tokens: [batch pos] token ids, padded on the right with 50256.
         weighted: multiply each entry by the norm of v_k W_O, the vector that would be written if the head looked at
             the key alone (b_V is folded into b_O and left out).
+        layer: only this layer; for long prompts all of them together are large.
     Returns:
         `values` [batch layer head query_pos key_pos]; keys after the query are 0, padding is nan. One prompt is shown
         at a time: averaging prompts with opposite name orders would mix different circuits.
     Raises:
-        PromptError: tokens outside the model's range.
+        PromptError, HeadError: tokens or a layer outside the model's range.
     """
     tokens = check_tokens(model, tokens)
+    if layer is not None:
+        model.check_head(Head(layer, 0))
     parts, found = chunks(tokens), []
     for done, rows in enumerate(parts):
         runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
         layers = [
-            _weighted(run, layer) if weighted else run.pattern
-            for run, layer in zip(runs, model.weights.layers, strict=True)
+            _weighted(run, weights) if weighted else run.pattern
+            for index, (run, weights) in enumerate(zip(runs, model.weights.layers, strict=True))
+            if layer in (None, index)
         ]
         found.append(torch.stack(layers, 1).cpu())
         if progress:
@@ -44,13 +50,14 @@ def attention_patterns(
     values = as_array(torch.cat(found))
     padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
     rows_or_columns = padding[:, None, None, :, None] | padding[:, None, None, None, :]
-    values = np.where(rows_or_columns, np.nan, values).astype(values.dtype)
+    if padding.any():
+        values = np.where(rows_or_columns, values.dtype.type(np.nan), values)
     positions = tuple(str(pos) for pos in range(tokens.shape[1]))
     return Result(
         values=values,
         axes={
             "batch": tuple(str(row) for row in range(len(tokens))),
-            "layer": tuple(str(layer) for layer in range(model.cfg.n_layers)),
+            "layer": tuple(str(index) for index in range(model.cfg.n_layers) if layer in (None, index)),
             "head": tuple(str(head) for head in range(model.cfg.n_heads)),
             "query_pos": positions,
             "key_pos": positions,

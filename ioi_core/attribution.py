@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ioi_core.answers import answer_bias, answer_direction
 from ioi_core.forward import (
     as_array,
     at_positions,
-    check_tokens,
+    check_pairs,
     chunks,
     embed,
     layer_norm_scale,
@@ -25,18 +26,6 @@ from ioi_core.forward import (
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.results import Progress, Result
-
-
-def answer_direction(model: Model, answers: Int[np.ndarray, "batch 2"]) -> Float[Tensor, "batch d_model"]:
-    """W_U[:, IO] - W_U[:, S] of each row: logit_diff is the normalised final residual along it, plus a bias."""
-    io, s = to_device(model, answers).T
-    return (model.weights.W_U[:, io] - model.weights.W_U[:, s]).T
-
-
-def answer_bias(model: Model, answers: Int[np.ndarray, "batch 2"]) -> Float[Tensor, " batch"]:
-    """b_U[IO] - b_U[S] of each row; b_U carries the final LayerNorm's bias."""
-    io, s = to_device(model, answers).T
-    return model.weights.b_U[io] - model.weights.b_U[s]
 
 
 @torch.inference_mode()
@@ -124,7 +113,7 @@ def _over_chunks(
     progress: Progress | None,
 ) -> Float[np.ndarray, "*component batch"]:
     """Contributions of all rows, computed a chunk of rows at a time."""
-    tokens = check_tokens(model, pairs.clean_tokens)
+    tokens = check_pairs(model, pairs).clean_tokens
     parts = chunks(tokens)
     found = []
     for done, rows in enumerate(parts):

@@ -14,7 +14,6 @@ dense: [batch cell pos d_model]. Products over positions run on all groups' rows
 Nothing here approximates; nothing leaves the model's device.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,7 +24,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from ioi_core.errors import IOIError
 from ioi_core.forward import attention_pattern, embed, layer_runs, mlp, normalize, to_device
 from ioi_core.model import LayerWeights, Model
 
@@ -72,18 +70,6 @@ class Seeds:
 
     stage: Stage
     make: Callable[[int, Group], Float[Tensor, "batch cell pos d_model"]]
-
-
-def memory_budget() -> int:
-    """Bytes that patched runs may hold at once, from IOI_ENGINE_MEMORY_MB (default 1024).
-
-    Raises:
-        IOIError: the setting is not a whole number of at least 16.
-    """
-    text = os.environ.get("IOI_ENGINE_MEMORY_MB", "1024")
-    if not text.isdecimal() or int(text) < 16:
-        raise IOIError(f"IOI_ENGINE_MEMORY_MB is {text!r}: a whole number of megabytes, at least 16, is wanted")
-    return int(text) * 2**20
 
 
 def record(model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str]) -> Trace:

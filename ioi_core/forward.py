@@ -17,6 +17,8 @@ from torch.nn import functional as F
 
 from ioi_core.errors import PromptError
 from ioi_core.model import END_OF_TEXT, LayerWeights, Model, ModelConfig
+from ioi_core.pairs import PromptPairs
+from ioi_core.results import Progress
 
 TOKENS_PER_CHUNK = 4096
 """Rows are run in chunks of about this many tokens, which bounds memory whatever the number of prompts."""
@@ -111,7 +113,11 @@ def unembed(model: Model, resid: Float[Tensor, "*batch d_model"]) -> Float[Tenso
 
 @torch.inference_mode()
 def run(
-    model: Model, tokens: Int[np.ndarray, "batch pos"], positions: Int[np.ndarray, " positions"]
+    model: Model,
+    tokens: Int[np.ndarray, "batch pos"],
+    positions: Int[np.ndarray, " positions"],
+    *,
+    progress: Progress | None = None,
 ) -> Float[np.ndarray, "batch d_vocab"]:
     """Logits at one position of each row.
 
@@ -125,10 +131,12 @@ def run(
         PromptError: ids, lengths or positions outside the model's range.
     """
     tokens, positions = check_tokens(model, tokens), check_positions(tokens, positions)
-    logits = []
-    for rows in chunks(tokens):
+    logits, parts = [], chunks(tokens)
+    for done, rows in enumerate(parts):
         *_, last = layer_runs(model, embed(model, to_device(model, tokens[rows])))
         logits.append(unembed(model, at_positions(last.resid_post, positions[rows])).cpu())
+        if progress:
+            progress(done + 1, len(parts))
     return as_array(torch.cat(logits))
 
 
@@ -178,6 +186,23 @@ def check_tokens(model: Model, tokens: Int[np.ndarray, "batch pos"]) -> Int[np.n
             f"token ids {tokens.min()} to {tokens.max()}: {model.name} has ids 0 to {model.cfg.d_vocab - 1}"
         )
     return tokens
+
+
+def check_pairs(model: Model, pairs: PromptPairs) -> PromptPairs:
+    """Return the pairs if the model can read them.
+
+    Raises:
+        PromptError: says what was got and what is allowed.
+    """
+    for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
+        check_tokens(model, tokens)
+    check_positions(pairs.clean_tokens, pairs.roles["END"])
+    if pairs.answers.shape != (len(pairs), 2) or pairs.answers.min() < 0 or pairs.answers.max() >= model.cfg.d_vocab:
+        raise PromptError(
+            f"answers have shape {pairs.answers.shape} and ids {pairs.answers.min()} to {pairs.answers.max()}: "
+            f"(IO, S) of each of {len(pairs)} prompts are wanted, ids 0 to {model.cfg.d_vocab - 1}"
+        )
+    return pairs
 
 
 def check_positions(

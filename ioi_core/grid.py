@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Int
 
-from ioi_core.engine import Group, memory_budget
-from ioi_core.forward import check_tokens
+from ioi_core.engine import Group
+from ioi_core.forward import check_pairs
+from ioi_core.inputs import shown
+from ioi_core.memory import memory_budget
 from ioi_core.metrics import check_metric
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
@@ -63,8 +65,9 @@ def plan_request(
     """
     check_site(site)
     check_metric(metric)
-    for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
-        check_tokens(model, tokens)
+    check_pairs(model, pairs)
+    if direction not in tuple(Direction):
+        raise SiteError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
     columns, axis = _columns(pairs, site, positions)
     return Request(site, Direction(direction), metric, columns, axis)
 
@@ -77,7 +80,7 @@ def _columns(
     positions = positions or ("each" if residual else ALL)
     allowed = ("each", "roles") if residual else (ALL, "each", *roles)
     if positions not in allowed:
-        raise SiteError(f"positions {positions[:40]!r} cannot be used with {site}: {', '.join(allowed)} can")
+        raise SiteError(f"positions {shown(positions)} cannot be used with {site}: {', '.join(allowed)} can")
     if positions == ALL:
         return {ALL: None}, None
     if positions in roles:
@@ -89,14 +92,15 @@ def _columns(
 
 
 def blocks(model: Model, pairs: PromptPairs, vectors_a_token: int = 8) -> list[slice]:
-    """Blocks of prompts whose recorded runs take at most a third of the memory budget.
+    """Blocks of prompts whose recorded runs take at most a third of the memory budget; a single prompt is not cut.
 
     Args:
         vectors_a_token: how many vectors of d_model are kept of each token in each layer.
     """
     cfg, pos = model.cfg, pairs.clean_tokens.shape[1]
     a_token = cfg.n_layers * (vectors_a_token * cfg.d_model + 2 * cfg.n_heads * pos) * model.weights.W_E.element_size()
-    step = max(1, memory_budget() // 3 // (a_token * pos))
+    reference = cfg.d_vocab * model.weights.W_E.element_size()  # of each prompt, where kl is measured from it
+    step = max(1, memory_budget() // 3 // (a_token * pos + reference))
     return [slice(start, min(start + step, len(pairs))) for start in range(0, len(pairs), step)]
 
 
@@ -150,7 +154,8 @@ def _bytes(model: Model, request: Request, group: Group) -> int:
     """About what a group's cells hold at once: residual streams, q, k, v, z, copies of the base's keys and values."""
     cells = len(group.prompts) * len(group.layers) * cells_a_layer(request.site, model)
     vectors = 12 * (group.end + 1 - group.start) + 2 * (group.end + 1)
-    return cells * vectors * model.cfg.d_model * model.weights.W_E.element_size()
+    scores = 3 * model.cfg.n_heads * (group.end + 1 - group.start) * (group.end + 1)
+    return cells * (vectors * model.cfg.d_model + scores) * model.weights.W_E.element_size()
 
 
 def _pieces(model: Model, request: Request, group: Group, room: int) -> Iterator[Group]:

@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ioi_core.attribution import answer_bias, answer_direction
+from ioi_core.answers import answer_bias, answer_direction
 from ioi_core.errors import PromptError
 from ioi_core.forward import (
     as_array,
     at_positions,
+    check_pairs,
     check_tokens,
     chunks,
     embed,
@@ -25,7 +26,8 @@ from ioi_core.forward import (
     to_device,
     unembed,
 )
-from ioi_core.model import Model
+from ioi_core.inputs import as_whole_number
+from ioi_core.model import END_OF_TEXT, Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.results import Progress, Result
 
@@ -50,7 +52,7 @@ def logit_lens(model: Model, pairs: PromptPairs, *, scale: str = "final", progre
     """
     if scale not in SCALES:
         raise PromptError(f"scale {scale!r} is not known: use 'final' or 'per_layer'")
-    tokens = check_tokens(model, pairs.clean_tokens)
+    tokens = check_pairs(model, pairs).clean_tokens
     parts = chunks(tokens)
     columns = []
     for done, rows in enumerate(parts):
@@ -90,7 +92,8 @@ class TokenLens(Result):
 
     Attributes:
         ids: [layer+1 batch pos k] token ids, the most probable first.
-        track_probs, track_ranks: [layer+1 batch pos m] of the tracked tokens; rank 0 is the most probable; or None.
+        track_probs, track_ranks: [layer+1 batch pos m] of the tracked tokens; rank 0 is the most probable,
+            -1 stands at padding; or None.
     """
 
     ids: Int[np.ndarray, "stage batch pos k"] | None = None
@@ -124,10 +127,9 @@ def lens_tokens(
         PromptError: tokens, top_k or tracked ids outside the model's range.
     """
     tokens = check_tokens(model, tokens)
-    if not 1 <= top_k <= model.cfg.d_vocab:
-        raise PromptError(f"top_k is {top_k}: 1 to {model.cfg.d_vocab} is allowed")
-    if track is not None:
-        check_tokens(model, track)
+    as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
+    if track is not None and len(check_tokens(model, track)) != len(tokens):
+        raise PromptError(f"track has {len(track)} rows, there are {len(tokens)} prompts: one row a prompt is wanted")
     stages, found = model.cfg.n_layers + 1, []
     parts = chunks(tokens)
     for done, rows in enumerate(parts):
@@ -180,13 +182,15 @@ def _token_lens(
 ) -> TokenLens:
     padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
     ids, probs = found[0].numpy(), as_array(found[1])
+    ids = np.where(padding[None, :, :, None], END_OF_TEXT, ids)
     probs[:, padding] = np.nan
     layers = tuple(str(layer) for layer in range(model.cfg.n_layers))
     extra = {}
     if tracked:
         track_probs = as_array(found[2])
         track_probs[:, padding] = np.nan
-        extra = {"track_probs": track_probs, "track_ranks": found[3].numpy()}
+        ranks = np.where(padding[None, :, :, None], -1, found[3].numpy())
+        extra = {"track_probs": track_probs, "track_ranks": ranks}
     return TokenLens(
         values=probs,
         axes={

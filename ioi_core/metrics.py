@@ -11,15 +11,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ioi_core.attribution import answer_bias, answer_direction
+from ioi_core.answers import answer_bias, answer_direction
 from ioi_core.errors import IOIError
 from ioi_core.forward import normalize, to_device, unembed
+from ioi_core.inputs import shown
+from ioi_core.memory import memory_budget
 from ioi_core.model import Model
 
 UNITS = {"logit_diff": "logits", "logit_diff_recovered": "fraction", "prob": "probability", "kl": "nats"}
 """Metrics of patching -> their unit. logit_diff_recovered is logit_diff on the scale 0 = corrupted, 1 = clean."""
-
-_SLAB = 256  # rows of logits held at once
 
 
 class MetricError(IOIError):
@@ -33,7 +33,7 @@ def check_metric(metric: str) -> str:
         MetricError: says which ones do.
     """
     if metric not in UNITS:
-        raise MetricError(f"metric {metric[:40]!r} is not known: use one of {', '.join(UNITS)}")
+        raise MetricError(f"metric {shown(metric)} is not known: use one of {', '.join(UNITS)}")
     return metric
 
 
@@ -75,8 +75,10 @@ class Scorer:
         n_cells = final.shape[1]
         prompts = rows.repeat_interleave(n_cells)
         flat, parts = final.flatten(0, 1), []
-        for start in range(0, len(flat), _SLAB):
-            slab = slice(start, start + _SLAB)
+        # Logits, their exponentials and differences: about eight copies of a row are held while it is scored.
+        step = max(1, memory_budget() // 4 // (8 * self.model.cfg.d_vocab * flat.element_size()))
+        for start in range(0, len(flat), step):
+            slab = slice(start, start + step)
             log_probs = unembed(self.model, flat[slab]).log_softmax(-1)
             if self.metric == "prob":
                 io = to_device(self.model, self.answers[:, 0])[prompts[slab]]

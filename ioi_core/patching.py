@@ -23,6 +23,9 @@ from ioi_core.results import Progress, Result
 from ioi_core.sites import RESIDUAL_SITES, Site, base_names
 from ioi_core.vocabulary import Direction
 
+_SMALLEST_GAP = 1e-4
+"""Relative difference of the two runs' mean logit_diff below which it is rounding: nothing is divided by that."""
+
 
 @dataclass(frozen=True, eq=False)
 class PatchResult(Result):
@@ -32,6 +35,8 @@ class PatchResult(Result):
         site, direction: what was moved, and which way.
         clean, corrupted: the raw metric of the two runs, mean over prompts (logit_diff for the recovered metric).
         unpatched: [batch] the receiving run's own value on the scale of `values`; a cell minus this is its effect.
+        gaps: [batch] each prompt's clean minus corrupted logit_diff over their mean, where values are divided by that
+            mean (logit_diff_recovered): a resampled mean must be divided by the resampled gap.
         estimate: whether the values are a first-order estimate and not exact.
     """
 
@@ -40,6 +45,7 @@ class PatchResult(Result):
     clean: float = float("nan")
     corrupted: float = float("nan")
     unpatched: Float[np.ndarray, " batch"] | None = None
+    gaps: Float[np.ndarray, " batch"] | None = None
     estimate: bool = False
 
     @property
@@ -91,7 +97,7 @@ def _advance(progress: Progress | None, total: int) -> Callable[[int], None] | N
     def advance(units: int) -> None:
         nonlocal done
         done += units
-        progress(done, total)
+        progress(done, max(total, done, 1))
 
     return advance
 
@@ -120,16 +126,18 @@ def as_result(
     undefined: str | None = None,
 ) -> PatchResult:
     """Raw metrics as a result: on the recovered scale if asked for, undefined where it has no scale."""
+    gaps = None
     unpatched = corrupted if request.direction is Direction.DENOISING else clean
     if request.metric == "logit_diff_recovered":
         gap = clean.mean(dtype=np.float64) - corrupted.mean(dtype=np.float64)
-        if abs(gap) < 1e-6:
+        if abs(gap) < _SMALLEST_GAP * max(1.0, abs(clean.mean()), abs(corrupted.mean())):
             undefined = (
                 "the clean and the corrupted prompts have the same mean logit_diff "
                 f"({clean.mean():.4f}), so there is nothing to recover: use another corruption or metric"
             )
             per_prompt, unpatched = np.full_like(per_prompt, np.nan), np.full_like(unpatched, np.nan)
         else:
+            gaps = ((clean - corrupted) / gap).astype(per_prompt.dtype)
             per_prompt, unpatched = (
                 ((raw - corrupted) / gap).astype(per_prompt.dtype) for raw in (per_prompt, unpatched)
             )
@@ -146,6 +154,7 @@ def as_result(
         clean=float(clean.mean()),
         corrupted=float(corrupted.mean()),
         unpatched=unpatched,
+        gaps=gaps,
         estimate=estimate,
     )
 
@@ -173,6 +182,8 @@ def patch_block(
         receives, gives = gives, receives
     ends = pairs.roles["END"]
     base = record(model, to_device(model, receives), (*base_names(site_name), "resid_post"))
+    if advance:
+        advance(0)  # a chance to cancel between the recorded runs
     start = first_difference(pairs)
     source = record_from(model, to_device(model, gives), (site_name, "resid_post"), base, start)
     finals = [at_positions(trace[-1]["resid_post"], ends) for trace in (base, source)]

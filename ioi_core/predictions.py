@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ioi_core.errors import PromptError
-from ioi_core.forward import run
+from ioi_core.forward import check_pairs, run
+from ioi_core.inputs import as_whole_number
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.results import Progress, Result
@@ -52,8 +52,8 @@ def predictions(model: Model, pairs: PromptPairs, *, top_k: int = 10, progress: 
     Raises:
         PromptError: prompts the model cannot read, or top_k out of range.
     """
-    if not 1 <= top_k <= model.cfg.d_vocab:
-        raise PromptError(f"top_k is {top_k}: 1 to {model.cfg.d_vocab} is allowed")
+    check_pairs(model, pairs)
+    as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
     found = []
     starts = range(0, len(pairs), _ROWS)
     for index, tokens in enumerate((pairs.clean_tokens, pairs.corrupted_tokens)):

@@ -16,6 +16,7 @@ from torch import Tensor
 from ioi_core.engine import Group, Seeds, Stage, Trace
 from ioi_core.errors import IOIError
 from ioi_core.forward import attention_pattern, to_device
+from ioi_core.inputs import shown
 from ioi_core.model import Model
 
 RESIDUAL_SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
@@ -42,7 +43,7 @@ def check_site(site: str) -> str:
         SiteError: says which ones do.
     """
     if site not in RESIDUAL_SITES + HEAD_SITES:
-        raise SiteError(f"site {site[:40]!r} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
+        raise SiteError(f"site {shown(site)} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
     return site
 
 

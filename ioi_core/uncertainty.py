@@ -9,12 +9,17 @@ RESAMPLES = 1000
 
 
 def bootstrap_interval(
-    per_prompt: Float[np.ndarray, "*cells batch"], *, level: float = 0.95, seed: int = 0
+    per_prompt: Float[np.ndarray, "*cells batch"],
+    *,
+    gaps: Float[np.ndarray, " batch"] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> tuple[Float[np.ndarray, "*cells"], Float[np.ndarray, "*cells"]]:
     """Percentile bootstrap of each cell's mean over prompts: they are drawn with replacement 1,000 times.
 
     Args:
         per_prompt: a result's `per_prompt`, or a patching result's `effects`.
+        gaps: a patching result's `gaps`: its values are ratios of means, and both means are resampled together.
     Returns:
         (low, high), each without the batch axis; nan with fewer than two prompts.
     Raises:
@@ -26,6 +31,9 @@ def bootstrap_interval(
     if n < 2:
         return np.full(per_prompt.shape[:-1], np.nan), np.full(per_prompt.shape[:-1], np.nan)
     counts = np.random.default_rng(seed).multinomial(n, [1 / n] * n, size=RESAMPLES)
-    means = per_prompt @ (counts.T / n).astype(per_prompt.dtype)
+    shares = (counts.T / n).astype(per_prompt.dtype)
+    means = per_prompt @ shares
+    if gaps is not None:
+        means = means / (gaps @ shares)
     bounds = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=-1)
     return bounds[0, ...], bounds[1, ...]
