@@ -16,12 +16,13 @@ from ioi_core import HeadAttribution, Predictions, Result, TokenLens
 
 FAVOURS_IO, FAVOURS_S = "#2E7EBB", "#D6503F"
 CLEAN, CORRUPTED = "#009E73", "#8A8A8A"
-DIVERGING = [[0.0, "#B2182B"], [0.25, "#F4A582"], [0.5, "#FFFFFF"], [0.75, "#92C5DE"], [1.0, "#2166AC"]]
+DIVERGING = [[0.0, "#E0735B"], [0.25, "#F4B79F"], [0.5, "#FFFFFF"], [0.75, "#AFD3E8"], [1.0, "#5FA3D0"]]
+"""Red to blue, so light that the same dark text is legible on all of it (contrast of 5 or more)."""
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
 LABELLED = 16
 """Up to so many prompts each bar has its value written on it."""
 
-_CELL_TEXT = {"size": 12, "color": "#1b1f24"}
+CELL_TEXT = {"size": 12, "color": "#1b1f24"}
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
@@ -118,7 +119,7 @@ def effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach
         raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
     return go.Heatmap(
         z=values.astype(np.float32), x=x, dx=1, customdata=said, hovertemplate="%{customdata}<extra></extra>",
-        colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, textfont={"size": 12}, showscale=scale,
+        colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, textfont=CELL_TEXT, showscale=scale,
         text=[[signed(value, reach) for value in row] for row in values], texttemplate="%{text}",
         colorbar={"thickness": 12},
     )  # fmt: skip
@@ -181,7 +182,7 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     z, text, colour = _grid_cells(cells, probs, io_probs, ranks, labels)
     figure = go.Figure(
         go.Heatmap(
-            z=z.astype(np.float32), text=text, texttemplate="%{text}", textfont=_CELL_TEXT, customdata=said,
+            z=z.astype(np.float32), text=text, texttemplate="%{text}", textfont=CELL_TEXT, customdata=said,
             hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1, **colour,
         )
     )  # fmt: skip

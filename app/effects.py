@@ -126,12 +126,36 @@ def _places(
     return tuple(tokens), by_column, called
 
 
+def number(effect: float) -> str:
+    """An effect with its sign: three decimals, three digits where it is small, and no minus before nothing."""
+    text = f"{effect:+.3f}" if abs(effect) >= 0.01 or effect == 0 else f"{effect:+.2g}"
+    return text if float(text) else "0"
+
+
+def runs_story(result: PatchResult) -> str:
+    """What the two unpatched runs score, and a warning where they hardly differ."""
+    metric = "logit_diff" if result.metric == "logit_diff_recovered" else result.metric
+    said = (
+        f"Unpatched, the mean {metric} is {result.clean:.3g} in the clean runs "
+        f"and {result.corrupted:.3g} in the corrupted runs."
+    )
+    if result.metric != "logit_diff_recovered":
+        return said
+    gap = result.clean - result.corrupted
+    if gap < 0:
+        said += " The corrupted runs score higher: recovering the clean behaviour (blue) lowers logit_diff here."
+    if abs(gap) < 0.1 * max(abs(result.clean), abs(result.corrupted)):
+        said += " They hardly differ, so shares of that difference are blown up: better score by logit_diff."
+    return said
+
+
 def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
     """The strongest cells in words."""
-    reach = float(np.abs(grid.effects).max())
-    if reach < 1e-6:
-        return "No cell changes anything: patching here has no effect on these prompts."
-    said = [f"{grid.names[row][column]} {grid.effects[row, column]:+.3f}" for row, column in grid.ranking[:n]]
+    said = [
+        f"{grid.names[row][column]} {number(grid.effects[row, column])}"
+        for row, column in grid.ranking[:n]
+        if grid.per_prompt[row, column].any()
+    ]
     text = "; ".join(said)
     return f"Strongest: {text} (change in {metric})."
 
@@ -141,10 +165,27 @@ def cell_story(result: PatchResult, grid: EffectGrid, place: tuple[int, int]) ->
     assert result.unpatched is not None
     effect, before = float(grid.effects[place]), float(result.unpatched.mean())
     given = "clean" if result.direction is Direction.DENOISING else "corrupted"
-    low, high = bootstrap_interval(grid.per_prompt[place])
-    sure = "" if np.isnan(low) else f"; 95 % of resampled prompt sets give {low:+.3f} to {high:+.3f}"
+    low, high = (float(bound) for bound in bootstrap_interval(grid.per_prompt[place], gaps=result.gaps))
+    few = result.n_prompts < 5
+    sure = "" if few else f"; 95 % of resampled prompt sets give {number(low)} to {number(high)}"
     name = grid.names[place[0]][place[1]]
     return (
-        f"Giving {name} its {given} activation changes {result.metric} from {before:.3f} to {before + effect:.3f} "
-        f"({effect:+.3f}{sure})."
+        f"Giving {name} its {given} activation changes {result.metric} from {before:.3g} to {before + effect:.3g} "
+        f"({number(effect)}{sure})."
+    )
+
+
+def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) -> str:
+    """How far the first-order estimate can be trusted here."""
+    errors = np.abs(estimate.effects - exact.effects)
+    place = tuple(int(n) for n in np.unravel_index(errors.argmax(), errors.shape))
+    row, column = place[0], place[1]
+    verdict = "good" if correlation > 0.95 else "fair" if correlation > 0.8 else "poor"
+    reach = float(np.abs(exact.effects).max())
+    if verdict == "good" and errors[row, column] > 0.3 * reach:
+        verdict = "fair: the order is right, the sizes are not"
+    r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
+    return (
+        f"Here it is {verdict}. Correlation over all cells: {r}. Its largest error: {exact.names[row][column]}, "
+        f"{number(estimate.effects[row, column])} against the exact {number(exact.effects[row, column])}."
     )

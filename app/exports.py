@@ -90,7 +90,7 @@ def heads_frame(result: HeadAttribution) -> pd.DataFrame:
 
 def patch_frame(result: PatchResult) -> pd.DataFrame:
     """Every cell of a patching grid: its value, its change against the unpatched run, and that change's interval."""
-    low, high = bootstrap_interval(result.effects)
+    low, high = bootstrap_interval(result.effects, gaps=result.gaps)
     return result.to_frame().assign(
         change=result.effects.mean(-1).ravel(),
         change_low_95=low.ravel(),
@@ -100,4 +100,19 @@ def patch_frame(result: PatchResult) -> pd.DataFrame:
         clean_run=result.clean,
         corrupted_run=result.corrupted,
         prompts=result.n_prompts,
+    )
+
+
+def cell_frame(pairs: PromptPairs, result: PatchResult, cell: str, effects: np.ndarray) -> pd.DataFrame:
+    """One cell of a patching grid, prompt by prompt."""
+    return pd.DataFrame(
+        {
+            "prompt": np.arange(1, len(effects) + 1),
+            "clean": pairs.clean_text,
+            "corrupted": pairs.corrupted_text,
+            "cell": cell,
+            "site": result.site,
+            "direction": str(result.direction),
+            f"change_in_{result.metric}": effects,
+        }
     )

@@ -20,7 +20,8 @@ _STYLE = (
     border-radius: .3rem; background: color-mix(in srgb, currentColor 11%, transparent); white-space: pre-wrap;
     overflow-wrap: anywhere; unicode-bidi: isolate; }
 .ioi-bos { opacity: .65; font-style: italic; }
-.ioi-changed .ioi-token { outline: 2px dashed currentColor; outline-offset: 1px; }
+.ioi-changed .ioi-token { outline: 2px dashed var(--st-text-color, #777); outline-offset: 1px; }
+.ioi-scroll { max-height: 8.5rem; overflow-y: auto; }
 .ioi-role { font-size: .7rem; line-height: 1.25; font-weight: 600; }
 .ioi-legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .8rem; }
 .ioi-strip { display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; font-size: .85rem; }

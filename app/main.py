@@ -72,7 +72,7 @@ def _strip(view: View) -> None:
     }
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
-    st.html(f'<div class="ioi-strip">{items}</div>{drawn}')
+    st.html(f'<div class="ioi-strip">{items}</div><div class="ioi-scroll">{drawn}</div>')
 
 
 main()

@@ -3,8 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, PROBABILITY, laid_out, literal, wrapped
-from app.effects import EffectGrid
+from app.charts import CELL_TEXT, CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, PROBABILITY, laid_out, literal, wrapped
+from app.effects import EffectGrid, number
 from app.grid import mark
 from app.words import over_prompts, signed
 from ioi_core import PatchResult
@@ -19,12 +19,12 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
     n_rows, n_columns = grid.effects.shape
     if not np.isfinite(grid.effects).all():
         raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
-    reach = max(float(np.abs(grid.effects).max()), 1e-6)
+    reach = float(np.abs(grid.effects).max()) or 1.0
     over = over_prompts(result.n_prompts)
     said = [
         [
             f"{literal(grid.names[row][column].capitalize())}:<br>changes {result.metric} by "
-            f"{grid.effects[row, column]:+.3f}<br>({over})"
+            f"{number(grid.effects[row, column])}<br>({over})"
             for column in range(n_columns)
         ]
         for row in range(n_rows)
@@ -34,7 +34,7 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
             z=grid.effects.astype(np.float32), colorscale=DIVERGING,
             reversescale=result.metric == "kl",  # less distance from the clean run is the good direction: blue
             zmin=-reach, zmax=reach, xgap=1, ygap=1,
-            colorbar={"thickness": 12}, hoverinfo="skip", textfont={"size": 11},
+            colorbar={"thickness": 12}, hoverinfo="skip", textfont=CELL_TEXT,
             **({"text": _numbers(grid, reach), "texttemplate": "%{text}"}
             if n_rows <= _TEXT_ROWS else {}),
         )
@@ -63,7 +63,7 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
         tickvals=list(range(n_rows)), ticktext=list(grid.rows), title=grid.row_title, range=[n_rows - 0.5, -0.5],
         **_PLAIN_AXIS,
     )  # fmt: skip
-    note = f"{result.unit}, {over}; empty: nothing can change there"
+    note = f"{result.unit}, {over}; empty: no change"
     kind = "Estimated change" if result.estimate else "Change"
     height = 150 + (34 if n_rows <= _TEXT_ROWS else 16) * n_rows
     figure = laid_out(figure, f"{kind} in {result.metric}", note, height + (60 if any(grid.roles) else 40))
@@ -96,7 +96,8 @@ def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int]
     values = grid.per_prompt[place]
     numbers = np.arange(1, len(values) + 1)
     said = [f"Prompt {n}: {value:+.3f} in {result.metric}" for n, value in zip(numbers, values, strict=True)]
-    colours = [FAVOURS_IO if value >= 0 else FAVOURS_S for value in values]
+    good = -1 if result.metric == "kl" else 1  # the heatmap's meaning: blue is towards the clean run
+    colours = [FAVOURS_IO if good * value >= 0 else FAVOURS_S for value in values]
     figure = go.Figure(
         go.Bar(x=numbers, y=values, marker_color=colours, customdata=said, hovertemplate="%{customdata}<extra></extra>")
     )
@@ -147,7 +148,7 @@ def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResul
             hovertemplate="%{customdata}<extra></extra>",
         )
     )  # fmt: skip
-    reach = 1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()), 1e-6)
+    reach = (1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()))) or 1.0
     figure.add_shape(
         type="line", x0=-reach, y0=-reach, x1=reach, y1=reach, layer="below",
         line={"dash": "dash", "width": 1, "color": CORRUPTED},

@@ -21,17 +21,17 @@ def show_head(view: View, head: Head) -> None:
     heads, clean, corrupted = compute(
         view.model,
         ask("attribute_heads", pairs=view.pairs),
-        *(ask("attention_patterns", tokens=tokens) for tokens in _shown_tokens(view)),
+        *(ask("attention_patterns", tokens=tokens, layer=head.layer) for tokens in _shown_tokens(view)),
     )
     direct = float(heads.values[head.layer, head.head])
     says(
         f"Directly, head {head} {'adds' if direct >= 0 else 'takes'} {abs(direct):.3f} logits "
         f"{'to' if direct >= 0 else 'from'} logit_diff (clean runs); what patching shows beyond that goes through "
-        f"later layers. {_looks(view.pairs, view.row, clean.values[0, head.layer, head.head])}"
+        f"later layers. {_looks(view.pairs, view.row, clean.values[0, 0, head.head])}"
     )
     columns = st.columns(2)
     for column, result, name in zip(columns, (clean, corrupted), ("clean", "corrupted"), strict=True):
-        pattern = result.values[0, head.layer, head.head]
+        pattern = result.values[0, 0, head.head]
         labels = row_labels(view.model, view.pairs, view.row, corrupted=name == "corrupted")
         with column:
             show_figure(
@@ -48,7 +48,7 @@ def show_layer(view: View, layer: int, grid: EffectGrid, column: int) -> None:
     """The layer's direct effects, and which of its heads look from END at the position of the cell."""
     tokens, _ = _shown_tokens(view)
     layers, clean = compute(
-        view.model, ask("attribute_layers", pairs=view.pairs), ask("attention_patterns", tokens=tokens)
+        view.model, ask("attribute_layers", pairs=view.pairs), ask("attention_patterns", tokens=tokens, layer=layer)
     )
     says(f"{_direct(layers, layer)} {_who_looks(view, clean, layer, grid, column)}")
 
@@ -72,8 +72,8 @@ def _looks(pairs: PromptPairs, row: int, pattern: np.ndarray) -> str:
 def _direct(layers: Result, layer: int) -> str:
     by_name = dict(zip(layers.axes["component"], layers.values, strict=True))
     return (
-        f"Directly, attention {layer} adds {by_name[f'{layer}_attn_out']:+.3f} and MLP {layer} "
-        f"{by_name[f'{layer}_mlp_out']:+.3f} logits to logit_diff (clean runs)."
+        f"Direct effects on logit_diff (clean runs): attention {layer} {by_name[f'{layer}_attn_out']:+.3f} logits, "
+        f"MLP {layer} {by_name[f'{layer}_mlp_out']:+.3f}."
     )
 
 
@@ -82,7 +82,7 @@ def _who_looks(view: View, clean: Result, layer: int, grid: EffectGrid, column: 
     position = column
     if grid.column_title == "role":
         position = int(view.pairs.roles[grid.columns[column]][view.row])
-    from_end = clean.values[0, layer, :, end, position]
+    from_end = clean.values[0, 0, :, end, position]
     order = np.argsort(-from_end)[:3]
     heads = ", ".join(f"{layer}.{head} {from_end[head]:.2f}" for head in order)
     return f"In clean prompt {view.row + 1}, the heads of layer {layer} that look there most from END: {heads}."

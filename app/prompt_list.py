@@ -12,7 +12,7 @@ def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
     """Draw the prompts, at most 25 at once: those around the one that is shown."""
     start = row - row % _AT_ONCE
     rows = range(start, min(start + _AT_ONCE, len(pairs)))
-    st.html(legend())
+    st.html(legend(tuple(pairs.roles)))
     if len(pairs) > _AT_ONCE:
         st.caption(f"Prompts {rows.start + 1}-{rows.stop} of {len(pairs)}: those around the prompt shown.")
     drawn = "".join(_pair(model, pairs, number) for number in rows)

@@ -6,7 +6,7 @@
 
 import html
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -112,10 +112,11 @@ def _chip(position: int, label: str, roles: Sequence[str], changed: bool) -> str
     )
 
 
-def legend() -> str:
-    """HTML that says in words what the roles' colours mean."""
+def legend(roles: Collection[str]) -> str:
+    """HTML that says in words what the colours of these roles mean."""
     items = "".join(
         f'<span class="ioi-key"><span class="ioi-token ioi-{role.replace("+", "p")}">{role}</span> {meaning}</span>'
         for role, meaning in ROLE_MEANINGS.items()
+        if role in roles
     )
     return f'<div class="ioi-legend">{items}</div>'

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError
 from tqdm.auto import tqdm
 
 from ioi_core.errors import ModelUnavailableError
@@ -70,14 +69,17 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         raise ModelUnavailableError(f"{name} is not in the Hugging Face cache, and HF_HUB_OFFLINE is set. {HOW_TO_GET}")
     _ask_hub(name)
+    cancelled: list[BaseException] = []
     try:
         path = huggingface_hub.snapshot_download(
             repository,
             allow_patterns=_WANTED,
             etag_timeout=_ANSWER_SECONDS,
-            tqdm_class=_reporting_bar(progress),
+            tqdm_class=_reporting_bar(progress, cancelled),
         )
-    except (HfHubHTTPError, OSError) as error:
+    except Exception as error:  # a hub can fail in any way: cut off, a log-in page instead of JSON, a full disk
+        if cancelled:
+            raise cancelled[0] from None
         raise ModelUnavailableError(f"{name} could not be downloaded: {_first_line(error)}. {HOW_TO_GET}") from error
     if not is_complete(Path(path)):
         raise ModelUnavailableError(f"{name}: the hub's copy of {repository} lacks weights or tokenizer. {HOW_TO_GET}")
@@ -119,8 +121,8 @@ def _ask_hub(name: str) -> None:
         ) from outcome[0]
 
 
-def _reporting_bar(progress: Progress | None) -> type[Any]:
-    """A silent tqdm class that passes the byte counts of a download on to `progress`."""
+def _reporting_bar(progress: Progress | None, cancelled: list[BaseException]) -> type[Any]:
+    """A silent tqdm class that passes the byte counts of a download on to `progress`, and keeps what that raises."""
 
     class ReportingBar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -131,7 +133,11 @@ def _reporting_bar(progress: Progress | None) -> type[Any]:
         def update(self, n: float | None = 1) -> bool | None:
             shown = super().update(n)
             if progress is not None and self._counts_bytes and self.total:
-                progress(int(self.n), int(self.total))
+                try:
+                    progress(int(self.n), int(self.total))
+                except BaseException as error:
+                    cancelled.append(error)
+                    raise
             return shown
 
     return ReportingBar

@@ -118,8 +118,12 @@ def _local_folder(path: str, what: str) -> Path:
     folder = Path(path)
     if not folder.is_absolute():
         raise ModelUnavailableError(f"{what} is {path!r}, which is relative: give an absolute path")
-    if not folder.is_dir():
-        raise ModelUnavailableError(f"{what} {path!r} is not a folder on this machine")
+    try:
+        exists = folder.is_dir()
+    except OSError:  # such as a name longer than the file system allows
+        exists = False
+    if not exists:
+        raise ModelUnavailableError(f"{what} {path[:300]!r} is not a folder on this machine")
     return folder
 
 
@@ -137,6 +141,7 @@ def _checked_config(name: str, folder: Path) -> dict[str, Any]:
         raise ModelUnavailableError(
             f"{folder} holds a model of type {kind!r}: only the GPT-2 architecture is supported"
         )
+    _check_sizes(config, folder)
     for field, wanted in _ARITHMETIC.items():
         if config.get(field, wanted) != wanted:
             raise ModelUnavailableError(
@@ -150,6 +155,16 @@ def _checked_config(name: str, folder: Path) -> dict[str, Any]:
             f"{folder} is not GPT-2 small ({got}; wanted n_layer 12, n_head 12, n_embd 768): load it by its own path"
         )
     return config
+
+
+def _check_sizes(config: dict[str, Any], folder: Path) -> None:
+    """Refuse sizes that no model has: they would load, or fail far from here."""
+    for field in ("n_layer", "n_head", "n_embd", "n_positions"):
+        if field in config and not (type(config[field]) is int and config[field] > 0):
+            raise ModelUnavailableError(f"{folder} has {field} = {config[field]!r} in config.json: 1 or more is wanted")
+    eps = config.get("layer_norm_epsilon", 1e-5)
+    if not (isinstance(eps, float) and 0 < eps < 1):
+        raise ModelUnavailableError(f"{folder} has layer_norm_epsilon = {eps!r} in config.json: 0 to 1 is wanted")
 
 
 def _checked_tokenizer(name: str, folder: Path) -> GPT2TokenizerFast:
@@ -191,6 +206,13 @@ def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadMode
             f"lack {missing[:3]}" if missing else f"have the wrong shape for {list(report['mismatched_keys'])[:3]}"
         )
         raise ModelUnavailableError(f"the weights of {name} in {folder} {problem}: the file is not complete")
+    # Old checkpoints carry the causal mask as a tensor; anything else left over is a part of the model left out.
+    if left := sorted(
+        key for key in report["unexpected_keys"] if not key.endswith((".attn.bias", ".attn.masked_bias"))
+    ):
+        raise ModelUnavailableError(
+            f"the weights of {name} in {folder} have {left[:3]}, which config.json does not name"
+        )
     for key, tensor in source.state_dict().items():
         if not torch.isfinite(tensor).all():
             raise ModelUnavailableError(f"the weights of {name} in {folder} hold infinite numbers or nan in {key}")

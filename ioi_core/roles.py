@@ -120,7 +120,8 @@ def _cannot_tell(model: Model, typed: TypedText, places: dict[str, list[Word]], 
     if len(places) == 2 and all(len(words) > 1 for words in places.values()):
         hint = "; both are repeated: if the answer already stands at the end, take it away"
     return (
-        f"{label}: cannot tell who is who, so give io (the answer) and s (the repeated name). "
+        f"{label}: cannot tell who is who, so give io (the answer) and s (the repeated name); "
+        "for a task of another kind give a corrupted prompt as well. "
         "Without them exactly one name may occur twice or more and exactly one other once; "
         f"found {', '.join(found) or 'no names'} in {show_tokens(model, typed.ids)}{hint}"
     )

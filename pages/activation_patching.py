@@ -5,8 +5,8 @@ from functools import partial
 import streamlit as st
 
 from app.compute import ask, compute
-from app.effects import cell_story, effect_grid, strongest
-from app.exports import patch_frame
+from app.effects import cell_story, effect_grid, estimate_story, runs_story, strongest
+from app.exports import cell_frame, patch_frame
 from app.figures import show_figure
 from app.look import problem, says
 from app.patch_charts import estimate_scatter, patch_heatmap, prompt_effects
@@ -40,6 +40,13 @@ if exact.undefined is not None:
     st.stop()
 
 grid = effect_grid(model, pairs, row, exact)
+if not grid.per_prompt.any():
+    figure.empty()
+    says(
+        "No cell changes anything here. What is patched is the same in both runs: an S2 flip, for one, leaves every "
+        "position before S2 as it was. Choose another place, or the ABC corruption."
+    )
+    st.stop()
 kind = "-".join(exact.axes)
 with figure.container():
     detail = st.container()
@@ -48,7 +55,7 @@ with figure.container():
         show_figure(
             "patch_heatmap",
             patch_heatmap(grid, exact, place),
-            strongest(grid, choice.metric),
+            f"{strongest(grid, choice.metric)} {runs_story(exact)}",
             lambda: patch_frame(exact),
             large=view.large,
             min_width=130 + 46 * len(grid.columns),
@@ -61,7 +68,7 @@ show_figure(
     "patch_prompts",
     prompt_effects(grid, exact, place, row),
     "",
-    lambda: patch_frame(exact),
+    lambda: cell_frame(pairs, exact, grid.keys[place[0]][place[1]], grid.per_prompt[place]),
     large=view.large,
 )
 if grid.of_heads:
@@ -73,11 +80,14 @@ st.subheader("How good is the quick estimate?")
 if estimate.undefined is not None:
     st.write(f"There is none: {estimate.undefined}.")
 else:
+    st.write(
+        "The **estimate** is the change of an activation times the slope of the metric: quick, but only first order."
+    )
     r = correlation(estimate, exact)
     show_figure(
         "patch_estimate",
-        estimate_scatter(effect_grid(model, pairs, row, estimate), grid, exact, r),
-        f"Over all cells, estimate and exact effect correlate with {r:.3f}." if r == r else "Nothing varies.",
+        estimate_scatter(sketch, grid, exact, r),
+        estimate_story(sketch, grid, r),
         lambda: estimate.to_frame().assign(exact=exact.values.ravel()),
         large=view.large,
     )

@@ -18,8 +18,11 @@ model, pairs, row = view.model, view.pairs, view.row
 st.header("What does the model think comes next?")
 st.write(
     "Each prompt names two people and repeats one of them: the right answer is the other name, **IO**, and the wrong "
-    "one is the repeated name, **S**. Every box is one token, the unit that the model reads; a middle dot is a space."
+    "one is the repeated name, **S**."
+    if "S2" in pairs.roles
+    else "**IO** stands for the right answer and **S** for the wrong one, as you gave them."
 )
+st.write("Every box is one token, the unit that the model reads; a middle dot is a space.")
 [found] = compute(model, ask("predictions", pairs=pairs))
 says(prediction_story(model, pairs, found, row))
 
@@ -44,5 +47,5 @@ show_figure(
     all_prompts_story(found),
     lambda: prompt_frame(pairs, differences),
     large=view.large,
-    min_width=120 + (48 if len(pairs) <= LABELLED else 6) * len(pairs),
+    min_width=120 + 48 * len(pairs) if len(pairs) <= LABELLED else 0,
 )

@@ -62,8 +62,7 @@ def test_estimate_is_difference_times_slope(small_model: Model, small_bridge, si
         np.testing.assert_allclose(ours.values[layer], base + change, atol=1e-4)
 
 
-def test_estimate_converges_to_the_exact_effect_for_small_changes(small_model: Model) -> None:
-    """resid_post of the last layer at END: the slope times a change, against the change itself, on the same scale."""
+def test_estimate_has_the_exact_grids_axes_and_runs_and_follows_it(small_model: Model) -> None:
     pairs = random_pairs([9, 9, 9, 9])
     for site in ("z", "attn_out", "mlp_out"):
         exact, estimate = (f(small_model, pairs, site) for f in (patch_activations, estimate_patching))
@@ -110,6 +109,11 @@ def test_bootstrap_covers_the_mean_and_narrows_with_prompts() -> None:
     np.testing.assert_allclose(widths[1], 2 * 1.96 / np.sqrt(1000), rtol=0.15)  # normal theory
     assert (widths[0] > 4 * widths[1]).all()
     np.testing.assert_allclose(bootstrap_interval(np.full((1, 8), 3.0)), 3.0)
+    gaps = rng.uniform(0.5, 1.5, 200)
+    low, high = bootstrap_interval(np.stack([2 * gaps]), gaps=gaps)
+    np.testing.assert_allclose([low, high], 2, rtol=1e-6)  # the ratio is 2 in every sample of prompts
+    low, high = bootstrap_interval(np.stack([2 * gaps]))
+    assert (high - low > 0.05).all()
     assert np.isnan(bootstrap_interval(np.ones((2, 1)))).all(), "one prompt has no spread"
     with pytest.raises(IOIError, match="such as"):
         bootstrap_interval(few, level=95.0)

@@ -13,8 +13,10 @@ from ioi_core import (
     PromptPairs,
     attribute_heads,
     attribute_layers,
+    estimate_patching,
     lens_tokens,
     logit_lens,
+    patch_activations,
     predictions,
     run,
 )
@@ -210,6 +212,9 @@ def test_eight_threads_give_bitwise_the_single_thread_results(small_model: Model
             lambda p=pairs: attribute_layers(small_model, p).per_prompt,
             lambda p=pairs: attribute_heads(small_model, p).per_prompt,
             lambda p=pairs: lens_tokens(small_model, p.clean_tokens).probs,
+            lambda p=pairs: patch_activations(small_model, p, "k", metric="logit_diff").per_prompt,
+            lambda p=pairs: estimate_patching(small_model, p, "resid_pre", metric="logit_diff").per_prompt,
+            lambda p=pairs: predictions(small_model, p).answer_probs,
         )
     ]
     alone = [call() for call in calls]

@@ -154,6 +154,10 @@ DAMAGE = {
     "scaled by layer": (lambda f: edit_config(f, scale_attn_by_inverse_layer_idx=True), "scale_attn_by_inverse"),
     "other vocabulary": (lambda f: edit_config(f, vocab_size=100), "100 tokens"),
     "more layers than weights": (lambda f: edit_config(f, n_layer=5), "not complete"),
+    "fewer layers than weights": (lambda f: edit_config(f, n_layer=2), "which config.json does not name"),
+    "negative heads": (lambda f: edit_config(f, n_head=-4), "n_head = -4"),
+    "no layers": (lambda f: edit_config(f, n_layer=0), "n_layer = 0"),
+    "negative epsilon": (lambda f: edit_config(f, layer_norm_epsilon=-1.0), "layer_norm_epsilon = -1.0"),
     "wider than weights": (lambda f: edit_config(f, n_embd=128), "weights of"),
     "heads do not divide": (lambda f: edit_config(f, n_head=3), "weights of"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no weights"),
@@ -184,6 +188,8 @@ def test_wrong_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             load_model(name)
     with pytest.raises(ModelUnavailableError, match="not a folder"):
         load_model(str(tmp_path / "nowhere"))
+    with pytest.raises(ModelUnavailableError, match="not a folder"):
+        load_model("/" + "a" * 5000)
     with pytest.raises(ModelUnavailableError, match=r"float32, float64"):
         load_model("ioi-demo", dtype="int8")
     with pytest.raises(ModelUnavailableError, match="not mps"):
@@ -291,6 +297,32 @@ def test_hub_that_never_answers_costs_seconds(tmp_path: Path) -> None:
 def test_offline_mode_asks_nobody(tmp_path: Path) -> None:
     said = load_from_hub(tmp_path, "http://127.0.0.1:1", HF_HUB_OFFLINE="1")
     assert "HF_HUB_OFFLINE is set" in said
+
+
+LOG_IN = b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n<html>Please log in here</html>"
+
+
+@pytest.mark.parametrize("answer", [b"", LOG_IN], ids=["hangs up", "log-in page"])
+def test_hub_that_answers_once_and_then_wrongly(tmp_path: Path, answer: bytes) -> None:
+    def serve(listening: socket.socket) -> None:
+        first = True
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" if first else answer)
+            first = False
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        said = load_from_hub(tmp_path, f"http://127.0.0.1:{listening.getsockname()[1]}")
+    assert said.startswith("UNAVAILABLE"), said
+    assert "could not be downloaded" in said
 
 
 @pytest.fixture

@@ -287,6 +287,16 @@ def test_fifty_prompts_on_the_bundled_tokenizer(small_model: Model, small_bridge
     np.testing.assert_allclose(ours.per_prompt[1, 2], theirs, atol=1e-4)
 
 
+def test_rounding_between_the_runs_is_no_difference(demo_model: Model) -> None:
+    """Identical prompts whose logit_diff is about 30: the two runs round differently, which is nothing to recover."""
+    for seed in range(5):
+        pairs = ioi_dataset(demo_model, 1, corruption="ABB", seed=seed)
+        assert patch_activations(demo_model, pairs, "z").undefined
+    twins = ["The capital of France is", "The capital of Japan is"]
+    pairs = prompt_pairs(demo_model, twins, twins[::-1], " Paris", " Rome")
+    assert patch_activations(demo_model, pairs, "z").undefined, "the means are equal, prompt by prompt they are not"
+
+
 def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
     pairs = PAIRS["one prompt"]
     with pytest.raises(SiteError, match="resid_pre, resid_mid"):
@@ -297,6 +307,10 @@ def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
         patch_activations(small_model, pairs, "z", positions="S3")
     with pytest.raises(MetricError, match="logit_diff, logit_diff_recovered, prob, kl"):
         patch_activations(small_model, pairs, "z", metric="accuracy")
+    with pytest.raises(SiteError, match="denoising or noising"):
+        plan_request(small_model, pairs, "z", "sideways", None, "logit_diff")
+    with pytest.raises(PromptError, match="ids 0 to 50256"):
+        patch_activations(small_model, replace(pairs, answers=np.array([[1, 50257]])), "z")
     with pytest.raises(PromptError, match="reads at most 1024"):
         patch_activations(small_model, random_pairs([1030]), "z")
 

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ioi_core import Direction, Model, arena_pairs, ioi_dataset, patch_activations
+from ioi_core import Direction, Model, arena_pairs, bootstrap_interval, ioi_dataset, patch_activations, prompt_pairs
 from tests.test_pages import Loader, assert_fine, body, loader, opened, says  # noqa: F401  # loader is a fixture
 
 PAGE = "../pages/activation_patching.py"
@@ -28,7 +28,9 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     assert cell_box(at).value == f"head {layer}.{head}"
     [strongest] = [text for text in says(at) if "Strongest" in text]
     assert f"head {layer}.{head} {effects[layer, head]:+.3f}" in strongest
-    assert any(f"({effects[layer, head]:+.3f}; 95 % of resampled" in text for text in says(at))
+    low, high = (float(bound) for bound in bootstrap_interval(result.effects[layer, head], gaps=result.gaps))
+    interval = f"({effects[layer, head]:+.3f}; 95 % of resampled prompt sets give {low:+.3f} to {high:+.3f})"
+    assert any(interval in text for text in says(at))
 
 
 @pytest.mark.parametrize("direction", Direction)
@@ -86,3 +88,20 @@ def test_another_task_has_no_roles_but_works() -> None:
     )  # fmt: skip
     assert_fine(at)
     assert cell_box(at).value.startswith("layer")
+
+
+def test_nothing_to_find_is_said_and_not_drawn() -> None:
+    at = patched(site="v", where_head="S1")
+    assert_fine(at)
+    assert any("No cell changes anything here" in text for text in says(at))
+    assert not at.get("plotly_chart")
+
+
+def test_a_corrupted_prompt_that_scores_higher_is_pointed_out(demo_model: Model) -> None:
+    at = patched(
+        prompts="own", text="The capital of Italy is", corrupted="The capital of France is", io="Paris", s="Rome"
+    )
+    pairs = prompt_pairs(demo_model, "The capital of Italy is", "The capital of France is", " Paris", " Rome")
+    result = patch_activations(demo_model, pairs, "z")
+    assert any("score higher" in text for text in says(at)) == (result.clean < result.corrupted)
+    assert any(f"{result.clean:.3g} in the clean runs" in text for text in says(at))
