@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.effects import number
 from ioi_core import Model, PatchResult, arena_pairs, attention_patterns, patch_activations
 from tests.test_browser import WAIT, Visitor, chromium, figure, server  # noqa: F401  # fixtures
 
@@ -46,7 +47,7 @@ def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visit
         bars = figure(page, "patch_prompts")["traces"][0]
         np.testing.assert_allclose(bars["y"], result.effects[layer, head], atol=1e-5)
         effect = float(result.effects[layer, head].mean())
-        assert any(f"({effect:+.3f}; 95 %" in text for text in visitor.says())
+        assert any(f"({number(effect)}; 95 %" in text for text in visitor.says())
     patterns = attention_patterns(demo_model, arena_pairs(demo_model).clean_tokens[:1])
     drawn = figure(page, "patch_attention_clean")["traces"][0]["z"]
     np.testing.assert_allclose(drawn, patterns.values[0, 3, 5], atol=1e-5)
@@ -56,14 +57,14 @@ def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, ser
     page = visitor.open(PATH, model="ioi-demo", site="resid_pre", direction="noising")
     box = page.get_by_role("combobox", name=re.compile("Cell"))
     box.click()
-    box.fill("layer 2, position 10")  # the list draws only what fits; typing finds the rest
-    page.get_by_role("option", name="layer 2, position 10", exact=True).click()
-    expect(page.get_by_role("heading", name="A closer look: layer 2 at position 10")).to_be_visible(timeout=WAIT)
+    box.fill("layer 1, position 12")  # the list draws only what fits; typing finds the rest
+    page.get_by_role("option", name="layer 1, position 12", exact=True).click()
+    expect(page.get_by_role("heading", name="A closer look: layer 1 at position 12")).to_be_visible(timeout=WAIT)
     page.wait_for_function("location.search.includes('position')", timeout=WAIT)
     other = Visitor(chromium, server)
     other.page.goto(page.url)
     other.settled()
-    expect(other.page.get_by_role("heading", name="A closer look: layer 2 at position 10")).to_be_visible(timeout=WAIT)
+    expect(other.page.get_by_role("heading", name="A closer look: layer 1 at position 12")).to_be_visible(timeout=WAIT)
     assert other.says() == visitor.says()
     other.leave()
 
