@@ -165,9 +165,9 @@ def _attend(
         keys, values = kv.unflatten(-1, (2, model.cfg.n_heads, model.cfg.d_head)).unbind(-3)
         before = [base[name][rows, : group.start] for name in ("k", "v")]
         q = q.unflatten(-1, (model.cfg.n_heads, model.cfg.d_head))
-        mixed.append(_mix(q, _behind(before[0], keys), _behind(before[1], values)).flatten(0, 2).flatten(1))
-    written = torch.addmm(layer.b_O, torch.cat(mixed), layer.W_O)
-    return [wave + out for wave, out in zip(kept, _like(written, kept), strict=True)]
+        mixed.append(_mix(q, _behind(before[0], keys), _behind(before[1], values)).flatten(3))
+    written = torch.addmm(layer.b_O, _flat(mixed), layer.W_O)
+    return _like(written.add_(_flat(kept)), kept)
 
 
 def _behind(before: Tensor, own: Tensor) -> Float[Tensor, "batch cell pos head d_head"]:
@@ -194,16 +194,17 @@ def _mix(
 
 def _add_mlp(model: Model, layer: LayerWeights, waves: list[Tensor]) -> list[Float[Tensor, "batch cell pos d_model"]]:
     rows = _flat(waves)
-    written = torch.empty_like(rows)
+    added = torch.empty_like(rows)
     for start in range(0, len(rows), _MLP_SLAB):
         slab = slice(start, start + _MLP_SLAB)
-        written[slab] = mlp(layer, rows[slab], model.cfg.eps)
-    return [wave + out for wave, out in zip(waves, _like(written, waves), strict=True)]
+        torch.add(rows[slab], mlp(layer, rows[slab], model.cfg.eps), out=added[slab])
+    return _like(added, waves)
 
 
 def _flat(waves: Sequence[Tensor]) -> Float[Tensor, "rows d_model"]:
     """All groups' rows one after another: what a product over positions needs."""
-    return torch.cat([wave.flatten(0, 2) for wave in waves])
+    rows = [wave.flatten(0, 2) for wave in waves]
+    return torch.cat(rows) if len(rows) > 1 else rows[0]
 
 
 def _like(rows: Tensor, waves: Sequence[Tensor]) -> list[Tensor]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ioi_core.engine import record
 from ioi_core.forward import as_array, at_positions, embed, layer_runs, to_device
 from ioi_core.grid import Request, blocks, plan_request
+from ioi_core.inputs import Choice
 from ioi_core.metrics import Scorer
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
@@ -26,11 +27,11 @@ _VECTORS_A_TOKEN = 40  # what autograd keeps of each token in each layer, in vec
 def estimate_patching(
     model: Model,
     pairs: PromptPairs,
-    site: str,
+    site: Choice,
     *,
-    direction: Direction = Direction.DENOISING,
-    positions: str | None = None,
-    metric: str = "logit_diff_recovered",
+    direction: Choice = Direction.DENOISING,
+    positions: Choice | None = None,
+    metric: Choice = "logit_diff_recovered",
     progress: Progress | None = None,
 ) -> PatchResult:
     """Estimate `patch_activations` to first order; same arguments, same axes, `estimate` is True.

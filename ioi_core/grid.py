@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from ioi_core.engine import Group
 from ioi_core.forward import check_pairs
-from ioi_core.inputs import shown
+from ioi_core.inputs import Choice, shown
 from ioi_core.memory import memory_budget
 from ioi_core.metrics import check_metric
 from ioi_core.model import Model
@@ -56,7 +56,7 @@ class Request:
 
 
 def plan_request(
-    model: Model, pairs: PromptPairs, site: str, direction: Direction, positions: str | None, metric: str
+    model: Model, pairs: PromptPairs, site: Choice, direction: Choice, positions: Choice | None, metric: Choice
 ) -> Request:
     """Check the arguments and lay out the grid.
 
@@ -73,7 +73,7 @@ def plan_request(
 
 
 def _columns(
-    pairs: PromptPairs, site: str, positions: str | None
+    pairs: PromptPairs, site: str, positions: Choice | None
 ) -> tuple[dict[str, Int[np.ndarray, " batch"] | None], str | None]:
     roles = {role: np.asarray(pairs.roles[role]) for role in ROLES if role in pairs.roles}
     residual = site in RESIDUAL_SITES

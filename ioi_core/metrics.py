@@ -14,7 +14,7 @@ from torch import Tensor
 from ioi_core.answers import answer_bias, answer_direction
 from ioi_core.errors import IOIError
 from ioi_core.forward import normalize, to_device, unembed
-from ioi_core.inputs import shown
+from ioi_core.inputs import Choice, shown
 from ioi_core.memory import memory_budget
 from ioi_core.model import Model
 
@@ -26,7 +26,7 @@ class MetricError(IOIError):
     """A metric that does not exist."""
 
 
-def check_metric(metric: str) -> str:
+def check_metric(metric: Choice) -> str:
     """Return `metric` if it exists.
 
     Raises:

@@ -16,6 +16,7 @@ from torch import Tensor
 from ioi_core.engine import record, record_from, wavefront
 from ioi_core.forward import as_array, at_positions, to_device
 from ioi_core.grid import Request, blocks, chunks, first_difference, groups, plan_request, work
+from ioi_core.inputs import Choice
 from ioi_core.metrics import UNITS, Scorer
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
@@ -60,11 +61,11 @@ class PatchResult(Result):
 def patch_activations(
     model: Model,
     pairs: PromptPairs,
-    site: str,
+    site: Choice,
     *,
-    direction: Direction = Direction.DENOISING,
-    positions: str | None = None,
-    metric: str = "logit_diff_recovered",
+    direction: Choice = Direction.DENOISING,
+    positions: Choice | None = None,
+    metric: Choice = "logit_diff_recovered",
     progress: Progress | None = None,
 ) -> PatchResult:
     """Patch one site, cell by cell, and score END (Wang et al. 2022; Heimersheim and Nanda 2024).

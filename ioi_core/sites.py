@@ -16,7 +16,7 @@ from torch import Tensor
 from ioi_core.engine import Group, Seeds, Stage, Trace
 from ioi_core.errors import IOIError
 from ioi_core.forward import attention_pattern, to_device
-from ioi_core.inputs import shown
+from ioi_core.inputs import Choice, shown
 from ioi_core.model import Model
 
 RESIDUAL_SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
@@ -36,7 +36,7 @@ class SiteError(IOIError):
     """An activation, or a choice of positions for it, that does not exist."""
 
 
-def check_site(site: str) -> str:
+def check_site(site: Choice) -> str:
     """Return `site` if it exists.
 
     Raises:

@@ -308,7 +308,10 @@ def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
     with pytest.raises(MetricError, match="logit_diff, logit_diff_recovered, prob, kl"):
         patch_activations(small_model, pairs, "z", metric="accuracy")
     with pytest.raises(SiteError, match="denoising or noising"):
-        plan_request(small_model, pairs, "z", "sideways", None, "logit_diff")
+        patch_activations(small_model, pairs, "z", direction="sideways")
+    for wrong in ({"site": 3}, {"site": "z", "positions": 3}, {"site": "z", "direction": None}):
+        with pytest.raises(SiteError):
+            patch_activations(small_model, pairs, **wrong)
     with pytest.raises(PromptError, match="ids 0 to 50256"):
         patch_activations(small_model, replace(pairs, answers=np.array([[1, 50257]])), "z")
     with pytest.raises(PromptError, match="reads at most 1024"):
