@@ -45,7 +45,7 @@ class Computations:
         key = request_key(
             analysis,
             entry.version,
-            f"{model.fingerprint} {PROCESSING} {model.weights.W_E.dtype} {model.device.type}",
+            f"{model.fingerprint} {PROCESSING} {model.numerics}",
             parameters,
         )
         if (kept := self._store.get(key)) is not None:

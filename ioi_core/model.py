@@ -73,6 +73,11 @@ class Model:
     fingerprint: str  # of the weights as stored, before processing: equal on every machine
     weights: Weights
 
+    @property
+    def numerics(self) -> str:
+        """What rounds its results: dtype and kind of device; with the fingerprint it makes the key of a result."""
+        return f"{self.weights.W_E.dtype} {self.device.type}"
+
     def check_head(self, head: Head) -> Head:
         """Return `head` if this model has it.
 

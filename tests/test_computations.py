@@ -15,7 +15,7 @@ from cache.jobs import Job, JobCancelledError, JobState, QueueFullError, Worker,
 from cache.store import MemoryStore
 from ioi_core.errors import PromptError
 
-MODEL = SimpleNamespace(fingerprint="f", device="cpu")
+MODEL = SimpleNamespace(fingerprint="f", numerics="float32", device="cpu")
 
 
 def computations(function: Callable[..., object], **options) -> Computations:
@@ -106,9 +106,11 @@ def test_another_model_or_parameter_is_computed_anew():
     gate = Gate()
     gate.opened.set()
     asked = computations(gate)
-    for model, x in [(MODEL, 1), (MODEL, 2), (SimpleNamespace(fingerprint="g", device="cpu"), 1), (MODEL, 1)]:
+    other = SimpleNamespace(**vars(MODEL) | {"fingerprint": "g"})
+    rounded = SimpleNamespace(**vars(MODEL) | {"numerics": "bfloat16"})
+    for model, x in [(MODEL, 1), (MODEL, 2), (other, 1), (rounded, 1), (MODEL, 1)]:
         finish(asked.request("it", model, x=x))
-    assert gate.calls == [1, 2, 1]
+    assert gate.calls == [1, 2, 1, 1]
 
 
 def test_a_result_that_was_dropped_is_computed_again():
