@@ -34,6 +34,11 @@ def ask(analysis: str, **parameters: object) -> Request:
     return Request(analysis, parameters)
 
 
+def is_known(model: Model, request: Request) -> bool:
+    """Whether `compute` has the result already: then nothing needs to stand in for it."""
+    return computations().is_kept(request.analysis, model, **request.parameters)
+
+
 def compute(model: Model, *requests: Request) -> list[Any]:
     """Results of `requests`, in their order; shows progress while it waits.
 

@@ -34,6 +34,14 @@ class Computations:
         self._in_flight: dict[str, Job] = {}
         self._workers: dict[str, Worker] = {}
 
+    def is_kept(self, analysis: str, model: Model, **parameters: object) -> bool:
+        """Whether `request` would find the result, without computing anything."""
+        return self._store.get(self._key(analysis, model, parameters)) is not None
+
+    def _key(self, analysis: str, model: Model, parameters: Mapping[str, object]) -> str:
+        version = self._analyses[analysis].version
+        return request_key(analysis, version, f"{model.fingerprint} {PROCESSING} {model.numerics}", parameters)
+
     def request(self, analysis: str, model: Model, **parameters: object) -> Job:
         """A job for `analysis` of `model`: ended at once if the result is kept, shared with all who ask meanwhile.
 
@@ -42,12 +50,7 @@ class Computations:
             TypeError: a parameter that no key can be made of.
         """
         entry = self._analyses[analysis]
-        key = request_key(
-            analysis,
-            entry.version,
-            f"{model.fingerprint} {PROCESSING} {model.numerics}",
-            parameters,
-        )
+        key = self._key(analysis, model, parameters)
         if (kept := self._store.get(key)) is not None:
             return Job.finished(kept)
         with self._lock:

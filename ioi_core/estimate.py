@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.engine import record
-from ioi_core.forward import as_array, at_positions, embed, layer_runs, to_device
+from ioi_core.forward import at_positions, embed, layer_runs, to_device
 from ioi_core.grid import Request, blocks, plan_request
 from ioi_core.inputs import Choice
 from ioi_core.metrics import Scorer
@@ -58,9 +58,7 @@ def estimate_patching(
 def estimate_block(model: Model, pairs: PromptPairs, request: Request) -> Block:
     """Base metric plus the first-order change of each cell, for a block of prompts."""
     denoising = request.direction is Direction.DENOISING
-    receives, gives = pairs.corrupted_tokens, pairs.clean_tokens
-    if not denoising:
-        receives, gives = gives, receives
+    receives, gives = request.receiving_and_giving(pairs)
     ends = pairs.roles["END"]
     with torch.no_grad():
         source = record(model, to_device(model, gives), (request.site, "resid_post"))
@@ -106,7 +104,7 @@ def _by_column(
 
 def correlation(estimate: PatchResult, exact: PatchResult) -> float:
     """Pearson correlation of an estimate's cells with the exact ones; nan if either does not vary."""
-    ours, theirs = (as_array(torch.as_tensor(np.array(result.values))).ravel() for result in (estimate, exact))
+    ours, theirs = (result.values.ravel() for result in (estimate, exact))
     if ours.size < 2 or not (np.ptp(ours) > 0 and np.ptp(theirs) > 0):
         return float("nan")
     return float(np.corrcoef(ours, theirs)[0, 1])

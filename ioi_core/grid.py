@@ -49,6 +49,14 @@ class Request:
             axes[self.column_axis] = tuple(self.columns)
         return axes
 
+    def receiving_and_giving(
+        self, pairs: PromptPairs
+    ) -> tuple[Int[np.ndarray, "batch pos"], Int[np.ndarray, "batch pos"]]:
+        """Tokens of the run that receives activations, and of the run that they come from."""
+        if self.direction is Direction.DENOISING:
+            return pairs.corrupted_tokens, pairs.clean_tokens
+        return pairs.clean_tokens, pairs.corrupted_tokens
+
     def take(self, rows: slice) -> "Request":
         """The same request for some of the prompts."""
         columns = {label: None if at is None else at[rows] for label, at in self.columns.items()}

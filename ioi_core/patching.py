@@ -178,9 +178,7 @@ def patch_block(
 ) -> Block:
     """Patch a block of prompts that fits the memory budget; runs on any device, also PyTorch's `meta`."""
     site_name, denoising = request.site, request.direction is Direction.DENOISING
-    receives, gives = pairs.corrupted_tokens, pairs.clean_tokens
-    if not denoising:
-        receives, gives = gives, receives
+    receives, gives = request.receiving_and_giving(pairs)
     ends = pairs.roles["END"]
     base = record(model, to_device(model, receives), (*base_names(site_name), "resid_post"))
     if advance:

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app.compute import ask, compute
+from app.compute import ask, compute, is_known
 from app.effects import cell_story, effect_grid, estimate_story, runs_story, strongest
 from app.exports import cell_frame, patch_frame
 from app.figures import show_figure
@@ -27,13 +27,14 @@ choice = patch_controls(pairs)
 parameters = {"pairs": pairs, "site": choice.site, "direction": choice.direction, "positions": choice.positions,
               "metric": choice.metric}  # fmt: skip
 figure = st.empty()
+exactly = ask("patch_activations", **parameters)
 [estimate] = compute(model, ask("estimate_patching", **parameters))
-if estimate.undefined is None:
-    sketch = effect_grid(model, pairs, row, estimate)
+sketch = effect_grid(model, pairs, row, estimate)
+if estimate.undefined is None and not is_known(model, exactly):
     with figure.container():
         st.caption("First-order estimate, shown until the exact runs are done.")
         st.plotly_chart(patch_heatmap(sketch, estimate, None), key="figure-sketch")
-[exact] = compute(model, ask("patch_activations", **parameters))
+[exact] = compute(model, exactly)
 if exact.undefined is not None:
     figure.empty()
     problem(f"Nothing to draw: {exact.undefined}.")

@@ -102,6 +102,18 @@ def test_a_kept_result_is_a_finished_job_at_once():
     assert again.result() is first
 
 
+def test_asking_whether_a_result_is_kept_computes_nothing():
+    gate = Gate()
+    gate.opened.set()
+    asked = computations(gate)
+    assert not asked.is_kept("it", MODEL, x=1)
+    assert gate.calls == []
+    finish(asked.request("it", MODEL, x=1))
+    assert asked.is_kept("it", MODEL, x=1)
+    assert not asked.is_kept("it", MODEL, x=2)
+    assert gate.calls == [1]
+
+
 def test_another_model_or_parameter_is_computed_anew():
     gate = Gate()
     gate.opened.set()
