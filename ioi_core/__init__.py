@@ -12,6 +12,7 @@ from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.model import END_OF_TEXT, Model, ModelConfig
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import PatchResult, patch_activations
+from ioi_core.path_patching import PathResult, patch_paths
 from ioi_core.predictions import Predictions, predictions
 from ioi_core.prompts import arena_pairs, prompt_pairs
 from ioi_core.results import Progress, Result
@@ -33,6 +34,7 @@ __all__ = [
     "ModelConfig",
     "ModelUnavailableError",
     "PatchResult",
+    "PathResult",
     "Predictions",
     "Progress",
     "PromptError",
@@ -53,6 +55,7 @@ __all__ = [
     "load_model",
     "logit_lens",
     "patch_activations",
+    "patch_paths",
     "predictions",
     "prompt_pairs",
     "run",

@@ -16,6 +16,7 @@ Nothing here approximates; nothing leaves the model's device.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -43,7 +44,7 @@ class Group:
         prompts: rows of the traces, one or more.
         column: which column of the grid these cells fill.
         whole: patch every position from `start` on; else `start` alone.
-        layers: the layers whose cells are in this group.
+        layers: the layers where cells of this group begin, ascending.
     """
 
     prompts: tuple[int, ...]
@@ -51,7 +52,7 @@ class Group:
     end: int
     column: int
     whole: bool
-    layers: range
+    layers: Sequence[int]
 
     @property
     def span(self) -> slice:
@@ -70,6 +71,11 @@ class Seeds:
 
     stage: Stage
     make: Callable[[int, Group], Float[Tensor, "batch cell pos d_model"]]
+
+
+Overwrite = Callable[[int, Group, Mapping[Literal["q", "k", "v"], Tensor]], None]
+"""Told in each layer the queries, keys and values [batch cell pos head d_head] that a group's carried cells computed
+there (queries at END alone in the last layer), to set some of them in place."""
 
 
 def record(model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str]) -> Trace:
@@ -100,13 +106,19 @@ def _after_nan(activation: Tensor, start: int, dim: int) -> Tensor:
 
 
 def wavefront(
-    model: Model, base: Trace, groups: Sequence[Group], seeds: Seeds, progress: Callable[[int], None] | None = None
+    model: Model,
+    base: Trace,
+    groups: Sequence[Group],
+    seeds: Seeds,
+    progress: Callable[[int], None] | None = None,
+    overwrite: Overwrite | None = None,
 ) -> list[Float[Tensor, "batch cell d_model"]]:
     """The final residual stream at END of every cell of every group.
 
     Args:
         base: trace of the base run with "k" and "v", over prompts that the groups' indices refer to.
         progress: told after each layer how many rows (cells times positions) it carried.
+        overwrite: sets queries, keys or values that are not to be computed.
     Returns:
         One tensor a group, its cells layer after layer.
     """
@@ -121,8 +133,9 @@ def wavefront(
             return [_append(wave, seeds, index, group, last) for wave, group in zip(waves, groups, strict=True)]
 
         carried = begin("pre", carried, last=False)
-        carried = begin("mid", _attend(model, layer, base[index], groups, prefix, carried, last))
-        carried = begin("post", _add_mlp(model, layer, carried))
+        set_inputs = partial(overwrite, index) if overwrite else None
+        carried = begin("mid", _attend(model, layer, base[index], groups, prefix, carried, last, set_inputs))
+        carried = begin("post", add_mlp(model, layer, carried))
         if progress:
             sizes = zip(groups, carried, strict=True)
             progress(sum(wave.shape[0] * wave.shape[1] * (group.end + 1 - group.start) for group, wave in sizes))
@@ -152,6 +165,7 @@ def _attend(
     prefix: Sequence[Tensor],
     carried: list[Tensor],
     last: bool,
+    set_inputs: Callable[[Group, Mapping[Literal["q", "k", "v"], Tensor]], None] | None,
 ) -> list[Float[Tensor, "batch cell pos d_model"]]:
     """Add the attention layer's output; in the last layer at END only."""
     width = model.cfg.n_heads * model.cfg.d_head
@@ -165,7 +179,9 @@ def _attend(
         keys, values = kv.unflatten(-1, (2, model.cfg.n_heads, model.cfg.d_head)).unbind(-3)
         before = [base[name][rows, : group.start] for name in ("k", "v")]
         q = q.unflatten(-1, (model.cfg.n_heads, model.cfg.d_head))
-        mixed.append(_mix(q, _behind(before[0], keys), _behind(before[1], values)).flatten(3))
+        if set_inputs:
+            set_inputs(group, {"q": q, "k": keys, "v": values})
+        mixed.append(mix(q, _behind(before[0], keys), _behind(before[1], values)).flatten(3))
     written = torch.addmm(layer.b_O, _flat(mixed), layer.W_O)
     return _like(written.add_(_flat(kept)), kept)
 
@@ -176,7 +192,7 @@ def _behind(before: Tensor, own: Tensor) -> Float[Tensor, "batch cell pos head d
     return torch.cat([shared, own], dim=2)
 
 
-def _mix(
+def mix(
     q: Float[Tensor, "batch cell query_pos head d_head"],
     k: Float[Tensor, "batch cell key_pos head d_head"],
     v: Float[Tensor, "batch cell key_pos head d_head"],
@@ -192,7 +208,8 @@ def _mix(
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(shape)
 
 
-def _add_mlp(model: Model, layer: LayerWeights, waves: list[Tensor]) -> list[Float[Tensor, "batch cell pos d_model"]]:
+def add_mlp(model: Model, layer: LayerWeights, waves: list[Tensor]) -> list[Float[Tensor, "batch cell pos d_model"]]:
+    """Add what the layer's MLP writes, position by position."""
     rows = _flat(waves)
     added = torch.empty_like(rows)
     for start in range(0, len(rows), _MLP_SLAB):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ioi_core.engine import record
 from ioi_core.forward import at_positions, embed, layer_runs, to_device
-from ioi_core.grid import Request, blocks, plan_request
+from ioi_core.grid import Request, blocks, plan_request, receiving_and_giving
 from ioi_core.inputs import Choice
 from ioi_core.metrics import Scorer
 from ioi_core.model import Model
@@ -58,7 +58,7 @@ def estimate_patching(
 def estimate_block(model: Model, pairs: PromptPairs, request: Request) -> Block:
     """Base metric plus the first-order change of each cell, for a block of prompts."""
     denoising = request.direction is Direction.DENOISING
-    receives, gives = request.receiving_and_giving(pairs)
+    receives, gives = receiving_and_giving(pairs, request.direction)
     ends = pairs.roles["END"]
     with torch.no_grad():
         source = record(model, to_device(model, gives), (request.site, "resid_post"))

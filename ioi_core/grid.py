@@ -49,18 +49,19 @@ class Request:
             axes[self.column_axis] = tuple(self.columns)
         return axes
 
-    def receiving_and_giving(
-        self, pairs: PromptPairs
-    ) -> tuple[Int[np.ndarray, "batch pos"], Int[np.ndarray, "batch pos"]]:
-        """Tokens of the run that receives activations, and of the run that they come from."""
-        if self.direction is Direction.DENOISING:
-            return pairs.corrupted_tokens, pairs.clean_tokens
-        return pairs.clean_tokens, pairs.corrupted_tokens
-
     def take(self, rows: slice) -> "Request":
         """The same request for some of the prompts."""
         columns = {label: None if at is None else at[rows] for label, at in self.columns.items()}
         return replace(self, columns=columns)
+
+
+def receiving_and_giving(
+    pairs: PromptPairs, direction: Direction
+) -> tuple[Int[np.ndarray, "batch pos"], Int[np.ndarray, "batch pos"]]:
+    """Tokens of the run that receives activations, and of the run that they come from."""
+    if direction is Direction.DENOISING:
+        return pairs.corrupted_tokens, pairs.clean_tokens
+    return pairs.clean_tokens, pairs.corrupted_tokens
 
 
 def plan_request(
@@ -74,10 +75,19 @@ def plan_request(
     check_site(site)
     check_metric(metric)
     check_pairs(model, pairs)
+    columns, axis = _columns(pairs, site, positions)
+    return Request(site, check_direction(direction), metric, columns, axis)
+
+
+def check_direction(direction: Choice) -> Direction:
+    """Return `direction` if it exists.
+
+    Raises:
+        SiteError: says which ones do.
+    """
     if direction not in tuple(Direction):
         raise SiteError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
-    columns, axis = _columns(pairs, site, positions)
-    return Request(site, Direction(direction), metric, columns, axis)
+    return Direction(direction)
 
 
 def _columns(
@@ -141,14 +151,14 @@ def groups(model: Model, pairs: PromptPairs, request: Request) -> list[Group]:
     return planned
 
 
-def chunks(model: Model, request: Request, planned: list[Group]) -> Iterator[list[Group]]:
-    """The groups, cut where needed, in chunks that each fit half the memory budget."""
+def chunks(model: Model, cells: int, planned: list[Group]) -> Iterator[list[Group]]:
+    """The groups, cut where needed, in chunks that each fit half the memory budget; `cells` is their number a layer."""
     room = memory_budget() // 2
     chunk: list[Group] = []
     left = room
     for group in planned:
-        for piece in _pieces(model, request, group, room):
-            size = _bytes(model, request, piece)
+        for piece in _pieces(model, cells, group, room):
+            size = _bytes(model, cells, piece)
             if chunk and size > left:
                 yield chunk
                 chunk, left = [], room
@@ -158,17 +168,17 @@ def chunks(model: Model, request: Request, planned: list[Group]) -> Iterator[lis
         yield chunk
 
 
-def _bytes(model: Model, request: Request, group: Group) -> int:
+def _bytes(model: Model, cells_a_layer: int, group: Group) -> int:
     """About what a group's cells hold at once: residual streams, q, k, v, z, copies of the base's keys and values."""
-    cells = len(group.prompts) * len(group.layers) * cells_a_layer(request.site, model)
+    cells = len(group.prompts) * len(group.layers) * cells_a_layer
     vectors = 12 * (group.end + 1 - group.start) + 2 * (group.end + 1)
     scores = 3 * model.cfg.n_heads * (group.end + 1 - group.start) * (group.end + 1)
     return cells * (vectors * model.cfg.d_model + scores) * model.weights.W_E.element_size()
 
 
-def _pieces(model: Model, request: Request, group: Group, room: int) -> Iterator[Group]:
+def _pieces(model: Model, cells: int, group: Group, room: int) -> Iterator[Group]:
     """A group cut by prompts, then by layers, until each piece fits (a single layer of one prompt is not cut)."""
-    per_prompt = _bytes(model, request, replace(group, prompts=group.prompts[:1]))
+    per_prompt = _bytes(model, cells, replace(group, prompts=group.prompts[:1]))
     step = max(1, room // per_prompt)
     layers = max(1, len(group.layers) * room // per_prompt) if step == 1 else len(group.layers)
     for start in range(0, len(group.prompts), step):

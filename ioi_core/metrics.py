@@ -4,6 +4,7 @@ logit_diff needs only the two answers' columns of the unembedding; prob and kl n
 slab of rows at a time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,20 +22,78 @@ from ioi_core.model import Model
 UNITS = {"logit_diff": "logits", "logit_diff_recovered": "fraction", "prob": "probability", "kl": "nats"}
 """Metrics of patching -> their unit. logit_diff_recovered is logit_diff on the scale 0 = corrupted, 1 = clean."""
 
+PATH_UNITS = {
+    "logit_diff_change": "fraction",
+    "percent_of_clean": "%",
+    "logit_diff_recovered": "fraction",
+    "logit_diff": "logits",
+}
+"""Metrics of path patching -> their unit; all of them are logit_diff on a scale of its own, see `Scale`."""
+
+_SMALLEST_GAP = 1e-4
+"""Relative size of a mean below which it is rounding: nothing is divided by that."""
+
 
 class MetricError(IOIError):
     """A metric that does not exist."""
 
 
-def check_metric(metric: Choice) -> str:
-    """Return `metric` if it exists.
+def check_metric(metric: Choice, units: Mapping[str, str] = UNITS) -> str:
+    """Return `metric` if it is one of `units`.
 
     Raises:
         MetricError: says which ones do.
     """
-    if metric not in UNITS:
-        raise MetricError(f"metric {shown(metric)} is not known: use one of {', '.join(UNITS)}")
+    if metric not in tuple(units):
+        raise MetricError(f"metric {shown(metric)} is not known: use one of {', '.join(units)}")
     return metric
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The linear scale that a metric puts raw values on: (raw - zero) / unit.
+
+    Attributes:
+        zero: [batch] each prompt's value that is shown as 0.
+        unit: the mean over prompts that is shown as 1; nan where nothing may be divided by it.
+        gaps: [batch] each prompt's share of `unit`, mean 1, where values are ratios of means: a resampled mean must be
+            divided by the resampled share.
+        undefined: why `unit` is nan.
+    """
+
+    zero: Float[np.ndarray, " batch"]
+    unit: float = 1.0
+    gaps: Float[np.ndarray, " batch"] | None = None
+    undefined: str | None = None
+
+    @classmethod
+    def of(cls, metric: str, clean: Float[np.ndarray, " batch"], corrupted: Float[np.ndarray, " batch"]) -> "Scale":
+        """The scale of `metric`, from the logit_diff of both runs; raw values for a metric that has none.
+
+        logit_diff_recovered: 0 = corrupted, 1 = clean. logit_diff_change: 0 = clean, -1 = corrupted (ARENA).
+        percent_of_clean: 0 = clean, -100 = a logit_diff of 0 (Wang et al. 2022).
+        """
+        reach = max(1.0, abs(float(clean.mean())), abs(float(corrupted.mean())))
+        match metric:
+            case "logit_diff_recovered" | "logit_diff_change":
+                zero, parts, factor = corrupted if metric == "logit_diff_recovered" else clean, clean - corrupted, 1.0
+                undefined = (
+                    "the clean and the corrupted prompts have the same mean logit_diff "
+                    f"({clean.mean():.4f}), so there is nothing to recover: use another corruption or metric"
+                )
+            case "percent_of_clean":
+                zero, parts, factor = clean, clean, 0.01
+                undefined = f"the clean prompts' mean logit_diff is {clean.mean():.4f}: no per cent can be taken of it"
+            case _:
+                return cls(np.zeros_like(clean))
+        mean = float(parts.mean(dtype=np.float64))
+        if abs(mean) < _SMALLEST_GAP * reach:
+            return cls(zero, float("nan"), None, undefined)
+        return cls(zero, factor * mean, (parts / mean).astype(clean.dtype))
+
+    def __call__(self, raw: Float[np.ndarray, "*cells batch"]) -> Float[np.ndarray, "*cells batch"]:
+        """Raw values on this scale."""
+        return ((raw - self.zero) / self.unit).astype(raw.dtype)
 
 
 @dataclass(frozen=True, eq=False)

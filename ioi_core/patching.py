@@ -15,17 +15,23 @@ from torch import Tensor
 
 from ioi_core.engine import record, record_from, wavefront
 from ioi_core.forward import as_array, at_positions, to_device
-from ioi_core.grid import Request, blocks, chunks, first_difference, groups, plan_request, work
+from ioi_core.grid import (
+    Request,
+    blocks,
+    chunks,
+    first_difference,
+    groups,
+    plan_request,
+    receiving_and_giving,
+    work,
+)
 from ioi_core.inputs import Choice
-from ioi_core.metrics import UNITS, Scorer
+from ioi_core.metrics import UNITS, Scale, Scorer
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.results import Progress, Result
 from ioi_core.sites import RESIDUAL_SITES, Site, base_names
 from ioi_core.vocabulary import Direction
-
-_SMALLEST_GAP = 1e-4
-"""Relative difference of the two runs' mean logit_diff below which it is rounding: nothing is divided by that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +90,12 @@ def patch_activations(
         SiteError, MetricError, PromptError: say what was got and what is allowed.
     """
     request = plan_request(model, pairs, site, direction, positions, metric)
-    advance = _advance(progress, work(model, pairs, request))
+    advance = advancing(progress, work(model, pairs, request))
     found = [patch_block(model, pairs.take(rows), request.take(rows), advance) for rows in blocks(model, pairs)]
     return as_result(model, request, *gather(found, request))
 
 
-def _advance(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+def advancing(progress: Progress | None, total: int) -> Callable[[int], None] | None:
     """Adds up the engine's work units for `progress`."""
     if progress is None:
         return None
@@ -127,21 +133,8 @@ def as_result(
     undefined: str | None = None,
 ) -> PatchResult:
     """Raw metrics as a result: on the recovered scale if asked for, undefined where it has no scale."""
-    gaps = None
-    unpatched = corrupted if request.direction is Direction.DENOISING else clean
-    if request.metric == "logit_diff_recovered":
-        gap = clean.mean(dtype=np.float64) - corrupted.mean(dtype=np.float64)
-        if abs(gap) < _SMALLEST_GAP * max(1.0, abs(clean.mean()), abs(corrupted.mean())):
-            undefined = (
-                "the clean and the corrupted prompts have the same mean logit_diff "
-                f"({clean.mean():.4f}), so there is nothing to recover: use another corruption or metric"
-            )
-            per_prompt, unpatched = np.full_like(per_prompt, np.nan), np.full_like(unpatched, np.nan)
-        else:
-            gaps = ((clean - corrupted) / gap).astype(per_prompt.dtype)
-            per_prompt, unpatched = (
-                ((raw - corrupted) / gap).astype(per_prompt.dtype) for raw in (per_prompt, unpatched)
-            )
+    scale = Scale.of(request.metric, clean, corrupted)
+    per_prompt = scale(per_prompt)
     return PatchResult(
         values=per_prompt.mean(-1),
         axes=request.axes(model),
@@ -149,13 +142,13 @@ def as_result(
         unit=UNITS[request.metric],
         n_prompts=per_prompt.shape[-1],
         per_prompt=per_prompt,
-        undefined=undefined,
+        undefined=undefined or scale.undefined,
         site=request.site,
         direction=request.direction,
         clean=float(clean.mean()),
         corrupted=float(corrupted.mean()),
-        unpatched=unpatched,
-        gaps=gaps,
+        unpatched=scale(corrupted if request.direction is Direction.DENOISING else clean),
+        gaps=scale.gaps,
         estimate=estimate,
     )
 
@@ -178,7 +171,7 @@ def patch_block(
 ) -> Block:
     """Patch a block of prompts that fits the memory budget; runs on any device, also PyTorch's `meta`."""
     site_name, denoising = request.site, request.direction is Direction.DENOISING
-    receives, gives = request.receiving_and_giving(pairs)
+    receives, gives = receiving_and_giving(pairs, request.direction)
     ends = pairs.roles["END"]
     base = record(model, to_device(model, receives), (*base_names(site_name), "resid_post"))
     if advance:
@@ -193,10 +186,10 @@ def patch_block(
     site = Site(site_name, model, base, source)
     shape = (model.cfg.n_layers, site.cells_a_layer, len(request.columns), len(pairs))
     values = (corrupted if denoising else clean).expand(shape).clone()
-    for chunk in chunks(model, request, groups(model, pairs, request)):
+    for chunk in chunks(model, site.cells_a_layer, groups(model, pairs, request)):
         for group, final in zip(chunk, wavefront(model, base, chunk, site.seeds(), advance), strict=True):
             prompts = to_device(model, np.array(group.prompts))
             scores = scorer(final, prompts).unflatten(1, (len(group.layers), -1))  # [batch layer cell]
-            layers = slice(group.layers.start, group.layers.stop)
+            layers = slice(group.layers[0], group.layers[-1] + 1)
             values[layers, :, group.column, prompts] = scores.permute(1, 2, 0)
     return Block(values, (clean, corrupted))
