@@ -4,6 +4,7 @@ from ioi_core.arena25 import arena25_pairs
 from ioi_core.attention import attention_patterns
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
 from ioi_core.dataset import ioi_dataset
+from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
 from ioi_core.estimate import correlation, estimate_patching
 from ioi_core.forward import run
@@ -26,6 +27,7 @@ __all__ = [
     "ROLES",
     "Ablation",
     "Direction",
+    "EdgeAtlas",
     "Head",
     "HeadAttribution",
     "HeadError",
@@ -49,6 +51,7 @@ __all__ = [
     "attribute_layers",
     "bootstrap_interval",
     "correlation",
+    "edge_atlas",
     "estimate_patching",
     "ioi_dataset",
     "lens_tokens",

@@ -158,7 +158,7 @@ def chunks(model: Model, cells: int, planned: list[Group]) -> Iterator[list[Grou
     left = room
     for group in planned:
         for piece in _pieces(model, cells, group, room):
-            size = _bytes(model, cells, piece)
+            size = held_bytes(model, cells, piece)
             if chunk and size > left:
                 yield chunk
                 chunk, left = [], room
@@ -168,7 +168,7 @@ def chunks(model: Model, cells: int, planned: list[Group]) -> Iterator[list[Grou
         yield chunk
 
 
-def _bytes(model: Model, cells_a_layer: int, group: Group) -> int:
+def held_bytes(model: Model, cells_a_layer: int, group: Group) -> int:
     """About what a group's cells hold at once: residual streams, q, k, v, z, copies of the base's keys and values."""
     cells = len(group.prompts) * len(group.layers) * cells_a_layer
     vectors = 12 * (group.end + 1 - group.start) + 2 * (group.end + 1)
@@ -178,7 +178,7 @@ def _bytes(model: Model, cells_a_layer: int, group: Group) -> int:
 
 def _pieces(model: Model, cells: int, group: Group, room: int) -> Iterator[Group]:
     """A group cut by prompts, then by layers, until each piece fits (a single layer of one prompt is not cut)."""
-    per_prompt = _bytes(model, cells, replace(group, prompts=group.prompts[:1]))
+    per_prompt = held_bytes(model, cells, replace(group, prompts=group.prompts[:1]))
     step = max(1, room // per_prompt)
     layers = max(1, len(group.layers) * room // per_prompt) if step == 1 else len(group.layers)
     for start in range(0, len(group.prompts), step):

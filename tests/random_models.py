@@ -14,7 +14,8 @@ TOKENIZER = ("vocab.json", "merges.txt")
 
 
 def save_random_gpt2(folder: Path, n_layer: int, n_embd: int, n_head: int, *, seed: int = 0, **config: Any) -> Path:
-    """A Hugging Face folder with a random GPT-2; sharper than at initialisation, so that attention is not uniform."""
+    """A Hugging Face folder with a random GPT-2 whose parts matter: attention is not uniform, heads and MLPs write as
+    much as the embeddings hold. At initialisation a changed query moves no logit by as much as a test tolerates."""
     torch.manual_seed(seed)
     model = GPT2LMHeadModel(GPT2Config(n_layer=n_layer, n_embd=n_embd, n_head=n_head, **config))
     with torch.no_grad():
@@ -25,7 +26,9 @@ def save_random_gpt2(folder: Path, n_layer: int, n_embd: int, n_head: int, *, se
             elif name.endswith("bias"):
                 parameter.add_(0.1 * noise)
             elif "c_attn" in name or "c_fc" in name:
-                parameter.mul_(2.5)
+                parameter.copy_(noise / n_embd**0.5)
+            elif "c_proj" in name:
+                parameter.copy_(0.3 * noise / len(parameter) ** 0.5)
             elif "wte" in name:
                 parameter.mul_(5)  # logits of a trained model's size: differences of several units
     model.save_pretrained(folder)

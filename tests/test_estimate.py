@@ -63,7 +63,7 @@ def test_estimate_is_difference_times_slope(small_model: Model, small_bridge, si
 
 
 def test_estimate_has_the_exact_grids_axes_and_runs_and_follows_it(small_model: Model) -> None:
-    pairs = random_pairs([9, 9, 9, 9])
+    pairs = random_pairs([9] * 16)
     for site in ("z", "attn_out", "mlp_out"):
         exact, estimate = (f(small_model, pairs, site) for f in (patch_activations, estimate_patching))
         assert estimate.axes == exact.axes

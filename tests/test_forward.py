@@ -172,8 +172,10 @@ def test_predictions_equal_hugging_face(small_model: Model, small_gpt2: torch.nn
     top = torch.tensor(theirs).topk(7)
     np.testing.assert_array_equal(found.top_ids[0], top.indices)
     np.testing.assert_allclose(found.top_probs[0], top.values.exp(), rtol=1e-3)
-    rank_of_io = (theirs > np.take_along_axis(theirs, pairs.answers[:, :1], 1)).sum(1)
-    np.testing.assert_array_equal(found.answer_ranks[0, :, 0], rank_of_io)
+    of_io = np.take_along_axis(theirs, pairs.answers[:, :1], 1)
+    best, worst = ((theirs > of_io + rounding).sum(1) for rounding in (1e-5, -1e-5))  # neighbours 1e-5 apart may swap
+    assert (worst - best < 10).all()
+    assert ((best <= found.answer_ranks[0, :, 0]) & (found.answer_ranks[0, :, 0] <= worst)).all()
 
 
 def test_padding_changes_nothing(small_model: Model) -> None:

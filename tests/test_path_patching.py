@@ -215,7 +215,7 @@ def test_freezing_everything_and_patching_nothing_gives_the_baseline(small_model
                 largest = max(largest, float((changed - expected).abs().max()))
         assert largest > 0.1
         *_, final = silent.residuals(range(len(pairs)), ends[:, None], range(4))
-        expected = base[range(len(pairs)), ends][:, None]
+        expected = base[range(len(pairs)), list(ends)][:, None]
         torch.testing.assert_close(final[:, :, 0], expected.expand_as(final[:, :, 0]), atol=1e-4, rtol=0)
 
 
