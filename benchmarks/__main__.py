@@ -5,9 +5,9 @@ import sys
 
 os.environ["TQDM_DISABLE"] = "1"  # before the peer is imported, which prints a bar for every grid
 
-from benchmarks import patching
+from benchmarks import patching, paths
 
-BENCHMARKS = {"patching": patching.main}
+BENCHMARKS = {"patching": patching.main, "paths": paths.main}
 
 
 def main(arguments: list[str]) -> None:

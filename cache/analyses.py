@@ -28,4 +28,7 @@ ANALYSES: Mapping[str, Analysis] = {
     "attention_patterns": Analysis(ioi_core.attention_patterns, 1),
     "patch_activations": Analysis(ioi_core.patch_activations, 1),
     "estimate_patching": Analysis(ioi_core.estimate_patching, 1),
+    "patch_paths": Analysis(ioi_core.patch_paths, 1),
+    "edge_atlas": Analysis(ioi_core.edge_atlas, 1),
+    "explain_attention": Analysis(ioi_core.explain_attention, 1),
 }

@@ -7,6 +7,7 @@ from ioi_core.dataset import ioi_dataset
 from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
 from ioi_core.estimate import correlation, estimate_patching
+from ioi_core.explain_attention import AttentionSplit, explain_attention
 from ioi_core.forward import run
 from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
 from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
@@ -26,6 +27,7 @@ __all__ = [
     "PROCESSING",
     "ROLES",
     "Ablation",
+    "AttentionSplit",
     "Direction",
     "EdgeAtlas",
     "Head",
@@ -53,6 +55,7 @@ __all__ = [
     "correlation",
     "edge_atlas",
     "estimate_patching",
+    "explain_attention",
     "ioi_dataset",
     "lens_tokens",
     "load_model",
