@@ -1,4 +1,4 @@
-"""Which model a visitor gets, and the plain words on every page when it is not the one asked for."""
+"""The plain words on every page when something is not as it should be: another model than asked for, no disk."""
 
 import html
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.controls import STANDING_IN
 from app.models import DEMO, GPT2, ModelState, ModelStatus
-from app.services import models
+from app.services import computations, models
 from ioi_core import Model
 from ioi_core.hub import HOW_TO_GET
 
@@ -80,3 +80,9 @@ def _unavailable(status: ModelStatus) -> None:
         st.text(status.reason.removesuffix(HOW_TO_GET).strip())
         st.markdown(_HOW)
         st.button("Try again", on_click=models().start_loading, args=(GPT2,))
+
+
+def disk_notice() -> None:
+    """One sentence at the end of the sidebar where results are not, or were not, well kept on disk."""
+    if (warning := computations().warning) is not None:
+        st.sidebar.html(f'<div class="ioi-notice ioi-standin ioi-disk" role="status">{html.escape(warning)}</div>')

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.banner import model_for
+from app.banner import disk_notice, model_for
 from app.controls import model_control, pairs_for, prompt_controls, row_control, size_control
 from app.look import problem, style
 from app.models import DEMO
@@ -48,6 +48,7 @@ def _draw_shared() -> None:
     wanted = model_control()
     choice = prompt_controls()
     large = size_control()
+    disk_notice()
     style(large=large)
     model = model_for(wanted)
     pairs = pairs_for(model, choice)

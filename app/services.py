@@ -8,7 +8,9 @@ import streamlit as st
 from app.models import ResidentModels
 from app.settings import Settings
 from cache.computations import Computations
-from cache.store import MemoryStore
+from cache.disk import DiskStore
+from cache.store import MemoryStore, Store
+from cache.tiers import TieredStore
 
 
 @st.cache_resource(show_spinner=False)
@@ -27,4 +29,12 @@ def models() -> ResidentModels:
 def computations() -> Computations:
     """Every computation of this process."""
     limits = settings()
-    return Computations(MemoryStore(limits.result_megabytes * 2**20), max_queued=limits.max_queued)
+    return Computations(_store(limits), max_queued=limits.max_queued)
+
+
+def _store(limits: Settings) -> Store:
+    """Memory, and the disk behind it unless that is turned off."""
+    memory = MemoryStore(limits.result_megabytes * 2**20)
+    if limits.cache_megabytes == 0:
+        return memory
+    return TieredStore(memory, lambda: DiskStore(limits.cache_folder, limits.cache_megabytes * 2**20))

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from ioi_core import IOIError
+from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, cache_megabytes, whole_number
 
-
-class SettingsError(IOIError):
-    """An environment variable has a value that cannot be used."""
+__all__ = ["Settings", "SettingsError"]
 
 
 @dataclass(frozen=True)
@@ -19,12 +18,16 @@ class Settings:
         max_characters: IOI_MAX_CHARACTERS, characters that a visitor may type into one field.
         max_queued: IOI_MAX_QUEUED, computations that may wait in line.
         result_megabytes: IOI_RESULT_MEGABYTES, memory for finished results.
+        cache_megabytes: IOI_CACHE_MEGABYTES, room on disk for finished results; 0 keeps none there.
+        cache_folder: IOI_CACHE_DIR, where on disk, or the user's cache folder; None if there is neither.
     """
 
     max_prompts: int = 200
     max_characters: int = 4000
     max_queued: int = 50
     result_megabytes: int = 256
+    cache_megabytes: int = DEFAULT_MEGABYTES
+    cache_folder: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -34,17 +37,10 @@ class Settings:
             SettingsError: names the variable, its value and what is allowed.
         """
         return cls(
-            max_prompts=_whole_number(environment, "IOI_MAX_PROMPTS", cls.max_prompts, 8, 10_000),
-            max_characters=_whole_number(environment, "IOI_MAX_CHARACTERS", cls.max_characters, 100, 100_000),
-            max_queued=_whole_number(environment, "IOI_MAX_QUEUED", cls.max_queued, 1, 10_000),
-            result_megabytes=_whole_number(environment, "IOI_RESULT_MEGABYTES", cls.result_megabytes, 1, 100_000),
+            max_prompts=whole_number(environment, "IOI_MAX_PROMPTS", cls.max_prompts, 8, 10_000),
+            max_characters=whole_number(environment, "IOI_MAX_CHARACTERS", cls.max_characters, 100, 100_000),
+            max_queued=whole_number(environment, "IOI_MAX_QUEUED", cls.max_queued, 1, 10_000),
+            result_megabytes=whole_number(environment, "IOI_RESULT_MEGABYTES", cls.result_megabytes, 1, 100_000),
+            cache_megabytes=cache_megabytes(environment),
+            cache_folder=cache_folder(environment),
         )
-
-
-def _whole_number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = environment.get(name, "").strip()
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and low <= int(text[:9]) <= high and len(text) < 9):
-        raise SettingsError(f"{name} is {text[:40]!r}: a whole number from {low} to {high} is allowed")
-    return int(text)

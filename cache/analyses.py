@@ -13,10 +13,15 @@ import ioi_core
 
 @dataclass(frozen=True)
 class Analysis:
-    """A function of `ioi_core`, called as `function(model, **parameters, progress=...)`, and its version."""
+    """A function of `ioi_core`, called as `function(model, **parameters, progress=...)`, and its version.
+
+    One that is resumable is called with `parts=...` as well, a mapping in which it puts each finished part and finds
+    those of an earlier, interrupted run.
+    """
 
     function: Callable[..., Any]
     version: int
+    resumable: bool = False
 
 
 ANALYSES: Mapping[str, Analysis] = {

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from cache.analyses import ANALYSES, Analysis
 from cache.jobs import PATIENCE, Job, Worker
 from cache.keys import request_key
+from cache.parts import Parts
 from cache.store import Store
 from ioi_core.loading import PROCESSING
 from ioi_core.model import Model
@@ -34,13 +35,24 @@ class Computations:
         self._in_flight: dict[str, Job] = {}
         self._workers: dict[str, Worker] = {}
 
+    @property
+    def warning(self) -> str | None:
+        """What visitors should know about how results are kept, in a sentence; None if all is well."""
+        return self._store.warning
+
     def is_kept(self, analysis: str, model: Model, **parameters: object) -> bool:
-        """Whether `request` would find the result, without computing anything."""
-        return self._store.get(self._key(analysis, model, parameters)) is not None
+        """Whether a result is kept, without computing or reading anything.
+
+        One that turns out to be damaged when it is asked for is computed then: this is for choosing what to draw
+        meanwhile, and no promise.
+        """
+        return self._key(analysis, model, parameters) in self._store
 
     def _key(self, analysis: str, model: Model, parameters: Mapping[str, object]) -> str:
+        """The analysis' name, for whoever looks after the store, and the digest that is the key proper."""
         version = self._analyses[analysis].version
-        return request_key(analysis, version, f"{model.fingerprint} {PROCESSING} {model.numerics}", parameters)
+        digest = request_key(analysis, version, f"{model.fingerprint} {PROCESSING} {model.numerics}", parameters)
+        return f"{analysis}:{digest}"
 
     def request(self, analysis: str, model: Model, **parameters: object) -> Job:
         """A job for `analysis` of `model`: ended at once if the result is kept, shared with all who ask meanwhile.
@@ -66,9 +78,13 @@ class Computations:
 
     def _job(self, key: str, entry: Analysis, model: Model, parameters: Mapping[str, object]) -> Job:
         def work(progress: Progress) -> object:
-            result = entry.function(model, **parameters, progress=progress)
+            parts = Parts(self._store, key)
+            more = {"parts": parts} if entry.resumable else {}
+            result = entry.function(model, **parameters, **more, progress=progress)
             try:
                 self._store.put(key, result)  # before the job ends: whoever finds it ended finds the result
+                if entry.resumable:
+                    parts.clear()
             except Exception:  # a store that fails must not cost the visitor a result that is there
                 _log.exception("a result could not be kept")
             return result

@@ -1,4 +1,4 @@
-"""Where finished results are kept: the `Store` protocol and the one that keeps them in memory."""
+"""Where finished results are kept: the `Store` protocol, and the store that keeps them in memory."""
 
 import sys
 import threading
@@ -13,15 +13,30 @@ import numpy as np
 class Store(Protocol):
     """Results by key. Safe to call from many threads; may forget a result at any time."""
 
+    @property
+    def warning(self) -> str | None:
+        """What visitors should know about it, in a sentence; None if all is well."""
+
     def get(self, key: str) -> object | None:
         """The result kept under `key`, or None."""
 
     def put(self, key: str, result: object) -> None:
         """Keep `result` under `key`, as far as there is room."""
 
+    def __contains__(self, key: str) -> bool:
+        """Whether something is kept under `key`; cheap, and so no promise that it can still be read."""
+
+    def delete(self, key: str) -> None:
+        """Forget what is kept under `key`."""
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that begin with `prefix`."""
+
 
 class MemoryStore:
     """Keeps the most recently used results, up to `max_bytes` together."""
+
+    warning = None
 
     def __init__(self, max_bytes: int):
         self.max_bytes = max_bytes
@@ -50,6 +65,22 @@ class MemoryStore:
             while self._bytes > self.max_bytes:
                 _, (_, dropped) = self._results.popitem(last=False)
                 self._bytes -= dropped
+
+    def __contains__(self, key: str) -> bool:
+        """Whether something is kept under `key`; does not count as a use."""
+        with self._lock:
+            return key in self._results
+
+    def delete(self, key: str) -> None:
+        """Forget what is kept under `key`."""
+        with self._lock:
+            _, size = self._results.pop(key, (None, 0))
+            self._bytes -= size
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that begin with `prefix`."""
+        with self._lock:
+            return [key for key in self._results if key.startswith(prefix)]
 
     @property
     def used_bytes(self) -> int:

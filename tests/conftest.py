@@ -1,7 +1,12 @@
 """Shared fixtures: random models of several shapes, the bundled model, and TransformerLens as an oracle."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
+# No test reads or writes the user's own cache folder; what needs a folder of its own sets another.
+os.environ["IOI_CACHE_DIR"] = tempfile.mkdtemp(prefix="ioi-test-cache-")
 # Before Hugging Face is imported, which reads it once: no test waits for the hub or downloads from it. Tests of the
 # hub set their own environment in a process of their own. A cache or folder that has the weights is used all the same.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -19,6 +24,8 @@ from transformers import GPT2LMHeadModel
 
 from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, load_model
 from tests.random_models import save_random_gpt2
+
+atexit.register(shutil.rmtree, os.environ["IOI_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -38,8 +38,9 @@ class Loader:
 
 
 @pytest.fixture
-def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
+def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Loader]:
     loader = Loader(demo_model)
+    monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(services, "ResidentModels", lambda: ResidentModels(loader))
     for shared in (services.models, services.settings, services.computations):
         shared.clear()

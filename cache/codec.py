@@ -1,0 +1,175 @@
+"""Results as bytes and back, with no pickle on the way.
+
+Writing: a result is taken apart into a tree of JSON values and a list of arrays, which one npz file holds together. In
+front stand the format's name and a SHA-256 of the key and the file, so a payload that was damaged, or that lies under
+another key than its own, is found before anything reads it.
+Reading: checksum, then `np.load` without pickle, then the tree. Only numbers, text, containers, arrays of numbers and
+the enums and dataclasses that `ioi_core` makes public can come out, each dataclass with exactly the fields it has now.
+Anything else is a `DamagedPayloadError`, never a result.
+
+A tree writes None, bool, int and str as themselves and everything else as a list that begins with its kind. Floats
+are written as their bits, so nan, inf and -0.0 come back as they were; arrays come back read-only, with their dtype.
+"""
+
+import hashlib
+import io
+import json
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+import ioi_core
+
+_FORMAT = b"ioi-result-1\n"
+_CHECKSUM_BYTES = 32
+_TREE = "tree"
+
+
+class DamagedPayloadError(ValueError):
+    """Bytes that are not, or no longer, the payload kept under this key."""
+
+
+def _constructible() -> dict[str, type]:
+    """What reading may construct: the public enums and dataclasses of `ioi_core`, but not a model."""
+    public = [getattr(ioi_core, name) for name in ioi_core.__all__]
+    types = [value for value in public if isinstance(value, type) and value is not ioi_core.Model]
+    return {kind.__name__: kind for kind in types if issubclass(kind, Enum) or is_dataclass(kind)}
+
+
+CONSTRUCTIBLE: Mapping[str, type] = _constructible()
+"""Class name -> class. What is not in here can neither be written nor read."""
+
+
+def encode(key: str, result: object) -> bytes:
+    """The payload that keeps `result` under `key`.
+
+    Raises:
+        TypeError: the result holds something of a type that is not kept.
+        ValueError: the result holds text that is not Unicode.
+    """
+    arrays: list[np.ndarray] = []
+    tree = json.dumps(_take_apart(result, arrays), ensure_ascii=False, separators=(",", ":")).encode()
+    file = io.BytesIO()
+    named = {str(number): array for number, array in enumerate(arrays)}
+    np.savez(file, allow_pickle=False, **{_TREE: np.frombuffer(tree, np.uint8)}, **named)
+    body = file.getvalue()
+    return _FORMAT + _checksum(key, body) + body
+
+
+def decode(key: str, payload: bytes) -> object:
+    """The result that `payload` keeps under `key`.
+
+    Raises:
+        DamagedPayloadError: these bytes are not the payload of `key`, or hold what no result may hold.
+    """
+    head = len(_FORMAT) + _CHECKSUM_BYTES
+    body = payload[head:]
+    if payload[:head] != _FORMAT + _checksum(key, body):
+        raise DamagedPayloadError("the checksum does not fit")
+    try:
+        arrays = _read_arrays(body)
+        tree = json.loads(arrays.pop(_TREE).tobytes())
+        return _put_together(tree, arrays)
+    except Exception as error:  # the readers of zip, npy and JSON raise whatever bytes that are not ours lead them to
+        raise DamagedPayloadError(f"{type(error).__name__}: {error}") from error
+
+
+def _checksum(key: str, body: bytes) -> bytes:
+    name = key.encode()
+    digest = hashlib.sha256(b"%d:%s" % (len(name), name))
+    digest.update(body)
+    return digest.digest()
+
+
+def _take_apart(value: object, arrays: list[np.ndarray]) -> object:
+    """`value` as JSON; its arrays are put into `arrays` and named by their number there.
+
+    Types are compared exactly: a subclass would come back as its base.
+    """
+    kind = type(value)
+    if value is None or kind in (bool, int, str):
+        return value
+    if kind is float:
+        return ["float", struct.pack(">d", value).hex()]
+    if isinstance(value, np.generic | np.ndarray) and (kind is np.ndarray or isinstance(value, np.generic)):
+        return ["array" if kind is np.ndarray else "scalar", _put_aside(np.asarray(value), arrays)]
+    if isinstance(value, tuple | list) and kind in (tuple, list):
+        return [kind.__name__, [_take_apart(item, arrays) for item in value]]
+    if isinstance(value, dict) and kind is dict:
+        return ["dict", [[_take_apart(key, arrays), _take_apart(item, arrays)] for key, item in value.items()]]
+    if CONSTRUCTIBLE.get(kind.__name__) is kind:
+        return _take_object_apart(value, arrays)
+    raise TypeError(f"a {kind.__qualname__} cannot be kept: ioi_core does not make such a type public")
+
+
+def _put_aside(array: np.ndarray, arrays: list[np.ndarray]) -> str:
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"an array of {array.dtype} cannot be kept: only numbers and booleans are")
+    arrays.append(array)
+    return str(len(arrays) - 1)
+
+
+def _take_object_apart(value: object, arrays: list[np.ndarray]) -> object:
+    kind = type(value).__name__
+    if isinstance(value, Enum):
+        return ["enum", kind, value.name]
+    parts = {name: _take_apart(getattr(value, name), arrays) for name in _field_names(type(value))}
+    return ["object", kind, parts]
+
+
+def _field_names(kind: Any) -> list[str]:
+    return [field.name for field in fields(kind) if field.init]
+
+
+def _read_arrays(body: bytes) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(body), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    for name, array in arrays.items():
+        if type(array) is not np.ndarray or array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} is no array of numbers")
+        array.setflags(write=False)
+    return arrays
+
+
+def _put_together(tree: object, arrays: Mapping[str, np.ndarray]) -> object:
+    """The value that `_take_apart` made `tree` of."""
+    match tree:
+        case None | bool() | int() | str():
+            return tree
+        case [str(kind), *rest] if kind in _READERS:
+            return _READERS[kind](arrays, *rest)
+    raise ValueError("a value of no known kind")
+
+
+def _read_dict(arrays: Mapping[str, np.ndarray], items: list[tuple[object, object]]) -> dict[Any, object]:
+    return {_put_together(key, arrays): _put_together(item, arrays) for key, item in items}
+
+
+def _read_enum(arrays: Mapping[str, np.ndarray], name: str, member: str) -> Enum:
+    kind = CONSTRUCTIBLE[name]
+    if not issubclass(kind, Enum):
+        raise ValueError(f"{name} is no enum")
+    return kind[member]
+
+
+def _read_object(arrays: Mapping[str, np.ndarray], name: str, parts: dict[str, object]) -> object:
+    kind = CONSTRUCTIBLE[name]
+    if sorted(parts) != sorted(_field_names(kind)):
+        raise ValueError(f"{name} has other fields now")
+    return kind(**{field: _put_together(part, arrays) for field, part in parts.items()})
+
+
+_READERS: Mapping[str, Callable[..., object]] = {
+    "float": lambda arrays, bits: struct.unpack(">d", bytes.fromhex(bits))[0],
+    "array": lambda arrays, number: arrays[number],
+    "scalar": lambda arrays, number: arrays[number][()],
+    "tuple": lambda arrays, items: tuple(_put_together(item, arrays) for item in items),
+    "list": lambda arrays, items: [_put_together(item, arrays) for item in items],
+    "dict": _read_dict,
+    "enum": _read_enum,
+    "object": _read_object,
+}

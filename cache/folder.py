@@ -1,0 +1,58 @@
+"""The folder of the disk cache: made for this user alone, or refused.
+
+Results lie in a folder of their own, `results`, inside the one that is set: tidying up removes what it does not know,
+and must never meet anybody else's files. Both belong to this user, and nobody else may write to them: what lies there
+is shown as results. A folder that is ours is closed to others; one that is not, or that also holds other things and is
+open, is refused and left as it is.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_LOCK = "lock"
+_RESULTS = "results"
+_EXPECTED = {_LOCK, _RESULTS, "lost+found"}  # the last one: a volume's own
+
+
+class FolderError(OSError):
+    """The folder cannot be used; the text says why, for the log."""
+
+
+def prepare(folder: Path) -> Path:
+    """Make `folder` and the `results` inside it where they are missing; where results are to lie.
+
+    Raises:
+        FolderError: it belongs to somebody else or others may write to it.
+        OSError: it cannot be made or looked at.
+    """
+    if os.path.expandvars(folder) != str(folder):
+        raise FolderError(f"{folder} holds a $, which diskcache would replace")
+    results = folder / _RESULTS
+    for path in (folder, results):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _close_to_others(path, ours=path is results or {entry.name for entry in path.iterdir()} <= _EXPECTED)
+    return results
+
+
+def _close_to_others(path: Path, *, ours: bool) -> None:
+    status = path.stat()
+    if status.st_uid != os.geteuid():
+        raise FolderError(f"{path} belongs to user {status.st_uid}, this is user {os.geteuid()}")
+    if ours and status.st_mode & 0o077:
+        path.chmod(0o700)
+        status = path.stat()  # some file systems have one mode for everything
+    if status.st_mode & 0o022:
+        raise FolderError(
+            f"others may write to {path} (mode {status.st_mode & 0o777:o}): give the cache its own folder"
+        )
+
+
+@contextmanager
+def locked(results: Path) -> Iterator[None]:
+    """One process at a time may put an index aside; left by itself when a process ends, however it ends."""
+    with (results.parent / _LOCK).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

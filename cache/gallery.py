@@ -1,0 +1,53 @@
+"""What `python -m cache warm` computes ahead: prompts by name, and what the pages ask for as they first open.
+
+One line an analysis; each gives the parameters of all its requests, exactly as the page passes them: another type or
+one parameter more is another key, and the page would not find the result.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ioi_core import Direction, Model, PromptPairs, arena_pairs
+
+Parameters = dict[str, Any]
+
+GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {
+    "classic": arena_pairs,
+}
+"""Name -> the prompts."""
+
+_PATCHING = {"site": "z", "direction": Direction.DENOISING, "positions": "all", "metric": "logit_diff_recovered"}
+
+FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]]], ...] = (
+    ("predictions", lambda model, pairs: [{"pairs": pairs}]),
+    ("logit_lens", lambda model, pairs: [{"pairs": pairs, "scale": scale} for scale in ("final", "per_layer")]),
+    ("lens_tokens", lambda model, pairs: [_lens(pairs, row) for row in range(len(pairs))]),
+    ("attribute_layers", lambda model, pairs: [{"pairs": pairs}]),
+    ("attribute_heads", lambda model, pairs: [{"pairs": pairs}]),
+    ("estimate_patching", lambda model, pairs: [{"pairs": pairs} | _PATCHING]),
+    ("patch_activations", lambda model, pairs: [{"pairs": pairs} | _PATCHING]),
+    ("attention_patterns", lambda model, pairs: [*_patterns(model, pairs)]),
+)
+"""Analysis -> the parameters of each request, in the order in which they are computed."""
+
+
+def requests(model: Model, gallery: str) -> Iterator[tuple[str, Parameters]]:
+    """Every request of a gallery: the analysis and its parameters."""
+    pairs = GALLERIES[gallery](model)
+    for analysis, parameters in FIRST_REQUESTS:
+        for one in parameters(model, pairs):
+            yield analysis, one
+
+
+def _lens(pairs: PromptPairs, row: int) -> Parameters:
+    one = slice(row, row + 1)
+    tokens = pairs.clean_tokens[one, : pairs.lengths[row]]
+    return {"tokens": tokens, "top_k": 1, "track": pairs.answers[one]}
+
+
+def _patterns(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
+    """Every layer of every prompt, clean and corrupted: a click on a head shows one of them."""
+    for row, length in enumerate(pairs.lengths.tolist()):
+        for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
+            for layer in range(model.cfg.n_layers):
+                yield {"tokens": tokens[row : row + 1, :length], "layer": layer}
