@@ -34,6 +34,6 @@ ANALYSES: Mapping[str, Analysis] = {
     "patch_activations": Analysis(ioi_core.patch_activations, 1),
     "estimate_patching": Analysis(ioi_core.estimate_patching, 1),
     "patch_paths": Analysis(ioi_core.patch_paths, 1),
-    "edge_atlas": Analysis(ioi_core.edge_atlas, 1),
+    "edge_atlas": Analysis(ioi_core.edge_atlas, 1, resumable=True),
     "explain_attention": Analysis(ioi_core.explain_attention, 1),
 }
