@@ -97,6 +97,6 @@ def print_atlas(model: Model, bridge: object, pairs: PromptPairs, receiver_input
     difference = np.abs(found[0].values[sender.layer, sender.head, later] - theirs[0].numpy()[later]).max()
     whole = an_edge * edges
     print(
-        f"edge atlas, {receiver_input}: {edges} edges, ours {ours:.0f} s, peer {whole:.0f} s ({an_edge:.3f} s an edge of "
-        f"{sender}), ratio {whole / ours:.1f}, largest difference {difference:.1e}"
+        f"edge atlas, {receiver_input}: {edges} edges, ours {ours:.0f} s, peer {whole:.0f} s ({an_edge:.3f} s each of "
+        f"those of {sender}), ratio {whole / ours:.1f}, largest difference {difference:.1e}"
     )
