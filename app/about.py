@@ -57,6 +57,44 @@ S, or suppresses IO. These are *direct* effects only. {_PROCESSING}
 
 Source: {_DEMO}; {_PAPER}, section 3.
 """,
+    "attention_overview": f"""
+Before a head writes anything into a token's residual stream, it decides where to read: **attention** is a share for
+each earlier token and the token itself, and the shares of one row add up to 1. The first token often takes what a head
+has no use for.
+
+- **value-weighted**: each share times the norm of v W_O, the vector the head would write if it looked there alone. A
+  look at a token from which nothing is read counts little. b_V is folded into b_O and left out.
+- **clean minus corrupted**: both prompts have the same number of tokens, so each cell has its twin. Roles are those of
+  the clean prompt; the corrupted one may have other tokens there.
+
+One prompt is shown at a time: the mean over prompts with opposite name orders would mix different circuits.
+
+Source: {_PAPER}, section 3; value-weighting, Kobayashi et al. 2020, *Attention is Not Only a Weight*.
+""",
+    "attention_head": f"""
+The attention of one head: each row is a token that looks, each column a token looked at. Plain attention adds up to 1
+in each row. The third figure subtracts the corrupted prompt's pattern from the clean one's: blue cells are looked at
+more in the clean prompt, red ones more in the corrupted prompt.
+
+Source: {_PAPER}, section 3.
+""",
+    "attention_from_end": f"""
+How much each head looks from END, the last token of the prompt, at the positions of IO, S1 and S2: one row of its
+pattern, in the clean and in the corrupted prompt, and clean minus corrupted. *Name movers* look at IO and copy it.
+
+Source: {_PAPER}, section 3.
+""",
+    "circuitsvis": f"""
+The same patterns as drawn by circuitsvis, the library of the notebooks: point at a small square to see it enlarged,
+press it to keep it. "Source" is the token looked at, "destination" the token that looks. The small squares go from
+the strongest head to weaker ones, clean and corrupted in the same order and colours.
+
+- **direct effect**: the head's output at END along the direction that separates IO from S.
+- **patching**: the head's output in the corrupted run is replaced by that of the clean run (denoising, all positions);
+  the share of the logit_diff between the two runs that comes back.
+
+Source: {_DEMO}; circuitsvis, Cooney and Nanda 2023.
+""",
     "patch_heatmap": f"""
 Both prompts of a pair are run. Then one of them is run again with a single activation taken from the other, and what
 comes out at END is scored. Every cell is one such run, computed exactly.

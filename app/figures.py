@@ -37,7 +37,20 @@ def show_figure(
         suffix: tells figures of one name apart.
         on_click: told the first entry of a clicked point's customdata, before the page runs again.
     """
-    about, name = ABOUT[name], f"{name}_{suffix}" if suffix else name
+    full_name = f"{name}_{suffix}" if suffix else name
+    show_chart(full_name, figure, large=large, min_width=min_width, on_click=on_click)
+    show_foot(name, story, frame, file=full_name)
+
+
+def show_chart(
+    name: str,
+    figure: go.Figure,
+    *,
+    large: bool,
+    min_width: int = 0,
+    on_click: Callable[[str], None] | None = None,
+) -> None:
+    """Draw `figure` alone, for several that share one foot; the arguments are those of `show_figure`."""
     if large:
         _enlarge(figure)
         min_width = round(min_width * _LARGER)
@@ -51,12 +64,21 @@ def show_figure(
             st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points")
         else:
             st.plotly_chart(figure, key=key, config=config)
+
+
+def show_foot(name: str, story: str, frame: Callable[[], pd.DataFrame], *, file: str = "") -> None:
+    """What stands below every figure: the sentence it comes to, its definition and its download.
+
+    Args:
+        name: the entry of `ABOUT`.
+        file: names the file, where that is not `name`.
+    """
     if story:
         says(story)
     with st.container(horizontal=True):
         with st.container(), st.expander("About this figure"):
-            st.markdown(about)
-        download(name, frame)
+            st.markdown(ABOUT[name])
+        download(file or name, frame)
 
 
 def _clicked(key: str, on_click: Callable[[str], None]) -> None:

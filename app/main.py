@@ -29,6 +29,7 @@ def main() -> None:
         [
             st.Page(ROOT / "pages" / "prompt.py", title="Prompt", default=True),
             st.Page(ROOT / "pages" / "logit_lens.py", title="Logit lens"),
+            st.Page(ROOT / "pages" / "attention.py", title="Attention patterns"),
             st.Page(ROOT / "pages" / "activation_patching.py", title="Activation patching"),
         ]
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import CELL_TEXT, CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, PROBABILITY, laid_out, literal, wrapped
+from app.charts import CELL_TEXT, CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, laid_out, literal, wrapped
 from app.effects import EffectGrid, number
 from app.grid import mark
 from app.words import over_prompts, signed
@@ -111,27 +111,6 @@ def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int]
     figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
     over = f"each of {len(values)} prompts; dashed: mean" if len(values) > 1 else "1 prompt"
     return laid_out(figure, f"Change in {result.metric}, prompt by prompt", f"{result.unit}, {over}", 320)
-
-
-def attention_heatmap(pattern: np.ndarray, labels: list[str], title: str) -> go.Figure:
-    """One head's attention in one prompt: rows look, columns are looked at."""
-    said = [
-        [
-            f"From {literal(query)} (position {q}) to {literal(key)} (position {k}):<br>attention {pattern[q, k]:.3f}"
-            for k, key in enumerate(labels)
-        ]
-        for q, query in enumerate(labels)
-    ]
-    figure = go.Figure(
-        go.Heatmap(
-            z=pattern.astype(np.float32), colorscale=PROBABILITY, zmin=0, zmax=1, xgap=1, ygap=1, showscale=False,
-            customdata=said, hovertemplate="%{customdata}<extra></extra>",
-        )
-    )  # fmt: skip
-    texts, places = [literal(label) for label in labels], list(range(len(labels)))
-    figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **_PLAIN_AXIS)
-    figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[len(labels) - 0.5, -0.5], **_PLAIN_AXIS)
-    return laid_out(figure, title, "attention, 0 (white) to 1 (orange), 1 prompt", 150 + 22 * len(labels))
 
 
 def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResult, correlation: float) -> go.Figure:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.attention_charts import attention_heatmap
 from app.compute import ask, compute
 from app.effects import EffectGrid
 from app.figures import show_figure
 from app.look import says
-from app.patch_charts import attention_heatmap
-from app.tokens import row_labels
+from app.tokens import row_labels, row_roles
 from app.view import View
 from ioi_core import Head, PromptPairs, Result
 
@@ -29,14 +29,14 @@ def show_head(view: View, head: Head) -> None:
         f"{'to' if direct >= 0 else 'from'} logit_diff (clean runs); what patching shows beyond that goes through "
         f"later layers. {_looks(view.pairs, view.row, clean.values[0, 0, head.head])}"
     )
-    columns = st.columns(2)
+    columns, roles = st.columns(2), row_roles(view.pairs, view.row)
     for column, result, name in zip(columns, (clean, corrupted), ("clean", "corrupted"), strict=True):
         pattern = result.values[0, 0, head.head]
         labels = row_labels(view.model, view.pairs, view.row, corrupted=name == "corrupted")
         with column:
             show_figure(
                 "patch_attention",
-                attention_heatmap(pattern, labels, f"Head {head}, {name} prompt {view.row + 1}"),
+                attention_heatmap(pattern, labels, f"Head {head}, {name} prompt {view.row + 1}", roles=roles),
                 "",
                 partial(_attention_frame, pattern, labels),
                 large=view.large,

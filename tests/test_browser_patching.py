@@ -50,7 +50,8 @@ def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visit
         assert any(f"({number(effect)}; 95 %" in text for text in visitor.says())
     patterns = attention_patterns(demo_model, arena_pairs(demo_model).clean_tokens[:1])
     drawn = figure(page, "patch_attention_clean")["traces"][0]["z"]
-    np.testing.assert_allclose(drawn, patterns.values[0, 3, 5], atol=1e-5)
+    seen = np.tri(len(drawn), dtype=bool)
+    np.testing.assert_allclose(np.array(drawn)[seen].astype(float), patterns.values[0, 3, 5][seen], atol=1e-5)
 
 
 def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, server: str) -> None:  # noqa: F811

@@ -1,0 +1,50 @@
+"""Attention patterns: where each head looks, in the clean and in the corrupted prompt."""
+
+import streamlit as st
+
+from app.attention_controls import head_control, kind_control, layers_control, picked_heads, run_control, too_long
+from app.attention_detail import show_from_end, show_head, show_overview, show_side_by_side
+from app.head_patterns import prompt_patterns
+from app.look import problem
+from app.tokens import legend
+from app.view import current_view
+
+view = current_view()
+
+st.header("Where does each head look?")
+st.write(
+    "Each small square is one head. In it, each **row** is a token that looks, each **column** a token it looks at, "
+    "and the darker a cell, the more of the head's attention goes there. A token sees only itself and what stands "
+    "before it; the last row is **END**, where the answer comes next."
+)
+left, right = st.columns(2)
+with left:
+    weighted = kind_control()
+with right:
+    run = run_control()
+st.html(legend(tuple(view.pairs.roles)))
+layers = layers_control(view)
+if not layers:
+    problem(too_long(view))
+    st.stop()
+patterns = prompt_patterns(view, layers, weighted=weighted)
+overview = st.container()
+st.subheader("A closer look at one head")
+head = head_control(view, patterns.strongest)
+with overview:
+    show_overview(view, patterns, run, head)
+show_head(view, patterns, head)
+
+st.subheader("Some heads side by side")
+heads, why = picked_heads(view)
+if heads:
+    show_side_by_side(view, patterns, heads, why)
+else:
+    st.write(why)
+
+st.subheader("Which heads look from END at the names?")
+st.write(
+    "END is where the answer comes next: a head that looks from there at a name can carry it into the answer. Click a "
+    "column's title to sort by it. Positions are those of the clean prompt, whatever token the corrupted one has there."
+)
+show_from_end(view, patterns)
