@@ -31,6 +31,8 @@ ANALYSES: Mapping[str, Analysis] = {
     "attribute_layers": Analysis(ioi_core.attribute_layers, 1),
     "attribute_heads": Analysis(ioi_core.attribute_heads, 1),
     "attention_patterns": Analysis(ioi_core.attention_patterns, 1),
+    "role_attention": Analysis(ioi_core.role_attention, 1),
+    "head_scores": Analysis(ioi_core.head_scores, 1),
     "patch_activations": Analysis(ioi_core.patch_activations, 1),
     "estimate_patching": Analysis(ioi_core.estimate_patching, 1),
     "patch_paths": Analysis(ioi_core.patch_paths, 1),

@@ -1,7 +1,7 @@
 """The science of IOI Explorer: models, prompts, exact forward passes, analyses. Knows no browser and no disk cache."""
 
 from ioi_core.arena25 import arena25_pairs
-from ioi_core.attention import attention_patterns
+from ioi_core.attention import attention_patterns, role_attention
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
 from ioi_core.dataset import ioi_dataset
 from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
@@ -17,6 +17,7 @@ from ioi_core.patching import PatchResult, patch_activations
 from ioi_core.path_patching import PathResult, patch_paths
 from ioi_core.predictions import Predictions, predictions
 from ioi_core.prompts import arena_pairs, prompt_pairs
+from ioi_core.repeated_tokens import head_scores
 from ioi_core.results import Progress, Result
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
@@ -56,6 +57,7 @@ __all__ = [
     "edge_atlas",
     "estimate_patching",
     "explain_attention",
+    "head_scores",
     "ioi_dataset",
     "lens_tokens",
     "load_model",
@@ -64,5 +66,6 @@ __all__ = [
     "patch_paths",
     "predictions",
     "prompt_pairs",
+    "role_attention",
     "run",
 ]

@@ -1,14 +1,31 @@
-"""Where every head looks: attention patterns, plain or weighted by what is written (Kobayashi et al. 2020)."""
+"""Where every head looks: attention patterns, plain or weighted by what is written (Kobayashi et al. 2020).
+
+`attention_patterns` gives whole patterns, one prompt at a time; `role_attention` reads them between the token roles
+alone, which are the same places of every prompt's story, so that there a mean over prompts says something.
+"""
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ioi_core.forward import LayerRun, as_array, check_tokens, chunks, embed, layer_runs, row_lengths, to_device
+from ioi_core.attribution import head_axes
+from ioi_core.forward import (
+    LayerRun,
+    as_array,
+    check_pairs,
+    check_positions,
+    check_tokens,
+    chunks,
+    embed,
+    layer_runs,
+    row_lengths,
+    to_device,
+)
 from ioi_core.model import LayerWeights, Model
+from ioi_core.pairs import PromptPairs
 from ioi_core.results import Progress, Result
-from ioi_core.vocabulary import Head
+from ioi_core.vocabulary import ROLES, Head
 
 
 @torch.inference_mode()
@@ -74,3 +91,42 @@ def _weighted(run: LayerRun, layer: LayerWeights) -> Float[Tensor, "batch head q
     W_O = layer.W_O.unflatten(0, run.v.shape[-2:])
     written = torch.einsum("bkhd,hdm->bhkm", run.v, W_O).norm(dim=-1)
     return run.pattern * written[:, :, None]
+
+
+@torch.inference_mode()
+def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> Result:
+    """Attention of every head from each token role to each other one, in the clean run.
+
+    Returns:
+        `values` [query_role key_role layer head], probabilities, mean over prompts, for the roles that the pairs have;
+        `per_prompt` with `batch` last. Exactly 0 where a key comes after its query: nothing can attend there.
+    Raises:
+        PromptError: prompts the model cannot read.
+    """
+    tokens = check_pairs(model, pairs).clean_tokens
+    roles = tuple(role for role in ROLES if role in pairs.roles)
+    positions = np.stack([check_positions(tokens, pairs.roles[role]) for role in roles], 1)
+    parts, found = chunks(tokens), []
+    for done, rows in enumerate(parts):
+        at = to_device(model, positions[rows])
+        runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
+        found.append(torch.stack([_between(run.pattern, at) for run in runs], 2).cpu())
+        if progress:
+            progress(done + 1, len(parts))
+    per_prompt = as_array(torch.cat(found, -1))
+    return Result(
+        values=per_prompt.mean(-1),
+        axes={"query_role": roles, "key_role": roles, **head_axes(model)},
+        metric="attention",
+        unit="probability",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+    )
+
+
+def _between(
+    pattern: Float[Tensor, "batch head query_pos key_pos"], at: Int[Tensor, "batch role"]
+) -> Float[Tensor, "query_role key_role head batch"]:
+    """The entries of each row's pattern from its own positions to its own positions."""
+    row = torch.arange(len(at), device=at.device)[:, None, None]
+    return pattern[row, :, at[:, :, None], at[:, None, :]].permute(1, 2, 3, 0)

@@ -20,11 +20,14 @@ from ioi_core.names import read_data
 from ioi_core.patching import patch_activations
 from ioi_core.predictions import predictions
 from ioi_core.prompts import arena_pairs
+from ioi_core.repeated_tokens import head_scores
 from ioi_core.vocabulary import Head
 
 LOGIT_TOLERANCE = 1e-3  # logits; both sources ran float32 on other machines and print 4 decimals or more
 
 PATCHING_TOLERANCE = 1e-4  # of the distance between corrupted and clean, 7.1 logits here
+
+SCORE_TOLERANCE = 0.1  # probability; the notebook's random tokens were others
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def verify(model: Model) -> Iterator[Check]:
         model: GPT-2 small with its real weights; any other model of its shape fails.
     """
     yield from _notebook_checks(model)
+    yield from _head_score_checks(model)
     yield from _patching_checks(model)
     yield from _arena25_checks(model)
 
@@ -71,9 +75,20 @@ def _notebook_checks(model: Model) -> Iterator[Check]:
     yield _worst("logit lens", lens.values, published["logit_lens"]["values"], lens.axes["stage"])
     by_layer = layers.values[:-1]  # the notebook leaves b_U out
     yield _worst("attribution by layer", by_layer, published["attribute_layers"]["values"], layers.axes["component"])
-    heads = [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
     by_head = attribute_heads(model, pairs).values
-    yield _worst("attribution by head", by_head, published["attribute_heads"], heads)
+    yield _worst("attribution by head", by_head, published["attribute_heads"], _head_names(model))
+
+
+def _head_names(model: Model) -> list[str]:
+    return [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+
+
+def _head_score_checks(model: Model) -> Iterator[Check]:
+    """Each head's attention on random repeated tokens."""
+    published, found = read_data("notebook_figures.json")["head_scores"], head_scores(model)
+    for score, values in zip(found.axes["score"], found.values, strict=True):
+        name = f"{score.replace('_', '-')} scores"
+        yield _worst(name, values, published[score], _head_names(model), SCORE_TOLERANCE)
 
 
 def _patching_checks(model: Model) -> Iterator[Check]:

@@ -13,7 +13,9 @@ from ioi_core import DEMO_MODEL_DIR, PromptPairs
 TOKENIZER = ("vocab.json", "merges.txt")
 
 
-def save_random_gpt2(folder: Path, n_layer: int, n_embd: int, n_head: int, *, seed: int = 0, **config: Any) -> Path:
+def save_random_gpt2(
+    folder: Path, n_layer: int, n_embd: int, n_head: int, *, seed: int = 0, sharpness: float = 1.0, **config: Any
+) -> Path:
     """A Hugging Face folder with a random GPT-2 whose parts matter: attention is not uniform, heads and MLPs write as
     much as the embeddings hold. At initialisation a changed query moves no logit by as much as a test tolerates."""
     torch.manual_seed(seed)
@@ -25,7 +27,9 @@ def save_random_gpt2(folder: Path, n_layer: int, n_embd: int, n_head: int, *, se
                 parameter.add_(0.2 * noise)
             elif name.endswith("bias"):
                 parameter.add_(0.1 * noise)
-            elif "c_attn" in name or "c_fc" in name:
+            elif "c_attn" in name:
+                parameter.copy_(sharpness * noise / n_embd**0.5)  # attention logits grow with its square
+            elif "c_fc" in name:
                 parameter.copy_(noise / n_embd**0.5)
             elif "c_proj" in name:
                 parameter.copy_(0.3 * noise / len(parameter) ** 0.5)
