@@ -33,6 +33,8 @@ ANALYSES: Mapping[str, Analysis] = {
     "attention_patterns": Analysis(ioi_core.attention_patterns, 1),
     "role_attention": Analysis(ioi_core.role_attention, 1),
     "head_scores": Analysis(ioi_core.head_scores, 1),
+    "copy_scores": Analysis(ioi_core.copy_scores, 1),
+    "copied_tokens": Analysis(ioi_core.copied_tokens, 1),
     "patch_activations": Analysis(ioi_core.patch_activations, 1),
     "estimate_patching": Analysis(ioi_core.estimate_patching, 1),
     "patch_paths": Analysis(ioi_core.patch_paths, 1),

@@ -3,6 +3,7 @@
 from ioi_core.arena25 import arena25_pairs
 from ioi_core.attention import attention_patterns, role_attention
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
+from ioi_core.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.dataset import ioi_dataset
 from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
@@ -29,6 +30,8 @@ __all__ = [
     "ROLES",
     "Ablation",
     "AttentionSplit",
+    "CopiedTokens",
+    "CopyScores",
     "Direction",
     "EdgeAtlas",
     "Head",
@@ -53,6 +56,8 @@ __all__ = [
     "attribute_heads",
     "attribute_layers",
     "bootstrap_interval",
+    "copied_tokens",
+    "copy_scores",
     "correlation",
     "edge_atlas",
     "estimate_patching",

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ioi_core.errors import PromptError, PromptMismatchError
 
 if TYPE_CHECKING:
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
     Choice = str
     WholeNumber = int
     TemplateChoice = str | Sequence[int]
+    TokenIds = Sequence[int] | np.ndarray
 else:
-    Texts = Choice = WholeNumber = TemplateChoice = object
+    Texts = Choice = WholeNumber = TemplateChoice = TokenIds = object
 
 _SHOWN = 40
 

@@ -96,11 +96,15 @@ def test_results_come_back_with_their_class_and_read_only():
 BESIDES_PAIRS = {"explain_attention": {"head": Head(3, 2)}}
 """Analysis -> what it must be given besides the pairs, where no page asks for it first."""
 
+WITHOUT_PAIRS = {"head_scores": {}, "copy_scores": {}, "copied_tokens": {"head": Head(3, 2), "tokens": [5335]}}
+"""Analysis -> what it must be given, where it reads no prompts."""
+
 
 @pytest.mark.parametrize("analysis", ANALYSES)
 def test_every_analysis_gives_what_can_be_kept(demo_model: Model, analysis: str):
     asked = dict(requests(demo_model, "classic"))
-    parameters = asked.get(analysis) or {"pairs": arena_pairs(demo_model)} | BESIDES_PAIRS.get(analysis, {})
+    unasked = WITHOUT_PAIRS.get(analysis, {"pairs": arena_pairs(demo_model)} | BESIDES_PAIRS.get(analysis, {}))
+    parameters = asked.get(analysis) or unasked
     result = ANALYSES[analysis].function(demo_model, **parameters)
     assert bits(decode(analysis, encode(analysis, result))) == bits(result)
 
