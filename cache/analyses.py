@@ -35,6 +35,7 @@ ANALYSES: Mapping[str, Analysis] = {
     "head_scores": Analysis(ioi_core.head_scores, 1),
     "copy_scores": Analysis(ioi_core.copy_scores, 1),
     "copied_tokens": Analysis(ioi_core.copied_tokens, 1),
+    "head_roles": Analysis(ioi_core.head_roles, 1),
     "patch_activations": Analysis(ioi_core.patch_activations, 1),
     "estimate_patching": Analysis(ioi_core.estimate_patching, 1),
     "patch_paths": Analysis(ioi_core.patch_paths, 1),

@@ -10,6 +10,8 @@ from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptEr
 from ioi_core.estimate import correlation, estimate_patching
 from ioi_core.explain_attention import AttentionSplit, explain_attention
 from ioi_core.forward import run
+from ioi_core.head_roles import HeadRoles, head_roles, infer_roles
+from ioi_core.head_rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
 from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
 from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.model import END_OF_TEXT, Model, ModelConfig
@@ -18,6 +20,7 @@ from ioi_core.patching import PatchResult, patch_activations
 from ioi_core.path_patching import PathResult, patch_paths
 from ioi_core.predictions import Predictions, predictions
 from ioi_core.prompts import arena_pairs, prompt_pairs
+from ioi_core.published_classes import PUBLISHED_CLASSES, HeadClass, published_class
 from ioi_core.repeated_tokens import head_scores
 from ioi_core.results import Progress, Result
 from ioi_core.uncertainty import bootstrap_interval
@@ -26,17 +29,24 @@ from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 __all__ = [
     "DEMO_MODEL_DIR",
     "END_OF_TEXT",
+    "HEAD_ROLES",
     "PROCESSING",
+    "PUBLISHED_CLASSES",
+    "QUANTITIES",
     "ROLES",
     "Ablation",
     "AttentionSplit",
+    "Condition",
     "CopiedTokens",
     "CopyScores",
     "Direction",
     "EdgeAtlas",
+    "Evidence",
     "Head",
     "HeadAttribution",
+    "HeadClass",
     "HeadError",
+    "HeadRoles",
     "IOIError",
     "Model",
     "ModelConfig",
@@ -62,7 +72,9 @@ __all__ = [
     "edge_atlas",
     "estimate_patching",
     "explain_attention",
+    "head_roles",
     "head_scores",
+    "infer_roles",
     "ioi_dataset",
     "lens_tokens",
     "load_model",
@@ -71,6 +83,7 @@ __all__ = [
     "patch_paths",
     "predictions",
     "prompt_pairs",
+    "published_class",
     "role_attention",
     "run",
 ]
