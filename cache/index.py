@@ -131,12 +131,20 @@ def open_index(results: Path, max_bytes: int, timeout: float) -> tuple[Cache, bo
     """
     found = inode(results)
     try:
+        if _is_emptied(results):
+            raise sqlite3.DatabaseError("the index is empty, and another process has it open")
         return _open(results, max_bytes, timeout), False
     except Exception as error:
         if not is_damage(error):
             raise
         put_aside(results, found, error)
         return _open(results, max_bytes, timeout), True
+
+
+def _is_emptied(results: Path) -> bool:
+    """Whether the index was cut to nothing under a process that has it open: SQLite would wait for that to end."""
+    index = results / DBNAME
+    return (results / f"{DBNAME}-shm").exists() and index.exists() and index.stat().st_size == 0
 
 
 def _open(results: Path, max_bytes: int, timeout: float) -> Cache:
