@@ -46,8 +46,10 @@ def _lens(pairs: PromptPairs, row: int) -> Parameters:
 
 
 def _patterns(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
-    """Every layer of every prompt, clean and corrupted: a click on a head shows one of them."""
+    """Every prompt, clean and corrupted: all layers for the Attention page, one at a time for a patched head."""
     for row, length in enumerate(pairs.lengths.tolist()):
         for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
+            one = tokens[row : row + 1, :length]
+            yield {"tokens": one, "weighted": False, "layer": None}
             for layer in range(model.cfg.n_layers):
-                yield {"tokens": tokens[row : row + 1, :length], "layer": layer}
+                yield {"tokens": one, "layer": layer}
