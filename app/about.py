@@ -7,6 +7,23 @@ _PROCESSING = (
     "centred, value biases folded into b_O. logit_diff does not depend on that; each part's share does."
 )
 
+PATH_WORDS = f"""
+- **Direct effect**: what a sender does to the receivers by the residual stream alone, MLPs between them included.
+  **Total effect**: what it does by every way, through other heads too; that is activation patching. Name mover 9.6 of
+  GPT-2 small has a large direct and almost no total effect.
+- **Noising** sends the corrupted prompt's output into the clean run: is this path *needed*? **Denoising** sends the
+  clean prompt's output into the corrupted run: is this path *enough*? They are not mirror images.
+- **Frozen**: the outputs of all heads but the sender, in the first of two runs. **Recomputed**: MLPs and LayerNorms
+  there, and in the second run everything but the receivers' replaced inputs.
+- **MLPs recomputed or frozen** are two different quantities. The paper lets a path run through MLPs.
+  TransformerLens's direct path patching keeps them as they were, so only the straight line from sender to receiver
+  counts.
+- **Senders send from**: the sender's output is exchanged at every position, or at one role's. The logits are read at
+  END, and with all other heads frozen nothing moves between positions: a path to the logits leaves from END alone.
+
+Source: {_PAPER}, section 3 and appendix B; TransformerLens 4.3, `patching.get_act_patch_direct_path`.
+"""
+
 ABOUT = {
     "logit_diff": f"""
 **logit_diff** is the logit of IO (the right name) minus the logit of S (the repeated name), read at the last token
@@ -122,6 +139,37 @@ Where this head looks in the prompt shown: each row is a token that looks, each 
 1, and a token sees only itself and what stands before it.
 
 Source: {_PAPER}, section 3.
+""",
+    "path_heatmap": f"""
+**Path patching** asks what one component does to another *directly*. Two runs make each cell. In the first, the
+sender's output comes from the other prompt, all other heads are frozen to their own output, and MLPs and LayerNorms
+are recomputed; what arrives at the receivers' queries, keys or values is kept. In the second, only these inputs are
+replaced and everything else is recomputed. With the logits as receivers, the first run's logits are the answer.
+
+- **logit_diff_change** = (patched - clean) / (clean - corrupted), with mean logit_diffs: 0 is unharmed, -1 destroyed.
+- **percent_of_clean** = 100 (patched - clean) / clean, the paper's own scale.
+- **no path**: a sender in or above the layer of every receiver cannot reach it.
+
+Every cell is computed exactly, for all prompts. An effect can be small because another path takes over.
+
+Source: {_PAPER}, section 3 and appendix B; Goldowsky-Dill et al. 2023, *Localizing model behavior with path
+patching*.
+""",
+    "path_graph": f"""
+The five strongest senders of each step of the trail (none below a twentieth of the strongest), and those that
+the trail went on to. Upwards is later in the
+model. Where a step has several receivers, their inputs were replaced together: the same effect is drawn to each of
+them.
+
+Source: after figure 2 of {_PAPER}.
+""",
+    "path_split": f"""
+An attention logit is a query times a key, divided by the square root of d_head. With LayerNorm's scale held, the
+query is a sum over what each component wrote at the token that looks, and the key a sum over what each wrote at the
+token looked at. Each side's shares add up to the logit exactly. Attention compares logits between keys: a share that
+is equal for all of them moves nothing.
+
+Source: Elhage et al. 2021, *A mathematical framework for transformer circuits*; {_PAPER}, section 3.
 """,
     "patch_estimate": """
 **Attribution patching**: the change of the activation times the slope of the metric, all cells from one backward pass.

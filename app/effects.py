@@ -46,6 +46,7 @@ class EffectGrid:
         row_title, column_title: what the axes are.
         keys: [row][column] names that no prompt changes ("head 9.9", "layer 3, position 10", "layer 3, S2").
         names: [row][column] the same with the tokens that stand there.
+        no_path_from: the first row without a path to what is measured; from there on cells hold nan.
     """
 
     effects: np.ndarray
@@ -57,6 +58,7 @@ class EffectGrid:
     column_title: str
     keys: tuple[tuple[str, ...], ...]
     names: tuple[tuple[str, ...], ...]
+    no_path_from: int | None = None
 
     @property
     def ranking(self) -> list[tuple[int, int]]:

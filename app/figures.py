@@ -26,6 +26,7 @@ def show_figure(
     min_width: int = 0,
     on_click: Callable[[str], None] | None = None,
     suffix: str = "",
+    as_page: bool = False,
 ) -> None:
     """Draw `figure`, the sentence it comes to, its download and its "About this figure".
 
@@ -35,11 +36,12 @@ def show_figure(
         frame: makes the table to download, when it is asked for.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
         suffix: tells figures of one name apart.
+        as_page: also offer the figure as a web page of its own, which works with no network.
         on_click: told the first entry of a clicked point's customdata, before the page runs again.
     """
     full_name = f"{name}_{suffix}" if suffix else name
     show_chart(full_name, figure, large=large, min_width=min_width, on_click=on_click)
-    show_foot(name, story, frame, file=full_name)
+    show_foot(name, story, frame, file=full_name, page=figure if as_page else None)
 
 
 def show_chart(
@@ -66,12 +68,15 @@ def show_chart(
             st.plotly_chart(figure, key=key, config=config)
 
 
-def show_foot(name: str, story: str, frame: Callable[[], pd.DataFrame], *, file: str = "") -> None:
+def show_foot(
+    name: str, story: str, frame: Callable[[], pd.DataFrame], *, file: str = "", page: go.Figure | None = None
+) -> None:
     """What stands below every figure: the sentence it comes to, its definition and its download.
 
     Args:
         name: the entry of `ABOUT`.
         file: names the file, where that is not `name`.
+        page: a figure to be offered as a web page of its own.
     """
     if story:
         says(story)
@@ -79,6 +84,8 @@ def show_foot(name: str, story: str, frame: Callable[[], pd.DataFrame], *, file:
         with st.container(), st.expander("About this figure"):
             st.markdown(ABOUT[name])
         download(file or name, frame)
+        if page is not None:
+            _download_page(file or name, page)
 
 
 def _clicked(key: str, on_click: Callable[[str], None]) -> None:
@@ -112,6 +119,21 @@ def download(name: str, frame: Callable[[], pd.DataFrame]) -> None:
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"csv-{name}",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+        width="content",
+    )
+
+
+def _download_page(name: str, figure: go.Figure) -> None:
+    """A button that makes a web page of the figure, Plotly included: it works with no network."""
+    st.download_button(
+        "Download web page",
+        lambda: figure.to_html(include_plotlyjs=True).encode(),
+        file_name=f"{name}.html",
+        mime="text/html",
+        key=f"html-{name}",
         on_click="ignore",
         icon=":material/download:",
         type="tertiary",

@@ -31,6 +31,7 @@ def main() -> None:
             st.Page(ROOT / "pages" / "logit_lens.py", title="Logit lens"),
             st.Page(ROOT / "pages" / "attention.py", title="Attention patterns"),
             st.Page(ROOT / "pages" / "activation_patching.py", title="Activation patching"),
+            st.Page(ROOT / "pages" / "path_patching.py", title="Path patching"),
         ]
     )
     try:

@@ -1,5 +1,7 @@
 """Figures of activation patching; like `charts`, nothing is computed here and nothing knows the browser."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -16,44 +18,64 @@ _TEXT_ROWS = 40
 
 def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int] | None) -> go.Figure:
     """What each cell's patch changed; cells can be clicked, the chosen one is framed."""
-    n_rows, n_columns = grid.effects.shape
-    if not np.isfinite(grid.effects).all():
-        raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
-    reach = float(np.abs(grid.effects).max()) or 1.0
     over = over_prompts(result.n_prompts)
     said = [
         [
-            f"{literal(grid.names[row][column].capitalize())}:<br>changes {result.metric} by "
-            f"{number(grid.effects[row, column])}<br>({over})"
-            for column in range(n_columns)
+            f"{literal(name.capitalize())}:<br>changes {result.metric} by {number(effect)}<br>({over})"
+            for name, effect in zip(names, effects, strict=True)
         ]
-        for row in range(n_rows)
+        for names, effects in zip(grid.names, grid.effects, strict=True)
     ]
+    kind = "Estimated change" if result.estimate else "Change"
+    figure = effect_heatmap(grid, said, [chosen] if chosen else [], less_is_good=result.metric == "kl")
+    note = f"{result.unit}, {over}; empty: no change"
+    figure = laid_out(figure, f"{kind} in {result.metric}", note, heatmap_height(grid))
+    return figure.update_layout(margin={"t": 115}) if any(grid.roles) else figure
+
+
+def effect_heatmap(
+    grid: EffectGrid,
+    said: list[list[str]],
+    framed: Sequence[tuple[int, int]],
+    *,
+    less_is_good: bool = False,
+) -> go.Figure:
+    """Cells of effects that can be clicked; a click tells the cell's key.
+
+    Args:
+        said: [row][column] what hovering says.
+        framed: cells with a frame.
+        less_is_good: blue is for negative effects.
+    """
+    n_rows, n_columns = grid.effects.shape
+    with_path = n_rows if grid.no_path_from is None else grid.no_path_from
+    shown = grid.effects[:with_path]
+    if not np.isfinite(shown).all():
+        raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
+    reach = float(np.abs(shown).max(initial=0)) or 1.0
+    written = {"text": _numbers(grid, reach), "texttemplate": "%{text}"} if n_rows <= _TEXT_ROWS else {}
     figure = go.Figure(
         go.Heatmap(
-            z=grid.effects.astype(np.float32), colorscale=DIVERGING,
-            reversescale=result.metric == "kl",  # less distance from the clean run is the good direction: blue
-            zmin=-reach, zmax=reach, xgap=1, ygap=1,
-            colorbar={"thickness": 12}, hoverinfo="skip", textfont=CELL_TEXT,
-            **({"text": _numbers(grid, reach), "texttemplate": "%{text}"}
-            if n_rows <= _TEXT_ROWS else {}),
+            z=grid.effects.astype(np.float32), colorscale=DIVERGING, reversescale=less_is_good, zmin=-reach, zmax=reach,
+            xgap=1, ygap=1, colorbar={"thickness": 12}, hoverinfo="skip", textfont=CELL_TEXT, **written,
         )
     )  # fmt: skip
     # Heatmaps report no clicks to Streamlit; an invisible square over each cell does.
-    y, x = (axis.ravel() for axis in np.indices(grid.effects.shape))
+    y, x = (axis.ravel() for axis in np.indices(shown.shape))
     figure.add_scatter(
         x=x, y=y, mode="markers", marker={"symbol": "square", "size": 26 if n_rows <= _TEXT_ROWS else 14, "opacity": 0},
-        customdata=[[key, text] for keys, texts in zip(grid.keys, said, strict=True)
-                    for key, text in zip(keys, texts, strict=True)],
+        customdata=[[grid.keys[row][column], said[row][column]]
+                    for row, column in zip(y, x, strict=True)],
         hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False,
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
-    if chosen:
-        row, column = chosen
+    for row, column in framed:
         figure.add_shape(
             type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
             line={"color": "#E69F00", "width": 3},
         )  # fmt: skip
+    if with_path < n_rows:
+        _band(figure, with_path, n_rows, n_columns)
     figure.update_xaxes(
         tickvals=list(range(n_columns)), ticktext=_column_texts(grid), range=[-0.5, n_columns - 0.5], tickangle=0,
         side="top" if any(grid.roles) else "bottom", title=None if any(grid.roles) else grid.column_title,
@@ -63,19 +85,30 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
         tickvals=list(range(n_rows)), ticktext=list(grid.rows), title=grid.row_title, range=[n_rows - 0.5, -0.5],
         **_PLAIN_AXIS,
     )  # fmt: skip
-    note = f"{result.unit}, {over}; empty: no change"
-    kind = "Estimated change" if result.estimate else "Change"
-    height = 150 + (34 if n_rows <= _TEXT_ROWS else 16) * n_rows
-    figure = laid_out(figure, f"{kind} in {result.metric}", note, height + (60 if any(grid.roles) else 40))
-    if any(grid.roles):
-        figure.update_layout(margin={"t": 115})
     # With no limit, the nearest square is the cell's own wherever in the cell the pointer is.
     return figure.update_layout(clickmode="event+select", hoverdistance=-1)
 
 
+def _band(figure: go.Figure, first: int, n_rows: int, n_columns: int) -> None:
+    """Rows without a path: hatched grey, and said so."""
+    figure.add_shape(
+        type="rect", x0=-0.5, x1=n_columns - 0.5, y0=first - 0.5, y1=n_rows - 0.5, line={"width": 0},
+        fillcolor="rgba(128, 128, 128, 0.22)",
+    )  # fmt: skip
+    figure.add_annotation(
+        x=(n_columns - 1) / 2, y=(first + n_rows - 1) / 2, text="no path: not below a receiver", showarrow=False
+    )
+
+
+def heatmap_height(grid: EffectGrid) -> int:
+    """Pixels that leave room for every row."""
+    n_rows = len(grid.rows)
+    return 150 + (34 if n_rows <= _TEXT_ROWS else 16) * n_rows + (60 if any(grid.roles) else 40)
+
+
 def _numbers(grid: EffectGrid, reach: float) -> list[list[str]]:
-    """The effects as text; none where every prompt is exactly unchanged."""
-    untouched = (grid.per_prompt == 0).all(-1)
+    """The effects as text; none where every prompt is exactly unchanged, or where there is no path."""
+    untouched = (grid.per_prompt == 0).all(-1) | np.isnan(grid.effects)
     return [
         ["" if nothing else signed(value, reach) for value, nothing in zip(row, still, strict=True)]
         for row, still in zip(grid.effects, untouched, strict=True)

@@ -43,3 +43,14 @@ def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: in
             for n, answer in enumerate(ANSWERS)
         ]
     )
+
+
+def show_ranking(frame: pd.DataFrame) -> None:
+    """Senders, the strongest first; the whole table, with all its columns, is the figure's download."""
+    shown = frame[["sender", "effect", "low_95", "high_95"]]
+    columns: dict[str, ColumnConfig] = {
+        "effect": st.column_config.NumberColumn(f"change in {frame['metric'].iloc[0]}", format="%+.4f"),
+        "low_95": st.column_config.NumberColumn("95 % from", format="%+.4f", help="prompts drawn anew 1,000 times"),
+        "high_95": st.column_config.NumberColumn("95 % to", format="%+.4f"),
+    }
+    st.dataframe(shown, hide_index=True, column_config=columns, key="table-ranking", height=300)

@@ -1,0 +1,208 @@
+"""Path patching in words and as a grid: every sender a cell, the MLPs a column of their own. No Streamlit here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from app.effects import EffectGrid, number
+from app.trail import Step
+from app.words import over_prompts
+from ioi_core import AttentionSplit, Direction, Head, PathResult, bootstrap_interval
+
+METRICS = {
+    "logit_diff_change": "change of logit_diff as a share of the clean-corrupted gap: 0 unharmed, -1 destroyed",
+    "percent_of_clean": "change of logit_diff in per cent of the clean one, as in the paper",
+    "logit_diff_recovered": "share of the clean-corrupted gap recovered: 0 corrupted, 1 clean",
+    "logit_diff": "logit_diff, in logits",
+}
+"""What a path is scored by, in words."""
+
+METRICS_OF = {
+    Direction.NOISING: ("logit_diff_change", "percent_of_clean", "logit_diff"),
+    Direction.DENOISING: ("logit_diff_recovered", "logit_diff"),
+}
+"""The metrics that answer each direction's question."""
+
+_MLP = "MLP"
+_EDGES_A_STEP, _WEAKEST_EDGE = 5, 0.05
+
+
+def path_grid(result: PathResult) -> EffectGrid:
+    """Senders by layer and head; rows from `no_path_from` on have no path to the receivers."""
+    parts = [result.effects]
+    columns = result.axes["head"]
+    if result.mlp_effects is not None:
+        parts.append(result.mlp_effects[:, None])
+        columns = (*columns, _MLP)
+    per_prompt = np.concatenate(parts, axis=1)
+    layers = result.axes["layer"]
+    with_path = len(layers) if not result.receivers else result.receivers[-1].layer
+    keys = tuple(
+        tuple(f"MLP {layer}" if column == _MLP else f"head {layer}.{column}" for column in columns) for layer in layers
+    )
+    return EffectGrid(
+        effects=per_prompt.mean(-1),
+        per_prompt=per_prompt,
+        rows=layers,
+        columns=columns,
+        roles=((),) * len(columns),
+        row_title="layer",
+        column_title="head",
+        keys=keys,
+        names=keys,
+        no_path_from=with_path,
+    )
+
+
+def sender_head(key: str) -> Head | None:
+    """The head that a cell's key names, or None for an MLP."""
+    kind, name = key.split()
+    return None if kind == _MLP else Head.parse(name)
+
+
+def ranked(grid: EffectGrid) -> list[tuple[int, int]]:
+    """Senders with a path that change anything, the largest effect first."""
+    return [place for place in with_path(grid) if grid.per_prompt[place].any()]
+
+
+def reach(grid: EffectGrid) -> float:
+    """The largest effect of any sender."""
+    return max((abs(float(grid.effects[place])) for place in with_path(grid)), default=0.0)
+
+
+def with_path(grid: EffectGrid) -> list[tuple[int, int]]:
+    """Senders with a path, the largest effect first."""
+    first = len(grid.rows) if grid.no_path_from is None else grid.no_path_from
+    return [place for place in grid.ranking if place[0] < first]
+
+
+def ranking_frame(grid: EffectGrid, result: PathResult, step: Step) -> pd.DataFrame:
+    """Every sender with a path: its effect and its interval, the largest first."""
+    low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
+    places = with_path(grid)
+    return pd.DataFrame(
+        {
+            "sender": [grid.keys[row][column] for row, column in places],
+            "receivers": str(step),
+            "effect": [float(grid.effects[place]) for place in places],
+            "low_95": [float(low[place]) for place in places],
+            "high_95": [float(high[place]) for place in places],
+            "metric": result.metric,
+            "direction": str(result.direction),
+            "sender_position": result.sender_position,
+            "through_mlps": result.through_mlps,
+            "clean_run": result.clean,
+            "corrupted_run": result.corrupted,
+            "prompts": result.n_prompts,
+        }
+    )
+
+
+def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> str:
+    """Who acts most on the receivers, as a sentence for each way it can go."""
+    noising = result.direction is Direction.NOISING
+    lost = [place for place in ranked(grid) if (grid.effects[place] < 0) == noising][:n]
+    other = [place for place in ranked(grid) if (grid.effects[place] < 0) != noising][: n // 2]
+    enough = _WEAKEST_EDGE * reach(grid)
+    lost, other = ([place for place in places if abs(grid.effects[place]) > enough] for places in (lost, other))
+    done = "Corrupting what they send" if noising else "Cleaning what they send"
+    said = [f"{done} to {step.words} alone changes {result.metric} most for {_list(grid, lost)}."] if lost else []
+    if other:
+        way = "the other way: it works against the answer" if noising else "the other way"
+        said.append(f"For {_list(grid, other)} it goes {way}.")
+    return " ".join(said) or f"No sender acts on {step.words} here."
+
+
+def _list(grid: EffectGrid, places: list[tuple[int, int]]) -> str:
+    return ", ".join(f"{grid.keys[row][column]} ({number(float(grid.effects[row, column]))})" for row, column in places)
+
+
+def runs_story(result: PathResult) -> str:
+    """What the two unpatched runs score."""
+    return (
+        f"Unpatched, the mean logit_diff is {result.clean:.3g} in the clean runs and {result.corrupted:.3g} in the "
+        f"corrupted runs ({over_prompts(result.n_prompts)})."
+    )
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One measured path: from a sender into the receivers of the trail's n-th step."""
+
+    sender: str
+    sender_layer: int
+    n: int
+    effect: float
+
+
+def trail_edges(grid: EffectGrid, steps: Sequence[Step], n: int) -> list[Edge]:
+    """The strongest senders of one step of the trail, and those of its senders that the trail went on to."""
+    went_on = {f"head {head}" for head in steps[n + 1].heads} if n + 1 < len(steps) else set()
+    places = ranked(grid)
+    strong = [place for place in places[:_EDGES_A_STEP] if abs(grid.effects[place]) >= _WEAKEST_EDGE * reach(grid)]
+    shown = strong + [place for place in places if grid.keys[place[0]][place[1]] in went_on and place not in strong]
+    return [Edge(grid.keys[row][column], row, n, float(grid.effects[row, column])) for row, column in shown]
+
+
+def graph_story(steps: Sequence[Step]) -> str:
+    """Which way the trail went."""
+    if len(steps) == 1:
+        return f"So far: who acts on {steps[0].words}. Pick next receivers above to go on."
+    return f"You went from {steps[0].words} to {', then to '.join(step.words for step in steps[1:])}."
+
+
+def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step) -> str | None:
+    """Why there is no heatmap, or None."""
+    assert result.unpatched is not None
+    if np.isnan(result.unpatched).any():
+        return f"Nothing to draw: {result.undefined}."
+    if grid.no_path_from == 0:
+        return f"Nothing lies below {step.words}: in layer 0 heads read the embeddings alone. Go back one step."
+    if not ranked(grid):
+        where = "" if result.sender_position == "all" else f" at {result.sender_position}"
+        return (
+            f"No sender{where} changes anything in {step.words}. What is sent is the same in both runs, or nothing "
+            "leads there: the logits are read at END alone. Choose another sender position or corruption."
+        )
+    return None
+
+
+def edges_frame(edges: list[Edge], steps: Sequence[Step], metric: str) -> pd.DataFrame:
+    """The edges of the graph."""
+    return pd.DataFrame(
+        {
+            "sender": [edge.sender for edge in edges],
+            "receivers": [str(steps[edge.n]) for edge in edges],
+            f"change_in_{metric}": [edge.effect for edge in edges],
+        }
+    )
+
+
+def split_story(split: AttentionSplit) -> str:
+    """How much the head attends there, and who makes it ask and answer."""
+    assert split.attention is not None
+    assert split.logits is not None
+    labels = split.axes["component"]
+    said = [
+        f"Head {split.head} gives {split.key} {split.attention.mean():.2f} of its attention from {split.query} (clean "
+        f"prompts, {over_prompts(split.n_prompts)}); the attention logit is {split.logits.mean():+.2f}."
+    ]
+    for side, values in zip(split.axes["side"], split.values, strict=True):
+        order = np.argsort(-np.abs(values))[:3]
+        parts = ", ".join(f"{component_words(labels[n])} {number(float(values[n]))}" for n in order)
+        at = split.query if side == "query" else split.key
+        said.append(f"On the {side} side (at {at}) most comes from {parts}.")
+    return " ".join(said)
+
+
+def component_words(label: str) -> str:
+    """A component of `explain_attention` as people say it."""
+    fixed = {"embed": "token embedding", "pos_embed": "position embedding", "bias": "the head's own bias"}
+    if label in fixed:
+        return fixed[label]
+    if "." in label:
+        return f"head {label}"
+    layer, part = label.split("_", 1)
+    return f"MLP {layer}" if part == "mlp_out" else f"bias b_O {layer}"

@@ -1,0 +1,92 @@
+"""Path patching: which head acts on which, through queries, keys or values, one step after another."""
+
+import streamlit as st
+
+from app.about import PATH_WORDS
+from app.compute import ask, compute
+from app.figures import show_figure
+from app.head_classes import head_classes
+from app.look import problem, says
+from app.path_charts import edge_graph, path_heatmap, picked_places, split_bars
+from app.path_controls import (
+    attention_control,
+    next_control,
+    path_controls,
+    pick,
+    picked_heads,
+    trail_control,
+)
+from app.path_effects import (
+    edges_frame,
+    graph_story,
+    nothing_to_draw,
+    path_grid,
+    path_story,
+    ranked,
+    ranking_frame,
+    runs_story,
+    sender_head,
+    split_story,
+    trail_edges,
+)
+from app.tables import show_ranking
+from app.view import current_view
+
+view = current_view()
+model, pairs = view.model, view.pairs
+
+st.header("Which head acts on which?")
+st.write(
+    "Each cell is one sender: a head, or a layer's MLP. **The receivers alone** get its output as if it came from the "
+    "other prompt; every other head keeps its own. **Red**: logit_diff falls, **blue**: it rises. Start at the logits, "
+    "click the strongest senders, and ask who acts on them."
+)
+with st.expander("Words on this page: direct and total, noising and denoising, frozen and recomputed"):
+    st.markdown(PATH_WORDS)
+steps = trail_control(model)
+choice = path_controls(pairs)
+results = compute(model, *(ask("patch_paths", pairs=pairs, **step.parameters, **choice.parameters) for step in steps))
+step, result = steps[-1], results[-1]
+grid = path_grid(result)
+if words := nothing_to_draw(grid, result, step):
+    problem(words)
+    st.stop()
+
+show_figure(
+    "path_heatmap",
+    path_heatmap(grid, result, step, picked_places(grid, picked_heads())),
+    f"{path_story(grid, result, step)} {runs_story(result)}",
+    lambda: ranking_frame(grid, result, step),
+    large=view.large,
+    min_width=130 + 46 * len(grid.columns),
+    on_click=pick,
+)
+senders = [head for place in ranked(grid) if (head := sender_head(grid.keys[place[0]][place[1]]))]
+source, classes = head_classes(model, pairs)
+next_control(model, steps, senders, classes, source)
+
+st.subheader("Who acts most, one by one")
+show_ranking(ranking_frame(grid, result, step))
+
+st.subheader("The paths found so far")
+edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]
+show_figure(
+    "path_graph",
+    edge_graph(edges, steps, result.metric, model.cfg.n_layers),
+    graph_story(steps),
+    lambda: edges_frame(edges, steps, result.metric),
+    large=view.large,
+    min_width=560,
+    as_page=True,
+)
+
+st.subheader("Why does a head attend?")
+if len(pairs.roles) < 2:
+    st.write("These prompts have no roles to attend to: only END is known.")
+    st.stop()
+head, query, key = attention_control(model, pairs, (*step.heads, *senders))
+[split] = compute(model, ask("explain_attention", pairs=pairs, head=head, query=query, key=key))
+says(split_story(split))
+for column, side in zip(st.columns(2), split.axes["side"], strict=True):
+    with column:
+        show_figure("path_split", split_bars(split, side), "", split.to_frame, large=view.large, suffix=side)
