@@ -109,8 +109,10 @@ the strongest head to weaker ones, clean and corrupted in the same order and col
 - **direct effect**: the head's output at END along the direction that separates IO from S.
 - **patching**: the head's output in the corrupted run is replaced by that of the clean run (denoising, all positions);
   the share of the logit_diff between the two runs that comes back.
+- **previous-token, duplicate-token, induction score**: 50 random tokens twice over, 50 such sequences; the mean
+  attention to the token before, to the same token in the first half, to the token after that one. No prompt is used.
 
-Source: {_DEMO}; circuitsvis, Cooney and Nanda 2023.
+Source: {_DEMO}; scores, Olsson et al. 2022; circuitsvis, Cooney and Nanda 2023.
 """,
     "patch_heatmap": f"""
 Both prompts of a pair are run. Then one of them is run again with a single activation taken from the other, and what

@@ -48,7 +48,7 @@ def heads_overview(
         faint: give half the colour to a quarter of `reach`, so that heads which write little are still seen.
     """
     n_rows, n_heads, length, _ = values.shape
-    gap = max(3, length // 5)
+    gap = max(3, length // 10)
     step = length + gap
     figure = go.Figure(_backgrounds(n_rows, n_heads, length, gap))
     figure.add_heatmap(
@@ -111,10 +111,14 @@ def _colours(reach: float, *, diverging: bool, faint: bool = False) -> dict[str,
 
 
 def _backgrounds(n_rows: int, n_heads: int, length: int, gap: int) -> go.Heatmap:
-    """A grey square behind each pattern: what its tokens cannot look at."""
+    """A grey square behind each pattern, a little larger: what its tokens cannot look at, and a line around it."""
+    line = length / 60
     z = np.full((2 * n_rows - 1, 2 * n_heads - 1), np.nan, np.float32)
     z[::2, ::2] = 0
-    x, y = (np.arange(n).repeat(2) * (length + gap) + np.tile([-0.5, length - 0.5], n) for n in (n_heads, n_rows))
+    x, y = (
+        np.arange(n).repeat(2) * (length + gap) + np.tile([-0.5 - line, length - 0.5 + line], n)
+        for n in (n_heads, n_rows)
+    )
     return go.Heatmap(z=z, x=x, y=y, colorscale=[[0, UNSEEN], [1, UNSEEN]], showscale=False, hoverinfo="skip")
 
 

@@ -42,7 +42,7 @@ def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) ->
         overview_story(patterns, run),
         partial(pattern_frame, view, patterns, heads),
         large=view.large,
-        min_width=90 + 54 * view.model.cfg.n_heads,
+        min_width=90 + max(54 * view.model.cfg.n_heads, 480),
         on_click=choose_head,
     )
 

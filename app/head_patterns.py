@@ -19,8 +19,8 @@ from ioi_core import Head
 RUNS = ("clean", "corrupted", "difference")
 """What can be shown; the difference is clean minus corrupted."""
 
-MOST_CELLS = 500_000
-"""So many numbers of one figure a browser draws without a pause."""
+MOST_CELLS = 300_000
+"""So many numbers in one figure are 2 megabytes on their way to the browser, which then draws them without a pause."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,17 @@ from ioi_core import Direction, Head, Model, PromptPairs
 MEASURES = {
     "direct effect": "what the head itself writes towards IO rather than S, in logits",
     "patching": "share of logit_diff that comes back when its clean output is put into the corrupted run",
+    "previous-token score": "attention to the token before, on random repeated tokens",
+    "duplicate-token score": "attention to the same token earlier on, on random repeated tokens",
+    "induction score": "attention to what followed the same token earlier on, on random repeated tokens",
 }
 """What heads can be ranked by, in words."""
+
+_SCORES = {
+    "previous-token score": "previous_token",
+    "duplicate-token score": "duplicate_token",
+    "induction score": "induction",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,11 @@ class Ranking:
     def story(self, heads: Sequence[Head]) -> str:
         """These heads with their values."""
         reach = float(np.abs(self.values).max())
-        said = ", ".join(f"{head} {signed(self.values[head.layer, head.head], reach)}" for head in heads)
+        values = [self.values[head.layer, head.head] for head in heads]
+        said = ", ".join(
+            f"{head} {signed(value, reach) if (self.values < 0).any() else f'{value:.2f}'}"
+            for head, value in zip(heads, values, strict=True)
+        )
         strongest = f"the {len(heads)} strongest" if len(heads) > 1 else "the strongest"
         return f"By {self.measure}, {strongest} of {self.values.size} heads: {said} {self.unit} ({self.over})."
 
@@ -57,5 +70,9 @@ def ranking(model: Model, pairs: PromptPairs, measure: str) -> Ranking:
                 metric="logit_diff_recovered"),
         )  # fmt: skip
         return Ranking(measure, patched.effects.mean(-1), "of logit_diff recovered", over, patched.undefined)
+    if measure in _SCORES:
+        [scores] = compute(model, ask("head_scores"))
+        values = scores.values[scores.axes["score"].index(_SCORES[measure])]
+        return Ranking(measure, values, "of attention", f"mean over {scores.n_prompts} random sequences")
     [direct] = compute(model, ask("attribute_heads", pairs=pairs))
     return Ranking(measure, direct.values, "logits", over)

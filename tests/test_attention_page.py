@@ -23,6 +23,7 @@ from ioi_core import (
     arena_pairs,
     attention_patterns,
     attribute_heads,
+    head_scores,
     ioi_dataset,
     patch_activations,
     prompt_pairs,
@@ -115,6 +116,18 @@ def test_heads_ranked_by_patching_and_chosen_by_hand(demo_model: Model) -> None:
     assert_fine(at)
     assert not at.get("iframe")
     assert any("No heads are chosen yet" in text.value for text in at.markdown)
+
+
+@pytest.mark.parametrize("score", ["previous_token", "duplicate_token", "induction"])
+def test_heads_ranked_by_a_score(demo_model: Model, score: str) -> None:
+    at = looked(by=f"{score.replace('_', '-')} score", top="2")
+    assert_fine(at)
+    found = head_scores(demo_model)
+    values = found.values[found.axes["score"].index(score)]
+    best = Head(*divmod(int(values.argmax()), values.shape[1]))
+    assert drawn_by_circuitsvis(at)[0]["attentionHeadNames"][0] == str(best)
+    assert f"{best} {values.max():.2f}," in spoken(at)
+    assert "(mean over 50 random sequences)" in spoken(at)
 
 
 @pytest.mark.parametrize("run", ["clean", "corrupted", "difference"])
@@ -221,7 +234,7 @@ def test_a_long_prompt_is_drawn_a_layer_at_a_time_and_never_computed_whole(demo_
 def test_a_prompt_too_long_to_draw_is_refused_in_words() -> None:
     at = looked(prompts="own", text=long_prompt(320))
     assert not at.exception
-    assert "Attention is drawn for prompts of up to 288" in body(at)
+    assert "Attention is drawn for prompts of up to 223" in body(at)
     assert not at.get("plotly_chart")
 
 
