@@ -1,11 +1,11 @@
 """The attention page's own controls: how attention is counted, in which prompt, and for which heads."""
 
 import math
-from collections.abc import Sequence
 
 import streamlit as st
 
 from app.attention_words import WEIGHTING
+from app.controls import drop_stale
 from app.head_patterns import MOST_CELLS, RUNS, cells
 from app.head_ranking import MEASURES, ranking
 from app.view import View
@@ -59,7 +59,7 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
     by = left.selectbox("Which heads", (*MEASURES, BY_HAND), key="by", bind="query-params")
     if by == BY_HAND:
         names = head_names(view)
-        _forget("heads", names)
+        drop_stale("heads", names)
         start = [str(head) for head in ranking(view.model, view.pairs, "direct effect").top(4)]
         chosen = right.multiselect(
             f"Heads, up to {MOST_HEADS}", names, start, key="heads", bind="query-params", max_selections=MOST_HEADS
@@ -77,7 +77,7 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
 def head_control(view: View, strongest: Head) -> Head:
     """The head to look at closely; a click on the overview sets the same choice."""
     names = head_names(view)
-    _forget(HEAD, names)
+    drop_stale(HEAD, names, str(strongest))
     chosen = st.selectbox(
         "Head (or click one in the overview)", names, names.index(str(strongest)), key=HEAD, bind="query-params"
     )
@@ -88,13 +88,6 @@ def head_names(view: View) -> list[str]:
     """All heads of the model."""
     cfg = view.model.cfg
     return [str(Head(layer, head)) for layer in range(cfg.n_layers) for head in range(cfg.n_heads)]
-
-
-def _forget(key: str, names: Sequence[str]) -> None:
-    """Drop a choice made on another model, which had other heads."""
-    kept = st.session_state.get(key)
-    if kept is not None and not set(kept if isinstance(kept, list) else [kept]) <= set(names):
-        del st.session_state[key]
 
 
 def choose_head(name: str) -> None:

@@ -4,6 +4,7 @@ What a URL says is checked as what is typed: unknown choices fall back to the de
 refused with a message.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -148,6 +149,22 @@ def row_control(n_prompts: int) -> int:
     if n_prompts == 1:
         return 0
     return int(st.number_input("Prompt shown", 1, n_prompts, 1, key="shown", bind="query-params")) - 1
+
+
+def drop_stale(key: str, options: Sequence[str], instead: str | None = None) -> None:
+    """Replace what was chosen on other prompts or another model and is no longer on offer, before its widget is drawn.
+
+    Deleting the choice would not do: the browser then goes on showing it.
+
+    Args:
+        key: of a select box, or of a multiselect, which keeps what is still on offer.
+        instead: what a select box falls back to.
+    """
+    kept = st.session_state.get(key)
+    if isinstance(kept, list) and not set(kept) <= set(options):
+        st.session_state[key] = [name for name in kept if name in options]
+    elif isinstance(kept, str) and kept not in options:
+        st.session_state[key] = instead
 
 
 def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:

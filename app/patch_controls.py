@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.controls import drop_stale
 from app.effects import METRICS, SITES, EffectGrid
 from ioi_core import ROLES, Direction, PromptPairs
 from ioi_core.sites import RESIDUAL_SITES
@@ -59,8 +60,7 @@ def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
     """
     names = [grid.keys[row][column] for row, column in grid.ranking]
     key = cell_key(kind)
-    if st.session_state.get(key) not in (None, *names):  # chosen on other prompts, which had other positions
-        del st.session_state[key]
+    drop_stale(key, names, names[0])
     chosen = st.selectbox("Cell (strongest first; or click one in the figure)", names, key=key, bind="query-params")
     place = grid.place(chosen)
     assert place is not None

@@ -166,11 +166,14 @@ def test_heads_that_another_model_does_not_have_are_forgotten(loader: Loader, sm
     loader.gpt2 = small_model  # 4 x 4 heads
     services.models()
     gpt2_is("ready")
-    at = looked(by="chosen by hand", heads="1.5", head="3.5")
+    at = looked(by="chosen by hand", head="3.5")
+    at.multiselect(key="heads").set_value(["1.5", "1.3"]).run()
     assert at.selectbox(key="head").value == "3.5"
     at.selectbox(key="model").select("gpt2-small").run()
     assert_fine(at)
     assert int(at.selectbox(key="head").value.split(".")[1]) < 4
+    assert at.session_state["head"] == at.selectbox(key="head").value
+    assert at.session_state["heads"] == ["1.3"]
 
 
 def test_hostile_links_fall_back() -> None:

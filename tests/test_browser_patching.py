@@ -70,6 +70,22 @@ def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, ser
     other.leave()
 
 
+def test_a_cell_that_is_gone_is_not_shown_as_chosen(visitor: Visitor) -> None:
+    page = visitor.open(PATH, model="ioi-demo", site="resid_pre")
+    box = page.get_by_role("combobox", name=re.compile("Cell"))
+    box.click()
+    box.fill("layer 1, position 14")
+    page.get_by_role("option", name="layer 1, position 14", exact=True).click()
+    expect(page.get_by_role("heading", name="A closer look: layer 1 at position 14")).to_be_visible(timeout=WAIT)
+    page.get_by_text("BOS in front").click()  # one token less
+    expect(page.get_by_role("heading", name="A closer look: layer 1 at position 14")).not_to_be_visible(timeout=WAIT)
+    visitor.settled()
+    chosen = box.input_value()
+    assert re.fullmatch(r"layer \d, position (\d|1[0-3])", chosen)
+    layer, position = re.findall(r"\d+", chosen)
+    expect(page.get_by_role("heading", name=f"A closer look: layer {layer} at position {position} (")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:  # noqa: F811
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
