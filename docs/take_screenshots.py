@@ -19,7 +19,7 @@ PICTURES = Path(__file__).parent / "screenshots"
 PAGES = {
     "prompt": ("/?model=ioi-demo", 1250),
     "logit_lens": ("/logit_lens?model=ioi-demo", 1450),
-    "attention": ("/attention?model=ioi-demo", 1450),
+    "attention": ("/attention?model=ioi-demo", 1700),
     "activation_patching": ("/activation_patching?model=ioi-demo&site=resid_pre", 1450),
 }
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
