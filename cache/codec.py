@@ -1,18 +1,20 @@
 """Results as bytes and back, with no pickle on the way.
 
-Writing: a result is taken apart into a tree of JSON values and a list of arrays, which one npz file holds together. In
-front stand the format's name and a SHA-256 of the key and the file, so a payload that was damaged, or that lies under
-another key than its own, is found before anything reads it.
-Reading: checksum, then `np.load` without pickle, then the tree. Only numbers, text, containers, arrays of numbers and
-the enums and dataclasses that `ioi_core` makes public can come out, each dataclass with exactly the fields it has now.
-Anything else is a `DamagedPayloadError`, never a result.
+Writing: a result is taken apart into a tree of JSON values and a list of arrays, which one safetensors file holds
+together. In front stand the format's name and a SHA-256 of the key and the file, so a payload that was damaged, or
+that lies under another key than its own, is found before anything reads it.
+Reading: checksum, then the arrays, then the tree. Only numbers, text, containers, arrays of numbers and the enums and
+dataclasses that `ioi_core` makes public can come out, each dataclass with exactly the fields it has now. Anything else
+is a `DamagedPayloadError`, never a result.
+
+Not npz: NumPy parses its headers as Python source, and up to Python 3.12 two threads that do so at the same moment can
+disturb each other (SystemError, "recursion depth mismatch"): sound results were now and then taken for damaged.
 
 A tree writes None, bool, int and str as themselves and everything else as a list that begins with its kind. Floats
 are written as their bits, so nan, inf and -0.0 come back as they were; arrays come back read-only, with their dtype.
 """
 
 import hashlib
-import io
 import json
 import struct
 from collections.abc import Callable, Mapping
@@ -21,12 +23,14 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load, save
 
 import ioi_core
 
 _FORMAT = b"ioi-result-1\n"
 _CHECKSUM_BYTES = 32
 _TREE = "tree"
+_DTYPES = ("|b1", "|i1", "|u1", "<i2", "<i4", "<i8", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8")
 
 
 class DamagedPayloadError(ValueError):
@@ -53,10 +57,8 @@ def encode(key: str, result: object) -> bytes:
     """
     arrays: list[np.ndarray] = []
     tree = json.dumps(_take_apart(result, arrays), ensure_ascii=False, separators=(",", ":")).encode()
-    file = io.BytesIO()
     named = {str(number): array for number, array in enumerate(arrays)}
-    np.savez(file, allow_pickle=False, **{_TREE: np.frombuffer(tree, np.uint8)}, **named)
-    body = file.getvalue()
+    body: bytes = save({_TREE: np.frombuffer(tree, np.uint8)} | named)
     return _FORMAT + _checksum(key, body) + body
 
 
@@ -71,10 +73,12 @@ def decode(key: str, payload: bytes) -> object:
     if payload[:head] != _FORMAT + _checksum(key, body):
         raise DamagedPayloadError("the checksum does not fit")
     try:
-        arrays = _read_arrays(body)
+        arrays: dict[str, np.ndarray] = load(body)
+        for array in arrays.values():
+            array.setflags(write=False)
         tree = json.loads(arrays.pop(_TREE).tobytes())
         return _put_together(tree, arrays)
-    except Exception as error:  # the readers of zip, npy and JSON raise whatever bytes that are not ours lead them to
+    except Exception as error:  # what bytes that are not ours make the readers raise, they do not say
         raise DamagedPayloadError(f"{type(error).__name__}: {error}") from error
 
 
@@ -107,9 +111,9 @@ def _take_apart(value: object, arrays: list[np.ndarray]) -> object:
 
 
 def _put_aside(array: np.ndarray, arrays: list[np.ndarray]) -> str:
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"an array of {array.dtype} cannot be kept: only numbers and booleans are")
-    arrays.append(array)
+    if array.dtype.str not in _DTYPES:
+        raise TypeError(f"an array of {array.dtype.str} cannot be kept: only {', '.join(_DTYPES)} are")
+    arrays.append(np.array(array, order="C", copy=None))
     return str(len(arrays) - 1)
 
 
@@ -123,16 +127,6 @@ def _take_object_apart(value: object, arrays: list[np.ndarray]) -> object:
 
 def _field_names(kind: Any) -> list[str]:
     return [field.name for field in fields(kind) if field.init]
-
-
-def _read_arrays(body: bytes) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(body), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    for name, array in arrays.items():
-        if type(array) is not np.ndarray or array.dtype.kind not in "biuf":
-            raise ValueError(f"{name} is no array of numbers")
-        array.setflags(write=False)
-    return arrays
 
 
 def _put_together(tree: object, arrays: Mapping[str, np.ndarray]) -> object:

@@ -110,6 +110,8 @@ def _is_value_name(name: object) -> bool:
 
 def is_damage(error: Exception) -> bool:
     """Whether `error` says that the index is damaged, rather than that it cannot be reached or written now."""
+    if isinstance(error, sqlite3.ProgrammingError):  # a mistake in using SQLite, whatever the index holds
+        return False
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _SURROUNDINGS
     return not isinstance(error, OSError | Timeout | MemoryError)

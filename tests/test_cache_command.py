@@ -10,10 +10,11 @@ import pytest
 from app import services
 from cache.__main__ import main
 from cache.analyses import ANALYSES, Analysis
+from cache.codec import encode
 from cache.disk import DiskStore
 from cache.gallery import FIRST_REQUESTS, requests
 from ioi_core import Model
-from tests.test_disk_store import result
+from tests.disk_checks import result
 from tests.test_pages import assert_fine, loader, opened  # noqa: F401  # loader is a fixture
 
 ROOT = Path(__file__).parent.parent
@@ -46,8 +47,8 @@ def test_stats_tells_what_is_kept(filled, capsys):
         "all": ["2", "2"],
     }
     lens, atlas, both = (int(rows[analysis][2].replace(",", "")) for analysis in ("lens", "atlas", "all"))
-    assert lens > 160_000
-    assert 1000 < atlas < 3000
+    assert lens == sum(len(encode(key, result(1, size))) for key, size in (("lens:a", 4), ("lens:b", 20_000)))
+    assert atlas == 2 * len(encode("atlas:a:layer 1", result(1, 4)))
     assert both == lens + atlas
 
 

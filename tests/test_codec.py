@@ -1,12 +1,12 @@
 """Results as bytes: what comes back is what was put in, bit by bit, or nothing."""
 
+import ast
 import dataclasses
 import hashlib
 import io
 import json
 import pickle
 import struct
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import save
 
 from cache import codec
 from cache.analyses import ANALYSES
 from cache.codec import DamagedPayloadError, decode, encode
 from cache.gallery import requests
 from ioi_core import Ablation, Direction, Head, HeadAttribution, Model, PatchResult, Predictions, Result, arena_pairs
+from tests.disk_checks import Evil
 
-dtypes = st.sampled_from(["<f2", "<f4", "<f8", ">f4", ">f8", "|b1", "|i1", "<i4", ">i8", "|u1", "<u8"])
+dtypes = st.sampled_from(codec._DTYPES)
 arrays = dtypes.flatmap(
     lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
 )
@@ -69,10 +71,8 @@ def sealed(key: str, body: bytes) -> bytes:
     return codec._FORMAT + codec._checksum(key, body) + body
 
 
-def npz(tree: object, **others: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.savez(file, tree=np.frombuffer(json.dumps(tree).encode(), np.uint8), **others)
-    return file.getvalue()
+def file_of(tree: object, **others: np.ndarray) -> bytes:
+    return save({"tree": np.frombuffer(json.dumps(tree).encode(), np.uint8)} | others)
 
 
 @given(values)
@@ -141,27 +141,17 @@ def test_a_payload_under_another_key_is_refused():
     with pytest.raises(DamagedPayloadError):
         decode("other", encode("key", a_result()))
     with pytest.raises(DamagedPayloadError):
-        decode("ab", sealed("a", npz(1)))
-    assert decode("a", sealed("a", npz(1))) == 1
-
-
-class Evil:
-    """Creates a file when it is unpickled."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
+        decode("ab", sealed("a", file_of(1)))
+    assert decode("a", sealed("a", file_of(1))) == 1
 
 
 def test_a_pickle_is_never_loaded(tmp_path: Path):
     mark = tmp_path / "executed"
     objects = np.empty(1, object)
     objects[0] = Evil(mark)
-    file = io.BytesIO()
-    np.savez(file, tree=np.frombuffer(b'["array","0"]', np.uint8), **{"0": objects})
-    for body in (pickle.dumps(Evil(mark)), file.getvalue()):
+    npz = io.BytesIO()
+    np.savez(npz, tree=objects)
+    for body in (pickle.dumps(Evil(mark)), npz.getvalue(), file_of(["pickle", pickle.dumps(Evil(mark)).hex()])):
         with pytest.raises(DamagedPayloadError):
             decode("key", sealed("key", body))
     assert not mark.exists()
@@ -174,7 +164,7 @@ FIELDS = {"values": ["array", "0"], "axes": ["dict", [["x", ["tuple", ["a", "b"]
 
 
 def test_the_hand_made_payload_is_good():
-    back = decode("key", sealed("key", npz(["object", "Result", FIELDS], **{"0": np.zeros(2)})))
+    back = decode("key", sealed("key", file_of(["object", "Result", FIELDS], **{"0": np.zeros(2)})))
     assert isinstance(back, Result)
     assert back.axes == {"x": ("a", "b")}
 
@@ -204,19 +194,26 @@ def test_the_hand_made_payload_is_good():
 )
 def test_what_no_result_holds_is_refused(tree):
     with pytest.raises(DamagedPayloadError):
-        decode("key", sealed("key", npz(tree, **{"0": np.zeros(2)})))
+        decode("key", sealed("key", file_of(tree, **{"0": np.zeros(2)})))
 
 
 def test_a_tree_too_deep_and_an_array_too_large_are_refused():
-    text = b'["list",[' * 100_000 + b"]]" * 100_000
-    deep, large, header = io.BytesIO(), io.BytesIO(), io.BytesIO()
-    np.savez(deep, tree=np.frombuffer(text, np.uint8))
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**50,)})
-    with zipfile.ZipFile(large, "w") as archive:
-        archive.writestr("tree.npy", header.getvalue())
-    for body in (deep.getvalue(), large.getvalue()):
+    deep = save({"tree": np.frombuffer(b'["list",[' * 100_000 + b"]]" * 100_000, np.uint8)})
+    header = json.dumps({"tree": {"dtype": "F64", "shape": [2**50], "data_offsets": [0, 2**53]}}).encode()
+    for body in (deep, struct.pack("<Q", len(header)) + header, struct.pack("<Q", 2**60)):
         with pytest.raises(DamagedPayloadError, match="Error"):
             decode("key", sealed("key", body))
+
+
+def test_reading_parses_no_python_source(monkeypatch):
+    payload = encode("key", a_result())
+
+    def refused(*args, **kwargs):
+        raise SystemError("AST constructor recursion depth mismatch")  # as when another thread parses just now
+
+    for name in ("parse", "literal_eval"):
+        monkeypatch.setattr(ast, name, refused)
+    assert bits(decode("key", payload)) == bits(a_result())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,8 +227,10 @@ class Text(str):
 
 @pytest.mark.parametrize(
     "value",
-    [object(), b"bytes", {1, 2}, 1j, np.array([object()]), np.array(["a"]), np.array([1j]), Path("/"), Head2(1, 1),
-     Text("a"), [lambda: 0], np.ma.masked_array([1.0])],
+    [
+        object(), b"bytes", {1, 2}, 1j, Path("/"), Head2(1, 1), Text("a"), [lambda: 0], np.array([object()]),
+        np.array(["a"]), np.array([1j]), np.ones(1, ">f8"), np.ones(1, np.longdouble), np.ma.masked_array([1.0]),
+    ],
 )  # fmt: skip
 def test_what_would_not_come_back_is_not_kept(value):
     with pytest.raises(TypeError, match="cannot be kept"):

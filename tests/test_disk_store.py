@@ -16,22 +16,7 @@ from cache.folder import prepare
 from cache.index import ForeignKey, PayloadDisk
 from cache.store import MemoryStore
 from cache.tiers import TieredStore
-from ioi_core import Result
-
-MEGABYTE = 2**20
-
-
-def result(number: float, size: int = 4) -> Result:
-    return Result(np.full(size, float(number)), {"x": tuple(map(str, range(size)))}, "m", "u", 1)
-
-
-def opened(folder: Path, **options) -> DiskStore:
-    return DiskStore(folder, options.pop("max_bytes", 100 * MEGABYTE), **options)
-
-
-def value_of(found: object) -> float:
-    assert isinstance(found, Result)
-    return float(found.values[0])
+from tests.disk_checks import MEGABYTE, opened, result, value_of
 
 
 @pytest.mark.parametrize("size", [4, 20_000])
