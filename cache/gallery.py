@@ -7,7 +7,7 @@ one parameter more is another key, and the page would not find the result.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ioi_core import Direction, Model, PromptPairs, arena_pairs
+from ioi_core import Direction, Head, Model, PromptPairs, arena_pairs
 
 Parameters = dict[str, Any]
 
@@ -17,6 +17,10 @@ GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {
 """Name -> the prompts."""
 
 _PATCHING = {"site": "z", "direction": Direction.DENOISING, "positions": "all", "metric": "logit_diff_recovered"}
+_PATHS = {
+    "receivers": "logits", "direction": Direction.NOISING, "metric": "logit_diff_change", "sender_position": "all",
+    "through_mlps": True,
+}  # fmt: skip
 
 FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]]], ...] = (
     ("predictions", lambda model, pairs: [{"pairs": pairs}]),
@@ -27,6 +31,9 @@ FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]
     ("estimate_patching", lambda model, pairs: [{"pairs": pairs} | _PATCHING]),
     ("patch_activations", lambda model, pairs: [{"pairs": pairs} | _PATCHING]),
     ("attention_patterns", lambda model, pairs: [*_patterns(model, pairs)]),
+    ("patch_paths", lambda model, pairs: [{"pairs": pairs} | _PATHS]),
+    ("head_roles", lambda model, pairs: [{"pairs": pairs}]),
+    ("explain_attention", lambda model, pairs: [_looks(pairs, head) for head in _heads(model)]),
 )
 """Analysis -> the parameters of each request, in the order in which they are computed."""
 
@@ -53,3 +60,11 @@ def _patterns(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
             yield {"tokens": one, "weighted": False, "layer": None}
             for layer in range(model.cfg.n_layers):
                 yield {"tokens": one, "layer": layer}
+
+
+def _looks(pairs: PromptPairs, head: Head) -> Parameters:
+    return {"pairs": pairs, "head": head, "query": "END", "key": "IO"}
+
+
+def _heads(model: Model) -> list[Head]:
+    return [Head(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
