@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.controls import drop_stale
 from app.path_effects import METRICS, METRICS_OF, sender_head
 from app.trail import INPUTS, START, Step, read_trail, write_trail
 from ioi_core import ROLES, Direction, Head, IOIError, Model, PromptPairs
@@ -124,7 +125,7 @@ def next_control(
     names = [str(head) for head in strongest]
     names += [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
     allowed = list(dict.fromkeys(names))
-    st.session_state[_NEXT] = [name for name in st.session_state.get(_NEXT, []) if name in allowed]
+    drop_stale(_NEXT, allowed)
     st.multiselect(
         "Next receivers (click senders in the figure, or pick them here)", allowed, key=_NEXT,
         placeholder="Heads, the strongest senders first",
@@ -156,8 +157,7 @@ def attention_control(model: Model, pairs: PromptPairs, offered: Sequence[Head])
     """A head, and from where to where it attends."""
     heads = [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
     names = list(dict.fromkeys([*map(str, offered), *heads]))
-    if st.session_state.get("why_head") not in (None, *names):
-        del st.session_state["why_head"]
+    drop_stale("why_head", names, names[0])
     roles = tuple(role for role in ROLES if role in pairs.roles)
     first, second, third = st.columns(3)
     head = first.selectbox("Head", names, key="why_head", bind="query-params")

@@ -69,6 +69,8 @@ class Paths:
     ) -> Iterator[Float[Tensor, "batch sender pos d_model"]]:
         """The residual stream before layer 0, 1, ... and after the last, one stream a sender below it.
 
+        A yielded stream is overwritten by the next one.
+
         Args:
             where: the positions at which senders send; nothing changes at any other.
             layers: whose senders.
@@ -80,7 +82,7 @@ class Paths:
             yield wave
             own = {name: self.base[index][name][rows, positions] for name in _BASE[3:]}  # [batch pos ...]
             given = {name: self.source[index][name][rows, positions] for name in ("z", "mlp_out")}
-            wave = wave + own["attn_out"][:, None]
+            wave = wave.add_(own["attn_out"][:, None])  # in place: what was yielded has been read by now
             if index in layers:
                 written = self._written(index, range(self.model.cfg.n_heads), (given["z"] - own["z"])[:, None])
                 wave = torch.cat([wave, own["resid_mid"][:, None] + written[:, 0]], dim=1)
