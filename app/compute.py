@@ -7,6 +7,7 @@ any more, and the job is cancelled.
 """
 
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from ioi_core import Model
 
 _QUIET = 0.5  # seconds before a wait is worth a word
 _LOOK_EVERY = 0.25
+_VISITOR = "_visitor"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def compute(model: Model, *requests: Request) -> list[Any]:
 
 
 def _submit(model: Model, request: Request) -> Job:
-    return computations().request(request.analysis, model, **request.parameters)
+    visitor = st.session_state.setdefault(_VISITOR, uuid.uuid4().hex)
+    return computations().request(request.analysis, model, visitor=visitor, **request.parameters)
 
 
 def _result(model: Model, request: Request, job: Job) -> Any:

@@ -54,9 +54,11 @@ class Computations:
         digest = request_key(analysis, version, f"{model.fingerprint} {PROCESSING} {model.numerics}", parameters)
         return f"{analysis}:{digest}"
 
-    def request(self, analysis: str, model: Model, **parameters: object) -> Job:
+    def request(self, analysis: str, model: Model, *, visitor: str = "", **parameters: object) -> Job:
         """A job for `analysis` of `model`: ended at once if the result is kept, shared with all who ask meanwhile.
 
+        Args:
+            visitor: who asks; the line is fair between visitors.
         Raises:
             QueueFullError: too many computations wait already.
             TypeError: a parameter that no key can be made of.
@@ -67,11 +69,14 @@ class Computations:
             return Job.finished(kept)
         with self._lock:
             job = self._in_flight.get(key)
+            asking = frozenset({visitor} - {""})
             if job is not None and not job.ended and job.watch():
+                job.visitors |= asking
                 return job
             if (kept := self._store.get(key)) is not None:  # it ended between the two looks
                 return Job.finished(kept)
             job = self._job(key, entry, model, parameters)
+            job.visitors = asking
             self._worker(str(model.device)).submit(job)
             self._in_flight = {k: other for k, other in self._in_flight.items() if not other.ended} | {key: job}
             return job

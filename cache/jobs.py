@@ -8,7 +8,7 @@ This file knows neither keys nor results' meaning; single flight is in `computat
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import StrEnum
@@ -53,6 +53,7 @@ class Job:
         self.state = JobState.QUEUED
         self.done, self.total = 0, 0
         self.ahead = 0  # how many jobs go first, the running one included
+        self.visitors: frozenset[str] = frozenset()  # who asked for it; replaced, never changed: other threads read it
         self._work = work
         self._patience = patience
         self._lock = threading.Lock()
@@ -167,7 +168,11 @@ def _worker_died() -> WorkerDiedError:
 
 
 class Worker:
-    """One thread that runs jobs in the order they came, and a line of at most `max_queued` jobs before it."""
+    """One thread that runs jobs, and a line of at most `max_queued` jobs before it.
+
+    The line is fair between visitors: everybody's first waiting job goes before anybody's second, and among first ones
+    whoever was served longest ago. Nobody may fill more than half of it. Jobs of no visitor take turns by arrival.
+    """
 
     def __init__(self, name: str, max_queued: int):
         self._name = name
@@ -175,16 +180,21 @@ class Worker:
         self._changed = threading.Condition()
         self._line: deque[Job] = deque()
         self._running: Job | None = None
+        self._turn = 0
+        self._served: dict[str, int] = {}  # visitor -> the turn of their latest job, of those in line or served now
         self._thread = self._start()
 
     def submit(self, job: Job) -> None:
         """Put `job` in the line.
 
         Raises:
-            QueueFullError: too many jobs, all of them watched, wait already.
+            QueueFullError: too many jobs, all of them watched, wait already: of everybody, or of this visitor.
         """
         with self._changed:
             self._drop_abandoned()
+            share = max(1, self._max_queued // 2)
+            if any(sum(visitor in other.visitors for other in self._line) >= share for visitor in job.visitors):
+                raise QueueFullError(f"{share} of your computations are waiting already. Try again in a moment.")
             if len(self._line) >= self._max_queued:
                 raise QueueFullError(
                     f"Too many computations are waiting already ({self._max_queued}). Try again in a moment."
@@ -214,7 +224,12 @@ class Worker:
         with self._changed:
             while not self._line:
                 self._changed.wait()
-            self._running = self._line.popleft()
+            self._running = self._in_order()[0]
+            self._line.remove(self._running)
+            self._turn += 1
+            known = {visitor for job in (self._running, *self._line) for visitor in job.visitors}
+            self._served |= dict.fromkeys(self._running.visitors, self._turn)
+            self._served = {visitor: turn for visitor, turn in self._served.items() if visitor in known}
             self._number()
         self._running.run()
         with self._changed:
@@ -225,9 +240,21 @@ class Worker:
         """Take the jobs that nobody waits for any more out of the line."""
         self._line = deque(job for job in self._line if not job.cancel_if_abandoned())
 
+    def _in_order(self) -> list[Job]:
+        """The line in the order in which it will be served if nobody joins it."""
+        waiting: Counter[str] = Counter()
+        places = []
+        for arrival, job in enumerate(self._line):
+            visitors = job.visitors or {""}
+            nth = min(waiting[visitor] for visitor in visitors)
+            served = min(self._served.get(visitor, 0) for visitor in visitors)
+            places.append((nth if job.visitors else 0, served, arrival, job))
+            waiting.update(visitors)
+        return [job for *_, job in sorted(places, key=lambda place: place[:3])]
+
     def _number(self) -> None:
         """Tell each job its place in line."""
-        for ahead, job in enumerate(self._line, start=self._running is not None):
+        for ahead, job in enumerate(self._in_order(), start=self._running is not None):
             job.ahead = ahead
         if self._running is not None:
             self._running.ahead = 0

@@ -203,6 +203,55 @@ def test_the_place_in_line_counts_the_running_job_and_moves_up():
     assert gate.calls == [0, 1, 2]
 
 
+def test_one_visitors_twenty_jobs_do_not_starve_anothers_one():
+    gate = Gate()
+    asked = computations(gate, max_queued=60)
+    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
+    gate.entered.wait(5)
+    jobs += [asked.request("it", MODEL, visitor="ann", x=x) for x in range(1, 21)]
+    late = [asked.request("it", MODEL, visitor="bob", x=x) for x in (100, 101)]
+    latest = asked.request("it", MODEL, visitor="cyd", x=200)
+    assert [job.ahead for job in (late[0], latest, jobs[1])] == [1, 2, 3]
+    shared = asked.request("it", MODEL, visitor="dan", x=20)  # ann's last: it is dan's first
+    assert shared is jobs[20]
+    gate.opened.set()
+    for job in (*jobs, *late, latest):
+        finish(job)
+    assert gate.calls[:5] == [0, 20, 100, 200, 1], "everybody's first goes before anybody's second"
+    assert gate.calls[5:7] == [101, 2]
+    anns = [x for x in gate.calls if x < 20]
+    assert anns == sorted(anns), "one visitor's own jobs stay in order"
+
+
+def test_a_visitor_who_was_served_lets_others_go_first():
+    gate = Gate()
+    asked = computations(gate)
+    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
+    gate.entered.wait(5)
+    jobs += [asked.request("it", MODEL, visitor=visitor, x=x) for visitor, x in (("ann", 1), ("ann", 2), ("bob", 10))]
+    jobs += [asked.request("it", MODEL, visitor="bob", x=11)]
+    gate.opened.set()
+    for job in jobs:
+        finish(job)
+    assert gate.calls == [0, 10, 1, 11, 2]
+
+
+def test_nobody_fills_more_than_half_of_the_line():
+    gate = Gate()
+    asked = computations(gate, max_queued=6)
+    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
+    gate.entered.wait(5)
+    jobs += [asked.request("it", MODEL, visitor="ann", x=x) for x in (1, 2, 3)]
+    with pytest.raises(QueueFullError, match="3 of your computations"):
+        asked.request("it", MODEL, visitor="ann", x=4)
+    jobs += [asked.request("it", MODEL, visitor="bob", x=x) for x in (10, 11, 12)]
+    with pytest.raises(QueueFullError, match="Too many"):
+        asked.request("it", MODEL, visitor="cyd", x=20)
+    gate.opened.set()
+    for job in jobs:
+        finish(job)
+
+
 def test_progress_elapsed_and_time_left():
     step = threading.Semaphore(0)
 
