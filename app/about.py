@@ -173,6 +173,86 @@ is equal for all of them moves nothing.
 
 Source: Elhage et al. 2021, *A mathematical framework for transformer circuits*; {_PAPER}, section 3.
 """,
+    "head_direct": f"""
+The head's output at END, z W_O, along the direction that separates IO from S, with the final LayerNorm's scale held at
+its value in the full run. Blue bars add to logit_diff, red ones take from it. It is a *direct* effect: what later
+layers make of the head's output is not in it. {_PROCESSING}
+
+Source: {_DEMO}; {_PAPER}, section 3.
+""",
+    "role_attention": f"""
+The head's attention from one token role (row) to another (column) in the clean prompts, mean over all of them. An
+empty cell cannot be: the token looked at stands after the one that looks, in every prompt. Tokens without a role, the
+first one above all, get what is left.
+
+Source: {_PAPER}, section 3.
+""",
+    "head_writing": f"""
+Each point is one prompt and one place of a name. To the right: the head's attention from END to that place. Upwards:
+what the head's output at END adds, directly, to the logit of that name, against the mean logit of all tokens: z W_O
+through the final LayerNorm with its scale held at the full run's value, dotted with the name's column of the centred
+unembedding. S stands at two places, so it has two points a prompt, equally high. *Name movers* go up to the right,
+*negative* ones down.
+
+Source: {_PAPER}, figure 3c.
+""",
+    "head_copying": f"""
+What the head would write if it looked at one name alone: the name's embedding goes through the first MLP, then through
+the head's values and output (its OV circuit), the final LayerNorm and the unembedding. *Writes against*: the same with
+the opposite sign, so the tokens whose logits it lowers most. No prompt is used. The share of names that are among their
+own five top tokens is the copy score.
+
+Source: {_PAPER}, section 3.1 and appendix.
+""",
+    "head_sites": f"""
+In one of the two runs, this head's output, queries, keys, values or attention pattern is replaced, at all positions, by
+that of the other run. **Denoising** puts the clean one into the corrupted run, **noising** the reverse.
+logit_diff_recovered is 0 for the corrupted run and 1 for the clean one; a bar is the change against the unpatched run.
+These are *total* effects: whatever later layers make of it counts. The interval comes from drawing the prompts 1,000
+times with replacement (bootstrap, 95 %).
+
+Source: {_PAPER}; Heimersheim and Nanda 2024, *How to use and interpret activation patching*.
+""",
+    "head_ranks": f"""
+- **direct effect**, **patching effect** (denoising, output at all positions): on the prompts above; ranked by size,
+  without sign.
+- **previous-token, duplicate-token, induction score**: 50 random tokens twice over, 50 such sequences; the mean
+  attention to the token before, to the same token in the first half, to the token after that one.
+- **copy scores**: the share of names that are among the five tokens that the head's OV circuit writes most (positive)
+  or writes against most (negative) when it looks at them.
+
+Source: {_DEMO}; Olsson et al. 2022, *In-context Learning and Induction Heads*; {_PAPER}, section 3.
+""",
+    "head_roles": f"""
+A role is a short list of conditions, each a measured number and a bound; a head has the role if all of them hold. The
+rules and bounds are this app's own, the same for every head and model; the kinds of evidence are those by which the
+paper assigned its classes by hand. A head may have several roles, most have none. *Effects* are shares of logit_diff,
+or of the distance between clean and corrupted runs when its output at END is patched (noising).
+
+Source: the roles, {_PAPER}, section 3; the bounds, this project.
+""",
+    "head_edges_in": f"""
+Path patching, one edge at a time: the sender's output comes from the corrupted prompt, and only this head's queries,
+keys or values (q, k, v) get to know of it; all else stays as in the clean run, then everything after is recomputed.
+logit_diff_change is 0 if nothing happens and -1 if the whole of clean minus corrupted is lost: red bars are edges that
+the answer needs. MLPs between sender and receiver are recomputed.
+
+Source: {_PAPER}, section 3 and appendix B.
+""",
+    "head_edges_out": f"""
+The same from the sender's side: this head's output comes from the corrupted prompt, and only one receiver gets to know
+of it: the logits, or the queries, keys or values of one later head. Edges to later heads are read off the atlas of all
+edges, where that has been computed.
+
+Source: {_PAPER}, section 3 and appendix B.
+""",
+    "all_heads": f"""
+Every head with all its numbers. Scores on random tokens and copy scores need no prompts; effects and attention are
+means over the clean prompts above. Measured roles follow this app's rules, stated on each head's own view; the
+published class is that of the paper, for GPT-2 small alone.
+
+Source: {_PAPER}, section 3; {_DEMO}; Olsson et al. 2022, *In-context Learning and Induction Heads*.
+""",
     "patch_estimate": """
 **Attribution patching**: the change of the activation times the slope of the metric, all cells from one backward pass.
 It takes about as long as three forward passes, and is a first-order estimate: it goes wrong where the metric bends,

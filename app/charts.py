@@ -98,6 +98,17 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
     figure = go.Figure()
     figure.add_trace(effect_cells(result.values, np.arange(n_heads), heads, reach, scale=True))
     figure.add_trace(effect_cells(result.bias[:, None], np.array([n_heads + 0.5]), biases, reach, scale=False))
+    # Heatmaps report no clicks to Streamlit; an invisible square over each cell does. b_O's belong to no head.
+    names = [[*(f"{layer}.{head}" for head in range(n_heads)), ""] for layer in range(n_layers)]
+    said = [[*of_heads, *of_bias] for of_heads, of_bias in zip(heads, biases, strict=True)]
+    row, column = (axis.ravel() for axis in np.indices((n_layers, n_heads + 1)))
+    figure.add_scatter(
+        x=column + 0.5 * (column == n_heads), y=row, mode="markers", showlegend=False,
+        marker={"symbol": "square", "size": 30, "opacity": 0},
+        customdata=[[names[n][m], said[n][m]] for n, m in zip(row, column, strict=True)],
+        hovertemplate="%{customdata[1]}<extra></extra>",
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
+    )  # fmt: skip
     ticks = [*range(n_heads), n_heads + 0.5]
     figure.update_xaxes(tickvals=ticks, ticktext=[*map(str, range(n_heads)), "b_O"], title="head", **_PLAIN_AXIS)
     figure.update_xaxes(range=[-0.5, n_heads + 1])
@@ -105,7 +116,8 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
         tickvals=list(range(n_layers)), ticktext=[str(layer) for layer in range(n_layers)], title="layer",
         range=[n_layers - 0.5, -0.5], **_PLAIN_AXIS,
     )  # fmt: skip
-    return laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
+    figure = laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
+    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
 
 
 def _head_sentence(who: str, value: float, over: str) -> str:

@@ -1,7 +1,7 @@
 """Named classes of heads to choose from: GPT-2 small's published ones, or what a model's own heads measure as."""
 
-from app.compute import ask, compute
-from ioi_core import ROLES, Head, HeadRoles, Model, PromptPairs
+from app.compute import Request, ask, compute
+from ioi_core import ROLES, Direction, Head, HeadRoles, Model, PromptPairs, infer_roles
 from ioi_core.published_classes import PUBLISHED_CLASSES, published_class
 
 PUBLISHED, MEASURED = "Wang et al. 2022", "measured"
@@ -14,8 +14,29 @@ def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple
         return PUBLISHED, published
     if any(role not in pairs.roles for role in ROLES):
         return MEASURED, {}
-    [found] = compute(model, ask("head_roles", pairs=pairs))
-    return MEASURED, measured_classes(found)
+    return MEASURED, measured_classes(measured_roles(model, pairs))
+
+
+def measured_roles(model: Model, pairs: PromptPairs) -> HeadRoles:
+    """The roles of all heads, read off results that other panels show too, so that each is computed once.
+
+    Raises:
+        PromptError: the prompts are no IOI prompts.
+    """
+    return infer_roles(*compute(model, *role_requests(pairs)))
+
+
+def role_requests(pairs: PromptPairs) -> list[Request]:
+    """What `infer_roles` reads, in its order; `head_roles` computes the same in one go."""
+    return [
+        ask("predictions", pairs=pairs),
+        ask("attribute_heads", pairs=pairs),
+        ask("role_attention", pairs=pairs),
+        ask("head_scores"),
+        ask("copy_scores"),
+        ask("patch_activations", pairs=pairs, site="z", direction=Direction.NOISING, positions="END",
+            metric="logit_diff_recovered"),
+    ]  # fmt: skip
 
 
 def measured_classes(found: HeadRoles) -> dict[str, tuple[Head, ...]]:

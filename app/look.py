@@ -33,6 +33,13 @@ _STYLE = (
     border-left: .3rem solid; }
 .ioi-problem { border-color: #D6503F; background: color-mix(in srgb, #D6503F 14%, transparent); }
 .ioi-standin { border-color: #E69F00; background: color-mix(in srgb, #E69F00 16%, transparent); }
+.ioi-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: .6rem; }
+.ioi-card { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .4rem;
+    padding: .5rem .7rem; font-size: .85rem; }
+.ioi-card b { font-size: .95rem; }
+.ioi-card ul { list-style: none; margin: .3rem 0 0; padding: 0; }
+.ioi-card li { margin: .2rem 0; padding-left: 1.4rem; text-indent: -1.4rem; line-height: 1.35; }
+.ioi-has { border: 2px solid #009E73; background: color-mix(in srgb, #009E73 10%, transparent); }
 div:has(> .st-key-computing) { position: absolute; }
 .st-key-computing { position: fixed; right: 1rem; bottom: 1rem; width: min(22rem, 90vw); z-index: 1000;
     background: var(--st-background-color, Canvas); border-radius: .5rem; padding: .6rem .9rem;
@@ -54,6 +61,11 @@ def style(*, large: bool) -> None:
 def problem(text: str) -> None:
     """An expected failure, its text shown literally."""
     st.html(f'<div class="ioi-notice ioi-problem" role="alert">{html.escape(text)}</div>')
+
+
+def notice(text: str) -> None:
+    """What a visitor should know about the page, shown literally."""
+    st.html(f'<div class="ioi-notice ioi-standin" role="status">{html.escape(text)}</div>')
 
 
 def says(text: str) -> None:

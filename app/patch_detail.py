@@ -10,6 +10,7 @@ from app.attention_charts import attention_heatmap
 from app.compute import ask, compute
 from app.effects import EffectGrid
 from app.figures import show_figure
+from app.head_links import head_link
 from app.look import says
 from app.tokens import row_labels, row_roles
 from app.view import View
@@ -29,6 +30,7 @@ def show_head(view: View, head: Head) -> None:
         f"{'to' if direct >= 0 else 'from'} logit_diff (clean runs); what patching shows beyond that goes through "
         f"later layers. {_looks(view.pairs, view.row, clean.values[0, 0, head.head])}"
     )
+    head_link(head)
     columns, roles = st.columns(2), row_roles(view.pairs, view.row)
     for column, result, name in zip(columns, (clean, corrupted), ("clean", "corrupted"), strict=True):
         pattern = result.values[0, 0, head.head]

@@ -31,6 +31,7 @@ ANALYSES: Mapping[str, Analysis] = {
     "attribute_layers": Analysis(ioi_core.attribute_layers, 1),
     "attribute_heads": Analysis(ioi_core.attribute_heads, 1),
     "attention_patterns": Analysis(ioi_core.attention_patterns, 1),
+    "attention_and_writing": Analysis(ioi_core.attention_and_writing, 1),
     "role_attention": Analysis(ioi_core.role_attention, 1),
     "head_scores": Analysis(ioi_core.head_scores, 1),
     "copy_scores": Analysis(ioi_core.copy_scores, 1),

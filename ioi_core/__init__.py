@@ -15,6 +15,7 @@ from ioi_core.head_rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
 from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
 from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.model import END_OF_TEXT, Model, ModelConfig
+from ioi_core.name_writing import NameWriting, attention_and_writing
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import PatchResult, patch_activations
 from ioi_core.path_patching import PathResult, patch_paths
@@ -51,6 +52,7 @@ __all__ = [
     "Model",
     "ModelConfig",
     "ModelUnavailableError",
+    "NameWriting",
     "PatchResult",
     "PathResult",
     "Predictions",
@@ -62,6 +64,7 @@ __all__ = [
     "TokenLens",
     "arena25_pairs",
     "arena_pairs",
+    "attention_and_writing",
     "attention_patterns",
     "attribute_heads",
     "attribute_layers",

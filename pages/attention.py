@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.attention_controls import head_control, kind_control, layers_control, picked_heads, run_control, too_long
 from app.attention_detail import show_from_end, show_head, show_overview, show_side_by_side
+from app.head_links import head_link
 from app.head_patterns import prompt_patterns
 from app.look import problem
 from app.tokens import legend
@@ -34,6 +35,7 @@ head = head_control(view, patterns.strongest)
 with overview:
     show_overview(view, patterns, run, head)
 show_head(view, patterns, head)
+head_link(head)
 
 st.subheader("Some heads side by side")
 heads, why = picked_heads(view)

@@ -7,6 +7,7 @@ from app.compute import ask, compute
 from app.exports import curves_frame, heads_frame, lens_frame
 from app.figures import show_figure
 from app.grid import grid_labels
+from app.head_links import open_head
 from app.view import current_view
 from app.words import head_effects, layer_effects, lens_story
 
@@ -51,7 +52,10 @@ st.subheader("Which layers write the answer?")
 show_figure("attribution_by_layer", layer_bars(layers), layer_effects(layers), layers.to_frame, large=view.large)
 
 st.subheader("Which heads write the answer?")
-st.write("Blue heads push towards IO, red heads push towards S. Read down the layers, in the order they work.")
+st.write(
+    "Blue heads push towards IO, red heads push towards S. Read down the layers, in the order they work. "
+    "Click a head to see all that is known about it."
+)
 show_figure(
     "attribution_by_head",
     head_heatmap(heads),
@@ -59,4 +63,5 @@ show_figure(
     lambda: heads_frame(heads),
     large=view.large,
     min_width=110 + 46 * (heads.values.shape[1] + 1),
+    on_click=open_head,
 )

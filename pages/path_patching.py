@@ -6,6 +6,7 @@ from app.about import PATH_WORDS
 from app.compute import ask, compute
 from app.figures import show_figure
 from app.head_classes import head_classes
+from app.head_links import head_links
 from app.look import problem, says
 from app.path_charts import edge_graph, path_heatmap, picked_places, split_bars
 from app.path_controls import (
@@ -64,6 +65,7 @@ show_figure(
 senders = [head for place in ranked(grid) if (head := sender_head(grid.keys[place[0]][place[1]]))]
 source, classes = head_classes(model, pairs)
 next_control(model, steps, senders, classes, source)
+head_links(picked_heads() or senders[:3])
 
 st.subheader("Who acts most, one by one")
 show_ranking(ranking_frame(grid, result, step))

@@ -1,0 +1,65 @@
+"""Heads: what one head does, by everything that can be measured of it; or all heads in one table."""
+
+import streamlit as st
+
+from app.head_controls import ALL, one_head_control, which_control
+from app.head_edge_panel import show_edges
+from app.head_panels import (
+    show_attention,
+    show_copying,
+    show_direct,
+    show_pending,
+    show_ranks,
+    show_roles,
+    show_sites,
+    show_writing,
+)
+from app.head_ranking import ranking
+from app.head_table import show_all_heads
+from app.view import current_view
+
+view = current_view()
+
+title = st.empty()
+if which_control() == ALL:
+    title.header("What does each head do?")
+    st.write(
+        "Each row is one head, each column one thing measured of it, on these prompts or on random tokens. Most heads "
+        "are near 0 in most columns: those that stand out do the work."
+    )
+    show_all_heads(view)
+    st.stop()
+
+[strongest] = ranking(view.model, view.pairs, "direct effect").top(1)
+head = one_head_control(view, strongest)
+title.header(f"What does head {head} do?")
+st.write(
+    "A head looks from each token at earlier ones and writes what it read there. Read downwards: what it writes, where "
+    "it looks, how both go together, and which other heads it works with."
+)
+answer = st.empty()
+show_pending(view, answer, head)
+
+st.subheader("What does it write towards the answer?")
+show_direct(view, head)
+
+st.subheader("Where does it look?")
+show_attention(view, head)
+
+st.subheader("Does it write the name it looks at?")
+show_writing(view, head)
+
+st.subheader("What would it write, looking at a name?")
+show_copying(view, head)
+
+st.subheader("What changes if it is patched?")
+show_sites(view, head)
+
+st.subheader("How does it compare with all other heads?")
+show_ranks(view, head)
+
+st.subheader("Which role does it measure as, and why?")
+show_roles(view, head, answer)
+
+st.subheader("Which heads does it work with?")
+show_edges(view, head)
