@@ -17,8 +17,6 @@ from ioi_core import Model, PromptError, PromptPairs, arena_pairs, ioi_dataset, 
 CLASSIC, GENERATED, OWN = "classic", "generated", "own"
 _EXAMPLE = "When John and Mary went to the shops, John gave the bag to"
 _CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}
-_GENERATED_KEYS = ("n", "templates", "seed", "corruption")
-_OWN_KEYS = ("text", "corrupted", "io", "s", "corruption")
 _CORRUPTION_HELP = (
     "How the corrupted twin of each prompt is made. **S2 flip** repeats the other name, so the right answer "
     "becomes the other one. **ABC** puts three new names in, so nothing says any more who is repeated."
@@ -199,15 +197,6 @@ def _pairs(_model: Model, model_name: str, choice: PromptChoice) -> PromptPairs:
         corruption=corruption,
         prepend_bos=choice.prepend_bos,
     )
-
-
-def shared_query() -> dict[str, str]:
-    """The sidebar's values as a link to another page carries them."""
-    keys = ["model", "size", "prompts", "bos", "shown"]
-    keys += {GENERATED: _GENERATED_KEYS, OWN: _OWN_KEYS}.get(st.session_state.get("prompts", CLASSIC), ())
-    values = {key: st.session_state.get(key) for key in keys}
-    told = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
-    return {key: told[key] for key, value in values.items() if value not in (None, "")}
 
 
 STANDING_IN = "_standing_in"

@@ -44,18 +44,24 @@ def one_head_control(view: View, strongest: Head) -> Head:
     Nothing is the select box's own default, so that every choice stays in the link, the strongest head too.
     """
     names = head_names(view)
-    asked = st.query_params.get(HEAD) or st.session_state.get(_ASKED_FOR) or st.session_state.get(HEAD)
+    asked = st.session_state.get(_ASKED_FOR) or st.query_params.get(HEAD) or st.session_state.get(HEAD)
     if asked in names:
         if st.session_state.pop(_ASKED_FOR, None):  # the model that has this head has come
             st.session_state[HEAD] = asked
     elif asked:
         st.session_state[_ASKED_FOR] = asked
-    if st.session_state.get(HEAD) not in names:
-        st.session_state[HEAD] = str(strongest)
+    kept = st.session_state.get(HEAD)
+    # Set anew even if it is the same: what another page's box of this name held would not come over to this one.
+    st.session_state[HEAD] = kept if kept in names else asked if asked in names else str(strongest)
     chosen = st.selectbox("Head", names, index=None, key=HEAD, bind="query-params", on_change=_forget_asked)
     if asked and asked not in names:
         notice(f"{_why_not(view, asked)} This is head {chosen} instead.")
     return Head.parse(chosen or str(strongest))
+
+
+def ask_for(name: str) -> None:
+    """Show this head as soon as the page is drawn; another page's choice of the same name does not come over."""
+    st.session_state[_ASKED_FOR] = name
 
 
 def _forget_asked() -> None:

@@ -102,7 +102,7 @@ def direct_story(direct: HeadAttribution, head: Head) -> str:
     same = int((np.sign(each) == np.sign(value)).sum())
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     said = (
-        f"Directly, head {head} {verb} {signed(abs(value), float(sizes.max()))[1:]} logits {where} logit_diff "
+        f"Directly, head {head} {verb} {signed(abs(value), float(sizes.max())).lstrip('+')} logits {where} logit_diff "
         f"({over_prompts(direct.n_prompts)}): {ordinal(rank)} of {sizes.size} heads by size."
     )
     return said if len(each) == 1 else f"{said} The sign is the same in {same} of {len(each)} prompts."

@@ -17,6 +17,7 @@ GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {
 """Name -> the prompts."""
 
 _PATCHING = {"site": "z", "direction": Direction.DENOISING, "positions": "all", "metric": "logit_diff_recovered"}
+_NOISED_AT_END = _PATCHING | {"direction": Direction.NOISING, "positions": "END"}
 _PATHS = {
     "receivers": "logits", "direction": Direction.NOISING, "metric": "logit_diff_change", "sender_position": "all",
     "through_mlps": True,
@@ -29,10 +30,14 @@ FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]
     ("attribute_layers", lambda model, pairs: [{"pairs": pairs}]),
     ("attribute_heads", lambda model, pairs: [{"pairs": pairs}]),
     ("estimate_patching", lambda model, pairs: [{"pairs": pairs} | _PATCHING]),
-    ("patch_activations", lambda model, pairs: [{"pairs": pairs} | _PATCHING]),
+    ("patch_activations", lambda model, pairs: [{"pairs": pairs} | _PATCHING, {"pairs": pairs} | _NOISED_AT_END]),
     ("attention_patterns", lambda model, pairs: [*_patterns(model, pairs)]),
     ("patch_paths", lambda model, pairs: [{"pairs": pairs} | _PATHS]),
-    ("head_roles", lambda model, pairs: [{"pairs": pairs}]),
+    ("role_attention", lambda model, pairs: [{"pairs": pairs}]),
+    ("head_scores", lambda model, pairs: [{}]),
+    ("copy_scores", lambda model, pairs: [{}]),
+    ("attention_and_writing", lambda model, pairs: [{"pairs": pairs}]),
+    ("copied_tokens", lambda model, pairs: [*_copied(model, pairs)]),
     ("explain_attention", lambda model, pairs: [_looks(pairs, head) for head in _heads(model)]),
 )
 """Analysis -> the parameters of each request, in the order in which they are computed."""
@@ -60,6 +65,14 @@ def _patterns(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
             yield {"tokens": one, "weighted": False, "layer": None}
             for layer in range(model.cfg.n_layers):
                 yield {"tokens": one, "layer": layer}
+
+
+def _copied(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
+    """Both signs of every head, for the names of the prompts."""
+    tokens = list(dict.fromkeys(pairs.answers.ravel().tolist()))
+    for head in _heads(model):
+        for sign in ("positive", "negative"):
+            yield {"head": head, "tokens": tokens, "top_k": 5, "sign": sign}
 
 
 def _looks(pairs: PromptPairs, head: Head) -> Parameters:

@@ -1,0 +1,149 @@
+"""The Heads page as Streamlit runs it, without a browser."""
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.effects import number
+from ioi_core import (
+    Head,
+    Model,
+    arena_pairs,
+    attention_and_writing,
+    attribute_heads,
+    copy_scores,
+    edge_atlas,
+    head_roles,
+    head_scores,
+    patch_activations,
+    patch_paths,
+)
+from tests.test_pages import Loader, assert_fine, body, loader, opened, says  # noqa: F401  # loader is a fixture
+
+PAGE = "../pages/heads.py"
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+def page(**query: str) -> AppTest:
+    return opened(PAGE, model="ioi-demo", **query)
+
+
+def title(at: AppTest) -> str:
+    return at.header[0].value
+
+
+def table(at: AppTest, column: str):
+    return next(frame.value for frame in at.dataframe if column in frame.value.columns)
+
+
+@pytest.mark.parametrize("name", ["3.2", "1.5", "0.0"])
+def test_one_head_shows_the_cores_numbers(demo_model: Model, name: str) -> None:
+    at = page(head=name)
+    assert_fine(at)
+    assert title(at) == f"What does head {name} do?"
+    pairs, head = arena_pairs(demo_model), Head.parse(name)
+    direct = float(attribute_heads(demo_model, pairs).values[head.layer, head.head])
+    verb = "adds" if direct >= 0 else "takes"
+    assert any(f"Directly, head {name} {verb} {abs(direct):.2f} logits" in text for text in says(at))
+    ranks = table(at, "rank").set_index("measure")
+    scores, copying = head_scores(demo_model), copy_scores(demo_model)
+    patched = patch_activations(demo_model, pairs, "z").effects.mean(-1)
+    assert ranks.loc["direct effect", "value"] == pytest.approx(direct, abs=1e-5)
+    assert ranks.loc["patching effect", "value"] == pytest.approx(patched[head.layer, head.head], abs=1e-5)
+    by_name = dict(zip(scores.axes["score"], scores.values[:, head.layer, head.head], strict=True))
+    assert ranks.loc["induction score", "value"] == pytest.approx(by_name["induction"], abs=1e-5)
+    positive = copying.values[0, head.layer, head.head]
+    assert ranks.loc["positive copy score", "value"] == pytest.approx(positive, abs=1e-6)
+    assert ranks.loc["positive copy score", "rank"] == int((copying.values[0] > positive).sum()) + 1
+    writing = attention_and_writing(demo_model, pairs)
+    to_io = float(writing.attention[0, head.layer, head.head].mean())
+    assert any(f"from END at IO {to_io:.2f}" in text for text in says(at))
+
+
+def test_roles_are_measured_ones_and_no_class_is_borrowed_from_another_model(demo_model: Model) -> None:
+    found = head_roles(demo_model, arena_pairs(demo_model))
+    for head in (Head(3, 2), Head(2, 1), Head(1, 0)):
+        at = page(head=str(head))
+        roles = found.roles_of(head)
+        [verdict] = [text for text in says(at) if "By the rules below" in text]
+        assert all(role in verdict for role in roles)
+        assert ("none of the" in verdict) == (not roles)
+        assert "no class is published for ioi-demo" in verdict
+        for role in roles:
+            assert all(str(one) in body(at) for one in found.evidence(head, role))
+
+
+def test_sites_are_patched_as_asked(demo_model: Model) -> None:
+    at = page(head="2.1", direction="noising")
+    at.session_state["head_sites"] = ["z", "v"]
+    at.run()
+    assert_fine(at)
+    pairs = arena_pairs(demo_model)
+    [said] = [text for text in says(at) if "head 2.1 changes logit_diff_recovered" in text]
+    for site in ("z", "v"):
+        effect = float(patch_activations(demo_model, pairs, site, direction="noising").effects[2, 1].mean())
+        assert f"{site} {number(effect)}" in said
+
+
+def test_edges_are_computed_on_request_in_and_out(demo_model: Model) -> None:
+    at = page(head="2.1")
+    assert not any("Corrupting what head 2.1 sends" in text for text in says(at))
+    next(button for button in at.button if button.label == "Compute the edges of head 2.1").click().run()
+    assert_fine(at)
+    pairs, head = arena_pairs(demo_model), Head(2, 1)
+    into = {x: patch_paths(demo_model, pairs, [head], receiver_input=x).values for x in "qkv"}
+    [said] = [text for text in says(at) if "Head 2.1 has most of" in text]
+    for values in into.values():
+        sender = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
+        if abs(values[sender]) > 0.05:  # an MLP may come before a weaker head
+            assert f"head {sender[0]}.{sender[1]} ({values[sender]:+.3f})" in said
+    assert any("Corrupting what head 2.1 sends straight to the logits" in text for text in says(at))
+    next(button for button in at.button if button.label == "Compute every edge between heads").click().run()
+    assert_fine(at)
+    onto_queries = edge_atlas(demo_model, pairs, "q", metric="logit_diff_change").values[2, 1]
+    receiver = np.unravel_index(np.nanargmax(np.abs(onto_queries)), onto_queries.shape)
+    said = f"the queries of head {receiver[0]}.{receiver[1]} ({onto_queries[receiver]:+.3f})"
+    assert any(said in text for text in says(at))
+
+
+def test_all_heads_stand_in_one_table_that_can_be_filtered(demo_model: Model) -> None:
+    at = page(heads_shown="all heads")
+    assert_fine(at)
+    assert title(at) == "What does each head do?"
+    frame = table(at, "direct effect")
+    assert len(frame) == 24
+    direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
+    np.testing.assert_allclose(frame["direct effect"], direct.ravel(), atol=1e-5)
+    at.selectbox(key="table_role").select("name mover").run()
+    movers = [str(head) for head in head_roles(demo_model, arena_pairs(demo_model)).heads("name mover")]
+    assert list(table(at, "direct effect")["name"]) == movers
+    at.selectbox(key="table_role").select("any").run()
+    at.multiselect(key="table_layers").select("1").run()
+    assert list(table(at, "direct effect")["name"]) == [f"1.{head}" for head in range(6)]
+
+
+@pytest.mark.parametrize("name", ["9.9", "<script>alert(1)</script>", "03.2", "$x$", "3.2.1" * 50])
+def test_a_head_that_does_not_exist_is_answered_in_words(name: str) -> None:
+    at = page(head=name)
+    assert_fine(at)
+    assert "<script>" not in body(at)
+    assert "instead" in body(at)
+    assert title(at).startswith("What does head 3.")
+
+
+def test_another_tasks_prompts_have_no_roles_but_a_page() -> None:
+    at = page(
+        head="2.0", prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris",
+        s="Rome",
+    )  # fmt: skip
+    assert_fine(at)
+    assert "no role can be measured" in body(at) + " ".join(text.value for text in at.markdown)
+    assert any("Directly, head 2.0" in text for text in says(at))
+
+
+def test_identical_prompts_are_undefined_in_words() -> None:
+    text = "When John and Mary went to the shops, John gave the bag to"
+    at = page(head="2.0", prompts="own", text=text, corrupted=text)
+    assert_fine(at)
+    assert any("nothing to recover" in said for said in says(at))
