@@ -120,13 +120,17 @@ def heads_result(values, bias) -> HeadAttribution:
 
 def test_effects_are_white_at_zero_and_b_o_stands_apart():
     figure = charts.head_heatmap(heads_result([[1, -0.5, 0], [0, 0, 0]], [-3, 0]))
-    cells, bias = figure.data
+    cells, bias, targets = figure.data
     assert (cells.zmin, cells.zmax) == (bias.zmin, bias.zmax) == (-3, 3)
     assert cells.colorscale == bias.colorscale
     assert cells.colorscale[2] == (0.5, "#FFFFFF")
     assert list(figure.layout.xaxis.ticktext) == ["0", "1", "2", "b_O"]
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1], "layer 0 is on top"
-    assert cells.customdata[0][1] == "Head 0.1 takes 0.500 logits away from logit_diff<br>(mean over 2 prompts)"
+    said = "Head 0.1 takes 0.500 logits away from logit_diff<br>(mean over 2 prompts)"
+    assert cells.customdata[0][1] == said
+    clicked = [data[0] for data in targets.customdata]
+    assert clicked == ["0.0", "0.1", "0.2", "", "1.0", "1.1", "1.2", ""], "b_O belongs to no head"
+    assert targets.customdata[1][1] == said
 
 
 def test_undefined_cells_are_never_painted():

@@ -173,7 +173,7 @@ def test_every_figure_of_the_logit_lens_shows_the_cores_numbers(visitor: Visitor
     assert own["y"] == pytest.approx(logit_lens(demo_model, pairs, scale="per_layer").values.tolist(), abs=1e-4)
     [bars] = figure(page, "attribution_by_layer")["traces"]
     assert bars["x"] == pytest.approx(attribute_layers(demo_model, pairs).values.tolist(), abs=1e-4)
-    heads, bias = figure(page, "attribution_by_head")["traces"]
+    heads, bias, _click_targets = figure(page, "attribution_by_head")["traces"]
     expected = attribute_heads(demo_model, pairs)
     for shown_row, row in zip(heads["z"], expected.values.tolist(), strict=True):
         assert shown_row == pytest.approx(row, abs=1e-4)
