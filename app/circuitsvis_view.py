@@ -81,7 +81,7 @@ def show_heads(
     rows = -(-len(heads) // 4)
     st.html(f"<style>{_frame_height(name, rows)}</style>")
     with st.container(key=name):
-        st.iframe(frame(script, props, said), height=80 + 130 * rows + _WIDEST, alt=said)
+        st.iframe(frame(script, props, said), height=100 + 130 * rows + _WIDEST, alt=said)
 
 
 @st.cache_resource(show_spinner=False)
@@ -97,7 +97,8 @@ def _frame_height(name: str, rows: int) -> str:
     side = f"min(100cqw - 16px, {_WIDEST}px)"
     return (
         f".st-key-{name} {{ container-type: inline-size; }} "
-        f".st-key-{name} iframe {{ height: calc({side} * {1 + rows / 4} + 80px) !important; border-radius: .4rem; }}"
+        # 100 px: the two headings, one of which takes two lines on a phone with a wide font.
+        f".st-key-{name} iframe {{ height: calc({side} * {1 + rows / 4} + 100px) !important; border-radius: .4rem; }}"
     )
 
 
