@@ -253,6 +253,14 @@ published class is that of the paper, for GPT-2 small alone.
 
 Source: {_PAPER}, section 3; {_DEMO}; Olsson et al. 2022, *In-context Learning and Induction Heads*.
 """,
+    "by_template": """
+What the figure above shows as one mean over prompts, once for each sentence template (its prompts' mean). Typed prompts
+and the eight classic ones are a template each. Order matters: in ABBA prompts the indirect object is named first, in
+BABA prompts the subject. The **95 % intervals** elsewhere answer another question: how far the mean could have come out
+otherwise, had other prompts of the same kind been drawn (prompts drawn anew with replacement, 1,000 times).
+
+Source: Efron 1979, *Bootstrap methods*; Miller et al. 2024 (arXiv 2407.08734) on how much templates differ.
+""",
     "patch_estimate": """
 **Attribution patching**: the change of the activation times the slope of the metric, all cells from one backward pass.
 It takes about as long as three forward passes, and is a first-order estimate: it goes wrong where the metric bends,

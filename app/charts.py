@@ -11,8 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.grid import LINE, GridLabels, mark
-from app.words import component, over_prompts, prompts, signed, stage
-from ioi_core import HeadAttribution, Predictions, Result, TokenLens
+from app.words import component, interval, over_prompts, prompts, signed, stage
+from ioi_core import HeadAttribution, Predictions, Result, TokenLens, bootstrap_interval
 
 FAVOURS_IO, FAVOURS_S = "#2E7EBB", "#D6503F"
 CLEAN, CORRUPTED = "#009E73", "#8A8A8A"
@@ -32,7 +32,7 @@ def literal(text: str) -> str:
 
 
 def lens_curves(final: Result, per_layer: Result) -> go.Figure:
-    """logit_diff of the residual stream, stage by stage, with both LayerNorm scales."""
+    """logit_diff of the residual stream, stage by stage, with both LayerNorm scales and how sure the first curve is."""
     labels = final.axes["stage"]
     where = [stage(label) for label in labels]
     figure = go.Figure()
@@ -50,6 +50,13 @@ def lens_curves(final: Result, per_layer: Result) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>", line={"dash": dash, "width": 3 if dash == "solid" else 2,
             "color": FAVOURS_IO if dash == "solid" else CORRUPTED},
         )  # fmt: skip
+    low, high = _intervals(final)
+    if np.isfinite(low).all():
+        x = np.arange(len(labels))
+        figure.add_scatter(
+            x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself", mode="lines",
+            fillcolor="rgba(46, 126, 187, 0.2)", line={"width": 0}, hoverinfo="skip", name="95 % interval",
+        )  # fmt: skip
     shown = [n for n, label in enumerate(labels) if not label.endswith("_mid")]
     ticks = [labels[n].split("_")[0] if labels[n] != "final_post" else "end" for n in shown]
     figure.update_xaxes(tickvals=shown, ticktext=ticks, title="before layer (between: after attention)")
@@ -58,27 +65,44 @@ def lens_curves(final: Result, per_layer: Result) -> go.Figure:
     return laid_out(figure, "logit_diff at END", f"logits, {over_prompts(final.n_prompts)}", 400, legend=True)
 
 
+def _intervals(result: Result) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % bootstrap interval of each mean over prompts; nan with one prompt."""
+    assert result.per_prompt is not None
+    return bootstrap_interval(result.per_prompt)
+
+
+def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, object]:
+    """Plotly's error bars from interval to interval."""
+    return {
+        "type": "data", "symmetric": False, "array": np.maximum(high - values, 0),
+        "arrayminus": np.maximum(values - low, 0), "color": CORRUPTED, "thickness": 1.5,
+    }  # fmt: skip
+
+
 def layer_bars(result: Result) -> go.Figure:
-    """One bar for each part of the model, from the embeddings down to the bias."""
+    """One bar for each part of the model, from the embeddings down to the bias, with a whisker for its interval."""
     names = [component(label) for label in result.axes["component"]]
     rows = np.arange(len(names))
+    low, high = _intervals(result)
+    over = over_prompts(result.n_prompts)
     said = [
-        f"{name[0].upper()}{name[1:]} {'adds' if value >= 0 else 'takes'} {abs(value):.3f} logits "
-        f"{'to' if value >= 0 else 'away from'} logit_diff<br>({over_prompts(result.n_prompts)})"
-        for name, value in zip(names, result.values, strict=True)
+        _effect_sentence(f"{name[0].upper()}{name[1:]}", value, interval(least, most, over))
+        for name, value, least, most in zip(names, result.values, low, high, strict=True)
     ]
-    reach = 1.45 * max(float(np.abs(result.values).max()), 1e-6)
+    sure = np.isfinite(low).all()
+    farthest = float(np.nanmax(np.abs([result.values, low, high])))
+    reach = 1.15 * max(farthest, 1e-6)
     figure = go.Figure(
         go.Bar(
             x=result.values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
             marker_color=[FAVOURS_IO if value >= 0 else FAVOURS_S for value in result.values],
-            text=[signed(value, reach) for value in result.values], textposition="outside",
-            cliponaxis=False, constraintext="none",
+            error_x=whiskers(result.values, low, high) if sure else None,
         )
     )  # fmt: skip
+    written = [f"{name} {signed(value, farthest)}" for name, value in zip(names, result.values, strict=True)]
     figure.update_xaxes(title="logits (right: favours IO)", range=[-reach, reach], zeroline=True)
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(names) - 0.4, -0.6], **_PLAIN_AXIS)
-    note = f"logits, {over_prompts(result.n_prompts)}"
+    figure.update_yaxes(tickvals=rows, ticktext=written, range=[len(names) - 0.4, -0.6], **_PLAIN_AXIS)
+    note = f"logits, {over}" + ("; line: 95 % interval" if sure else "")
     return laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
 
 
@@ -88,12 +112,18 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
     n_layers, n_heads = result.values.shape
     reach = max(float(np.abs(result.values).max()), float(np.abs(result.bias).max()), 1e-6)
     over = over_prompts(result.n_prompts)
+    low, high = _intervals(result)
     heads = [
-        [_head_sentence(f"Head {layer}.{head}", result.values[layer, head], over) for head in range(n_heads)]
+        [
+            _effect_sentence(
+                f"Head {layer}.{head}", result.values[layer, head], interval(low[layer, head], high[layer, head], over)
+            )
+            for head in range(n_heads)
+        ]
         for layer in range(n_layers)
     ]
     biases = [
-        [_head_sentence(f"The bias b_O of layer {layer}", value, over)] for layer, value in enumerate(result.bias)
+        [_effect_sentence(f"The bias b_O of layer {layer}", value, over)] for layer, value in enumerate(result.bias)
     ]
     figure = go.Figure()
     figure.add_trace(effect_cells(result.values, np.arange(n_heads), heads, reach, scale=True))
@@ -120,7 +150,7 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
     return figure.update_layout(clickmode="event+select", hoverdistance=-1)
 
 
-def _head_sentence(who: str, value: float, over: str) -> str:
+def _effect_sentence(who: str, value: float, over: str) -> str:
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     return f"{who} {verb} {abs(value):.3f} logits {where} logit_diff<br>({over})"
 

@@ -70,22 +70,32 @@ def prompt_frame(pairs: PromptPairs, columns: dict[str, np.ndarray]) -> pd.DataF
 
 
 def curves_frame(final: Result, per_layer: Result) -> pd.DataFrame:
-    """Both curves of the logit lens, one row a stage."""
-    return pd.DataFrame(
-        {
-            "stage": final.axes["stage"],
-            "logit_diff_final_scale": final.values,
-            "logit_diff_own_scale": per_layer.values,
-            "prompts": final.n_prompts,
-        }
+    """Both curves of the logit lens, one row a stage, each with its interval."""
+    own = per_layer.to_frame().assign(**_bounds(per_layer))
+    return (
+        final.to_frame()
+        .assign(**_bounds(final))
+        .merge(own, on="stage", suffixes=("_final_scale", "_own_scale"), sort=False)
+        .assign(prompts=final.n_prompts)
     )
+
+
+def mean_frame(result: Result) -> pd.DataFrame:
+    """Means over prompts, each with its interval."""
+    return result.to_frame().assign(**_bounds(result), prompts=result.n_prompts)
 
 
 def heads_frame(result: HeadAttribution) -> pd.DataFrame:
     """Direct effects of all heads, and of each layer's b_O as a head of that name."""
     assert result.bias is not None
     biases = pd.DataFrame({"layer": result.axes["layer"], "head": "b_O", result.metric: result.bias})
-    return pd.concat([result.to_frame(), biases], ignore_index=True)
+    return pd.concat([mean_frame(result), biases.assign(prompts=result.n_prompts)], ignore_index=True)
+
+
+def _bounds(result: Result) -> dict[str, np.ndarray]:
+    assert result.per_prompt is not None
+    low, high = bootstrap_interval(result.per_prompt)
+    return {"low_95": low.ravel(), "high_95": high.ravel()}
 
 
 def patch_frame(result: PatchResult) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal
+from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal, whiskers
 from app.effects import number
 from app.head_edges import METRIC, HeadEdge
 from app.tokens import ROLE_COLOURS
@@ -93,10 +93,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
         f"95 % of resampled prompt sets give {number(low)} to {number(high)}<br>({over})"
         for site, value, low, high in zip(frame["site"], values, frame["low_95"], frame["high_95"], strict=True)
     ]
-    errors = {
-        "type": "data", "symmetric": False, "array": np.maximum(frame["high_95"] - values, 0),
-        "arrayminus": np.maximum(values - frame["low_95"], 0), "color": CORRUPTED, "thickness": 1.5,
-    }  # fmt: skip
+    errors = whiskers(values, frame["low_95"].to_numpy(), frame["high_95"].to_numpy())
     figure = go.Figure(
         go.Bar(
             x=values, y=rows, orientation="h", marker_color=_colours(values), customdata=said, error_x=errors,

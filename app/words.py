@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.tokens import token_label
-from ioi_core import HeadAttribution, Model, Predictions, PromptPairs, Result
+from ioi_core import HeadAttribution, Model, Predictions, PromptPairs, Result, bootstrap_interval
 
 
 def prompts(n: int) -> str:
@@ -58,6 +58,11 @@ def signed(value: float, reach: float) -> str:
     return text if float(text) else text[1:]
 
 
+def interval(low: float, high: float, over: str) -> str:
+    """Over which prompts a mean is taken, and how far it could have come out otherwise; no interval with one prompt."""
+    return f"{over}, 95 % interval {low:+.2f} to {high:+.2f}" if np.isfinite([low, high]).all() else over
+
+
 def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:
     """Who adds most to logit_diff and who takes most away, left out below 5 % of all that is added and taken."""
     order, reach = np.argsort(values), float(np.abs(values).max())
@@ -77,12 +82,18 @@ def layer_effects(result: Result) -> str:
 
 def head_effects(result: HeadAttribution) -> str:
     """What stands out among the heads, named as the field does ("9.9")."""
-    names = [f"{layer}.{head}" for layer in result.axes["layer"] for head in result.axes["head"]]
-    return effects([f"head {name}" for name in names], result.values.ravel(), result.n_prompts)
+    names = [name for row in head_names(result) for name in row]
+    return effects(names, result.values.ravel(), result.n_prompts)
+
+
+def head_names(result: Result) -> list[list[str]]:
+    """What each cell of layers by heads is called."""
+    return [[f"head {layer}.{head}" for head in result.axes["head"]] for layer in result.axes["layer"]]
 
 
 def lens_story(result: Result) -> str:
     """Where the curve makes its largest step, and where it ends."""
+    assert result.per_prompt is not None
     steps = np.diff(result.values)
     biggest, labels = int(np.argmax(steps)), result.axes["stage"]
     by = f"attention {labels[biggest].split('_')[0]}" if labels[biggest].endswith("_pre") else None
@@ -91,8 +102,14 @@ def lens_story(result: Result) -> str:
     verdict = "favours IO" if end > 0 else "favours S, which is the wrong name" if end < 0 else "favours neither"
     return (
         f"The largest step up is {by}'s: {signed(steps[biggest], reach)} logits. At the end logit_diff is {end:+.2f} "
-        f"({over_prompts(result.n_prompts)}): the model {verdict}."
+        f"({_with_interval(result.per_prompt[-1])}): the model {verdict}."
     )
+
+
+def _with_interval(per_prompt: np.ndarray) -> str:
+    """What a mean over these prompts is taken over, and its interval."""
+    low, high = bootstrap_interval(per_prompt)
+    return interval(float(low), float(high), over_prompts(len(per_prompt)))
 
 
 def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
@@ -118,6 +135,6 @@ def all_prompts_story(result: Predictions) -> str:
     share = "the one prompt" if len(clean) == 1 else f"{right} of {len(clean)} prompts"
     verdict = share if len(clean) > 1 or right else "no prompt"
     return (
-        f"IO is more likely than S in {verdict}. Mean logit_diff: {clean.mean():+.2f} on the clean prompts, "
-        f"{corrupted.mean():+.2f} on the corrupted ones."
+        f"IO is more likely than S in {verdict}. Mean logit_diff: {clean.mean():+.2f} on the clean prompts "
+        f"({_with_interval(clean)}), {corrupted.mean():+.2f} on the corrupted ones ({_with_interval(corrupted)})."
     )

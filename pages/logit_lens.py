@@ -4,12 +4,14 @@ import streamlit as st
 
 from app.charts import CELLS, head_heatmap, layer_bars, lens_curves, token_grid
 from app.compute import ask, compute
-from app.exports import curves_frame, heads_frame, lens_frame
+from app.exports import curves_frame, heads_frame, lens_frame, mean_frame
 from app.figures import show_figure
 from app.grid import grid_labels
 from app.head_links import open_head
+from app.template_charts import template_curves, template_heatmaps
+from app.template_panel import show_by_template
 from app.view import current_view
-from app.words import head_effects, layer_effects, lens_story
+from app.words import head_effects, head_names, layer_effects, lens_story, stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -35,6 +37,14 @@ show_figure(
     lambda: curves_frame(final, per_layer),
     large=view.large,
 )
+stages = [stage(label) for label in final.axes["stage"]]
+show_by_template(
+    view,
+    "lens",
+    final.per_prompt,
+    stages,
+    lambda groups: template_curves(final.per_prompt, groups, stages, "logit_diff at END, by template", "logits"),
+)
 
 st.subheader(f"What would each layer say at each token of prompt {row + 1}?")
 cells = st.radio("Each cell shows", CELLS, key="cells", bind="query-params", horizontal=True)
@@ -49,7 +59,13 @@ show_figure(
 )
 
 st.subheader("Which layers write the answer?")
-show_figure("attribution_by_layer", layer_bars(layers), layer_effects(layers), layers.to_frame, large=view.large)
+show_figure(
+    "attribution_by_layer",
+    layer_bars(layers),
+    layer_effects(layers),
+    lambda: mean_frame(layers),
+    large=view.large,
+)
 
 st.subheader("Which heads write the answer?")
 st.write(
@@ -64,4 +80,12 @@ show_figure(
     large=view.large,
     min_width=110 + 46 * (heads.values.shape[1] + 1),
     on_click=open_head,
+)
+names = head_names(heads)
+show_by_template(
+    view,
+    "heads",
+    heads.per_prompt,
+    [name for row in names for name in row],
+    lambda groups: template_heatmaps(heads.per_prompt, groups, names, "Direct effect of heads, by template", "logits"),
 )

@@ -31,6 +31,8 @@ from app.path_effects import (
     trail_edges,
 )
 from app.tables import show_ranking
+from app.template_charts import template_heatmaps
+from app.template_panel import show_by_template
 from app.view import current_view
 
 view = current_view()
@@ -61,6 +63,15 @@ show_figure(
     large=view.large,
     min_width=130 + 46 * len(grid.columns),
     on_click=pick,
+)
+show_by_template(
+    view,
+    "paths",
+    grid.per_prompt,
+    [key for keys in grid.keys for key in keys],
+    lambda groups: template_heatmaps(
+        grid.per_prompt, groups, grid.keys, f"Change in {result.metric}, by template", result.unit
+    ),
 )
 senders = [head for place in ranked(grid) if (head := sender_head(grid.keys[place[0]][place[1]]))]
 source, classes = head_classes(model, pairs)

@@ -115,7 +115,9 @@ def test_small_probabilities_are_not_rounded_to_nothing():
 
 def heads_result(values, bias) -> HeadAttribution:
     axes = {"layer": ("0", "1"), "head": ("0", "1", "2")}
-    return HeadAttribution(np.array(values, float), axes, "logit_diff", "logits", 2, bias=np.array(bias, float))
+    values = np.array(values, float)
+    per_prompt = np.stack([values - 1, values + 1], -1)
+    return HeadAttribution(values, axes, "logit_diff", "logits", 2, per_prompt, bias=np.array(bias, float))
 
 
 def test_effects_are_white_at_zero_and_b_o_stands_apart():
@@ -126,7 +128,8 @@ def test_effects_are_white_at_zero_and_b_o_stands_apart():
     assert cells.colorscale[2] == (0.5, "#FFFFFF")
     assert list(figure.layout.xaxis.ticktext) == ["0", "1", "2", "b_O"]
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1], "layer 0 is on top"
-    said = "Head 0.1 takes 0.500 logits away from logit_diff<br>(mean over 2 prompts)"
+    over = "mean over 2 prompts, 95 % interval -1.50 to +0.50"
+    said = f"Head 0.1 takes 0.500 logits away from logit_diff<br>({over})"
     assert cells.customdata[0][1] == said
     clicked = [data[0] for data in targets.customdata]
     assert clicked == ["0.0", "0.1", "0.2", "", "1.0", "1.1", "1.2", ""], "b_O belongs to no head"
@@ -260,7 +263,8 @@ def test_a_model_that_cannot_be_had_says_why_and_can_be_tried_again(demo_model, 
 
 def test_lens_story_names_the_largest_step():
     stages = ("0_pre", "0_mid", "1_pre", "1_mid", "final_post")
-    result = Result(np.array([0, 0.1, 3.0, 3.2, -1.0]), {"stage": stages}, "logit_diff", "logits", 1)
+    values = np.array([0, 0.1, 3.0, 3.2, -1.0])
+    result = Result(values, {"stage": stages}, "logit_diff", "logits", 1, values[:, None])
     said = words.lens_story(result)
     assert "MLP 0's: +2.90" in said
     assert "-1.00 (1 prompt)" in said

@@ -1,0 +1,57 @@
+"""A switch below a figure that shows a mean over prompts: the same, template by template."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.figures import show_figure
+from app.template_charts import MOST, TemplateGroup, template_groups
+from app.view import View
+
+_WIDTH = 720
+
+
+def show_by_template(
+    view: View,
+    name: str,
+    per_prompt: np.ndarray,
+    cells: Sequence[str],
+    draw: Callable[[Sequence[TemplateGroup]], go.Figure],
+) -> None:
+    """Offer small figures of each template, drawn only when they are wanted.
+
+    Args:
+        name: of the figure above; tells the switches and files of one page apart.
+        per_prompt: [... batch] what the figure above shows the mean of; cells: what each of its values is called.
+        draw: makes the figure.
+    """
+    groups = template_groups(view.pairs)
+    if len(groups) < 2:
+        return
+    if not st.toggle("Template by template", key=f"templates_{name}", bind="query-params"):
+        return
+    n = len(set(view.pairs.templates.tolist()))
+    more = f" The first {MOST} of {n} are shown." if n > len(groups) else ""
+    show_figure(
+        "by_template",
+        draw(groups),
+        f"One mean can hide how much prompts differ: here are {len(groups)} templates side by side.{more}",
+        lambda: _frame(per_prompt, cells, groups),
+        large=view.large,
+        min_width=_WIDTH,
+        suffix=name,
+    )
+
+
+def _frame(per_prompt: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup]) -> pd.DataFrame:
+    """The mean of every cell within each template."""
+    flat = per_prompt.reshape(-1, per_prompt.shape[-1])
+    parts = [
+        pd.DataFrame({"template": group.name, "prompts": len(group.rows), "cell": cells, "mean": means})
+        for group in groups
+        for means in [flat[:, group.rows].mean(-1)]
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,99 @@
+"""Means over prompts come with their interval and, on request, template by template."""
+
+import numpy as np
+import pytest
+
+from app import charts, exports, template_charts
+from ioi_core import Model, arena_pairs, attribute_heads, attribute_layers, bootstrap_interval, ioi_dataset, logit_lens
+from tests.test_pages import assert_fine, loader, opened  # noqa: F401  # a fixture
+
+
+@pytest.fixture(scope="module")
+def pairs(demo_model: Model):
+    return ioi_dataset(demo_model, 20, seed=3)  # the 14 mixed templates, six of them twice
+
+
+def test_templates_partition_the_prompts(pairs):
+    groups = template_charts.template_groups(pairs)
+    assert sorted(int(row) for group in groups for row in group.rows) == list(range(20))
+    assert all(len(set(pairs.templates[group.rows])) == 1 for group in groups)
+    assert groups[0].name == "template 0, BABA (2 prompts)"
+    assert groups[1].name == "template 50, ABBA (2 prompts)"
+
+
+def test_prompts_that_are_a_template_each_are_called_prompts(demo_model):
+    groups = template_charts.template_groups(arena_pairs(demo_model))
+    assert [group.name for group in groups] == [f"prompt {n}" for n in range(1, 9)]
+
+
+def test_no_more_than_fit_a_screen(demo_model):
+    many = ioi_dataset(demo_model, 40, templates=list(range(40)))
+    assert len(template_charts.template_groups(many)) == template_charts.MOST
+
+
+def test_each_small_curve_is_its_templates_mean(demo_model, pairs):
+    result = logit_lens(demo_model, pairs)
+    groups = template_charts.template_groups(pairs)
+    figure = template_charts.template_curves(result.per_prompt, groups, result.axes["stage"], "t", "logits")
+    behind, own = figure.data[::2], figure.data[1::2]
+    assert len(own) == len(groups) == 14
+    for curve, group in zip(own, groups, strict=True):
+        np.testing.assert_allclose(
+            curve.y, result.per_prompt[:, pairs.templates == pairs.templates[group.rows[0]]].mean(1)
+        )
+    for curve in behind:
+        np.testing.assert_allclose(curve.y, result.values, rtol=1e-5)
+
+
+def test_each_small_heatmap_is_its_templates_mean_on_one_scale(demo_model, pairs):
+    result = attribute_heads(demo_model, pairs)
+    groups = template_charts.template_groups(pairs)
+    keys = [["head"] * 6] * 4
+    figure = template_charts.template_heatmaps(result.per_prompt, groups, keys, "t", "logits")
+    for heatmap, group in zip(figure.data, groups, strict=True):
+        np.testing.assert_allclose(heatmap.z, result.per_prompt[..., group.rows].mean(-1), rtol=1e-5)
+    largest = max(np.abs(heatmap.z).max() for heatmap in figure.data)
+    axis = figure.layout.coloraxis
+    assert (axis.cmin, axis.cmax) == pytest.approx((-largest, largest))
+    assert axis.colorscale[2] == (0.5, "#FFFFFF")
+
+
+def test_the_curves_band_and_the_bars_whiskers_are_the_intervals(demo_model, pairs):
+    lens, layers = logit_lens(demo_model, pairs), attribute_layers(demo_model, pairs)
+    low, high = bootstrap_interval(lens.per_prompt)
+    band = charts.lens_curves(lens, logit_lens(demo_model, pairs, scale="per_layer")).data[2]
+    np.testing.assert_allclose(band.y, np.concatenate([high, low[::-1]]))
+    low, high = bootstrap_interval(layers.per_prompt)
+    assert (low <= layers.values).all()
+    assert (layers.values <= high).all()
+    [bars] = charts.layer_bars(layers).data
+    np.testing.assert_allclose(bars.error_x.array, high - layers.values)
+    np.testing.assert_allclose(bars.error_x.arrayminus, layers.values - low)
+    frame = exports.mean_frame(layers)
+    np.testing.assert_allclose(frame["low_95"], low)
+
+
+def test_one_prompt_has_no_interval_and_no_templates(demo_model):
+    one = arena_pairs(demo_model).take(slice(0, 1))
+    lens = logit_lens(demo_model, one)
+    assert len(charts.lens_curves(lens, logit_lens(demo_model, one, scale="per_layer")).data) == 2
+    [bars] = charts.layer_bars(attribute_layers(demo_model, one)).data
+    assert bars.error_x.array is None
+    assert "interval" not in bars.customdata[0]
+
+
+@pytest.mark.parametrize(
+    ("page", "switches"),
+    [("logit_lens", ["lens", "heads"]), ("activation_patching", ["patching"]), ("path_patching", ["paths"])],
+)
+def test_pages_offer_it_by_a_switch_and_by_a_link(loader, page, switches):  # noqa: F811
+    at = opened(f"../pages/{page}.py", model="ioi-demo")
+    without = len(at.get("plotly_chart"))
+    for switch in switches:
+        at.toggle(key=f"templates_{switch}").set_value(True)
+    at.run()
+    assert_fine(at)
+    assert len(at.get("plotly_chart")) == without + len(switches)
+    linked = opened(f"../pages/{page}.py", model="ioi-demo", **{f"templates_{switch}": "true" for switch in switches})
+    assert_fine(linked)
+    assert len(linked.get("plotly_chart")) == without + len(switches)
