@@ -278,7 +278,7 @@ def test_the_csv_holds_what_the_figure_shows(visitor: Visitor, demo_model: Model
     with page.expect_download() as download:
         page.locator(".st-key-csv-attribution_by_layer button").click()
     lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
-    assert lines[0] == "component,logit_diff"
+    assert lines[0] == "component,logit_diff,low_95,high_95,prompts"
     expected = attribute_layers(demo_model, arena_pairs(demo_model))
     assert [float(line.split(",")[1]) for line in lines[1:]] == pytest.approx(expected.values.tolist(), abs=1e-4)
 
