@@ -42,4 +42,9 @@ ANALYSES: Mapping[str, Analysis] = {
     "patch_paths": Analysis(ioi_core.patch_paths, 1),
     "edge_atlas": Analysis(ioi_core.edge_atlas, 1, resumable=True),
     "explain_attention": Analysis(ioi_core.explain_attention, 1),
+    "ablate": Analysis(ioi_core.ablate, 1),
+    "evaluate_circuit": Analysis(ioi_core.evaluate_circuit, 1),
+    "completeness": Analysis(ioi_core.completeness, 1),
+    "minimality": Analysis(ioi_core.minimality, 1),
+    "edit_circuit": Analysis(ioi_core.edit_circuit, 1),
 }

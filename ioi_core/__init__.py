@@ -3,6 +3,16 @@
 from ioi_core.arena25 import arena25_pairs
 from ioi_core.attention import attention_patterns, role_attention
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
+from ioi_core.circuit import IOI_CIRCUIT, NAIVE_CIRCUIT, Circuit, CircuitError
+from ioi_core.circuit_evaluation import ablate, completeness, edit_circuit, evaluate_circuit, minimality
+from ioi_core.circuit_results import (
+    AblationResult,
+    CircuitEdit,
+    CircuitEvaluation,
+    CircuitResult,
+    Completeness,
+    Minimality,
+)
 from ioi_core.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.dataset import ioi_dataset
 from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
@@ -31,12 +41,21 @@ __all__ = [
     "DEMO_MODEL_DIR",
     "END_OF_TEXT",
     "HEAD_ROLES",
+    "IOI_CIRCUIT",
+    "NAIVE_CIRCUIT",
     "PROCESSING",
     "PUBLISHED_CLASSES",
     "QUANTITIES",
     "ROLES",
     "Ablation",
+    "AblationResult",
     "AttentionSplit",
+    "Circuit",
+    "CircuitEdit",
+    "CircuitError",
+    "CircuitEvaluation",
+    "CircuitResult",
+    "Completeness",
     "Condition",
     "CopiedTokens",
     "CopyScores",
@@ -49,6 +68,7 @@ __all__ = [
     "HeadError",
     "HeadRoles",
     "IOIError",
+    "Minimality",
     "Model",
     "ModelConfig",
     "ModelUnavailableError",
@@ -62,6 +82,7 @@ __all__ = [
     "PromptPairs",
     "Result",
     "TokenLens",
+    "ablate",
     "arena25_pairs",
     "arena_pairs",
     "attention_and_writing",
@@ -69,11 +90,14 @@ __all__ = [
     "attribute_heads",
     "attribute_layers",
     "bootstrap_interval",
+    "completeness",
     "copied_tokens",
     "copy_scores",
     "correlation",
     "edge_atlas",
+    "edit_circuit",
     "estimate_patching",
+    "evaluate_circuit",
     "explain_attention",
     "head_roles",
     "head_scores",
@@ -82,6 +106,7 @@ __all__ = [
     "lens_tokens",
     "load_model",
     "logit_lens",
+    "minimality",
     "patch_activations",
     "patch_paths",
     "predictions",

@@ -20,7 +20,18 @@ from cache import codec
 from cache.analyses import ANALYSES
 from cache.codec import DamagedPayloadError, decode, encode
 from cache.gallery import requests
-from ioi_core import Ablation, Direction, Head, HeadAttribution, Model, PatchResult, Predictions, Result, arena_pairs
+from ioi_core import (
+    Ablation,
+    Circuit,
+    Direction,
+    Head,
+    HeadAttribution,
+    Model,
+    PatchResult,
+    Predictions,
+    Result,
+    arena_pairs,
+)
 from tests.disk_checks import Evil
 
 dtypes = st.sampled_from(codec._DTYPES)
@@ -93,7 +104,15 @@ def test_results_come_back_with_their_class_and_read_only():
         assert not array.flags.writeable
 
 
-BESIDES_PAIRS = {"explain_attention": {"head": Head(3, 2)}}
+SOME_HEADS = Circuit({Head(3, 2): "END", Head(1, 0): ("S1+1", "S2")})
+BESIDES_PAIRS = {
+    "explain_attention": {"head": Head(3, 2)},
+    "ablate": {"heads": SOME_HEADS},
+    "evaluate_circuit": {"circuit": SOME_HEADS},
+    "completeness": {"circuit": SOME_HEADS, "removed": Circuit({Head(3, 2): "all"})},
+    "minimality": {"circuit": SOME_HEADS},
+    "edit_circuit": {"circuit": SOME_HEADS, "removed": Circuit({Head(1, 0): "S2"})},
+}
 """Analysis -> what it must be given besides the pairs, where no page asks for it first."""
 
 WITHOUT_PAIRS = {"head_scores": {}, "copy_scores": {}, "copied_tokens": {"head": Head(3, 2), "tokens": [5335]}}
