@@ -47,4 +47,10 @@ ANALYSES: Mapping[str, Analysis] = {
     "completeness": Analysis(ioi_core.completeness, 1),
     "minimality": Analysis(ioi_core.minimality, 1),
     "edit_circuit": Analysis(ioi_core.edit_circuit, 1),
+    "completeness_sets": Analysis(ioi_core.completeness_sets, 1),
+    "find_circuit": Analysis(ioi_core.find_circuit, 1),
+    "backup_heads": Analysis(ioi_core.backup_heads, 1),
+    "token_and_position": Analysis(ioi_core.token_and_position, 1),
+    "contrast_methods": Analysis(ioi_core.contrast_methods, 1),
+    "direct_and_total": Analysis(ioi_core.direct_and_total, 1),
 }

@@ -3,6 +3,7 @@
 from ioi_core.arena25 import arena25_pairs
 from ioi_core.attention import attention_patterns, role_attention
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
+from ioi_core.backup import Backup, backup_heads
 from ioi_core.circuit import IOI_CIRCUIT, NAIVE_CIRCUIT, Circuit, CircuitError
 from ioi_core.circuit_evaluation import ablate, completeness, edit_circuit, evaluate_circuit, minimality
 from ioi_core.circuit_results import (
@@ -13,17 +14,20 @@ from ioi_core.circuit_results import (
     Completeness,
     Minimality,
 )
+from ioi_core.completeness_sets import circuit_classes, completeness_sets
 from ioi_core.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.dataset import ioi_dataset
 from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
 from ioi_core.estimate import correlation, estimate_patching
 from ioi_core.explain_attention import AttentionSplit, explain_attention
+from ioi_core.find_circuit import FoundCircuit, find_circuit
 from ioi_core.forward import run
 from ioi_core.head_roles import HeadRoles, head_roles, infer_roles
 from ioi_core.head_rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
 from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
 from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
+from ioi_core.method_contrast import MethodContrast, contrast_methods, direct_and_total
 from ioi_core.model import END_OF_TEXT, Model, ModelConfig
 from ioi_core.name_writing import NameWriting, attention_and_writing
 from ioi_core.pairs import PromptPairs
@@ -34,6 +38,7 @@ from ioi_core.prompts import arena_pairs, prompt_pairs
 from ioi_core.published_classes import PUBLISHED_CLASSES, HeadClass, published_class
 from ioi_core.repeated_tokens import head_scores
 from ioi_core.results import Progress, Result
+from ioi_core.token_and_position import SignalFit, token_and_position
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
@@ -50,6 +55,7 @@ __all__ = [
     "Ablation",
     "AblationResult",
     "AttentionSplit",
+    "Backup",
     "Circuit",
     "CircuitEdit",
     "CircuitError",
@@ -62,12 +68,14 @@ __all__ = [
     "Direction",
     "EdgeAtlas",
     "Evidence",
+    "FoundCircuit",
     "Head",
     "HeadAttribution",
     "HeadClass",
     "HeadError",
     "HeadRoles",
     "IOIError",
+    "MethodContrast",
     "Minimality",
     "Model",
     "ModelConfig",
@@ -81,6 +89,7 @@ __all__ = [
     "PromptMismatchError",
     "PromptPairs",
     "Result",
+    "SignalFit",
     "TokenLens",
     "ablate",
     "arena25_pairs",
@@ -89,16 +98,22 @@ __all__ = [
     "attention_patterns",
     "attribute_heads",
     "attribute_layers",
+    "backup_heads",
     "bootstrap_interval",
+    "circuit_classes",
     "completeness",
+    "completeness_sets",
+    "contrast_methods",
     "copied_tokens",
     "copy_scores",
     "correlation",
+    "direct_and_total",
     "edge_atlas",
     "edit_circuit",
     "estimate_patching",
     "evaluate_circuit",
     "explain_attention",
+    "find_circuit",
     "head_roles",
     "head_scores",
     "infer_roles",
@@ -114,4 +129,5 @@ __all__ = [
     "published_class",
     "role_attention",
     "run",
+    "token_and_position",
 ]

@@ -58,7 +58,7 @@ def ablate(
     removed = check_circuit(model, check_pairs(model, pairs), heads)
     ablation = check_ablation(ablation)
     whole, ablated = logit_diffs(model, pairs, [M, Variant(None, removed)], ablation, progress)
-    return AblationResult(**_common(pairs, ablation, ablated, {}, whole), ablated=removed)
+    return AblationResult(**common(pairs, ablation, ablated, {}, whole), ablated=removed)
 
 
 @torch.inference_mode()
@@ -81,7 +81,7 @@ def evaluate_circuit(
     checked = check_circuit(model, check_pairs(model, pairs), circuit)
     ablation = check_ablation(ablation)
     found = logit_diffs(model, pairs, [Variant(checked), M, EMPTY], ablation, progress)
-    return _evaluation(pairs, ablation, checked, found)
+    return evaluation(pairs, ablation, checked, found)
 
 
 @torch.inference_mode()
@@ -129,6 +129,8 @@ def minimality(
     """
     checked = check_circuit(model, check_pairs(model, pairs), circuit)
     ablation = check_ablation(ablation)
+    if not checked:
+        raise CircuitError("minimality asks whether each member counts: this circuit has no heads")
     candidates = _candidates(model, checked)
     found = logit_diffs(model, pairs, [M, *_minimality_variants(checked, candidates)], ablation, progress)
     return _minimality(pairs, ablation, checked, candidates, found[1:], found[0])
@@ -147,32 +149,39 @@ def edit_circuit(
     """Take K out of a circuit: faithfulness and minimality of what is left, and completeness of the circuit for K.
 
     The same as `evaluate_circuit` and `minimality` of C \\ K and `completeness` of C and K, with the clean run, the
-    means and all shared runs computed once.
+    means and all shared runs computed once. Nothing may be left: minimality then has no members.
 
     Raises:
-        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+        CircuitError: the circuit has heads at "all": members are heads at named roles.
+        HeadError, SiteError, PromptError: say what was got and what is allowed.
     """
     checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)
     left = checked.without(gone)
-    candidates = _candidates(model, left) if left else []
-    variants = [Variant(left), M, EMPTY, Variant(None, gone), *_minimality_variants(left, candidates)]
-    found = logit_diffs(model, pairs, variants, ablation, progress)
+    candidates = _candidates(model, left)
+    found = logit_diffs(model, pairs, edit_variants(model, checked, gone), ablation, progress)
     return CircuitEdit(
-        _evaluation(pairs, ablation, left, found[:3]),
+        evaluation(pairs, ablation, left, found[:3]),
         _completeness(pairs, ablation, checked, gone, found[[0, 3]], found[1]),
         _minimality(pairs, ablation, left, candidates, found[4:], found[1]),
     )
 
 
-def _common(
+def edit_variants(model: Model, circuit: Circuit, removed: Circuit) -> list[Variant]:
+    """All runs of `edit_circuit`, some of them more than once."""
+    left = circuit.without(removed)
+    runs = [Variant(left), M, EMPTY, Variant(None, removed)]
+    return [*runs, *_minimality_variants(left, _candidates(model, left))]
+
+
+def common(
     pairs: PromptPairs,
     ablation: Ablation,
     per_prompt: Float[np.ndarray, "*cells batch"],
     axes: Mapping[str, tuple[str, ...]],
     whole: Float[np.ndarray, " batch"],
 ) -> dict[str, Any]:
-    """The fields that every `CircuitResult` has."""
+    """The fields that every `CircuitResult` has; `whole` is F(M)."""
     return {
         "values": np.asarray(per_prompt.mean(-1)),
         "axes": axes,
@@ -186,11 +195,12 @@ def _common(
     }
 
 
-def _evaluation(
+def evaluation(
     pairs: PromptPairs, ablation: Ablation, circuit: Circuit, found: Float[np.ndarray, "run batch"]
 ) -> CircuitEvaluation:
+    """The runs "circuit", "model" and "empty" as a result."""
     axes = {"run": ("circuit", "model", "empty")}
-    return CircuitEvaluation(**_common(pairs, ablation, found, axes, found[1]), circuit=circuit)
+    return CircuitEvaluation(**common(pairs, ablation, found, axes, found[1]), circuit=circuit)
 
 
 def _completeness(
@@ -201,8 +211,8 @@ def _completeness(
     found: Float[np.ndarray, "run batch"],
     whole: Float[np.ndarray, " batch"],
 ) -> Completeness:
-    common = _common(pairs, ablation, found, {"run": ("circuit", "model")}, whole)
-    return Completeness(**common, circuit=circuit, removed=(removed,), kinds=("given",))
+    fields = common(pairs, ablation, found, {"run": ("circuit", "model")}, whole)
+    return Completeness(**fields, circuit=circuit, removed=(removed,), kinds=("given",))
 
 
 Candidate = tuple[Member, Circuit]
@@ -211,8 +221,8 @@ Candidate = tuple[Member, Circuit]
 
 def _candidates(model: Model, circuit: Circuit) -> list[Candidate]:
     """Every member with each K that its rule allows."""
-    if not circuit or ALL in circuit.roles:
-        raise CircuitError(f"minimality is asked of heads at named roles: this circuit is {circuit}")
+    if ALL in circuit.roles:
+        raise CircuitError(f"minimality is asked of heads at named roles, this circuit holds {circuit}")
     found: list[Candidate] = []
     for head, role in circuit.members:
         published = published_class(model, head)
@@ -250,7 +260,7 @@ def _minimality(
     labels = tuple(f"{head} {role}" for head, role in best)
     axes = {"run": ("without_k", "without_k_and_member"), "member": labels}
     return Minimality(
-        **_common(pairs, ablation, per_candidate[:, list(best.values())], axes, whole),
+        **common(pairs, ablation, per_candidate[:, list(best.values())], axes, whole),
         circuit=circuit,
         members=tuple(best),
         removed=tuple(candidates[number][1] for number in best.values()),

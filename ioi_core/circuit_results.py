@@ -164,7 +164,7 @@ class Completeness(CircuitResult):
     @property
     def incompleteness(self) -> Float[np.ndarray, "*set"]:
         """abs(F(C \\ K) - F(M \\ K)) in logits: 0 for a complete circuit."""
-        return np.abs(self.values[0, ...] - self.values[1, ...])
+        return np.asarray(np.abs(self.values[0, ...] - self.values[1, ...]))
 
 
 @dataclass(frozen=True, eq=False)

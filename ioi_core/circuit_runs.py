@@ -65,12 +65,23 @@ def logit_diffs(
     Args:
         variants: of heads and roles that the model and the pairs have.
     """
-    distinct = list(dict.fromkeys(variants))
-    parts = blocks(model, pairs, _VECTORS_A_TOKEN)
-    ways = len({variant.sparse for variant in distinct})
-    total = model.cfg.n_layers * len(parts) * (1 + ways + (ablation is not Ablation.ZERO))
-    advance = advancing(progress, total)
+    ways = len({variant.sparse for variant in variants})
+    passes = 1 + ways + (ablation is not Ablation.ZERO)
+    advance = advancing(progress, model.cfg.n_layers * len(blocks(model, pairs, _VECTORS_A_TOKEN)) * passes)
     replacements = Replacements.of(model, pairs, ablation, advance)
+    return run_variants(replacements, pairs, variants, advance)
+
+
+def run_variants(
+    replacements: Replacements, pairs: PromptPairs, variants: Sequence[Variant], advance: Advance | None = None
+) -> Float[np.ndarray, "variant batch"]:
+    """The same with what replaces z made ready before: for analyses that choose their next variants by the last.
+
+    Args:
+        advance: told a unit for each layer of each walk.
+    """
+    distinct = list(dict.fromkeys(variants))
+    parts = blocks(replacements.model, pairs, _VECTORS_A_TOKEN)
     found = [_block(replacements, pairs, part, distinct, advance).cpu() for part in parts]
     values = as_array(torch.cat(found, dim=-1))
     return values[[distinct.index(variant) for variant in variants]]
@@ -156,7 +167,8 @@ def _dense(
     longest = Group((0,), 0, int(pairs.roles["END"].max()), 0, True, range(1))
     step = max(1, memory_budget() // 2 // (len(pairs) * cell_bytes(model, longest)))
     for start in range(0, len(variants), step):
-        ablated = {number: _ablated(model, pairs, variants[number]) for number in range(len(variants))[start:][:step]}
+        chunk = range(len(variants))[start : start + step]
+        ablated = {number: ablated_places(model, pairs, variants[number]) for number in chunk}
         cells = DenseCells(model, clean, replaced, ablated)
         for group, numbers, final in cells.finals(pairs.roles["END"], advance):
             prompts = to_device(model, np.array(group.prompts))
@@ -164,7 +176,7 @@ def _dense(
     return values
 
 
-def _ablated(model: Model, pairs: PromptPairs, variant: Variant) -> Bool[np.ndarray, "batch pos layer head"]:
+def ablated_places(model: Model, pairs: PromptPairs, variant: Variant) -> Bool[np.ndarray, "batch pos layer head"]:
     """Where a variant replaces z, prompt by prompt."""
     places = np.zeros((len(pairs), pairs.clean_tokens.shape[1], len(_PLACES)), dtype=bool)
     for role, positions in pairs.roles.items():

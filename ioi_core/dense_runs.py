@@ -17,6 +17,9 @@ from ioi_core.engine import Group, Seeds, Trace, wavefront
 from ioi_core.forward import to_device
 from ioi_core.model import Model
 
+Watch = Callable[[int, tuple[int, ...], list[int], Tensor], None]
+"""(layer, prompts, variant numbers, their z at END [batch variant head d_head])."""
+
 
 @dataclass(frozen=True, eq=False)
 class DenseCells:
@@ -25,12 +28,14 @@ class DenseCells:
     Attributes:
         clean: trace with "k", "v", "z" and "resid_mid"; replaced: per layer, the z of ablated heads.
         ablated: variant number -> [batch pos layer head] where its z are replaced.
+        watch: told the z that variants put out at END, in each layer from the one where they begin.
     """
 
     model: Model
     clean: Trace
     replaced: Sequence[Float[Tensor, "batch pos head d_head"]]
     ablated: Mapping[int, Bool[np.ndarray, "batch pos layer head"]]
+    watch: Watch | None = None
 
     def finals(
         self, ends: Int[np.ndarray, " batch"], advance: Callable[[int], None] | None = None
@@ -53,6 +58,7 @@ class DenseCells:
             rows = to_device(self.model, np.array(group.prompts))
             change = (self.replaced[layer] - self.clean[layer]["z"])[rows, group.span]
             change = change[:, None] * masks[group.column][layer][:, new, :, :, None]
+            tell_z(layer, group, new, self.clean[layer]["z"][rows, group.end][:, None] + change[:, :, -1])
             written = change.flatten(3) @ self.model.weights.layers[layer].W_O
             return self.clean[layer]["resid_mid"][rows, group.span][:, None] + written
 
@@ -60,7 +66,14 @@ class DenseCells:
             mask = masks[group.column][layer][:, : z.shape[1], -z.shape[2] :, :, None]
             rows = to_device(self.model, np.array(group.prompts))
             given = self.replaced[layer][rows, group.span][:, None, -z.shape[2] :]
-            return torch.where(mask, given, z)
+            put_out = torch.where(mask, given, z)
+            tell_z(layer, group, range(z.shape[1]), put_out[:, :, -1])
+            return put_out
+
+        def tell_z(layer: int, group: Group, columns: Sequence[int], z: Tensor) -> None:
+            if self.watch and len(columns):
+                numbers = [planned[group.column][1][column][1] for column in columns]
+                self.watch(layer, group.prompts, numbers, z)
 
         tell = (lambda rows: advance(1)) if advance else None
         found = wavefront(self.model, self.clean, groups, Seeds("mid", begin), tell, replace_z=replace_z)

@@ -66,10 +66,6 @@ class Replacements:
         means = _means(model, pairs, layout, advance) if ablation is Ablation.MEAN else ()
         return cls(model, ablation, layout, means)
 
-    def passes(self) -> int:
-        """How many runs over all prompts these take, for the total of a progress."""
-        return int(self.ablation is not Ablation.ZERO)
-
     def of_rows(
         self, pairs: PromptPairs, rows: slice, advance: Advance | None
     ) -> tuple[Float[Tensor, "batch pos head d_head"], ...]:

@@ -216,6 +216,16 @@ def test_edits_are_the_same_as_one_by_one(small_model: Model) -> None:
     assert edit.minimality.removed == apart[2].removed
 
 
+def test_everything_may_be_switched_off(small_model: Model) -> None:
+    pairs = ioi_dataset(small_model, 4, corruption="abc")
+    edit = edit_circuit(small_model, pairs, CIRCUIT, CIRCUIT)
+    np.testing.assert_array_equal(edit.evaluation.prompts[0], edit.evaluation.prompts[2])
+    assert edit.minimality.members == ()
+    assert edit.minimality.scores.shape == (0,)
+    assert len(edit.minimality.to_frame()) == 0
+    np.testing.assert_array_equal(edit.completeness.prompts[0], edit.evaluation.prompts[0])
+
+
 def test_minimality_is_what_it_says(small_model: Model, small_bridge) -> None:
     pairs = ioi_dataset(small_model, 4, corruption="abc")
     circuit = Circuit({Head(1, 0): "S2", Head(1, 2): ("S2", "END"), Head(3, 0): "END"})

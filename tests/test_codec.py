@@ -31,7 +31,9 @@ from ioi_core import (
     Predictions,
     Result,
     arena_pairs,
+    ioi_dataset,
 )
+from ioi_core.corruptions import SIGNAL_FLIPS
 from tests.disk_checks import Evil
 
 dtypes = st.sampled_from(codec._DTYPES)
@@ -111,6 +113,9 @@ BESIDES_PAIRS = {
     "evaluate_circuit": {"circuit": SOME_HEADS},
     "completeness": {"circuit": SOME_HEADS, "removed": Circuit({Head(3, 2): "all"})},
     "minimality": {"circuit": SOME_HEADS},
+    "completeness_sets": {"circuit": SOME_HEADS, "n_random": 1, "n_greedy": 1, "steps": 1},
+    "backup_heads": {"heads": [Head(3, 2), Head(3, 1)]},
+    "contrast_methods": {"heads": SOME_HEADS},
     "edit_circuit": {"circuit": SOME_HEADS, "removed": Circuit({Head(1, 0): "S2"})},
 }
 """Analysis -> what it must be given besides the pairs, where no page asks for it first."""
@@ -119,10 +124,18 @@ WITHOUT_PAIRS = {"head_scores": {}, "copy_scores": {}, "copied_tokens": {"head":
 """Analysis -> what it must be given, where it reads no prompts."""
 
 
+def without_one_pairs(model: Model) -> dict[str, dict[str, object]]:
+    """Analysis -> what it must be given, where it reads no pairs, or several."""
+    flips = {flip: ioi_dataset(model, 2, corruption=flip) for flip in SIGNAL_FLIPS}
+    return WITHOUT_PAIRS | {"token_and_position": {"flips": flips, "heads": [Head(2, 1)]}}
+
+
 @pytest.mark.parametrize("analysis", ANALYSES)
 def test_every_analysis_gives_what_can_be_kept(demo_model: Model, analysis: str):
     asked = dict(requests(demo_model, "classic"))
-    unasked = WITHOUT_PAIRS.get(analysis, {"pairs": arena_pairs(demo_model)} | BESIDES_PAIRS.get(analysis, {}))
+    unasked = without_one_pairs(demo_model).get(
+        analysis, {"pairs": arena_pairs(demo_model)} | BESIDES_PAIRS.get(analysis, {})
+    )
     parameters = asked.get(analysis) or unasked
     result = ANALYSES[analysis].function(demo_model, **parameters)
     assert bits(decode(analysis, encode(analysis, result))) == bits(result)
