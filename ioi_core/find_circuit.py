@@ -45,7 +45,7 @@ class FoundCircuit(Result):
         circuit: what is left after step 3.
         evaluation: F(C), F(M) and faithfulness of `circuit` on these prompts.
         ranking: all members, the largest effect first.
-        growth: [member] F(C) of the first 0, 1, 2, ... members of the ranking.
+        growth: [size] F(C) of the first 0, 1, 2, ... members of the ranking.
         n_added: how many of the ranking step 2 added.
         pruned: members that step 3 took out, in that order.
         tolerance: how far F(C) / F(M) may be from 1.
