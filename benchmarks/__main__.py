@@ -5,9 +5,9 @@ import sys
 
 os.environ["TQDM_DISABLE"] = "1"  # before the peer is imported, which prints a bar for every grid
 
-from benchmarks import patching, paths
+from benchmarks import circuit, patching, paths
 
-BENCHMARKS = {"patching": patching.main, "paths": paths.main}
+BENCHMARKS = {"patching": patching.main, "paths": paths.main, "circuit": circuit.main}
 
 
 def main(arguments: list[str]) -> None:

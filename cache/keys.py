@@ -11,6 +11,7 @@ from enum import Enum
 
 import numpy as np
 
+from ioi_core.circuit import Circuit
 from ioi_core.pairs import PromptPairs
 from ioi_core.vocabulary import Head
 
@@ -24,7 +25,8 @@ def request_key(analysis: str, version: int, fingerprint: str, parameters: Mappi
         analysis: the registered name of the analysis.
         version: raised whenever the analysis would return something else for the same parameters.
         fingerprint: of the model's weights.
-        parameters: str, int, float, bool, None, enums, `Head`, sequences, mappings, arrays of numbers, `PromptPairs`.
+        parameters: str, int, float, bool, None, enums, `Head`, sequences, mappings, arrays of numbers, `PromptPairs`,
+            `Circuit`.
 
     Raises:
         TypeError: a parameter is of another type.
@@ -61,6 +63,8 @@ def _container(value: object) -> tuple[bytes, bytes]:
     match value:
         case PromptPairs():
             return b"P", _encode({f.name: getattr(value, f.name) for f in fields(value) if f.name not in _TEXTS})
+        case Circuit():  # before mappings: it is one, whose values are sets
+            return b"C", _encode(value.heads)
         case np.ndarray() if value.dtype.kind in "biuf":
             return b"A", _encode(value.dtype.str) + _encode(value.shape) + value.tobytes()
         case Mapping():

@@ -3,17 +3,31 @@
 from ioi_core.arena25 import arena25_pairs
 from ioi_core.attention import attention_patterns, role_attention
 from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
+from ioi_core.backup import Backup, backup_heads
+from ioi_core.circuit import IOI_CIRCUIT, NAIVE_CIRCUIT, Circuit, CircuitError
+from ioi_core.circuit_evaluation import ablate, completeness, edit_circuit, evaluate_circuit, minimality
+from ioi_core.circuit_results import (
+    AblationResult,
+    CircuitEdit,
+    CircuitEvaluation,
+    CircuitResult,
+    Completeness,
+    Minimality,
+)
+from ioi_core.completeness_sets import circuit_classes, completeness_sets
 from ioi_core.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.dataset import ioi_dataset
 from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
 from ioi_core.estimate import correlation, estimate_patching
 from ioi_core.explain_attention import AttentionSplit, explain_attention
+from ioi_core.find_circuit import FoundCircuit, find_circuit
 from ioi_core.forward import run
 from ioi_core.head_roles import HeadRoles, head_roles, infer_roles
 from ioi_core.head_rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
 from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
 from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
+from ioi_core.method_contrast import MethodContrast, contrast_methods, direct_and_total
 from ioi_core.model import END_OF_TEXT, Model, ModelConfig
 from ioi_core.name_writing import NameWriting, attention_and_writing
 from ioi_core.pairs import PromptPairs
@@ -24,6 +38,7 @@ from ioi_core.prompts import arena_pairs, prompt_pairs
 from ioi_core.published_classes import PUBLISHED_CLASSES, HeadClass, published_class
 from ioi_core.repeated_tokens import head_scores
 from ioi_core.results import Progress, Result
+from ioi_core.token_and_position import SignalFit, token_and_position
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
@@ -31,24 +46,37 @@ __all__ = [
     "DEMO_MODEL_DIR",
     "END_OF_TEXT",
     "HEAD_ROLES",
+    "IOI_CIRCUIT",
+    "NAIVE_CIRCUIT",
     "PROCESSING",
     "PUBLISHED_CLASSES",
     "QUANTITIES",
     "ROLES",
     "Ablation",
+    "AblationResult",
     "AttentionSplit",
+    "Backup",
+    "Circuit",
+    "CircuitEdit",
+    "CircuitError",
+    "CircuitEvaluation",
+    "CircuitResult",
+    "Completeness",
     "Condition",
     "CopiedTokens",
     "CopyScores",
     "Direction",
     "EdgeAtlas",
     "Evidence",
+    "FoundCircuit",
     "Head",
     "HeadAttribution",
     "HeadClass",
     "HeadError",
     "HeadRoles",
     "IOIError",
+    "MethodContrast",
+    "Minimality",
     "Model",
     "ModelConfig",
     "ModelUnavailableError",
@@ -61,20 +89,31 @@ __all__ = [
     "PromptMismatchError",
     "PromptPairs",
     "Result",
+    "SignalFit",
     "TokenLens",
+    "ablate",
     "arena25_pairs",
     "arena_pairs",
     "attention_and_writing",
     "attention_patterns",
     "attribute_heads",
     "attribute_layers",
+    "backup_heads",
     "bootstrap_interval",
+    "circuit_classes",
+    "completeness",
+    "completeness_sets",
+    "contrast_methods",
     "copied_tokens",
     "copy_scores",
     "correlation",
+    "direct_and_total",
     "edge_atlas",
+    "edit_circuit",
     "estimate_patching",
+    "evaluate_circuit",
     "explain_attention",
+    "find_circuit",
     "head_roles",
     "head_scores",
     "infer_roles",
@@ -82,6 +121,7 @@ __all__ = [
     "lens_tokens",
     "load_model",
     "logit_lens",
+    "minimality",
     "patch_activations",
     "patch_paths",
     "predictions",
@@ -89,4 +129,5 @@ __all__ = [
     "published_class",
     "role_attention",
     "run",
+    "token_and_position",
 ]

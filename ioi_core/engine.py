@@ -77,6 +77,10 @@ Overwrite = Callable[[int, Group, Mapping[Literal["q", "k", "v"], Tensor]], None
 """Told in each layer the queries, keys and values [batch cell pos head d_head] that a group's carried cells computed
 there (queries at END alone in the last layer), to set some of them in place."""
 
+ReplaceZ = Callable[[int, Group, Tensor], Tensor]
+"""Given in each layer what a group's carried cells' heads put out, z [batch cell pos head d_head] (at END alone in the
+last layer), returns what is to be written instead."""
+
 
 def record(model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str]) -> Trace:
     """Run the model once and keep the named activations of every layer."""
@@ -112,13 +116,14 @@ def wavefront(
     seeds: Seeds,
     progress: Callable[[int], None] | None = None,
     overwrite: Overwrite | None = None,
+    replace_z: ReplaceZ | None = None,
 ) -> list[Float[Tensor, "batch cell d_model"]]:
     """The final residual stream at END of every cell of every group.
 
     Args:
         base: trace of the base run with "k" and "v", over prompts that the groups' indices refer to.
         progress: told after each layer how many rows (cells times positions) it carried.
-        overwrite: sets queries, keys or values that are not to be computed.
+        overwrite: sets queries, keys or values that are not to be computed; replace_z: the same of heads' outputs.
     Returns:
         One tensor a group, its cells layer after layer.
     """
@@ -133,13 +138,23 @@ def wavefront(
             return [_append(wave, seeds, index, group, last) for wave, group in zip(waves, groups, strict=True)]
 
         carried = begin("pre", carried, last=False)
-        set_inputs = partial(overwrite, index) if overwrite else None
-        carried = begin("mid", _attend(model, layer, base[index], groups, prefix, carried, last, set_inputs))
+        setters = _Setters(
+            partial(overwrite, index) if overwrite else None, partial(replace_z, index) if replace_z else None
+        )
+        carried = begin("mid", _attend(model, layer, base[index], groups, prefix, carried, last, setters))
         carried = begin("post", add_mlp(model, layer, carried))
         if progress:
             sizes = zip(groups, carried, strict=True)
             progress(sum(wave.shape[0] * wave.shape[1] * (group.end + 1 - group.start) for group, wave in sizes))
     return [wave[:, :, -1] for wave in carried]
+
+
+@dataclass(frozen=True)
+class _Setters:
+    """`Overwrite` and `ReplaceZ` of one layer."""
+
+    inputs: Callable[[Group, Mapping[Literal["q", "k", "v"], Tensor]], None] | None
+    z: Callable[[Group, Tensor], Tensor] | None
 
 
 def _no_cells(model: Model, group: Group) -> Float[Tensor, "batch cell pos d_model"]:
@@ -165,7 +180,7 @@ def _attend(
     prefix: Sequence[Tensor],
     carried: list[Tensor],
     last: bool,
-    set_inputs: Callable[[Group, Mapping[Literal["q", "k", "v"], Tensor]], None] | None,
+    setters: _Setters,
 ) -> list[Float[Tensor, "batch cell pos d_model"]]:
     """Add the attention layer's output; in the last layer at END only."""
     width = model.cfg.n_heads * model.cfg.d_head
@@ -179,9 +194,10 @@ def _attend(
         keys, values = kv.unflatten(-1, (2, model.cfg.n_heads, model.cfg.d_head)).unbind(-3)
         before = [base[name][rows, : group.start] for name in ("k", "v")]
         q = q.unflatten(-1, (model.cfg.n_heads, model.cfg.d_head))
-        if set_inputs:
-            set_inputs(group, {"q": q, "k": keys, "v": values})
-        mixed.append(mix(q, _behind(before[0], keys), _behind(before[1], values)).flatten(3))
+        if setters.inputs:
+            setters.inputs(group, {"q": q, "k": keys, "v": values})
+        z = mix(q, _behind(before[0], keys), _behind(before[1], values))
+        mixed.append((setters.z(group, z) if setters.z else z).flatten(3))
     written = torch.addmm(layer.b_O, _flat(mixed), layer.W_O)
     return _like(written.add_(_flat(kept)), kept)
 

@@ -169,11 +169,15 @@ def chunks(model: Model, cells: int, planned: list[Group]) -> Iterator[list[Grou
 
 
 def held_bytes(model: Model, cells_a_layer: int, group: Group) -> int:
-    """About what a group's cells hold at once: residual streams, q, k, v, z, copies of the base's keys and values."""
-    cells = len(group.prompts) * len(group.layers) * cells_a_layer
+    """About what a group's cells hold at once."""
+    return len(group.prompts) * len(group.layers) * cells_a_layer * cell_bytes(model, group)
+
+
+def cell_bytes(model: Model, group: Group) -> int:
+    """What a cell holds in one prompt: residual streams, q, k, v, z, copies of the base's keys and values."""
     vectors = 12 * (group.end + 1 - group.start) + 2 * (group.end + 1)
     scores = 3 * model.cfg.n_heads * (group.end + 1 - group.start) * (group.end + 1)
-    return cells * (vectors * model.cfg.d_model + scores) * model.weights.W_E.element_size()
+    return (vectors * model.cfg.d_model + scores) * model.weights.W_E.element_size()
 
 
 def _pieces(model: Model, cells: int, group: Group, room: int) -> Iterator[Group]:

@@ -46,5 +46,7 @@ class Result:
 
     def to_frame(self) -> pd.DataFrame:
         """Long form: one row a cell, a column for each axis, then the value under the metric's name."""
+        if not self.axes:
+            return pd.DataFrame({self.metric: self.values.ravel()})
         index = pd.MultiIndex.from_product(list(self.axes.values()), names=list(self.axes))
         return pd.Series(self.values.ravel(), index=index, name=self.metric).reset_index()

@@ -20,7 +20,20 @@ from cache import codec
 from cache.analyses import ANALYSES
 from cache.codec import DamagedPayloadError, decode, encode
 from cache.gallery import requests
-from ioi_core import Ablation, Direction, Head, HeadAttribution, Model, PatchResult, Predictions, Result, arena_pairs
+from ioi_core import (
+    Ablation,
+    Circuit,
+    Direction,
+    Head,
+    HeadAttribution,
+    Model,
+    PatchResult,
+    Predictions,
+    Result,
+    arena_pairs,
+    ioi_dataset,
+)
+from ioi_core.corruptions import SIGNAL_FLIPS
 from tests.disk_checks import Evil
 
 dtypes = st.sampled_from(codec._DTYPES)
@@ -93,17 +106,36 @@ def test_results_come_back_with_their_class_and_read_only():
         assert not array.flags.writeable
 
 
-BESIDES_PAIRS = {"explain_attention": {"head": Head(3, 2)}}
+SOME_HEADS = Circuit({Head(3, 2): "END", Head(1, 0): ("S1+1", "S2")})
+BESIDES_PAIRS = {
+    "explain_attention": {"head": Head(3, 2)},
+    "ablate": {"heads": SOME_HEADS},
+    "evaluate_circuit": {"circuit": SOME_HEADS},
+    "completeness": {"circuit": SOME_HEADS, "removed": Circuit({Head(3, 2): "all"})},
+    "minimality": {"circuit": SOME_HEADS},
+    "completeness_sets": {"circuit": SOME_HEADS, "n_random": 1, "n_greedy": 1, "steps": 1},
+    "backup_heads": {"heads": [Head(3, 2), Head(3, 1)]},
+    "contrast_methods": {"heads": SOME_HEADS},
+    "edit_circuit": {"circuit": SOME_HEADS, "removed": Circuit({Head(1, 0): "S2"})},
+}
 """Analysis -> what it must be given besides the pairs, where no page asks for it first."""
 
 WITHOUT_PAIRS = {"head_scores": {}, "copy_scores": {}, "copied_tokens": {"head": Head(3, 2), "tokens": [5335]}}
 """Analysis -> what it must be given, where it reads no prompts."""
 
 
+def without_one_pairs(model: Model) -> dict[str, dict[str, object]]:
+    """Analysis -> what it must be given, where it reads no pairs, or several."""
+    flips = {flip: ioi_dataset(model, 2, corruption=flip) for flip in SIGNAL_FLIPS}
+    return WITHOUT_PAIRS | {"token_and_position": {"flips": flips, "heads": [Head(2, 1)]}}
+
+
 @pytest.mark.parametrize("analysis", ANALYSES)
 def test_every_analysis_gives_what_can_be_kept(demo_model: Model, analysis: str):
     asked = dict(requests(demo_model, "classic"))
-    unasked = WITHOUT_PAIRS.get(analysis, {"pairs": arena_pairs(demo_model)} | BESIDES_PAIRS.get(analysis, {}))
+    unasked = without_one_pairs(demo_model).get(
+        analysis, {"pairs": arena_pairs(demo_model)} | BESIDES_PAIRS.get(analysis, {})
+    )
     parameters = asked.get(analysis) or unasked
     result = ANALYSES[analysis].function(demo_model, **parameters)
     assert bits(decode(analysis, encode(analysis, result))) == bits(result)

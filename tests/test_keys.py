@@ -109,6 +109,20 @@ def test_pairs_count_with_everything_but_their_texts():
     assert key_of(pairs) == key_of(dataclasses.replace(pairs, clean_text=("x", "y")))
 
 
+def test_circuits_count_by_their_members():
+    from ioi_core.circuit import Circuit
+    from ioi_core.vocabulary import Head
+
+    one, other = Head(1, 2), Head(3, 0)
+    circuit = Circuit({other: ("END", "S2"), one: "S1"})
+    assert key_of(circuit) == key_of(Circuit({one: ["S1"], other: ["S2", "END", "S2"]}))
+    different = [
+        circuit, Circuit(), Circuit({one: "S1"}), Circuit({one: "S2", other: ("END", "S2")}), Circuit({other: "all"}),
+        circuit.heads, {one: ("S1",), other: ("S2", "END")}, list(circuit.members),
+    ]  # fmt: skip
+    assert len({key_of(value) for value in different}) == len(different)
+
+
 class Opaque(Enum):
     A = object()
 

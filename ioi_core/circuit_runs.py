@@ -1,0 +1,188 @@
+"""logit_diff of many ablated runs at once: circuits in which little is kept, and models in which little is ablated.
+
+A run keeps some (head, position) and replaces z everywhere else. For each block of prompts the replaced z are made
+ready once for all runs; runs that keep a circuit go through `sparse_runs`, runs that lack a few heads begin where they
+first differ from the clean run and go through `engine.wavefront` with their z set on the way.
+
+At which position a role stands is looked up prompt by prompt: a mask over the batch that keeps, in each prompt, the
+positions of all of them (`mask[:, indices, head]`) is a bug of published code.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ioi_core.circuit import NO_HEADS, Circuit
+from ioi_core.dense_runs import DenseCells
+from ioi_core.engine import Group, record
+from ioi_core.forward import as_array, at_positions, to_device
+from ioi_core.grid import ALL, blocks, cell_bytes
+from ioi_core.memory import memory_budget
+from ioi_core.metrics import Scorer
+from ioi_core.model import Model
+from ioi_core.pairs import PromptPairs
+from ioi_core.patching import advancing
+from ioi_core.replacements import Advance, Replacements
+from ioi_core.results import Progress
+from ioi_core.sparse_runs import Slots, sparse_run
+from ioi_core.vocabulary import ROLES, Ablation
+
+_PLACES = (*ROLES, ALL)
+_VECTORS_A_TOKEN = 7  # of d_model, kept of each token in each layer: the clean run's and the replaced z
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One run: what it keeps, and what of that is ablated after all.
+
+    Attributes:
+        kept: a circuit, or None for the whole model, M.
+        removed: ablated wherever it stands, even where another role at the same position keeps the head.
+    """
+
+    kept: Circuit | None
+    removed: Circuit = NO_HEADS
+
+    @property
+    def sparse(self) -> bool:
+        """Whether heads are kept at named roles alone, so that most positions keep none."""
+        return self.kept is not None and ALL not in self.kept.roles
+
+
+def logit_diffs(
+    model: Model,
+    pairs: PromptPairs,
+    variants: Sequence[Variant],
+    ablation: Ablation,
+    progress: Progress | None = None,
+) -> Float[np.ndarray, "variant batch"]:
+    """logit_diff of each variant in each prompt; the means, or whatever else replaces z, are made ready once.
+
+    Args:
+        variants: of heads and roles that the model and the pairs have.
+    """
+    ways = len({variant.sparse for variant in variants})
+    passes = 1 + ways + (ablation is not Ablation.ZERO)
+    advance = advancing(progress, model.cfg.n_layers * len(blocks(model, pairs, _VECTORS_A_TOKEN)) * passes)
+    replacements = Replacements.of(model, pairs, ablation, advance)
+    return run_variants(replacements, pairs, variants, advance)
+
+
+def run_variants(
+    replacements: Replacements, pairs: PromptPairs, variants: Sequence[Variant], advance: Advance | None = None
+) -> Float[np.ndarray, "variant batch"]:
+    """The same with what replaces z made ready before: for analyses that choose their next variants by the last.
+
+    Args:
+        advance: told a unit for each layer of each walk.
+    """
+    distinct = list(dict.fromkeys(variants))
+    parts = blocks(replacements.model, pairs, _VECTORS_A_TOKEN)
+    found = [_block(replacements, pairs, part, distinct, advance).cpu() for part in parts]
+    values = as_array(torch.cat(found, dim=-1))
+    return values[[distinct.index(variant) for variant in variants]]
+
+
+def _block(
+    replacements: Replacements, pairs: PromptPairs, part: slice, variants: Sequence[Variant], advance: Advance | None
+) -> Float[Tensor, "variant batch"]:
+    """All variants in some prompts, each on the way that suits it."""
+    model, pairs_here = replacements.model, pairs.take(part)
+    replaced = replacements.of_rows(pairs, part, advance)
+    values = model.weights.W_E.new_empty(len(variants), len(pairs_here))
+    for sparse, way in ((True, _sparse), (False, _dense)):
+        numbers = [number for number, variant in enumerate(variants) if variant.sparse is sparse]
+        if numbers:
+            values[numbers] = way(model, pairs_here, replaced, [variants[number] for number in numbers], advance)
+    return values
+
+
+def _by_role(model: Model, circuit: Circuit) -> Bool[np.ndarray, "role layer head"]:
+    """Where a circuit has which head; the last role is "all"."""
+    found = np.zeros((len(_PLACES), model.cfg.n_layers, model.cfg.n_heads), dtype=bool)
+    for head, role in circuit.members:
+        found[_PLACES.index(role), head.layer, head.head] = True
+    return found
+
+
+def _sparse(
+    model: Model,
+    pairs: PromptPairs,
+    replaced: Sequence[Tensor],
+    variants: Sequence[Variant],
+    advance: Advance | None,
+) -> Float[Tensor, "variant batch"]:
+    """Variants that keep heads at named roles alone."""
+    scorer = Scorer(model, "logit_diff", pairs.answers)
+    tokens, parts = to_device(model, pairs.clean_tokens), []
+    a_variant = 8 * len(pairs) * len(ROLES) * model.cfg.d_model * model.weights.W_E.element_size()
+    step = max(1, memory_budget() // 3 // a_variant)
+    for start in range(0, len(variants), step):
+        chunk = variants[start : start + step]
+        values = model.weights.W_E.new_empty(len(chunk), len(pairs))
+        for slots in _slots(model, pairs, chunk):
+            rows = to_device(model, np.array(slots.prompts))
+            final, of = sparse_run(model, tokens[rows], [z[rows] for z in replaced], slots, advance)
+            values[:, rows] = scorer(final, rows)[:, of].T
+        parts.append(values)
+    return torch.cat(parts)
+
+
+def _slots(model: Model, pairs: PromptPairs, variants: Sequence[Variant]) -> Iterator[Slots]:
+    """The prompts grouped by the order in which the roles stand; roles may share a position."""
+    named = {role for v in variants for circuit in (v.kept, v.removed) if circuit for role in circuit.roles}
+    used = [role for role in ROLES if role in named or role == "END"]
+    at = np.stack([pairs.roles[role] for role in used], 1)  # [batch role]
+    places = [np.unique(row, return_inverse=True) for row in at]
+    orders: dict[tuple[int, ...], list[int]] = {}
+    for row, (_, ranks) in enumerate(places):
+        orders.setdefault(tuple(ranks.tolist()), []).append(row)
+    kept = np.stack([_by_role(model, v.kept or NO_HEADS) for v in variants])  # [variant role layer head]
+    removed = np.stack([_by_role(model, v.removed) for v in variants])
+    for order, rows in orders.items():
+        here = [[_PLACES.index(used[n]) for n, slot in enumerate(order) if slot == s] for s in range(max(order) + 1)]
+        keeps = [kept[:, roles].any(1) & ~removed[:, [*roles, -1]].any(1) for roles in here]
+        yield Slots(tuple(rows), np.stack([places[row][0] for row in rows]), np.stack(keeps, 1))
+
+
+def _dense(
+    model: Model,
+    pairs: PromptPairs,
+    replaced: Sequence[Tensor],
+    variants: Sequence[Variant],
+    advance: Advance | None,
+) -> Float[Tensor, "variant batch"]:
+    """Variants of the whole model: each begins where it first differs from the clean run."""
+    clean = record(model, to_device(model, pairs.clean_tokens), ("k", "v", "z", "resid_mid", "resid_post"))
+    if advance:
+        advance(model.cfg.n_layers)
+    scorer = Scorer(model, "logit_diff", pairs.answers)
+    rows = to_device(model, np.arange(len(pairs)))
+    unablated = scorer(at_positions(clean[-1]["resid_post"], pairs.roles["END"])[:, None], rows)[:, 0]
+    values = unablated.expand(len(variants), -1).clone()
+    longest = Group((0,), 0, int(pairs.roles["END"].max()), 0, True, range(1))
+    step = max(1, memory_budget() // 2 // (len(pairs) * cell_bytes(model, longest)))
+    for start in range(0, len(variants), step):
+        chunk = range(len(variants))[start : start + step]
+        ablated = {number: ablated_places(model, pairs, variants[number]) for number in chunk}
+        cells = DenseCells(model, clean, replaced, ablated)
+        for group, numbers, final in cells.finals(pairs.roles["END"], advance):
+            prompts = to_device(model, np.array(group.prompts))
+            values[to_device(model, np.array(numbers))[:, None], prompts] = scorer(final, prompts).T
+    return values
+
+
+def ablated_places(model: Model, pairs: PromptPairs, variant: Variant) -> Bool[np.ndarray, "batch pos layer head"]:
+    """Where a variant replaces z, prompt by prompt."""
+    places = np.zeros((len(pairs), pairs.clean_tokens.shape[1], len(_PLACES)), dtype=bool)
+    for role, positions in pairs.roles.items():
+        places[np.arange(len(pairs)), positions, _PLACES.index(role)] = True
+    places[:, :, -1] = True
+    removed = np.tensordot(places, _by_role(model, variant.removed), 1)  # of bools: whether any role says so
+    if variant.kept is None:
+        return removed
+    return removed | ~np.tensordot(places, _by_role(model, variant.kept), 1)

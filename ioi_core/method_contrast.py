@@ -1,0 +1,128 @@
+"""The same heads under every method, ablations and patching side by side; direct against total effects of all heads.
+
+Resample ablation takes z from the corrupted prompt into the clean run: noising is the same intervention under another
+name, and both are listed. Denoising is the reverse, clean z into the corrupted run.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from ioi_core.attribution import attribute_heads, head_axes
+from ioi_core.circuit import NO_HEADS, Circuit, Heads, check_circuit
+from ioi_core.circuit_runs import Variant, logit_diffs
+from ioi_core.forward import check_pairs
+from ioi_core.grid import ALL
+from ioi_core.inputs import Choice
+from ioi_core.model import Model
+from ioi_core.pairs import PromptPairs
+from ioi_core.replacements import check_ablation
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import Ablation, Head
+
+METHODS = ("zero", "mean", "resample", "noising", "denoising")
+
+
+@dataclass(frozen=True, eq=False)
+class MethodContrast(Result):
+    """`values` [method] logit_diff with the heads ablated or patched; denoising's belongs beside `corrupted`.
+
+    Attributes:
+        heads: what was ablated or patched, at which roles.
+        clean_per_prompt, corrupted_per_prompt: [batch] logit_diff of the two runs, nothing done to them.
+    """
+
+    heads: Circuit = NO_HEADS
+    clean_per_prompt: Float[np.ndarray, " batch"] | None = None
+    corrupted_per_prompt: Float[np.ndarray, " batch"] | None = None
+
+    @property
+    def clean(self) -> float:
+        """The clean run's mean logit_diff: what ablations and noising start from."""
+        assert self.clean_per_prompt is not None
+        return float(self.clean_per_prompt.mean())
+
+    @property
+    def corrupted(self) -> float:
+        """The corrupted run's: what denoising starts from."""
+        assert self.corrupted_per_prompt is not None
+        return float(self.corrupted_per_prompt.mean())
+
+    @property
+    def changes(self) -> Float[np.ndarray, "method batch"]:
+        """Each method's value minus that of the run it starts from, prompt by prompt."""
+        assert self.per_prompt is not None
+        starts = [self.corrupted_per_prompt if method == "denoising" else self.clean_per_prompt for method in METHODS]
+        return self.per_prompt - np.stack([start for start in starts if start is not None])
+
+
+@torch.inference_mode()
+def contrast_methods(
+    model: Model, pairs: PromptPairs, heads: Heads, *, progress: Progress | None = None
+) -> MethodContrast:
+    """logit_diff with the same heads under zero, mean and resample ablation, noising and denoising.
+
+    Args:
+        heads: {Head: role, roles or "all"}; z at these (head, position) is replaced, all of them together.
+    Raises:
+        HeadError, CircuitError, PromptError: say what was got and what is allowed.
+    """
+    chosen = check_circuit(model, check_pairs(model, pairs), heads)
+    swapped = replace(pairs, clean_tokens=pairs.corrupted_tokens, corrupted_tokens=pairs.clean_tokens)
+    variants = [Variant(None), Variant(None, chosen)]
+    found: dict[str, np.ndarray] = {}
+    clean = corrupted = np.empty(0)
+    for done, ablation in enumerate(Ablation):
+        clean, found[ablation.value] = logit_diffs(model, pairs, variants, ablation)
+        if progress:
+            progress(done + 1, len(Ablation) + 1)
+    corrupted, found["denoising"] = logit_diffs(model, swapped, variants, Ablation.RESAMPLE)
+    found["noising"] = found["resample"]
+    if progress:
+        progress(len(Ablation) + 1, len(Ablation) + 1)
+    per_prompt = np.stack([found[method] for method in METHODS])
+    return MethodContrast(
+        values=per_prompt.mean(-1),
+        axes={"method": METHODS},
+        metric="logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+        heads=chosen,
+        clean_per_prompt=clean,
+        corrupted_per_prompt=corrupted,
+    )
+
+
+@torch.inference_mode()
+def direct_and_total(
+    model: Model, pairs: PromptPairs, *, ablation: Choice = Ablation.MEAN, progress: Progress | None = None
+) -> Result:
+    """Every head's direct effect beside its total effect, in logits and with the same sign.
+
+    Args:
+        ablation: as in `ablate`.
+    Returns:
+        `values` [effect layer head] and `per_prompt`: "direct" as `attribute_heads`; "total" is F(M) - F(M \\ head),
+        what logit_diff loses if that head alone is ablated at every position.
+    Raises:
+        SiteError, PromptError: say what was got and what is allowed.
+    """
+    ablation = check_ablation(ablation)
+    direct = attribute_heads(model, pairs).per_prompt
+    shape = (model.cfg.n_layers, model.cfg.n_heads)
+    alone = [Circuit({Head(layer, head): ALL}) for layer, head in np.ndindex(*shape)]
+    variants = [Variant(None), *(Variant(None, head) for head in alone)]
+    whole, *without = logit_diffs(model, pairs, variants, ablation, progress)
+    assert direct is not None
+    per_prompt = np.stack([direct, (whole - np.stack(without)).reshape(*shape, -1)])
+    return Result(
+        values=per_prompt.mean(-1),
+        axes={"effect": ("direct", "total"), **head_axes(model)},
+        metric="effect on logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+    )

@@ -1,0 +1,84 @@
+"""Ablated runs prompt by prompt on TransformerLens's hooked model: slow, and written without a look at ours.
+
+The oracle of the tests and the benchmark's peer. Every prompt runs alone and unpadded; every head, position and prompt
+is looked up by itself in plain Python.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ioi_core import Ablation, Head, PromptPairs
+
+Roles = Mapping[Head, Collection[str]]
+
+
+class HookedAblation:
+    """Some prompts under one ablation; what replaces z is recorded once."""
+
+    def __init__(self, bridge: Any, pairs: PromptPairs, ablation: Ablation) -> None:
+        self.bridge, self.pairs, self.ablation = bridge, pairs, ablation
+        self.names = [f"blocks.{layer}.attn.hook_z" for layer in range(bridge.cfg.n_layers)]
+        self.corrupted = [self._z(row) for row in range(len(pairs))]
+
+    def _z(self, row: int) -> list[Tensor]:
+        """Per layer [pos head d_head] of the corrupted prompt."""
+        length = int(self.pairs.lengths[row])
+        with torch.no_grad():
+            _, cache = self.bridge.run_with_cache(torch.tensor(self.pairs.corrupted_tokens[row : row + 1, :length]))
+        return [cache[name][0] for name in self.names]
+
+    def _alike(self, row: int) -> list[int]:
+        """The prompts whose words stand at the same positions as this one's."""
+
+        def layout(other: int) -> tuple[int, ...]:
+            roles = [int(positions[other]) for positions in self.pairs.roles.values()]
+            return (int(self.pairs.templates[other]), int(self.pairs.lengths[other]), *roles)
+
+        return [other for other in range(len(self.pairs)) if layout(other) == layout(row)]
+
+    def replaced(self, row: int, layer: int) -> Tensor:
+        """[pos head d_head]: what an ablated head of this layer puts out in this prompt."""
+        if self.ablation is Ablation.ZERO:
+            return torch.zeros_like(self.corrupted[row][layer])
+        rows = [row] if self.ablation is Ablation.RESAMPLE else self._alike(row)
+        return sum(self.corrupted[other][layer] for other in rows) / len(rows)
+
+    def has(self, heads: Roles, row: int, layer: int, pos: int, head: int) -> bool:
+        """Whether `heads` names this head at a role that stands at this position of this prompt."""
+        roles = heads.get(Head(layer, head), ())
+        roles = [roles] if isinstance(roles, str) else roles
+        return any(role == "all" or int(self.pairs.roles[role][row]) == pos for role in roles)
+
+    def logit_diff(self, kept: Roles | None, removed: Roles | None = None) -> np.ndarray:
+        """[batch] logit_diff with everything but `kept` (None: nothing), and also `removed`, ablated."""
+        return np.array([self._row(row, kept, removed or {}) for row in range(len(self.pairs))])
+
+    def _row(self, row: int, kept: Roles | None, removed: Roles) -> float:
+        length = int(self.pairs.lengths[row])
+
+        def hook(layer: int) -> Any:
+            given = self.replaced(row, layer)
+
+            def replace(z: Tensor, hook: Any) -> Tensor:
+                z = z.clone()
+                for pos in range(length):
+                    for head in range(z.shape[2]):
+                        where = (row, layer, pos, head)
+                        if self.has(removed, *where) or (kept is not None and not self.has(kept, *where)):
+                            z[0, pos, head] = given[pos, head]
+                return z
+
+            return replace
+
+        hooks = [(name, hook(layer)) for layer, name in enumerate(self.names)]
+        with torch.no_grad():
+            logits = self.bridge.run_with_hooks(
+                torch.tensor(self.pairs.clean_tokens[row : row + 1, :length]), fwd_hooks=hooks
+            )
+        io, s = self.pairs.answers[row]
+        at_end = logits[0, int(self.pairs.roles["END"][row])]
+        return float(at_end[io] - at_end[s])
