@@ -40,7 +40,7 @@ class DenseCells:
     def finals(
         self, ends: Int[np.ndarray, " batch"], advance: Callable[[int], None] | None = None
     ) -> Iterator[tuple[Group, list[int], Float[Tensor, "batch variant d_model"]]]:
-        """The final residual streams at END: of each group's prompts, in the order of the variants' numbers.
+        """Groups, the numbers of their variants, and these variants' final residual streams at END.
 
         Prompts in which a variant ablates nothing up to END are in no group.
         """
