@@ -261,6 +261,48 @@ otherwise, had other prompts of the same kind been drawn (prompts drawn anew wit
 
 Source: Efron 1979, *Bootstrap methods*; Miller et al. 2024 (arXiv 2407.08734) on how much templates differ.
 """,
+    "circuit_graph": f"""
+Heads stand at their layer, in a column for their class and the role at which the circuit keeps them. On GPT-2 small the
+classes and lines are the paper's. On every other model classes are measured by this app's rules (see Heads), and lines
+join the classes that the paper's circuit joins, where both are there: they are drawn for orientation and not measured.
+
+Source: {_PAPER}, figure 2.
+""",
+    "circuit_levels": f"""
+Each bar is the mean logit_diff of one run. In a run of the circuit every head is ablated at every position, except
+those that the circuit keeps where it keeps them; MLPs, LayerNorms and embeddings work on. **Mean ablation** puts in the
+mean over the ABC prompts *of the same template*, **zero ablation** nothing, **resample ablation** what the head writes
+in the prompt's own corrupted twin. Role positions are looked up prompt by prompt. **Faithfulness** is F(C) / F(M), a
+ratio of means over prompts. The intervals come from drawing the prompts 1,000 times with replacement (bootstrap, 95 %).
+**Completeness** compares F(C \\ K) with F(M \\ K), K being what was switched off.
+
+Source: {_PAPER}, sections 3 and 4.
+""",
+    "circuit_members": f"""
+*Adds* is a member's minimality with its sign, F(C \\ K) - F(C \\ (K + v)) as a share of F(M); K is named beside it.
+
+Source: {_PAPER}, section 4.3.
+""",
+    "circuit_minimality": f"""
+For each member v, F(C \\ K) - F(C \\ (K + v)) as a share of F(M): what is lost when v goes, after a set K of others
+has gone. Without K, heads of one class stand in for each other and none of them would seem to count. For a published
+class of GPT-2 small, K is the rest of its class in the circuit; for every other member it is nothing, or all others
+at the same role, whichever makes the difference larger. The paper shows it without sign.
+
+Source: {_PAPER}, section 4.3 and figure 7.
+""",
+    "circuit_templates": f"""
+F(C) / F(M) among the prompts of each template. The number is the template's (typed prompts have one each); ABBA: IO is
+named first, BABA: S is. Published figures depend on sample and templates: "87 %" in the paper, and 57 to 155 % on
+single templates of the same circuit in later work.
+
+Source: {_PAPER}, section 4; Miller et al. 2024, *Transformer circuit faithfulness metrics are not robust*.
+""",
+    "circuit_comparison": f"""
+F(C) / F(M) of two circuits on the same prompts with the same ablation, over all prompts and template by template.
+
+Source: {_PAPER}, section 4.
+""",
     "patch_estimate": """
 **Attribution patching**: the change of the activation times the slope of the metric, all cells from one backward pass.
 It takes about as long as three forward passes, and is a first-order estimate: it goes wrong where the metric bends,
