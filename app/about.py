@@ -298,6 +298,14 @@ single templates of the same circuit in later work.
 
 Source: {_PAPER}, section 4; Miller et al. 2024, *Transformer circuit faithfulness metrics are not robust*.
 """,
+    "circuit_completeness": f"""
+Each point takes one set K out of both: across, what the whole model then has, upwards, what the circuit has. Points on
+the dashed line are what a complete circuit would give. K is each class of the paper (other models: all members at one
+role), random halves of the circuit, and **greedy** sets: grown member by member, each time by the one of a few drawn
+that takes circuit and model furthest apart, so that they show what is missing.
+
+Source: {_PAPER}, section 4.2.
+""",
     "circuit_comparison": f"""
 F(C) / F(M) of two circuits on the same prompts with the same ablation, over all prompts and template by template.
 

@@ -8,14 +8,20 @@ import plotly.graph_objects as go
 
 from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal
 from app.circuit_numbers import Level, TemplateFaithfulness, minimality_order
-from app.circuit_text import member_words
+from app.circuit_text import Changes, member_words, write_changes
 from app.circuit_words import percent_of_model
 from app.words import over_prompts, prompts
-from ioi_core import CircuitEvaluation, Minimality
+from ioi_core import CircuitEvaluation, Completeness, Minimality
 
 SIDES = ("#56B4E9", "#CC79A7")
 """The two circuits that are compared; the second one is hatched as well."""
 
+_KINDS = {
+    "empty": ("nothing", "x", "#FFFFFF"),
+    "class": ("a class or role", "square", "#77AADD"),
+    "random": ("random", "circle", "#DDDDDD"),
+    "greedy": ("greedy: chosen to tell them apart", "diamond", "#EE8866"),
+}
 _LINE = 60  # letters of a hover's line
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
@@ -89,6 +95,51 @@ def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness]) -
         x=[x for x, _, _ in places], y=[y for _, y, _ in places], mode="markers", customdata=said, showlegend=False,
         hovertemplate="%{customdata}<extra></extra>",
         marker={"size": 6, "color": CORRUPTED, "line": {"width": 1, "color": "#FFFFFF"}},
+    )  # fmt: skip
+
+
+def completeness_scatter(sets: Completeness, current: Completeness | None) -> go.Figure:
+    """F(C \\ K) against F(M \\ K) for many K, on the diagonal for a complete circuit; a click takes that K out.
+
+    Args:
+        current: of what is switched off now, if anything is.
+    """
+    over, figure = over_prompts(sets.n_prompts), go.Figure()
+    for kind, (name, symbol, colour) in _KINDS.items():
+        rows = [n for n, found in enumerate(sets.kinds) if found == kind]
+        said = [
+            [
+                write_changes(Changes(off=sets.removed[n])),
+                f"K: {literal(sets.axes['set'][n])}, {_wrapped(str(sets.removed[n]))}<br>without it logit_diff is "
+                f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>({over}) "
+                "Click to switch it off.",
+            ]
+            for n in rows
+        ]
+        _add_sets(figure, sets.model_values[rows], sets.circuit_values[rows], said, name, symbol, colour)
+    if current is not None:
+        x, y = (np.atleast_1d(values) for values in (current.model_values, current.circuit_values))
+        said = [["", f"What is off now: whole model {x[0]:+.2f}, circuit {y[0]:+.2f} ({over})"]]
+        _add_sets(figure, x, y, said, "what is off now", "star", "#E69F00")
+    ends = np.concatenate([sets.values.ravel(), *([current.values.ravel()] if current else []), [0]])
+    low, high = _range(ends)
+    diagonal = {"dash": "dash", "width": 2, "color": CORRUPTED}
+    figure.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line=diagonal, layer="below")
+    figure.update_xaxes(title="whole model without K, logit_diff", range=[low, high], zeroline=False)
+    figure.update_yaxes(title="circuit without K, logit_diff", range=[low, high], zeroline=False)
+    note = f"logits, {sets.ablation} ablation, {over}; dashed: complete"
+    figure = laid_out(figure, "Circuit and model without the same heads", note, 520, legend=True)
+    return figure.update_layout(clickmode="event+select", margin={"t": 150})
+
+
+def _add_sets(
+    figure: go.Figure, x: np.ndarray, y: np.ndarray, said: list[list[str]], name: str, symbol: str, colour: str
+) -> None:
+    figure.add_scatter(
+        x=x, y=y, mode="markers", name=name, customdata=said, hovertemplate="%{customdata[1]}<extra></extra>",
+        marker={"size": 18 if symbol == "star" else 12, "symbol": symbol, "color": colour,
+                "line": {"width": 1, "color": "#555555"}},
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
 

@@ -157,6 +157,12 @@ def toggle(plan: Plan, text: str) -> None:
         _switch(plan, [member], on=member in plan.off.members)
 
 
+def switch_off(plan: Plan, text: str) -> None:
+    """Make a clicked set K what is off; what was clicked may be no set."""
+    if text:
+        _set(Changes(plan.changes.added, read_changes(plan.model, text).off))
+
+
 def add_control(plan: Plan) -> None:
     """Any head of the model, at any place, can join the circuit."""
     names = [str(Head(n, head)) for n in range(plan.model.cfg.n_layers) for head in range(plan.model.cfg.n_heads)]
@@ -226,14 +232,13 @@ def saved_control(plan: Plan) -> dict[str, Changes]:
     return here
 
 
-def compare_control(names: Sequence[str]) -> tuple[str, str]:
-    """Which two circuits are compared."""
+def compare_control(names: Sequence[str], other: str) -> tuple[str, str]:
+    """Which two circuits are compared; the first of all and `other` if nothing else was chosen."""
     drop_stale("compare_one", names, names[0])
-    drop_stale("compare_other", names, names[1])
+    drop_stale("compare_other", names, other)
     left, right = st.columns(2)
     one = left.selectbox("Compare", names, key="compare_one")
-    other = right.selectbox("with", names, index=1, key="compare_other")
-    return one, other
+    return one, right.selectbox("with", names, index=names.index(other), key="compare_other")
 
 
 def more_prompts_button(pairs: PromptPairs, n: int) -> None:

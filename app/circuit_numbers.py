@@ -189,6 +189,25 @@ def templates_frame(pairs: PromptPairs, result: CircuitEvaluation) -> pd.DataFra
     )
 
 
+def completeness_frame(sets: Completeness) -> pd.DataFrame:
+    """Every K and what the circuit and the model do without it."""
+    low, high = bootstrap_interval(sets.differences)
+    return pd.DataFrame(
+        {
+            "set": sets.axes["set"],
+            "kind": sets.kinds,
+            "K": [str(removed) for removed in sets.removed],
+            "F(C without K)": sets.circuit_values,
+            "F(M without K)": sets.model_values,
+            "incompleteness": sets.incompleteness,
+            "difference_low_95": low,
+            "difference_high_95": high,
+            "ablation": str(sets.ablation),
+            "prompts": sets.n_prompts,
+        }
+    )
+
+
 def minimality_frame(result: Minimality) -> pd.DataFrame:
     """Every member, the K it was measured with, both runs and the score, those that count most first."""
     low, high = bootstrap_interval(result.signed_scores_per_prompt, gaps=result.gaps)

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app.circuit_charts import level_bars, minimality_bars, template_bars
+from app.circuit_charts import completeness_scatter, level_bars, minimality_bars, template_bars
 from app.circuit_controls import (
     Plan,
     ablation_control,
@@ -15,6 +15,7 @@ from app.circuit_controls import (
     plan_control,
     saved_control,
     start_control,
+    switch_off,
     table_control,
     toggle,
 )
@@ -22,6 +23,7 @@ from app.circuit_graph import circuit_figure, graph_of
 from app.circuit_numbers import (
     Broken,
     by_template,
+    completeness_frame,
     levels,
     levels_frame,
     members_frame,
@@ -30,12 +32,21 @@ from app.circuit_numbers import (
     read,
     templates_frame,
 )
-from app.circuit_starts import Classes, circuit_classes, starting_circuit, starts_of
+from app.circuit_starts import (
+    FOUND,
+    Classes,
+    circuit_classes,
+    found_circuit,
+    found_story,
+    starting_circuit,
+    starts_of,
+)
 from app.circuit_twins import circuit_pairs, smallest_mean, twins_story
 from app.circuit_words import (
     BREAK_WORDS,
     broken_story,
     compare_story,
+    completeness_story,
     differing_words,
     minimality_story,
     size_words,
@@ -46,7 +57,7 @@ from app.figures import show_figure, show_foot
 from app.look import says
 from app.services import settings
 from app.view import View
-from ioi_core import Ablation, Circuit, PromptPairs, bootstrap_interval
+from ioi_core import Ablation, PromptPairs, bootstrap_interval
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 
@@ -69,7 +80,9 @@ def show_breaking(view: View) -> None:
     if smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         more_prompts_button(pairs, _GENERATED)
     published, classes = circuit_classes(view.model, pairs)
-    plan = plan_control(view.model, start, starting_circuit(view.model, start, classes))
+    if start == FOUND:
+        st.caption(found_story(found_circuit(view.model, pairs)))
+    plan = plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
 
     buttons(plan, classes)
     _show_graph(view, plan, classes, published=published)
@@ -87,7 +100,10 @@ def show_breaking(view: View) -> None:
     _show_templates(view, pairs, broken)
 
     st.subheader("Compare two circuits")
-    _show_comparison(view, pairs, plan, classes, ablation)
+    _show_comparison(view, pairs, plan, classes, start, ablation)
+
+    st.subheader("Is anything missing?")
+    _show_completeness(view, pairs, plan, broken)
 
 
 def _show_graph(view: View, plan: Plan, classes: Classes, *, published: bool) -> None:
@@ -158,12 +174,34 @@ def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
     )
 
 
-def _show_comparison(view: View, pairs: PromptPairs, plan: Plan, classes: Classes, ablation: Ablation) -> None:
-    kept = {name: changes.added.without(changes.off) for name, changes in saved_control(plan).items()}
-    starts = {f"start: {name}": starting_circuit(view.model, name, classes) for name in starts_of(view.model)}
-    offered: dict[str, Circuit] = {"this circuit": plan.left, **starts, **{f"kept: {n}": c for n, c in kept.items()}}
-    names = compare_control(tuple(offered))
-    circuits = [offered[name] for name in names]
+def _show_completeness(view: View, pairs: PromptPairs, plan: Plan, broken: Broken) -> None:
+    """Many K at once; it stands last, so that nothing waits for it, and what is switched off does not change it."""
+    if not plan.circuit:
+        st.write("The circuit has no heads to take out.")
+        return
+    [sets] = compute(
+        view.model, ask("completeness_sets", pairs=pairs, circuit=plan.circuit, ablation=broken.now.ablation)
+    )
+    show_figure(
+        "circuit_completeness",
+        completeness_scatter(sets, broken.completeness if plan.off else None),
+        completeness_story(sets),
+        lambda: completeness_frame(sets),
+        large=view.large,
+        on_click=partial(switch_off, plan),
+    )
+
+
+def _show_comparison(
+    view: View, pairs: PromptPairs, plan: Plan, classes: Classes, start: str, ablation: Ablation
+) -> None:
+    kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved_control(plan).items()}
+    starts = {f"start: {name}": name for name in starts_of(view.model)}
+    names = compare_control(("this circuit", *starts, *kept), f"start: {start}")
+    known = {"this circuit": plan.left, **kept}
+    circuits = [
+        known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes) for name in names
+    ]
     results = compute(
         view.model, *(ask("evaluate_circuit", pairs=pairs, circuit=circuit, ablation=ablation) for circuit in circuits)
     )

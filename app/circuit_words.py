@@ -7,7 +7,7 @@ import numpy as np
 from app.circuit_numbers import Broken, TemplateFaithfulness, minimality_order
 from app.circuit_text import member_words
 from app.words import over_prompts, prompts
-from ioi_core import Circuit, CircuitEvaluation, Minimality
+from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): a member below it could be left out
 _SHOWN = 3
@@ -99,6 +99,20 @@ def template_story(found: Sequence[TemplateFaithfulness], overall: float) -> str
         f"From {percent_of_model(low.value)} in template {low.name} to {percent_of_model(high.value)} in template "
         f"{high.name}; {percent_of_model(overall)} over all. One figure misleads: templates above and below the whole "
         "model cancel out in it, and other templates or another sample would give another one."
+    )
+
+
+def completeness_story(sets: Completeness) -> str:
+    """How far from complete the circuit is, and by which K that shows most."""
+    names, apart = sets.axes["set"], sets.incompleteness
+    worst, typical = int(apart.argmax()), float(np.median(apart))
+    ahead = "the model keeps more: heads outside the circuit do part of the work"
+    if sets.circuit_values[worst] > sets.model_values[worst]:
+        ahead = "the circuit keeps more: heads outside it work against the answer"
+    return (
+        f"For half of these {len(names)} sets circuit and model differ by more than {typical:.2f} logits. They are "
+        f"furthest apart without {names[worst]} ({sets.removed[worst]}): {float(sets.circuit_values[worst]):+.2f} "
+        f"against {float(sets.model_values[worst]):+.2f}; {ahead} ({over_prompts(sets.n_prompts)})."
     )
 
 

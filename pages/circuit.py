@@ -6,10 +6,10 @@ from app.circuit_controls import part_control
 from app.circuit_panels import show_breaking
 from app.view import current_view
 
+# The name in the control, the question, and the panel that answers it.
 PARTS = {
     "break it": ("What happens if you break the circuit?", show_breaking),
 }
-"""What the page can show: the name in the control, the question, and the panel that answers it."""
 
 view = current_view()
 
