@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal
 from app.circuit_numbers import Level, TemplateFaithfulness, minimality_order
 from app.circuit_text import Changes, member_words, write_changes
-from app.circuit_words import percent_of_model
+from app.circuit_words import percent_of_model, set_words
 from app.words import over_prompts, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
@@ -41,9 +41,9 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     names = [f"{level.name.replace(', ', ',<br>')}: <b>{level.value:+.2f}</b>" for level in levels]
     figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **_PLAIN_AXIS)
     ends = np.concatenate([values, low, high, [0]])
-    figure.update_xaxes(title="logit_diff, logits (right: IO)", range=_range(ends))
+    figure.update_xaxes(title="logits; lines: 95 %", range=_range(ends))
     figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
-    note = f"logits, {result.ablation} ablation, {over}; line: 95 % interval"
+    note = f"logits, {result.ablation} ablation, {over}"
     return laid_out(figure, "logit_diff, whole and broken", note, 150 + 46 * len(rows))
 
 
@@ -110,9 +110,9 @@ def completeness_scatter(sets: Completeness, current: Completeness | None) -> go
         said = [
             [
                 write_changes(Changes(off=sets.removed[n])),
-                f"K: {literal(sets.axes['set'][n])}, {_wrapped(str(sets.removed[n]))}<br>without it logit_diff is "
-                f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>({over}) "
-                "Click to switch it off.",
+                f"K is {set_words(sets, n)}: {_wrapped(str(sets.removed[n]))};<br>without it logit_diff is "
+                f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>"
+                f"({over}) Click to switch it off.",
             ]
             for n in rows
         ]
@@ -170,10 +170,10 @@ def minimality_bars(result: Minimality, low: np.ndarray, high: np.ndarray) -> go
     )  # fmt: skip
     names = [f"{member_words(result.members[n])} {percent_of_model(float(result.signed_scores[n]))}" for n in order]
     figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **_PLAIN_AXIS)
-    reach = 1.15 * max(float(np.nanmax(np.abs([*values, *low, *high]))), 1e-6)
-    figure.update_xaxes(title="share of F(M) (right: the member helps)", range=[-reach, reach], tickformat=".0%")
+    ends = np.concatenate([values, low, high, [0]])
+    figure.update_xaxes(title="right: it helps; lines: 95 %", range=_range(ends), tickformat=".0%")
     figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
-    note = f"share of F(M), {result.ablation} ablation, {over}; line: 95 % interval"
+    note = f"share of F(M), {result.ablation} ablation, {over}"
     return laid_out(figure, "What each member adds once its K is gone", note, 150 + 28 * len(rows))
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app.circuit_starts import STARTS, Classes, class_of, starts_of
+from app.circuit_starts import OTHER, STARTS, Classes, class_of, starts_of
 from app.circuit_text import (
     PLACES,
     Changes,
@@ -136,11 +136,11 @@ def buttons(plan: Plan, classes: Classes) -> None:
             "Reset", icon=":material/restart_alt:", disabled=plan.changes == Changes(), on_click=_set,
             args=(Changes(),), help="Back to the starting circuit.",
         )  # fmt: skip
-    groups: dict[str, list[Member]] = {}
+    groups: dict[str, list[Member]] = {name: [] for name in (*classes, OTHER)}
     for member in members:
-        groups.setdefault(class_of(member, classes), []).append(member)
+        groups[class_of(member, classes)].append(member)
     with st.container(horizontal=True, key="circuit-classes", vertical_alignment="center"):
-        for name, group in groups.items():
+        for name, group in ((name, group) for name, group in groups.items() if group):
             on = [member for member in group if member not in gone]
             way = "off" if on else "on"
             st.button(

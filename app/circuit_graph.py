@@ -32,6 +32,7 @@ CLASS_EDGES = (
 """Which class acts on which, through what (Wang et al. 2022, figure 2)."""
 
 _OTHER_COLOUR, _LOGITS_COLOUR, _EDGE_COLOUR = "#FFFFFF", "#F0E442", "#8A8A8A"
+_OFF_TEXT = "#7A7A7A"  # reads on light and dark alike
 _NARROWEST, _GAP, _FEWEST = 1.8, 0.4, 5.0  # in heads' widths: a column, between two, the whole figure
 _SLOT = 46  # pixels of a head
 Place = tuple[float, float]
@@ -119,15 +120,16 @@ def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member
         ]
         for member in members
     ]
-    colour = CLASS_COLOURS.get(name, _OTHER_COLOUR)
+    colour, text_colour = CLASS_COLOURS.get(name, _OTHER_COLOUR), "#000000" if on else _OFF_TEXT
     marker = {"size": 36, "color": colour, "line": {"width": 1, "color": "#555555"}}
     if not on:
         marker = {"size": 34, "color": colour, "symbol": "circle-open", "line": {"width": 3}}
     figure.add_scatter(
         x=x, y=y, mode="markers+text", text=[str(head) if on else f"<s>{head}</s>" for head, _ in members],
         customdata=said, marker=marker, showlegend=False, cliponaxis=False,
-        hovertemplate="%{customdata[1]}<extra></extra>", textfont={"size": 12, **({"color": "#000000"} if on else {})},
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+        hovertemplate="%{customdata[1]}<extra></extra>", textfont={"size": 12, "color": text_colour},
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}, "textfont": {"color": text_colour}},
     )  # fmt: skip
 
 
@@ -146,7 +148,8 @@ def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, publis
         figure.add_scatter(
             x=[logits[0]], y=[logits[1]], mode="markers+text", text=["logits"], hoverinfo="skip", showlegend=False,
             marker={"size": 44, "color": _LOGITS_COLOUR, "symbol": "square", "line": {"width": 1, "color": "#555555"}},
-            textfont={"color": "#000000", "size": 12}, customdata=[[""]], cliponaxis=False,
+            textfont={"color": "#000000", "size": 12}, cliponaxis=False,
+            unselected={"marker": {"opacity": 1}, "textfont": {"color": "#000000"}},
         )  # fmt: skip
 
 
@@ -169,16 +172,18 @@ def _edge_words(sender: str, receiver: str, through: str, *, published: bool) ->
 
 
 def _draw_lines(figure: go.Figure, lines: Sequence[tuple[Place, Place]], said: str, *, live: bool) -> None:
-    """Several lines as one trace, with points all along them that can be hovered."""
-    along = np.linspace(0, 1, 9)
-    x, y = (
-        np.concatenate([np.append(start[axis] + (end[axis] - start[axis]) * along, np.nan) for start, end in lines])
-        for axis in (0, 1)
-    )
+    """Several lines as one trace; hovering finds their middles alone, so that a click at an end finds the head."""
+    x, y = ([at for start, end in lines for at in (start[axis], end[axis], None)] for axis in (0, 1))
     figure.add_scatter(
-        x=x, y=y, mode="lines", showlegend=False, customdata=[["", said]] * len(x),
-        hovertemplate="%{customdata[1]}<extra></extra>", opacity=0.6 if live else 0.4,
+        x=x, y=y, mode="lines", showlegend=False, hoverinfo="skip", opacity=0.6 if live else 0.4,
         line={"color": _EDGE_COLOUR, "width": 1.5 if live else 1, "dash": "solid" if live else "dot"},
+    )  # fmt: skip
+    along = np.linspace(0.3, 0.7, 5)
+    x, y = ([at for start, end in lines for at in start[axis] + (end[axis] - start[axis]) * along] for axis in (0, 1))
+    figure.add_scatter(
+        x=x, y=y, mode="markers", showlegend=False, customdata=[["", said]] * len(x),
+        hovertemplate="%{customdata[1]}<extra></extra>", marker={"size": 8, "opacity": 0},
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ from app.circuit_words import (
     completeness_story,
     differing_words,
     minimality_story,
+    percent_of_model,
     size_words,
     template_story,
 )
@@ -57,7 +58,7 @@ from app.figures import show_figure, show_foot
 from app.look import says
 from app.services import settings
 from app.view import View
-from ioi_core import Ablation, PromptPairs, bootstrap_interval
+from ioi_core import Ablation, Circuit, PromptPairs, bootstrap_interval
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 
@@ -85,8 +86,11 @@ def show_breaking(view: View) -> None:
     plan = plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
 
     buttons(plan, classes)
+    summary = st.container(horizontal=True, key="circuit-summary")
     _show_graph(view, plan, classes, published=published)
     broken = read(compute(view.model, *questions(pairs, plan.circuit, plan.off, ablation)))
+    with summary:
+        _show_summary(broken, plan.off)
     _show_levels(view, plan, broken)
 
     st.subheader("Every member, one by one")
@@ -108,7 +112,11 @@ def show_breaking(view: View) -> None:
 
 def _show_graph(view: View, plan: Plan, classes: Classes, *, published: bool) -> None:
     graph = graph_of(plan.circuit, plan.off, classes)
-    source = "as in figure 2 of the paper" if published else "as in the paper's circuit; path patching measures them"
+    source = (
+        "Lines join classes as figure 2 of the paper does."
+        if published
+        else "Lines join classes as the paper's circuit does; in this model they are not measured (see Path patching)."
+    )
     show_figure(
         "circuit_graph",
         circuit_figure(graph, view.model.cfg.n_layers, published=published),
@@ -119,7 +127,18 @@ def _show_graph(view: View, plan: Plan, classes: Classes, *, published: bool) ->
         on_click=partial(toggle, plan),
         as_page=True,
     )
-    st.caption(f"Lines between classes: {source}. Dotted: one of its heads is off.")
+    st.caption(f"{source} Dotted: a head at one of its ends is off.")
+
+
+def _show_summary(broken: Broken, off: Circuit) -> None:
+    """The numbers to watch, above the graph: they change with every click."""
+    now, model = broken.now, float(broken.completeness.model_values)
+    falls = (now.logit_diff - broken.before.logit_diff, model - now.model_logit_diff)
+    circuit_fall, model_fall = (f"{fall:+.2f} by what is off" if off else None for fall in falls)
+    st.metric("Faithfulness", percent_of_model(now.faithfulness), help="F(C) / F(M), the circuit as it is now")
+    st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_fall, delta_color="off")
+    without = "of the whole model without the same heads" if off else "of the whole model"
+    st.metric(without, f"{model:+.2f}", model_fall, delta_color="off")
 
 
 def _show_levels(view: View, plan: Plan, broken: Broken) -> None:

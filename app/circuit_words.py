@@ -102,17 +102,26 @@ def template_story(found: Sequence[TemplateFaithfulness], overall: float) -> str
     )
 
 
+def set_words(sets: Completeness, n: int) -> str:
+    """One of several K as people say it."""
+    name, kind = sets.axes["set"][n], sets.kinds[n]
+    if kind == "class":
+        return f"everything {name}" if name.startswith("at ") else f"every {name} head"
+    return "nothing" if kind == "empty" else f"{kind} set {name.split()[-1]}"
+
+
 def completeness_story(sets: Completeness) -> str:
     """How far from complete the circuit is, and by which K that shows most."""
-    names, apart = sets.axes["set"], sets.incompleteness
+    apart = sets.incompleteness
     worst, typical = int(apart.argmax()), float(np.median(apart))
     ahead = "the model keeps more: heads outside the circuit do part of the work"
     if sets.circuit_values[worst] > sets.model_values[worst]:
         ahead = "the circuit keeps more: heads outside it work against the answer"
+    circuit, model = float(sets.circuit_values[worst]), float(sets.model_values[worst])
     return (
-        f"For half of these {len(names)} sets circuit and model differ by more than {typical:.2f} logits. They are "
-        f"furthest apart without {names[worst]} ({sets.removed[worst]}): {float(sets.circuit_values[worst]):+.2f} "
-        f"against {float(sets.model_values[worst]):+.2f}; {ahead} ({over_prompts(sets.n_prompts)})."
+        f"For half of these {len(apart)} sets circuit and model differ by more than {typical:.2f} logits. They are "
+        f"furthest apart without {set_words(sets, worst)} ({sets.removed[worst]}): {circuit:+.2f} "
+        f"against {model:+.2f}; {ahead} ({over_prompts(sets.n_prompts)})."
     )
 
 
