@@ -60,7 +60,7 @@ def template_bars(
     for side, (templates, result, name) in enumerate(zip(found, results, names, strict=True)):
         values = [result.faithfulness, *(one.value for one in templates)]
         counts = [result.n_prompts, *(len(one.points) for one in templates)]
-        labels = ["all templates", *(f"template {one.name}" for one in templates)]
+        labels = ["all templates", *(one.name for one in templates)]
         said = [
             f"{literal(name)}, {label}: {percent_of_model(value)} of the whole model's logit_diff<br>({prompts(count)})"
             for label, value, count in zip(labels, values, counts, strict=True)
@@ -74,7 +74,7 @@ def template_bars(
             _draw_points(figure, templates)
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
-    ticks = ["<b>all</b>", *(one.name.replace(" ", "<br>") for one in found[0])]
+    ticks = ["<b>all</b>", *(one.name.removeprefix("template ").replace(" ", "<br>") for one in found[0])]
     figure.update_xaxes(tickvals=columns, ticktext=ticks, tickangle=0, title="template", **_PLAIN_AXIS)
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"
@@ -88,7 +88,7 @@ def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness]) -
     if not places:
         return
     said = [
-        f"One prompt of template {one.name}: {percent_of_model(point)} of the template’s mean logit_diff"
+        f"One prompt of {one.name}: {percent_of_model(point)} of the template’s mean logit_diff"
         for _, point, one in places
     ]
     figure.add_scatter(

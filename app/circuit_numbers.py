@@ -59,21 +59,16 @@ class TemplateFaithfulness:
     """F(C) / F(M) among the prompts of one template.
 
     Attributes:
-        order: "ABBA" where IO is named first, else "BABA".
+        name: "template 3 ABBA", where IO is named first, or "prompt 1" where each prompt is a template of its own.
         first: the first of its prompts, from 0.
         points: each prompt's logit_diff under the circuit over the template's mean F(M); their mean is `value`.
     """
 
     number: int
-    order: str
+    name: str
     first: int
     value: float
     points: tuple[float, ...]
-
-    @property
-    def name(self) -> str:
-        """Its number, counted from 1, and the order of its names."""
-        return f"{self.number + 1} {self.order}"
 
 
 def questions(pairs: PromptPairs, circuit: Circuit, off: Circuit, ablation: Ablation) -> list[Request]:
@@ -125,13 +120,14 @@ def levels(broken: Broken, off: Circuit) -> list[Level]:
 def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateFaithfulness]:
     """Faithfulness template by template; nan where F(M) is 0 there."""
     assert result.templates is not None
-    found = []
+    found, generated = [], len(pairs) > len(result.template_numbers)
     for number, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
         rows = np.flatnonzero(result.templates == number)
         whole = float(result.unablated[rows].mean())
         points = result.prompts[0, rows] / whole if np.isfinite(value) else ()
         order = "ABBA" if pairs.roles["IO"][rows[0]] < pairs.roles["S1"][rows[0]] else "BABA"
-        found.append(TemplateFaithfulness(number, order, int(rows[0]), float(value), tuple(map(float, points))))
+        name = f"template {number} {order}" if generated else f"prompt {rows[0] + 1}"
+        found.append(TemplateFaithfulness(number, name, int(rows[0]), float(value), tuple(map(float, points))))
     return found
 
 

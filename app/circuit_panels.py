@@ -1,5 +1,6 @@
 """The parts of the Circuit page: each asks for its own results, waits for them with progress, and draws."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -58,7 +59,7 @@ from app.figures import show_figure, show_foot
 from app.look import says
 from app.services import settings
 from app.view import View
-from ioi_core import Ablation, Circuit, PromptPairs, bootstrap_interval
+from ioi_core import Circuit, CircuitEvaluation, PromptPairs, bootstrap_interval
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 
@@ -80,7 +81,7 @@ def show_breaking(view: View) -> None:
     st.caption(twins_story(view, pairs))
     if smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         more_prompts_button(pairs, _GENERATED)
-    published, classes = circuit_classes(view.model, pairs)
+    published, classes = circuit_classes(view.model, view.pairs)
     if start == FOUND:
         st.caption(found_story(found_circuit(view.model, pairs)))
     plan = plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
@@ -104,7 +105,7 @@ def show_breaking(view: View) -> None:
     _show_templates(view, pairs, broken)
 
     st.subheader("Compare two circuits")
-    _show_comparison(view, pairs, plan, classes, start, ablation)
+    _show_comparison(view, pairs, plan, classes, start, broken)
 
     st.subheader("Is anything missing?")
     _show_completeness(view, pairs, plan, broken)
@@ -211,9 +212,21 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: Plan, broken: Broke
     )
 
 
-def _show_comparison(
-    view: View, pairs: PromptPairs, plan: Plan, classes: Classes, start: str, ablation: Ablation
-) -> None:
+def _evaluations(
+    view: View, pairs: PromptPairs, circuits: Sequence[Circuit], plan: Plan, broken: Broken
+) -> list[CircuitEvaluation]:
+    """F(C) of some circuits; what the page knows already is not asked again."""
+    known = {plan.circuit: broken.before, plan.left: broken.now}
+    asked = [circuit for circuit in dict.fromkeys(circuits) if circuit not in known]
+    ablation = broken.now.ablation
+    found = compute(
+        view.model, *(ask("evaluate_circuit", pairs=pairs, circuit=circuit, ablation=ablation) for circuit in asked)
+    )
+    known |= dict(zip(asked, found, strict=True))
+    return [known[circuit] for circuit in circuits]
+
+
+def _show_comparison(view: View, pairs: PromptPairs, plan: Plan, classes: Classes, start: str, broken: Broken) -> None:
     kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved_control(plan).items()}
     starts = {f"start: {name}": name for name in starts_of(view.model)}
     names = compare_control(("this circuit", *starts, *kept), f"start: {start}")
@@ -221,9 +234,7 @@ def _show_comparison(
     circuits = [
         known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes) for name in names
     ]
-    results = compute(
-        view.model, *(ask("evaluate_circuit", pairs=pairs, circuit=circuit, ablation=ablation) for circuit in circuits)
-    )
+    results = _evaluations(view, pairs, circuits, plan, broken)
     says(compare_story(results, names))
     st.write(differing_words(circuits, names))
     if results[0].no_fraction:

@@ -1,13 +1,12 @@
 """ABC twins for a page that needs them: mean ablation averages over prompts in which nobody is named twice."""
 
-from dataclasses import replace
-
 import numpy as np
 import streamlit as st
 
 from app.view import View
 from app.words import prompts
-from ioi_core import ROLES, Model, PromptError, PromptPairs, prompt_pairs
+from cache.gallery import with_abc_twins
+from ioi_core import ROLES, Model, PromptError, PromptPairs
 from ioi_core.replacements import layouts
 
 
@@ -25,19 +24,16 @@ def circuit_pairs(view: View) -> PromptPairs:
         )
     if view.corruption in ("ABC", "typed"):
         return pairs
-    names = tuple((view.model.token_text(io), view.model.token_text(s)) for io, s in pairs.answers.tolist())
-    twins = _abc_twins(view.model, view.model.name, pairs.clean_text, names, pairs.prepend_bos)
-    if not np.array_equal(twins.clean_tokens, pairs.clean_tokens):
-        raise PromptError("the prompts read as other tokens when ABC twins are made for them: choose ABC as corruption")
-    return replace(pairs, corrupted_tokens=twins.corrupted_tokens, corrupted_text=twins.corrupted_text)
+    told_apart = (pairs.answers.tobytes(), pairs.templates.tobytes(), pairs.prepend_bos)
+    return _twins(view.model, view.model.name, pairs.clean_text, told_apart, pairs)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _abc_twins(
-    _model: Model, model_name: str, texts: tuple[str, ...], names: tuple[tuple[str, str], ...], prepend_bos: bool
+def _twins(
+    _model: Model, model_name: str, texts: tuple[str, ...], told_apart: tuple[object, ...], _pairs: PromptPairs
 ) -> PromptPairs:
-    io, s = zip(*names, strict=True)
-    return prompt_pairs(_model, list(texts), None, list(io), list(s), corruption="abc", prepend_bos=prepend_bos)
+    """Args: texts, told_apart: all that tells one batch of prompts from another."""
+    return with_abc_twins(_model, _pairs)
 
 
 def twins_story(view: View, pairs: PromptPairs) -> str:

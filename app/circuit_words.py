@@ -96,7 +96,7 @@ def template_story(found: Sequence[TemplateFaithfulness], overall: float) -> str
         return "With one template there is nothing to compare: choose generated prompts to see how much it varies."
     low, high = min(known, key=lambda one: one.value), max(known, key=lambda one: one.value)
     return (
-        f"From {percent_of_model(low.value)} in template {low.name} to {percent_of_model(high.value)} in template "
+        f"From {percent_of_model(low.value)} in {low.name} to {percent_of_model(high.value)} in "
         f"{high.name}; {percent_of_model(overall)} over all. One figure misleads: templates above and below the whole "
         "model cancel out in it, and other templates or another sample would give another one."
     )
