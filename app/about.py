@@ -261,6 +261,103 @@ otherwise, had other prompts of the same kind been drawn (prompts drawn anew wit
 
 Source: Efron 1979, *Bootstrap methods*; Miller et al. 2024 (arXiv 2407.08734) on how much templates differ.
 """,
+    "circuit_graph": f"""
+Heads stand at their layer, in a column for their class and the role at which the circuit keeps them. On GPT-2 small the
+classes and lines are the paper's. On every other model classes are measured by this app's rules (see Heads), and lines
+join the classes that the paper's circuit joins, where both are there: they are drawn for orientation and not measured.
+
+Source: {_PAPER}, figure 2.
+""",
+    "circuit_levels": f"""
+Each bar is the mean logit_diff of one run. In a run of the circuit every head is ablated at every position, except
+those that the circuit keeps where it keeps them; MLPs, LayerNorms and embeddings work on. **Mean ablation** puts in the
+mean over the ABC prompts *of the same template*, **zero ablation** nothing, **resample ablation** what the head writes
+in the prompt's own corrupted twin. Role positions are looked up prompt by prompt. **Faithfulness** is F(C) / F(M), a
+ratio of means over prompts. The intervals come from drawing the prompts 1,000 times with replacement (bootstrap, 95 %).
+**Completeness** compares F(C \\ K) with F(M \\ K), K being what was switched off.
+
+Source: {_PAPER}, sections 3 and 4.
+""",
+    "circuit_members": f"""
+*Adds* is a member's minimality with its sign, F(C \\ K) - F(C \\ (K + v)) as a share of F(M); K is named beside it.
+
+Source: {_PAPER}, section 4.3.
+""",
+    "circuit_minimality": f"""
+For each member v, F(C \\ K) - F(C \\ (K + v)) as a share of F(M): what is lost when v goes, after a set K of others
+has gone. Without K, heads of one class stand in for each other and none of them would seem to count. For a published
+class of GPT-2 small, K is the rest of its class in the circuit; for every other member it is nothing, or all others
+at the same role, whichever makes the difference larger. The paper shows it without sign.
+
+Source: {_PAPER}, section 4.3 and figure 7.
+""",
+    "circuit_templates": f"""
+F(C) / F(M) among the prompts of each template. The number is the template's (typed prompts have one each); ABBA: IO is
+named first, BABA: S is. Published figures depend on sample and templates: "87 %" in the paper, and 57 to 155 % on
+single templates of the same circuit in later work.
+
+Source: {_PAPER}, section 4; Miller et al. 2024, *Transformer circuit faithfulness metrics are not robust*.
+""",
+    "circuit_completeness": f"""
+Each point takes one set K out of both: across, what the whole model then has, upwards, what the circuit has. Points on
+the dashed line are what a complete circuit would give. K is each class of the paper (other models: all members at one
+role), random halves of the circuit, and **greedy** sets: grown member by member, each time by the one of a few drawn
+that takes circuit and model furthest apart, so that they show what is missing.
+
+Source: {_PAPER}, section 4.2.
+""",
+    "circuit_comparison": f"""
+F(C) / F(M) of two circuits on the same prompts with the same ablation, over all prompts and template by template.
+
+Source: {_PAPER}, section 4.
+""",
+    "backup_stages": f"""
+Heads are ablated at END, one more in each row. The bar is the real logit_diff of that run. The diamond is what the
+clean run alone lets one expect: its logit_diff without the direct effects of the heads that are gone (and with those
+of what replaces them). In the table, what the model has beyond that is split exactly: what remains is divided by
+another LayerNorm scale; other heads write something else than before; MLPs do. The intervals come from drawing the
+prompts 1,000 times with replacement (bootstrap, 95 %).
+
+Source: {_PAPER}, section 3.4; McGrath et al. 2023, *The Hydra Effect*; the split, this project.
+""",
+    "backup_movers": f"""
+A head's direct effect is z W_O at END along the direction that separates IO from S, each run read with the final
+LayerNorm scale that it has itself. The bar is the direct effect without the heads that are gone minus the one before.
+The diamond is what that change would be if the head wrote just what it wrote before: only the scale differs. Where
+the bar and the diamond are apart, the head writes something else.
+
+Source: {_PAPER}, section 3.4 and figure 6; the split, this project.
+""",
+    "backup_changes": f"""
+The same change for every head: its direct effect without the heads that are gone, minus the one before.
+
+Source: {_PAPER}, section 3.4.
+""",
+    "signal_fit": f"""
+The heads' output at END is taken from a variant of the prompt (the flip) into the clean run; everything after it is
+computed again, and logit_diff is always that of the clean prompt's IO and S. a and b are fitted to the six means by
+least squares, without a constant, and the error is the mean of |formula - measured| over the six. Intervals: the
+prompts drawn 1,000 times with replacement (bootstrap, 95 %), a and b fitted anew each time. For GPT-2 small the paper
+reports 2.31 S_pos + 0.99 S_tok with an error of 7 %, on its own prompts.
+
+Source: {_PAPER}, section 3.2 and appendix A.
+""",
+    "direct_and_total": f"""
+**Direct effect**: the head's output at END along the direction that separates IO from S, with LayerNorm's scale held at
+the clean run's. **Total effect**: the clean logit_diff minus that of a run in which this head alone is ablated at every
+position; whatever later layers make of that counts. Both are in logits and have the same sign: up and to the right
+is towards IO. Named heads have lines for their 95 % intervals (bootstrap over prompts).
+
+Source: {_PAPER}, section 3; Heimersheim and Nanda 2024, *How to use and interpret activation patching*.
+""",
+    "methods": f"""
+All the heads chosen are replaced together, at the role chosen. Zero, mean and resample ablation and noising start from
+the clean run, denoising from the corrupted one; each bar is the change from there. Corrupted prompts are ABC twins.
+Resample ablation and noising are the same intervention under two names. The intervals come from drawing the prompts
+1,000 times with replacement (bootstrap, 95 %).
+
+Source: {_PAPER}, section 2; Heimersheim and Nanda 2024, *How to use and interpret activation patching*.
+""",
     "patch_estimate": """
 **Attribution patching**: the change of the activation times the slope of the metric, all cells from one backward pass.
 It takes about as long as three forward passes, and is a first-order estimate: it goes wrong where the metric bends,

@@ -55,7 +55,7 @@ def compute(model: Model, *requests: Request) -> list[Any]:
             if not jobs[n].watch():  # cancelled just before we came: ask anew
                 jobs[n] = _submit(model, requests[n])
         if time.monotonic() - asked > _QUIET:
-            bar = bar or box.container(key="computing").empty()
+            bar = bar or box.container(key=f"computing-{uuid.uuid4().hex}").empty()  # a page may wait twice in a run
             bar.progress(*_progress(jobs))
         jobs[waiting[0]].wait(_LOOK_EVERY)
     box.empty()

@@ -6,6 +6,17 @@ from ioi_core.published_classes import PUBLISHED_CLASSES, published_class
 
 PUBLISHED, MEASURED = "Wang et al. 2022", "measured"
 
+CLASS_COLOURS = {
+    "previous token": "#DDDDDD",
+    "duplicate token": "#99DDFF",
+    "induction": "#77AADD",
+    "S-inhibition": "#44BB99",
+    "name mover": "#EEDD88",
+    "negative name mover": "#EE8866",
+    "backup name mover": "#BBCC33",
+}
+"""Paul Tol's light scheme, safe for colour-blind eyes and apart from the roles' colours: black text reads on all."""
+
 
 def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple[Head, ...]]]:
     """Where the classes come from, and their heads; none where the prompts are no IOI prompts."""

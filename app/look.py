@@ -40,8 +40,8 @@ _STYLE = (
 .ioi-card ul { list-style: none; margin: .3rem 0 0; padding: 0; }
 .ioi-card li { margin: .2rem 0; padding-left: 1.4rem; text-indent: -1.4rem; line-height: 1.35; }
 .ioi-has { border: 2px solid #009E73; background: color-mix(in srgb, #009E73 10%, transparent); }
-div:has(> .st-key-computing) { position: absolute; }
-.st-key-computing { position: fixed; right: 1rem; bottom: 1rem; width: min(22rem, 90vw); z-index: 1000;
+div:has(> [class*="st-key-computing"]) { position: absolute; }
+[class*="st-key-computing"] { position: fixed; right: 1rem; bottom: 1rem; width: min(22rem, 90vw); z-index: 1000;
     background: var(--st-background-color, Canvas); border-radius: .5rem; padding: .6rem .9rem;
     box-shadow: 0 2px 12px rgb(0 0 0 / .35); }
 [class*="st-key-wide-"] { overflow-x: auto; }

@@ -32,6 +32,7 @@ def main() -> None:
             st.Page(ROOT / "pages" / "attention.py", title="Attention patterns"),
             st.Page(ROOT / "pages" / "activation_patching.py", title="Activation patching"),
             st.Page(ROOT / "pages" / "path_patching.py", title="Path patching"),
+            st.Page(ROOT / "pages" / "circuit.py", title="Circuit"),
             st.Page(ROOT / "pages" / "heads.py", title="Heads"),
         ]
     )

@@ -5,9 +5,24 @@ one parameter more is another key, and the page would not find the result.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ioi_core import Direction, Head, Model, PromptPairs, arena_pairs
+import numpy as np
+
+from ioi_core import (
+    IOI_CIRCUIT,
+    Ablation,
+    Circuit,
+    Direction,
+    Head,
+    Model,
+    PromptError,
+    PromptPairs,
+    arena_pairs,
+    prompt_pairs,
+)
+from ioi_core.published_classes import published_class
 
 Parameters = dict[str, Any]
 
@@ -39,6 +54,9 @@ FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]
     ("attention_and_writing", lambda model, pairs: [{"pairs": pairs}]),
     ("copied_tokens", lambda model, pairs: [*_copied(model, pairs)]),
     ("explain_attention", lambda model, pairs: [_looks(pairs, head) for head in _heads(model)]),
+    ("find_circuit", lambda model, pairs: [{"pairs": with_abc_twins(model, pairs)}]),
+    ("edit_circuit", lambda model, pairs: [*_circuits(model, pairs, removed=Circuit())]),
+    ("completeness_sets", lambda model, pairs: [*_circuits(model, pairs)]),
 )
 """Analysis -> the parameters of each request, in the order in which they are computed."""
 
@@ -49,6 +67,29 @@ def requests(model: Model, gallery: str) -> Iterator[tuple[str, Parameters]]:
     for analysis, parameters in FIRST_REQUESTS:
         for one in parameters(model, pairs):
             yield analysis, one
+
+
+def with_abc_twins(model: Model, pairs: PromptPairs) -> PromptPairs:
+    """The same prompts with ABC twins instead of their own: the Circuit page's mean ablation averages over those.
+
+    Args:
+        pairs: IOI prompts.
+    Raises:
+        PromptError: no twin can be made.
+    """
+    io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
+    twins = prompt_pairs(model, list(pairs.clean_text), None, io, s, corruption="abc", prepend_bos=pairs.prepend_bos)
+    if not np.array_equal(twins.clean_tokens, pairs.clean_tokens):
+        raise PromptError("the prompts read as other tokens when ABC twins are made: choose ABC as the corruption")
+    return replace(pairs, corrupted_tokens=twins.corrupted_tokens, corrupted_text=twins.corrupted_text)
+
+
+def _circuits(model: Model, pairs: PromptPairs, **parameters: Any) -> Iterator[Parameters]:
+    """The circuit that the page opens with, where it is known before anything is computed: in GPT-2 small."""
+    if published_class(model, next(iter(IOI_CIRCUIT))):
+        yield {
+            "pairs": with_abc_twins(model, pairs), "circuit": IOI_CIRCUIT, "ablation": Ablation.MEAN, **parameters
+        }  # fmt: skip
 
 
 def _lens(pairs: PromptPairs, row: int) -> Parameters:
