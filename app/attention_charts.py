@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts import DIVERGING, laid_out, literal
+from app.drawn import drawn_once
 from app.grid import mark
 from app.tokens import ROLE_COLOURS
 
@@ -23,6 +24,7 @@ _SPELLED_OUT = 40
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
+@drawn_once
 def heads_overview(
     values: np.ndarray,
     rows: Sequence[str],
@@ -142,6 +144,7 @@ def cell_pixels(length: int) -> int:
     return max(6, min(22, 900 // length))
 
 
+@drawn_once
 def attention_heatmap(
     pattern: np.ndarray,
     labels: Sequence[str],

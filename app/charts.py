@@ -10,6 +10,7 @@ import html
 import numpy as np
 import plotly.graph_objects as go
 
+from app.drawn import drawn_once
 from app.grid import LINE, GridLabels, mark
 from app.words import component, interval, over_prompts, prompts, signed, stage
 from ioi_core import HeadAttribution, Predictions, Result, TokenLens, bootstrap_interval
@@ -31,6 +32,7 @@ def literal(text: str) -> str:
     return html.escape(text, quote=False).replace("$", "&#36;")
 
 
+@drawn_once
 def lens_curves(final: Result, per_layer: Result) -> go.Figure:
     """logit_diff of the residual stream, stage by stage, with both LayerNorm scales and how sure the first curve is."""
     labels = final.axes["stage"]
@@ -79,6 +81,7 @@ def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str,
     }  # fmt: skip
 
 
+@drawn_once
 def layer_bars(result: Result) -> go.Figure:
     """One bar for each part of the model, from the embeddings down to the bias, with a whisker for its interval."""
     names = [component(label) for label in result.axes["component"]]
@@ -106,6 +109,7 @@ def layer_bars(result: Result) -> go.Figure:
     return laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
 
 
+@drawn_once
 def head_heatmap(result: HeadAttribution) -> go.Figure:
     """Direct effect of every head, layer by layer, with b_O's share as a column apart."""
     assert result.bias is not None
@@ -167,6 +171,7 @@ def effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach
     )  # fmt: skip
 
 
+@drawn_once
 def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
     """logit_diff of every prompt, clean beside corrupted, with both means as lines."""
     figure = go.Figure()
@@ -205,6 +210,7 @@ CELLS = ("top token", "probability of IO", "rank of IO")
 """What a cell of the token grid can show."""
 
 
+@drawn_once
 def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     """What each layer would say at each position of one prompt; `cells` is one of `CELLS`, IO is tracked in `lens`."""
     assert lens.track_probs is not None

@@ -54,7 +54,7 @@ def show_chart(
 ) -> None:
     """Draw `figure` alone, for several that share one foot; the arguments are those of `show_figure`."""
     if large:
-        _enlarge(figure)
+        figure = _enlarged(figure)
         min_width = round(min_width * _LARGER)
     if min_width:
         st.html(f"<style>.st-key-wide-{name} > * {{ min-width: {min_width}px; }}</style>")
@@ -94,15 +94,16 @@ def _clicked(key: str, on_click: Callable[[str], None]) -> None:
         on_click(str(points[0]["customdata"][0]))
 
 
-def _enlarge(figure: go.Figure) -> None:
-    """Projector-sized text, with the room it needs."""
+def _enlarged(drawn: go.Figure) -> go.Figure:
+    """A copy with projector-sized text, and the room it needs."""
+    figure = go.Figure(drawn)
     figure.update_layout(
         font={"size": 16},
         title={"font": {"size": 19}, "subtitle": {"font": {"size": 16}}},
         margin={"t": figure.layout.margin.t + 25},
         height=figure.layout.height * _LARGER,
     )
-    figure.update_traces(textfont={"size": 15})
+    return figure.update_traces(textfont={"size": 15})
 
 
 def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None) -> None:

@@ -7,6 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal, whiskers
+from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal
+from app.drawn import drawn_once
 from app.effects import number
 from app.head_edges import METRIC, HeadEdge
 from app.tokens import ROLE_COLOURS
@@ -18,6 +20,7 @@ _CALLED = {"IO": "IO", "S1": "S, at its first place (S1)", "S2": "S, at its seco
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
+@drawn_once
 def direct_bars(direct: HeadAttribution, head: Head, shown: int) -> go.Figure:
     """The head's direct effect in every prompt."""
     assert direct.per_prompt is not None
@@ -50,6 +53,7 @@ def direct_bars(direct: HeadAttribution, head: Head, shown: int) -> go.Figure:
     )
 
 
+@drawn_once
 def writing_scatter(found: NameWriting, head: Head, names: Sequence[Sequence[str]]) -> go.Figure:
     """How much the head looks at a name from END, and how much of the name it writes there.
 
@@ -78,6 +82,7 @@ def writing_scatter(found: NameWriting, head: Head, names: Sequence[Sequence[str
     return figure.update_layout(margin={"t": 150})
 
 
+@drawn_once
 def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, direction: Direction) -> go.Figure:
     """Total effect of patching each part of the head, with its interval.
 
@@ -108,6 +113,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
     return laid_out(figure, f"Total effects of patching head {head}", note, 150 + 40 * len(rows))
 
 
+@drawn_once
 def edge_bars(edges: Sequence[HeadEdge], title: str, n_prompts: int, *, inwards: bool) -> go.Figure:
     """The strongest edges; a bar whose other end is a head can be clicked."""
     values, rows, over = [edge.effect for edge in edges], np.arange(len(edges)), over_prompts(n_prompts)

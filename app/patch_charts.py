@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts import CELL_TEXT, CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, laid_out, literal, wrapped
+from app.drawn import drawn_once
 from app.effects import EffectGrid, number
 from app.grid import mark
 from app.words import over_prompts, signed
@@ -16,6 +17,7 @@ _TEXT_ROWS = 40
 """Up to so many rows every cell has its number written in it."""
 
 
+@drawn_once
 def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int] | None) -> go.Figure:
     """What each cell's patch changed; cells can be clicked, the chosen one is framed."""
     over = over_prompts(result.n_prompts)
@@ -124,6 +126,7 @@ def _column_texts(grid: EffectGrid) -> list[str]:
     ]
 
 
+@drawn_once
 def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int], shown: int) -> go.Figure:
     """One cell's effect in every prompt."""
     values = grid.per_prompt[place]
@@ -146,6 +149,7 @@ def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int]
     return laid_out(figure, f"Change in {result.metric}, prompt by prompt", f"{result.unit}, {over}", 320)
 
 
+@drawn_once
 def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResult, correlation: float) -> go.Figure:
     """The first-order estimate of each cell against its exact effect."""
     x, y = estimate.effects.ravel(), exact.effects.ravel()

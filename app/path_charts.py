@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out
+from app.drawn import drawn_once
 from app.effects import EffectGrid, number
 from app.patch_charts import effect_heatmap, heatmap_height
 from app.path_effects import Edge, component_words
@@ -17,6 +18,7 @@ _HEAD_COLOUR, _MLP_COLOUR, _LOGITS_COLOUR = "#56B4E9", "#999999", "#F0E442"
 _SHARES_SHOWN = 10
 
 
+@drawn_once
 def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Sequence[tuple[int, int]]) -> go.Figure:
     """What each sender does to the receivers; senders can be clicked, the picked ones are framed."""
     over = over_prompts(result.n_prompts)
@@ -38,6 +40,7 @@ def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Seque
     )
 
 
+@drawn_once
 def edge_graph(edges: Sequence[Edge], steps: Sequence[Step], metric: str, n_layers: int) -> go.Figure:
     """The paths found along a trail: upwards through the layers, one column a step, the logits on the right."""
     places = _places(edges, steps, n_layers)
@@ -119,6 +122,7 @@ def _node_colour(name: str) -> str:
     return _MLP_COLOUR if name.startswith("MLP") else _HEAD_COLOUR
 
 
+@drawn_once
 def split_bars(split: AttentionSplit, side: str) -> go.Figure:
     """The largest shares of one side of an attention logit, and the sum of all the others."""
     index = split.axes["side"].index(side)

@@ -1,0 +1,46 @@
+"""Figures that are drawn once for all visitors: building one with Plotly takes far longer than anything else of a page.
+
+A chart is a function of what it is given and of nothing else, so the figure is kept under a digest of the whole of it,
+arrays included. The digest is made with pickle, which is only ever written here, never read. Equal arguments may, in
+rare cases, have two digests; then the figure is drawn twice. A kept figure is everybody's: whoever wants to change one
+copies it first.
+"""
+
+import hashlib
+import pickle
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import plotly.graph_objects as go
+
+KEPT = 200
+"""Figures that are kept, those used last; about 0.2 MB each."""
+
+_P = ParamSpec("_P")
+
+_lock = threading.Lock()
+_figures: OrderedDict[bytes, go.Figure] = OrderedDict()
+
+
+def drawn_once(chart: Callable[_P, go.Figure]) -> Callable[_P, go.Figure]:
+    """Make `chart` hand out one figure for equal arguments."""
+    name = f"{chart.__module__}.{chart.__qualname__}"
+
+    @wraps(chart)
+    def kept(*args: _P.args, **kwargs: _P.kwargs) -> go.Figure:
+        key = hashlib.sha256(pickle.dumps((name, args, sorted(kwargs.items())), protocol=5)).digest()
+        with _lock:
+            if key in _figures:
+                _figures.move_to_end(key)
+                return _figures[key]
+        figure = chart(*args, **kwargs)
+        with _lock:
+            _figures[key] = figure
+            while len(_figures) > KEPT:
+                _figures.popitem(last=False)
+        return figure
+
+    return kept
