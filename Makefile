@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: run test lint check format demo-model verify bench kill-cache screenshots clean
+.PHONY: run test lint check format demo-model verify bench kill-cache load screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app.static_files
@@ -34,6 +34,9 @@ bench: .venv/installed-dev  ## timings as ratios against the peer, measured in o
 
 kill-cache: .venv/installed-dev  ## kill writers of the disk cache 1,000 times at random points, look for damage
 	$(BIN)/python -m benchmarks.kill_cache --kills 1000
+
+load: .venv/installed-dev  ## 100 visitors at once on this machine, on a warm cache
+	$(BIN)/python -m benchmarks.load
 
 screenshots: .venv/installed-dev
 	$(BIN)/python docs/take_screenshots.py
