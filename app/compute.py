@@ -14,7 +14,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.services import computations
+from app.limits import check_cells
+from app.services import computations, settings
 from cache.jobs import Job, JobCancelledError, JobState
 from ioi_core import Model
 
@@ -45,8 +46,10 @@ def compute(model: Model, *requests: Request) -> list[Any]:
     """Results of `requests`, in their order; shows progress while it waits.
 
     Raises:
-        IOIError: an analysis failed, or too many computations wait already.
+        IOIError: an analysis failed, too much is asked for, or too many computations wait already.
     """
+    for request in requests:
+        check_cells(model, request.analysis, request.parameters, settings())
     jobs = [_submit(model, request) for request in requests]
     box, bar = st.empty(), None
     asked = time.monotonic()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.limits import check_tokens
 from app.models import DEMO, GPT2, MODEL_NAMES
 from app.services import settings
 from app.settings import Settings
@@ -171,11 +172,13 @@ def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:
     """The chosen prompts as this model reads them.
 
     Raises:
-        PromptError: says what to change.
+        PromptError, TooMuchError: says what to change.
     """
     if choice.source == OWN and not choice.clean:
         raise PromptError("there is no prompt yet: type one in the sidebar, stopping where the answer comes next")
-    return _pairs(model, model.name, choice)
+    pairs = _pairs(model, model.name, choice)
+    check_tokens(pairs, settings())
+    return pairs
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app.banner import disk_notice, model_for
 from app.controls import model_control, pairs_for, prompt_controls, row_control, size_control
+from app.gate import let_in
 from app.look import problem, style
 from app.models import DEMO
 from app.tokens import chips, row_labels, row_roles
@@ -37,8 +38,9 @@ def main() -> None:
         ]
     )
     try:
-        _draw_shared()
-        page.run()
+        if let_in():
+            _draw_shared()
+            page.run()
     except IOIError as error:
         problem(str(error))
     except Exception:
