@@ -5,8 +5,7 @@ BIN := .venv/bin
 .PHONY: run test lint check format demo-model verify bench kill-cache load screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
-	$(BIN)/python -m app.static_files
-	$(BIN)/python -m streamlit run app/main.py
+	$(BIN)/python -m app
 
 test: .venv/installed-dev  ## all tests; browser tests skip loudly where there is no Chromium
 	$(BIN)/python -m pytest

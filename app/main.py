@@ -1,4 +1,4 @@
-"""Entry point: python -m streamlit run app/main.py
+"""Entry point: python -m app, or python -m streamlit run app/main.py
 
 Draws what all pages share (navigation, sidebar, banner, strip), then the page. No traceback ever reaches a visitor.
 """

@@ -113,8 +113,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Server]:
     environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache"), "OMP_WAIT_POLICY": "PASSIVE"}
     environment |= settings
     subprocess.run([sys.executable, "-m", "cache", "warm"], cwd=ROOT, env=environment, check=True, timeout=600)
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
-    command += ["--server.address", HOST, "--server.port", str(port)]
+    command = [sys.executable, "-m", "app", "--server.address", HOST, "--server.port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
