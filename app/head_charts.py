@@ -7,7 +7,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal, whiskers
-from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal
 from app.drawn import drawn_once
 from app.effects import number
 from app.head_edges import METRIC, HeadEdge

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.charts import CORRUPTED, DIVERGING, FAVOURS_IO, laid_out, literal
+from app.drawn import drawn_once
 from app.words import prompts
 from ioi_core import PromptPairs
 from ioi_core.templates import TEMPLATES
@@ -46,6 +47,7 @@ def _name(number: int, rows: np.ndarray) -> str:
     return f"template {number}, {TEMPLATES[number].order} ({prompts(len(rows))})"
 
 
+@drawn_once
 def template_curves(
     per_prompt: np.ndarray, groups: Sequence[TemplateGroup], where: Sequence[str], title: str, unit: str
 ) -> go.Figure:
@@ -70,6 +72,7 @@ def template_curves(
     return _small(figure, groups, title, f"{unit}; dotted: mean over all prompts", 150)
 
 
+@drawn_once
 def template_heatmaps(
     per_prompt: np.ndarray, groups: Sequence[TemplateGroup], keys: Sequence[Sequence[str]], title: str, unit: str,
     *, less_is_good: bool = False,
