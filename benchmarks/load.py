@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import os
 import random
+import signal
 import socket
 import statistics
 import subprocess
@@ -20,7 +21,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,8 +105,13 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Server]:
-    """The app on a free port of this machine, its cache in `folder`, until the block ends."""
+def serving(folder: Path, program: Sequence[str] = ("-m", "app"), **settings: str) -> Iterator[Server]:
+    """The app on a free port of this machine, its cache in `folder`, until the block ends.
+
+    Args:
+        settings: for its environment.
+        program: what Python is to run, which is handed Streamlit's options.
+    """
     with socket.socket() as free:
         free.bind((HOST, 0))
         port = free.getsockname()[1]
@@ -113,7 +119,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Server]:
     environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache"), "OMP_WAIT_POLICY": "PASSIVE"}
     environment |= settings
     subprocess.run([sys.executable, "-m", "cache", "warm"], cwd=ROOT, env=environment, check=True, timeout=600)
-    command = [sys.executable, "-m", "app", "--server.address", HOST, "--server.port", str(port)]
+    command = [sys.executable, *program, "--server.address", HOST, "--server.port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -215,13 +221,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--arrive", type=float, default=10.0, help="seconds within which all come")
     parser.add_argument("--think", type=float, nargs=2, default=(5.0, 10.0), help="seconds between two pages")
     parser.add_argument("--come-and-go", action="store_true", help="visitors leave after two pages, 20 at a time")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="environment of the server")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     if not 1 <= options.sessions <= MOST_VISITORS:
         parser.error(f"from 1 to {MOST_VISITORS} sessions are allowed")
-    settings = dict(setting.split("=", 1) for setting in options.set)
-    with tempfile.TemporaryDirectory(prefix="ioi-load-") as name, serving(Path(name), **settings) as server:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))  # the server ends with it
+    room = {"IOI_MAX_SESSIONS": str(MOST_VISITORS + 1)}  # the gate has tests of its own
+    with tempfile.TemporaryDirectory(prefix="ioi-load-") as name, serving(Path(name), **room) as server:
         errors = asyncio.run((come_and_go if options.come_and_go else crowd)(server, options))
     return 1 if errors else 0
 
