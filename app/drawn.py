@@ -17,7 +17,7 @@ from typing import ParamSpec
 import plotly.graph_objects as go
 
 KEPT = 200
-"""Figures that are kept, those used last; about 0.2 MB each."""
+"""Figures that are kept, those used last; 0.1 to 0.2 MB each."""
 
 _P = ParamSpec("_P")
 
