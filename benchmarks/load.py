@@ -38,6 +38,7 @@ HEADINGS = {
     "attention": "Where does each head look?",
     "activation_patching": "Which activations carry the answer?",
     "path_patching": "Which head acts on which?",
+    "circuit": "What happens if you break the circuit?",
     "heads": "What does head",
 }
 """A page's path -> what its title begins with."""
