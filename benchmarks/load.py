@@ -39,6 +39,7 @@ HEADINGS = {
     "activation_patching": "Which activations carry the answer?",
     "path_patching": "Which head acts on which?",
     "heads": "What does head",
+    "circuit": "What happens if you break the circuit?",
 }
 """A page's path -> what its title begins with."""
 
