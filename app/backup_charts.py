@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from app.backup_numbers import Mover, Stage
 from app.backup_words import heads_words, stage_name
 from app.charts import CELL_TEXT, DIVERGING, laid_out
+from app.drawn import drawn_once
 from app.row_bars import RowBar, RowMarks, row_bars
 from app.words import interval, over_prompts, signed
 from ioi_core import Backup
@@ -16,6 +17,7 @@ _MOST_ROWS = 10
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
+@drawn_once
 def stage_bars(found: Sequence[Stage], result: Backup) -> go.Figure:
     """logit_diff of every stage, and what one would have expected."""
     over = over_prompts(result.n_prompts)
@@ -40,6 +42,7 @@ def stage_bars(found: Sequence[Stage], result: Backup) -> go.Figure:
     return row_bars(bars, marks, "logit_diff as heads go, one after another", note, "logit_diff, logits (right: IO)")
 
 
+@drawn_once
 def mover_bars(found: Sequence[Mover], stage: Stage, result: Backup) -> go.Figure:
     """The heads that moved most, and what LayerNorm's scale alone would have done to them; a bar can be clicked."""
     over = over_prompts(result.n_prompts)
@@ -69,6 +72,7 @@ def mover_bars(found: Sequence[Mover], stage: Stage, result: Backup) -> go.Figur
     return row_bars(bars, marks, title, note, "change, logits (right: IO)")
 
 
+@drawn_once
 def change_heatmap(changes: np.ndarray, stage: Stage, result: Backup) -> go.Figure:
     """Every other head's change; cells can be clicked.
 

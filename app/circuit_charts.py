@@ -10,6 +10,7 @@ from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal
 from app.circuit_numbers import Level, TemplateFaithfulness, minimality_order
 from app.circuit_text import Changes, member_words, write_changes
 from app.circuit_words import percent_of_model, set_words
+from app.drawn import drawn_once
 from app.words import over_prompts, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
@@ -26,6 +27,7 @@ _LINE = 60  # letters of a hover's line
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
+@drawn_once
 def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     """logit_diff of each run below the other, with its interval."""
     over, rows = over_prompts(result.n_prompts), np.arange(len(levels))
@@ -47,6 +49,7 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     return laid_out(figure, "logit_diff, whole and broken", note, 150 + 46 * len(rows))
 
 
+@drawn_once
 def template_bars(
     found: Sequence[Sequence[TemplateFaithfulness]], results: Sequence[CircuitEvaluation], names: Sequence[str]
 ) -> go.Figure:
@@ -98,6 +101,7 @@ def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness]) -
     )  # fmt: skip
 
 
+@drawn_once
 def completeness_scatter(sets: Completeness, current: Completeness | None) -> go.Figure:
     """F(C \\ K) against F(M \\ K) for many K, on the diagonal for a complete circuit; a click takes that K out.
 
@@ -143,6 +147,7 @@ def _add_sets(
     )  # fmt: skip
 
 
+@drawn_once
 def minimality_bars(result: Minimality, low: np.ndarray, high: np.ndarray) -> go.Figure:
     """What each member changes once its K is gone, those that count most first.
 

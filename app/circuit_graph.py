@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from app.charts import laid_out
 from app.circuit_starts import OTHER, Classes, class_of
 from app.circuit_text import EVERYWHERE, PLACES, member_text, member_words
+from app.drawn import drawn_once
 from app.grid import mark
 from app.head_classes import CLASS_COLOURS
 from ioi_core import Circuit
@@ -89,6 +90,7 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
     return CircuitGraph(places, groups, frozenset(gone), tuple(columns), max(left, _FEWEST))
 
 
+@drawn_once
 def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go.Figure:
     """The circuit; filled heads are on, hollow ones are off, and a click switches a head.
 

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts import CORRUPTED, laid_out, whiskers
+from app.drawn import drawn_once
 from app.head_classes import CLASS_COLOURS
 from app.method_words import METHOD_WORDS, changes, gap_words, outliers
 from app.row_bars import RowBar, row_bars
@@ -16,6 +17,7 @@ _NO_CLASS, _NO_COLOUR = "no class", "#A9A9A9"
 _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into corrupted)"}
 
 
+@drawn_once
 def method_bars(result: MethodContrast) -> go.Figure:
     """Change in logit_diff by each method, one below the other."""
     over = over_prompts(result.n_prompts)
@@ -32,6 +34,7 @@ def method_bars(result: MethodContrast) -> go.Figure:
     return row_bars(bars, None, "Change in logit_diff by each method", note, "change, logits (right: towards IO)")
 
 
+@drawn_once
 def total_scatter(result: Result, classes: Mapping[Head, str], ablation: str) -> go.Figure:
     """Direct effect to the right, total effect upwards, one point a head; a point can be clicked.
 

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from app.drawn import drawn_once
 from app.row_bars import RowBar, RowMarks, row_bars
 from app.signal_words import FLIP_WORDS, flips_frame
 from app.words import interval, over_prompts
@@ -9,6 +10,7 @@ from ioi_core import SignalFit
 from ioi_core.token_and_position import SIGNALS
 
 
+@drawn_once
 def signal_bars(result: SignalFit) -> go.Figure:
     """logit_diff with each flip's signal, and what the formula says it would be."""
     over, frame = over_prompts(result.n_prompts), flips_frame(result)
