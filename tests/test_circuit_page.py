@@ -198,14 +198,14 @@ def test_circuits_are_kept_loaded_and_compared(visitor, demo_model, pairs, measu
     button(at, "Keep").click().run()
     assert_fine(at)
     button(at, "Reset").click().run()
-    at.selectbox(key="compare_other").select("kept: without *3.2*").run()
+    at.selectbox(key="compare_other").select("kept: without 3.2").run()
     assert_fine(at)
     for circuit in (measured, measured.without({Head(3, 2): "END"})):
         result = evaluate_circuit(demo_model, pairs, circuit)
         said = f"logit_diff {result.logit_diff:+.2f}. Faithfulness is "
         assert any(said in text for text in says(at))
     assert any("Only in this circuit: 3.2 at END." in text.value for text in at.markdown)
-    button(at, "without *3.2*").click().run()
+    button(at, "without 3.2").click().run()
     assert_fine(at)
     assert at.selectbox(key="circuit_start").value == "empty"
     left = evaluate_circuit(demo_model, pairs, measured.without({Head(3, 2): "END"}))
