@@ -134,7 +134,7 @@ def test_a_class_goes_and_comes_back_by_its_button(
     check(page, demo_model, pairs, start, NO_HEADS)
 
 
-def test_a_box_in_the_table_switches_its_head_and_the_table_stays(
+def test_boxes_in_the_table_are_ticked_by_keyboard_which_keeps_its_place(
     visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit
 ) -> None:
     page = visitor.open(CIRCUIT, **VIEW)
@@ -142,15 +142,17 @@ def test_a_box_in_the_table_switches_its_head_and_the_table_stays(
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
     assert box is not None
+    page.mouse.click(box["x"] + 90, box["y"] + 1.5 * 35)
+    page.keyboard.press("ArrowLeft")
     gone = ""
-    for row in (0, 1):
-        page.mouse.click(box["x"] + 25, box["y"] + 35 * (row + 1.5))
-        head, role = start.members[row]
+    for head, role in start.members[:2]:
         gone = f"{gone} -{head}:{role}".strip()
+        page.keyboard.press("Space")
         page.wait_for_url(lambda _, gone=gone: changes(page) == gone, timeout=WAIT)
         visitor.settled()
+        page.keyboard.press("ArrowDown")
     check(page, demo_model, pairs, start, Circuit.of(start.members[:2]))
-    assert page.locator("[class*='st-key-circuit-table-0']").count() == 1, "it was not drawn anew"
+    assert table.bounding_box() == box, "nothing moves under the hand that switches"
 
 
 def test_a_link_reproduces_the_view(visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit) -> None:
