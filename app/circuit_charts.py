@@ -116,7 +116,7 @@ def completeness_scatter(sets: Completeness, current: Completeness | None) -> go
                 write_changes(Changes(off=sets.removed[n])),
                 f"K is {set_words(sets, n)}: {_wrapped(str(sets.removed[n]))};<br>without it logit_diff is "
                 f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>"
-                f"({over}) Click to switch it off.",
+                f"({over})" + (" Click to switch it off." if sets.removed[n] else ""),
             ]
             for n in rows
         ]

@@ -7,6 +7,7 @@ for one visit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -30,7 +31,9 @@ from ioi_core.circuit import Member
 
 _PART, _START, _TEXT, _ABLATION = "circuit_part", "circuit_start", "circuit", "ablation"
 _HISTORY, _DRAWN, _TABLE, _SAVED = "_circuit_history", "_circuit_drawn", "_circuit_table", "_circuit_saved"
+_MODEL = "_circuit_model"
 _ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"
+_IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown
 _MOST_STEPS, _LONGEST_NAME, _MOST_SAVED = 200, 40, 50
 State = tuple[str, str]
 """A starting circuit's name and the changes on top of it."""
@@ -115,8 +118,16 @@ def plan_control(model: Model, start: str, circuit: Circuit) -> Plan:
     except IOIError:
         st.button("Drop the changes", on_click=_set, args=(Changes(),))
         raise
+    _forget_other_models(model)
     st.session_state[_DRAWN] = (start, text)
     return plan
+
+
+def _forget_other_models(model: Model) -> None:
+    """What was done to another model's circuit cannot be undone on this one's."""
+    if st.session_state.get(_MODEL) != model.name:
+        st.session_state[_MODEL] = model.name
+        st.session_state[_HISTORY] = []
 
 
 def buttons(plan: Plan, classes: Classes) -> None:
@@ -181,13 +192,13 @@ def table_control(plan: Plan, frame: pd.DataFrame) -> None:
     not drawn anew and the keyboard's place in it is not lost.
     """
     given = st.session_state.get(_TABLE)
-    if given is None or given["circuit"] != plan.circuit or given["now"] != plan.off:
-        number = (given["number"] + 1) if given else 0
+    if given is None or (given["circuit"], given["now"]) != (plan.circuit, plan.off) or _lost_edits(given):
+        number = given["number"] + 1 if given else 0
         given = {"number": number, "circuit": plan.circuit, "first": plan.off, "now": plan.off}
         st.session_state[_TABLE] = given
     gone = set(given["first"].members)
     shown = frame.assign(on=[member not in gone for member in plan.circuit.members])
-    key = f"circuit-table-{given['number']}"
+    key = _table_key(given)
     st.data_editor(
         shown, key=key, hide_index=True, disabled=[name for name in shown.columns if name != "on"],
         on_change=partial(_table_edited, plan, key), column_config={
@@ -201,6 +212,15 @@ def table_control(plan: Plan, frame: pd.DataFrame) -> None:
             "K_gone_as_well": st.column_config.TextColumn("once these are gone (K)", width="large"),
         },
     )  # fmt: skip
+
+
+def _table_key(given: dict[str, Any]) -> str:
+    return f"circuit-table-{given['number']}"
+
+
+def _lost_edits(given: dict[str, Any]) -> bool:
+    """Whether the table had ticks of its own that Streamlit has forgotten, as it does while another page is open."""
+    return given["first"] != given["now"] and _table_key(given) not in st.session_state
 
 
 def _table_edited(plan: Plan, key: str) -> None:
@@ -217,7 +237,8 @@ def saved_control(plan: Plan) -> dict[str, Changes]:
     """Keep the circuit under a name for this visit; returns those that this model has, by name."""
     saved: dict[str, tuple[str, Changes]] = st.session_state.setdefault(_SAVED, {})
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Keep this circuit as", key=_NAME, placeholder="a name", max_chars=_LONGEST_NAME).strip()
+        name = st.text_input("Keep this circuit as", key=_NAME, placeholder="a name", max_chars=_LONGEST_NAME)
+        name = "".join(letter for letter in name if letter.isalnum() or letter in _IN_NAMES).strip()
         full = len(saved) >= _MOST_SAVED and name not in saved
         st.button("Keep", icon=":material/bookmark_add:", disabled=not name or full, on_click=_save, args=(plan, name))
     here = {name: changes for name, (model, changes) in saved.items() if model == plan.model.name}

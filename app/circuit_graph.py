@@ -201,5 +201,5 @@ def _set_axes(figure: go.Figure, graph: CircuitGraph, n_layers: int) -> None:
     layers = [*range(n_layers), n_layers]
     figure.update_yaxes(
         tickvals=layers, ticktext=[*map(str, range(n_layers)), "out"], title="layer", range=[-0.7, n_layers + 0.6],
-        zeroline=False,
+        zeroline=False, automargin=True,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -92,11 +93,14 @@ def show_breaking(view: View) -> None:
     broken = read(compute(view.model, *questions(pairs, plan.circuit, plan.off, ablation)))
     with summary:
         _show_summary(broken, plan.off)
-    _show_levels(view, plan, broken)
 
+    # Above what changes its height, so that neither the graph nor the table moves under the hand that switches.
     st.subheader("Every member, one by one")
     add_control(plan)
     _show_table(plan, classes, broken)
+
+    st.subheader("How much is left?")
+    _show_levels(view, plan, broken)
 
     st.subheader("Does every member count?")
     _show_minimality(view, broken)
@@ -135,11 +139,12 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
     """The numbers to watch, above the graph: they change with every click."""
     now, model = broken.now, float(broken.completeness.model_values)
     falls = (now.logit_diff - broken.before.logit_diff, model - now.model_logit_diff)
-    circuit_fall, model_fall = (f"{fall:+.2f} by what is off" if off else None for fall in falls)
+    circuit_fall, model_fall = (f"{fall:+.2f} by what is off" if off else "nothing is off" for fall in falls)
+    quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
     st.metric("Faithfulness", percent_of_model(now.faithfulness), help="F(C) / F(M), the circuit as it is now")
-    st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_fall, delta_color="off")
+    st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_fall, **quiet)
     without = "of the whole model without the same heads" if off else "of the whole model"
-    st.metric(without, f"{model:+.2f}", model_fall, delta_color="off")
+    st.metric(without, f"{model:+.2f}", model_fall, **quiet)
 
 
 def _show_levels(view: View, plan: Plan, broken: Broken) -> None:
