@@ -20,6 +20,7 @@ from ioi_core import (
     PromptError,
     PromptPairs,
     arena_pairs,
+    find_circuit,
     prompt_pairs,
 )
 from ioi_core.published_classes import published_class
@@ -54,9 +55,9 @@ FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]
     ("attention_and_writing", lambda model, pairs: [{"pairs": pairs}]),
     ("copied_tokens", lambda model, pairs: [*_copied(model, pairs)]),
     ("explain_attention", lambda model, pairs: [_looks(pairs, head) for head in _heads(model)]),
-    ("find_circuit", lambda model, pairs: [{"pairs": with_abc_twins(model, pairs)}]),
-    ("edit_circuit", lambda model, pairs: [*_circuits(model, pairs, removed=Circuit())]),
-    ("completeness_sets", lambda model, pairs: [*_circuits(model, pairs)]),
+    ("find_circuit", lambda model, pairs: _found(model, pairs)),
+    ("edit_circuit", lambda model, pairs: [_opening(model, pairs) | {"removed": Circuit()}]),
+    ("completeness_sets", lambda model, pairs: [_opening(model, pairs)]),
 )
 """Analysis -> the parameters of each request, in the order in which they are computed."""
 
@@ -84,12 +85,20 @@ def with_abc_twins(model: Model, pairs: PromptPairs) -> PromptPairs:
     return replace(pairs, corrupted_tokens=twins.corrupted_tokens, corrupted_text=twins.corrupted_text)
 
 
-def _circuits(model: Model, pairs: PromptPairs, **parameters: Any) -> Iterator[Parameters]:
-    """The circuit that the page opens with, where it is known before anything is computed: in GPT-2 small."""
-    if published_class(model, next(iter(IOI_CIRCUIT))):
-        yield {
-            "pairs": with_abc_twins(model, pairs), "circuit": IOI_CIRCUIT, "ablation": Ablation.MEAN, **parameters
-        }  # fmt: skip
+def _found(model: Model, pairs: PromptPairs) -> list[Parameters]:
+    """The page finds a circuit where none is published."""
+    return [] if _published(model) else [{"pairs": with_abc_twins(model, pairs)}]
+
+
+def _opening(model: Model, pairs: PromptPairs) -> Parameters:
+    """The circuit that the page opens with; a found one is found here once more, since requests know no results."""
+    twins = with_abc_twins(model, pairs)
+    circuit = IOI_CIRCUIT if _published(model) else find_circuit(model, twins).circuit
+    return {"pairs": twins, "circuit": circuit, "ablation": Ablation.MEAN}
+
+
+def _published(model: Model) -> bool:
+    return all(published_class(model, head) for head in IOI_CIRCUIT)
 
 
 def _lens(pairs: PromptPairs, row: int) -> Parameters:
