@@ -311,6 +311,53 @@ F(C) / F(M) of two circuits on the same prompts with the same ablation, over all
 
 Source: {_PAPER}, section 4.
 """,
+    "backup_stages": f"""
+Heads are ablated at END, one more in each row. The bar is the real logit_diff of that run. The diamond is what the
+clean run alone lets one expect: its logit_diff without the direct effects of the heads that are gone (and with those
+of what replaces them). In the table, what the model has beyond that is split exactly: what remains is divided by
+another LayerNorm scale; other heads write something else than before; MLPs do. The intervals come from drawing the
+prompts 1,000 times with replacement (bootstrap, 95 %).
+
+Source: {_PAPER}, section 3.4; McGrath et al. 2023, *The Hydra Effect*; the split, this project.
+""",
+    "backup_movers": f"""
+A head's direct effect is z W_O at END along the direction that separates IO from S, each run read with the final
+LayerNorm scale that it has itself. The bar is the direct effect without the heads that are gone minus the one before.
+The diamond is what that change would be if the head wrote just what it wrote before: only the scale differs. Where
+the bar and the diamond are apart, the head writes something else.
+
+Source: {_PAPER}, section 3.4 and figure 6; the split, this project.
+""",
+    "backup_changes": f"""
+The same change for every head: its direct effect without the heads that are gone, minus the one before.
+
+Source: {_PAPER}, section 3.4.
+""",
+    "signal_fit": f"""
+The heads' output at END is taken from a variant of the prompt (the flip) into the clean run; everything after it is
+computed again, and logit_diff is always that of the clean prompt's IO and S. a and b are fitted to the six means by
+least squares, without a constant, and the error is the mean of |formula - measured| over the six. Intervals: the
+prompts drawn 1,000 times with replacement (bootstrap, 95 %), a and b fitted anew each time. For GPT-2 small the paper
+reports 2.31 S_pos + 0.99 S_tok with an error of 7 %, on its own prompts.
+
+Source: {_PAPER}, section 3.2 and appendix A.
+""",
+    "direct_and_total": f"""
+**Direct effect**: the head's output at END along the direction that separates IO from S, with LayerNorm's scale held at
+the clean run's. **Total effect**: the clean logit_diff minus that of a run in which this head alone is ablated at every
+position; whatever later layers make of that counts. Both are in logits and have the same sign: up and to the right
+is towards IO. Named heads have lines for their 95 % intervals (bootstrap over prompts).
+
+Source: {_PAPER}, section 3; Heimersheim and Nanda 2024, *How to use and interpret activation patching*.
+""",
+    "methods": f"""
+All the heads chosen are replaced together, at the role chosen. Zero, mean and resample ablation and noising start from
+the clean run, denoising from the corrupted one; each bar is the change from there. Corrupted prompts are ABC twins.
+Resample ablation and noising are the same intervention under two names. The intervals come from drawing the prompts
+1,000 times with replacement (bootstrap, 95 %).
+
+Source: {_PAPER}, section 2; Heimersheim and Nanda 2024, *How to use and interpret activation patching*.
+""",
     "patch_estimate": """
 **Attribution patching**: the change of the activation times the slope of the metric, all cells from one backward pass.
 It takes about as long as three forward passes, and is a first-order estimate: it goes wrong where the metric bends,

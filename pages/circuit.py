@@ -2,13 +2,20 @@
 
 import streamlit as st
 
+from app.backup_panel import show_backup
 from app.circuit_controls import part_control
 from app.circuit_panels import show_breaking
+from app.method_panels import show_methods, show_total
+from app.signal_panel import show_signals
 from app.view import current_view
 
 # The name in the control, the question, and the panel that answers it.
 PARTS = {
     "break it": ("What happens if you break the circuit?", show_breaking),
+    "backup heads": ("Who steps in when a head is gone?", show_backup),
+    "token or position": ("Do the heads tell which name, or which place?", show_signals),
+    "direct and total": ("Is what a head writes what is missed without it?", show_total),
+    "ways to ablate": ("Does it matter how heads are taken away?", show_methods),
 }
 
 view = current_view()

@@ -1,0 +1,156 @@
+"""What a knock-out did to the heads that are left, and how much of it is LayerNorm's doing. No Streamlit here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ioi_core import Backup, Head, Result, bootstrap_interval
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The model without the first `gone` heads; means over prompts in logits, intervals (low, high) of 95 %.
+
+    Attributes:
+        real: logit_diff; naive: what is left of the clean run's if nothing else reacts; repair: real - naive.
+        scale: what the final LayerNorm divides by at END.
+        by_scale: the part of `repair` that LayerNorm's scale makes alone: what is left is divided by another number.
+        by_heads, by_rest: the parts of other heads and of MLPs that write something else than before.
+    """
+
+    gone: tuple[Head, ...]
+    real: float
+    real_interval: tuple[float, float]
+    naive: float
+    naive_interval: tuple[float, float]
+    repair: float
+    repair_interval: tuple[float, float]
+    scale: float
+    scale_interval: tuple[float, float]
+    by_scale: float
+    by_heads: float
+    by_rest: float
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A head's direct effect before and after; `change` has the interval. Logits, means over prompts.
+
+    Attributes:
+        by_scale: what `change` would be if the head wrote what it wrote before and only LayerNorm's scale changed.
+    """
+
+    head: Head
+    before: float
+    after: float
+    change: float
+    low: float
+    high: float
+    by_scale: float
+
+
+def stages(result: Backup, layers: Result) -> list[Stage]:
+    """Every stage; the first one lacks no head.
+
+    Args:
+        layers: `attribute_layers` of the same prompts: b_U's share is not divided by any scale.
+    """
+    assert layers.per_prompt is not None
+    bias = layers.per_prompt[layers.axes["component"].index("bias")]
+    return [_stage(result, bias, gone) for gone in range(len(result.knocked_out) + 1)]
+
+
+def _stage(result: Backup, bias: np.ndarray, gone: int) -> Stage:
+    assert result.logit_diff_per_prompt is not None
+    assert result.naive_per_prompt is not None
+    assert result.scale_per_prompt is not None
+    assert result.per_prompt is not None
+    real, naive, scale = (
+        values[gone] for values in (result.logit_diff_per_prompt, result.naive_per_prompt, result.scale_per_prompt)
+    )
+    ratio = result.scale_per_prompt[0] / scale
+    by_scale = (naive - bias) * (ratio - 1)
+    written = result.per_prompt[gone] - result.per_prompt[0] * ratio  # [layer head batch]
+    by_heads = written[_others(result, gone)].sum(0)
+    return Stage(
+        result.knocked_out[:gone],
+        float(real.mean()), _interval(real), float(naive.mean()), _interval(naive),
+        float((real - naive).mean()), _interval(real - naive), float(scale.mean()), _interval(scale),
+        float(by_scale.mean()), float(by_heads.mean()), float((real - naive - by_scale - by_heads).mean()),
+    )  # fmt: skip
+
+
+def movers(result: Backup, gone: int) -> list[Mover]:
+    """All heads that are left, those that moved most first."""
+    assert result.per_prompt is not None
+    assert result.scale_per_prompt is not None
+    before, after = result.per_prompt[0], result.per_prompt[gone]
+    by_scale = (before * (result.scale_per_prompt[0] / result.scale_per_prompt[gone] - 1)).mean(-1)
+    low, high = bootstrap_interval(after - before)
+    change = (after - before).mean(-1)
+    places = np.argwhere(_others(result, gone)).tolist()
+    found = [
+        Mover(
+            Head(layer, head), float(before[layer, head].mean()), float(after[layer, head].mean()),
+            float(change[layer, head]), float(low[layer, head]), float(high[layer, head]), float(by_scale[layer, head]),
+        )
+        for layer, head in places
+    ]  # fmt: skip
+    return sorted(found, key=lambda mover: -abs(mover.change))
+
+
+def changes_of_others(result: Backup, gone: int) -> np.ndarray:
+    """[layer head batch] change of each direct effect; nan for the heads that are gone."""
+    return np.where(_others(result, gone)[..., None], result.changes_per_prompt[gone], np.nan)
+
+
+def _others(result: Backup, gone: int) -> np.ndarray:
+    """[layer head] whether a head is left."""
+    left = np.ones(result.values.shape[1:], dtype=bool)
+    for head in result.knocked_out[:gone]:
+        left[head.layer, head.head] = False
+    return left
+
+
+def _interval(per_prompt: np.ndarray) -> tuple[float, float]:
+    low, high = bootstrap_interval(per_prompt)
+    return float(low), float(high)
+
+
+def stages_frame(found: Sequence[Stage], result: Backup) -> pd.DataFrame:
+    """Every stage with all its numbers."""
+    rows: list[dict[str, object]] = []
+    for stage in found:
+        row: dict[str, object] = {"heads_gone": " ".join(map(str, stage.gone)) or "none"}
+        named = {
+            "logit_diff": (stage.real, stage.real_interval),
+            "naive_prediction": (stage.naive, stage.naive_interval),
+            "made_up_for": (stage.repair, stage.repair_interval),
+            "layernorm_scale": (stage.scale, stage.scale_interval),
+        }
+        for name, (value, (low, high)) in named.items():
+            row |= {name: value, f"{name}_low_95": low, f"{name}_high_95": high}
+        row |= {"by_layernorm": stage.by_scale, "by_other_heads": stage.by_heads, "by_mlps": stage.by_rest}
+        rows.append(row | {"ablation": str(result.ablation), "unit": "logits", "prompts": result.n_prompts})
+    return pd.DataFrame(rows)
+
+
+def movers_frame(found: Sequence[Mover], gone: Sequence[Head], result: Backup) -> pd.DataFrame:
+    """Every head that is left, those that moved most first."""
+    return pd.DataFrame(
+        {
+            "head": [str(mover.head) for mover in found],
+            "before": [mover.before for mover in found],
+            "after": [mover.after for mover in found],
+            "change": [mover.change for mover in found],
+            "low_95": [mover.low for mover in found],
+            "high_95": [mover.high for mover in found],
+            "change_by_layernorm_alone": [mover.by_scale for mover in found],
+            "heads_gone": " ".join(map(str, gone)),
+            "ablation": str(result.ablation),
+            "unit": "logits",
+            "prompts": result.n_prompts,
+        }
+    )
