@@ -33,9 +33,11 @@ def stage_bars(found: Sequence[Stage], result: Backup) -> go.Figure:
         f" logits<br>({interval(*stage.naive_interval, over)})"
         for stage in found
     ]
-    marks = RowMarks("expected if nothing else reacts", "real logit_diff", [stage.naive for stage in found], said)
-    note = f"logits, {result.ablation} ablation at END, {over}; line: 95 % interval"
-    return row_bars(bars, marks, "What is left as heads go, one after another", note, "logit_diff, logits (right: IO)")
+    marks = RowMarks(
+        "expected if nothing else reacts", "real (line: 95 % interval)", [stage.naive for stage in found], said
+    )
+    note = f"logits, {result.ablation} ablation at END, {over}"
+    return row_bars(bars, marks, "logit_diff as heads go, one after another", note, "logit_diff, logits (right: IO)")
 
 
 def mover_bars(found: Sequence[Mover], stage: Stage, result: Backup) -> go.Figure:
@@ -59,10 +61,12 @@ def mover_bars(found: Sequence[Mover], stage: Stage, result: Backup) -> go.Figur
         f"direct effect by {mover.by_scale:+.3f} logits"
         for mover in shown
     ]
-    marks = RowMarks("by LayerNorm's scale alone", "change in direct effect", [one.by_scale for one in shown], said)
-    note = f"logits, {over}; line: 95 % interval; click a bar to open its head"
-    title = f"Direct effects that move most without {heads_words(stage.gone)}"
-    return row_bars(bars, marks, title, note, "change, logits (right: more towards IO)")
+    marks = RowMarks(
+        "by LayerNorm's scale alone", "change (line: 95 % interval)", [one.by_scale for one in shown], said
+    )
+    note = f"logits, {over}; click: open the head"
+    title = "Direct effects that move most"
+    return row_bars(bars, marks, title, note, "change, logits (right: IO)")
 
 
 def change_heatmap(changes: np.ndarray, stage: Stage, result: Backup) -> go.Figure:
@@ -104,7 +108,7 @@ def change_heatmap(changes: np.ndarray, stage: Stage, result: Backup) -> go.Figu
     figure.update_yaxes(
         tickvals=list(range(n_layers)), title="layer", range=[n_layers - 0.5, -0.5], **_PLAIN_AXIS
     )  # fmt: skip
-    note = f"change in logits, {over}; blue: more towards IO"
-    title = f"Direct effects without {heads_words(stage.gone)}, minus before"
+    note = f"logits, {over}; click: open the head"
+    title = "Change in every head's direct effect"
     figure = laid_out(figure, title, note, 150 + 38 * n_layers)
     return figure.update_layout(clickmode="event+select", hoverdistance=-1)

@@ -10,7 +10,6 @@ from app.backup_numbers import Stage, changes_of_others, movers, movers_frame, s
 from app.backup_words import BACKUP_WORDS, cause_story, expected_story, movers_story, stage_name
 from app.circuit_twins import circuit_pairs, twins_story
 from app.compute import ask, compute
-from app.controls import drop_stale
 from app.figures import show_figure
 from app.head_links import open_head
 from app.knockout_controls import first_heads, heads_control, knock_out_control, strongest_writers
@@ -19,8 +18,6 @@ from app.template_charts import template_curves, template_heatmaps
 from app.template_panel import show_by_template
 from app.view import View
 from ioi_core import Ablation, Backup
-
-_STAGE = "backup_stage"
 
 
 def show_backup(view: View) -> None:
@@ -101,10 +98,14 @@ def _real(backup: Backup) -> np.ndarray:
 
 def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:
     names = [stage_name(stage) for stage in found[1:]]
-    drop_stale(_STAGE, names, names[-1])
-    chosen = st.selectbox("Heads that are gone", names, index=len(names) - 1, key=_STAGE)
+    # Other heads are another choice, which begins with all of them gone.
+    key = "_".join(["gone_of", *map(str, backup.knocked_out)])
+    chosen = st.selectbox("Heads that are gone", names, index=len(names) - 1, key=key, bind="query-params")
     stage = found[1 + names.index(chosen)]
     moved = movers(backup, len(stage.gone))
+    if not moved:
+        st.write("No other head is left.")
+        return
     says(cause_story(found, stage, len(backup.axes["layer"])))
     show_figure(
         "backup_movers",

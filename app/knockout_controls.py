@@ -49,8 +49,11 @@ def heads_control(view: View, key: str, label: str, offered: Sequence[Head], def
     untouched = asked == st.session_state.get(put_in)
     if untouched or not (usable or key in st.session_state) or (asked and not usable):
         usable, st.session_state[put_in] = wanted, wanted
-    if not untouched and (unknown := [name for name in asked if name not in names]):
-        notice(f"{view.model.name} has no head {', '.join(unknown)[:60]}. Shown: {', '.join(usable) or 'no head'}.")
+    if not untouched and (left_out := [name for name in asked if name not in usable]):
+        notice(
+            f"Of the heads asked for, these are left out: {', '.join(left_out)[:60]}. {view.model.name} has no such "
+            f"heads, or they are more than {MOST_HEADS}. Shown: {', '.join(usable) or 'no head'}."
+        )
     st.session_state[key] = usable
     chosen = st.multiselect(
         label, names, key=key, bind="query-params", max_selections=MOST_HEADS,

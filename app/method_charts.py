@@ -17,7 +17,7 @@ _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into corru
 
 
 def method_bars(result: MethodContrast) -> go.Figure:
-    """What each method changes, one below the other."""
+    """Change in logit_diff by each method, one below the other."""
     over = over_prompts(result.n_prompts)
     bars = [
         RowBar(
@@ -29,9 +29,7 @@ def method_bars(result: MethodContrast) -> go.Figure:
         for one in changes(result)
     ]  # fmt: skip
     note = f"logits, {over}; line: 95 % interval"
-    return row_bars(
-        bars, None, "What each method changes", note, "change in logit_diff, logits (left: the heads are missed)"
-    )
+    return row_bars(bars, None, "Change in logit_diff by each method", note, "change, logits (right: towards IO)")
 
 
 def total_scatter(result: Result, classes: Mapping[Head, str], ablation: str) -> go.Figure:
@@ -54,7 +52,7 @@ def total_scatter(result: Result, classes: Mapping[Head, str], ablation: str) ->
     for axis, title in (("x", "direct effect, logits (right: IO)"), ("y", "total effect, logits (up: missed)")):
         figure.update_layout({f"{axis}axis": {"title": title, "zeroline": False}})
     over = over_prompts(result.n_prompts)
-    note = f"logits, {ablation} ablation, {over}; click a point to open its head"
+    note = f"logits, {ablation} ablation, {over}"
     figure = laid_out(figure, "Direct against total effect, head by head", note, 620, legend=True)
     return figure.update_layout(clickmode="event+select", margin={"t": 150})
 
@@ -95,7 +93,8 @@ def _draw_group(
     ]
     colour = CLASS_COLOURS.get(name, _NO_COLOUR)
     figure.add_scatter(
-        x=values[0], y=values[1], mode="markers+text", name=name, text=label, textposition="top right",
+        x=values[0], y=values[1], mode="markers+text", name=name, text=label,
+        textposition=[f"top {'left' if x < 0 else 'right'}" for x in values[0]],
         customdata=said, hovertemplate="%{customdata[1]}<extra></extra>", cliponaxis=False,
         error_x=errors[0] if np.isfinite(low).all() else None, error_y=errors[1] if np.isfinite(low).all() else None,
         marker={"size": 11, "color": colour, "line": {"width": 1, "color": "#555555"}},

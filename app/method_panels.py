@@ -40,7 +40,7 @@ def show_total(view: View) -> None:
     pairs = circuit_pairs(view)
     ablation = ablation_control()
     st.caption(twins_story(view, pairs))
-    published, classes = circuit_classes(view.model, pairs)
+    published, classes = circuit_classes(view.model, view.pairs)
     [result] = compute(view.model, ask("direct_and_total", pairs=pairs, ablation=ablation))
     by_head: dict[Head, str] = {}
     for name, heads in classes.items():
@@ -76,7 +76,6 @@ def show_methods(view: View) -> None:
         "The same heads, taken away or put in by five methods. **They answer different questions, so they give "
         "different numbers**: no bar is the effect of these heads."
     )
-    st.markdown(WARNINGS)
     pairs = circuit_pairs(view)
     [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
     writers = strongest_writers(direct)
@@ -95,6 +94,8 @@ def show_methods(view: View) -> None:
     _show_contrast(view, pairs, result)
     if role in ("END", EVERYWHERE):
         _show_hidden(view, chosen)
+    st.subheader("What to keep in mind")
+    st.markdown(WARNINGS)
 
 
 def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> None:

@@ -33,7 +33,7 @@ WARNINGS = """
   set of prompts and on the template** they are taken over.
 """
 
-_NAMED = 6
+_NAMED = 8
 _FAR = 0.1  # of the largest effect: heads that are nearer than this to the diagonal and to 0 are not named
 
 
@@ -162,7 +162,7 @@ def total_story(result: Result) -> str:
     said = []
     for sign, words in (
         (1, "does more by way of others than by what it writes itself"),
-        (-1, "writes more than is missed without it, since others make up for it or it works against itself elsewhere"),
+        (-1, "writes more than is missed without it, since what is left makes up for some of it"),
     ):
         place = np.unravel_index(int(np.argmax(sign * gap)), gap.shape)
         if sign * gap[place] > _FAR * reach:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import streamlit as st
 
 from app.circuit_starts import circuit_classes
-from app.circuit_twins import circuit_pairs
 from app.compute import ask, compute
 from app.figures import show_figure
 from app.flip_twins import flip_pairs
@@ -45,7 +44,7 @@ def show_signals(view: View) -> None:
 
 def _heads(view: View) -> tuple[list[Head], str]:
     """The heads to begin with, and where they come from."""
-    published, classes = circuit_classes(view.model, circuit_pairs(view))
+    published, classes = circuit_classes(view.model, view.pairs)
     heads = list(classes.get(_CLASS, ()))
     if published:
         return heads, "To begin with: GPT-2 small's S-inhibition heads (Wang et al. 2022)."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from app.words import interval, over_prompts
+from app.words import over_prompts
 from ioi_core import PromptPairs, SignalFit, bootstrap_interval
 from ioi_core.token_and_position import SIGNALS
 
@@ -57,11 +57,18 @@ def fit_story(result: SignalFit, found: Coefficients) -> str:
     """What the heads tell by, and how well two signals that add up describe it."""
     over = over_prompts(result.n_prompts)
     said = (
-        f"logit_diff = {found.position:+.2f} S_pos {_then(found.token)} S_tok (S_pos: "
-        f"{interval(*found.position_interval, over)}; S_tok: {interval(*found.token_interval, over)}). "
-        f"{_which(found)}"
+        f"logit_diff = {found.position:+.2f} S_pos {_then(found.token)} S_tok"
+        f" ({over}{_intervals(found)}). {_which(found)}"
     )
     return f"{said} {_error_words(result)}"
+
+
+def _intervals(found: Coefficients) -> str:
+    """Both intervals; nothing with a single prompt."""
+    if np.isnan(found.token_interval[0]):
+        return ""
+    (low, high), (least, most) = found.position_interval, found.token_interval
+    return f"; 95 % intervals: S_pos {low:+.2f} to {high:+.2f}, S_tok {least:+.2f} to {most:+.2f}"
 
 
 def _then(value: float) -> str:
