@@ -8,6 +8,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from app import services
 from app.backup_charts import change_heatmap, mover_bars, stage_bars
 from app.backup_numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
 from app.backup_words import cause_story, expected_story
@@ -17,6 +18,7 @@ from app.method_charts import method_bars, total_scatter
 from app.method_words import contrast_frame, outliers, total_frame
 from app.signal_charts import signal_bars
 from app.signal_words import coefficients, fit_story, flips_frame
+from cache.gallery import requests
 from ioi_core import (
     Ablation,
     Backup,
@@ -444,6 +446,13 @@ def test_the_direct_and_total_page_says_the_cores_numbers(demo_model: Model, abl
         f"direct effect {direct[layer, head]:+.2f}, total {total[layer, head]:+.2f}."
     )
     assert any(said in text for text in says(at))
+
+
+def test_the_gallery_asks_as_the_page_does(demo_model: Model) -> None:
+    assert_fine(page("direct and total"))
+    asked = [one for analysis, one in requests(demo_model, "classic") if analysis == "direct_and_total"]
+    assert len(asked) == 1
+    assert all(services.computations().is_kept("direct_and_total", demo_model, **one) for one in asked)
 
 
 # Ways to ablate
