@@ -58,6 +58,7 @@ FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]
     ("find_circuit", lambda model, pairs: _found(model, pairs)),
     ("edit_circuit", lambda model, pairs: [_opening(model, pairs) | {"removed": Circuit()}]),
     ("completeness_sets", lambda model, pairs: [_opening(model, pairs)]),
+    ("direct_and_total", lambda model, pairs: [{"pairs": with_abc_twins(model, pairs), "ablation": Ablation.MEAN}]),
 )
 """Analysis -> the parameters of each request, in the order in which they are computed."""
 
