@@ -40,7 +40,6 @@ HEADINGS = {
     "path_patching": "Which head acts on which?",
     "circuit": "What happens if you break the circuit?",
     "heads": "What does head",
-    "circuit": "What happens if you break the circuit?",
 }
 """A page's path -> what its title begins with."""
 
