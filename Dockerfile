@@ -55,7 +55,7 @@ CMD ["python", "-m", "app"]
 # GPT-2 inside: nothing to mount, nothing to fetch.
 FROM app AS gpt2
 USER root
-COPY gpt2/ /weights/
+COPY --chown=ioi:ioi gpt2/ /weights/
 ENV IOI_MODEL_DIR=/weights
 USER ioi
 

@@ -47,7 +47,7 @@ audit: requirements.txt constraints.txt  ## known vulnerabilities of all pinned 
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip install --quiet pip-audit==2.9.0
 	grep -h == requirements.txt constraints.txt > build/audit/pinned.txt
-	build/audit/bin/pip-audit --requirement build/audit/pinned.txt --no-deps --disable-pip --ignore-vuln CVE-2025-69872
+	build/audit/bin/pip-audit --requirement build/audit/pinned.txt --no-deps --disable-pip --strict --ignore-vuln CVE-2025-69872
 
 screenshots: .venv/installed-dev
 	$(BIN)/python docs/take_screenshots.py
