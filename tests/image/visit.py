@@ -14,7 +14,6 @@ from playwright.sync_api import expect, sync_playwright
 from ioi_core import Model, arena_pairs, attribute_layers, load_model, predictions
 from tests.test_browser import CHROMIUM_NAMES, FLAGS, WAIT, Visitor, figure
 
-PAGES = ("Logit lens", "Attention patterns", "Activation patching", "Path patching", "Heads")
 SECRET = "Quixotelsky"
 """A word that this visitor types, and that no log may hold."""
 
@@ -38,7 +37,7 @@ def main(url: str, name: str) -> None:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         visitor = Visitor(browser, url)
         _first_page(visitor, model)
-        for title in PAGES:
+        for title in visitor.page.get_by_test_id("stSidebarNav").get_by_role("link").all_inner_texts():
             _page(visitor, title)
             if title == "Logit lens":
                 [bars] = figure(visitor.page, "attribution_by_layer")["traces"]
@@ -65,7 +64,7 @@ def _first_page(visitor: Visitor, model: Model) -> None:
 def _page(visitor: Visitor, title: str) -> None:
     page = visitor.go(title)
     page.wait_for_timeout(1000)  # parts of a page start on their own once the rest is drawn
-    expect(page.locator(".st-key-computing")).to_have_count(0, timeout=4 * WAIT)
+    expect(page.locator("[class*=st-key-computing]")).to_have_count(0, timeout=4 * WAIT)
     visitor.settled()
     expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT)
     if title == "Attention patterns":  # circuitsvis, in a frame within a frame
