@@ -19,6 +19,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from prometheus_client import REGISTRY as DEFAULT_REGISTRY
@@ -109,7 +110,7 @@ def test_every_setting_is_documented_validated_and_can_be_set_in_compose():
     code = "".join(
         file.read_text() for folder in ("app", "cache", "ioi_core") for file in (ROOT / folder).rglob("*.py")
     )
-    used = set(re.findall(r'"(IOI_[A-Z_]+)"', code))
+    used = set(re.findall(r'environ(?:ment)?(?:, |\.get\(|\[)"(IOI_[A-Z_]+)"', code))
     assert used == set(BAD)
     table = set(re.findall(r"^\| `(IOI_[A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.M))
     assert table == used
@@ -287,6 +288,18 @@ def test_the_proxy_allows_the_scripts_there_are_and_no_other():
     policy = re.search(r'Content-Security-Policy "([^"]*)"', (ROOT / "proxy" / "nginx.conf").read_text())[1]
     allowed = next(part.split()[1:] for part in policy.split("; ") if part.startswith("script-src"))
     assert set(allowed) == {"'self'", *map(digest, inline), digest(circuitsvis_view._START)}
+
+
+def test_compose_closes_the_app_off_and_opens_the_proxy_alone():
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    for name, service in compose["services"].items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert ("ports" in service) == name.endswith("proxy"), name
+    assert compose["networks"]["inside"] == {"internal": True}
+    assert [*compose["services"]["app"]["networks"]] == [*compose["services"]["gpu"]["networks"]] == ["inside"]
+    assert "./proxy/nginx.conf:/etc/nginx/nginx.conf:ro" in compose["services"]["proxy"]["volumes"]
 
 
 def test_the_image_pins_what_the_app_pins():

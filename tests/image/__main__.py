@@ -63,12 +63,12 @@ def _bundled(storage: Storage, network: Network, image: str) -> None:
         print(f"healthy after {container.wait_until_healthy():.0f} s")
         _check_secrets(container.configuration(), storage.folder / "pip.conf")
         print(container.run(_CLOSED_IN))
-        _visit(network, "ioi-demo")
+        _visit(network, container, "ioi-demo")
         computed = container.requests()
         assert {one["cache"] for one in computed} >= {"miss"}, "nothing was computed"
         container.restart()
         container.wait_until_healthy()
-        _visit(network, "ioi-demo")
+        _visit(network, container, "ioi-demo")
         after = container.requests()[len(computed) :]
         assert "disk" in {one["cache"] for one in after}, "nothing was found on disk"
         known = {one["analysis"] for one in computed}
@@ -90,13 +90,17 @@ def _baked(storage: Storage, network: Network) -> None:
     image = build(storage, "gpt2", context)
     with Container(storage, network, image) as container, proxy(network, storage.folder / "proxy.log"):
         container.wait_until_healthy()
-        _visit(network, "gpt2-small", IOI_MODEL_DIR=str(weights))
+        _visit(network, container, "gpt2-small", IOI_MODEL_DIR=str(weights))
     shutil.rmtree(context)
 
 
-def _visit(network: Network, model: str, **environment: str) -> None:
+def _visit(network: Network, container: Container, model: str, **environment: str) -> None:
     command = [*network.inside, sys.executable, "-m", "tests.image.visit", URL, model]
-    print(run(*command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment))
+    try:
+        print(run(*command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment))
+    except SystemExit:
+        print(container.log()[-5000:], file=sys.stderr)
+        raise
 
 
 def _check_secrets(configuration: dict, pip_settings: Path) -> None:
