@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from tests.image import replicas
 from tests.image.building import ROOT, Storage, build, make_base, run
 from tests.image.running import URL, Container, Network, proxy
 from tests.image.visit import SECRET
@@ -52,6 +53,8 @@ def main() -> int:
     with Network() as network:
         _bundled(storage, network, image)
         _baked(storage, network)
+    with Network(replicas.ADDRESSES) as network, proxy(network, storage.folder / "proxy.log"):
+        print(run(*network.inside, sys.executable, "-m", "tests.image.replicas", URL, cwd=ROOT))
     print("The image holds what it promises.")
     return 0
 

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,9 @@ URL = "http://localhost:8080"
 class Network:
     """A network namespace with a loopback interface only."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
         self.name = f"ioi-image-test-{os.getpid()}"
+        self._addresses = addresses  # of the service `app`
         self.inside = ["ip", "netns", "exec", self.name]
         self._hosts = Path("/etc/netns") / self.name / "hosts"
 
@@ -29,7 +30,7 @@ class Network:
         run("ip", "netns", "add", self.name)
         run(*self.inside, "ip", "link", "set", "lo", "up")
         self._hosts.parent.mkdir(parents=True)
-        self._hosts.write_text("127.0.0.1 localhost app\n")
+        self._hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{one} app\n" for one in self._addresses))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,6 +102,7 @@ def proxy(network: Network, log: Path) -> Iterator[None]:
         log.chmod(0o666)  # nginx opens it again by the name of its standard output
         process = subprocess.Popen([*network.inside, *command, *settings], stdout=output, stderr=output)
         try:
+            run(*network.inside, "bash", "-c", "until exec 3<>/dev/tcp/127.0.0.1/8080; do sleep 0.1; done", seconds=20)
             yield
         finally:
             process.terminate()
