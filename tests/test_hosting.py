@@ -44,6 +44,9 @@ TYPED = "Quixotelsky"
 BAD = {
     "IOI_MAX_PROMPTS": ("many", "7", "10001"),
     "IOI_MAX_CHARACTERS": ("-1",),
+    "IOI_MAX_TOKENS": ("15",),
+    "IOI_MAX_CELLS": ("10",),
+    "IOI_MAX_SESSIONS": ("0",),
     "IOI_MAX_QUEUED": ("0",),
     "IOI_RESULT_MEGABYTES": ("1.5",),
     "IOI_CACHE_MEGABYTES": ("all",),
@@ -97,6 +100,7 @@ def test_the_cookie_secret_reaches_streamlit_and_nothing_else(monkeypatch, capsy
     environment = {"IOI_COOKIE_SECRET": secret}
     monkeypatch.setattr(start.os, "environ", environment)
     monkeypatch.setattr(start, "streamlit", lambda *_args, **_options: 0)
+    monkeypatch.setattr(start.warm_up, "in_background", lambda: None)
     monkeypatch.setattr(logs, "configure", lambda **_options: logging.getLogger("app").setLevel(logging.INFO))
     assert start.main([]) == 0
     assert environment["STREAMLIT_SERVER_COOKIE_SECRET"] == secret

@@ -62,9 +62,11 @@ def _first_page(visitor: Visitor, model: Model) -> None:
 
 
 def _page(visitor: Visitor, title: str) -> None:
-    page = visitor.go(title)
-    page.wait_for_timeout(1000)  # parts of a page start on their own once the rest is drawn
-    expect(page.locator("[class*=st-key-computing]")).to_have_count(0, timeout=4 * WAIT)
+    page = visitor.page
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+    for _ in range(3):  # parts of a page start on their own once the rest is drawn, and may have a model of 12 layers
+        page.wait_for_timeout(1000)
+        expect(page.locator("[class*=st-key-computing]")).to_have_count(0, timeout=10 * WAIT)
     visitor.settled()
     expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT)
     if title == "Attention patterns":  # circuitsvis, in a frame within a frame
