@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: run test lint check format demo-model verify bench kill-cache load screenshots clean
+.PHONY: run test lint check format demo-model verify bench kill-cache load image-test audit screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
@@ -37,13 +37,25 @@ kill-cache: .venv/installed-dev  ## kill writers of the disk cache 1,000 times a
 load: .venv/installed-dev  ## 100 visitors at once on this machine, on a warm cache
 	$(BIN)/python -m benchmarks.load
 
+image-test: .venv/installed-dev  ## the container image built, run closed off, and visited; Debian, as root, minutes
+	$(BIN)/python -m tests.image
+
+# Looked at and accepted: CVE-2025-69872, diskcache 5.6.3 unpickles what lies in its folder, and no release mends it. The
+# cache here never pickles and never unpickles (cache/index.py, cache/codec.py; tests/test_codec.py and
+# tests/test_disk_faults.py plant live pickles), and its folder is closed to all other users (cache/folder.py).
+audit: requirements.txt constraints.txt  ## known vulnerabilities of all pinned packages, as the package index knows them
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet pip-audit==2.9.0
+	grep -h == requirements.txt constraints.txt > build/audit/pinned.txt
+	build/audit/bin/pip-audit --requirement build/audit/pinned.txt --no-deps --disable-pip --strict --ignore-vuln CVE-2025-69872
+
 screenshots: .venv/installed-dev
 	$(BIN)/python docs/take_screenshots.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv .venv

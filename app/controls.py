@@ -4,6 +4,7 @@ What a URL says is checked as what is typed: unknown choices fall back to the de
 refused with a message.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,6 +89,7 @@ def prompt_controls() -> PromptChoice:
 
 
 def _generated(bos: bool, limits: Settings) -> PromptChoice:
+    _drop_unreadable("n", "seed")
     n = st.number_input("How many", 1, limits.max_prompts, min(20, limits.max_prompts), key="n", bind="query-params")
     templates = st.selectbox(
         "Order of the names",
@@ -145,10 +147,20 @@ def _short(what: str, text: str) -> str:
     return text.rstrip()
 
 
+def _drop_unreadable(*names: str) -> None:
+    """Begin anew without what is no number in the URL: a number input of Streamlit fails on `inf` or 400 digits."""
+    unreadable = [name for name in names if not re.fullmatch(r"-?[0-9]{1,15}", st.query_params.get(name, "0"))]
+    for name in unreadable:
+        del st.query_params[name]
+    if unreadable:
+        st.rerun()
+
+
 def row_control(n_prompts: int) -> int:
     """Which prompt the figures of a single prompt show."""
     if n_prompts == 1:
         return 0
+    _drop_unreadable("shown")
     return int(st.number_input("Prompt shown", 1, n_prompts, 1, key="shown", bind="query-params")) - 1
 
 

@@ -9,11 +9,14 @@ import uuid
 from pathlib import Path
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.banner import disk_notice, model_for
 from app.controls import model_control, pairs_for, prompt_controls, row_control, size_control
 from app.gate import let_in
 from app.look import problem, style
+from app.metrics import PAGE_ERRORS
 from app.models import DEMO
 from app.tokens import chips, row_labels, row_roles
 from app.view import View, set_view
@@ -46,7 +49,16 @@ def main() -> None:
     except Exception:
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
+        PAGE_ERRORS.inc()
+        if _nobody_looks():
+            raise RuntimeError(f"error {number}") from None  # to the health check; the words are in the log, or nowhere
         problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
+
+
+def _nobody_looks() -> bool:
+    """Whether this run belongs to no browser: it is the health check's, see `app.ready`."""
+    context = get_script_run_ctx()
+    return runtime.exists() and context is not None and runtime.get_instance().get_client(context.session_id) is None
 
 
 def _draw_shared() -> None:

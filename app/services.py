@@ -5,10 +5,13 @@ import os
 import plotly.graph_objects  # noqa: F401  # loaded before memory is settled
 import streamlit as st
 
+from app import metrics
+from app.logs import log_request
 from app.models import ResidentModels
 from app.settings import Settings
 from cache.computations import Computations
 from cache.disk import DiskStore
+from cache.records import Record
 from cache.store import MemoryStore, Store
 from cache.tiers import TieredStore
 
@@ -29,7 +32,14 @@ def models() -> ResidentModels:
 def computations() -> Computations:
     """Every computation of this process."""
     limits = settings()
-    return Computations(_store(limits), max_queued=limits.max_queued)
+    made = Computations(_store(limits), max_queued=limits.max_queued, observe=_observe)
+    metrics.watch_line(lambda: made.waiting)
+    return made
+
+
+def _observe(record: Record) -> None:
+    log_request(record)
+    metrics.count(record)
 
 
 def _store(limits: Settings) -> Store:

@@ -1,17 +1,19 @@
 """What whoever hosts the app can set, read once from the environment and checked."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, cache_megabytes, whole_number
 
-__all__ = ["Settings", "SettingsError"]
+__all__ = ["Settings", "SettingsError", "check_model_settings"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits of one running app. `IOI_MODEL_DIR` and `IOI_DEVICE` are read by `ioi_core.load_model` itself.
+    """What is set for one running app. `ioi_core` itself reads IOI_MODEL_DIR, IOI_DEVICE and IOI_ENGINE_MEMORY_MB.
 
     Attributes:
         max_prompts: IOI_MAX_PROMPTS, prompts in one request.
@@ -23,6 +25,9 @@ class Settings:
         result_megabytes: IOI_RESULT_MEGABYTES, memory for finished results.
         cache_megabytes: IOI_CACHE_MEGABYTES, room on disk for finished results; 0 keeps none there.
         cache_folder: IOI_CACHE_DIR, where on disk, or the user's cache folder; None if there is neither.
+        metrics_port: IOI_METRICS_PORT, where Prometheus reads metrics; 0 serves none.
+        metrics_address: IOI_METRICS_ADDRESS, the address that port listens on.
+        log_errors_in_full: IOI_LOG_ERRORS_IN_FULL, 1 to log an unexpected error's own words, which may quote a prompt.
     """
 
     max_prompts: int = 200
@@ -34,6 +39,9 @@ class Settings:
     result_megabytes: int = 256
     cache_megabytes: int = DEFAULT_MEGABYTES
     cache_folder: Path | None = None
+    metrics_port: int = 0
+    metrics_address: str = "127.0.0.1"
+    log_errors_in_full: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -52,4 +60,34 @@ class Settings:
             result_megabytes=whole_number(environment, "IOI_RESULT_MEGABYTES", cls.result_megabytes, 1, 100_000),
             cache_megabytes=cache_megabytes(environment),
             cache_folder=cache_folder(environment),
+            metrics_port=whole_number(environment, "IOI_METRICS_PORT", cls.metrics_port, 0, 65_535),
+            metrics_address=_address(environment, "IOI_METRICS_ADDRESS", cls.metrics_address),
+            log_errors_in_full=whole_number(environment, "IOI_LOG_ERRORS_IN_FULL", 0, 0, 1) == 1,
         )
+
+    def in_words(self) -> dict[str, object]:
+        """Name -> value of every setting, for the log; none of them is a secret."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+
+
+def check_model_settings(environment: Mapping[str, str]) -> None:
+    """Check what `ioi_core` reads when it loads and runs a model, long before it does.
+
+    Raises:
+        SettingsError: names the variable, its value and what is allowed.
+    """
+    whole_number(environment, "IOI_ENGINE_MEMORY_MB", 1024, 16, 10_000_000)
+    device = environment.get("IOI_DEVICE", "")
+    if device and not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise SettingsError(f"IOI_DEVICE is {device[:40]!r}: cpu, cuda or cuda:N is allowed")
+    folder = environment.get("IOI_MODEL_DIR", "")
+    if folder and not (Path(folder).is_absolute() and "\0" not in folder and Path(folder).is_dir()):
+        raise SettingsError(f"IOI_MODEL_DIR is {folder[:200]!r}: the absolute path of a folder here is allowed")
+
+
+def _address(environment: Mapping[str, str], name: str, default: str) -> str:
+    text = environment.get(name, "").strip() or default
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise SettingsError(f"{name} is {text[:40]!r}: an IP address is allowed, such as 127.0.0.1") from None

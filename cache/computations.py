@@ -2,12 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cache.analyses import ANALYSES, Analysis
-from cache.jobs import PATIENCE, Job, Worker
+from cache.jobs import PATIENCE, Job, QueueFullError, Worker
 from cache.keys import request_key
 from cache.parts import Parts
+from cache.records import Record
 from cache.store import Store
 from ioi_core.loading import PROCESSING
 from ioi_core.model import Model
@@ -26,11 +27,13 @@ class Computations:
         max_queued: int = 50,
         patience: float = PATIENCE,
         analyses: Mapping[str, Analysis] = ANALYSES,
+        observe: Callable[[Record], None] | None = None,
     ):
         self._store = store
         self._max_queued = max_queued
         self._patience = patience
         self._analyses = analyses
+        self._observe = observe
         self._lock = threading.Lock()
         self._in_flight: dict[str, Job] = {}
         self._workers: dict[str, Worker] = {}
@@ -39,6 +42,11 @@ class Computations:
     def warning(self) -> str | None:
         """What visitors should know about how results are kept, in a sentence; None if all is well."""
         return self._store.warning
+
+    @property
+    def waiting(self) -> int:
+        """How many computations wait in line, on all devices."""
+        return sum(worker.waiting for worker in tuple(self._workers.values()))
 
     def is_kept(self, analysis: str, model: Model, **parameters: object) -> bool:
         """Whether a result is kept, without computing or reading anything.
@@ -65,21 +73,39 @@ class Computations:
         """
         entry = self._analyses[analysis]
         key = self._key(analysis, model, parameters)
-        if (kept := self._store.get(key)) is not None:
-            return Job.finished(kept)
+        if (known := self._known(key, analysis, model)) is not None:
+            return known
         with self._lock:
             job = self._in_flight.get(key)
             asking = frozenset({visitor} - {""})
             if job is not None and not job.ended and job.watch():
                 job.visitors |= asking
+                self._tell(Record(analysis, model.name, "shared"))
                 return job
-            if (kept := self._store.get(key)) is not None:  # it ended between the two looks
-                return Job.finished(kept)
+            if (known := self._known(key, analysis, model)) is not None:  # it ended between the two looks
+                return known
             job = self._job(key, entry, model, parameters)
             job.visitors = asking
-            self._worker(str(model.device)).submit(job)
+            job.when_ended(lambda ended: self._tell(Record.of_job(analysis, model.name, ended)))
+            try:
+                self._worker(str(model.device)).submit(job)
+            except QueueFullError:
+                self._tell(Record(analysis, model.name, "miss", outcome="refused"))
+                raise
             self._in_flight = {k: other for k, other in self._in_flight.items() if not other.ended} | {key: job}
             return job
+
+    def _known(self, key: str, analysis: str, model: Model) -> Job | None:
+        """A job that has ended already, if the result is kept."""
+        place = self._store.place(key)  # before `get`, which moves what it finds into memory
+        if (kept := self._store.get(key)) is None:
+            return None
+        self._tell(Record(analysis, model.name, place or "memory"))
+        return Job.finished(kept)
+
+    def _tell(self, record: Record) -> None:
+        if self._observe is not None:
+            self._observe(record)
 
     def _job(self, key: str, entry: Analysis, model: Model, parameters: Mapping[str, object]) -> Job:
         def work(progress: Progress) -> object:

@@ -58,7 +58,7 @@ class Job:
         self._patience = patience
         self._lock = threading.Lock()
         self._future: Future[object] = Future()
-        self._watched = time.monotonic()
+        self._asked = self._watched = time.monotonic()
         self._started: float | None = None
 
     @classmethod
@@ -77,6 +77,15 @@ class Job:
     def seconds_elapsed(self) -> float:
         """Seconds since it began to run; 0 while it waits in line."""
         return 0.0 if self._started is None else time.monotonic() - self._started
+
+    @property
+    def seconds_queued(self) -> float:
+        """Seconds from its being asked for until it began to run, or until now."""
+        return (time.monotonic() if self._started is None else self._started) - self._asked
+
+    def when_ended(self, call: Callable[["Job"], None]) -> None:
+        """Have `call` called once with this job, in the thread that ends it; it must be quick and take no locks."""
+        self._future.add_done_callback(lambda _: call(self))
 
     @property
     def seconds_left(self) -> float | None:
@@ -202,6 +211,11 @@ class Worker:
             self._line.append(job)
             self._number()
             self._changed.notify()
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait in the line."""
+        return len(self._line)
 
     def _start(self) -> threading.Thread:
         thread = threading.Thread(target=self._run_forever, name=f"worker {self._name}", daemon=True)

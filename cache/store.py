@@ -26,6 +26,9 @@ class Store(Protocol):
     def __contains__(self, key: str) -> bool:
         """Whether something is kept under `key`; cheap, and so no promise that it can still be read."""
 
+    def place(self, key: str) -> str | None:
+        """Where `key` would be read from now, "memory" or "disk", or None; as cheap, and as little of a promise."""
+
     def delete(self, key: str) -> None:
         """Forget what is kept under `key`."""
 
@@ -70,6 +73,10 @@ class MemoryStore:
         """Whether something is kept under `key`; does not count as a use."""
         with self._lock:
             return key in self._results
+
+    def place(self, key: str) -> str | None:
+        """ "memory" if something is kept under `key`."""
+        return "memory" if key in self else None
 
     def delete(self, key: str) -> None:
         """Forget what is kept under `key`."""

@@ -61,10 +61,14 @@ class TieredStore:
 
     def __contains__(self, key: str) -> bool:
         """Whether something is kept under `key`; on disk it is not read, so it may yet turn out to be damaged."""
+        return self.place(key) is not None
+
+    def place(self, key: str) -> str | None:
+        """Where `key` would be read from: "memory", "disk" or None."""
         if key in self._memory or key in self._pending:
-            return True
+            return "memory"
         disk = self._disk()
-        return disk is not None and key in disk
+        return "disk" if disk is not None and key in disk else None
 
     def delete(self, key: str) -> None:
         """Forget what is kept under `key`."""

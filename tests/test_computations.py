@@ -15,7 +15,7 @@ from cache.jobs import Job, JobCancelledError, JobState, QueueFullError, Worker,
 from cache.store import MemoryStore
 from ioi_core.errors import PromptError
 
-MODEL = SimpleNamespace(fingerprint="f", numerics="float32", device="cpu")
+MODEL = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
 
 
 def computations(function: Callable[..., object], **options) -> Computations:
@@ -299,6 +299,9 @@ def test_an_error_reaches_every_waiter_and_is_not_kept():
 def test_a_store_that_fails_does_not_cost_the_result():
     class Broken:
         def get(self, key):
+            return None
+
+        def place(self, key):
             return None
 
         def put(self, key, result):

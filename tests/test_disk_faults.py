@@ -69,7 +69,7 @@ def assert_goes_on(store: DiskStore, reason: str, folder: Path) -> None:
     assert store.warning.startswith(f"Results are not kept on disk: {reason}")
     assert str(folder) not in store.warning
     tiers = TieredStore(MemoryStore(MEGABYTE), lambda: store)
-    model = SimpleNamespace(fingerprint="f", numerics="float32", device="cpu")
+    model = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
     asked = Computations(tiers, analyses={"it": Analysis(lambda model, *, progress: result(6), 1)})
     for _ in range(2):
         job = asked.request("it", model)

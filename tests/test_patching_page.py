@@ -105,3 +105,9 @@ def test_a_corrupted_prompt_that_scores_higher_is_pointed_out(demo_model: Model)
     result = patch_activations(demo_model, pairs, "z")
     assert any("score higher" in text for text in says(at)) == (result.clean < result.corrupted)
     assert any(f"{result.clean:.3g} in the clean runs" in text for text in says(at))
+
+
+def test_a_page_may_wait_for_two_slow_computations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPT-2's estimate and its exact runs both take long enough for progress to be shown; two boxes once clashed."""
+    monkeypatch.setattr("app.compute._QUIET", -1.0)
+    assert_fine(patched())

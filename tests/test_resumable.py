@@ -21,7 +21,7 @@ from cache.store import MemoryStore, Store
 from cache.tiers import TieredStore
 from ioi_core import Model, arena_pairs, edge_atlas
 
-MODEL = SimpleNamespace(fingerprint="f", numerics="float32", device="cpu")
+MODEL = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
 N_PARTS = 6
 ROOT = Path(__file__).parent.parent
 

@@ -1,0 +1,63 @@
+# The dashboard in a container: `docker compose up` builds and starts it; docs/hosting.md explains the choices.
+#
+#   TORCH_INDEX_URL   where PyTorch comes from. Empty: pip's own index, whose build for Linux holds CUDA (several GB).
+#                     For the small CPU build give the address that PyTorch's install page names for it.
+#   --target gpt2     bakes GPT-2's weights in, from the folder gpt2/ beside this file.
+
+ARG PYTHON=3.11-slim-bookworm
+
+# A layer of its own for PyTorch, by far the largest: it stays as it is while everything above it changes.
+FROM python:${PYTHON} AS torch
+ARG TORCH_VERSION=2.13.0
+ARG TORCH_INDEX_URL=
+RUN ["python3", "-m", "venv", "--without-pip", "/opt/venv"]
+# An empty address counts as none.
+RUN PIP_INDEX_URL=${TORCH_INDEX_URL} python3 -m pip --python /opt/venv/bin/python install \
+    --no-cache-dir torch==${TORCH_VERSION}
+
+FROM torch AS packages
+COPY requirements.txt constraints.txt /tmp/
+RUN python3 -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement /tmp/requirements.txt
+
+# What is made from the source once, so that nothing has to be written when the app runs.
+FROM packages AS source
+WORKDIR /srv/ioi
+COPY app app
+COPY cache cache
+COPY ioi_core ioi_core
+COPY pages pages
+COPY .streamlit .streamlit
+COPY LICENSE THIRD_PARTY_NOTICES.md ./
+RUN ["/opt/venv/bin/python", "-m", "app.static_files"]
+RUN ["/opt/venv/bin/python", "-m", "compileall", "-q", "."]
+
+FROM packages AS app
+# A user with no rights and no home; /cache and /model are volumes of its own.
+RUN groupadd --gid 10001 ioi \
+    && useradd --uid 10001 --gid ioi --no-create-home --home-dir /tmp --shell /usr/sbin/nologin ioi \
+    && install --directory --owner ioi --group ioi --mode 0700 /cache /model
+COPY --from=source /srv/ioi /srv/ioi
+WORKDIR /srv/ioi
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    HF_HUB_OFFLINE=1 \
+    STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE=true \
+    IOI_CACHE_DIR=/cache \
+    IOI_MODEL_DIR=/model
+USER ioi
+VOLUME ["/cache", "/model"]
+EXPOSE 8501
+HEALTHCHECK --interval=30s --timeout=60s --start-period=120s --retries=3 CMD ["python", "-m", "app.ready"]
+CMD ["python", "-m", "app"]
+
+# GPT-2 inside: nothing to mount, nothing to fetch.
+FROM app AS gpt2
+USER root
+COPY --chown=ioi:ioi gpt2/ /weights/
+ENV IOI_MODEL_DIR=/weights
+USER ioi
+
+# The default target is the last one.
+FROM app

@@ -1,0 +1,65 @@
+"""The log: one line of JSON an event on standard error, and nothing in it that a visitor typed.
+
+Each request for an analysis is one line: what, on which model, how long it waited and ran, whether it was kept already,
+how it ended. An unexpected error is one line with its kind and where it was raised; its own words may quote a prompt,
+so they are left out unless whoever hosts the app wants them.
+"""
+
+import json
+import logging
+import traceback
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from cache.records import Record
+
+_log = logging.getLogger(__name__)
+_FIELDS = "fields"  # the attribute of a log record that holds an event's own fields
+
+
+def configure(*, errors_in_full: bool) -> None:
+    """Send what this app logs to standard error as JSON; once, before anything is logged."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines(errors_in_full))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for ours in ("app", "cache", "ioi_core", "__main__"):
+        logging.getLogger(ours).setLevel(logging.INFO)
+
+
+def log_event(event: str, **fields: object) -> None:
+    """One line about `event`."""
+    _log.info(event, extra={_FIELDS: fields})
+
+
+def log_request(record: Record) -> None:
+    """One line about a request that has ended."""
+    seconds = {name: round(value, 4) for name, value in asdict(record).items() if isinstance(value, float)}
+    log_event("request", **asdict(record) | seconds)
+
+
+class JsonLines(logging.Formatter):
+    """A log record as one line of JSON."""
+
+    def __init__(self, errors_in_full: bool):
+        super().__init__()
+        self._in_full = errors_in_full
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; control characters and line breaks in any value are escaped."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "event": record.getMessage(),
+        } | getattr(record, _FIELDS, {})
+        if record.exc_info and (error := record.exc_info[1]) is not None:
+            line |= {"error": type(error).__name__, "raised": _frames(error)}
+            if self._in_full:
+                line["words"] = "".join(traceback.format_exception(error))
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Where it was raised, outermost first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

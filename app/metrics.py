@@ -1,0 +1,62 @@
+"""What Prometheus can read about this process, on a port of its own that no proxy passes on.
+
+No label holds anything that a visitor typed: analyses and models are those the app knows.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+from streamlit import runtime
+from streamlit.runtime.stats import ACTIVE_SESSIONS_FAMILY, GaugeStat
+
+from cache.records import Record
+
+_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+_REQUESTS = Counter(
+    "ioi_requests", "Requests for an analysis, by where the result came from", ["analysis", "cache"], registry=REGISTRY
+)
+_JOBS = Counter("ioi_jobs", "Computations that ended, by outcome", ["analysis", "model", "outcome"], registry=REGISTRY)
+_QUEUED = Histogram("ioi_job_queue_seconds", "Seconds a computation waited", buckets=_SECONDS, registry=REGISTRY)
+_COMPUTED = Histogram(
+    "ioi_job_compute_seconds", "Seconds a computation ran", ["analysis"], buckets=_SECONDS, registry=REGISTRY
+)
+_LINE = Gauge("ioi_queue_length", "Computations waiting in line", registry=REGISTRY)
+_SESSIONS = Gauge("ioi_sessions", "Open browser sessions", registry=REGISTRY)
+PAGE_ERRORS = Counter("ioi_page_errors", "Unexpected errors shown to a visitor", registry=REGISTRY)
+
+
+def count(record: Record) -> None:
+    """Count one request that has ended."""
+    _REQUESTS.labels(record.analysis, record.cache).inc()
+    if record.cache != "miss":
+        return
+    _JOBS.labels(record.analysis, record.model, record.outcome).inc()
+    if record.outcome in ("done", "failed"):
+        _QUEUED.observe(record.queue_seconds)
+        _COMPUTED.labels(record.analysis).observe(record.compute_seconds)
+
+
+def watch_line(length: Callable[[], int]) -> None:
+    """Read the length of the line from `length` whenever metrics are read."""
+    _LINE.set_function(length)
+
+
+def serve(address: str, port: int) -> None:
+    """Serve the metrics at `address`:`port`, whatever the path.
+
+    Raises:
+        OSError: the port is taken or the address is not this machine's.
+    """
+    _SESSIONS.set_function(_open_sessions)
+    start_http_server(port, address, REGISTRY)
+
+
+def _open_sessions() -> int:
+    """Sessions with a browser at the other end, as Streamlit counts them; 0 until it runs."""
+    if not runtime.exists():
+        return 0
+    [sessions] = runtime.get_instance().stats_mgr.get_stats([ACTIVE_SESSIONS_FAMILY])[ACTIVE_SESSIONS_FAMILY]
+    return sessions.value if isinstance(sessions, GaugeStat) else 0

@@ -1,0 +1,28 @@
+"""`python -m app.ready`: status 0 if the dashboard served here can draw its first page, 1 if not.
+
+More than being alive, which is what Streamlit's `/_stcore/health` says even while every page fails: the server runs the
+whole script for nobody, bundled model and first computation included, and reports whether it got to its end.
+"""
+
+import os
+import sys
+import urllib.request
+
+_LONGEST = 55.0  # seconds; Streamlit gives a first run, which loads the model, a minute
+
+
+def main() -> int:
+    """Ask the server on this machine; the exit status."""
+    port = os.environ.get("STREAMLIT_SERVER_PORT", "8501")
+    base = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    address = f"http://127.0.0.1:{port}{'/' + base if base else ''}/_stcore/script-health-check"
+    try:
+        with urllib.request.urlopen(address, timeout=_LONGEST):
+            return 0
+    except OSError as error:
+        print(f"not ready: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
