@@ -202,7 +202,7 @@ def table_control(plan: Plan, frame: pd.DataFrame) -> None:
     st.data_editor(
         shown, key=key, hide_index=True, disabled=[name for name in shown.columns if name != "on"],
         on_change=partial(_table_edited, plan, key), column_config={
-            "on": st.column_config.CheckboxColumn("on", width=50, pinned=True),
+            "on": st.column_config.CheckboxColumn("on", width=75, pinned=True),
             "head": st.column_config.TextColumn("head", width=60, pinned=True),
             "kept_at": st.column_config.TextColumn("kept at", width=80),
             "minimality_percent": st.column_config.NumberColumn(

@@ -104,8 +104,8 @@ def levels(broken: Broken, off: Circuit) -> list[Level]:
     now = broken.now
     runs = {"whole model": now.unablated}
     if off:
-        runs["whole model, what you switched off ablated"] = broken.completeness.prompts[1]
-        runs["circuit, nothing switched off"] = broken.before.prompts[0]
+        runs["whole model, without what is off"] = broken.completeness.prompts[1]
+        runs["circuit, nothing off"] = broken.before.prompts[0]
         runs["circuit, as it is now"] = now.prompts[0]
     else:
         runs["circuit"] = now.prompts[0]

@@ -75,7 +75,7 @@ def found_story(found: FoundCircuit) -> str:
         f"Found on these {prompts(found.n_prompts)}: every head at every role was ranked by patching (noising), the "
         f"first {found.n_added} of {len(found.ranking)} were taken, and {len(found.pruned)} of them could leave again "
         f"with faithfulness within {100 * found.tolerance:.0f} % of the whole model. It is judged on the prompts it "
-        "was found on, which flatters it: change the seed in the sidebar after keeping it below."
+        "was found on, which flatters it. To be fair, keep it under a name below, take another seed, and compare."
     )
 
 

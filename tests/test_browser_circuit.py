@@ -142,7 +142,7 @@ def test_boxes_in_the_table_are_ticked_by_keyboard_which_keeps_its_place(
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + 90, box["y"] + 1.5 * 35)
+    page.mouse.click(box["x"] + 110, box["y"] + 1.5 * 35)
     page.keyboard.press("ArrowLeft")
     gone = ""
     for head, role in start.members[:2]:
