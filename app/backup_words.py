@@ -20,7 +20,8 @@ BACKUP_WORDS = """
 """
 
 _MOST_NAMED = 4
-_COUNTS = 0.05  # of what is made up for (or of the largest change): smaller ones are not named
+_COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
+_HARDLY = 0.02  # of logit_diff: heads that write less have nothing that could be made up for
 
 
 def heads_words(heads: Sequence[Head]) -> str:
@@ -42,16 +43,16 @@ def expected_story(found: Sequence[Stage], stage: Stage, n_prompts: int) -> str:
         f"Without {heads_words(stage.gone)} one would expect a logit_diff of {stage.naive:+.2f} instead of "
         f"{found[0].real:+.2f}; the model still has {stage.real:+.2f} ({sure})."
     )
-    if abs(lost) < 0.02 * max(abs(found[0].real), 1e-6):
+    if abs(lost) < _HARDLY * max(abs(found[0].real), 1e-6):
         return f"{said} What these heads write themselves hardly counts, so there is nothing to make up for."
     if lost < 0:
         return f"{said} These heads write against the answer: taking them away should help."
-    if stage.repair > 0.05 * lost:
+    if stage.repair > _COUNTS * lost:
         return (
             f"{said} Of the {lost:.2f} logits that these heads wrote, {stage.repair:.2f} are made up for "
             f"({interval(*stage.repair_interval, over)})."
         )
-    if stage.repair < -0.05 * lost:
+    if stage.repair < -_COUNTS * lost:
         return f"{said} That is {-stage.repair:.2f} less than expected: what is left works worse without them."
     return f"{said} That is what one would expect: nothing makes up for these heads."
 
@@ -59,16 +60,18 @@ def expected_story(found: Sequence[Stage], stage: Stage, n_prompts: int) -> str:
 def cause_story(found: Sequence[Stage], stage: Stage, n_layers: int) -> str:
     """How much of self-repair is LayerNorm's, and how much is heads and MLPs that write something else."""
     before, after = found[0].scale, stage.scale
-    change = 100 * (after / before - 1)
+    change = round(100 * (after / before - 1))
+    counts = "more" if change < 0 else "less" if change > 0 else "about the same"
     said = (
-        f"What is left has {_logits(stage.repair)} logits more than expected, in three parts. LayerNorm: "
-        f"{_logits(stage.by_scale)}; it divides by {after:.2f} instead of {before:.2f} ({change:+.0f} %), so whatever "
-        f"is left counts for {'more' if change < 0 else 'less'}. Other heads that write something else than before: "
-        f"{_logits(stage.by_heads)}. MLPs that do: {_logits(stage.by_rest)}."
+        f"logit_diff is {abs(stage.repair):.2f} logits {'above' if stage.repair >= 0 else 'below'} what was "
+        f"expected, in three parts. LayerNorm: {_logits(stage.by_scale)}; it divides by {after:.2f} instead of "
+        f"{before:.2f} ({change:+d} %), so whatever is left counts for {counts}. Other heads that write "
+        f"something else than before: {_logits(stage.by_heads)}. MLPs that do: {_logits(stage.by_rest)}."
     )
     if all(head.layer == n_layers - 1 for head in stage.gone):
         said += " No other head could notice: those that are gone stand in the last layer."
-    if stage.repair <= 0.05 * abs(found[0].real - stage.naive):
+    lost = found[0].real - stage.naive
+    if lost < _HARDLY * abs(found[0].real) or stage.repair <= _COUNTS * lost:
         return said
     if stage.by_heads < 0.2 * stage.repair:
         return f"{said} So no head steps in here: what looks like backup is mostly {_other_cause(stage)}."

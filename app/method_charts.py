@@ -57,7 +57,9 @@ def total_scatter(result: Result, classes: Mapping[Head, str], ablation: str) ->
     over = over_prompts(result.n_prompts)
     note = f"logits, {ablation} ablation, {over}"
     figure = laid_out(figure, "Direct against total effect, head by head", note, 620, legend=True)
-    return figure.update_layout(clickmode="event+select", margin={"t": 150})
+    # Below the axis: on a phone the classes of GPT-2 small take nine lines.
+    below = {"y": -0.16, "yanchor": "top"}
+    return figure.update_layout(clickmode="event+select", margin={"t": 60}, legend=below)
 
 
 def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:

@@ -160,24 +160,32 @@ def total_story(result: Result) -> str:
     gap = total - direct
     reach = max(float(np.abs(result.values).max()), 1e-6)
     said = []
-    for sign, words in (
-        (1, "does more by way of others than by what it writes itself"),
-        (-1, "writes more than is missed without it, since what is left makes up for some of it"),
-    ):
+    for sign in (1, -1):
         place = np.unravel_index(int(np.argmax(sign * gap)), gap.shape)
         if sign * gap[place] > _FAR * reach:
             said.append(
-                f"Head {place[0]}.{place[1]} {words}: direct effect {direct[place]:+.2f}, total {total[place]:+.2f}."
+                f"Head {place[0]}.{place[1]} {_apart(float(direct[place]), float(total[place]))}: "
+                f"direct effect {direct[place]:+.2f}, total {total[place]:+.2f}."
             )
     if not said:
         return "All heads lie near the line: here, what each of them writes itself is what is missed without it."
     opposite = int(((np.sign(direct) != np.sign(total)) & (np.abs(gap) > _FAR * reach)).sum())
     if opposite:
         said.append(f"For {opposite} head{'s' * (opposite > 1)} the two even have opposite signs.")
-    small = int(((np.abs(direct) < 0.05 * reach) & (np.abs(total) > _FAR * reach)).sum())
+    small = int(((np.abs(direct) < 0.05 * reach) & (total > _FAR * reach)).sum())
     if small:
-        said.append(f"{small} head{'s' * (small > 1)} with hardly any direct effect cannot be missed.")
+        said.append(f"{small} head{'s' * (small > 1)} with hardly any direct effect would be missed.")
     return f"{' '.join(said)} ({prompts(result.n_prompts)})"
+
+
+def _apart(direct: float, total: float) -> str:
+    """What it means that a head's two effects differ."""
+    if abs(total) > abs(direct):
+        helps = "does more" if total > 0 else "does more against the answer"
+        return f"{helps} by way of others than by what it writes itself"
+    if direct > 0:
+        return "writes more than is missed without it, since what is left makes up for some of it"
+    return "writes more against the answer than its loss helps, since what is left makes up for some of it"
 
 
 def total_frame(result: Result, classes: dict[Head, str], ablation: str) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from app.backup_words import cause_story, expected_story
 from app.charts import CORRUPTED
 from app.head_classes import CLASS_COLOURS
 from app.method_charts import method_bars, total_scatter
-from app.method_words import contrast_frame, outliers, total_frame
+from app.method_words import contrast_frame, outliers, total_frame, total_story
 from app.signal_charts import signal_bars
 from app.signal_words import coefficients, fit_story, flips_frame
 from cache.gallery import requests
@@ -432,6 +432,22 @@ def test_every_head_is_a_point_of_its_class(effects: Result) -> None:
     frame = total_frame(effects, classes, "mean")
     np.testing.assert_allclose(frame["total_effect"], total.ravel())
     np.testing.assert_allclose(frame["direct_low_95"], bootstrap_interval(effects.per_prompt)[0][0].ravel())
+
+
+@pytest.mark.parametrize(
+    ("direct", "total", "words"),
+    [
+        (0.1, 9.0, "does more by way of others than by what it writes itself"),
+        (0.1, -9.0, "does more against the answer by way of others"),
+        (9.0, 0.1, "writes more than is missed without it"),
+        (-9.0, -0.1, "writes more against the answer than its loss helps"),
+        (9.0, 9.1, "All heads lie near the line"),
+    ],
+)
+def test_what_it_means_that_two_effects_differ(direct: float, total: float, words: str) -> None:
+    values = np.array([[[direct, 0.0]], [[total, 0.0]]])
+    result = Result(values, {"effect": ("direct", "total"), "layer": ("0",), "head": ("0", "1")}, "", "logits", 2)
+    assert words in total_story(result)
 
 
 @pytest.mark.parametrize("ablation", Ablation)
