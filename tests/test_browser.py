@@ -33,7 +33,7 @@ FLAGS = [
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OWN = "When Tom and Amy went to the park, Tom gave the ball to"
 HOSTILE = "When $x$ *b* <b>x</b> :red[x] <script>window.hacked=1</script> <img src=x onerror=window.hacked=1> Mary and John met, John gave 😀 Mary Mary to"  # noqa: E501
-WAIT = 30_000
+WAIT = 60_000
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,8 @@ def test_a_prompt_that_is_script_is_drawn_literally_and_runs_nowhere(visitor: Vi
         field = page.get_by_label(label, exact=True)
         field.fill(value)
         field.press("Control+Enter")
-        visitor.settled()
+        # Not `settled`: IO without S may be refused, and then there are no chips.
+        expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached(timeout=WAIT)
     expect(page.locator(".ioi-chips").first).to_contain_text("acked", timeout=WAIT)
     visitor.settled()
     pairs = prompt_pairs(demo_model, text, None, "Mary", "John")
