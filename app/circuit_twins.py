@@ -5,8 +5,8 @@ import streamlit as st
 
 from app.view import View
 from app.words import prompts
-from cache.gallery import with_abc_twins
 from ioi_core import ROLES, Model, PromptError, PromptPairs
+from ioi_core.abc_twins import with_abc_twins
 from ioi_core.replacements import layouts
 
 

@@ -5,10 +5,7 @@ one parameter more is another key, and the page would not find the result.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from ioi_core import (
     IOI_CIRCUIT,
@@ -17,12 +14,11 @@ from ioi_core import (
     Direction,
     Head,
     Model,
-    PromptError,
     PromptPairs,
     arena_pairs,
     find_circuit,
-    prompt_pairs,
 )
+from ioi_core.abc_twins import with_abc_twins
 from ioi_core.published_classes import published_class
 
 Parameters = dict[str, Any]
@@ -69,21 +65,6 @@ def requests(model: Model, gallery: str) -> Iterator[tuple[str, Parameters]]:
     for analysis, parameters in FIRST_REQUESTS:
         for one in parameters(model, pairs):
             yield analysis, one
-
-
-def with_abc_twins(model: Model, pairs: PromptPairs) -> PromptPairs:
-    """The same prompts with ABC twins instead of their own: the Circuit page's mean ablation averages over those.
-
-    Args:
-        pairs: IOI prompts.
-    Raises:
-        PromptError: no twin can be made.
-    """
-    io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
-    twins = prompt_pairs(model, list(pairs.clean_text), None, io, s, corruption="abc", prepend_bos=pairs.prepend_bos)
-    if not np.array_equal(twins.clean_tokens, pairs.clean_tokens):
-        raise PromptError("the prompts read as other tokens when ABC twins are made: choose ABC as the corruption")
-    return replace(pairs, corrupted_tokens=twins.corrupted_tokens, corrupted_text=twins.corrupted_text)
 
 
 def _found(model: Model, pairs: PromptPairs) -> list[Parameters]:

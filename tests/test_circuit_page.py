@@ -21,7 +21,6 @@ from app.circuit_text import (
     switched,
     write_changes,
 )
-from cache.gallery import with_abc_twins
 from ioi_core import (
     IOI_CIRCUIT,
     Circuit,
@@ -38,6 +37,7 @@ from ioi_core import (
     ioi_dataset,
     minimality,
 )
+from ioi_core.abc_twins import with_abc_twins
 from ioi_core.published_classes import PUBLISHED_CLASSES
 from tests.test_pages import Loader, assert_fine, body, loader, opened, says  # noqa: F401  # loader is a fixture
 
