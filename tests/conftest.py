@@ -1,8 +1,11 @@
-"""Shared fixtures: random models of several shapes, the bundled model, and TransformerLens as an oracle."""
+"""Shared fixtures: random models of several shapes, the bundled model, TransformerLens, visitors in Chromium."""
 
 import atexit
 import os
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
 
 # No test reads or writes the user's own cache folder; what needs a folder of its own sets another.
@@ -19,10 +22,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2LMHeadModel
 
+from app import services
+from app.models import ResidentModels
 from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, load_model
+from tests.app_pages import Loader
+from tests.browser import CHROMIUM_NAMES, FLAGS, ROOT, Visitor, wait_until_healthy
 from tests.random_models import save_random_gpt2
 
 atexit.register(shutil.rmtree, os.environ["IOI_CACHE_DIR"], ignore_errors=True)
@@ -94,3 +102,59 @@ def demo_model_64() -> Model:
 @pytest.fixture(scope="session")
 def demo_bridge() -> TransformerBridge:
     return oracle_bridge(DEMO_MODEL_DIR, torch.float64)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("server")
+    log = folder / "log"
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
+    environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"}
+    environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://localhost:{port}"
+            wait_until_healthy(url, process, log)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(20)
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if path is None:
+        reason = f"NO CHROMIUM FOUND, the app stays untested in a browser: install one of {', '.join(CHROMIUM_NAMES)}"
+        if os.environ.get("IOI_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:
+    visitor = Visitor(chromium, server)
+    yield visitor
+    visitor.leave()
+
+
+@pytest.fixture
+def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Loader]:
+    loader = Loader(demo_model)
+    monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(services, "ResidentModels", lambda: ResidentModels(loader))
+    for shared in (services.models, services.settings, services.computations):
+        shared.clear()
+    yield loader
+    loader.gate.set()
+    for shared in (services.models, services.settings, services.computations):
+        shared.clear()

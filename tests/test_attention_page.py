@@ -28,7 +28,7 @@ from ioi_core import (
     patch_activations,
     prompt_pairs,
 )
-from tests.test_pages import Loader, assert_fine, body, gpt2_is, loader, opened, says  # noqa: F401  # a fixture
+from tests.app_pages import Loader, assert_fine, body, gpt2_is, opened, says
 
 PAGE = "../pages/attention.py"
 SCRIPT = "</script><script>document.title='hacked'</script>"
@@ -162,7 +162,7 @@ def test_the_chosen_head_stays_when_another_prompt_is_shown() -> None:
     assert "clean prompt 5" in spoken(at)
 
 
-def test_heads_that_another_model_does_not_have_are_forgotten(loader: Loader, small_model: Model) -> None:  # noqa: F811
+def test_heads_that_another_model_does_not_have_are_forgotten(loader: Loader, small_model: Model) -> None:
     loader.gpt2 = small_model  # 4 x 4 heads
     services.models()
     gpt2_is("ready")

@@ -1,157 +1,18 @@
 """The app in a real browser: served as a visitor gets it, in headless Chromium, its numbers compared with the core."""
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from ioi_core import Model, arena_pairs, attribute_heads, attribute_layers, logit_lens, predictions, prompt_pairs
+from tests.browser import WAIT, Visitor, figure
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-ROOT = Path(__file__).parent.parent
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OWN = "When Tom and Amy went to the park, Tom gave the ball to"
 HOSTILE = "When $x$ *b* <b>x</b> :red[x] <script>window.hacked=1</script> <img src=x onerror=window.hacked=1> Mary and John met, John gave 😀 Mary Mary to"  # noqa: E501
-WAIT = 60_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    log = folder / "log"
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
-    environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"}
-    environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache")}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            url = f"http://localhost:{port}"
-            _wait_until_healthy(url, process, log)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(20)
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def _wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"the app does not start:\n{log.read_text()}")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if path is None:
-        reason = f"NO CHROMIUM FOUND, the app stays untested in a browser: install one of {', '.join(CHROMIUM_NAMES)}"
-        if os.environ.get("IOI_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Visitor:
-    """One browser context whose console errors, page errors and outside requests fail the test."""
-
-    def __init__(self, browser: Browser, url: str, **options):
-        self.url = url
-        self.context: BrowserContext = browser.new_context(**{"viewport": {"width": 1440, "height": 900}} | options)
-        self.context.set_default_timeout(WAIT)
-        self.page: Page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
-        self.page.on("request", self._request)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        # Streamlit looks for its server below a page's own path first, and reports its own 404.
-        probing = re.search(r"/_stcore/(health|host-config)$", message.location.get("url", ""))
-        if message.type == "error" and not probing:
-            self.complaints.append(f"console: {message.text} {message.location}")
-
-    def _request(self, request) -> None:
-        if not request.url.startswith((self.url, self.url.replace("http", "ws"), "data:", "blob:")):
-            self.complaints.append(f"asked the outside for {request.url}")
-
-    def open(self, path: str = "/", **query: str) -> Page:
-        self.page.goto(f"{self.url}{path}?{urllib.parse.urlencode(query)}")
-        return self.settled()
-
-    def settled(self) -> Page:
-        """The page once its script has run to the end and the browser has fetched what draws it."""
-        expect(self.page.locator("h2").first).to_be_visible(timeout=WAIT)
-        expect(self.page.locator("[data-test-script-state=notRunning]")).to_be_attached(timeout=WAIT)
-        for drawn_by_parts_loaded_later in (".ioi-chips", ".ioi-says"):
-            expect(self.page.locator(drawn_by_parts_loaded_later).first).to_be_visible(timeout=WAIT)
-        return self.page
-
-    def says(self) -> list[str]:
-        return self.page.locator(".ioi-says").all_inner_texts()
-
-    def go(self, title: str) -> Page:
-        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
-        return self.settled()
-
-    def leave(self) -> None:
-        visible = self.page.locator("body").inner_text()
-        self.context.close()
-        assert self.complaints == []
-        assert "Traceback" not in visible
-        assert "Something went wrong" not in visible
-
-
-@pytest.fixture
-def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:
-    visitor = Visitor(chromium, server)
-    yield visitor
-    visitor.leave()
-
-
-def figure(page: Page, name: str) -> dict:
-    """The data of a drawn Plotly figure: its traces and its layout's texts."""
-    chart = page.locator(f".st-key-figure-{name} .js-plotly-plot")
-    expect(chart).to_be_visible(timeout=WAIT)
-    read = """chart => ({
-        title: chart.layout.title.text,
-        ticks: chart.layout.xaxis.ticktext,
-        traces: chart._fullData.map(t => ({
-            z: t.z && Array.from(t.z, row => Array.from(row)), x: t.x && Array.from(t.x), y: t.y && Array.from(t.y),
-            text: t.text, said: t.customdata})),
-    })"""
-    return chart.evaluate(read)
 
 
 def test_the_first_page_is_there_and_shows_the_cores_numbers(visitor: Visitor, demo_model: Model):

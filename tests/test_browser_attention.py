@@ -3,7 +3,6 @@
 import csv
 import re
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +11,11 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from app import circuitsvis_view
 from ioi_core import Model, arena_pairs, attention_patterns, attribute_heads, prompt_pairs
-from tests.test_browser import WAIT, Visitor, chromium, figure, server  # noqa: F401  # fixtures
+from tests.browser import WAIT, Visitor, figure
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATH = "/attention"
 SCRIPT = "</script><script>document.title='hacked'</script>"
-
-
-@pytest.fixture
-def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:  # noqa: F811
-    visitor = Visitor(chromium, server)
-    yield visitor
-    visitor.leave()
 
 
 def patterns_of(model: Model, row: int = 0, *, weighted: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -197,7 +189,7 @@ def test_the_frame_cannot_reach_the_page_or_the_network(visitor: Visitor) -> Non
     visitor.complaints = [text for text in visitor.complaints if "Content Security Policy" not in text]
 
 
-def test_it_says_so_where_the_library_cannot_be_loaded(server: str, visitor: Visitor) -> None:  # noqa: F811
+def test_it_says_so_where_the_library_cannot_be_loaded(server: str, visitor: Visitor) -> None:
     # The frame alone, with an address that is not served: Playwright's routes reach a frame without rights too late.
     page = visitor.page
     page.goto(f"{server}/_stcore/health")
@@ -208,7 +200,7 @@ def test_it_says_so_where_the_library_cannot_be_loaded(server: str, visitor: Vis
     visitor.complaints = [text for text in visitor.complaints if "404" not in text]
 
 
-def test_the_library_is_served_as_script(server: str, visitor: Visitor) -> None:  # noqa: F811
+def test_the_library_is_served_as_script(server: str, visitor: Visitor) -> None:
     page = visitor.open(PATH, model="ioi-demo")
     address = circuitsvis(page, "clean").locator("html").get_attribute("data-library")
     assert address is not None
@@ -217,7 +209,7 @@ def test_the_library_is_served_as_script(server: str, visitor: Visitor) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server: str) -> None:  # noqa: F811
+def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server: str) -> None:
     page = visitor.open(PATH, model="ioi-demo", prompts="generated", n="9", shown="4")
     choose(page, "Attention", "value-weighted")
     choose(page, "Prompt", "difference")
@@ -256,7 +248,7 @@ def test_the_csv_holds_the_patterns(visitor: Visitor, demo_model: Model) -> None
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1440])
-def test_it_fits_phone_and_screen(chromium: Browser, server: str, scheme: str, width: int) -> None:  # noqa: F811
+def test_it_fits_phone_and_screen(chromium: Browser, server: str, scheme: str, width: int) -> None:
     visitor = Visitor(chromium, server, viewport={"width": width, "height": 740}, color_scheme=scheme)
     page = visitor.open(PATH, model="ioi-demo", size="large" if width == 1440 else "normal", top="6")
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page itself never scrolls sideways"

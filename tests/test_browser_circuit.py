@@ -2,7 +2,6 @@
 
 import time
 import urllib.parse
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from ioi_core import (
     ioi_dataset,
 )
 from ioi_core.circuit import NO_HEADS
-from tests.test_browser import WAIT, Visitor, chromium, figure, server  # noqa: F401  # fixtures
+from tests.browser import WAIT, Visitor, figure
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CIRCUIT = "/circuit"
@@ -41,13 +40,6 @@ WHERE = """name => {
                             box.top + chart._fullLayout.yaxis.d2p(trace.y[n])];
     }
 }"""
-
-
-@pytest.fixture
-def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:  # noqa: F811
-    visitor = Visitor(chromium, server)
-    yield visitor
-    visitor.leave()
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +168,7 @@ def test_many_sets_are_taken_out_of_both(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:  # noqa: F811
+def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     for size in ("normal", "large"):
         page = visitor.open(CIRCUIT, circuit="-3.1:END", size=size, **VIEW)

@@ -1,7 +1,5 @@
 """Four parts of the Circuit page in a real browser: what is drawn is the core's, and it fits a phone."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
@@ -20,7 +18,7 @@ from ioi_core import (
     token_and_position,
 )
 from ioi_core.corruptions import SIGNAL_FLIPS
-from tests.test_browser import WAIT, Visitor, chromium, figure, server  # noqa: F401  # fixtures
+from tests.browser import WAIT, Visitor, figure
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,13 +29,6 @@ FIGURES = {
     "direct and total": ("direct_and_total",),
     "ways to ablate": ("methods",),
 }
-
-
-@pytest.fixture
-def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:  # noqa: F811
-    visitor = Visitor(chromium, server)
-    yield visitor
-    visitor.leave()
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +116,7 @@ def test_methods_are_drawn(visitor: Visitor, demo_model: Model, pairs: PromptPai
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_part_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:  # noqa: F811
+def test_every_part_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     for part, names in FIGURES.items():
         page = visitor.open("/circuit", circuit_part=part, **PROMPTS)

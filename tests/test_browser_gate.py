@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from benchmarks.load import serving
-from tests.test_browser import WAIT, Visitor, chromium  # noqa: F401  # chromium is a fixture
+from tests.browser import WAIT, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -18,7 +18,7 @@ def one_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.port}"
 
 
-def test_a_visitor_waits_and_comes_in_when_the_other_closes_the_tab(chromium: Browser, one_place: str):  # noqa: F811
+def test_a_visitor_waits_and_comes_in_when_the_other_closes_the_tab(chromium: Browser, one_place: str):
     first, second = Visitor(chromium, one_place), Visitor(chromium, one_place)
     first.open("/", model="ioi-demo")
     second.page.goto(f"{one_place}/logit_lens?model=ioi-demo&prompts=generated&n=12&seed=3")

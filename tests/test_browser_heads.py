@@ -1,22 +1,13 @@
 """The Heads page in a real browser: reached by clicks from every other page, its drawn numbers the core's."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ioi_core import Head, Model, arena_pairs, attention_and_writing, attribute_heads, ioi_dataset, patch_paths
-from tests.test_browser import WAIT, Visitor, chromium, figure, server  # noqa: F401  # fixtures
+from tests.browser import WAIT, Visitor, figure
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture
-def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:  # noqa: F811
-    visitor = Visitor(chromium, server)
-    yield visitor
-    visitor.leave()
 
 
 def expect_head(page: Page, head: Head) -> None:
@@ -88,7 +79,7 @@ def test_one_head_after_another_can_be_opened(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:  # noqa: F811
+def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     for shown in ("one head", "all heads"):
         page = visitor.open("/heads", model="ioi-demo", heads_shown=shown)

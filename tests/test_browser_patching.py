@@ -1,7 +1,6 @@
 """The activation patching page in a real browser: real cells are clicked, numbers compared with the core."""
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,17 +8,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.effects import number
 from ioi_core import Model, PatchResult, arena_pairs, attention_patterns, patch_activations
-from tests.test_browser import WAIT, Visitor, chromium, figure, server  # noqa: F401  # fixtures
+from tests.browser import WAIT, Visitor, figure
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATH = "/activation_patching"
-
-
-@pytest.fixture
-def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:  # noqa: F811
-    visitor = Visitor(chromium, server)
-    yield visitor
-    visitor.leave()
 
 
 def click_cell(page: Page, result: PatchResult, row: int, column: int, *, off_centre: float = 0.0) -> None:
@@ -54,7 +46,7 @@ def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visit
     np.testing.assert_allclose(np.array(drawn)[seen].astype(float), patterns.values[0, 3, 5][seen], atol=1e-5)
 
 
-def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, server: str) -> None:  # noqa: F811
+def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, server: str) -> None:
     page = visitor.open(PATH, model="ioi-demo", site="resid_pre", direction="noising")
     box = page.get_by_role("combobox", name=re.compile("Cell"))
     box.click()
@@ -87,7 +79,7 @@ def test_a_cell_that_is_gone_is_not_shown_as_chosen(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:  # noqa: F811
+def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = visitor.open(PATH, model="ioi-demo")
     expect(page.locator(".st-key-figure-patch_heatmap")).to_be_visible(timeout=WAIT)

@@ -1,7 +1,6 @@
 """The path patching page in a real browser: the demo circuit is rebuilt by clicking, numbers compared with the core."""
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,17 +8,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.effects import number
 from ioi_core import Head, Model, PathResult, arena_pairs, explain_attention, patch_paths
-from tests.test_browser import WAIT, Visitor, chromium, figure, server  # noqa: F401  # fixtures
+from tests.browser import WAIT, Visitor, figure
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATH = "/path_patching"
-
-
-@pytest.fixture
-def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:  # noqa: F811
-    visitor = Visitor(chromium, server)
-    yield visitor
-    visitor.leave()
 
 
 def drawn(page: Page) -> np.ndarray:
@@ -105,7 +97,7 @@ def test_the_graph_can_be_kept(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:  # noqa: F811
+def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = visitor.open(PATH, model="ioi-demo", trail="logits > 3.1 3.2 3.4 q")
     expect(page.locator(".st-key-figure-path_heatmap")).to_be_visible(timeout=WAIT)

@@ -5,7 +5,7 @@ import pytest
 
 from app import charts, exports, template_charts
 from ioi_core import Model, arena_pairs, attribute_heads, attribute_layers, bootstrap_interval, ioi_dataset, logit_lens
-from tests.test_pages import assert_fine, loader, opened  # noqa: F401  # a fixture
+from tests.app_pages import assert_fine, opened
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_one_prompt_has_no_interval_and_no_templates(demo_model):
     ("page", "switches"),
     [("logit_lens", ["lens", "heads"]), ("activation_patching", ["patching"]), ("path_patching", ["paths"])],
 )
-def test_pages_offer_it_by_a_switch_and_by_a_link(loader, page, switches):  # noqa: F811
+def test_pages_offer_it_by_a_switch_and_by_a_link(loader, page, switches):
     at = opened(f"../pages/{page}.py", model="ioi-demo")
     without = len(at.get("plotly_chart"))
     for switch in switches:

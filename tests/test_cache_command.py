@@ -14,8 +14,8 @@ from cache.codec import encode
 from cache.disk import DiskStore
 from cache.gallery import FIRST_REQUESTS, requests
 from ioi_core import Model
+from tests.app_pages import assert_fine, opened
 from tests.disk_checks import result
-from tests.test_pages import assert_fine, loader, opened  # noqa: F401  # loader is a fixture
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "__init__")

@@ -39,7 +39,7 @@ from ioi_core import (
 )
 from ioi_core.abc_twins import with_abc_twins
 from ioi_core.published_classes import PUBLISHED_CLASSES
-from tests.test_pages import Loader, assert_fine, body, loader, opened, says  # noqa: F401  # loader is a fixture
+from tests.app_pages import Loader, assert_fine, body, opened, says
 
 PAGE = "../pages/circuit.py"
 MEASURED = {"circuit_start": "heads with measured roles"}
@@ -47,7 +47,7 @@ NOT_GPT2 = "that circuit is GPT-2 small"
 
 
 @pytest.fixture
-def visitor(loader: Loader):  # noqa: F811
+def visitor(loader: Loader):
     def page(**query: str) -> AppTest:
         generated = {"prompts": "generated", "n": "28", "corruption": "ABC"}
         return opened(PAGE, **({"model": "ioi-demo"} | generated | query))

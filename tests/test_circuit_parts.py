@@ -44,8 +44,8 @@ from ioi_core.corruptions import SIGNAL_FLIPS
 from ioi_core.engine import record
 from ioi_core.method_contrast import METHODS
 from ioi_core.token_and_position import SIGNALS
+from tests.app_pages import Loader, assert_fine, body, gpt2_is, opened, says
 from tests.random_models import save_random_gpt2
-from tests.test_pages import Loader, assert_fine, body, gpt2_is, loader, opened, says  # noqa: F401  # loader: a fixture
 
 PAGE = "../pages/circuit.py"
 PARTS = ("backup heads", "token or position", "direct and total", "ways to ablate")
@@ -290,7 +290,7 @@ def test_a_link_with_heads_of_another_model_is_answered_in_words() -> None:
     assert "9.9, &lt;b&gt;x&lt;/b&gt;" in body(at)
 
 
-def test_on_gpt2_small_the_published_name_movers_are_knocked_out(loader: Loader, tmp_path: Path) -> None:  # noqa: F811
+def test_on_gpt2_small_the_published_name_movers_are_knocked_out(loader: Loader, tmp_path: Path) -> None:
     shaped = load_model(str(save_random_gpt2(tmp_path / "shaped", 12, 24, 12)))
     loader.gpt2 = replace(shaped, name="gpt2-small")
     page("backup heads", model="gpt2-small")

@@ -14,6 +14,8 @@ from diskcache import Cache
 
 from cache.__main__ import main
 from cache.maintenance import verify
+from tests.app_pages import assert_fine, body
+from tests.app_pages import opened as page_opened
 from tests.disk_checks import (
     KEYS,
     MEGABYTE,
@@ -27,8 +29,6 @@ from tests.disk_checks import (
     value_files,
     value_of,
 )
-from tests.test_pages import assert_fine, body, loader  # noqa: F401  # loader is a fixture
-from tests.test_pages import opened as page_opened
 
 DAMAGED = "Some results kept on disk were damaged"
 

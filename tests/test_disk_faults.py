@@ -23,6 +23,8 @@ from cache.index import PayloadDisk
 from cache.maintenance import verify
 from cache.store import MemoryStore
 from cache.tiers import TieredStore
+from tests.app_pages import assert_fine, body
+from tests.app_pages import opened as page_opened
 from tests.disk_checks import (
     KEYS,
     MEGABYTE,
@@ -35,8 +37,6 @@ from tests.disk_checks import (
     value_files,
     value_of,
 )
-from tests.test_pages import assert_fine, body, loader  # noqa: F401  # loader is a fixture
-from tests.test_pages import opened as page_opened
 
 ROOT = Path(__file__).parent.parent
 

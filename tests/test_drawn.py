@@ -11,7 +11,7 @@ from app import drawn
 from app.charts import layer_bars
 from app.drawn import drawn_once
 from ioi_core import Result, arena_pairs, attribute_layers
-from tests.test_pages import assert_fine, loader, opened  # noqa: F401  # loader is a fixture
+from tests.app_pages import assert_fine, opened
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "__init__")

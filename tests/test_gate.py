@@ -11,7 +11,7 @@ from app import gate, services
 from app.gate import Gate
 from benchmarks.load import serving
 from benchmarks.visitor import Visitor
-from tests.test_pages import assert_fine, body, loader, opened  # noqa: F401  # loader is a fixture
+from tests.app_pages import assert_fine, body, opened
 
 PATCHING = "../pages/activation_patching.py"
 

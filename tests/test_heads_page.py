@@ -18,7 +18,7 @@ from ioi_core import (
     patch_activations,
     patch_paths,
 )
-from tests.test_pages import Loader, assert_fine, body, loader, opened, says  # noqa: F401  # loader is a fixture
+from tests.app_pages import assert_fine, body, opened, says
 
 PAGE = "../pages/heads.py"
 

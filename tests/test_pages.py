@@ -1,91 +1,15 @@
-"""Both pages as Streamlit runs them, without a browser: controls, hostile input, links, stand-in and failures."""
+"""Pages as Streamlit runs them, without a browser: controls, hostile input, links, stand-in and failures."""
 
-import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from app import services
-from app.models import ResidentModels
-from ioi_core import Model, ModelUnavailableError, arena_pairs, attribute_heads, predictions
+from ioi_core import arena_pairs, attribute_heads, predictions
+from tests.app_pages import assert_fine, body, gpt2_is, opened, says, shown
 
-MAIN = Path(__file__).parent.parent / "app" / "main.py"
 LENS = "../pages/logit_lens.py"
 HOSTILE = "When $x$ *b* <b>x</b> :red[x] <script>alert(1)</script> Mary and John met, John gave 😀 ‮\x07 =1+1 to"
-
-
-class Loader:
-    """Stands in for `load_model`: the real bundled model; GPT-2 as the test wants it."""
-
-    def __init__(self, demo: Model):
-        self.demo = demo
-        self.gpt2: Model | None = None
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def __call__(self, name: str, progress=None) -> Model:
-        if name == "ioi-demo":
-            return self.demo
-        if progress:
-            progress(3_000_000, 500_000_000)
-        self.gate.wait(30)
-        if self.gpt2 is None:
-            raise ModelUnavailableError("gpt2-small: the hub cannot be reached (*no* <b>network</b>)")
-        return self.gpt2
-
-
-@pytest.fixture
-def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Loader]:
-    loader = Loader(demo_model)
-    monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(services, "ResidentModels", lambda: ResidentModels(loader))
-    for shared in (services.models, services.settings, services.computations):
-        shared.clear()
-    yield loader
-    loader.gate.set()
-    for shared in (services.models, services.settings, services.computations):
-        shared.clear()
-
-
-def opened(page: str | None = None, **query: str) -> AppTest:
-    at = AppTest.from_file(MAIN, default_timeout=60)
-    for name, value in query.items():
-        at.query_params[name] = value
-    at.run()
-    if page:
-        at.switch_page(page).run()
-    return at
-
-
-def shown(at: AppTest) -> str:
-    """All HTML and Markdown on the page."""
-    return "\n".join([*(html.proto.body for html in at.get("html")), *(text.value for text in at.markdown)])
-
-
-def assert_fine(at: AppTest) -> None:
-    assert not at.exception
-    assert "Something went wrong" not in shown(at)
-    assert "ioi-problem" not in body(at)
-
-
-def body(at: AppTest) -> str:
-    """Everything but the style sheet."""
-    return "\n".join(html.proto.body for html in at.get("html") if not html.proto.body.startswith("<style>"))
-
-
-def says(at: AppTest) -> list[str]:
-    return [html.proto.body for html in at.get("html") if html.proto.body.startswith("<p")]
-
-
-def gpt2_is(state: str) -> None:
-    for _ in range(200):
-        if services.models().status("gpt2-small").state == state:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"gpt2-small does not become {state}")
 
 
 def test_the_prompt_page_shows_what_the_core_computes(loader, demo_model):

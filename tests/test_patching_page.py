@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ioi_core import Direction, Model, arena_pairs, bootstrap_interval, ioi_dataset, patch_activations, prompt_pairs
-from tests.test_pages import Loader, assert_fine, body, loader, opened, says  # noqa: F401  # loader is a fixture
+from tests.app_pages import assert_fine, body, opened, says
 
 PAGE = "../pages/activation_patching.py"
 

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.trail import Step, TrailError, read_trail, write_trail
 from ioi_core import Direction, Head, HeadError, Model, arena_pairs, explain_attention, head_roles, patch_paths
-from tests.test_pages import Loader, assert_fine, body, loader, opened, says  # noqa: F401  # loader is a fixture
+from tests.app_pages import assert_fine, body, opened, says
 
 PAGE = "../pages/path_patching.py"
 NAME_MOVERS = "logits > 3.1 3.2 3.4 q"

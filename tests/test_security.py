@@ -10,7 +10,7 @@ import pytest
 from app import services
 from app.models import ResidentModels
 from ioi_core import Model, ModelUnavailableError
-from tests.test_pages import body, opened, shown
+from tests.app_pages import body, opened, shown
 
 PAGES = [
     None,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_browser import _wait_until_healthy
+from tests.browser import wait_until_healthy
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ class Server:
         with self.log.open("wb") as output:
             command = [sys.executable, "-c", script, "--server.port", str(self.port)]
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-        _wait_until_healthy(f"http://127.0.0.1:{self.port}", self.process, self.log)
+        wait_until_healthy(f"http://127.0.0.1:{self.port}", self.process, self.log)
 
     def ask(self, method: str, path: str, **headers: str) -> tuple[int, bytes]:
         """Status and body, the path sent as it is."""

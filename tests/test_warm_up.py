@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from app import services, warm_up
-from tests.test_pages import loader  # noqa: F401  # a fixture
 
 ROOT = Path(__file__).parent.parent
 COLD = """

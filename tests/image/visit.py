@@ -12,7 +12,7 @@ import numpy as np
 from playwright.sync_api import expect, sync_playwright
 
 from ioi_core import Model, arena_pairs, attribute_layers, load_model, predictions
-from tests.test_browser import CHROMIUM_NAMES, FLAGS, WAIT, Visitor, figure
+from tests.browser import CHROMIUM_NAMES, FLAGS, WAIT, Visitor, figure
 
 SECRET = "Quixotelsky"
 """A word that this visitor types, and that no log may hold."""
