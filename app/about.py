@@ -30,7 +30,8 @@ ABOUT = {
 of the prompt. 0 means that both are equally likely; each logit more makes IO e = 2.7 times as likely against S.
 The corrupted prompt is scored with the *clean* prompt's names: below 0 means that it turned the answer round.
 
-Source: {_PAPER}, section 2; the eight prompts are those of {_DEMO}.
+Source: {_PAPER}, section 2; the eight prompts are those of {_DEMO}; intervals: Efron 1979, *Bootstrap
+methods*.
 """,
     "predictions": f"""
 The model's probabilities for the next token after the prompt, over all 50,257 tokens. Rank 1 is the most probable
@@ -183,7 +184,7 @@ Source: {_DEMO}; {_PAPER}, section 3.
     "role_attention": f"""
 The head's attention from one token role (row) to another (column) in the clean prompts, mean over all of them. An
 empty cell cannot be: the token looked at stands after the one that looks, in every prompt. Tokens without a role, the
-first one above all, get what is left.
+first one above all, get what is left. In brackets: the 95 % interval, prompts drawn anew with replacement, 1,000 times.
 
 Source: {_PAPER}, section 3.
 """,
@@ -249,15 +250,17 @@ Source: {_PAPER}, section 3 and appendix B.
     "all_heads": f"""
 Every head with all its numbers. Scores on random tokens and copy scores need no prompts; effects and attention are
 means over the clean prompts above. Measured roles follow this app's rules, stated on each head's own view; the
-published class is that of the paper, for GPT-2 small alone.
+published class is that of the paper, for GPT-2 small alone. 95 % intervals: prompts, or random sequences, drawn anew
+with replacement, 1,000 times. Copy scores are counted over a list of names and have none.
 
 Source: {_PAPER}, section 3; {_DEMO}; Olsson et al. 2022, *In-context Learning and Induction Heads*.
 """,
     "by_template": """
 What the figure above shows as one mean over prompts, once for each sentence template (its prompts' mean). Typed prompts
 and the eight classic ones are a template each. Order matters: in ABBA prompts the indirect object is named first, in
-BABA prompts the subject. The **95 % intervals** elsewhere answer another question: how far the mean could have come out
-otherwise, had other prompts of the same kind been drawn (prompts drawn anew with replacement, 1,000 times).
+BABA prompts the subject. The **95 % intervals** answer another question: how far a mean could have come out otherwise,
+had other prompts of the same kind been drawn (prompts drawn anew with replacement, 1,000 times; here and in the file,
+those of one template). With two or three prompts of a template they are no more than a hint.
 
 Source: Efron 1979, *Bootstrap methods*; Miller et al. 2024 (arXiv 2407.08734) on how much templates differ.
 """,

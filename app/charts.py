@@ -81,6 +81,17 @@ def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str,
     }  # fmt: skip
 
 
+MEAN_LINE = "dashed: mean, shaded: its 95 % interval"
+"""What `mean_line` draws."""
+
+
+def mean_line(figure: go.Figure, values: np.ndarray, colour: str) -> None:
+    """The mean of bars that stand side by side, behind them, with its interval."""
+    low, high = (float(bound) for bound in bootstrap_interval(values))
+    figure.add_hrect(y0=low, y1=high, fillcolor=colour, opacity=0.15, line_width=0, layer="below")
+    figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
+
+
 @drawn_once
 def layer_bars(result: Result) -> go.Figure:
     """One bar for each part of the model, from the embeddings down to the bias, with a whisker for its interval."""
@@ -193,7 +204,7 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
             cliponaxis=False, constraintext="none",
         )  # fmt: skip
         if len(numbers) > 1:
-            figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
+            mean_line(figure, values, colour)
     both = np.concatenate([result.clean_logit_diff, result.corrupted_logit_diff, [0.0]])
     margin = 0.15 * max(float(np.ptp(both)), 1e-6)
     figure.update_yaxes(title="logit_diff, logits (up: IO)", range=[both.min() - margin, both.max() + margin])
@@ -202,7 +213,7 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
     texts = [f"<b>{number}</b>" if number == chosen + 1 else str(number) for number in ticks]
     figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
-    note = "" if len(numbers) == 1 else "; dashed: mean"
+    note = "" if len(numbers) == 1 else f"; {MEAN_LINE}"
     return laid_out(figure, "logit_diff at END", f"logits, {prompts(result.n_prompts)}{note}", 400, legend=True)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal, whiskers
+from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, MEAN_LINE, laid_out, literal, mean_line, whiskers
 from app.drawn import drawn_once
 from app.effects import number
-from app.head_edges import METRIC, HeadEdge
+from app.head_edges import METRIC, HeadEdge, intervals
 from app.tokens import ROLE_COLOURS
 from app.words import over_prompts, prompts
 from ioi_core import Direction, Head, HeadAttribution, NameWriting
@@ -37,7 +37,7 @@ def direct_bars(direct: HeadAttribution, head: Head, shown: int) -> go.Figure:
         )
     )  # fmt: skip
     if len(values) > 1:
-        figure.add_hline(y=float(values.mean()), line={"dash": "dash", "width": 2, "color": CORRUPTED}, layer="below")
+        mean_line(figure, values, CORRUPTED)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
     ticks = numbers[:: max(1, -(-len(numbers) // 12))]
     texts = [f"<b>{n}</b>" if n == shown + 1 else str(n) for n in ticks]
@@ -46,10 +46,8 @@ def direct_bars(direct: HeadAttribution, head: Head, shown: int) -> go.Figure:
     figure.update_yaxes(
         title="logits (up: IO)", range=[min(0, 1.15 * values.min()), max(0, 1.15 * values.max()) or reach]
     )
-    dashed = "; dashed: mean" if len(values) > 1 else ""
-    return laid_out(
-        figure, f"Direct effect of head {head} on logit_diff", f"logits, {prompts(len(values))}{dashed}", 300
-    )
+    line = f"; {MEAN_LINE}" if len(values) > 1 else ""
+    return laid_out(figure, f"Direct effect of head {head} on logit_diff", f"logits, {prompts(len(values))}{line}", 300)
 
 
 @drawn_once
@@ -93,8 +91,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
     values, rows = frame[metric].to_numpy(), np.arange(len(frame))
     over = over_prompts(int(frame["prompts"].iloc[0]))
     said = [
-        f"Patching {words[site]} ({site}) of head {head}: {number(value)}<br>"
-        f"95 % of resampled prompt sets give {number(low)} to {number(high)}<br>({over})"
+        f"Patching {words[site]} ({site}) of head {head}: {number(value)}<br>({over}{_between(low, high)})"
         for site, value, low, high in zip(frame["site"], values, frame["low_95"], frame["high_95"], strict=True)
     ]
     errors = whiskers(values, frame["low_95"].to_numpy(), frame["high_95"].to_numpy())
@@ -106,7 +103,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
     )  # fmt: skip
     names = [f"{site} {number(value)}" for site, value in zip(frame["site"], values, strict=True)]
     figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **_PLAIN_AXIS)
-    reach = 1.15 * max(float(np.abs(frame[[metric, "low_95", "high_95"]].to_numpy()).max()), 1e-6)
+    reach = 1.15 * max(float(np.nanmax(np.abs(frame[[metric, "low_95", "high_95"]].to_numpy()))), 1e-6)
     figure.update_xaxes(title="change in logit_diff_recovered", range=[-reach, reach], zeroline=True)
     note = f"share of clean minus corrupted, {direction}, {over}; line: 95 % interval"
     return laid_out(figure, f"Total effects of patching head {head}", note, 150 + 40 * len(rows))
@@ -117,32 +114,39 @@ def edge_bars(edges: Sequence[HeadEdge], title: str, n_prompts: int, *, inwards:
     """The strongest edges; a bar whose other end is a head can be clicked."""
     values, rows, over = [edge.effect for edge in edges], np.arange(len(edges)), over_prompts(n_prompts)
     ends = [edge.sender if inwards else edge.receiver for edge in edges]
+    low, high = intervals(edges)
     said = [
         [
             end.removeprefix("head ") if end.startswith("head ") else "",
             f"{edge.sender[0].upper()}{edge.sender[1:]} to {edge.into}:<br>corrupted, this edge alone changes "
-            f"logit_diff<br>by {number(edge.effect)} of clean minus corrupted ({over})",
+            f"logit_diff<br>by {number(edge.effect)} of clean minus corrupted<br>({over}{_between(least, most)})",
         ]
-        for end, edge in zip(ends, edges, strict=True)
+        for end, edge, least, most in zip(ends, edges, low, high, strict=True)
     ]
     figure = go.Figure(
         go.Bar(
             x=values, y=rows, orientation="h", marker_color=_colours(np.array(values)), customdata=said,
-            hovertemplate="%{customdata[1]}<extra></extra>", text=[number(value) for value in values],
-            textposition="outside", cliponaxis=False, constraintext="none",
+            hovertemplate="%{customdata[1]}<extra></extra>", error_x=whiskers(np.array(values), low, high),
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
         )
     )  # fmt: skip
     through = [f" → {edge.through}" if edge.through else "" for edge in edges]
     names = [
-        f"{end}{how}" if inwards else f"{how[3:]} of {end}" if how else end
-        for end, how in zip(ends, through, strict=True)
+        f"{f'{end}{how}' if inwards else f'{how[3:]} of {end}' if how else end} {number(value)}"
+        for end, how, value in zip(ends, through, values, strict=True)
     ]
-    reach = 1.45 * max(map(abs, values), default=1.0)
+    reach = 1.15 * float(np.nanmax(np.abs([*values, *low, *high]), initial=0) or 1)
     figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **_PLAIN_AXIS)
     figure.update_xaxes(title=METRIC, range=[-reach, reach], zeroline=True)
-    figure = laid_out(figure, title, f"share of clean minus corrupted, noising, {over}", 150 + 28 * len(rows))
+    figure = laid_out(
+        figure, title, f"share of clean minus corrupted, noising, {over}; line: 95 % interval", 150 + 28 * len(rows)
+    )
     return figure.update_layout(clickmode="event+select")
+
+
+def _between(low: float, high: float) -> str:
+    """An interval in words; nothing where a single prompt has none."""
+    return f"; 95 % interval {number(low)} to {number(high)}" if np.isfinite([low, high]).all() else ""
 
 
 def _colours(values: np.ndarray) -> list[str]:

@@ -10,7 +10,7 @@ from app.compute import Request, ask
 from app.effects import number
 from app.trail import INPUTS
 from app.words import over_prompts
-from ioi_core import Direction, EdgeAtlas, Head, PathResult, PromptPairs
+from ioi_core import Direction, EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
 from ioi_core.path_patching import LOGITS, RECEIVER_INPUTS
 
 METRIC = "logit_diff_change"
@@ -19,20 +19,33 @@ _SHOWN = 12
 """So many edges are drawn; the file has all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HeadEdge:
     """One edge.
 
     Attributes:
         sender, receiver: "head 3.0", "MLP 0", "the logits".
         through: q, k or v of the receiver; none for the logits.
-        effect: change of logit_diff, as a share of clean minus corrupted, if only this edge is corrupted.
+        per_prompt: change of logit_diff in each prompt, as a share of clean minus corrupted, if only this edge is
+            corrupted; gaps: by what a resampled mean must be divided (`PathResult`).
     """
 
     sender: str
     receiver: str
     through: str | None
-    effect: float
+    per_prompt: np.ndarray
+    gaps: np.ndarray | None
+
+    @property
+    def effect(self) -> float:
+        """The mean over prompts."""
+        return float(self.per_prompt.mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its 95 % interval; nan for a single prompt."""
+        low, high = bootstrap_interval(self.per_prompt, gaps=self.gaps)
+        return float(low), float(high)
 
     @property
     def into(self) -> str:
@@ -65,22 +78,29 @@ def edges_in(results: Sequence[PathResult], head: Head) -> list[HeadEdge]:
     for result in results:
         assert result.receiver_input is not None
         assert result.mlp_effects is not None
-        effects, mlps = result.effects.mean(-1), result.mlp_effects.mean(-1)
         for layer in range(head.layer):
-            senders = {f"head {layer}.{n}": value for n, value in enumerate(effects[layer])}
-            senders[f"MLP {layer}"] = mlps[layer]
-            edges += [HeadEdge(who, f"head {head}", result.receiver_input, float(x)) for who, x in senders.items()]
+            senders = {f"head {layer}.{n}": changes for n, changes in enumerate(result.effects[layer])}
+            senders[f"MLP {layer}"] = result.mlp_effects[layer]
+            edges += [
+                HeadEdge(sender, f"head {head}", result.receiver_input, changes, result.gaps)
+                for sender, changes in senders.items()
+            ]
     return _strongest_first(edges)
 
 
 def edges_out(logits: PathResult, atlases: Mapping[str, EdgeAtlas], head: Head) -> list[HeadEdge]:
     """The edge to the logits, and those to later heads in the atlases that there are; the strongest first."""
-    edges = [HeadEdge(f"head {head}", "the logits", None, float(logits.effects[head.layer, head.head].mean()))]
+    edges = [HeadEdge(f"head {head}", "the logits", None, logits.effects[head.layer, head.head], logits.gaps)]
     for letter, atlas in atlases.items():
-        effects = atlas.effects[head.layer, head.head].mean(-1)  # [receiver_layer receiver_head]
-        later = np.argwhere(~np.isnan(effects))
-        edges += [HeadEdge(f"head {head}", f"head {x}.{y}", letter, float(effects[x, y])) for x, y in later]
+        changes = atlas.effects[head.layer, head.head]  # [receiver_layer receiver_head batch]
+        later = np.argwhere(~np.isnan(changes).any(-1))
+        edges += [HeadEdge(f"head {head}", f"head {x}.{y}", letter, changes[x, y], atlas.gaps) for x, y in later]
     return _strongest_first(edges)
+
+
+def intervals(edges: Sequence[HeadEdge]) -> np.ndarray:
+    """[bound edge] low and high of all."""
+    return np.array([edge.interval for edge in edges]).reshape(-1, 2).T
 
 
 def _strongest_first(edges: list[HeadEdge]) -> list[HeadEdge]:
@@ -120,12 +140,15 @@ def out_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
 
 def edges_frame(edges: Sequence[HeadEdge], result: PathResult) -> pd.DataFrame:
     """All edges, the strongest first."""
+    low, high = intervals(edges)
     return pd.DataFrame(
         {
             "sender": [edge.sender for edge in edges],
             "receiver": [edge.receiver for edge in edges],
             "receiver_input": [edge.through or "" for edge in edges],
             f"change_in_{METRIC}": [edge.effect for edge in edges],
+            "low_95": low,
+            "high_95": high,
             "direction": str(result.direction),
             "through_mlps": result.through_mlps,
             "clean_run": result.clean,

@@ -19,6 +19,7 @@ from ioi_core import (
     PatchResult,
     PromptPairs,
     Result,
+    bootstrap_interval,
     published_class,
 )
 
@@ -42,9 +43,12 @@ class Measure:
         name, meaning: in words.
         unit: of the values.
         over: what they are means of.
+        per_prompt: [layer head batch] what they are means of: prompts, or random sequences; None for copy scores, which
+            are counted over a list of names. gaps: by what a resampled mean must be divided (`PatchResult`).
         values: [layer head]; nan where undefined.
         signed: values go both ways, and heads are ranked by size.
         undefined: why values are nan, if they are.
+        by_template: means over prompts, which have templates.
     """
 
     name: str
@@ -54,6 +58,16 @@ class Measure:
     values: np.ndarray
     signed: bool = False
     undefined: str | None = None
+    per_prompt: np.ndarray | None = None
+    gaps: np.ndarray | None = None
+    by_template: bool = False
+
+    def interval(self, head: Head | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The 95 % intervals of one head or [layer head] of all; nan where there is none."""
+        place = (head.layer, head.head) if head else ...
+        if self.per_prompt is None:
+            return np.full_like(self.values[place], np.nan), np.full_like(self.values[place], np.nan)
+        return bootstrap_interval(self.per_prompt[place], gaps=self.gaps)
 
     def of(self, head: Head) -> float:
         """A head's value."""
@@ -86,16 +100,21 @@ def measures(direct: Result, patched: PatchResult, scores: Result, copying: Copy
     """Effects on these prompts, and scores that need no prompts."""
     over = over_prompts(direct.n_prompts)
     effects = [
-        Measure("direct effect", "what its own output at END adds to logit_diff", "logits", over, direct.values, True),
+        Measure(
+            "direct effect", "what its own output at END adds to logit_diff", "logits", over, direct.values, True,
+            per_prompt=direct.per_prompt, by_template=True,
+        ),
         Measure(
             "patching effect", "share of logit_diff that comes back with its clean output in the corrupted run",
-            "share", over, patched.effects.mean(-1), True, patched.undefined,
+            "share", over, patched.effects.mean(-1), True, patched.undefined, patched.effects, patched.gaps, True,
         ),
     ]  # fmt: skip
     sequences = f"mean over {scores.n_prompts} random sequences"
+    assert scores.per_prompt is not None
     attention = [
-        Measure(name, meaning, "attention", sequences, scores.values[scores.axes["score"].index(score)])
+        Measure(name, meaning, "attention", sequences, scores.values[n], per_prompt=scores.per_prompt[n])
         for score, (name, meaning) in _ON_RANDOM_TOKENS.items()
+        for n in [scores.axes["score"].index(score)]
     ]
     names = f"of {copying.n_prompts} names"
     return effects + attention + [
@@ -107,22 +126,27 @@ def measures(direct: Result, patched: PatchResult, scores: Result, copying: Copy
 def look_measures(attention: Result) -> list[Measure]:
     """Attention between the roles that rules of roles are about, as far as the prompts have them."""
     roles, over = attention.axes["query_role"], over_prompts(attention.n_prompts)
+    assert attention.per_prompt is not None
     return [
         Measure(
             f"{query} to {key}", f"attention from {query} to {key}, clean prompts", "attention", over,
-            attention.values[roles.index(query), roles.index(key)],
+            attention.values[place], per_prompt=attention.per_prompt[place], by_template=True,
         )
         for query, key in _LOOKS if query in roles and key in roles
+        for place in [(roles.index(query), roles.index(key))]
     ]  # fmt: skip
 
 
 def rank_frame(found: Sequence[Measure], head: Head) -> pd.DataFrame:
-    """One head's values and ranks, a row a measure."""
+    """One head's values with their intervals and ranks, a row a measure."""
+    low, high = np.array([one.interval(head) for one in found]).T
     return pd.DataFrame(
         {
             "measure": [one.name for one in found],
             "head": str(head),
             "value": [one.of(head) for one in found],
+            "low_95": low,
+            "high_95": high,
             "unit": [one.unit for one in found],
             "rank": pd.array([one.rank(head) for one in found], dtype="Int64"),
             "heads": [one.values.size for one in found],
@@ -152,6 +176,23 @@ def all_heads_frame(model: Model, found: Sequence[Measure], roles: HeadRoles | N
     if any(published):
         columns["published class"] = ["" if group is None else group.name for group in published]
     return pd.DataFrame(columns | {one.name: one.values.ravel().astype(np.float64) for one in found})
+
+
+def bounds(one: Measure) -> tuple[str, str]:
+    """What the columns of its interval are called."""
+    return f"{one.name}, 95 % from", f"{one.name}, 95 % to"
+
+
+def with_intervals(shown: pd.DataFrame, found: Sequence[Measure]) -> pd.DataFrame:
+    """The same heads, with these measures' intervals behind their values, where they have any."""
+    rows = shown["layer"].to_numpy(), shown["head"].to_numpy()
+    shown = shown.copy()
+    for one in found:
+        if one.per_prompt is not None:
+            place = list(shown.columns).index(one.name)
+            for n, (name, bound) in enumerate(zip(bounds(one), one.interval(), strict=True), 1):
+                shown.insert(place + n, name, bound[rows])
+    return shown
 
 
 def filtered(frame: pd.DataFrame, layers: Sequence[str], role: str, measure: str, least: float) -> pd.DataFrame:

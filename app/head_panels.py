@@ -1,5 +1,6 @@
 """The panels of the Heads page: each asks for its own results, waits for them with progress, and draws."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -27,6 +28,7 @@ from app.head_words import (
     has_all_roles,
     looks_frame,
     looks_story,
+    looks_table,
     published_words,
     role_cards,
     sites_frame,
@@ -36,6 +38,8 @@ from app.head_words import (
     writing_story,
 )
 from app.look import says
+from app.template_charts import template_bars, template_heatmaps
+from app.template_panel import show_by_template
 from app.tokens import token_label
 from app.view import View
 from ioi_core import Head
@@ -43,6 +47,7 @@ from ioi_core.names import IOI_LISTS
 from ioi_core.roles import answer_token
 
 _TOP_TOKENS = 5
+_INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
 
 
 def show_pending(view: View, place: DeltaGenerator, head: Head) -> None:
@@ -61,6 +66,11 @@ def show_direct(view: View, head: Head) -> None:
         partial(direct_frame, view.pairs, direct, head),
         large=view.large,
     )
+    assert direct.per_prompt is not None
+    _bars_by_template(
+        view, "head_direct", {"direct effect": direct.per_prompt[head.layer, head.head]},
+        f"Direct effect of head {head} on logit_diff, by template", "logits",
+    )  # fmt: skip
 
 
 def show_attention(view: View, head: Head) -> None:
@@ -75,13 +85,26 @@ def show_attention(view: View, head: Head) -> None:
         st.write("Attention between roles is not shown: in these prompts only END is known.")
         return
     [attention] = compute(view.model, ask("role_attention", pairs=view.pairs))
-    frame = looks_frame(attention, head)
-    columns: dict[str, ColumnConfig] = {
-        name: st.column_config.NumberColumn(name, format="%.2f", width="small") for name in frame.columns[1:]
-    }
     st.markdown("**Attention between roles**")
-    st.dataframe(frame, hide_index=True, column_config=columns, key="table-role_attention")
-    show_foot("role_attention", looks_story(attention, head), lambda: frame.assign(head=str(head)))
+    st.dataframe(looks_table(attention, head), hide_index=True, key="table-role_attention")
+    show_foot("role_attention", looks_story(attention, head), partial(looks_frame, attention, head))
+    assert attention.per_prompt is not None
+    per_prompt, roles = attention.per_prompt[:, :, head.layer, head.head], attention.axes["query_role"]
+    keys = [[f"from {query} to {key}" for key in roles] for query in roles]
+    show_by_template(
+        view,
+        "role_attention",
+        per_prompt,
+        [key for row in keys for key in row],
+        lambda groups: template_heatmaps(
+            per_prompt,
+            groups,
+            keys,
+            f"Attention of head {head} between roles, by template",
+            "probability",
+            order="rows look at columns, in the order of the table above",
+        ),
+    )
 
 
 def show_writing(view: View, head: Head) -> None:
@@ -145,6 +168,16 @@ def show_sites(view: View, head: Head) -> None:
         lambda: frame,
         large=view.large,
     )
+    _bars_by_template(
+        view, "head_sites", {site: result.effects[head.layer, head.head] for site, result in results.items()},
+        f"Total effects of patching head {head}, {direction}, by template", "share of clean minus corrupted",
+    )  # fmt: skip
+
+
+def _bars_by_template(view: View, name: str, per_prompt: Mapping[str, np.ndarray], title: str, unit: str) -> None:
+    """A few numbers of a head, cell -> [batch], template by template."""
+    cells, values = tuple(per_prompt), np.stack(list(per_prompt.values()))
+    show_by_template(view, name, values, cells, lambda groups: template_bars(values, groups, cells, title, unit))
 
 
 def show_ranks(view: View, head: Head) -> None:
@@ -153,6 +186,8 @@ def show_ranks(view: View, head: Head) -> None:
     frame = rank_frame(found, head)
     columns: dict[str, ColumnConfig] = {
         "value": st.column_config.NumberColumn("value", format="%.3f", width="small"),
+        "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, format="%.3f", width="small"),
+        "high_95": st.column_config.NumberColumn("95 % to", help=_INTERVAL, format="%.3f", width="small"),
         "rank": st.column_config.NumberColumn("rank", help="1 is the largest; effects by size, without sign", width=60),
         "heads": st.column_config.NumberColumn("of", help="heads in all", width=60),
         "taken": st.column_config.TextColumn("taken over"),

@@ -9,7 +9,7 @@ import pandas as pd
 from app.effects import number
 from app.exports import token_text
 from app.tokens import token_label
-from app.words import ordinal, over_prompts, prompts, signed
+from app.words import interval, ordinal, over_prompts, prompts, signed
 from ioi_core import (
     HEAD_ROLES,
     PUBLISHED_CLASSES,
@@ -100,10 +100,11 @@ def direct_story(direct: HeadAttribution, head: Head) -> str:
     rank = int((sizes > abs(value)).sum()) + 1
     each = direct.per_prompt[head.layer, head.head]
     same = int((np.sign(each) == np.sign(value)).sum())
+    low, high = (float(bound) for bound in bootstrap_interval(each))
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     said = (
         f"Directly, head {head} {verb} {signed(abs(value), float(sizes.max())).lstrip('+')} logits {where} logit_diff "
-        f"({over_prompts(direct.n_prompts)}): {ordinal(rank)} of {sizes.size} heads by size."
+        f"({interval(low, high, over_prompts(direct.n_prompts))}): {ordinal(rank)} of {sizes.size} heads by size."
     )
     return said if len(each) == 1 else f"{said} The sign is the same in {same} of {len(each)} prompts."
 
@@ -122,12 +123,29 @@ def direct_frame(pairs: PromptPairs, direct: HeadAttribution, head: Head) -> pd.
 
 
 def looks_frame(attention: Result, head: Head) -> pd.DataFrame:
-    """Attention between roles: a row for each that looks, a column for each looked at; empty where none can."""
+    """Attention between roles, one row a pair of roles; empty where none can be: the one looked at comes later."""
     assert attention.per_prompt is not None
     of_head = attention.per_prompt[:, :, head.layer, head.head]
-    shown = np.where((of_head == 0).all(-1), np.nan, of_head.mean(-1))
-    roles = attention.axes["query_role"]
-    return pd.DataFrame({"looks from": roles} | {f"at {key}": shown[:, n] for n, key in enumerate(roles)})
+    never = (of_head == 0).all(-1).ravel()
+    low, high = bootstrap_interval(of_head)
+    pairs = [(query, key) for query in attention.axes["query_role"] for key in attention.axes["key_role"]]
+    columns = {"attention": of_head.mean(-1).ravel(), "low_95": low.ravel(), "high_95": high.ravel()}
+    frame = pd.DataFrame(pairs, columns=["from", "to"]).assign(**columns)
+    frame.loc[never, list(columns)] = np.nan
+    return frame.assign(head=str(head), prompts=attention.n_prompts)
+
+
+def looks_table(attention: Result, head: Head) -> pd.DataFrame:
+    """The same for the eye: a row for each role that looks, a column for each looked at, intervals in brackets."""
+    frame = looks_frame(attention, head)
+    said = [
+        "" if np.isnan(mean) else f"{mean:.2f}{_between(low, high)}"
+        for mean, low, high in frame[["attention", "low_95", "high_95"]].itertuples(index=False)
+    ]
+    table = frame.assign(said=said).pivot(index="from", columns="to", values="said")
+    roles, keys = list(attention.axes["query_role"]), list(attention.axes["key_role"])
+    table = table.loc[roles, keys].rename(columns="at {}".format)
+    return table.rename_axis(index="looks from", columns=None).reset_index()
 
 
 def looks_story(attention: Result, head: Head) -> str:
@@ -149,12 +167,22 @@ def writing_story(found: NameWriting, head: Head) -> str:
     place = (slice(None), head.layer, head.head)
     x, y = found.attention[place], found.written[place]  # [name batch]
     means = "; ".join(
-        f"at {name} {x[n].mean():.2f}, writing {number(float(y[n].mean()))} logits of it"
-        for n, name in enumerate(found.axes["name"])
+        f"at {name} {_mean(x[n])}, writing {_mean(y[n], '+')} logits of it" for n, name in enumerate(found.axes["name"])
     )
     r = _correlation(x.ravel(), y.ravel())
     strength = "is undefined, as nothing varies" if np.isnan(r) else f"is {r:+.2f} over {x.size} points"
-    return f"Head {head} looks from END {means} (means). The correlation of looking and writing {strength}."
+    sure = "" if found.n_prompts == 1 else ", with 95 % intervals"
+    return f"Head {head} looks from END {means} (means{sure}). The correlation of looking and writing {strength}."
+
+
+def _mean(per_prompt: np.ndarray, sign: str = "") -> str:
+    """A mean with its interval in brackets, if it has one."""
+    low, high = bootstrap_interval(per_prompt)
+    return f"{float(per_prompt.mean()):{sign}.2f}{_between(float(low), float(high), sign)}"
+
+
+def _between(low: float, high: float, sign: str = "") -> str:
+    return "" if np.isnan(low) else f" ({low:{sign}.2f} to {high:{sign}.2f})"
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:

@@ -7,10 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts import CORRUPTED, DIVERGING, FAVOURS_IO, laid_out, literal
+from app.charts import CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, laid_out, literal, whiskers
 from app.drawn import drawn_once
-from app.words import prompts
-from ioi_core import PromptPairs
+from app.words import interval, prompts
+from ioi_core import PromptPairs, bootstrap_interval
 from ioi_core.templates import TEMPLATES
 
 _ACROSS = 4
@@ -75,12 +75,13 @@ def template_curves(
 @drawn_once
 def template_heatmaps(
     per_prompt: np.ndarray, groups: Sequence[TemplateGroup], keys: Sequence[Sequence[str]], title: str, unit: str,
-    *, less_is_good: bool = False,
+    *, less_is_good: bool = False, order: str = "rows, columns and colours as above",
 ) -> go.Figure:  # fmt: skip
     """One heatmap of effects a template, all on one scale.
 
     Args:
         per_prompt: [row column batch], nan where nothing is defined; keys: [row][column] what each cell is called.
+        order: what rows and columns are.
     """
     figure, places = _side_by_side(groups)
     means = [per_prompt[..., group.rows].mean(-1) for group in groups]
@@ -99,7 +100,40 @@ def template_heatmaps(
     figure.update_layout(coloraxis=scale)
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure.update_yaxes(showticklabels=False, showgrid=False, autorange="reversed")
-    return _small(figure, groups, title, f"{unit}; rows, columns and colours as above", 30 + 14 * len(keys))
+    return _small(figure, groups, title, f"{unit}; {order}", 30 + 14 * len(keys))
+
+
+@drawn_once
+def template_bars(
+    per_prompt: np.ndarray, groups: Sequence[TemplateGroup], cells: Sequence[str], title: str, unit: str
+) -> go.Figure:
+    """One bar a template for each of a few values, with its interval over that template's prompts.
+
+    Args:
+        per_prompt: [cell batch]; cells: what each value is called, side by side in columns of their own.
+    """
+    figure = make_subplots(1, len(cells), subplot_titles=list(cells), shared_yaxes=True, horizontal_spacing=0.03)
+    rows = np.arange(len(groups))
+    for column, (cell, own) in enumerate(zip(cells, per_prompt, strict=True), 1):
+        means = np.array([own[group.rows].mean() for group in groups])
+        low, high = np.array([bootstrap_interval(own[group.rows]) for group in groups]).T
+        said = [
+            f"{literal(group.name)}<br>{cell}: {mean:+.3f} {unit}<br>({interval(least, most, over)})"
+            for group, mean, least, most in zip(groups, means, low, high, strict=True)
+            for over in [prompts(len(group.rows))]
+        ]
+        figure.add_bar(
+            x=means, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
+            marker_color=[FAVOURS_IO if mean >= 0 else FAVOURS_S for mean in means],
+            error_x=whiskers(means, low, high), row=1, col=column,
+        )  # fmt: skip
+        figure.add_vline(x=float(own.mean()), line={"dash": "dot", "width": 1.5, "color": CORRUPTED}, col=column)
+    names = [literal(group.name) for group in groups]
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], showgrid=False, zeroline=False)
+    figure.update_xaxes(matches="x", zeroline=True)
+    figure.update_annotations(font={"size": 12})
+    note = f"{unit}; dotted: mean over all prompts; line: 95 % interval"
+    return laid_out(figure, title, note, 130 + 24 * len(groups)).update_layout(margin={"t": 85})
 
 
 def _side_by_side(groups: Sequence[TemplateGroup]) -> tuple[go.Figure, list[dict[str, int]]]:

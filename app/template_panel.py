@@ -10,6 +10,7 @@ import streamlit as st
 from app.figures import show_figure
 from app.template_charts import MOST, TemplateGroup, template_groups
 from app.view import View
+from ioi_core import bootstrap_interval
 
 _WIDTH = 720
 
@@ -47,11 +48,14 @@ def show_by_template(
 
 
 def _frame(per_prompt: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup]) -> pd.DataFrame:
-    """The mean of every cell within each template."""
+    """The mean of every cell within each template, and how far it could have come out otherwise."""
     flat = per_prompt.reshape(-1, per_prompt.shape[-1])
     parts = [
-        pd.DataFrame({"template": group.name, "prompts": len(group.rows), "cell": cells, "mean": means})
+        pd.DataFrame(
+            {"template": group.name, "prompts": len(group.rows), "cell": cells, "mean": own.mean(-1)}
+            | dict(zip(("low_95", "high_95"), bootstrap_interval(own), strict=True))
+        )
         for group in groups
-        for means in [flat[:, group.rows].mean(-1)]
+        for own in [flat[:, group.rows]]
     ]
     return pd.concat(parts, ignore_index=True)

@@ -1,5 +1,6 @@
 """Prompt: what the model reads, what it predicts, and how sure it is of IO against S."""
 
+import numpy as np
 import streamlit as st
 
 from app.charts import LABELLED, prompt_bars
@@ -9,8 +10,11 @@ from app.figures import show_figure, show_table
 from app.look import says
 from app.prompt_list import show_prompts
 from app.tables import PREDICTION_COLUMNS, answers_table, predictions_table
+from app.template_charts import template_bars
+from app.template_panel import show_by_template
 from app.view import current_view
 from app.words import all_prompts_story, prediction_story
+from ioi_core.predictions import RUNS
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -40,12 +44,20 @@ st.markdown("**Where the two answers stand**")
 show_table("answers", answers_table(model, pairs, found, row), PREDICTION_COLUMNS)
 
 st.subheader("How much does it prefer IO to S?")
-differences = {"clean_logit_diff": found.clean_logit_diff, "corrupted_logit_diff": found.corrupted_logit_diff}
+differences = dict(zip(RUNS, (found.clean_logit_diff, found.corrupted_logit_diff), strict=True))
 show_figure(
     "logit_diff",
     prompt_bars(found, row),
     all_prompts_story(found),
-    lambda: prompt_frame(pairs, differences),
+    lambda: prompt_frame(pairs, {f"{run}_logit_diff": values for run, values in differences.items()}),
     large=view.large,
     min_width=120 + 48 * len(pairs) if len(pairs) <= LABELLED else 0,
+)
+per_prompt = np.stack(list(differences.values()))
+show_by_template(
+    view,
+    "logit_diff",
+    per_prompt,
+    RUNS,
+    lambda groups: template_bars(per_prompt, groups, RUNS, "logit_diff, by template", "logits"),
 )

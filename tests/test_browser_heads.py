@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.template_charts import template_groups
 from ioi_core import Head, Model, arena_pairs, attention_and_writing, attribute_heads, ioi_dataset, patch_paths
 from tests.browser import WAIT, Visitor, figure
 
@@ -29,6 +30,18 @@ def test_a_link_shows_the_cores_numbers(visitor: Visitor, demo_model: Model) -> 
     for n, trace in enumerate(traces):
         np.testing.assert_allclose(trace["x"], found.attention[n, 3, 1], atol=1e-5)
         np.testing.assert_allclose(trace["y"], found.written[n, 3, 1], atol=1e-3)
+
+
+def test_template_by_template_by_a_click(visitor: Visitor, demo_model: Model) -> None:
+    page = visitor.open("/heads", model="ioi-demo", head="3.1", prompts="generated", n="20", seed="3")
+    page.get_by_text("Template by template").first.click()
+    expect(page.locator(".st-key-figure-by_template_head_direct .js-plotly-plot")).to_be_visible(timeout=WAIT)
+    visitor.settled()
+    pairs = ioi_dataset(demo_model, 20, seed=3)
+    direct = attribute_heads(demo_model, pairs).per_prompt[3, 1]
+    means = [direct[group.rows].mean() for group in template_groups(pairs)]
+    np.testing.assert_allclose(figure(page, "by_template_head_direct")["traces"][0]["x"], means, atol=1e-3)
+    assert "templates_head_direct=true" in page.url
 
 
 def test_edges_are_computed_and_lead_on(visitor: Visitor, demo_model: Model) -> None:

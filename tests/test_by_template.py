@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from app import charts, exports, template_charts
-from ioi_core import Model, arena_pairs, attribute_heads, attribute_layers, bootstrap_interval, ioi_dataset, logit_lens
+from ioi_core import (
+    Model,
+    arena_pairs,
+    attribute_heads,
+    attribute_layers,
+    bootstrap_interval,
+    ioi_dataset,
+    logit_lens,
+    predictions,
+)
 from tests.app_pages import assert_fine, opened
 
 
@@ -58,6 +67,32 @@ def test_each_small_heatmap_is_its_templates_mean_on_one_scale(demo_model, pairs
     assert axis.colorscale[2] == (0.5, "#FFFFFF")
 
 
+def test_each_bar_is_its_templates_mean_and_interval(pairs):
+    per_prompt = np.random.default_rng(0).normal(size=(2, 20)).astype(np.float32)
+    groups = template_charts.template_groups(pairs)
+    figure = template_charts.template_bars(per_prompt, groups, ["a", "b"], "t", "logits")
+    for bars, values in zip(figure.data, per_prompt, strict=True):
+        means = np.array([values[group.rows].mean() for group in groups])
+        np.testing.assert_allclose(bars.x, means, rtol=1e-5)
+        for n, group in enumerate(groups):
+            low, high = bootstrap_interval(values[group.rows])
+            if len(group.rows) == 1:
+                assert np.isnan(bars.error_x.array[n])
+                assert "interval" not in bars.customdata[n]
+            else:
+                assert bars.error_x.array[n] == pytest.approx(high - means[n], abs=1e-6)
+                assert bars.error_x.arrayminus[n] == pytest.approx(means[n] - low, abs=1e-6)
+    dotted = [shape.x0 for shape in figure.layout.shapes]
+    assert dotted == pytest.approx(per_prompt.mean(1).tolist(), abs=1e-6)
+
+
+def test_a_mean_of_bars_is_shaded_by_its_interval(demo_model, pairs):
+    found = predictions(demo_model, pairs)
+    shaded = [shape for shape in charts.prompt_bars(found, 0).layout.shapes if shape.type == "rect"]
+    for shape, values in zip(shaded, (found.clean_logit_diff, found.corrupted_logit_diff), strict=True):
+        assert (shape.y0, shape.y1) == pytest.approx([float(bound) for bound in bootstrap_interval(values)])
+
+
 def test_the_curves_band_and_the_bars_whiskers_are_the_intervals(demo_model, pairs):
     lens, layers = logit_lens(demo_model, pairs), attribute_layers(demo_model, pairs)
     low, high = bootstrap_interval(lens.per_prompt)
@@ -84,7 +119,13 @@ def test_one_prompt_has_no_interval_and_no_templates(demo_model):
 
 @pytest.mark.parametrize(
     ("page", "switches"),
-    [("logit_lens", ["lens", "heads"]), ("activation_patching", ["patching"]), ("path_patching", ["paths"])],
+    [
+        ("prompt", ["logit_diff"]),
+        ("logit_lens", ["lens", "heads"]),
+        ("activation_patching", ["patching"]),
+        ("path_patching", ["paths"]),
+        ("heads", ["head_direct", "role_attention", "head_sites"]),
+    ],
 )
 def test_pages_offer_it_by_a_switch_and_by_a_link(loader, page, switches):
     at = opened(f"../pages/{page}.py", model="ioi-demo")

@@ -5,18 +5,24 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.effects import number
+from app.head_charts import edge_bars
+from app.head_edges import drawn, edges_in
+from app.head_measures import all_heads_frame, look_measures, with_intervals
+from app.head_words import looks_frame, looks_table
 from ioi_core import (
     Head,
     Model,
     arena_pairs,
     attention_and_writing,
     attribute_heads,
+    bootstrap_interval,
     copy_scores,
     edge_atlas,
     head_roles,
     head_scores,
     patch_activations,
     patch_paths,
+    role_attention,
 )
 from tests.app_pages import assert_fine, body, opened, says
 
@@ -74,6 +80,41 @@ def test_roles_are_measured_ones_and_no_class_is_borrowed_from_another_model(dem
             assert all(str(one) in body(at) for one in found.evidence(head, role))
 
 
+def test_means_over_prompts_have_their_intervals(demo_model: Model) -> None:
+    pairs, head = arena_pairs(demo_model), Head(2, 1)
+    ranks = table(page(head="2.1"), "rank").set_index("measure")
+    direct, patched = attribute_heads(demo_model, pairs), patch_activations(demo_model, pairs, "z")
+    scores = head_scores(demo_model)
+    for measure, (low, high) in {
+        "direct effect": bootstrap_interval(direct.per_prompt[2, 1]),
+        "patching effect": bootstrap_interval(patched.effects[2, 1], gaps=patched.gaps),
+        "induction score": bootstrap_interval(scores.per_prompt[scores.axes["score"].index("induction"), 2, 1]),
+    }.items():
+        assert list(ranks.loc[measure, ["low_95", "high_95"]]) == pytest.approx([float(low), float(high)], abs=1e-5)
+    assert np.isnan(ranks.loc["positive copy score", "low_95"])
+    found = edges_in([patch_paths(demo_model, pairs, [head], receiver_input=x) for x in "qkv"], head)
+    result = patch_paths(demo_model, pairs, [head], receiver_input=found[0].through)
+    sender = Head.parse(found[0].sender.removeprefix("head "))
+    low, high = bootstrap_interval(result.effects[sender.layer, sender.head], gaps=result.gaps)
+    assert found[0].interval == pytest.approx((float(low), float(high)), abs=1e-6)
+    errors = edge_bars(drawn(found), "t", len(pairs), inwards=True).data[0].error_x
+    assert errors.array[0] == pytest.approx(float(high) - found[0].effect, abs=1e-6)
+
+
+def test_attention_between_roles_is_a_mean_with_its_interval(demo_model: Model) -> None:
+    pairs = arena_pairs(demo_model)
+    attention = role_attention(demo_model, pairs)
+    roles = attention.axes["query_role"]
+    to_s2 = attention.per_prompt[roles.index("END"), roles.index("S2"), 2, 1]
+    low, high = bootstrap_interval(to_s2)
+    shown = table(page(head="2.1"), "looks from").set_index("looks from")
+    assert shown.loc["END", "at S2"] == f"{to_s2.mean():.2f} ({low:.2f} to {high:.2f})"
+    assert shown.loc["IO", "at END"] == ""
+    one = role_attention(demo_model, pairs.take(slice(0, 1)))
+    assert looks_table(one, Head(2, 1)).set_index("looks from").loc["END", "at S2"] == f"{to_s2[0]:.2f}"
+    assert np.isnan(looks_frame(one, Head(2, 1))["low_95"]).all()
+
+
 def test_sites_are_patched_as_asked(demo_model: Model) -> None:
     at = page(head="2.1", direction="noising")
     at.session_state["head_sites"] = ["z", "v"]
@@ -115,12 +156,38 @@ def test_all_heads_stand_in_one_table_that_can_be_filtered(demo_model: Model) ->
     assert len(frame) == 24
     direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
     np.testing.assert_allclose(frame["direct effect"], direct.ravel(), atol=1e-5)
+    low, high = bootstrap_interval(attribute_heads(demo_model, arena_pairs(demo_model)).per_prompt)
+    np.testing.assert_allclose(frame["direct effect, 95 % from"], low.ravel(), atol=1e-5)
+    np.testing.assert_allclose(frame["direct effect, 95 % to"], high.ravel(), atol=1e-5)
+    assert "patching effect, 95 % to" not in frame, "one measure's interval at a time; the file has all"
     at.selectbox(key="table_role").select("name mover").run()
     movers = [str(head) for head in head_roles(demo_model, arena_pairs(demo_model)).heads("name mover")]
     assert list(table(at, "direct effect")["name"]) == movers
     at.selectbox(key="table_role").select("any").run()
     at.multiselect(key="table_layers").select("1").run()
     assert list(table(at, "direct effect")["name"]) == [f"1.{head}" for head in range(6)]
+
+
+def test_the_chosen_measure_of_all_heads_is_drawn_by_template(demo_model: Model) -> None:
+    at = page(heads_shown="all heads", table_measure="END to IO", templates_all_heads="true")
+    assert_fine(at)
+    assert "END to IO, 95 % from" in table(at, "direct effect")
+    [chart] = at.get("plotly_chart")
+    assert "END to IO of all heads, by template" in chart.proto.spec
+    at.selectbox(key="table_measure").select("induction score").run()
+    assert_fine(at)
+    assert not at.get("plotly_chart"), "random tokens have no templates"
+
+
+def test_the_file_has_all_intervals(demo_model: Model) -> None:
+    pairs = arena_pairs(demo_model)
+    found = look_measures(role_attention(demo_model, pairs))
+    frame = with_intervals(all_heads_frame(demo_model, found, None).iloc[[13, 2]], found)
+    attention = role_attention(demo_model, pairs)
+    roles = attention.axes["query_role"]
+    low, _ = bootstrap_interval(attention.per_prompt[roles.index("S2"), roles.index("S1")])
+    assert list(frame["name"]) == ["2.1", "0.2"]
+    np.testing.assert_allclose(frame["S2 to S1, 95 % from"], [low[2, 1], low[0, 2]], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["9.9", "<script>alert(1)</script>", "03.2", "$x$", "3.2.1" * 50])
