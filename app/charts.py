@@ -85,9 +85,9 @@ MEAN_LINE = "dashed: mean, shaded: its 95 % interval"
 """What `mean_line` draws."""
 
 
-def mean_line(figure: go.Figure, values: np.ndarray, colour: str) -> None:
-    """The mean of bars that stand side by side, behind them, with its interval."""
-    low, high = (float(bound) for bound in bootstrap_interval(values))
+def mean_line(figure: go.Figure, values: np.ndarray, colour: str, gaps: np.ndarray | None = None) -> None:
+    """The mean of bars that stand side by side, behind them, with its interval; `gaps` as in `PatchResult`."""
+    low, high = (float(bound) for bound in bootstrap_interval(values, gaps=gaps))
     figure.add_hrect(y0=low, y1=high, fillcolor=colour, opacity=0.15, line_width=0, layer="below")
     figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
 

@@ -5,7 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import CELL_TEXT, CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, laid_out, literal, wrapped
+from app.charts import (
+    CELL_TEXT,
+    CORRUPTED,
+    DIVERGING,
+    FAVOURS_IO,
+    FAVOURS_S,
+    MEAN_LINE,
+    laid_out,
+    literal,
+    mean_line,
+    wrapped,
+)
 from app.drawn import drawn_once
 from app.effects import EffectGrid, number
 from app.grid import mark
@@ -138,14 +149,14 @@ def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int]
         go.Bar(x=numbers, y=values, marker_color=colours, customdata=said, hovertemplate="%{customdata}<extra></extra>")
     )
     if len(values) > 1:
-        figure.add_hline(y=float(values.mean()), line={"dash": "dash", "width": 2, "color": CORRUPTED}, layer="below")
+        mean_line(figure, values, CORRUPTED, result.gaps)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
     figure.update_yaxes(title=f"change, {result.unit}")
     step = max(1, -(-len(numbers) // 12))
     ticks = numbers[::step]
     texts = [f"<b>{n}</b>" if n == shown + 1 else str(n) for n in ticks]
     figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
-    over = f"each of {len(values)} prompts; dashed: mean" if len(values) > 1 else "1 prompt"
+    over = f"each of {len(values)} prompts; {MEAN_LINE}" if len(values) > 1 else "1 prompt"
     return laid_out(figure, f"Change in {result.metric}, prompt by prompt", f"{result.unit}, {over}", 320)
 
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out
+from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whiskers
 from app.drawn import drawn_once
 from app.effects import EffectGrid, number
 from app.patch_charts import effect_heatmap, heatmap_height
-from app.path_effects import Edge, component_words
+from app.path_effects import Edge, split_shares
 from app.trail import Step
-from app.words import over_prompts
-from ioi_core import AttentionSplit, Head, PathResult
+from app.words import interval, over_prompts
+from ioi_core import AttentionSplit, Head, PathResult, bootstrap_interval
 
 _HEAD_COLOUR, _MLP_COLOUR, _LOGITS_COLOUR = "#56B4E9", "#999999", "#F0E442"
 _SHARES_SHOWN = 10
@@ -125,32 +125,28 @@ def _node_colour(name: str) -> str:
 @drawn_once
 def split_bars(split: AttentionSplit, side: str) -> go.Figure:
     """The largest shares of one side of an attention logit, and the sum of all the others."""
-    index = split.axes["side"].index(side)
-    values, labels = split.values[index], split.axes["component"]
-    order = np.argsort(-np.abs(values))[:_SHARES_SHOWN]
-    shares = [(component_words(labels[n]), float(values[n])) for n in order]
-    rest = len(values) - len(order)
-    if rest:
-        shares.append((f"the other {rest}", float(values.sum() - values[order].sum())))
-    names, sizes = zip(*shares, strict=True)
+    names, per_prompt = split_shares(split, side, _SHARES_SHOWN)
+    sizes, (low, high) = per_prompt.mean(-1), bootstrap_interval(per_prompt)
     over = over_prompts(split.n_prompts)
-    said = [f"{name}: {size:+.3f} of the attention logit<br>({over})" for name, size in shares]
-    rows, reach = np.arange(len(shares)), 1.45 * max(map(abs, sizes), default=1.0) or 1.0
+    said = [
+        f"{name}: {size:+.3f} of the attention logit<br>({interval(least, most, over)})"
+        for name, size, least, most in zip(names, sizes, low, high, strict=True)
+    ]
+    rows, reach = np.arange(len(names)), 1.15 * float(np.nanmax(np.abs([sizes, low, high]), initial=0)) or 1.0
     figure = go.Figure(
         go.Bar(
             x=sizes, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
             marker_color=[FAVOURS_IO if size >= 0 else FAVOURS_S for size in sizes],
-            text=[f"{size:+.2f}" for size in sizes], textposition="outside", cliponaxis=False, constraintext="none",
+            error_x=whiskers(sizes, low, high),
         )
     )  # fmt: skip
     figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
     figure.update_xaxes(title="logits before softmax (right: more attention)", range=[-reach, reach])
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(shares) - 0.4, -0.6], showgrid=False, zeroline=False)
+    texts = [f"{name} {size:+.2f}" for name, size in zip(names, sizes, strict=True)]
+    figure.update_yaxes(tickvals=rows, ticktext=texts, range=[len(rows) - 0.4, -0.6], showgrid=False, zeroline=False)
     at = split.query if side == "query" else split.key
-    total = f"all shares sum to {values.sum():+.2f}"
-    return laid_out(
-        figure, f"What head {split.head} reads at {at} ({side} side)", f"{total}; {over}", 150 + 28 * len(shares)
-    )
+    note = f"sum {sizes.sum():+.2f}; {over}; line: 95 % interval"
+    return laid_out(figure, f"What head {split.head} reads at {at} ({side} side)", note, 150 + 28 * len(rows))
 
 
 def picked_places(grid: EffectGrid, heads: Sequence[Head]) -> list[tuple[int, int]]:

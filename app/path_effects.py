@@ -8,7 +8,7 @@ import pandas as pd
 
 from app.effects import EffectGrid, number
 from app.trail import Step
-from app.words import over_prompts
+from app.words import over_prompts, with_interval
 from ioi_core import AttentionSplit, Direction, Head, PathResult, bootstrap_interval
 
 METRICS = {
@@ -187,7 +187,8 @@ def split_story(split: AttentionSplit) -> str:
     labels = split.axes["component"]
     said = [
         f"Head {split.head} gives {split.key} {split.attention.mean():.2f} of its attention from {split.query} (clean "
-        f"prompts, {over_prompts(split.n_prompts)}); the attention logit is {split.logits.mean():+.2f}."
+        f"prompts, {with_interval(split.attention)}); the attention logit is {split.logits.mean():+.2f} "
+        f"({with_interval(split.logits)})."
     ]
     for side, values in zip(split.axes["side"], split.values, strict=True):
         order = np.argsort(-np.abs(values))[:3]
@@ -195,6 +196,22 @@ def split_story(split: AttentionSplit) -> str:
         at = split.query if side == "query" else split.key
         said.append(f"On the {side} side (at {at}) most comes from {parts}.")
     return " ".join(said)
+
+
+def split_shares(split: AttentionSplit, side: str, most: int) -> tuple[list[str], np.ndarray]:
+    """The components with the largest shares of one side, in words, and the sum of the others as a last one.
+
+    Returns:
+        the names, and [share batch] their shares in each prompt.
+    """
+    assert split.per_prompt is not None
+    per_prompt, labels = split.per_prompt[split.axes["side"].index(side)], split.axes["component"]
+    order = np.argsort(-np.abs(per_prompt.mean(-1)))
+    names, shares = [component_words(labels[n]) for n in order[:most]], per_prompt[order[:most]]
+    if len(order) <= most:
+        return names, shares
+    others = per_prompt[order[most:]].sum(0, keepdims=True)
+    return [*names, f"the other {len(order) - most}"], np.concatenate([shares, others])
 
 
 def component_words(label: str) -> str:

@@ -21,13 +21,15 @@ def show_by_template(
     per_prompt: np.ndarray,
     cells: Sequence[str],
     draw: Callable[[Sequence[TemplateGroup]], go.Figure],
+    *,
+    min_width: int = _WIDTH,
 ) -> None:
     """Offer small figures of each template, drawn only when they are wanted.
 
     Args:
         name: of the figure above; tells the switches and files of one page apart.
         per_prompt: [... batch] what the figure above shows the mean of; cells: what each of its values is called.
-        draw: makes the figure.
+        draw: makes the figure, which scrolls sideways below `min_width` pixels.
     """
     groups = template_groups(view.pairs)
     if len(groups) < 2:
@@ -42,7 +44,7 @@ def show_by_template(
         f"One mean can hide how much prompts differ: here are {len(groups)} templates side by side.{more}",
         lambda: _frame(per_prompt, cells, groups),
         large=view.large,
-        min_width=_WIDTH,
+        min_width=min_width,
         suffix=name,
     )
 

@@ -102,11 +102,11 @@ def lens_story(result: Result) -> str:
     verdict = "favours IO" if end > 0 else "favours S, which is the wrong name" if end < 0 else "favours neither"
     return (
         f"The largest step up is {by}'s: {signed(steps[biggest], reach)} logits. At the end logit_diff is {end:+.2f} "
-        f"({_with_interval(result.per_prompt[-1])}): the model {verdict}."
+        f"({with_interval(result.per_prompt[-1])}): the model {verdict}."
     )
 
 
-def _with_interval(per_prompt: np.ndarray) -> str:
+def with_interval(per_prompt: np.ndarray) -> str:
     """What a mean over these prompts is taken over, and its interval."""
     low, high = bootstrap_interval(per_prompt)
     return interval(float(low), float(high), over_prompts(len(per_prompt)))
@@ -136,5 +136,5 @@ def all_prompts_story(result: Predictions) -> str:
     verdict = share if len(clean) > 1 or right else "no prompt"
     return (
         f"IO is more likely than S in {verdict}. Mean logit_diff: {clean.mean():+.2f} on the clean prompts "
-        f"({_with_interval(clean)}), {corrupted.mean():+.2f} on the corrupted ones ({_with_interval(corrupted)})."
+        f"({with_interval(clean)}), {corrupted.mean():+.2f} on the corrupted ones ({with_interval(corrupted)})."
     )

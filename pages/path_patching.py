@@ -1,9 +1,12 @@
 """Path patching: which head acts on which, through queries, keys or values, one step after another."""
 
+from functools import partial
+
 import streamlit as st
 
 from app.about import PATH_WORDS
 from app.compute import ask, compute
+from app.exports import mean_frame
 from app.figures import show_figure
 from app.head_classes import head_classes
 from app.head_links import head_links
@@ -27,11 +30,12 @@ from app.path_effects import (
     ranking_frame,
     runs_story,
     sender_head,
+    split_shares,
     split_story,
     trail_edges,
 )
 from app.tables import show_ranking
-from app.template_charts import template_heatmaps
+from app.template_charts import template_bars, template_heatmaps
 from app.template_panel import show_by_template
 from app.view import current_view
 
@@ -102,4 +106,12 @@ head, query, key = attention_control(model, pairs, (*step.heads, *senders))
 says(split_story(split))
 for column, side in zip(st.columns(2), split.axes["side"], strict=True):
     with column:
-        show_figure("path_split", split_bars(split, side), "", split.to_frame, large=view.large, suffix=side)
+        show_figure(
+            "path_split", split_bars(split, side), "", partial(mean_frame, split), large=view.large, suffix=side
+        )
+        names, shares = split_shares(split, side, 2)
+        title = f"Shares of head {head}'s {side} side, by template"
+        show_by_template(
+            view, f"split_{side}", shares, names,
+            partial(template_bars, shares, cells=names, title=title, unit=split.unit), min_width=520,
+        )  # fmt: skip

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from app import charts, exports, template_charts
+from app.path_charts import split_bars
+from app.path_effects import split_shares
 from ioi_core import (
+    Head,
     Model,
     arena_pairs,
     attribute_heads,
     attribute_layers,
     bootstrap_interval,
+    explain_attention,
     ioi_dataset,
     logit_lens,
     predictions,
@@ -108,6 +112,22 @@ def test_the_curves_band_and_the_bars_whiskers_are_the_intervals(demo_model, pai
     np.testing.assert_allclose(frame["low_95"], low)
 
 
+def test_shares_of_an_attention_logit_have_their_intervals_and_add_up(demo_model, pairs):
+    split = explain_attention(demo_model, pairs, Head(3, 2))
+    for n, side in enumerate(("query", "key")):
+        names, shares = split_shares(split, side, 4)
+        assert len(names) == 5
+        assert names[-1].startswith("the other ")
+        np.testing.assert_allclose(shares.sum(0), split.logits, atol=1e-3)
+        first = np.argmax(np.abs(split.values[n]))
+        np.testing.assert_allclose(shares[0], split.per_prompt[n, first])
+        [bars] = split_bars(split, side).data
+        low, high = bootstrap_interval(split.per_prompt[n, first])
+        assert bars.x[0] == pytest.approx(split.values[n, first], abs=1e-5)
+        assert bars.error_x.array[0] == pytest.approx(high - bars.x[0], abs=1e-4)
+        assert bars.error_x.arrayminus[0] == pytest.approx(bars.x[0] - low, abs=1e-4)
+
+
 def test_one_prompt_has_no_interval_and_no_templates(demo_model):
     one = arena_pairs(demo_model).take(slice(0, 1))
     lens = logit_lens(demo_model, one)
@@ -123,7 +143,7 @@ def test_one_prompt_has_no_interval_and_no_templates(demo_model):
         ("prompt", ["logit_diff"]),
         ("logit_lens", ["lens", "heads"]),
         ("activation_patching", ["patching"]),
-        ("path_patching", ["paths"]),
+        ("path_patching", ["paths", "split_query", "split_key"]),
         ("heads", ["head_direct", "role_attention", "head_sites"]),
     ],
 )
