@@ -11,7 +11,7 @@ from app.charts import CELL_TEXT, DIVERGING, laid_out
 from app.drawn import drawn_once
 from app.row_bars import RowBar, RowMarks, row_bars
 from app.words import interval, over_prompts, signed
-from ioi_core import Backup
+from ioi_core import Backup, bootstrap_interval
 
 _MOST_ROWS = 10
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
@@ -73,12 +73,13 @@ def mover_bars(found: Sequence[Mover], stage: Stage, result: Backup) -> go.Figur
 
 
 @drawn_once
-def change_heatmap(changes: np.ndarray, stage: Stage, result: Backup) -> go.Figure:
+def change_heatmap(per_prompt: np.ndarray, stage: Stage, result: Backup) -> go.Figure:
     """Every other head's change; cells can be clicked.
 
     Args:
-        changes: [layer head] mean change in logits, nan for the heads that are gone.
+        per_prompt: [layer head batch] change in logits, nan for the heads that are gone.
     """
+    changes, (low, high) = per_prompt.mean(-1), bootstrap_interval(per_prompt)
     n_layers, n_heads = changes.shape
     reach = float(np.nanmax(np.abs(changes))) or 1.0
     over = over_prompts(result.n_prompts)
@@ -95,7 +96,8 @@ def change_heatmap(changes: np.ndarray, stage: Stage, result: Backup) -> go.Figu
             f"{n}.{m}",
             f"Head {n}.{m} is gone" if np.isnan(changes[n, m]) else
             f"Head {n}.{m}: its direct effect moves by {changes[n, m]:+.3f} logits,<br>"
-            f"from {result.values[0, n, m]:+.3f} to {result.values[len(stage.gone), n, m]:+.3f} ({over})",
+            f"from {result.values[0, n, m]:+.3f} to {result.values[len(stage.gone), n, m]:+.3f}<br>"
+            f"({interval(low[n, m], high[n, m], over)})",
         ]
         for n, m in zip(y, x, strict=True)
     ]  # fmt: skip

@@ -119,7 +119,7 @@ def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:
     n_layers, n_heads = changes.shape[:2]
     show_figure(
         "backup_changes",
-        change_heatmap(changes.mean(-1), stage, backup),
+        change_heatmap(changes, stage, backup),
         "",
         lambda: movers_frame(moved, stage.gone, backup),
         large=view.large,

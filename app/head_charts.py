@@ -11,7 +11,7 @@ from app.drawn import drawn_once
 from app.effects import number
 from app.head_edges import METRIC, HeadEdge, intervals
 from app.tokens import ROLE_COLOURS
-from app.words import over_prompts, prompts
+from app.words import interval, over_prompts, prompts
 from ioi_core import Direction, Head, HeadAttribution, NameWriting
 
 _MARKS = {"IO": "circle", "S1": "square", "S2": "diamond"}
@@ -91,7 +91,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
     values, rows = frame[metric].to_numpy(), np.arange(len(frame))
     over = over_prompts(int(frame["prompts"].iloc[0]))
     said = [
-        f"Patching {words[site]} ({site}) of head {head}: {number(value)}<br>({over}{_between(low, high)})"
+        f"Patching {words[site]} ({site}) of head {head}: {number(value)}<br>({interval(low, high, over)})"
         for site, value, low, high in zip(frame["site"], values, frame["low_95"], frame["high_95"], strict=True)
     ]
     errors = whiskers(values, frame["low_95"].to_numpy(), frame["high_95"].to_numpy())
@@ -119,7 +119,7 @@ def edge_bars(edges: Sequence[HeadEdge], title: str, n_prompts: int, *, inwards:
         [
             end.removeprefix("head ") if end.startswith("head ") else "",
             f"{edge.sender[0].upper()}{edge.sender[1:]} to {edge.into}:<br>corrupted, this edge alone changes "
-            f"logit_diff<br>by {number(edge.effect)} of clean minus corrupted<br>({over}{_between(least, most)})",
+            f"logit_diff<br>by {number(edge.effect)} of clean minus corrupted<br>({interval(least, most, over)})",
         ]
         for end, edge, least, most in zip(ends, edges, low, high, strict=True)
     ]
@@ -142,11 +142,6 @@ def edge_bars(edges: Sequence[HeadEdge], title: str, n_prompts: int, *, inwards:
         figure, title, f"share of clean minus corrupted, noising, {over}; line: 95 % interval", 150 + 28 * len(rows)
     )
     return figure.update_layout(clickmode="event+select")
-
-
-def _between(low: float, high: float) -> str:
-    """An interval in words; nothing where a single prompt has none."""
-    return f"; 95 % interval {number(low)} to {number(high)}" if np.isfinite([low, high]).all() else ""
 
 
 def _colours(values: np.ndarray) -> list[str]:

@@ -20,8 +20,8 @@ from app.charts import (
 from app.drawn import drawn_once
 from app.effects import EffectGrid, number
 from app.grid import mark
-from app.words import over_prompts, signed
-from ioi_core import PatchResult
+from app.words import interval, over_prompts, signed
+from ioi_core import PatchResult, bootstrap_interval
 
 _PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 _TEXT_ROWS = 40
@@ -32,18 +32,25 @@ _TEXT_ROWS = 40
 def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int] | None) -> go.Figure:
     """What each cell's patch changed; cells can be clicked, the chosen one is framed."""
     over = over_prompts(result.n_prompts)
+    intervals = grid_intervals(grid, result.gaps, over)
     said = [
         [
-            f"{literal(name.capitalize())}:<br>changes {result.metric} by {number(effect)}<br>({over})"
-            for name, effect in zip(names, effects, strict=True)
+            f"{literal(name.capitalize())}:<br>changes {result.metric} by {number(effect)}<br>({sure})"
+            for name, effect, sure in zip(*cells, strict=True)
         ]
-        for names, effects in zip(grid.names, grid.effects, strict=True)
+        for cells in zip(grid.names, grid.effects, intervals, strict=True)
     ]
     kind = "Estimated change" if result.estimate else "Change"
     figure = effect_heatmap(grid, said, [chosen] if chosen else [], less_is_good=result.metric == "kl")
     note = f"{result.unit}, {over}; empty: no change"
     figure = laid_out(figure, f"{kind} in {result.metric}", note, heatmap_height(grid))
     return figure.update_layout(margin={"t": 115}) if any(grid.roles) else figure
+
+
+def grid_intervals(grid: EffectGrid, gaps: np.ndarray | None, over: str) -> list[list[str]]:
+    """[row column] what each cell's mean is taken over, with its interval; `gaps` as in `PatchResult`."""
+    low, high = bootstrap_interval(grid.per_prompt, gaps=gaps)
+    return [[interval(*bounds, over) for bounds in zip(*row, strict=True)] for row in zip(low, high, strict=True)]
 
 
 def effect_heatmap(

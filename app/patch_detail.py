@@ -14,6 +14,7 @@ from app.head_links import head_link
 from app.look import says
 from app.tokens import row_labels, row_roles
 from app.view import View
+from app.words import with_interval
 from ioi_core import Head, PromptPairs, Result
 
 
@@ -24,11 +25,12 @@ def show_head(view: View, head: Head) -> None:
         ask("attribute_heads", pairs=view.pairs),
         *(ask("attention_patterns", tokens=tokens, layer=head.layer) for tokens in _shown_tokens(view)),
     )
-    direct = float(heads.values[head.layer, head.head])
+    assert heads.per_prompt is not None
+    direct, sure = float(heads.values[head.layer, head.head]), with_interval(heads.per_prompt[head.layer, head.head])
     says(
         f"Directly, head {head} {'adds' if direct >= 0 else 'takes'} {abs(direct):.3f} logits "
-        f"{'to' if direct >= 0 else 'from'} logit_diff (clean runs); what patching shows beyond that goes through "
-        f"later layers. {_looks(view.pairs, view.row, clean.values[0, 0, head.head])}"
+        f"{'to' if direct >= 0 else 'from'} logit_diff (clean runs, {sure}); what patching shows beyond that goes "
+        f"through later layers. {_looks(view.pairs, view.row, clean.values[0, 0, head.head])}"
     )
     head_link(head)
     columns, roles = st.columns(2), row_roles(view.pairs, view.row)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whiskers
 from app.drawn import drawn_once
 from app.effects import EffectGrid, number
-from app.patch_charts import effect_heatmap, heatmap_height
+from app.patch_charts import effect_heatmap, grid_intervals, heatmap_height
 from app.path_effects import Edge, split_shares
 from app.trail import Step
 from app.words import interval, over_prompts
@@ -26,10 +26,10 @@ def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Seque
     said = [
         [
             f"{key[0].upper()}{key[1:]} to {step.words}:<br>sent from the {other} run, it changes {result.metric} by "
-            f"{number(effect)}<br>({over})"
-            for key, effect in zip(keys, effects, strict=True)
+            f"{number(effect)}<br>({sure})"
+            for key, effect, sure in zip(*cells, strict=True)
         ]
-        for keys, effects in zip(grid.keys, grid.effects, strict=True)
+        for cells in zip(grid.keys, grid.effects, grid_intervals(grid, result.gaps, over), strict=True)
     ]
     figure = effect_heatmap(grid, said, picked)
     return laid_out(
@@ -141,7 +141,7 @@ def split_bars(split: AttentionSplit, side: str) -> go.Figure:
         )
     )  # fmt: skip
     figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
-    figure.update_xaxes(title="logits before softmax (right: more attention)", range=[-reach, reach])
+    figure.update_xaxes(title="logits (right: more attention)", range=[-reach, reach])
     texts = [f"{name} {size:+.2f}" for name, size in zip(names, sizes, strict=True)]
     figure.update_yaxes(tickvals=rows, ticktext=texts, range=[len(rows) - 0.4, -0.6], showgrid=False, zeroline=False)
     at = split.query if side == "query" else split.key

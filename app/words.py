@@ -60,7 +60,10 @@ def signed(value: float, reach: float) -> str:
 
 def interval(low: float, high: float, over: str) -> str:
     """Over which prompts a mean is taken, and how far it could have come out otherwise; no interval with one prompt."""
-    return f"{over}, 95 % interval {low:+.2f} to {high:+.2f}" if np.isfinite([low, high]).all() else over
+    if not np.isfinite([low, high]).all():
+        return over
+    least, most = (f"{x:+.2f}" if abs(x) >= 0.1 or abs(x) < 1e-6 else f"{x:+.2g}" for x in (low, high))
+    return f"{over}, 95 % interval {least} to {most}"
 
 
 def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:

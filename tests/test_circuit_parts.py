@@ -18,6 +18,7 @@ from app.method_charts import method_bars, total_scatter
 from app.method_words import contrast_frame, outliers, total_frame, total_story
 from app.signal_charts import signal_bars
 from app.signal_words import coefficients, fit_story, flips_frame
+from app.words import interval, over_prompts
 from cache.gallery import requests
 from ioi_core import (
     Ablation,
@@ -218,9 +219,12 @@ def test_backup_figures_draw_the_cores_numbers(knocked: Backup, found: list[Stag
         bars.x, [knocked.changes[2][one.head.layer, one.head.head] for one in moved[:10]], atol=1e-6
     )
     np.testing.assert_allclose(alone.x, [mover.by_scale for mover in moved[:10]])
-    others = changes_of_others(knocked, 2).mean(-1)
+    others = changes_of_others(knocked, 2)
     figure = change_heatmap(others, found[2], knocked)
-    np.testing.assert_allclose(figure.data[0].z, others, atol=1e-6)
+    np.testing.assert_allclose(figure.data[0].z, others.mean(-1), atol=1e-6)
+    low, high = bootstrap_interval(others[3, 1])
+    [said] = [said for key, said in figure.data[1].customdata if key == "3.1"]
+    assert f"({interval(float(low), float(high), over_prompts(knocked.n_prompts))})" in said
     assert [note.text for note in figure.layout.annotations] == ["gone", "gone"]
     gone = {f"{head}" for head in found[2].gone}
     assert {key for key, said in figure.data[1].customdata if said.endswith("is gone")} == gone
