@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import DIVERGING, laid_out, literal
+from app.charts import DIVERGING, click_targets, clickable, laid_out, literal
 from app.drawn import drawn_once
 from app.grid import mark
 from app.tokens import ROLE_COLOURS
@@ -60,18 +60,14 @@ def heads_overview(
         **_colours(reach, diverging=diverging, faint=faint),
     )
     figure.add_trace(_role_marks(n_rows, n_heads, step, gap, roles))
-    # Heatmaps report no clicks to Streamlit; an invisible square over each pattern does.
     row, head = (axis.ravel() for axis in np.indices((n_rows, n_heads)))
     middle = (length - 1) / 2
-    figure.add_scatter(
-        x=head * step + middle, y=row * step + middle, mode="markers", showlegend=False,
-        marker={"symbol": "square", "size": 44, "opacity": 0},
-        customdata=[
-            [f"{rows[r]}.{h}", literal(said[r][h]).replace("\n", "<br>")] for r in range(n_rows) for h in range(n_heads)
-        ],
-        hovertemplate="%{customdata[1]}<extra></extra>",
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+    told = [
+        [f"{layer}.{n}", literal(words).replace("\n", "<br>")]
+        for layer, of_layer in zip(rows, said, strict=True)
+        for n, words in enumerate(of_layer)
+    ]
+    figure.add_trace(click_targets(head * step + middle, row * step + middle, told, 44))
     if chosen:
         top, left = chosen[0] * step, chosen[1] * step
         figure.add_shape(
@@ -87,8 +83,7 @@ def heads_overview(
         range=[n_rows * step - gap, -gap], **_PLAIN_AXIS,
     )  # fmt: skip
     figure = laid_out(figure, title, note, 110 + n_rows * round(min(130, max(62, 780 / n_rows))))
-    # With no limit, the nearest square is the pattern's own wherever in the pattern the pointer is.
-    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
+    return clickable(figure)
 
 
 def tiled(values: np.ndarray, gap: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from app.backup_numbers import Mover, Stage
 from app.backup_words import heads_words, stage_name
-from app.charts import CELL_TEXT, DIVERGING, laid_out
+from app.charts import CELL_TEXT, DIVERGING, click_targets, clickable, laid_out
 from app.drawn import drawn_once
 from app.row_bars import RowBar, RowMarks, row_bars
 from app.words import interval, over_prompts, signed
@@ -101,11 +101,7 @@ def change_heatmap(per_prompt: np.ndarray, stage: Stage, result: Backup) -> go.F
         ]
         for n, m in zip(y, x, strict=True)
     ]  # fmt: skip
-    figure.add_scatter(
-        x=x, y=y, mode="markers", marker={"symbol": "square", "size": 26, "opacity": 0}, customdata=said,
-        hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False,
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+    figure.add_trace(click_targets(x, y, said, 26))
     for head in stage.gone:
         figure.add_annotation(x=head.head, y=head.layer, text="gone", showarrow=False)
     figure.update_xaxes(
@@ -117,4 +113,4 @@ def change_heatmap(per_prompt: np.ndarray, stage: Stage, result: Backup) -> go.F
     note = f"logits, {over}; click: open the head"
     title = "Change in every head's direct effect"
     figure = laid_out(figure, title, note, 150 + 38 * n_layers)
-    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
+    return clickable(figure)

@@ -143,17 +143,12 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
     figure = go.Figure()
     figure.add_trace(effect_cells(result.values, np.arange(n_heads), heads, reach, scale=True))
     figure.add_trace(effect_cells(result.bias[:, None], np.array([n_heads + 0.5]), biases, reach, scale=False))
-    # Heatmaps report no clicks to Streamlit; an invisible square over each cell does. b_O's belong to no head.
+    # b_O's cells belong to no head: clicks on them tell nothing.
     names = [[*(f"{layer}.{head}" for head in range(n_heads)), ""] for layer in range(n_layers)]
     said = [[*of_heads, *of_bias] for of_heads, of_bias in zip(heads, biases, strict=True)]
     row, column = (axis.ravel() for axis in np.indices((n_layers, n_heads + 1)))
-    figure.add_scatter(
-        x=column + 0.5 * (column == n_heads), y=row, mode="markers", showlegend=False,
-        marker={"symbol": "square", "size": 30, "opacity": 0},
-        customdata=[[names[n][m], said[n][m]] for n, m in zip(row, column, strict=True)],
-        hovertemplate="%{customdata[1]}<extra></extra>",
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+    told = [[names[n][m], said[n][m]] for n, m in zip(row, column, strict=True)]
+    figure.add_trace(click_targets(column + 0.5 * (column == n_heads), row, told, 30))
     ticks = [*range(n_heads), n_heads + 0.5]
     figure.update_xaxes(tickvals=ticks, ticktext=[*map(str, range(n_heads)), "b_O"], title="head", **_PLAIN_AXIS)
     figure.update_xaxes(range=[-0.5, n_heads + 1])
@@ -162,7 +157,7 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
         range=[n_layers - 0.5, -0.5], **_PLAIN_AXIS,
     )  # fmt: skip
     figure = laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
-    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
+    return clickable(figure)
 
 
 def _effect_sentence(who: str, value: float, over: str) -> str:
@@ -285,6 +280,25 @@ def _percent(probability: float) -> str:
 def wrapped(label: str) -> str:
     """A token for a Plotly label, literally, on lines of at most `LINE` letters."""
     return "<br>".join(literal(label[start : start + LINE]) for start in range(0, len(label), LINE))
+
+
+def click_targets(x: np.ndarray, y: np.ndarray, told: list[list[str]], size: int) -> go.Scatter:
+    """Invisible squares over the cells of a heatmap, which reports no clicks to Streamlit itself.
+
+    Args:
+        told: of each cell, what a click tells and what hovering says.
+        size: pixels; with the layout of `clickable`, the nearest square counts wherever in its cell the pointer is.
+    """
+    unseen = {"marker": {"opacity": 0}}
+    return go.Scatter(
+        x=x, y=y, mode="markers", marker={"symbol": "square", "size": size, "opacity": 0}, customdata=told,
+        hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False, selected=unseen, unselected=unseen,
+    )  # fmt: skip
+
+
+def clickable(figure: go.Figure) -> go.Figure:
+    """The figure, whose `click_targets` are hovered and clicked without a limit of distance."""
+    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
 
 
 def laid_out(figure: go.Figure, title: str, note: str, height: int, *, legend: bool = False) -> go.Figure:

@@ -12,6 +12,8 @@ from app.charts import (
     FAVOURS_IO,
     FAVOURS_S,
     MEAN_LINE,
+    click_targets,
+    clickable,
     laid_out,
     literal,
     mean_line,
@@ -80,15 +82,9 @@ def effect_heatmap(
             xgap=1, ygap=1, colorbar={"thickness": 12}, hoverinfo="skip", textfont=CELL_TEXT, **written,
         )
     )  # fmt: skip
-    # Heatmaps report no clicks to Streamlit; an invisible square over each cell does.
     y, x = (axis.ravel() for axis in np.indices(shown.shape))
-    figure.add_scatter(
-        x=x, y=y, mode="markers", marker={"symbol": "square", "size": 26 if n_rows <= _TEXT_ROWS else 14, "opacity": 0},
-        customdata=[[grid.keys[row][column], said[row][column]]
-                    for row, column in zip(y, x, strict=True)],
-        hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False,
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+    told = [[grid.keys[row][column], said[row][column]] for row, column in zip(y, x, strict=True)]
+    figure.add_trace(click_targets(x, y, told, 26 if n_rows <= _TEXT_ROWS else 14))
     for row, column in framed:
         figure.add_shape(
             type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
@@ -105,8 +101,7 @@ def effect_heatmap(
         tickvals=list(range(n_rows)), ticktext=list(grid.rows), title=grid.row_title, range=[n_rows - 0.5, -0.5],
         **_PLAIN_AXIS,
     )  # fmt: skip
-    # With no limit, the nearest square is the cell's own wherever in the cell the pointer is.
-    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
+    return clickable(figure)
 
 
 def _band(figure: go.Figure, first: int, n_rows: int, n_columns: int) -> None:
