@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import DIVERGING, click_targets, clickable, laid_out, literal
+from app.chart_parts import DIVERGING, PLAIN_AXIS, click_targets, clickable, laid_out, literal
 from app.drawn import drawn_once
 from app.grid import mark
 from app.tokens import ROLE_COLOURS
@@ -21,7 +21,6 @@ _FAINT = "#D4A480"
 UNSEEN = "rgba(128, 128, 128, 0.25)"
 _SPELLED_OUT = 40
 """Up to so many tokens, hovering over a cell of one head says what they are."""
-_PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
 @drawn_once
@@ -76,11 +75,11 @@ def heads_overview(
         )  # fmt: skip
     figure.update_xaxes(
         tickvals=np.arange(n_heads) * step + middle, ticktext=list(map(str, range(n_heads))), title="head",
-        range=[-gap, n_heads * step - gap], **_PLAIN_AXIS,
+        range=[-gap, n_heads * step - gap], **PLAIN_AXIS,
     )  # fmt: skip
     figure.update_yaxes(
         tickvals=np.arange(n_rows) * step + middle, ticktext=list(rows), title="layer",
-        range=[n_rows * step - gap, -gap], **_PLAIN_AXIS,
+        range=[n_rows * step - gap, -gap], **PLAIN_AXIS,
     )  # fmt: skip
     figure = laid_out(figure, title, note, 110 + n_rows * round(min(130, max(62, 780 / n_rows))))
     return clickable(figure)
@@ -163,8 +162,8 @@ def attention_heatmap(
     )  # fmt: skip
     places = _labelled(length, roles, apart=-(-14 // pixels))
     texts = [" ".join([*map(mark, roles.get(n, ())), literal(labels[n])]) for n in places]
-    figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **_PLAIN_AXIS)
-    figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **_PLAIN_AXIS)
+    figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **PLAIN_AXIS)
+    figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **PLAIN_AXIS)
     scale = f"{-reach:.2g} (red) to {reach:+.2g} (blue)" if diverging else f"0 (white) to {reach:.3g} (brown)"
     figure = laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length)
     return figure.update_layout(plot_bgcolor=UNSEEN, margin={"t": 68})

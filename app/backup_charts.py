@@ -7,14 +7,13 @@ import plotly.graph_objects as go
 
 from app.backup_numbers import Mover, Stage
 from app.backup_words import heads_words, stage_name
-from app.charts import CELL_TEXT, DIVERGING, click_targets, clickable, laid_out
+from app.chart_parts import CELL_TEXT, DIVERGING, PLAIN_AXIS, click_targets, clickable, laid_out
 from app.drawn import drawn_once
 from app.row_bars import RowBar, RowMarks, row_bars
 from app.words import interval, over_prompts, signed
 from ioi_core import Backup, bootstrap_interval
 
 _MOST_ROWS = 10
-_PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
 @drawn_once
@@ -105,10 +104,10 @@ def change_heatmap(per_prompt: np.ndarray, stage: Stage, result: Backup) -> go.F
     for head in stage.gone:
         figure.add_annotation(x=head.head, y=head.layer, text="gone", showarrow=False)
     figure.update_xaxes(
-        tickvals=list(range(n_heads)), title="head", range=[-0.5, n_heads - 0.5], tickangle=0, **_PLAIN_AXIS
+        tickvals=list(range(n_heads)), title="head", range=[-0.5, n_heads - 0.5], tickangle=0, **PLAIN_AXIS
     )  # fmt: skip
     figure.update_yaxes(
-        tickvals=list(range(n_layers)), title="layer", range=[n_layers - 0.5, -0.5], **_PLAIN_AXIS
+        tickvals=list(range(n_layers)), title="layer", range=[n_layers - 0.5, -0.5], **PLAIN_AXIS
     )  # fmt: skip
     note = f"logits, {over}; click: open the head"
     title = "Change in every head's direct effect"

@@ -1,35 +1,38 @@
-"""Results as Plotly figures; nothing is computed here and nothing knows the browser.
+"""Results of Prompt and Logit lens as Plotly figures; nothing is computed here and nothing knows the browser.
 
 Axes are numeric with their own tick texts, since Plotly merges equal string ticks and reads HTML in them; all text
 from outside is escaped. Effects are blue where they favour IO and red where they favour S, white at 0, and the range
 is symmetric. Hovering reads as a sentence.
 """
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
+from app.chart_parts import (
+    CELL_TEXT,
+    CLEAN,
+    CORRUPTED,
+    DIVERGING,
+    FAVOURS_IO,
+    FAVOURS_S,
+    MEAN_LINE,
+    PLAIN_AXIS,
+    click_targets,
+    clickable,
+    laid_out,
+    literal,
+    mean_line,
+    whiskers,
+    wrapped,
+)
 from app.drawn import drawn_once
-from app.grid import LINE, GridLabels, mark
+from app.grid import GridLabels, mark
 from app.words import component, interval, over_prompts, prompts, signed, stage
 from ioi_core import HeadAttribution, Predictions, Result, TokenLens, bootstrap_interval
 
-FAVOURS_IO, FAVOURS_S = "#2E7EBB", "#D6503F"
-CLEAN, CORRUPTED = "#009E73", "#8A8A8A"
-DIVERGING = [[0.0, "#E0735B"], [0.25, "#F4B79F"], [0.5, "#FFFFFF"], [0.75, "#AFD3E8"], [1.0, "#5FA3D0"]]
-"""Red to blue, so light that the same dark text is legible on all of it (contrast of 5 or more)."""
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
 LABELLED = 16
 """Up to so many prompts each bar has its value written on it."""
-
-CELL_TEXT = {"size": 12, "color": "#1b1f24"}
-_PLAIN_AXIS = {"showgrid": False, "zeroline": False}
-
-
-def literal(text: str) -> str:
-    """`text` so that Plotly shows it as it is."""
-    return html.escape(text, quote=False).replace("$", "&#36;")
 
 
 @drawn_once
@@ -73,25 +76,6 @@ def _intervals(result: Result) -> tuple[np.ndarray, np.ndarray]:
     return bootstrap_interval(result.per_prompt)
 
 
-def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, object]:
-    """Plotly's error bars from interval to interval."""
-    return {
-        "type": "data", "symmetric": False, "array": np.maximum(high - values, 0),
-        "arrayminus": np.maximum(values - low, 0), "color": CORRUPTED, "thickness": 1.5,
-    }  # fmt: skip
-
-
-MEAN_LINE = "dashed: mean, shaded: its 95 % interval"
-"""What `mean_line` draws."""
-
-
-def mean_line(figure: go.Figure, values: np.ndarray, colour: str, gaps: np.ndarray | None = None) -> None:
-    """The mean of bars that stand side by side, behind them, with its interval; `gaps` as in `PatchResult`."""
-    low, high = (float(bound) for bound in bootstrap_interval(values, gaps=gaps))
-    figure.add_hrect(y0=low, y1=high, fillcolor=colour, opacity=0.15, line_width=0, layer="below")
-    figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
-
-
 @drawn_once
 def layer_bars(result: Result) -> go.Figure:
     """One bar for each part of the model, from the embeddings down to the bias, with a whisker for its interval."""
@@ -115,7 +99,7 @@ def layer_bars(result: Result) -> go.Figure:
     )  # fmt: skip
     written = [f"{name} {signed(value, farthest)}" for name, value in zip(names, result.values, strict=True)]
     figure.update_xaxes(title="logits (right: favours IO)", range=[-reach, reach], zeroline=True)
-    figure.update_yaxes(tickvals=rows, ticktext=written, range=[len(names) - 0.4, -0.6], **_PLAIN_AXIS)
+    figure.update_yaxes(tickvals=rows, ticktext=written, range=[len(names) - 0.4, -0.6], **PLAIN_AXIS)
     note = f"logits, {over}" + ("; line: 95 % interval" if sure else "")
     return laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
 
@@ -150,11 +134,11 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
     told = [[names[n][m], said[n][m]] for n, m in zip(row, column, strict=True)]
     figure.add_trace(click_targets(column + 0.5 * (column == n_heads), row, told, 30))
     ticks = [*range(n_heads), n_heads + 0.5]
-    figure.update_xaxes(tickvals=ticks, ticktext=[*map(str, range(n_heads)), "b_O"], title="head", **_PLAIN_AXIS)
+    figure.update_xaxes(tickvals=ticks, ticktext=[*map(str, range(n_heads)), "b_O"], title="head", **PLAIN_AXIS)
     figure.update_xaxes(range=[-0.5, n_heads + 1])
     figure.update_yaxes(
         tickvals=list(range(n_layers)), ticktext=[str(layer) for layer in range(n_layers)], title="layer",
-        range=[n_layers - 0.5, -0.5], **_PLAIN_AXIS,
+        range=[n_layers - 0.5, -0.5], **PLAIN_AXIS,
     )  # fmt: skip
     figure = laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
     return clickable(figure)
@@ -242,9 +226,9 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     )  # fmt: skip
     notes = [" ".join(map(mark, roles)) for roles in labels.roles]
     ticks = [f"{wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
-    figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, side="top", tickangle=0, **_PLAIN_AXIS)
+    figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, side="top", tickangle=0, **PLAIN_AXIS)
     rows = ["Output" if place == "at the output" else place.capitalize() for place in places]
-    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.5, -0.5], **_PLAIN_AXIS)
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.5, -0.5], **PLAIN_AXIS)
     titles = {
         "top token": "Most probable next token",
         "probability of IO": f"Probability of IO ({answer})",
@@ -275,49 +259,3 @@ def _grid_cells(
 
 def _percent(probability: float) -> str:
     return f"{100 * probability:.0f} %" if probability >= 0.01 else "&lt;1 %"
-
-
-def wrapped(label: str) -> str:
-    """A token for a Plotly label, literally, on lines of at most `LINE` letters."""
-    return "<br>".join(literal(label[start : start + LINE]) for start in range(0, len(label), LINE))
-
-
-def click_targets(x: np.ndarray, y: np.ndarray, told: list[list[str]], size: int) -> go.Scatter:
-    """Invisible squares over the cells of a heatmap, which reports no clicks to Streamlit itself.
-
-    Args:
-        told: of each cell, what a click tells and what hovering says.
-        size: pixels; with the layout of `clickable`, the nearest square counts wherever in its cell the pointer is.
-    """
-    unseen = {"marker": {"opacity": 0}}
-    return go.Scatter(
-        x=x, y=y, mode="markers", marker={"symbol": "square", "size": size, "opacity": 0}, customdata=told,
-        hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False, selected=unseen, unselected=unseen,
-    )  # fmt: skip
-
-
-def clickable(figure: go.Figure) -> go.Figure:
-    """The figure, whose `click_targets` are hovered and clicked without a limit of distance."""
-    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
-
-
-def laid_out(figure: go.Figure, title: str, note: str, height: int, *, legend: bool = False) -> go.Figure:
-    """The frame all figures share; `note` names the unit and the number of prompts."""
-    return figure.update_layout(
-        title={
-            "text": title,
-            "subtitle": {"text": note, "font": {"size": 13}},
-            "font": {"size": 15},
-            "x": 0,
-            "xanchor": "left",
-            "y": 0.99,
-            "yanchor": "top",
-        },
-        height=height,
-        margin={"l": 10, "r": 10, "t": 112 if legend else 60, "b": 10},
-        showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        hoverlabel={"align": "left"},
-        dragmode=False,
-        barmode="group",
-    )

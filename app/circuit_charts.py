@@ -6,7 +6,7 @@ from textwrap import wrap
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal
+from app.chart_parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, PLAIN_AXIS, laid_out, literal
 from app.circuit_numbers import Level, TemplateFaithfulness, minimality_order
 from app.circuit_text import Changes, member_words, write_changes
 from app.circuit_words import percent_of_model, set_words
@@ -24,7 +24,6 @@ _KINDS = {
     "greedy": ("greedy: chosen to tell them apart", "diamond", "#EE8866"),
 }
 _LINE = 60  # letters of a hover's line
-_PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
 @drawn_once
@@ -41,7 +40,7 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
         )
     )  # fmt: skip
     names = [f"{level.name.replace(', ', ',<br>')}: <b>{level.value:+.2f}</b>" for level in levels]
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **_PLAIN_AXIS)
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
     ends = np.concatenate([values, low, high, [0]])
     figure.update_xaxes(title="logits; lines: 95 %", range=_range(ends))
     figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
@@ -78,7 +77,7 @@ def template_bars(
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
     ticks = ["<b>all</b>", *(one.name.removeprefix("template ").replace(" ", "<br>") for one in found[0])]
-    figure.update_xaxes(tickvals=columns, ticktext=ticks, tickangle=0, title="template", **_PLAIN_AXIS)
+    figure.update_xaxes(tickvals=columns, ticktext=ticks, tickangle=0, title="template", **PLAIN_AXIS)
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"
     note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"
@@ -174,7 +173,7 @@ def minimality_bars(result: Minimality, low: np.ndarray, high: np.ndarray) -> go
         )
     )  # fmt: skip
     names = [f"{member_words(result.members[n])} {percent_of_model(float(result.signed_scores[n]))}" for n in order]
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **_PLAIN_AXIS)
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
     ends = np.concatenate([values, low, high, [0]])
     figure.update_xaxes(title="right: it helps; lines: 95 %", range=_range(ends), tickformat=".0%")
     figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import laid_out
+from app.chart_parts import laid_out
 from app.circuit_starts import OTHER, Classes, class_of
 from app.circuit_text import EVERYWHERE, PLACES, member_text, member_words
 from app.drawn import drawn_once

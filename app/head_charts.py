@@ -6,7 +6,17 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, MEAN_LINE, laid_out, literal, mean_line, whiskers
+from app.chart_parts import (
+    CORRUPTED,
+    FAVOURS_IO,
+    FAVOURS_S,
+    MEAN_LINE,
+    PLAIN_AXIS,
+    laid_out,
+    literal,
+    mean_line,
+    whiskers,
+)
 from app.drawn import drawn_once
 from app.effects import number
 from app.head_edges import METRIC, HeadEdge, intervals
@@ -16,7 +26,6 @@ from ioi_core import Direction, Head, HeadAttribution, NameWriting
 
 _MARKS = {"IO": "circle", "S1": "square", "S2": "diamond"}
 _CALLED = {"IO": "IO", "S1": "S, at its first place (S1)", "S2": "S, at its second place (S2)"}
-_PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
 
 @drawn_once
@@ -102,7 +111,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
         )
     )  # fmt: skip
     names = [f"{site} {number(value)}" for site, value in zip(frame["site"], values, strict=True)]
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **_PLAIN_AXIS)
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
     reach = 1.15 * max(float(np.nanmax(np.abs(frame[[metric, "low_95", "high_95"]].to_numpy()))), 1e-6)
     figure.update_xaxes(title="change in logit_diff_recovered", range=[-reach, reach], zeroline=True)
     note = f"share of clean minus corrupted, {direction}, {over}; line: 95 % interval"
@@ -136,7 +145,7 @@ def edge_bars(edges: Sequence[HeadEdge], title: str, n_prompts: int, *, inwards:
         for end, how, value in zip(ends, through, values, strict=True)
     ]
     reach = 1.15 * float(np.nanmax(np.abs([*values, *low, *high]), initial=0) or 1)
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **_PLAIN_AXIS)
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
     figure.update_xaxes(title=METRIC, range=[-reach, reach], zeroline=True)
     figure = laid_out(
         figure, title, f"share of clean minus corrupted, noising, {over}; line: 95 % interval", 150 + 28 * len(rows)

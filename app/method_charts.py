@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, laid_out, whiskers
+from app.chart_parts import CORRUPTED, laid_out, whiskers
 from app.drawn import drawn_once
 from app.head_classes import CLASS_COLOURS
 from app.method_words import METHOD_WORDS, changes, gap_words, outliers

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import (
+from app.chart_parts import (
     CELL_TEXT,
     CORRUPTED,
     DIVERGING,
     FAVOURS_IO,
     FAVOURS_S,
     MEAN_LINE,
+    PLAIN_AXIS,
     click_targets,
     clickable,
     laid_out,
@@ -25,7 +26,6 @@ from app.grid import mark
 from app.words import interval, over_prompts, signed
 from ioi_core import PatchResult, bootstrap_interval
 
-_PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 _TEXT_ROWS = 40
 """Up to so many rows every cell has its number written in it."""
 
@@ -95,11 +95,11 @@ def effect_heatmap(
     figure.update_xaxes(
         tickvals=list(range(n_columns)), ticktext=_column_texts(grid), range=[-0.5, n_columns - 0.5], tickangle=0,
         side="top" if any(grid.roles) else "bottom", title=None if any(grid.roles) else grid.column_title,
-        **_PLAIN_AXIS,
+        **PLAIN_AXIS,
     )  # fmt: skip
     figure.update_yaxes(
         tickvals=list(range(n_rows)), ticktext=list(grid.rows), title=grid.row_title, range=[n_rows - 0.5, -0.5],
-        **_PLAIN_AXIS,
+        **PLAIN_AXIS,
     )  # fmt: skip
     return clickable(figure)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whiskers
+from app.chart_parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whiskers
 from app.drawn import drawn_once
 from app.effects import EffectGrid, number
 from app.patch_charts import effect_heatmap, grid_intervals, heatmap_height

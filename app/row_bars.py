@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whiskers
+from app.chart_parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whiskers
 from app.words import signed
 
 MARK = "#E69F00"

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.charts import CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, laid_out, literal, whiskers
+from app.chart_parts import CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, laid_out, literal, whiskers
 from app.drawn import drawn_once
 from app.words import interval, prompts
 from ioi_core import PromptPairs, bootstrap_interval

@@ -12,7 +12,7 @@ from app import services
 from app.backup_charts import change_heatmap, mover_bars, stage_bars
 from app.backup_numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
 from app.backup_words import cause_story, expected_story
-from app.charts import CORRUPTED
+from app.chart_parts import CORRUPTED
 from app.head_classes import CLASS_COLOURS
 from app.method_charts import method_bars, total_scatter
 from app.method_words import contrast_frame, outliers, total_frame, total_story
