@@ -182,9 +182,10 @@ layers make of the head's output is not in it. {_PROCESSING}
 Source: {_DEMO}; {_PAPER}, section 3.
 """,
     "role_attention": f"""
-The head's attention from one token role (row) to another (column) in the clean prompts, mean over all of them. An
-empty cell cannot be: the token looked at stands after the one that looks, in every prompt. Tokens without a role, the
-first one above all, get what is left. In brackets: the 95 % interval, prompts drawn anew with replacement, 1,000 times.
+The head's attention from one token role (row) to another (column), mean over those clean prompts in which the token
+looked at does not come later: S1 can look at IO only where IO is named first. Empty: in no prompt. Tokens without a
+role, the first one above all, get what is left. In brackets: the 95 % interval, prompts drawn anew with replacement,
+1,000 times.
 
 Source: {_PAPER}, section 3.
 """,
@@ -259,8 +260,8 @@ Source: {_PAPER}, section 3; {_DEMO}; Olsson et al. 2022, *In-context Learning a
 What the figure above shows as one mean over prompts, once for each sentence template (its prompts' mean). Typed prompts
 and the eight classic ones are a template each. Order matters: in ABBA prompts the indirect object is named first, in
 BABA prompts the subject. The **95 % intervals** answer another question: how far a mean could have come out otherwise,
-had other prompts of the same kind been drawn (prompts drawn anew with replacement, 1,000 times; here and in the file,
-those of one template). With two or three prompts of a template they are no more than a hint.
+had other prompts of the same kind been drawn (prompts drawn anew with replacement, 1,000 times). One template has too
+few prompts for that: where there is room each prompt is a dot, and the file has the smallest and the largest.
 
 Source: Efron 1979, *Bootstrap methods*; Miller et al. 2024 (arXiv 2407.08734) on how much templates differ.
 """,

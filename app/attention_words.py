@@ -94,7 +94,8 @@ def head_story(patterns: PromptPatterns, head: Head) -> str:
         return f"{said} Nothing changes anywhere."
     [(query, key)] = _largest(change, 1)
     return (
-        f"{said} It changes most from {patterns.place(query, 'difference')} to {patterns.place(key, 'difference')}: "
+        f"{said} The look that changes most is from {patterns.place(query, 'difference')} at "
+        f"{patterns.place(key, 'difference')}: "
         f"{clean[query, key]:.2f} clean, {corrupted[query, key]:.2f} corrupted."
     )
 

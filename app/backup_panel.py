@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.backup_charts import change_heatmap, mover_bars, stage_bars
 from app.backup_numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
@@ -24,7 +25,7 @@ def show_backup(view: View) -> None:
     """Take heads away one after another, and see what the others do then."""
     st.write(
         "Heads are taken away at END, one after another. If the others did not care, logit_diff would fall to the "
-        "diamond. **Where the bar stops above it, something makes up for the loss.**"
+        "diamond. **Where the bar ends to the right of it, something makes up for the loss.**"
     )
     with st.expander("Words on this page: direct effect, naive prediction, self-repair, backup"):
         st.markdown(BACKUP_WORDS)
@@ -67,7 +68,8 @@ def _show_stages(view: View, found: Sequence[Stage], backup: Backup) -> None:
         lambda: stages_frame(found, backup),
         large=view.large,
     )
-    columns = {
+    columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
+    columns |= {
         name: st.column_config.NumberColumn(label, format="%+.2f", help=said)
         for name, label, said in (
             ("logit_diff", "logit_diff", "mean over prompts, in logits"),
@@ -81,7 +83,7 @@ def _show_stages(view: View, found: Sequence[Stage], backup: Backup) -> None:
     columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", format="%.2f", help="at END")
     frame = stages_frame(found, backup)
     st.dataframe(
-        frame[["heads_gone", *columns]], hide_index=True, column_config=columns, key="table-backup_stages"
+        frame[list(columns)], hide_index=True, column_config=columns, key="table-backup_stages"
     )  # fmt: skip
     show_by_template(
         view, "backup_stages", _real(backup), [stage_name(stage) for stage in found],

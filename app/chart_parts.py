@@ -32,6 +32,11 @@ def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str,
     }  # fmt: skip
 
 
+def whisker_note(n_prompts: int) -> str:
+    """What the lines of `whiskers` are, for a figure's note; nothing where a single prompt has none."""
+    return "; line: 95 % interval" if n_prompts > 1 else ""
+
+
 MEAN_LINE = "dashed: mean, shaded: its 95 % interval"
 """What `mean_line` draws."""
 

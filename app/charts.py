@@ -22,6 +22,7 @@ from app.chart_parts import (
     laid_out,
     literal,
     mean_line,
+    whisker_note,
     whiskers,
     wrapped,
 )
@@ -100,7 +101,7 @@ def layer_bars(result: Result) -> go.Figure:
     written = [f"{name} {signed(value, farthest)}" for name, value in zip(names, result.values, strict=True)]
     figure.update_xaxes(title="logits (right: favours IO)", range=[-reach, reach], zeroline=True)
     figure.update_yaxes(tickvals=rows, ticktext=written, range=[len(names) - 0.4, -0.6], **PLAIN_AXIS)
-    note = f"logits, {over}" + ("; line: 95 % interval" if sure else "")
+    note = f"logits, {over}{whisker_note(result.n_prompts)}"
     return laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
 
 

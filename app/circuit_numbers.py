@@ -196,6 +196,7 @@ def completeness_frame(sets: Completeness) -> pd.DataFrame:
             "F(C without K)": sets.circuit_values,
             "F(M without K)": sets.model_values,
             "incompleteness": sets.incompleteness,
+            "difference": sets.differences.mean(-1),
             "difference_low_95": low,
             "difference_high_95": high,
             "ablation": str(sets.ablation),

@@ -15,6 +15,7 @@ from app.chart_parts import (
     laid_out,
     literal,
     mean_line,
+    whisker_note,
     whiskers,
 )
 from app.drawn import drawn_once
@@ -98,7 +99,8 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
     """
     [metric] = [column for column in frame.columns if column.startswith("change_in_")]
     values, rows = frame[metric].to_numpy(), np.arange(len(frame))
-    over = over_prompts(int(frame["prompts"].iloc[0]))
+    n_prompts = int(frame["prompts"].iloc[0])
+    over = over_prompts(n_prompts)
     said = [
         f"Patching {words[site]} ({site}) of head {head}: {number(value)}<br>({interval(low, high, over)})"
         for site, value, low, high in zip(frame["site"], values, frame["low_95"], frame["high_95"], strict=True)
@@ -114,7 +116,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
     figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
     reach = 1.15 * max(float(np.nanmax(np.abs(frame[[metric, "low_95", "high_95"]].to_numpy()))), 1e-6)
     figure.update_xaxes(title="change in logit_diff_recovered", range=[-reach, reach], zeroline=True)
-    note = f"share of clean minus corrupted, {direction}, {over}; line: 95 % interval"
+    note = f"share of clean minus corrupted, {direction}, {over}{whisker_note(n_prompts)}"
     return laid_out(figure, f"Total effects of patching head {head}", note, 150 + 40 * len(rows))
 
 
@@ -148,7 +150,7 @@ def edge_bars(edges: Sequence[HeadEdge], title: str, n_prompts: int, *, inwards:
     figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
     figure.update_xaxes(title=METRIC, range=[-reach, reach], zeroline=True)
     figure = laid_out(
-        figure, title, f"share of clean minus corrupted, noising, {over}; line: 95 % interval", 150 + 28 * len(rows)
+        figure, title, f"share of clean minus corrupted, noising, {over}{whisker_note(n_prompts)}", 150 + 28 * len(rows)
     )
     return figure.update_layout(clickmode="event+select")
 

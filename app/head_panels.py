@@ -29,6 +29,7 @@ from app.head_words import (
     looks_frame,
     looks_story,
     looks_table,
+    possible_looks,
     published_words,
     role_cards,
     sites_frame,
@@ -38,7 +39,7 @@ from app.head_words import (
     writing_story,
 )
 from app.look import says
-from app.template_charts import template_bars, template_heatmaps
+from app.template_charts import bars_width, template_bars, template_heatmaps
 from app.template_panel import show_by_template
 from app.tokens import token_label
 from app.view import View
@@ -86,10 +87,11 @@ def show_attention(view: View, head: Head) -> None:
         return
     [attention] = compute(view.model, ask("role_attention", pairs=view.pairs))
     st.markdown("**Attention between roles**")
-    st.dataframe(looks_table(attention, head), hide_index=True, key="table-role_attention")
-    show_foot("role_attention", looks_story(attention, head), partial(looks_frame, attention, head))
-    assert attention.per_prompt is not None
-    per_prompt, roles = attention.per_prompt[:, :, head.layer, head.head], attention.axes["query_role"]
+    per_prompt, roles = possible_looks(attention, view.pairs, head), attention.axes["query_role"]
+    st.dataframe(looks_table(per_prompt, roles), hide_index=True, key="table-role_attention")
+    show_foot(
+        "role_attention", looks_story(attention, head), lambda: looks_frame(per_prompt, roles).assign(head=str(head))
+    )
     keys = [[f"from {query} to {key}" for key in roles] for query in roles]
     show_by_template(
         view,
@@ -102,7 +104,7 @@ def show_attention(view: View, head: Head) -> None:
             keys,
             f"Attention of head {head} between roles, by template",
             "probability",
-            order="rows look at columns, in the order of the table above",
+            order="rows look at columns, as in the table above",
         ),
     )
 
@@ -177,7 +179,10 @@ def show_sites(view: View, head: Head) -> None:
 def _bars_by_template(view: View, name: str, per_prompt: Mapping[str, np.ndarray], title: str, unit: str) -> None:
     """A few numbers of a head, cell -> [batch], template by template."""
     cells, values = tuple(per_prompt), np.stack(list(per_prompt.values()))
-    show_by_template(view, name, values, cells, lambda groups: template_bars(values, groups, cells, title, unit))
+    show_by_template(
+        view, name, values, cells, lambda groups: template_bars(values, groups, cells, title, unit),
+        min_width=bars_width(cells),
+    )  # fmt: skip
 
 
 def show_ranks(view: View, head: Head) -> None:

@@ -122,29 +122,35 @@ def direct_frame(pairs: PromptPairs, direct: HeadAttribution, head: Head) -> pd.
     )
 
 
-def looks_frame(attention: Result, head: Head) -> pd.DataFrame:
-    """Attention between roles, one row a pair of roles; empty where none can be: the one looked at comes later."""
+def possible_looks(attention: Result, pairs: PromptPairs, head: Head) -> np.ndarray:
+    """[query_role key_role batch] a head's attention; nan where the token looked at comes after the one that looks."""
     assert attention.per_prompt is not None
-    of_head = attention.per_prompt[:, :, head.layer, head.head]
-    never = (of_head == 0).all(-1).ravel()
-    low, high = bootstrap_interval(of_head)
-    pairs = [(query, key) for query in attention.axes["query_role"] for key in attention.axes["key_role"]]
-    columns = {"attention": of_head.mean(-1).ravel(), "low_95": low.ravel(), "high_95": high.ravel()}
-    frame = pd.DataFrame(pairs, columns=["from", "to"]).assign(**columns)
-    frame.loc[never, list(columns)] = np.nan
-    return frame.assign(head=str(head), prompts=attention.n_prompts)
+    positions = np.stack([pairs.roles[role] for role in attention.axes["query_role"]])
+    possible = positions[None, :] <= positions[:, None]
+    return np.where(possible, attention.per_prompt[:, :, head.layer, head.head], np.nan)
 
 
-def looks_table(attention: Result, head: Head) -> pd.DataFrame:
+def looks_frame(looks: np.ndarray, roles: Sequence[str]) -> pd.DataFrame:
+    """Attention between roles (`possible_looks`), a row a pair of roles: mean over the prompts in which it can be."""
+    rows = []
+    for query, of_query in zip(roles, looks, strict=True):
+        for key, per_prompt in zip(roles, of_query, strict=True):
+            there = per_prompt[~np.isnan(per_prompt)]
+            mean = float(there.mean()) if len(there) else np.nan
+            low, high = map(float, bootstrap_interval(there))
+            rows.append((query, key, mean, low, high, len(there)))
+    return pd.DataFrame(rows, columns=["from", "to", "attention", "low_95", "high_95", "prompts"])
+
+
+def looks_table(looks: np.ndarray, roles: Sequence[str]) -> pd.DataFrame:
     """The same for the eye: a row for each role that looks, a column for each looked at, intervals in brackets."""
-    frame = looks_frame(attention, head)
+    frame = looks_frame(looks, roles)
     said = [
         "" if np.isnan(mean) else f"{mean:.2f}{_between(low, high)}"
         for mean, low, high in frame[["attention", "low_95", "high_95"]].itertuples(index=False)
     ]
     table = frame.assign(said=said).pivot(index="from", columns="to", values="said")
-    roles, keys = list(attention.axes["query_role"]), list(attention.axes["key_role"])
-    table = table.loc[roles, keys].rename(columns="at {}".format)
+    table = table.loc[list(roles), list(roles)].rename(columns="at {}".format)
     return table.rename_axis(index="looks from", columns=None).reset_index()
 
 

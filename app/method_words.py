@@ -169,7 +169,10 @@ def total_story(result: Result) -> str:
             )
     if not said:
         return "All heads lie near the line: here, what each of them writes itself is what is missed without it."
-    opposite = int(((np.sign(direct) != np.sign(total)) & (np.abs(gap) > _FAR * reach)).sum())
+    assert result.per_prompt is not None
+    low, high = bootstrap_interval(result.per_prompt)
+    certain = np.all(~((low < 0) & (high > 0)), axis=0)  # of one prompt there is no interval, and nothing to doubt
+    opposite = int((certain & (direct * total < 0) & (np.abs(gap) > _FAR * reach)).sum())
     if opposite:
         said.append(f"For {opposite} head{'s' * (opposite > 1)} the two even have opposite signs.")
     small = int(((np.abs(direct) < 0.05 * reach) & (total > _FAR * reach)).sum())

@@ -44,7 +44,7 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
     ]
     kind = "Estimated change" if result.estimate else "Change"
     figure = effect_heatmap(grid, said, [chosen] if chosen else [], less_is_good=result.metric == "kl")
-    note = f"{result.unit}, {over}; empty: no change"
+    note = f"{result.unit}, {over}; no number: no change"
     figure = laid_out(figure, f"{kind} in {result.metric}", note, heatmap_height(grid))
     return figure.update_layout(margin={"t": 115}) if any(grid.roles) else figure
 

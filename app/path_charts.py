@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.chart_parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whiskers
+from app.chart_parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whisker_note, whiskers
 from app.drawn import drawn_once
 from app.effects import EffectGrid, number
 from app.patch_charts import effect_heatmap, grid_intervals, heatmap_height
-from app.path_effects import Edge, split_shares
+from app.path_effects import Edge, changed, split_shares
 from app.trail import Step
 from app.words import interval, over_prompts
 from ioi_core import AttentionSplit, Head, PathResult, bootstrap_interval
@@ -25,8 +25,8 @@ def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Seque
     other = "corrupted" if result.direction == "noising" else "clean"
     said = [
         [
-            f"{key[0].upper()}{key[1:]} to {step.words}:<br>sent from the {other} run, it changes {result.metric} by "
-            f"{number(effect)}<br>({sure})"
+            f"{key[0].upper()}{key[1:]} to {step.words}:<br>sent from the {other} run, it changes "
+            f"{changed(result.metric)} by {number(effect)}<br>({sure})"
             for key, effect, sure in zip(*cells, strict=True)
         ]
         for cells in zip(grid.keys, grid.effects, grid_intervals(grid, result.gaps, over), strict=True)
@@ -35,7 +35,7 @@ def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Seque
     return laid_out(
         figure,
         f"What each sender does to {step.words}",
-        f"change in {result.metric}, {result.unit}, {result.direction}, {over}; empty: no change",
+        f"change in {changed(result.metric)}, {result.unit}, {result.direction}, {over}; no number: no change",
         heatmap_height(grid),
     )
 
@@ -66,7 +66,7 @@ def edge_graph(edges: Sequence[Edge], steps: Sequence[Step], metric: str, n_laye
         zeroline=False,
     )  # fmt: skip
     figure.update_xaxes(visible=False, range=[min(x) - 0.6, max(x) + 0.6])
-    note = f"change in {metric}; blue raises logit_diff, red lowers it; the wider the stronger"
+    note = f"change in {changed(metric)}; blue raises logit_diff, red lowers it; the wider the stronger"
     return laid_out(figure, "Paths found along your trail", note, 200 + 46 * n_layers)
 
 
@@ -145,7 +145,7 @@ def split_bars(split: AttentionSplit, side: str) -> go.Figure:
     texts = [f"{name} {size:+.2f}" for name, size in zip(names, sizes, strict=True)]
     figure.update_yaxes(tickvals=rows, ticktext=texts, range=[len(rows) - 0.4, -0.6], showgrid=False, zeroline=False)
     at = split.query if side == "query" else split.key
-    note = f"sum {sizes.sum():+.2f}; {over}; line: 95 % interval"
+    note = f"sum {sizes.sum():+.2f}; {over}{whisker_note(split.n_prompts)}"
     return laid_out(figure, f"What head {split.head} reads at {at} ({side} side)", note, 150 + 28 * len(rows))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from app.effects import EffectGrid, number
+from app.exports import mean_frame
 from app.trail import Step
 from app.words import over_prompts, with_interval
 from ioi_core import AttentionSplit, Direction, Head, PathResult, bootstrap_interval
@@ -108,7 +109,9 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     enough = _WEAKEST_EDGE * reach(grid)
     lost, other = ([place for place in places if abs(grid.effects[place]) > enough] for places in (lost, other))
     done = "Corrupting what they send" if noising else "Cleaning what they send"
-    said = [f"{done} to {step.words} alone changes {result.metric} most for {_list(grid, lost)}."] if lost else []
+    said = (
+        [f"{done} to {step.words} alone changes {changed(result.metric)} most for {_list(grid, lost)}."] if lost else []
+    )
     if other:
         way = "the other way: it works against the answer" if noising else "the other way"
         said.append(f"For {_list(grid, other)} it goes {way}.")
@@ -169,6 +172,11 @@ def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step) -> str | N
     return None
 
 
+def changed(metric: str) -> str:
+    """What it is that changes; a metric may itself be a change."""
+    return metric.removesuffix("_change")
+
+
 def edges_frame(edges: list[Edge], steps: Sequence[Step], metric: str) -> pd.DataFrame:
     """The edges of the graph."""
     return pd.DataFrame(
@@ -196,6 +204,12 @@ def split_story(split: AttentionSplit) -> str:
         at = split.query if side == "query" else split.key
         said.append(f"On the {side} side (at {at}) most comes from {parts}.")
     return " ".join(said)
+
+
+def split_frame(split: AttentionSplit, side: str) -> pd.DataFrame:
+    """Every component's share of one side, each with its interval."""
+    frame = mean_frame(split)
+    return frame[frame["side"] == side]
 
 
 def split_shares(split: AttentionSplit, side: str, most: int) -> tuple[list[str], np.ndarray]:

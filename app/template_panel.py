@@ -7,10 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.effects import number
 from app.figures import show_figure
-from app.template_charts import MOST, TemplateGroup, template_groups
+from app.template_charts import MOST, TemplateGroup, defined_mean, template_groups
 from app.view import View
-from ioi_core import bootstrap_interval
 
 _WIDTH = 720
 
@@ -36,12 +36,10 @@ def show_by_template(
         return
     if not st.toggle("Template by template", key=f"templates_{name}", bind="query-params"):
         return
-    n = len(set(view.pairs.templates.tolist()))
-    more = f" The first {MOST} of {n} are shown." if n > len(groups) else ""
     show_figure(
         "by_template",
         draw(groups),
-        f"One mean can hide how much prompts differ: here are {len(groups)} templates side by side.{more}",
+        _story(per_prompt.reshape(-1, per_prompt.shape[-1]), cells, groups, len(set(view.pairs.templates.tolist()))),
         lambda: _frame(per_prompt, cells, groups),
         large=view.large,
         min_width=min_width,
@@ -49,15 +47,32 @@ def show_by_template(
     )
 
 
+def _story(flat: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup], n_templates: int) -> str:
+    """What differs most between templates; per_prompt as [cell batch]."""
+    means = np.stack([defined_mean(flat[:, group.rows]) for group in groups])
+    spread = np.nan_to_num(np.fmax.reduce(means) - np.fmin.reduce(means), nan=-1)
+    cell = int(spread.argmax())
+    least, most = int(np.nanargmin(means[:, cell])), int(np.nanargmax(means[:, cell]))
+    said = (
+        f"Most apart: {cells[cell]}, from {number(float(means[least, cell]))} ({groups[least].name}) to "
+        f"{number(float(means[most, cell]))} ({groups[most].name})."
+    )
+    if all(len(group.rows) == 1 for group in groups):
+        said += " Each of these prompts counts as a template of its own."
+    if n_templates > len(groups):
+        said += f" The first {MOST} of {n_templates} templates are shown."
+    return said
+
+
 def _frame(per_prompt: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup]) -> pd.DataFrame:
-    """The mean of every cell within each template, and how far it could have come out otherwise."""
+    """Mean, smallest and largest of every cell within each template: a few prompts are too few for an interval."""
     flat = per_prompt.reshape(-1, per_prompt.shape[-1])
     parts = [
         pd.DataFrame(
-            {"template": group.name, "prompts": len(group.rows), "cell": cells, "mean": own.mean(-1)}
-            | dict(zip(("low_95", "high_95"), bootstrap_interval(own), strict=True))
+            {"template": group.name, "prompts": len(group.rows), "cell": cells, "mean": defined_mean(own),
+             "smallest": np.fmin.reduce(own, -1), "largest": np.fmax.reduce(own, -1), "example": group.example}
         )
         for group in groups
         for own in [flat[:, group.rows]]
-    ]
+    ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)

@@ -59,11 +59,14 @@ def signed(value: float, reach: float) -> str:
 
 
 def interval(low: float, high: float, over: str) -> str:
-    """Over which prompts a mean is taken, and how far it could have come out otherwise; no interval with one prompt."""
+    """Over which prompts a mean is taken, and how far it could have come out otherwise; no interval with one prompt.
+
+    Where the interval holds 0 it says so: with other prompts the sign might be the other one.
+    """
     if not np.isfinite([low, high]).all():
         return over
     least, most = (f"{x:+.2f}" if abs(x) >= 0.1 or abs(x) < 1e-6 else f"{x:+.2g}" for x in (low, high))
-    return f"{over}, 95 % interval {least} to {most}"
+    return f"{over}, 95 % interval {least} to {most}{', sign uncertain' * bool(low < 0 < high)}"
 
 
 def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:
@@ -137,7 +140,8 @@ def all_prompts_story(result: Predictions) -> str:
     right = int((clean > 0).sum())
     share = "the one prompt" if len(clean) == 1 else f"{right} of {len(clean)} prompts"
     verdict = share if len(clean) > 1 or right else "no prompt"
+    mean = "Mean logit_diff" if len(clean) > 1 else "logit_diff"
     return (
-        f"IO is more likely than S in {verdict}. Mean logit_diff: {clean.mean():+.2f} on the clean prompts "
+        f"IO is more likely than S in {verdict}. {mean}: {clean.mean():+.2f} on the clean prompts "
         f"({with_interval(clean)}), {corrupted.mean():+.2f} on the corrupted ones ({with_interval(corrupted)})."
     )

@@ -102,6 +102,6 @@ else:
         "patch_estimate",
         estimate_scatter(sketch, grid, exact, r),
         estimate_story(sketch, grid, r),
-        lambda: estimate.to_frame().assign(exact=exact.values.ravel()),
+        lambda: estimate.to_frame().rename(columns={estimate.metric: "estimate"}).assign(exact=exact.values.ravel()),
         large=view.large,
     )

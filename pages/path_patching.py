@@ -6,7 +6,6 @@ import streamlit as st
 
 from app.about import PATH_WORDS
 from app.compute import ask, compute
-from app.exports import mean_frame
 from app.figures import show_figure
 from app.head_classes import head_classes
 from app.head_links import head_links
@@ -21,6 +20,7 @@ from app.path_controls import (
     trail_control,
 )
 from app.path_effects import (
+    changed,
     edges_frame,
     graph_story,
     nothing_to_draw,
@@ -30,12 +30,13 @@ from app.path_effects import (
     ranking_frame,
     runs_story,
     sender_head,
+    split_frame,
     split_shares,
     split_story,
     trail_edges,
 )
 from app.tables import show_ranking
-from app.template_charts import template_bars, template_heatmaps
+from app.template_charts import bars_width, template_bars, template_heatmaps
 from app.template_panel import show_by_template
 from app.view import current_view
 
@@ -74,7 +75,7 @@ show_by_template(
     grid.per_prompt,
     [key for keys in grid.keys for key in keys],
     lambda groups: template_heatmaps(
-        grid.per_prompt, groups, grid.keys, f"Change in {result.metric}, by template", result.unit
+        grid.per_prompt, groups, grid.keys, f"Change in {changed(result.metric)}, by template", result.unit
     ),
 )
 senders = [head for place in ranked(grid) if (head := sender_head(grid.keys[place[0]][place[1]]))]
@@ -107,11 +108,11 @@ says(split_story(split))
 for column, side in zip(st.columns(2), split.axes["side"], strict=True):
     with column:
         show_figure(
-            "path_split", split_bars(split, side), "", partial(mean_frame, split), large=view.large, suffix=side
+            "path_split", split_bars(split, side), "", partial(split_frame, split, side), large=view.large, suffix=side
         )
         names, shares = split_shares(split, side, 2)
         title = f"Shares of head {head}'s {side} side, by template"
         show_by_template(
             view, f"split_{side}", shares, names,
-            partial(template_bars, shares, cells=names, title=title, unit=split.unit), min_width=520,
+            partial(template_bars, shares, cells=names, title=title, unit=split.unit), min_width=bars_width(names),
         )  # fmt: skip

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from app.chart_parts import CLEAN, CORRUPTED
 from app.charts import LABELLED, prompt_bars
 from app.compute import ask, compute
 from app.exports import prompt_frame
@@ -10,7 +11,7 @@ from app.figures import show_figure, show_table
 from app.look import says
 from app.prompt_list import show_prompts
 from app.tables import PREDICTION_COLUMNS, answers_table, predictions_table
-from app.template_charts import template_bars
+from app.template_charts import bars_width, template_bars
 from app.template_panel import show_by_template
 from app.view import current_view
 from app.words import all_prompts_story, prediction_story
@@ -59,5 +60,8 @@ show_by_template(
     "logit_diff",
     per_prompt,
     RUNS,
-    lambda groups: template_bars(per_prompt, groups, RUNS, "logit_diff, by template", "logits"),
+    lambda groups: template_bars(
+        per_prompt, groups, RUNS, "logit_diff, by template", "logits", colours=(CLEAN, CORRUPTED)
+    ),
+    min_width=bars_width(RUNS),
 )

@@ -128,7 +128,7 @@ def test_effects_are_white_at_zero_and_b_o_stands_apart():
     assert cells.colorscale[2] == (0.5, "#FFFFFF")
     assert list(figure.layout.xaxis.ticktext) == ["0", "1", "2", "b_O"]
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1], "layer 0 is on top"
-    over = "mean over 2 prompts, 95 % interval -1.50 to +0.50"
+    over = "mean over 2 prompts, 95 % interval -1.50 to +0.50, sign uncertain"
     said = f"Head 0.1 takes 0.500 logits away from logit_diff<br>({over})"
     assert cells.customdata[0][1] == said
     clicked = [data[0] for data in targets.customdata]

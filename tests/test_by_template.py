@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app import charts, exports, template_charts
+from app import charts, exports, template_charts, template_panel
 from app.path_charts import split_bars
 from app.path_effects import split_shares
 from ioi_core import (
@@ -30,8 +30,10 @@ def test_templates_partition_the_prompts(pairs):
     groups = template_charts.template_groups(pairs)
     assert sorted(int(row) for group in groups for row in group.rows) == list(range(20))
     assert all(len(set(pairs.templates[group.rows])) == 1 for group in groups)
-    assert groups[0].name == "template 0, BABA (2 prompts)"
-    assert groups[1].name == "template 50, ABBA (2 prompts)"
+    assert groups[0].name == "template 0, BABA"
+    assert groups[0].said.startswith("template 0, BABA (2 prompts, such as:)<br>")
+    assert groups[1].name == "template 50, ABBA"
+    assert groups[1].example == pairs.clean_text[groups[1].rows[0]]
 
 
 def test_prompts_that_are_a_template_each_are_called_prompts(demo_model):
@@ -71,23 +73,43 @@ def test_each_small_heatmap_is_its_templates_mean_on_one_scale(demo_model, pairs
     assert axis.colorscale[2] == (0.5, "#FFFFFF")
 
 
-def test_each_bar_is_its_templates_mean_and_interval(pairs):
+def test_each_bar_is_its_templates_mean_and_each_dot_a_prompt(pairs):
     per_prompt = np.random.default_rng(0).normal(size=(2, 20)).astype(np.float32)
     groups = template_charts.template_groups(pairs)
     figure = template_charts.template_bars(per_prompt, groups, ["a", "b"], "t", "logits")
-    for bars, values in zip(figure.data, per_prompt, strict=True):
-        means = np.array([values[group.rows].mean() for group in groups])
-        np.testing.assert_allclose(bars.x, means, rtol=1e-5)
-        for n, group in enumerate(groups):
-            low, high = bootstrap_interval(values[group.rows])
-            if len(group.rows) == 1:
-                assert np.isnan(bars.error_x.array[n])
-                assert "interval" not in bars.customdata[n]
-            else:
-                assert bars.error_x.array[n] == pytest.approx(high - means[n], abs=1e-6)
-                assert bars.error_x.arrayminus[n] == pytest.approx(means[n] - low, abs=1e-6)
+    for bars, dots, values in zip(figure.data[::2], figure.data[1::2], per_prompt, strict=True):
+        np.testing.assert_allclose(bars.x, [values[group.rows].mean() for group in groups], rtol=1e-5)
+        assert sorted(dots.x) == pytest.approx(sorted(values.tolist()))
+        for x, y, said in zip(dots.x, dots.y, dots.customdata, strict=True):
+            row = int(said.split(":")[0].removeprefix("prompt ")) - 1
+            assert row in groups[y].rows
+            assert x == pytest.approx(float(values[row]))
     dotted = [shape.x0 for shape in figure.layout.shapes]
     assert dotted == pytest.approx(per_prompt.mean(1).tolist(), abs=1e-6)
+    alone = [template_charts.TemplateGroup(f"prompt {row + 1}", np.array([row]), "x") for row in range(20)]
+    figure = template_charts.template_bars(per_prompt, alone, ["a", "b"], "t", "logits")
+    assert [trace.type for trace in figure.data] == ["bar", "bar"], "a dot at each bar's end would say nothing"
+
+
+def test_a_mean_is_over_the_prompts_where_it_is_defined():
+    values = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan], [0.0, 0.0, 3.0]])
+    np.testing.assert_array_equal(template_charts.defined_mean(values), [2, np.nan, 1])
+
+
+def test_what_is_most_apart_is_said_and_the_file_has_every_cell(pairs):
+    groups = template_charts.template_groups(pairs)
+    flat = np.random.default_rng(1).normal(size=(3, 20))
+    flat[1, groups[4].rows] += 100
+    said = template_panel._story(flat, ["a", "b", "c"], groups, 14)
+    lowest = min(groups, key=lambda group: flat[1, group.rows].mean())
+    assert said.startswith("Most apart: b, from ")
+    assert f"({lowest.name}) to" in said
+    assert said.endswith(f"({groups[4].name}).")
+    frame = template_panel._frame(flat, ["a", "b", "c"], groups)
+    row = frame[(frame["template"] == groups[4].name) & (frame["cell"] == "b")].iloc[0]
+    own = flat[1, groups[4].rows]
+    assert (row["mean"], row["smallest"], row["largest"]) == pytest.approx((own.mean(), own.min(), own.max()))
+    assert row["example"] == groups[4].example
 
 
 def test_a_mean_of_bars_is_shaded_by_its_interval(demo_model, pairs):

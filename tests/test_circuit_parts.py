@@ -450,8 +450,22 @@ def test_every_head_is_a_point_of_its_class(effects: Result) -> None:
 )
 def test_what_it_means_that_two_effects_differ(direct: float, total: float, words: str) -> None:
     values = np.array([[[direct, 0.0]], [[total, 0.0]]])
-    result = Result(values, {"effect": ("direct", "total"), "layer": ("0",), "head": ("0", "1")}, "", "logits", 2)
-    assert words in total_story(result)
+    assert words in total_story(_two_effects(np.stack([values, values], -1)))
+
+
+def _two_effects(per_prompt: np.ndarray) -> Result:
+    axes = {"effect": ("direct", "total"), "layer": ("0",), "head": ("0", "1")}
+    return Result(per_prompt.mean(-1), axes, "", "logits", per_prompt.shape[-1], per_prompt)
+
+
+def test_opposite_signs_are_claimed_only_where_both_are_certain() -> None:
+    effects = np.zeros((2, 1, 2, 20))
+    effects[0, 0, 0], effects[1, 0, 0] = 9, -9
+    assert "For 1 head the two even have opposite signs." in total_story(_two_effects(effects))
+    effects = effects.copy()
+    effects[1, 0, 0, :9] = 10  # mean -0.45: some of the resampled prompt sets are above 0
+    effects[0, 0, 1] = 20  # what stands out
+    assert "opposite signs" not in total_story(_two_effects(effects))
 
 
 @pytest.mark.parametrize("ablation", Ablation)
@@ -541,4 +555,4 @@ def test_templates_stand_side_by_side_on_request(part: str) -> None:
     names = {"backup heads": "backup_stages", "token or position": "signal_fit", "direct and total": "direct_and_total"}
     at = page(part, **{f"templates_{names.get(part, 'methods')}": "true"})
     assert_fine(at)
-    assert any("8 templates side by side" in text for text in says(at))
+    assert any("Most apart: " in text and "a template of its own" in text for text in says(at))

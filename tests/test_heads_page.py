@@ -8,7 +8,7 @@ from app.effects import number
 from app.head_charts import edge_bars
 from app.head_edges import drawn, edges_in
 from app.head_measures import all_heads_frame, look_measures, with_intervals
-from app.head_words import looks_frame, looks_table
+from app.head_words import looks_frame, looks_table, possible_looks
 from ioi_core import (
     Head,
     Model,
@@ -101,8 +101,8 @@ def test_means_over_prompts_have_their_intervals(demo_model: Model) -> None:
     assert errors.array[0] == pytest.approx(float(high) - found[0].effect, abs=1e-6)
 
 
-def test_attention_between_roles_is_a_mean_with_its_interval(demo_model: Model) -> None:
-    pairs = arena_pairs(demo_model)
+def test_attention_between_roles_is_a_mean_over_the_prompts_in_which_it_can_be(demo_model: Model) -> None:
+    pairs, head = arena_pairs(demo_model), Head(2, 1)
     attention = role_attention(demo_model, pairs)
     roles = attention.axes["query_role"]
     to_s2 = attention.per_prompt[roles.index("END"), roles.index("S2"), 2, 1]
@@ -110,9 +110,16 @@ def test_attention_between_roles_is_a_mean_with_its_interval(demo_model: Model) 
     shown = table(page(head="2.1"), "looks from").set_index("looks from")
     assert shown.loc["END", "at S2"] == f"{to_s2.mean():.2f} ({low:.2f} to {high:.2f})"
     assert shown.loc["IO", "at END"] == ""
-    one = role_attention(demo_model, pairs.take(slice(0, 1)))
-    assert looks_table(one, Head(2, 1)).set_index("looks from").loc["END", "at S2"] == f"{to_s2[0]:.2f}"
-    assert np.isnan(looks_frame(one, Head(2, 1))["low_95"]).all()
+    frame = looks_frame(possible_looks(attention, pairs, head), roles).set_index(["from", "to"])
+    first = pairs.roles["IO"] < pairs.roles["S1"]
+    assert frame.loc[("S1", "IO"), "prompts"] == first.sum() == 4
+    of_pair = attention.per_prompt[roles.index("S1"), roles.index("IO"), 2, 1]
+    assert frame.loc[("S1", "IO"), "attention"] == pytest.approx(of_pair[first].mean())
+    assert not of_pair[~first].any(), "in the others IO comes later"
+    one = pairs.take(slice(0, 1))
+    alone = possible_looks(role_attention(demo_model, one), one, head)
+    assert looks_table(alone, roles).set_index("looks from").loc["END", "at S2"] == f"{to_s2[0]:.2f}"
+    assert np.isnan(looks_frame(alone, roles)["low_95"]).all()
 
 
 def test_sites_are_patched_as_asked(demo_model: Model) -> None:
