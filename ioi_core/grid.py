@@ -5,14 +5,14 @@ same position in prompts of the same END form an `engine.Group`; cells that cann
 base run's own value. Prompts are taken in blocks and groups in chunks, so that memory stays within a budget.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
 
-from ioi_core.engine import Group
-from ioi_core.forward import check_pairs
+from ioi_core.engine import Group, Trace, record_from
+from ioi_core.forward import check_pairs, to_device
 from ioi_core.inputs import Choice, shown
 from ioi_core.memory import memory_budget
 from ioi_core.metrics import check_metric
@@ -127,6 +127,23 @@ def first_difference(pairs: PromptPairs) -> int:
     differs = (pairs.clean_tokens != pairs.corrupted_tokens).any(0)
     first = int(differs.argmax()) if differs.any() else len(differs)
     return min(first, int(pairs.roles["END"].min()))
+
+
+def record_source(model: Model, pairs: PromptPairs, direction: Direction, names: Sequence[str], base: Trace) -> Trace:
+    """The run that activations come from, recorded; read off the base run where all its prompts are among that one's.
+
+    That is so for an S2 flip of prompts that come with either name repeated, as the classic eight do: each one's twin
+    is another prompt.
+
+    Args:
+        base: the receiving run's trace, with "k" and "v".
+    """
+    receives, gives = receiving_and_giving(pairs, direction)
+    row_of = {row.tobytes(): index for index, row in enumerate(receives)}
+    twins = [row_of.get(row.tobytes()) for row in gives]
+    if None not in twins and base[0].keys() >= set(names):
+        return tuple({name: layer[name][twins] for name in names} for layer in base)
+    return record_from(model, to_device(model, gives), names, base, first_difference(pairs))
 
 
 def groups(model: Model, pairs: PromptPairs, request: Request) -> list[Group]:

@@ -13,16 +13,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.engine import record, record_from, wavefront
+from ioi_core.engine import record, wavefront
 from ioi_core.forward import as_array, at_positions, to_device
 from ioi_core.grid import (
     Request,
     blocks,
     chunks,
-    first_difference,
     groups,
     plan_request,
     receiving_and_giving,
+    record_source,
     work,
 )
 from ioi_core.inputs import Choice
@@ -171,13 +171,12 @@ def patch_block(
 ) -> Block:
     """Patch a block of prompts that fits the memory budget; runs on any device, also PyTorch's `meta`."""
     site_name, denoising = request.site, request.direction is Direction.DENOISING
-    receives, gives = receiving_and_giving(pairs, request.direction)
+    receives, _ = receiving_and_giving(pairs, request.direction)
     ends = pairs.roles["END"]
     base = record(model, to_device(model, receives), (*base_names(site_name), "resid_post"))
     if advance:
         advance(0)  # a chance to cancel between the recorded runs
-    start = first_difference(pairs)
-    source = record_from(model, to_device(model, gives), (site_name, "resid_post"), base, start)
+    source = record_source(model, pairs, request.direction, (site_name, "resid_post"), base)
     finals = [at_positions(trace[-1]["resid_post"], ends) for trace in (base, source)]
     clean_final, corrupted_final = reversed(finals) if denoising else finals
     scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)

@@ -20,9 +20,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ioi_core.engine import Group, Seeds, Trace, add_mlp, mix, record, record_from, wavefront
+from ioi_core.engine import Group, Seeds, Trace, add_mlp, mix, record, wavefront
 from ioi_core.forward import normalize, to_device
-from ioi_core.grid import first_difference, receiving_and_giving
+from ioi_core.grid import receiving_and_giving, record_source
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.vocabulary import Direction
@@ -55,9 +55,9 @@ class Paths:
         cls, model: Model, pairs: PromptPairs, direction: Direction, *, through_mlps: bool, include_mlps: bool
     ) -> "Paths":
         """Record both runs."""
-        receives, gives = (to_device(model, tokens) for tokens in receiving_and_giving(pairs, direction))
-        base = record(model, receives, _BASE)
-        source = record_from(model, gives, ("z", "mlp_out", "resid_post"), base, first_difference(pairs))
+        receives, _ = receiving_and_giving(pairs, direction)
+        base = record(model, to_device(model, receives), _BASE)
+        source = record_source(model, pairs, direction, ("z", "mlp_out", "resid_post"), base)
         return cls(model, base, source, through_mlps, model.cfg.n_heads + include_mlps)
 
     def residuals(
@@ -84,7 +84,7 @@ class Paths:
             given = {name: self.source[index][name][rows, positions] for name in ("z", "mlp_out")}
             wave = wave.add_(own["attn_out"][:, None])  # in place: what was yielded has been read by now
             if index in layers:
-                written = self._written(index, range(self.model.cfg.n_heads), (given["z"] - own["z"])[:, None])
+                written = self._written(index, slice(None), (given["z"] - own["z"])[:, None])
                 wave = torch.cat([wave, own["resid_mid"][:, None] + written[:, 0]], dim=1)
             [wave] = add_mlp(self.model, layer, [wave]) if self.through_mlps else [wave + own["mlp_out"][:, None]]
             if index in layers and self.senders_a_layer > self.model.cfg.n_heads:
@@ -95,11 +95,11 @@ class Paths:
         yield wave
 
     def _written(
-        self, layer: int, heads: Sequence[int], change: Float[Tensor, "batch cell pos head d_head"]
+        self, layer: int, heads: slice | list[int], change: Float[Tensor, "batch cell pos head d_head"]
     ) -> Float[Tensor, "batch cell head pos d_model"]:
         """What a change of some heads' z writes into the residual stream, head by head."""
         W_O = self.model.weights.layers[layer].W_O.unflatten(0, (self.model.cfg.n_heads, self.model.cfg.d_head))
-        return torch.einsum("bcphd,hdm->bchpm", change, W_O[list(heads)])
+        return torch.einsum("bcphd,hdm->bchpm", change, W_O[heads])
 
     def inputs(
         self,
@@ -140,7 +140,7 @@ class Paths:
         inputs = {n: self._base(layer, n, group)[:, None, :, chosen].expand(-1, cells, -1, -1, -1) for n in "qkv"}
         inputs[name] = torch.cat([inputs[name][:, :, : group.start], replaced], dim=2)
         z = mix(inputs["q"][:, :, asking], inputs["k"], inputs["v"])
-        return self._written(layer, heads, z - self._base(layer, "z", group)[:, None, asking, chosen])
+        return self._written(layer, chosen, z - self._base(layer, "z", group)[:, None, asking, chosen])
 
     def resid_mid(self, layer: int, group: Group) -> Float[Tensor, "batch 1 pos d_model"]:
         """The base run's residual stream after attention, over the group's span; in the last layer at END alone."""

@@ -24,7 +24,9 @@ from ioi_core import (
     patch_paths,
     run,
 )
+from ioi_core.engine import record
 from ioi_core.errors import IOIError
+from ioi_core.grid import first_difference, receiving_and_giving, record_source
 from ioi_core.metrics import MetricError
 from ioi_core.path_patching import patch_block, path_groups, plan
 from ioi_core.paths import Paths, to_end
@@ -181,6 +183,25 @@ def test_all_paths_into_the_one_head_above_are_the_total_effect(demo_model: Mode
     ]
     direct = patch_paths(model, pairs, metric="logit_diff").values[0] - CLEAN
     np.testing.assert_allclose(direct + sum(parts), total.values[0] - CLEAN, atol=1e-6)
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("rows", [slice(None), slice(7)])
+def test_twins_among_the_prompts_are_not_run_again(small_model: Model, direction: Direction, rows: slice) -> None:
+    """All eight prompts are each other's twins; without the last one, one twin is missing and all are run."""
+    pairs = arena_pairs(small_model).take(rows)
+    receives, gives = (torch.tensor(tokens) for tokens in receiving_and_giving(pairs, direction))
+    names, start = ("z", "mlp_out", "resid_post"), first_difference(pairs)
+    with torch.inference_mode():
+        base = record(small_model, receives, ("k", "v", *names))
+        source = record_source(small_model, pairs, direction, names, base)
+        expected = record(small_model, gives, names)
+    for found, layer, own in zip(source, expected, base, strict=True):
+        assert found.keys() == set(names)
+        assert bool(found["z"][:, :start].isnan().all()) == (len(pairs) == 7), "what was not run must not be read"
+        for name in names:
+            torch.testing.assert_close(found[name][:, start:], layer[name][:, start:], atol=1e-5, rtol=0)
+            assert not torch.allclose(found[name][:, start:], own[name][:, start:], atol=1e-3)
 
 
 def test_equal_prompts_give_exactly_the_baseline(small_model: Model) -> None:
