@@ -33,7 +33,7 @@ from ioi_core import HeadAttribution, Predictions, Result, TokenLens, bootstrap_
 
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
 LABELLED = 16
-"""Up to so many prompts each bar has its value written on it."""
+"""Up to so many prompts each bar has its value and its number written on it."""
 
 
 @drawn_once
@@ -188,8 +188,7 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
     both = np.concatenate([result.clean_logit_diff, result.corrupted_logit_diff, [0.0]])
     margin = 0.15 * max(float(np.ptp(both)), 1e-6)
     figure.update_yaxes(title="logit_diff, logits (up: IO)", range=[both.min() - margin, both.max() + margin])
-    step = max(1, len(numbers) // 20)
-    ticks = numbers[:: step if step == 1 else 5 * (step // 5 + 1)]
+    ticks = numbers[:: max(1, -(-len(numbers) // LABELLED))]
     texts = [f"<b>{number}</b>" if number == chosen + 1 else str(number) for number in ticks]
     figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})

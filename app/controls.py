@@ -14,7 +14,7 @@ from app.limits import check_tokens
 from app.models import DEMO, GPT2, MODEL_NAMES
 from app.services import settings
 from app.settings import Settings
-from ioi_core import Model, PromptError, PromptPairs, arena_pairs, ioi_dataset, prompt_pairs
+from ioi_core import Model, NotIOIError, PromptError, PromptPairs, arena_pairs, ioi_dataset, prompt_pairs
 
 CLASSIC, GENERATED, OWN = "classic", "generated", "own"
 _EXAMPLE = "When John and Mary went to the shops, John gave the bag to"
@@ -188,7 +188,15 @@ def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:
     """
     if choice.source == OWN and not choice.clean:
         raise PromptError("there is no prompt yet: type one in the sidebar, stopping where the answer comes next")
-    pairs = _pairs(model, model.name, choice)
+    try:
+        pairs = _pairs(model, model.name, choice)
+    except NotIOIError as error:
+        given = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
+        empty = [field for field, value in given.items() if not value]
+        raise PromptError(
+            f"{error}. In short: a prompt that is no sentence about two people, one of them named twice, needs IO, S "
+            f"and Corrupted prompts in the sidebar; still empty: {', '.join(empty) or 'none'}"
+        ) from error
     check_tokens(pairs, settings())
     return pairs
 

@@ -104,7 +104,8 @@ def show_attention(view: View, head: Head) -> None:
             keys,
             f"Attention of head {head} between roles, by template",
             "probability",
-            order="rows look at columns, as in the table above",
+            order="rows look at columns",
+            labels=roles,
         ),
     )
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.attention_charts import ATTENTION
-from app.chart_parts import CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, laid_out, literal
+from app.chart_parts import CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, PLAIN_AXIS, laid_out, literal
 from app.drawn import drawn_once
 from app.words import prompts
 from ioi_core import PromptPairs
@@ -83,7 +83,7 @@ def template_curves(
 @drawn_once
 def template_heatmaps(
     per_prompt: np.ndarray, groups: Sequence[TemplateGroup], keys: Sequence[Sequence[str]], title: str, unit: str,
-    *, less_is_good: bool = False, order: str = "rows and columns as above",
+    *, less_is_good: bool = False, order: str = "rows and columns as above", labels: Sequence[str] = (),
 ) -> go.Figure:  # fmt: skip
     """One heatmap a template, all on one scale.
 
@@ -91,7 +91,7 @@ def template_heatmaps(
         per_prompt: [row column batch], nan where nothing is defined: a mean is over the prompts where it is, or empty;
             keys: [row][column] what each cell is called.
         unit: attention, "probability", has the colours that attention has everywhere; all else is an effect.
-        order: what rows and columns are.
+        order: what rows and columns are; labels: of rows and columns alike, where there is room for them.
     """
     figure, places = _side_by_side(groups)
     means = [defined_mean(per_prompt[..., group.rows]) for group in groups]
@@ -112,8 +112,12 @@ def template_heatmaps(
     scale = {"colorscale": DIVERGING if effects else ATTENTION, "reversescale": less_is_good,
              "cmin": -reach if effects else 0, "cmax": reach, "colorbar": {"thickness": 12}}  # fmt: skip
     figure.update_layout(coloraxis=scale)
-    figure.update_xaxes(showticklabels=False, showgrid=False)
-    figure.update_yaxes(showticklabels=False, showgrid=False, autorange="reversed")
+    figure.update_xaxes(showticklabels=False, **PLAIN_AXIS)
+    figure.update_yaxes(showticklabels=False, autorange="reversed", **PLAIN_AXIS)
+    if labels:
+        named = {"showticklabels": True, "tickvals": list(range(len(labels))), "ticktext": list(labels), "tickangle": 0}
+        figure.update_yaxes(**named, col=1)
+        figure.update_xaxes(**named, row=-(-len(groups) // _ACROSS))
     note = f"{unit}; {order}; one colour scale for all of these"
     return _small(figure, groups, title, note, 30 + 14 * len(keys))
 

@@ -18,7 +18,14 @@ from ioi_core.completeness_sets import circuit_classes, completeness_sets
 from ioi_core.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.dataset import ioi_dataset
 from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
-from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, PromptError, PromptMismatchError
+from ioi_core.errors import (
+    HeadError,
+    IOIError,
+    ModelUnavailableError,
+    NotIOIError,
+    PromptError,
+    PromptMismatchError,
+)
 from ioi_core.estimate import correlation, estimate_patching
 from ioi_core.explain_attention import AttentionSplit, explain_attention
 from ioi_core.find_circuit import FoundCircuit, find_circuit
@@ -81,6 +88,7 @@ __all__ = [
     "ModelConfig",
     "ModelUnavailableError",
     "NameWriting",
+    "NotIOIError",
     "PatchResult",
     "PathResult",
     "Predictions",

@@ -13,6 +13,10 @@ class PromptMismatchError(PromptError):
     """A clean and a corrupted prompt do not line up token by token."""
 
 
+class NotIOIError(PromptError):
+    """A prompt is no IOI sentence, and not all that any other prompt needs is given: IO, S and a corrupted twin."""
+
+
 class ModelUnavailableError(IOIError):
     """A model cannot be loaded: not found, incomplete, of another architecture, or out of reach."""
 

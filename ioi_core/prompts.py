@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ioi_core.automatic_corruption import corrupt
 from ioi_core.corruptions import check_corruption
-from ioi_core.errors import PromptError
+from ioi_core.errors import NotIOIError, PromptError
 from ioi_core.inputs import Choice, Texts, as_texts, one_a_row, shown
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
@@ -48,6 +48,7 @@ def prompt_pairs(
         Pairs with all roles; with only "END" where io and s are given and S is not repeated, or IO does not occur.
 
     Raises:
+        NotIOIError: IO, S or the corrupted prompt must be given.
         PromptError: a text or name cannot be used; says what was got and what to change.
         PromptMismatchError: clean and corrupted differ in their number of tokens or of rows.
     """
@@ -55,7 +56,7 @@ def prompt_pairs(
     texts = as_texts(clean)
     if (io is None) != (s is None):
         given, missing = ("s", "io") if io is None else ("io", "s")
-        raise PromptError(f"got {given} without {missing}: give both names, or neither to have both found")
+        raise NotIOIError(f"got {given} without {missing}: give both names, or neither to have both found")
     columns = [one_a_row(column, name, len(texts)) for name, column in (("corrupted", corrupted), ("io", io), ("s", s))]
     rows = []
     for number, cells in enumerate(zip(texts, *columns, strict=True)):
@@ -94,7 +95,7 @@ def _row(
     elif names is not None:
         corrupted = corrupt(model, clean, names, corruption, label)
     else:
-        raise PromptError(_needs_corrupted(model, clean, answers, label))
+        raise NotIOIError(_needs_corrupted(model, clean, answers, label))
     check_same_length(model, clean.ids, corrupted.ids, label)
     length = len(clean.ids)
     return PromptRow(

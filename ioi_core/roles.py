@@ -9,7 +9,7 @@ says (who gave what to whom) is not understood.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ioi_core.errors import PromptError
+from ioi_core.errors import NotIOIError, PromptError
 from ioi_core.inputs import shown
 from ioi_core.model import Model
 from ioi_core.names import KNOWN_NAMES
@@ -43,7 +43,7 @@ def find_names(model: Model, typed: TypedText, label: str) -> Names:
     """Find IO and S by themselves.
 
     Raises:
-        PromptError: not exactly one repeated name and one other, or a name of more than one token.
+        NotIOIError: not exactly one repeated name and one other. PromptError: a name of more than one token.
     """
     known = _places(word for word in typed.words if word.name in KNOWN_NAMES)
     inside = {word.name for word in typed.words if word.capitalised and not word.opens_sentence}
@@ -53,7 +53,7 @@ def find_names(model: Model, typed: TypedText, label: str) -> Names:
         single = [name for name, words in places.items() if len(words) == 1]
         if len(repeated) == len(single) == 1:
             return _names(model, typed, single[0], repeated[0], label)
-    raise PromptError(_cannot_tell(model, typed, wider, label))
+    raise NotIOIError(_cannot_tell(model, typed, wider, label))
 
 
 def given_names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names | None:

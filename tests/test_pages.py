@@ -68,6 +68,9 @@ def test_what_a_visitor_types_is_taken_without_the_spaces_at_its_end(loader, pag
     [
         ({"text": " "}, "no prompt yet"),
         ({"text": "Nobody is named here"}, "io"),
+        ({"text": "The capital of France is"}, "still empty: IO, S, Corrupted prompts"),
+        ({"text": "The capital of France is", "io": "Paris"}, "still empty: S, Corrupted prompts"),
+        ({"text": "The capital of France is", "io": "Paris", "s": "Rome"}, "still empty: Corrupted prompts"),
         ({"text": "x" * 4001}, "4,001 characters"),
         ({"text": "a\n" * 201}, "201 lines"),
         ({"text": "When Mary and John met, John waved to", "corrupted": "too short"}, "same number of tokens"),
