@@ -27,7 +27,7 @@ from ioi_core.metrics import Scorer
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import advancing
-from ioi_core.replacements import Advance, Replacements
+from ioi_core.replacements import Advance, Replacements, recordings
 from ioi_core.results import Progress
 from ioi_core.sparse_runs import Slots, sparse_run
 from ioi_core.vocabulary import ROLES, Ablation
@@ -70,22 +70,24 @@ def logit_diffs(
         variants: of heads and roles that the model and the pairs have.
     """
     n_sparse = sum(variant.sparse for variant in set(variants))
-    total = layers_ahead(model, pairs, [(n_sparse, len(set(variants)) - n_sparse)])
+    total = layers_ahead(model, pairs, ablation, [(n_sparse, len(set(variants)) - n_sparse)])
     return VariantRuns(model, pairs, ablation, advancing(progress, total))(variants)
 
 
-def layers_ahead(model: Model, pairs: PromptPairs, calls: Sequence[tuple[int, int]]) -> int:
+def layers_ahead(model: Model, pairs: PromptPairs, ablation: Ablation, calls: Sequence[tuple[int, int]]) -> int:
     """About how many layers `VariantRuns` walks: the total of a progress.
 
     Args:
         calls: how many sparse and other variants each call asks for.
     """
     parts = blocks(model, pairs, _VECTORS_A_TOKEN)
-    recorded = 2 * len(parts) * (len(calls) if len(parts) > 1 else 1)
-    walks = sum(
-        bool(sparse) + -(-dense // _at_once(model, pairs.take(part))) for part in parts for sparse, dense in calls
-    )
-    return model.cfg.n_layers * (recorded + walks)
+    n_recorded = len(parts) * (len(calls) if len(parts) > 1 else 1)
+    walks = n_recorded + recordings(pairs, n_recorded, ablation)
+    for part in parts:
+        here = pairs.take(part)
+        orders, at_once = len(_orders(here, [*here.roles])), _at_once(model, here)
+        walks += sum(bool(sparse) * orders + -(-dense // at_once) for sparse, dense in calls)
+    return model.cfg.n_layers * walks
 
 
 class VariantRuns:
@@ -184,17 +186,22 @@ def _slots(model: Model, pairs: PromptPairs, variants: Sequence[Variant]) -> Ite
     """The prompts grouped by the order in which the roles stand; roles may share a position."""
     named = {role for v in variants for circuit in (v.kept, v.removed) if circuit for role in circuit.roles}
     used = [role for role in ROLES if role in named or role == "END"]
-    at = np.stack([pairs.roles[role] for role in used], 1)  # [batch role]
-    places = [np.unique(row, return_inverse=True) for row in at]
-    orders: dict[tuple[int, ...], list[int]] = {}
-    for row, (_, ranks) in enumerate(places):
-        orders.setdefault(tuple(ranks.tolist()), []).append(row)
     kept = np.stack([_by_role(model, v.kept or NO_HEADS) for v in variants])  # [variant role layer head]
     removed = np.stack([_by_role(model, v.removed) for v in variants])
-    for order, rows in orders.items():
+    for order, rows in _orders(pairs, used).items():
         here = [[_PLACES.index(used[n]) for n, slot in enumerate(order) if slot == s] for s in range(max(order) + 1)]
         keeps = [kept[:, roles].any(1) & ~removed[:, [*roles, -1]].any(1) for roles in here]
-        yield Slots(tuple(rows), np.stack([places[row][0] for row in rows]), np.stack(keeps, 1))
+        positions = np.stack([np.unique([pairs.roles[role][row] for role in used]) for row in rows])
+        yield Slots(tuple(rows), positions, np.stack(keeps, 1))
+
+
+def _orders(pairs: PromptPairs, roles: Sequence[str]) -> dict[tuple[int, ...], list[int]]:
+    """Order in which the roles stand, as a rank of each, -> the rows in which they do."""
+    orders: dict[tuple[int, ...], list[int]] = {}
+    for row, at in enumerate(np.stack([pairs.roles[role] for role in roles], 1)):
+        _, ranks = np.unique(at, return_inverse=True)
+        orders.setdefault(tuple(ranks.tolist()), []).append(row)
+    return orders
 
 
 def dense_runs(

@@ -64,7 +64,7 @@ def completeness_sets(
     classes = circuit_classes(model, checked)
     n_sets, a_step = 1 + len(classes) + sum(counts), (TRIES * counts[1],) * 2
     calls = [*(steps * [a_step] if counts[1] else []), (n_sets, n_sets + 1)]
-    run = VariantRuns(model, pairs, ablation, advancing(progress, layers_ahead(model, pairs, calls)))
+    run = VariantRuns(model, pairs, ablation, advancing(progress, layers_ahead(model, pairs, ablation, calls)))
     sets = {"nothing": ("empty", Circuit())}
     sets |= {name: ("class", removed) for name, removed in classes.items()}
     sets |= {f"random {n + 1}": ("random", _random(checked, draws)) for n in range(counts[0])}

@@ -22,7 +22,7 @@ from ioi_core.inputs import Choice
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import advancing
-from ioi_core.replacements import Advance, Replacements, check_ablation
+from ioi_core.replacements import Advance, Replacements, check_ablation, recordings
 from ioi_core.results import Progress, Result
 from ioi_core.vocabulary import Ablation, Head
 
@@ -77,7 +77,9 @@ def contrast_methods(
     """
     chosen = check_circuit(model, check_pairs(model, pairs), heads)
     parts = blocks(model, pairs, _VECTORS_A_TOKEN)
-    advance = advancing(progress, model.cfg.n_layers * (1 + (2 + len(Ablation) + 1) * len(parts)))
+    advance = advancing(
+        progress, model.cfg.n_layers * (recordings(pairs, 0, Ablation.MEAN) + (2 + len(Ablation) + 1) * len(parts))
+    )
     ablations = [Replacements.of(model, pairs, ablation, advance) for ablation in Ablation]
     found = [_block(ablations, pairs, part, chosen, advance).cpu() for part in parts]
     *methods, clean, corrupted = as_array(torch.cat(found, -1))

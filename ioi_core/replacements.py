@@ -96,6 +96,12 @@ def first_changes(pairs: PromptPairs, ablation: Ablation) -> Int[np.ndarray, " b
     return np.where(differs.any(1), differs.argmax(1), differs.shape[1])
 
 
+def recordings(pairs: PromptPairs, n_blocks: int, ablation: Ablation) -> int:
+    """About how many runs are recorded for what replaces z, for a progress."""
+    means = len(chunks(pairs.corrupted_tokens))
+    return {Ablation.ZERO: 0, Ablation.MEAN: means, Ablation.RESAMPLE: n_blocks}[ablation]
+
+
 def _recorded_z(model: Model, tokens: Int[Tensor, "batch pos"], advance: Advance | None) -> list[Tensor]:
     found = []
     for run in layer_runs(model, embed(model, tokens)):

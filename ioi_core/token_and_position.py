@@ -102,8 +102,8 @@ def token_and_position(model: Model, flips: Flips, heads: HeadList, *, progress:
     exchanged = check_circuit(model, first, Circuit.of([(head, "END") for head in chosen]))
     parts = blocks(model, first, _VECTORS_A_TOKEN)
     n_layers = 1 + max(head.layer for head in chosen)
-    layers_a_block = model.cfg.n_layers * (1 + len(SIGNALS)) + n_layers * len(SIGNALS)
-    advance = advancing(progress, len(parts) * layers_a_block)
+    total = len(parts) * len(SIGNALS) * (model.cfg.n_layers + n_layers)  # "ABB" needs no walk, the clean run one
+    advance = advancing(progress, total)
     found = [
         _block(model, [flips[flip].take(part) for flip in SIGNALS], exchanged, n_layers, advance).cpu()
         for part in parts
