@@ -5,9 +5,14 @@ import sys
 
 os.environ["TQDM_DISABLE"] = "1"  # before the peer is imported, which prints a bar for every grid
 
-from benchmarks import circuit, patching, paths
+from benchmarks import circuit, circuit_analyses, patching, paths
 
-BENCHMARKS = {"patching": patching.main, "paths": paths.main, "circuit": circuit.main}
+BENCHMARKS = {
+    "patching": patching.main,
+    "paths": paths.main,
+    "circuit": circuit.main,
+    "circuit_analyses": circuit_analyses.main,
+}
 
 
 def main(arguments: list[str]) -> None:

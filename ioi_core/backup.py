@@ -16,7 +16,7 @@ from torch import Tensor
 from ioi_core.answers import answer_direction
 from ioi_core.attribution import head_axes
 from ioi_core.circuit import Circuit, CircuitError, check_circuit
-from ioi_core.circuit_runs import Variant, ablated_places
+from ioi_core.circuit_runs import CLEAN_NAMES, Variant, ablated_places
 from ioi_core.dense_runs import DenseCells
 from ioi_core.engine import record
 from ioi_core.forward import as_array, at_positions, check_pairs, layer_norm_scale, to_device
@@ -26,7 +26,7 @@ from ioi_core.metrics import Scorer
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import advancing
-from ioi_core.replacements import Advance, Replacements, check_ablation
+from ioi_core.replacements import Advance, Replacements, check_ablation, recordings
 from ioi_core.results import Progress, Result
 from ioi_core.vocabulary import Ablation, Head
 
@@ -110,8 +110,10 @@ def backup_heads(
     stages = [Circuit.of([(head, "END") for head in order[:stage]]) for stage in range(len(order) + 1)]
     check_circuit(model, check_pairs(model, pairs), stages[-1])
     parts = blocks(model, pairs, _VECTORS_A_TOKEN + len(stages))
-    advance = advancing(progress, model.cfg.n_layers * (1 + 2 * len(parts)))
-    replacements = Replacements.of(model, pairs, check_ablation(ablation), advance)
+    ablation = check_ablation(ablation)
+    walks = 2 * len(parts) + recordings(pairs, len(parts), ablation)
+    advance = advancing(progress, model.cfg.n_layers * walks)
+    replacements = Replacements.of(model, pairs, ablation, advance)
     found = [_block(replacements, pairs, part, stages, order, advance) for part in parts]
     direct, logit_diff, naive, scale = (
         as_array(torch.cat([part.cpu() for part in column], -1)) for column in zip(*found, strict=True)
@@ -124,7 +126,7 @@ def backup_heads(
         n_prompts=len(pairs),
         per_prompt=direct,
         knocked_out=order,
-        ablation=check_ablation(ablation),
+        ablation=ablation,
         logit_diff_per_prompt=logit_diff,
         naive_per_prompt=naive,
         scale_per_prompt=scale,
@@ -143,7 +145,7 @@ def _block(
     model, here = replacements.model, pairs.take(part)
     ends, rows = here.roles["END"], to_device(replacements.model, np.arange(len(here)))
     replaced = replacements.of_rows(pairs, part, advance)
-    clean = record(model, to_device(model, here.clean_tokens), ("k", "v", "z", "resid_mid", "resid_post"))
+    clean = record(model, to_device(model, here.clean_tokens), CLEAN_NAMES, advance)
     z = torch.stack([at_positions(layer["z"], ends) for layer in clean]).repeat(len(stages), 1, 1, 1, 1)
     final = at_positions(clean[-1]["resid_post"], ends).repeat(len(stages), 1, 1)  # [stage batch d_model]
 

@@ -10,15 +10,16 @@ positions of all of them (`mask[:, indices, head]`) is a bug of published code.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ioi_core.circuit import NO_HEADS, Circuit
 from ioi_core.dense_runs import DenseCells
-from ioi_core.engine import Group, record
+from ioi_core.engine import Group, Trace, record
 from ioi_core.forward import as_array, at_positions, to_device
 from ioi_core.grid import ALL, blocks, cell_bytes
 from ioi_core.memory import memory_budget
@@ -26,12 +27,15 @@ from ioi_core.metrics import Scorer
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import advancing
-from ioi_core.replacements import Advance, Replacements
+from ioi_core.replacements import Advance, Replacements, recordings
 from ioi_core.results import Progress
 from ioi_core.sparse_runs import Slots, sparse_run
 from ioi_core.vocabulary import ROLES, Ablation
 
 _PLACES = (*ROLES, ALL)
+CLEAN_NAMES = ("k", "v", "z", "resid_mid", "resid_post")
+"""What is recorded of a run that variants of the whole model begin from."""
+
 _VECTORS_A_TOKEN = 7  # of d_model, kept of each token in each layer: the clean run's and the replaced z
 
 
@@ -65,40 +69,86 @@ def logit_diffs(
     Args:
         variants: of heads and roles that the model and the pairs have.
     """
-    ways = len({variant.sparse for variant in variants})
-    passes = 1 + ways + (ablation is not Ablation.ZERO)
-    advance = advancing(progress, model.cfg.n_layers * len(blocks(model, pairs, _VECTORS_A_TOKEN)) * passes)
-    replacements = Replacements.of(model, pairs, ablation, advance)
-    return run_variants(replacements, pairs, variants, advance)
+    n_sparse = sum(variant.sparse for variant in set(variants))
+    total = layers_ahead(model, pairs, ablation, [(n_sparse, len(set(variants)) - n_sparse)])
+    return VariantRuns(model, pairs, ablation, advancing(progress, total))(variants)
 
 
-def run_variants(
-    replacements: Replacements, pairs: PromptPairs, variants: Sequence[Variant], advance: Advance | None = None
-) -> Float[np.ndarray, "variant batch"]:
-    """The same with what replaces z made ready before: for analyses that choose their next variants by the last.
+def layers_ahead(model: Model, pairs: PromptPairs, ablation: Ablation, calls: Sequence[tuple[int, int]]) -> int:
+    """About how many layers `VariantRuns` walks: the total of a progress.
 
     Args:
-        advance: told a unit for each layer of each walk.
+        calls: how many sparse and other variants each call asks for.
     """
-    distinct = list(dict.fromkeys(variants))
-    parts = blocks(replacements.model, pairs, _VECTORS_A_TOKEN)
-    found = [_block(replacements, pairs, part, distinct, advance).cpu() for part in parts]
-    values = as_array(torch.cat(found, dim=-1))
-    return values[[distinct.index(variant) for variant in variants]]
+    parts = blocks(model, pairs, _VECTORS_A_TOKEN)
+    n_recorded = len(parts) * (len(calls) if len(parts) > 1 else 1)
+    walks = n_recorded + recordings(pairs, n_recorded, ablation)
+    for part in parts:
+        here = pairs.take(part)
+        orders, at_once = len(_orders(here, [*here.roles])), _at_once(model, here)
+        walks += sum(bool(sparse) * orders + -(-dense // at_once) for sparse, dense in calls)
+    return model.cfg.n_layers * walks
 
 
-def _block(
-    replacements: Replacements, pairs: PromptPairs, part: slice, variants: Sequence[Variant], advance: Advance | None
-) -> Float[Tensor, "variant batch"]:
-    """All variants in some prompts, each on the way that suits it."""
-    model, pairs_here = replacements.model, pairs.take(part)
-    replaced = replacements.of_rows(pairs, part, advance)
-    values = model.weights.W_E.new_empty(len(variants), len(pairs_here))
-    for sparse, way in ((True, _sparse), (False, _dense)):
-        numbers = [number for number, variant in enumerate(variants) if variant.sparse is sparse]
-        if numbers:
-            values[numbers] = way(model, pairs_here, replaced, [variants[number] for number in numbers], advance)
-    return values
+class VariantRuns:
+    """Runs of some prompts, for analyses that choose their next variants by the last: call it with some.
+
+    What no variant changes, the clean run and the z that replace others, is kept from call to call if all prompts fit
+    into one block, and recorded anew where they do not.
+    """
+
+    def __init__(self, model: Model, pairs: PromptPairs, ablation: Ablation, advance: Advance | None = None) -> None:
+        self._replacements, self._pairs = Replacements.of(model, pairs, ablation, advance), pairs
+        self._advance = advance
+        self._parts = blocks(model, pairs, _VECTORS_A_TOKEN)
+        self._only = self._block(self._parts[0]) if len(self._parts) == 1 else None
+
+    def _block(self, part: slice) -> "_Block":
+        return _Block(self._replacements, self._pairs, part, self._advance)
+
+    def __call__(self, variants: Sequence[Variant]) -> Float[np.ndarray, "variant batch"]:
+        """logit_diff of each variant in each prompt."""
+        distinct = list(dict.fromkeys(variants))
+        found = [(self._only or self._block(part)).logit_diffs(distinct).cpu() for part in self._parts]
+        values = as_array(torch.cat(found, dim=-1))
+        return values[[distinct.index(variant) for variant in variants]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some rows of the pairs and what is recorded of them, when it is first wanted."""
+
+    replacements: Replacements
+    all_pairs: PromptPairs
+    part: slice
+    advance: Advance | None
+
+    @cached_property
+    def pairs(self) -> PromptPairs:
+        return self.all_pairs.take(self.part)
+
+    @cached_property
+    def replaced(self) -> tuple[Tensor, ...]:
+        return self.replacements.of_rows(self.all_pairs, self.part, self.advance)
+
+    @cached_property
+    def clean(self) -> Trace:
+        model = self.replacements.model
+        return record(model, to_device(model, self.pairs.clean_tokens), CLEAN_NAMES, self.advance)
+
+    def logit_diffs(self, variants: Sequence[Variant]) -> Float[Tensor, "variant batch"]:
+        """All variants, each on the way that suits it."""
+        model = self.replacements.model
+        values = model.weights.W_E.new_empty(len(variants), len(self.pairs))
+        for sparse in (True, False):
+            numbers = [number for number, variant in enumerate(variants) if variant.sparse is sparse]
+            chosen = [variants[number] for number in numbers]
+            if numbers and sparse:
+                values[numbers] = _sparse(model, self.pairs, self.replaced, chosen, self.advance)
+            elif numbers:
+                starts = self.replacements.starts[self.part]
+                values[numbers] = dense_runs(model, self.pairs, self.clean, self.replaced, starts, chosen, self.advance)
+        return values
 
 
 def _by_role(model: Model, circuit: Circuit) -> Bool[np.ndarray, "role layer head"]:
@@ -136,44 +186,59 @@ def _slots(model: Model, pairs: PromptPairs, variants: Sequence[Variant]) -> Ite
     """The prompts grouped by the order in which the roles stand; roles may share a position."""
     named = {role for v in variants for circuit in (v.kept, v.removed) if circuit for role in circuit.roles}
     used = [role for role in ROLES if role in named or role == "END"]
-    at = np.stack([pairs.roles[role] for role in used], 1)  # [batch role]
-    places = [np.unique(row, return_inverse=True) for row in at]
-    orders: dict[tuple[int, ...], list[int]] = {}
-    for row, (_, ranks) in enumerate(places):
-        orders.setdefault(tuple(ranks.tolist()), []).append(row)
     kept = np.stack([_by_role(model, v.kept or NO_HEADS) for v in variants])  # [variant role layer head]
     removed = np.stack([_by_role(model, v.removed) for v in variants])
-    for order, rows in orders.items():
+    for order, rows in _orders(pairs, used).items():
         here = [[_PLACES.index(used[n]) for n, slot in enumerate(order) if slot == s] for s in range(max(order) + 1)]
         keeps = [kept[:, roles].any(1) & ~removed[:, [*roles, -1]].any(1) for roles in here]
-        yield Slots(tuple(rows), np.stack([places[row][0] for row in rows]), np.stack(keeps, 1))
+        positions = np.stack([np.unique([pairs.roles[role][row] for role in used]) for row in rows])
+        yield Slots(tuple(rows), positions, np.stack(keeps, 1))
 
 
-def _dense(
+def _orders(pairs: PromptPairs, roles: Sequence[str]) -> dict[tuple[int, ...], list[int]]:
+    """Order in which the roles stand, as a rank of each, -> the rows in which they do."""
+    orders: dict[tuple[int, ...], list[int]] = {}
+    for row, at in enumerate(np.stack([pairs.roles[role] for role in roles], 1)):
+        _, ranks = np.unique(at, return_inverse=True)
+        orders.setdefault(tuple(ranks.tolist()), []).append(row)
+    return orders
+
+
+def dense_runs(
     model: Model,
     pairs: PromptPairs,
+    clean: Trace,
     replaced: Sequence[Tensor],
+    starts: Int[np.ndarray, " batch"],
     variants: Sequence[Variant],
     advance: Advance | None,
 ) -> Float[Tensor, "variant batch"]:
-    """Variants of the whole model: each begins where it first differs from the clean run."""
-    clean = record(model, to_device(model, pairs.clean_tokens), ("k", "v", "z", "resid_mid", "resid_post"))
-    if advance:
-        advance(model.cfg.n_layers)
+    """Variants of the whole model: each begins where it first differs from the clean run.
+
+    Args:
+        clean: trace with `CLEAN_NAMES`; replaced: per layer, the z of ablated heads.
+        starts: of `Replacements`.
+    """
     scorer = Scorer(model, "logit_diff", pairs.answers)
     rows = to_device(model, np.arange(len(pairs)))
     unablated = scorer(at_positions(clean[-1]["resid_post"], pairs.roles["END"])[:, None], rows)[:, 0]
     values = unablated.expand(len(variants), -1).clone()
-    longest = Group((0,), 0, int(pairs.roles["END"].max()), 0, True, range(1))
-    step = max(1, memory_budget() // 2 // (len(pairs) * cell_bytes(model, longest)))
+    changes = (np.arange(pairs.clean_tokens.shape[1]) >= starts[:, None])[:, :, None, None]
+    step = _at_once(model, pairs)
     for start in range(0, len(variants), step):
         chunk = range(len(variants))[start : start + step]
-        ablated = {number: ablated_places(model, pairs, variants[number]) for number in chunk}
+        ablated = {number: ablated_places(model, pairs, variants[number]) & changes for number in chunk}
         cells = DenseCells(model, clean, replaced, ablated)
         for group, numbers, final in cells.finals(pairs.roles["END"], advance):
             prompts = to_device(model, np.array(group.prompts))
             values[to_device(model, np.array(numbers))[:, None], prompts] = scorer(final, prompts).T
     return values
+
+
+def _at_once(model: Model, pairs: PromptPairs) -> int:
+    """How many variants of the whole model are carried in one walk."""
+    longest = Group((0,), 0, int(pairs.roles["END"].max()), 0, True, range(1))
+    return max(1, memory_budget() // 2 // (len(pairs) * cell_bytes(model, longest)))
 
 
 def ablated_places(model: Model, pairs: PromptPairs, variant: Variant) -> Bool[np.ndarray, "batch pos layer head"]:

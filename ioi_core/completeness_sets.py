@@ -11,14 +11,14 @@ import torch
 from ioi_core.circuit import Circuit, CircuitError, Heads, Member, check_circuit
 from ioi_core.circuit_evaluation import M, common
 from ioi_core.circuit_results import Completeness
-from ioi_core.circuit_runs import Variant, run_variants
+from ioi_core.circuit_runs import Variant, VariantRuns, layers_ahead
 from ioi_core.forward import check_pairs
 from ioi_core.inputs import Choice, WholeNumber, as_whole_number
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import advancing
 from ioi_core.published_classes import PUBLISHED_CLASSES, published_class
-from ioi_core.replacements import Advance, Replacements, check_ablation
+from ioi_core.replacements import check_ablation
 from ioi_core.results import Progress
 from ioi_core.vocabulary import Ablation
 
@@ -61,15 +61,17 @@ def completeness_sets(
     counts = [as_whole_number(n, name, 0, _MOST) for n, name in ((n_random, "n_random"), (n_greedy, "n_greedy"))]
     steps = min(as_whole_number(steps, "steps", 1, _MOST), len(checked.members))
     draws = np.random.default_rng(as_whole_number(seed, "seed", 0, 2**63 - 1))
-    advance = advancing(progress, model.cfg.n_layers * (1 + 3 * (1 + steps * (counts[1] > 0))))
-    replacements = Replacements.of(model, pairs, ablation, advance)
+    classes = circuit_classes(model, checked)
+    n_sets, a_step = 1 + len(classes) + sum(counts), (TRIES * counts[1],) * 2
+    calls = [*(steps * [a_step] if counts[1] else []), (n_sets, n_sets + 1)]
+    run = VariantRuns(model, pairs, ablation, advancing(progress, layers_ahead(model, pairs, ablation, calls)))
     sets = {"nothing": ("empty", Circuit())}
-    sets |= {name: ("class", removed) for name, removed in circuit_classes(model, checked).items()}
+    sets |= {name: ("class", removed) for name, removed in classes.items()}
     sets |= {f"random {n + 1}": ("random", _random(checked, draws)) for n in range(counts[0])}
-    greedy = _greedy(replacements, pairs, checked, counts[1], steps, draws, advance)
+    greedy = _greedy(run, checked, counts[1], steps, draws)
     sets |= {f"greedy {n + 1}": ("greedy", removed) for n, removed in enumerate(greedy)}
     kinds, removed = zip(*sets.values(), strict=True)
-    whole, *found = run_variants(replacements, pairs, [M, *_both(checked, removed)], advance)
+    whole, *found = run([M, *_both(checked, removed)])
     axes = {"run": ("circuit", "model"), "set": tuple(sets)}
     per_prompt = np.stack(found).reshape(2, len(sets), len(pairs))
     fields = common(pairs, ablation, per_prompt, axes, whole)
@@ -97,21 +99,13 @@ def _both(circuit: Circuit, removed: tuple[Circuit, ...] | list[Circuit]) -> lis
     return [Variant(kept, k) for kept in (circuit, None) for k in removed]
 
 
-def _greedy(
-    replacements: Replacements,
-    pairs: PromptPairs,
-    circuit: Circuit,
-    n_sets: int,
-    steps: int,
-    draws: np.random.Generator,
-    advance: Advance | None,
-) -> list[Circuit]:
+def _greedy(run: VariantRuns, circuit: Circuit, n_sets: int, steps: int, draws: np.random.Generator) -> list[Circuit]:
     """Greedy K, all of them one step further in each round."""
     grown = [Circuit()] * n_sets
     for _ in range(steps if n_sets else 0):
         tried = [[k.with_(Circuit.of([member])) for member in _drawn(circuit, k, draws)] for k in grown]
         flat = [k for candidates in tried for k in candidates]
-        found = run_variants(replacements, pairs, _both(circuit, flat), advance).mean(-1).reshape(2, -1)
+        found = run(_both(circuit, flat)).mean(-1).reshape(2, -1)
         apart = dict(zip(flat, np.abs(found[0] - found[1]).tolist(), strict=True))
         grown = [max(candidates, key=apart.__getitem__) for candidates in tried]
     return grown

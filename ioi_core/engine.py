@@ -14,9 +14,10 @@ dense: [batch cell pos d_model]. Products over positions run on all groups' rows
 Nothing here approximates; nothing leaves the model's device.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from ioi_core.forward import attention_pattern, embed, layer_runs, mlp, normalize, to_device
+from ioi_core.forward import LayerRun, attention_pattern, embed, layer_runs, mlp, normalize, to_device
 from ioi_core.model import LayerWeights, Model
 
 Trace = tuple[Mapping[str, Tensor], ...]
@@ -82,25 +83,45 @@ ReplaceZ = Callable[[int, Group, Tensor], Tensor]
 last layer), returns what is to be written instead."""
 
 
-def record(model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str]) -> Trace:
-    """Run the model once and keep the named activations of every layer."""
-    runs = layer_runs(model, embed(model, tokens))
-    return tuple({name: getattr(run, name) for name in names} for run in runs)
+def record(
+    model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str], advance: Callable[[int], None] | None = None
+) -> Trace:
+    """Run the model once and keep the named activations of every layer; `advance` is told 1 after each of them."""
+    return _kept(layer_runs(model, embed(model, tokens)), names, advance)
 
 
-def record_from(model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str], base: Trace, start: int) -> Trace:
+def record_from(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    names: Sequence[str],
+    base: Trace,
+    start: int,
+    n_layers: int | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> Trace:
     """Record a run whose tokens before `start` are the base run's: only the rest is computed.
 
     Args:
         base: trace with "k" and "v".
+        n_layers: stop after so many; None runs all. advance: as in `record`.
     Returns:
         The named activations; nan before `start`, so that reading there by mistake cannot go unnoticed.
     """
     before = [{name: layer[name][:, :start] for name in ("k", "v")} for layer in base]
     runs = layer_runs(model, embed(model, tokens[:, start:], start), before)
     return tuple(
-        {name: _after_nan(getattr(run, name), start, 2 if name == "pattern" else 1) for name in names} for run in runs
+        {name: _after_nan(x, start, 2 if name == "pattern" else 1) for name, x in layer.items()}
+        for layer in _kept(islice(runs, n_layers), names, advance)
     )
+
+
+def _kept(runs: Iterable[LayerRun], names: Sequence[str], advance: Callable[[int], None] | None) -> Trace:
+    kept = []
+    for run in runs:
+        kept.append({name: getattr(run, name) for name in names})
+        if advance:
+            advance(1)
+    return tuple(kept)
 
 
 def _after_nan(activation: Tensor, start: int, dim: int) -> Tensor:

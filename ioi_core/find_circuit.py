@@ -12,7 +12,6 @@ so its faithfulness flatters it; ask `evaluate_circuit` about other prompts.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -22,13 +21,13 @@ from ioi_core.attribution import head_axes
 from ioi_core.circuit import NO_HEADS, Circuit, CircuitError, Member
 from ioi_core.circuit_evaluation import EMPTY, M, evaluation
 from ioi_core.circuit_results import CircuitEvaluation
-from ioi_core.circuit_runs import Variant, run_variants
+from ioi_core.circuit_runs import Variant, VariantRuns
 from ioi_core.forward import check_pairs
 from ioi_core.inputs import Choice, shown
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import advancing, patch_activations
-from ioi_core.replacements import Advance, Replacements, check_ablation
+from ioi_core.replacements import Advance, check_ablation
 from ioi_core.results import Progress, Result
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
@@ -87,9 +86,9 @@ def find_circuit(
     advance = advancing(progress, model.cfg.n_layers * (len(roles) + MOST_MEMBERS // 2))
     effects = _effects(model, pairs, roles, advance)
     ranking = _ranked(effects.mean(-1), roles)
-    run = partial(run_variants, Replacements.of(model, pairs, ablation, advance), pairs)
+    run = VariantRuns(model, pairs, ablation, advance)
     prefixes = [Circuit.of(ranking[:size]) for size in range(min(MOST_MEMBERS, len(ranking)) + 1)]
-    whole, *grown = (per_prompt.mean() for per_prompt in run([M, *map(Variant, prefixes)], advance))
+    whole, *grown = (per_prompt.mean() for per_prompt in run([M, *map(Variant, prefixes)]))
     _check_behaviour(float(whole))
     distances = np.abs(np.array(grown) / whole - 1)
     near = distances <= tolerance / 2
@@ -99,7 +98,7 @@ def find_circuit(
     circuit = prefixes[n_added]
     while circuit:
         fewer = [circuit.without(Circuit.of([member])) for member in circuit.members]
-        distances = np.abs(run([Variant(left) for left in fewer], advance).mean(-1) / whole - 1)
+        distances = np.abs(run([Variant(left) for left in fewer]).mean(-1) / whole - 1)
         best = int(distances.argmin())
         if distances[best] > allowed:
             break
@@ -113,7 +112,7 @@ def find_circuit(
         n_prompts=len(pairs),
         per_prompt=effects,
         circuit=circuit,
-        evaluation=evaluation(pairs, ablation, circuit, run([Variant(circuit), M, EMPTY], advance)),
+        evaluation=evaluation(pairs, ablation, circuit, run([Variant(circuit), M, EMPTY])),
         ranking=ranking,
         growth=np.array(grown),
         n_added=n_added,

@@ -4,23 +4,29 @@ Resample ablation takes z from the corrupted prompt into the clean run: noising 
 name, and both are listed. Denoising is the reverse, clean z into the corrupted run.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from ioi_core.attribution import attribute_heads, head_axes
 from ioi_core.circuit import NO_HEADS, Circuit, Heads, check_circuit
-from ioi_core.circuit_runs import Variant, logit_diffs
-from ioi_core.forward import check_pairs
-from ioi_core.grid import ALL
+from ioi_core.circuit_runs import CLEAN_NAMES, Variant, dense_runs, logit_diffs
+from ioi_core.engine import record
+from ioi_core.forward import as_array, check_pairs, to_device
+from ioi_core.grid import ALL, blocks
 from ioi_core.inputs import Choice
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
-from ioi_core.replacements import check_ablation
+from ioi_core.patching import advancing
+from ioi_core.replacements import Advance, Replacements, check_ablation, recordings
 from ioi_core.results import Progress, Result
 from ioi_core.vocabulary import Ablation, Head
+
+_VECTORS_A_TOKEN = 12  # the two runs, a mean and 0, of d_model, of each token in each layer
 
 METHODS = ("zero", "mean", "resample", "noising", "denoising")
 
@@ -70,19 +76,14 @@ def contrast_methods(
         HeadError, CircuitError, PromptError: say what was got and what is allowed.
     """
     chosen = check_circuit(model, check_pairs(model, pairs), heads)
-    swapped = replace(pairs, clean_tokens=pairs.corrupted_tokens, corrupted_tokens=pairs.clean_tokens)
-    variants = [Variant(None), Variant(None, chosen)]
-    found: dict[str, np.ndarray] = {}
-    clean = corrupted = np.empty(0)
-    for done, ablation in enumerate(Ablation):
-        clean, found[ablation.value] = logit_diffs(model, pairs, variants, ablation)
-        if progress:
-            progress(done + 1, len(Ablation) + 1)
-    corrupted, found["denoising"] = logit_diffs(model, swapped, variants, Ablation.RESAMPLE)
-    found["noising"] = found["resample"]
-    if progress:
-        progress(len(Ablation) + 1, len(Ablation) + 1)
-    per_prompt = np.stack([found[method] for method in METHODS])
+    parts = blocks(model, pairs, _VECTORS_A_TOKEN)
+    advance = advancing(
+        progress, model.cfg.n_layers * (recordings(pairs, 0, Ablation.MEAN) + (2 + len(Ablation) + 1) * len(parts))
+    )
+    ablations = [Replacements.of(model, pairs, ablation, advance) for ablation in Ablation]
+    found = [_block(ablations, pairs, part, chosen, advance).cpu() for part in parts]
+    *methods, clean, corrupted = as_array(torch.cat(found, -1))
+    per_prompt = np.stack(methods)
     return MethodContrast(
         values=per_prompt.mean(-1),
         axes={"method": METHODS},
@@ -94,6 +95,25 @@ def contrast_methods(
         clean_per_prompt=clean,
         corrupted_per_prompt=corrupted,
     )
+
+
+def _block(
+    ablations: Sequence[Replacements], pairs: PromptPairs, part: slice, heads: Circuit, advance: Advance | None
+) -> Float[Tensor, "run batch"]:
+    """logit_diff by every method, then of the clean and the corrupted run, which are recorded once for all of them."""
+    model, here = ablations[0].model, pairs.take(part)
+    tokens = here.clean_tokens, here.corrupted_tokens
+    clean, corrupted = (record(model, to_device(model, each), CLEAN_NAMES, advance) for each in tokens)
+    clean_z, corrupted_z = ([layer["z"] for layer in trace] for trace in (clean, corrupted))
+    variants, found = [Variant(None), Variant(None, heads)], {}
+    for ablation, each in zip(Ablation, ablations, strict=True):
+        replaced = corrupted_z if each.ablation is Ablation.RESAMPLE else each.of_rows(pairs, part, advance)
+        starts = each.starts[part]
+        whole, found[ablation.value] = dense_runs(model, here, clean, replaced, starts, variants, advance)
+    found["noising"] = found["resample"]
+    swapped = replace(here, clean_tokens=here.corrupted_tokens, corrupted_tokens=here.clean_tokens)
+    unpatched, found["denoising"] = dense_runs(model, swapped, corrupted, clean_z, starts, variants, advance)
+    return torch.stack([*(found[method] for method in METHODS), whole, unpatched])
 
 
 @torch.inference_mode()

@@ -50,12 +50,15 @@ class Replacements:
     Attributes:
         rows: which of `means` each prompt of the whole batch takes; empty unless MEAN.
         means: per layer [layout pos head d_head]; empty unless MEAN.
+        starts: the position of each prompt before which ablation changes nothing: the tokens up to there are the same
+            in all prompts that its z come from. The prompt's width if there is no other.
     """
 
     model: Model
     ablation: Ablation
     rows: Int[np.ndarray, " batch"]
     means: tuple[Tensor, ...]
+    starts: Int[np.ndarray, " batch"]
 
     @classmethod
     def of(cls, model: Model, pairs: PromptPairs, ablation: Ablation, advance: Advance | None) -> "Replacements":
@@ -64,7 +67,7 @@ class Replacements:
         if ablation is Ablation.MEAN and len(set(layout.tolist())) == len(pairs):
             ablation = Ablation.RESAMPLE  # each row's mean is its own corrupted run, which blocks record as they go
         means = _means(model, pairs, layout, advance) if ablation is Ablation.MEAN else ()
-        return cls(model, ablation, layout, means)
+        return cls(model, ablation, layout, means, first_changes(pairs, ablation))
 
     def of_rows(
         self, pairs: PromptPairs, rows: slice, advance: Advance | None
@@ -78,6 +81,25 @@ class Replacements:
             zeros = self.model.weights.W_E.new_zeros(1, 1, self.model.cfg.n_heads, self.model.cfg.d_head)
             return (zeros.expand(*tokens.shape, -1, -1),) * self.model.cfg.n_layers
         return tuple(_recorded_z(self.model, tokens, advance))
+
+
+def first_changes(pairs: PromptPairs, ablation: Ablation) -> Int[np.ndarray, " batch"]:
+    """The first position of each row where what replaces z can differ from the clean run's z; its width if none."""
+    if ablation is Ablation.ZERO:
+        return np.zeros(len(pairs), dtype=np.int64)
+    differs = pairs.clean_tokens != pairs.corrupted_tokens
+    if ablation is Ablation.MEAN:
+        layout = layouts(pairs)
+        for number in np.unique(layout):
+            alike = layout == number
+            differs[alike] |= (pairs.corrupted_tokens[alike] != pairs.corrupted_tokens[alike.argmax()]).any(0)
+    return np.where(differs.any(1), differs.argmax(1), differs.shape[1])
+
+
+def recordings(pairs: PromptPairs, n_blocks: int, ablation: Ablation) -> int:
+    """About how many runs are recorded for what replaces z, for a progress."""
+    means = len(chunks(pairs.corrupted_tokens))
+    return {Ablation.ZERO: 0, Ablation.MEAN: means, Ablation.RESAMPLE: n_blocks}[ablation]
 
 
 def _recorded_z(model: Model, tokens: Int[Tensor, "batch pos"], advance: Advance | None) -> list[Tensor]:

@@ -6,22 +6,27 @@ taken from the flip into the clean run, and everything after it is recomputed. l
 IO and S, is then fitted by a S_pos + b S_tok without a constant, where S_pos is 1 or -1 and S_tok 1, 0 or -1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from ioi_core.backup import HeadList
 from ioi_core.circuit import Circuit, CircuitError, check_circuit
-from ioi_core.circuit_runs import Variant, logit_diffs
+from ioi_core.circuit_runs import CLEAN_NAMES, Variant, dense_runs
 from ioi_core.corruptions import SIGNAL_FLIPS
+from ioi_core.engine import record, record_from
 from ioi_core.errors import PromptMismatchError
-from ioi_core.forward import check_pairs
+from ioi_core.forward import as_array, check_pairs, to_device
+from ioi_core.grid import blocks, first_difference
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
+from ioi_core.patching import advancing
+from ioi_core.replacements import Advance, first_changes
 from ioi_core.results import Progress, Result
 from ioi_core.vocabulary import Ablation, Head
 
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     Flips = Mapping[str, PromptPairs]
 else:
     Flips = object
+
+_VECTORS_A_TOKEN = 7  # the clean run's and the flip's z, of d_model, of each token in each layer
 
 SIGNALS = {"ABB": (1, 1), "CDD": (1, 0), "BAA": (1, -1), "BAB": (-1, 1), "DCD": (-1, 0), "ABA": (-1, -1)}
 """Flip -> (S_pos, S_tok) that the heads are given."""
@@ -93,13 +100,15 @@ def token_and_position(model: Model, flips: Flips, heads: HeadList, *, progress:
         if not np.array_equal(flips[flip].clean_tokens, first.clean_tokens):
             raise PromptMismatchError(f"the clean prompts of {flip} are not those of {SIGNAL_FLIPS[0]}")
     exchanged = check_circuit(model, first, Circuit.of([(head, "END") for head in chosen]))
-    found = []
-    for done, flip in enumerate(SIGNALS):
-        [per_prompt] = logit_diffs(model, flips[flip], [Variant(None, exchanged)], Ablation.RESAMPLE)
-        found.append(per_prompt)
-        if progress:
-            progress(done + 1, len(SIGNALS))
-    per_prompt = np.stack(found)
+    parts = blocks(model, first, _VECTORS_A_TOKEN)
+    n_layers = 1 + max(head.layer for head in chosen)
+    total = len(parts) * len(SIGNALS) * (model.cfg.n_layers + n_layers)  # "ABB" needs no walk, the clean run one
+    advance = advancing(progress, total)
+    found = [
+        _block(model, [flips[flip].take(part) for flip in SIGNALS], exchanged, n_layers, advance).cpu()
+        for part in parts
+    ]
+    per_prompt = as_array(torch.cat(found, -1))
     values = per_prompt.mean(-1)
     return SignalFit(
         values=values,
@@ -111,6 +120,22 @@ def token_and_position(model: Model, flips: Flips, heads: HeadList, *, progress:
         heads=chosen,
         coefficients=fit(values),
     )
+
+
+def _block(
+    model: Model, flips: Sequence[PromptPairs], exchanged: Circuit, n_layers: int, advance: Advance | None
+) -> Float[Tensor, "flip batch"]:
+    """logit_diff with the heads' output from each flip; the clean run is recorded once, flips up to the last head."""
+    clean = record(model, to_device(model, flips[0].clean_tokens), CLEAN_NAMES, advance)
+    own_z = [layer["z"] for layer in clean]
+    found: list[Tensor] = []
+    for flip in flips:
+        tokens, start = to_device(model, flip.corrupted_tokens), first_difference(flip)
+        given = record_from(model, tokens, ("z",), clean, start, n_layers, advance)
+        z = [*(layer["z"] for layer in given), *own_z[n_layers:]]  # no head is exchanged in the layers above
+        starts = first_changes(flip, Ablation.RESAMPLE)
+        found += dense_runs(model, flip, clean, z, starts, [Variant(None, exchanged)], advance)
+    return torch.stack(found)
 
 
 def fit(values: Float[np.ndarray, " flip"]) -> tuple[float, float]:

@@ -82,3 +82,37 @@ class HookedAblation:
         io, s = self.pairs.answers[row]
         at_end = logits[0, int(self.pairs.roles["END"][row])]
         return float(at_end[io] - at_end[s])
+
+
+def hooked_direct_effects(bridge: Any, pairs: PromptPairs, gone: Collection[Head]) -> tuple[np.ndarray, ...]:
+    """Direct effects [layer head batch], logit_diff and scale [batch] with heads set to zero at END."""
+    rows, ends = torch.arange(len(pairs)), torch.tensor(pairs.roles["END"])
+    kept: dict[str, Tensor] = {}
+
+    def zero(z: Tensor, hook: Any) -> Tensor:
+        z = z.clone()
+        for head in gone:
+            if hook.name == f"blocks.{head.layer}.attn.hook_z":
+                z[rows, ends, head.head] = 0
+        kept[hook.name] = z[rows, ends]
+        return z
+
+    def keep(resid: Tensor, hook: Any) -> None:
+        kept["final"] = resid[rows, ends]
+
+    names = [f"blocks.{layer}.attn.hook_z" for layer in range(bridge.cfg.n_layers)]
+    last = f"blocks.{bridge.cfg.n_layers - 1}.hook_resid_post"
+    with torch.no_grad():
+        logits = bridge.run_with_hooks(
+            torch.tensor(pairs.clean_tokens), fwd_hooks=[*((name, zero) for name in names), (last, keep)]
+        )
+        io, s = torch.tensor(pairs.answers).T
+        direction = (bridge.W_U[:, io] - bridge.W_U[:, s]).T
+        scale = (kept["final"].var(-1, unbiased=False) + bridge.cfg.eps).sqrt()
+        direct = []
+        for layer, name in enumerate(names):
+            written = torch.einsum("bhd,hdm->hbm", kept[name], bridge.blocks[layer].attn.W_O)
+            written = written - written.mean(-1, keepdim=True)
+            direct.append((written * direction).sum(-1) / scale)
+        at_end = logits[rows, ends]
+        return torch.stack(direct).numpy(), (at_end[rows, io] - at_end[rows, s]).numpy(), scale.numpy()

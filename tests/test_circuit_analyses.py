@@ -1,7 +1,8 @@
 """Found circuits, sets for completeness, backup, token and position, methods side by side: against slow oracles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from ioi_core import (
     Model,
     PromptMismatchError,
     PromptPairs,
+    Result,
     arena_pairs,
     attribute_heads,
     backup_heads,
+    circuit_runs,
     completeness,
     completeness_sets,
     contrast_methods,
@@ -30,11 +33,14 @@ from ioi_core import (
     patch_activations,
     token_and_position,
 )
+from ioi_core.circuit_runs import Variant, VariantRuns
 from ioi_core.completeness_sets import circuit_classes
 from ioi_core.corruptions import SIGNAL_FLIPS
 from ioi_core.find_circuit import FoundCircuit
+from ioi_core.method_contrast import METHODS
+from ioi_core.replacements import Replacements, first_changes, layouts
 from ioi_core.token_and_position import SIGNALS, fit
-from tests.hooked_ablation import HookedAblation
+from tests.hooked_ablation import HookedAblation, hooked_direct_effects
 from tests.test_circuit_runs import CIRCUIT, logit_diff
 
 
@@ -199,40 +205,6 @@ def test_there_is_nothing_to_find_where_the_model_prefers_s(demo_model: Model, d
 # Backup
 
 
-def hooked_direct_effects(bridge, pairs: PromptPairs, gone: Sequence[Head]) -> tuple[np.ndarray, ...]:
-    """Direct effects [layer head batch], logit_diff and scale [batch] with heads set to zero at END."""
-    rows, ends = torch.arange(len(pairs)), torch.tensor(pairs.roles["END"])
-    kept: dict[str, torch.Tensor] = {}
-
-    def zero(z, hook):
-        z = z.clone()
-        for head in gone:
-            if hook.name == f"blocks.{head.layer}.attn.hook_z":
-                z[rows, ends, head.head] = 0
-        kept[hook.name] = z[rows, ends]
-        return z
-
-    def keep(resid, hook):
-        kept["final"] = resid[rows, ends]
-
-    names = [f"blocks.{layer}.attn.hook_z" for layer in range(bridge.cfg.n_layers)]
-    last = f"blocks.{bridge.cfg.n_layers - 1}.hook_resid_post"
-    with torch.no_grad():
-        logits = bridge.run_with_hooks(
-            torch.tensor(pairs.clean_tokens), fwd_hooks=[*((name, zero) for name in names), (last, keep)]
-        )
-        io, s = torch.tensor(pairs.answers).T
-        direction = (bridge.W_U[:, io] - bridge.W_U[:, s]).T
-        scale = (kept["final"].var(-1, unbiased=False) + bridge.cfg.eps).sqrt()
-        direct = []
-        for layer, name in enumerate(names):
-            written = torch.einsum("bhd,hdm->hbm", kept[name], bridge.blocks[layer].attn.W_O)
-            written = written - written.mean(-1, keepdim=True)
-            direct.append((written * direction).sum(-1) / scale)
-        at_end = logits[rows, ends]
-        return torch.stack(direct).numpy(), (at_end[rows, io] - at_end[rows, s]).numpy(), scale.numpy()
-
-
 @pytest.mark.parametrize("bos", [True, False])
 def test_backup_equals_hooked_runs(small_model: Model, small_bridge, bos: bool) -> None:
     pairs = ioi_dataset(small_model, 5, prepend_bos=bos)
@@ -379,3 +351,106 @@ def test_direct_and_total_effects_have_one_sign(small_model: Model, small_bridge
     resampled = direct_and_total(small_model, abc, ablation="resample")
     noised = patch_activations(small_model, abc, "z", direction="noising", metric="logit_diff")
     np.testing.assert_allclose(resampled.per_prompt[1], -noised.effects, atol=1e-5)
+
+
+# What all of them share: blocks of prompts, progress, and nothing before the first change
+
+
+def every_analysis(model: Model, n: int) -> dict[str, Callable[..., Result]]:
+    pairs, heads = ioi_dataset(model, n, corruption="abc", prepend_bos=False), [Head(1, 2), Head(2, 1)]
+    return {
+        "signals": partial(token_and_position, model, flips_of(model, n, prepend_bos=False), heads),
+        "methods": partial(contrast_methods, model, pairs, {head: "S2" for head in heads}),
+        "totals": partial(direct_and_total, model, pairs),
+        "sets": partial(completeness_sets, model, pairs, CIRCUIT, n_random=2, n_greedy=2, steps=2),
+        "backup": partial(backup_heads, model, pairs, heads, ablation="mean"),
+    }
+
+
+ANALYSES = ("signals", "methods", "totals", "sets", "backup")
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_blocks_of_prompts_change_nothing_and_are_told_of(small_model: Model, monkeypatch, name: str) -> None:
+    whole = every_analysis(small_model, 60)[name]()
+    told: list[tuple[int, int]] = []
+    monkeypatch.setenv("IOI_ENGINE_MEMORY_MB", "16")
+    cut = every_analysis(small_model, 60)[name](progress=lambda done, total: told.append((done, total)))
+    np.testing.assert_allclose(cut.per_prompt, whole.per_prompt, atol=1e-4)
+    assert told == sorted(told)
+    assert told[-1][0] == told[-1][1]
+    shares = [done / total for done, total in told]
+    assert np.diff([0, *shares]).max() < 0.3  # no long silence, and not finished long before the end
+    assert shares.count(1) <= len(shares) / 5
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+@pytest.mark.parametrize("after", [1, 7])
+def test_every_analysis_can_be_cancelled(small_model: Model, name: str, after: int) -> None:
+    told = 0
+
+    def cancel(done: int, total: int) -> None:
+        nonlocal told
+        told += 1
+        if told == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        every_analysis(small_model, 4)[name](progress=cancel)
+    assert told == after
+
+
+@pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
+@pytest.mark.parametrize("ablation", Ablation)
+def test_an_ablation_changes_nothing_before_the_first_token_that_differs(
+    small_model: Model, corruption: str, ablation: Ablation
+) -> None:
+    """Row by row: where every prompt that z is taken from reads as the clean one so far."""
+    pairs = ioi_dataset(small_model, 40, corruption=corruption, prepend_bos=False)
+    starts, layout = first_changes(pairs, ablation), layouts(pairs)
+    for row in range(len(pairs)):
+        given = [row] if ablation is Ablation.RESAMPLE else np.flatnonzero(layout == layout[row])
+        alike = [
+            all((pairs.corrupted_tokens[other, :end] == pairs.clean_tokens[row, :end]).all() for other in given)
+            for end in range(1, pairs.clean_tokens.shape[1] + 1)
+        ]
+        assert starts[row] == (0 if ablation is Ablation.ZERO else sum(alike))
+    if ablation is Ablation.RESAMPLE and corruption == "s2_flip":
+        at_io = {Head(layer, head): "IO" for layer in range(4) for head in range(4)}
+        result = contrast_methods(small_model, pairs, at_io)
+        for method in ("resample", "noising", "denoising"):
+            np.testing.assert_array_equal(result.changes[METHODS.index(method)], 0)
+        assert np.abs(result.changes[METHODS.index("zero")]).max() > 0.01
+
+
+def test_the_flip_that_changes_nothing_changes_nothing(small_model: Model) -> None:
+    flips = flips_of(small_model, 5, prepend_bos=False)
+    one, other = (token_and_position(small_model, flips, heads) for heads in ([Head(0, 1)], [Head(3, 0), Head(2, 2)]))
+    np.testing.assert_array_equal(one.per_prompt[0], other.per_prompt[0])
+    assert np.abs(one.per_prompt[1:] - other.per_prompt[1:]).max() > 0.01
+
+
+def test_runs_asked_for_again_record_nothing_again(small_model: Model, abc: PromptPairs, monkeypatch) -> None:
+    recorded: list[int] = []
+    record, of_rows = circuit_runs.record, Replacements.of_rows
+
+    def counted(model: Model, tokens, names, advance=None):
+        recorded.append(len(tokens))
+        return record(model, tokens, names, advance)
+
+    def of_counted_rows(self: Replacements, *given):
+        recorded.append(0)
+        return of_rows(self, *given)
+
+    monkeypatch.setattr(circuit_runs, "record", counted)
+    monkeypatch.setattr(Replacements, "of_rows", of_counted_rows)
+    variants = [Variant(CIRCUIT), Variant(None, CIRCUIT), Variant(None)]
+    run = VariantRuns(small_model, abc, Ablation.RESAMPLE)
+    first, second = run(variants), run(variants[::-1])
+    assert sorted(recorded) == [0, len(abc)]
+    np.testing.assert_allclose(first, second[::-1], atol=1e-5)
+    monkeypatch.setenv("IOI_ENGINE_MEMORY_MB", "16")
+    many = ioi_dataset(small_model, 60, corruption="abc", prepend_bos=False)
+    cut = VariantRuns(small_model, many, Ablation.RESAMPLE)
+    np.testing.assert_array_equal(cut(variants), cut(variants))
+    assert sum(recorded) == len(abc) + 2 * len(many)
