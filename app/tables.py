@@ -49,7 +49,9 @@ def show_ranking(frame: pd.DataFrame) -> None:
     """Senders, the strongest first; the whole table, with all its columns, is the figure's download."""
     shown = frame[["sender", "effect", "low_95", "high_95"]]
     columns: dict[str, ColumnConfig] = {
-        "effect": st.column_config.NumberColumn(f"change in {frame['metric'].iloc[0].removesuffix('_change')}", format="%+.4f"),
+        "effect": st.column_config.NumberColumn(
+            f"change in {frame['metric'].iloc[0].removesuffix('_change')}", format="%+.4f"
+        ),
         "low_95": st.column_config.NumberColumn("95 % from", format="%+.4f", help="prompts drawn anew 1,000 times"),
         "high_95": st.column_config.NumberColumn("95 % to", format="%+.4f"),
     }
