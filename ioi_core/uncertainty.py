@@ -1,5 +1,7 @@
 """How far a mean over prompts could have come out otherwise: bootstrap over prompts (Efron 1979)."""
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float
 
@@ -30,10 +32,18 @@ def bootstrap_interval(
     n = per_prompt.shape[-1]
     if n < 2:
         return np.full(per_prompt.shape[:-1], np.nan), np.full(per_prompt.shape[:-1], np.nan)
-    counts = np.random.default_rng(seed).multinomial(n, [1 / n] * n, size=RESAMPLES)
-    shares = (counts.T / n).astype(per_prompt.dtype)
+    shares = _shares(n, seed).astype(per_prompt.dtype)
     means = per_prompt @ shares
     if gaps is not None:
         means = means / (gaps @ shares)
     bounds = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=-1)
     return bounds[0, ...], bounds[1, ...]
+
+
+@lru_cache(maxsize=8)
+def _shares(n: int, seed: int) -> Float[np.ndarray, "batch draw"]:
+    """The share of each of `n` prompts in each draw; kept, since a page asks for dozens of intervals of equal size."""
+    counts = np.random.default_rng(seed).multinomial(n, [1 / n] * n, size=RESAMPLES)
+    shares = counts.T / n
+    shares.setflags(write=False)
+    return shares
