@@ -24,12 +24,13 @@ def literal(text: str) -> str:
     return html.escape(text, quote=False).replace("$", "&#36;")
 
 
-def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, object]:
-    """Plotly's error bars from interval to interval."""
-    return {
-        "type": "data", "symmetric": False, "array": np.maximum(high - values, 0),
-        "arrayminus": np.maximum(values - low, 0), "color": CORRUPTED, "thickness": 1.5,
-    }  # fmt: skip
+def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray, *, caps: bool = True) -> dict[str, object] | None:
+    """Plotly's error bars from interval to interval; none where nothing has one, as with a single prompt."""
+    if not np.isfinite(low).any():
+        return None
+    up, down = (np.nan_to_num(np.maximum(reach, 0)) for reach in (high - values, values - low))
+    bars = {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": CORRUPTED, "thickness": 1.5}
+    return bars if caps else bars | {"width": 0}
 
 
 def whisker_note(n_prompts: int) -> str:
@@ -37,15 +38,29 @@ def whisker_note(n_prompts: int) -> str:
     return "; line: 95 % interval" if n_prompts > 1 else ""
 
 
-MEAN_LINE = "dashed: mean, shaded: its 95 % interval"
-"""What `mean_line` draws."""
-
-
 def mean_line(figure: go.Figure, values: np.ndarray, colour: str, gaps: np.ndarray | None = None) -> None:
-    """The mean of bars that stand side by side, behind them, with its interval; `gaps` as in `PatchResult`."""
+    """The mean of bars that stand side by side, behind them, with its interval; nothing for a single bar.
+
+    Args:
+        gaps: as in `PatchResult`.
+    """
+    if len(values) < 2:
+        return
     low, high = (float(bound) for bound in bootstrap_interval(values, gaps=gaps))
     figure.add_hrect(y0=low, y1=high, fillcolor=colour, opacity=0.15, line_width=0, layer="below")
-    figure.add_hline(y=values.mean(), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
+    figure.add_hline(y=float(values.mean()), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
+
+
+def mean_note(n_prompts: int) -> str:
+    """What `mean_line` draws, for a figure's note."""
+    return "; dashed: mean, shaded: its 95 % interval" if n_prompts > 1 else ""
+
+
+def prompt_axis(figure: go.Figure, n_prompts: int, shown: int, most: int = 12) -> None:
+    """Number the prompts on the x axis, at most so many of them; the one shown elsewhere on the page is bold."""
+    ticks = np.arange(1, n_prompts + 1)[:: max(1, -(-n_prompts // most))]
+    texts = [f"<b>{n}</b>" if n == shown + 1 else str(n) for n in ticks]
+    figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
 
 
 def wrapped(label: str) -> str:

@@ -15,13 +15,14 @@ from app.chart_parts import (
     DIVERGING,
     FAVOURS_IO,
     FAVOURS_S,
-    MEAN_LINE,
     PLAIN_AXIS,
     click_targets,
     clickable,
     laid_out,
     literal,
     mean_line,
+    mean_note,
+    prompt_axis,
     whisker_note,
     whiskers,
     wrapped,
@@ -88,14 +89,13 @@ def layer_bars(result: Result) -> go.Figure:
         _effect_sentence(f"{name[0].upper()}{name[1:]}", value, interval(least, most, over))
         for name, value, least, most in zip(names, result.values, low, high, strict=True)
     ]
-    sure = np.isfinite(low).all()
     farthest = float(np.nanmax(np.abs([result.values, low, high])))
     reach = 1.15 * max(farthest, 1e-6)
     figure = go.Figure(
         go.Bar(
             x=result.values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
             marker_color=[FAVOURS_IO if value >= 0 else FAVOURS_S for value in result.values],
-            error_x=whiskers(result.values, low, high) if sure else None,
+            error_x=whiskers(result.values, low, high),
         )
     )  # fmt: skip
     written = [f"{name} {signed(value, farthest)}" for name, value in zip(names, result.values, strict=True)]
@@ -183,17 +183,14 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
             textposition="outside",
             cliponaxis=False, constraintext="none",
         )  # fmt: skip
-        if len(numbers) > 1:
-            mean_line(figure, values, colour)
+        mean_line(figure, values, colour)
     both = np.concatenate([result.clean_logit_diff, result.corrupted_logit_diff, [0.0]])
     margin = 0.15 * max(float(np.ptp(both)), 1e-6)
     figure.update_yaxes(title="logit_diff, logits (up: IO)", range=[both.min() - margin, both.max() + margin])
-    ticks = numbers[:: max(1, -(-len(numbers) // LABELLED))]
-    texts = [f"<b>{number}</b>" if number == chosen + 1 else str(number) for number in ticks]
-    figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
+    prompt_axis(figure, result.n_prompts, chosen, LABELLED)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
-    note = "" if len(numbers) == 1 else f"; {MEAN_LINE}"
-    return laid_out(figure, "logit_diff at END", f"logits, {prompts(result.n_prompts)}{note}", 400, legend=True)
+    note = f"logits, {prompts(result.n_prompts)}{mean_note(result.n_prompts)}"
+    return laid_out(figure, "logit_diff at END", note, 400, legend=True)
 
 
 CELLS = ("top token", "probability of IO", "rank of IO")

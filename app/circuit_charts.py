@@ -6,7 +6,7 @@ from textwrap import wrap
 import numpy as np
 import plotly.graph_objects as go
 
-from app.chart_parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, PLAIN_AXIS, laid_out, literal
+from app.chart_parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, PLAIN_AXIS, laid_out, literal, whiskers
 from app.circuit_numbers import Level, TemplateFaithfulness, minimality_order
 from app.circuit_text import Changes, member_words, write_changes
 from app.circuit_words import percent_of_model, set_words
@@ -36,7 +36,7 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
-            marker_color=_colours(values), error_x=_errors(values, low, high),
+            marker_color=_colours(values), error_x=whiskers(values, low, high),
         )
     )  # fmt: skip
     names = [f"{level.name.replace(', ', ',<br>')}: <b>{level.value:+.2f}</b>" for level in levels]
@@ -169,7 +169,7 @@ def minimality_bars(result: Minimality, low: np.ndarray, high: np.ndarray) -> go
     figure = go.Figure(
         go.Bar(
             x=values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
-            marker_color=_colours(values), error_x=_errors(values, low[order], high[order]),
+            marker_color=_colours(values), error_x=whiskers(values, low[order], high[order]),
         )
     )  # fmt: skip
     names = [f"{member_words(result.members[n])} {percent_of_model(float(result.signed_scores[n]))}" for n in order]
@@ -188,15 +188,6 @@ def _wrapped(text: str) -> str:
 
 def _colours(values: np.ndarray) -> list[str]:
     return [FAVOURS_IO if value >= 0 else FAVOURS_S for value in values]
-
-
-def _errors(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, object]:
-    """Interval lines; none where there is no interval."""
-    up, down = np.maximum(high - values, 0), np.maximum(values - low, 0)
-    return {
-        "type": "data", "symmetric": False, "array": np.nan_to_num(up), "arrayminus": np.nan_to_num(down),
-        "color": CORRUPTED, "thickness": 1.5,
-    }  # fmt: skip
 
 
 def _range(ends: np.ndarray) -> list[float]:

@@ -10,11 +10,12 @@ from app.chart_parts import (
     CORRUPTED,
     FAVOURS_IO,
     FAVOURS_S,
-    MEAN_LINE,
     PLAIN_AXIS,
     laid_out,
     literal,
     mean_line,
+    mean_note,
+    prompt_axis,
     whisker_note,
     whiskers,
 )
@@ -46,18 +47,15 @@ def direct_bars(direct: HeadAttribution, head: Head, shown: int) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>",
         )
     )  # fmt: skip
-    if len(values) > 1:
-        mean_line(figure, values, CORRUPTED)
+    mean_line(figure, values, CORRUPTED)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
-    ticks = numbers[:: max(1, -(-len(numbers) // 12))]
-    texts = [f"<b>{n}</b>" if n == shown + 1 else str(n) for n in ticks]
-    figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
+    prompt_axis(figure, len(values), shown)
     reach = max(float(np.abs(values).max()), 1e-6)
     figure.update_yaxes(
         title="logits (up: IO)", range=[min(0, 1.15 * values.min()), max(0, 1.15 * values.max()) or reach]
     )
-    line = f"; {MEAN_LINE}" if len(values) > 1 else ""
-    return laid_out(figure, f"Direct effect of head {head} on logit_diff", f"logits, {prompts(len(values))}{line}", 300)
+    note = f"logits, {prompts(len(values))}{mean_note(len(values))}"
+    return laid_out(figure, f"Direct effect of head {head} on logit_diff", note, 300)
 
 
 @drawn_once

@@ -9,7 +9,7 @@ import pandas as pd
 from app.effects import number
 from app.exports import token_text
 from app.tokens import token_label
-from app.words import interval, ordinal, over_prompts, prompts, signed
+from app.words import ordinal, over_prompts, prompts, signed, with_interval
 from ioi_core import (
     HEAD_ROLES,
     PUBLISHED_CLASSES,
@@ -100,11 +100,10 @@ def direct_story(direct: HeadAttribution, head: Head) -> str:
     rank = int((sizes > abs(value)).sum()) + 1
     each = direct.per_prompt[head.layer, head.head]
     same = int((np.sign(each) == np.sign(value)).sum())
-    low, high = (float(bound) for bound in bootstrap_interval(each))
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     said = (
         f"Directly, head {head} {verb} {signed(abs(value), float(sizes.max())).lstrip('+')} logits {where} logit_diff "
-        f"({interval(low, high, over_prompts(direct.n_prompts))}): {ordinal(rank)} of {sizes.size} heads by size."
+        f"({with_interval(each)}): {ordinal(rank)} of {sizes.size} heads by size."
     )
     return said if len(each) == 1 else f"{said} The sign is the same in {same} of {len(each)} prompts."
 

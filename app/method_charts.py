@@ -91,17 +91,17 @@ def _draw_group(
         for n, head in enumerate(group)
     ]
     label = [f"<b>{head}</b>" if head in named else "" for head in group]
-    shown = np.array([head in named for head in group])
+    hidden = np.array([head not in named for head in group]) & np.isfinite(low[0])
     errors = [
-        whiskers(values[n], np.where(shown, low[n], values[n]), np.where(shown, high[n], values[n])) | {"width": 0}
-        for n in range(2)
+        whiskers(x, np.where(hidden, x, least), np.where(hidden, x, most), caps=False)
+        for x, least, most in zip(values, low, high, strict=True)
     ]
     colour = CLASS_COLOURS.get(name, _NO_COLOUR)
     figure.add_scatter(
         x=values[0], y=values[1], mode="markers+text", name=name, text=label,
         textposition=[f"top {'left' if x < 0 else 'right'}" for x in values[0]],
         customdata=said, hovertemplate="%{customdata[1]}<extra></extra>", cliponaxis=False,
-        error_x=errors[0] if np.isfinite(low).all() else None, error_y=errors[1] if np.isfinite(low).all() else None,
+        error_x=errors[0], error_y=errors[1],
         marker={"size": 11, "color": colour, "line": {"width": 1, "color": "#555555"}},
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip

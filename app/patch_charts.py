@@ -11,13 +11,14 @@ from app.chart_parts import (
     DIVERGING,
     FAVOURS_IO,
     FAVOURS_S,
-    MEAN_LINE,
     PLAIN_AXIS,
     click_targets,
     clickable,
     laid_out,
     literal,
     mean_line,
+    mean_note,
+    prompt_axis,
     wrapped,
 )
 from app.drawn import drawn_once
@@ -150,15 +151,11 @@ def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int]
     figure = go.Figure(
         go.Bar(x=numbers, y=values, marker_color=colours, customdata=said, hovertemplate="%{customdata}<extra></extra>")
     )
-    if len(values) > 1:
-        mean_line(figure, values, CORRUPTED, result.gaps)
+    mean_line(figure, values, CORRUPTED, result.gaps)
     figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
     figure.update_yaxes(title=f"change, {result.unit}")
-    step = max(1, -(-len(numbers) // 12))
-    ticks = numbers[::step]
-    texts = [f"<b>{n}</b>" if n == shown + 1 else str(n) for n in ticks]
-    figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
-    over = f"each of {len(values)} prompts; {MEAN_LINE}" if len(values) > 1 else "1 prompt"
+    prompt_axis(figure, len(values), shown)
+    over = (f"each of {len(values)} prompts" if len(values) > 1 else "1 prompt") + mean_note(len(values))
     return laid_out(figure, f"Change in {result.metric}, prompt by prompt", f"{result.unit}, {over}", 320)
 
 

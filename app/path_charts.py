@@ -9,9 +9,9 @@ from app.chart_parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whisker_
 from app.drawn import drawn_once
 from app.effects import EffectGrid, number
 from app.patch_charts import effect_heatmap, grid_intervals, heatmap_height
-from app.path_effects import Edge, changed, split_shares
+from app.path_effects import Edge, split_shares
 from app.trail import Step
-from app.words import interval, over_prompts
+from app.words import changed, interval, over_prompts
 from ioi_core import AttentionSplit, Head, PathResult, bootstrap_interval
 
 _HEAD_COLOUR, _MLP_COLOUR, _LOGITS_COLOUR = "#56B4E9", "#999999", "#F0E442"

@@ -9,7 +9,7 @@ import pandas as pd
 from app.effects import EffectGrid, number
 from app.exports import mean_frame
 from app.trail import Step
-from app.words import over_prompts, with_interval
+from app.words import changed, over_prompts, with_interval
 from ioi_core import AttentionSplit, Direction, Head, PathResult, bootstrap_interval
 
 METRICS = {
@@ -170,11 +170,6 @@ def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step) -> str | N
             "leads there: the logits are read at END alone. Choose another sender position or corruption."
         )
     return None
-
-
-def changed(metric: str) -> str:
-    """What it is that changes; a metric may itself be a change."""
-    return metric.removesuffix("_change")
 
 
 def edges_frame(edges: list[Edge], steps: Sequence[Step], metric: str) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def row_bars(bars: Sequence[RowBar], marks: RowMarks | None, title: str, note: s
     figure = go.Figure(
         go.Bar(
             x=values, y=rows, orientation="h", customdata=[[bar.key, bar.said] for bar in bars], showlegend=False,
-            hovertemplate="%{customdata[1]}<extra></extra>", error_x=_whiskers(values, low, high),
+            hovertemplate="%{customdata[1]}<extra></extra>", error_x=whiskers(values, low, high),
             marker_color=[FAVOURS_IO if value >= 0 else FAVOURS_S for value in values],
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
         )
@@ -88,8 +88,3 @@ def _draw_marks(figure: go.Figure, marks: RowMarks, rows: np.ndarray) -> None:
         marker={"symbol": "diamond", "size": 13, "color": MARK, "line": {"width": 1.5, "color": "#1b1f24"}},
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
-
-
-def _whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, object] | None:
-    """Intervals; none where there is a single prompt."""
-    return whiskers(values, low, high) if np.isfinite(low).all() else None

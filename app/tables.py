@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.tokens import token_label
+from app.words import changed
 from ioi_core import Model, Predictions, PromptPairs
 from ioi_core.predictions import ANSWERS, RUNS
 
@@ -49,9 +50,7 @@ def show_ranking(frame: pd.DataFrame) -> None:
     """Senders, the strongest first; the whole table, with all its columns, is the figure's download."""
     shown = frame[["sender", "effect", "low_95", "high_95"]]
     columns: dict[str, ColumnConfig] = {
-        "effect": st.column_config.NumberColumn(
-            f"change in {frame['metric'].iloc[0].removesuffix('_change')}", format="%+.4f"
-        ),
+        "effect": st.column_config.NumberColumn(f"change in {changed(frame['metric'].iloc[0])}", format="%+.4f"),
         "low_95": st.column_config.NumberColumn("95 % from", format="%+.4f", help="prompts drawn anew 1,000 times"),
         "high_95": st.column_config.NumberColumn("95 % to", format="%+.4f"),
     }

@@ -69,6 +69,11 @@ def interval(low: float, high: float, over: str) -> str:
     return f"{over}, 95 % interval {least} to {most}{', sign uncertain' * bool(low < 0 < high)}"
 
 
+def changed(metric: str) -> str:
+    """What it is that changes; a metric may itself be a change."""
+    return metric.removesuffix("_change")
+
+
 def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:
     """Who adds most to logit_diff and who takes most away, left out below 5 % of all that is added and taken."""
     order, reach = np.argsort(values), float(np.abs(values).max())

@@ -22,7 +22,7 @@ from ioi_core.inputs import Choice
 from ioi_core.model import Model
 from ioi_core.pairs import PromptPairs
 from ioi_core.patching import advancing
-from ioi_core.replacements import Advance, Replacements, check_ablation, recordings
+from ioi_core.replacements import Advance, Replacements, check_ablation, first_changes, recordings
 from ioi_core.results import Progress, Result
 from ioi_core.vocabulary import Ablation, Head
 
@@ -108,10 +108,10 @@ def _block(
     variants, found = [Variant(None), Variant(None, heads)], {}
     for ablation, each in zip(Ablation, ablations, strict=True):
         replaced = corrupted_z if each.ablation is Ablation.RESAMPLE else each.of_rows(pairs, part, advance)
-        starts = each.starts[part]
-        whole, found[ablation.value] = dense_runs(model, here, clean, replaced, starts, variants, advance)
+        whole, found[ablation.value] = dense_runs(model, here, clean, replaced, each.starts[part], variants, advance)
     found["noising"] = found["resample"]
     swapped = replace(here, clean_tokens=here.corrupted_tokens, corrupted_tokens=here.clean_tokens)
+    starts = first_changes(swapped, Ablation.RESAMPLE)
     unpatched, found["denoising"] = dense_runs(model, swapped, corrupted, clean_z, starts, variants, advance)
     return torch.stack([*(found[method] for method in METHODS), whole, unpatched])
 

@@ -20,7 +20,6 @@ from app.path_controls import (
     trail_control,
 )
 from app.path_effects import (
-    changed,
     edges_frame,
     graph_story,
     nothing_to_draw,
@@ -39,6 +38,7 @@ from app.tables import show_ranking
 from app.template_charts import bars_width, template_bars, template_heatmaps
 from app.template_panel import show_by_template
 from app.view import current_view
+from app.words import changed
 
 view = current_view()
 model, pairs = view.model, view.pairs
