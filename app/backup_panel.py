@@ -15,8 +15,8 @@ from app.figures import show_figure
 from app.head_links import open_head
 from app.knockout_controls import first_heads, heads_control, knock_out_control, strongest_writers
 from app.look import says
-from app.template_charts import template_curves, template_heatmaps
-from app.template_panel import show_by_template
+from app.template_charts import template_curves
+from app.template_panel import show_by_template, show_heatmaps_by_template
 from app.view import View
 from ioi_core import Ablation, Backup
 
@@ -129,7 +129,4 @@ def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:
         on_click=open_head,
     )
     keys = [[f"head {layer}.{head}" for head in range(n_heads)] for layer in range(n_layers)]
-    show_by_template(
-        view, "backup_changes", changes, [key for row in keys for key in row],
-        lambda groups: template_heatmaps(changes, groups, keys, f"Changes {stage_name(stage)}", "logits"),
-    )  # fmt: skip
+    show_heatmaps_by_template(view, "backup_changes", changes, keys, f"Changes {stage_name(stage)}", "logits")

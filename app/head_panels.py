@@ -1,6 +1,5 @@
 """The panels of the Heads page: each asks for its own results, waits for them with progress, and draws."""
 
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -39,8 +38,7 @@ from app.head_words import (
     writing_story,
 )
 from app.look import says
-from app.template_charts import bars_width, template_bars, template_heatmaps
-from app.template_panel import show_by_template
+from app.template_panel import show_bars_by_template, show_heatmaps_by_template
 from app.tokens import token_label
 from app.view import View
 from ioi_core import Head
@@ -68,8 +66,8 @@ def show_direct(view: View, head: Head) -> None:
         large=view.large,
     )
     assert direct.per_prompt is not None
-    _bars_by_template(
-        view, "head_direct", {"direct effect": direct.per_prompt[head.layer, head.head]},
+    show_bars_by_template(
+        view, "head_direct", direct.per_prompt[None, head.layer, head.head], ["direct effect"],
         f"Direct effect of head {head} on logit_diff, by template", "logits",
     )  # fmt: skip
 
@@ -93,21 +91,10 @@ def show_attention(view: View, head: Head) -> None:
         "role_attention", looks_story(attention, head), lambda: looks_frame(per_prompt, roles).assign(head=str(head))
     )
     keys = [[f"from {query} to {key}" for key in roles] for query in roles]
-    show_by_template(
-        view,
-        "role_attention",
-        per_prompt,
-        [key for row in keys for key in row],
-        lambda groups: template_heatmaps(
-            per_prompt,
-            groups,
-            keys,
-            f"Attention of head {head} between roles, by template",
-            "probability",
-            order="rows look at columns",
-            labels=roles,
-        ),
-    )
+    show_heatmaps_by_template(
+        view, "role_attention", per_prompt, keys, f"Attention of head {head} between roles, by template", "probability",
+        order="rows look at columns", labels=roles, effects=False,
+    )  # fmt: skip
 
 
 def show_writing(view: View, head: Head) -> None:
@@ -171,18 +158,10 @@ def show_sites(view: View, head: Head) -> None:
         lambda: frame,
         large=view.large,
     )
-    _bars_by_template(
-        view, "head_sites", {site: result.effects[head.layer, head.head] for site, result in results.items()},
+    per_prompt = np.stack([result.effects[head.layer, head.head] for result in results.values()])
+    show_bars_by_template(
+        view, "head_sites", per_prompt, sites,
         f"Total effects of patching head {head}, {direction}, by template", "share of clean minus corrupted",
-    )  # fmt: skip
-
-
-def _bars_by_template(view: View, name: str, per_prompt: Mapping[str, np.ndarray], title: str, unit: str) -> None:
-    """A few numbers of a head, cell -> [batch], template by template."""
-    cells, values = tuple(per_prompt), np.stack(list(per_prompt.values()))
-    show_by_template(
-        view, name, values, cells, lambda groups: template_bars(values, groups, cells, title, unit),
-        min_width=bars_width(cells),
     )  # fmt: skip
 
 

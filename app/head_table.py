@@ -23,8 +23,7 @@ from app.head_measures import (
     with_intervals,
 )
 from app.head_words import NO_ROLES, has_all_roles, table_story
-from app.template_charts import template_heatmaps
-from app.template_panel import show_by_template
+from app.template_panel import show_heatmaps_by_template
 from app.view import View
 from ioi_core import Head
 
@@ -87,15 +86,10 @@ def _show_templates(view: View, measure: Measure, per_prompt: np.ndarray) -> Non
     n_layers, n_heads = per_prompt.shape[:2]
     keys = [[str(Head(layer, head)) for head in range(n_heads)] for layer in range(n_layers)]
     title = f"{measure.name[:1].upper()}{measure.name[1:]} of all heads, by template"
-    show_by_template(
-        view,
-        "all_heads",
-        per_prompt,
-        [key for row in keys for key in row],
-        lambda groups: template_heatmaps(
-            per_prompt, groups, keys, title, measure.unit, order="rows: layers, columns: heads, both from 0"
-        ),
-    )
+    show_heatmaps_by_template(
+        view, "all_heads", per_prompt, keys, title, measure.unit, order="rows: layers, columns: heads, both from 0",
+        effects=measure.signed,
+    )  # fmt: skip
 
 
 def _selected(shown: pd.DataFrame) -> None:

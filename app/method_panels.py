@@ -22,8 +22,8 @@ from app.method_words import (
     total_frame,
     total_story,
 )
-from app.template_charts import template_curves, template_heatmaps
-from app.template_panel import show_by_template
+from app.template_charts import template_curves
+from app.template_panel import show_by_template, show_heatmaps_by_template
 from app.view import View
 from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs, Result
 from ioi_core.method_contrast import METHODS
@@ -64,10 +64,9 @@ def _by_template(view: View, result: Result) -> None:
     total = result.per_prompt[1]
     n_layers, n_heads = total.shape[:2]
     keys = [[f"head {layer}.{head}" for head in range(n_heads)] for layer in range(n_layers)]
-    show_by_template(
-        view, "direct_and_total", total, [key for row in keys for key in row],
-        lambda groups: template_heatmaps(total, groups, keys, "Total effects (rows: layers, columns: heads)", "logits"),
-    )  # fmt: skip
+    show_heatmaps_by_template(
+        view, "direct_and_total", total, keys, "Total effects (rows: layers, columns: heads)", "logits"
+    )
 
 
 def show_methods(view: View) -> None:

@@ -84,18 +84,18 @@ def template_curves(
 def template_heatmaps(
     per_prompt: np.ndarray, groups: Sequence[TemplateGroup], keys: Sequence[Sequence[str]], title: str, unit: str,
     *, less_is_good: bool = False, order: str = "rows and columns as above", labels: Sequence[str] = (),
+    effects: bool = True,
 ) -> go.Figure:  # fmt: skip
     """One heatmap a template, all on one scale.
 
     Args:
         per_prompt: [row column batch], nan where nothing is defined: a mean is over the prompts where it is, or empty;
             keys: [row][column] what each cell is called.
-        unit: attention, "probability", has the colours that attention has everywhere; all else is an effect.
+        effects: they go both ways; if not, they are attention, in the colours that it has everywhere.
         order: what rows and columns are; labels: of rows and columns alike, where there is room for them.
     """
     figure, places = _side_by_side(groups)
     means = [defined_mean(per_prompt[..., group.rows]) for group in groups]
-    effects = unit != "probability"
     reach = float(np.nanmax(np.abs(means), initial=0)) or 1.0
     for group, place, mean in zip(groups, places, means, strict=True):
         said = [

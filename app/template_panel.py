@@ -1,6 +1,7 @@
 """A switch below a figure that shows a mean over prompts: the same, template by template."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,15 @@ import streamlit as st
 
 from app.effects import number
 from app.figures import show_figure
-from app.template_charts import MOST, TemplateGroup, defined_mean, template_groups
+from app.template_charts import (
+    MOST,
+    TemplateGroup,
+    bars_width,
+    defined_mean,
+    template_bars,
+    template_groups,
+    template_heatmaps,
+)
 from app.view import View
 
 _WIDTH = 720
@@ -24,7 +33,7 @@ def show_by_template(
     *,
     min_width: int = _WIDTH,
 ) -> None:
-    """Offer small figures of each template, drawn only when they are wanted.
+    """Offer small figures of each template, drawn only when they are wanted; none where nothing is defined.
 
     Args:
         name: of the figure above; tells the switches and files of one page apart.
@@ -32,7 +41,7 @@ def show_by_template(
         draw: makes the figure, which scrolls sideways below `min_width` pixels.
     """
     groups = template_groups(view.pairs)
-    if len(groups) < 2:
+    if len(groups) < 2 or np.isnan(per_prompt).all():
         return
     if not st.toggle("Template by template", key=f"templates_{name}", bind="query-params"):
         return
@@ -45,6 +54,26 @@ def show_by_template(
         min_width=min_width,
         suffix=name,
     )
+
+
+def show_heatmaps_by_template(
+    view: View, name: str, per_prompt: np.ndarray, keys: Sequence[Sequence[str]], title: str, unit: str, **how: Any
+) -> None:
+    """The same for a figure of cells; `per_prompt` [row column batch], `how` and all else as in `template_heatmaps`."""
+    cells = [key for row in keys for key in row]
+    show_by_template(
+        view, name, per_prompt, cells, lambda groups: template_heatmaps(per_prompt, groups, keys, title, unit, **how)
+    )
+
+
+def show_bars_by_template(
+    view: View, name: str, per_prompt: np.ndarray, cells: Sequence[str], title: str, unit: str, **how: Any
+) -> None:
+    """The same for a few numbers; `per_prompt` [cell batch], `how` and all else as in `template_bars`."""
+    show_by_template(
+        view, name, per_prompt, cells, lambda groups: template_bars(per_prompt, groups, cells, title, unit, **how),
+        min_width=bars_width(cells),
+    )  # fmt: skip
 
 
 def _story(flat: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup], n_templates: int) -> str:

@@ -12,8 +12,7 @@ from app.look import problem, says
 from app.patch_charts import estimate_scatter, patch_heatmap, prompt_effects
 from app.patch_controls import cell_control, choose_cell, patch_controls
 from app.patch_detail import show_head, show_layer
-from app.template_charts import template_heatmaps
-from app.template_panel import show_by_template
+from app.template_panel import show_heatmaps_by_template
 from app.view import current_view
 from ioi_core import correlation
 
@@ -65,15 +64,9 @@ with figure.container():
             on_click=partial(choose_cell, kind),
         )
 
-show_by_template(
-    view,
-    "patching",
-    grid.per_prompt,
-    [key for keys in grid.keys for key in keys],
-    lambda groups: template_heatmaps(
-        grid.per_prompt, groups, grid.keys, f"Change in {choice.metric}, by template", exact.unit,
-        less_is_good=choice.metric == "kl",
-    ),
+show_heatmaps_by_template(
+    view, "patching", grid.per_prompt, grid.keys, f"Change in {choice.metric}, by template", exact.unit,
+    less_is_good=choice.metric == "kl",
 )  # fmt: skip
 
 st.subheader(f"A closer look: {grid.names[place[0]][place[1]]}")

@@ -8,8 +8,8 @@ from app.exports import curves_frame, heads_frame, lens_frame, mean_frame
 from app.figures import show_figure
 from app.grid import grid_labels
 from app.head_links import open_head
-from app.template_charts import template_curves, template_heatmaps
-from app.template_panel import show_by_template
+from app.template_charts import template_curves
+from app.template_panel import show_by_template, show_heatmaps_by_template
 from app.view import current_view
 from app.words import head_effects, head_names, layer_effects, lens_story, stage
 
@@ -82,10 +82,4 @@ show_figure(
     on_click=open_head,
 )
 names = head_names(heads)
-show_by_template(
-    view,
-    "heads",
-    heads.per_prompt,
-    [name for row in names for name in row],
-    lambda groups: template_heatmaps(heads.per_prompt, groups, names, "Direct effect of heads, by template", "logits"),
-)
+show_heatmaps_by_template(view, "heads", heads.per_prompt, names, "Direct effect of heads, by template", "logits")

@@ -35,8 +35,7 @@ from app.path_effects import (
     trail_edges,
 )
 from app.tables import show_ranking
-from app.template_charts import bars_width, template_bars, template_heatmaps
-from app.template_panel import show_by_template
+from app.template_panel import show_bars_by_template, show_heatmaps_by_template
 from app.view import current_view
 from app.words import changed
 
@@ -69,14 +68,8 @@ show_figure(
     min_width=130 + 46 * len(grid.columns),
     on_click=pick,
 )
-show_by_template(
-    view,
-    "paths",
-    grid.per_prompt,
-    [key for keys in grid.keys for key in keys],
-    lambda groups: template_heatmaps(
-        grid.per_prompt, groups, grid.keys, f"Change in {changed(result.metric)}, by template", result.unit
-    ),
+show_heatmaps_by_template(
+    view, "paths", grid.per_prompt, grid.keys, f"Change in {changed(result.metric)}, by template", result.unit
 )
 senders = [head for place in ranked(grid) if (head := sender_head(grid.keys[place[0]][place[1]]))]
 source, classes = head_classes(model, pairs)
@@ -112,7 +105,4 @@ for column, side in zip(st.columns(2), split.axes["side"], strict=True):
         )
         names, shares = split_shares(split, side, 2)
         title = f"Shares of head {head}'s {side} side, by template"
-        show_by_template(
-            view, f"split_{side}", shares, names,
-            partial(template_bars, shares, cells=names, title=title, unit=split.unit), min_width=bars_width(names),
-        )  # fmt: skip
+        show_bars_by_template(view, f"split_{side}", shares, names, title, split.unit)

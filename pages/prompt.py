@@ -11,8 +11,7 @@ from app.figures import show_figure, show_table
 from app.look import says
 from app.prompt_list import show_prompts
 from app.tables import PREDICTION_COLUMNS, answers_table, predictions_table
-from app.template_charts import bars_width, template_bars
-from app.template_panel import show_by_template
+from app.template_panel import show_bars_by_template
 from app.view import current_view
 from app.words import all_prompts_story, prediction_story
 from ioi_core.predictions import RUNS
@@ -55,13 +54,6 @@ show_figure(
     min_width=120 + 48 * len(pairs) if len(pairs) <= LABELLED else 0,
 )
 per_prompt = np.stack(list(differences.values()))
-show_by_template(
-    view,
-    "logit_diff",
-    per_prompt,
-    RUNS,
-    lambda groups: template_bars(
-        per_prompt, groups, RUNS, "logit_diff, by template", "logits", colours=(CLEAN, CORRUPTED)
-    ),
-    min_width=bars_width(RUNS),
+show_bars_by_template(
+    view, "logit_diff", per_prompt, RUNS, "logit_diff, by template", "logits", colours=(CLEAN, CORRUPTED)
 )

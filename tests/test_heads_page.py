@@ -186,6 +186,15 @@ def test_the_chosen_measure_of_all_heads_is_drawn_by_template(demo_model: Model)
     assert not at.get("plotly_chart"), "random tokens have no templates"
 
 
+def test_effects_that_are_undefined_have_no_templates(demo_model: Model) -> None:
+    two = "When John and Mary went to the shops, John gave the bag to\nWhen Tom and Amy met, Tom waved to"
+    query = {"prompts": "own", "text": two, "corrupted": two, "heads_shown": "all heads", "templates_all_heads": "true"}
+    at = page(**query, table_measure="patching effect")
+    assert_fine(at)
+    assert not at.get("plotly_chart")
+    assert page(**query, table_measure="direct effect").get("plotly_chart")
+
+
 def test_the_file_has_all_intervals(demo_model: Model) -> None:
     pairs = arena_pairs(demo_model)
     found = look_measures(role_attention(demo_model, pairs))
