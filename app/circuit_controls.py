@@ -29,8 +29,11 @@ from app.look import notice
 from ioi_core import Ablation, Circuit, Head, IOIError, Model, PromptPairs
 from ioi_core.circuit import Member
 
-_PART, _START, _TEXT, _ABLATION = "circuit_part", "circuit_start", "circuit", "ablation"
-_HISTORY, _DRAWN, _TABLE, _SAVED = "_circuit_history", "_circuit_drawn", "_circuit_table", "_circuit_saved"
+_PART = "circuit_part"
+_ABLATION = "ablation"
+_TABLE = "_circuit_table"
+_START, _TEXT = "circuit_start", "circuit"
+_HISTORY, _DRAWN, _SAVED = "_circuit_history", "_circuit_drawn", "_circuit_saved"
 _MODEL = "_circuit_model"
 _ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"
 _IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown

@@ -14,7 +14,8 @@ EVERYWHERE = "all"
 PLACES = (*ROLES, EVERYWHERE)
 """Where a head can be kept: at one role of each prompt, or at every position."""
 
-_LONGEST_TEXT, _OFF, _AT = 12_000, "-", ":"
+_LONGEST_TEXT, _OFF = 12_000, "-"
+_AT = ":"
 
 
 class CircuitTextError(IOIError):

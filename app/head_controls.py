@@ -24,7 +24,8 @@ NAMES = {"answers": "of these prompts", "list": "all first names that prompts ar
 """Which names a head's OV circuit can be asked about."""
 
 ANY = "any"
-_WHICH, _ASKED_FOR = "heads_shown", "_head_asked_for"
+_WHICH = "heads_shown"
+_ASKED_FOR = "_head_asked_for"
 _DIRECTIONS = {
     "denoising": "clean into corrupted: is it enough?",
     "noising": "corrupted into clean: is it needed?",

@@ -15,8 +15,9 @@ from app.about import ABOUT
 from app.exports import csv_bytes, lens_frame, neutral
 from app.grid import grid_labels
 from app.models import ModelState, ResidentModels
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 from app.tokens import chips, row_labels, row_roles, token_bytes, token_label, visible
+from cache.environment import SettingsError
 from ioi_core import (
     HeadAttribution,
     Model,

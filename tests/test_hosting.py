@@ -27,10 +27,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import __main__ as start
 from app import circuitsvis_view, logs, metrics
-from app.settings import Settings, SettingsError, check_model_settings
+from app.settings import Settings, check_model_settings
 from cache.analyses import Analysis
 from cache.computations import Computations
 from cache.disk import DiskStore
+from cache.environment import SettingsError
 from cache.jobs import JobState, QueueFullError
 from cache.records import Record
 from cache.store import MemoryStore
