@@ -28,7 +28,7 @@ COPY ioi_core ioi_core
 COPY pages pages
 COPY .streamlit .streamlit
 COPY LICENSE THIRD_PARTY_NOTICES.md ./
-RUN ["/opt/venv/bin/python", "-m", "app.static_files"]
+RUN ["/opt/venv/bin/python", "-m", "app.hosting.static_files"]
 RUN ["/opt/venv/bin/python", "-m", "compileall", "-q", "."]
 
 FROM packages AS app

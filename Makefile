@@ -23,7 +23,7 @@ format: .venv/installed-dev
 	$(BIN)/ruff format .
 
 demo-model: .venv/installed  ## train the bundled model again from its seed
-	$(BIN)/python -m ioi_core.demo.train
+	$(BIN)/python -m ioi_core.demo.training.train
 
 verify: .venv/installed  ## GPT-2 small's published figures beside ours, where its weights are
 	$(BIN)/python -m ioi_core verify
@@ -38,11 +38,11 @@ load: .venv/installed-dev  ## 100 visitors at once on this machine, on a warm ca
 	$(BIN)/python -m benchmarks.load
 
 image-test: .venv/installed-dev  ## the container image built, run closed off, and visited; Debian, as root, minutes
-	$(BIN)/python -m tests.image
+	$(BIN)/python -m tests.hosting.image
 
 # Looked at and accepted: CVE-2025-69872, diskcache 5.6.3 unpickles what lies in its folder, and no release mends it. The
-# cache here never pickles and never unpickles (cache/index.py, cache/codec.py; tests/test_codec.py and
-# tests/test_disk_faults.py plant live pickles), and its folder is closed to all other users (cache/folder.py).
+# cache here never pickles and never unpickles (cache/store/index.py, cache/store/codec.py; tests/cache/store/test_codec.py and
+# test_disk_faults.py plant live pickles), and its folder is closed to all other users (cache/store/folder.py).
 audit: requirements.txt constraints.txt  ## known vulnerabilities of all pinned packages, as the package index knows them
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip install --quiet pip-audit==2.9.0

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from streamlit.web.cli import main as streamlit
 
-from app import logs, metrics, warm_up
-from app.settings import Settings, check_model_settings
-from app.static_files import publish_circuitsvis
+from app.hosting import logs, metrics, warm_up
+from app.hosting.settings import Settings, check_model_settings
+from app.hosting.static_files import publish_circuitsvis
 from cache.environment import SettingsError
 
 _SHORTEST_SECRET = 32

@@ -12,14 +12,15 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app.banner import disk_notice, model_for
-from app.controls import model_control, pairs_for, prompt_controls, row_control, size_control
-from app.gate import let_in
-from app.look import problem, style
-from app.metrics import PAGE_ERRORS
-from app.models import DEMO
-from app.tokens import chips, row_labels, row_roles
+from app.drawing.look import problem, style
+from app.hosting.metrics import PAGE_ERRORS
+from app.hosting.models import DEMO
+from app.shell.banner import disk_notice, model_for
+from app.shell.gate import let_in
+from app.shell.prompts import pairs_for
+from app.shell.sidebar import model_control, prompt_controls, row_control, size_control
 from app.view import View, set_view
+from app.words.tokens import chips, row_labels, row_roles
 from ioi_core import IOIError
 
 ROOT = Path(__file__).parent.parent

@@ -1,7 +1,8 @@
 """An edit of a circuit: everything the Circuit page shows after one head is switched off, ours against hooked forwards.
 
-The peer is `tests/hooked_ablation.py` in batches: one TransformerLens forward of all prompts with hooks for each run of
-the edit, its hooks' tensors made ready before the clock starts. It runs a sample of the runs, scaled to all of them.
+The peer is `tests/oracles/hooked_ablation.py` in batches: one TransformerLens forward of all prompts with hooks for
+each run of the edit, its hooks' tensors made ready before the clock starts. It runs a sample of the runs, scaled to all
+of them.
 """
 
 import argparse
@@ -14,9 +15,9 @@ import torch
 
 from benchmarks.peers import random_gpt2_small, seconds
 from ioi_core import IOI_CIRCUIT, Ablation, Circuit, Head, Model, PromptPairs, edit_circuit, ioi_dataset, load_model
-from ioi_core.circuit_evaluation import edit_variants
-from ioi_core.circuit_runs import ablated_places, logit_diffs
-from ioi_core.find_circuit import find_circuit
+from ioi_core.circuit.evaluation import edit_variants
+from ioi_core.circuit.runs import ablated_places, logit_diffs
+from ioi_core.circuit.search import find_circuit
 
 EDITS = {"nothing": {}, "9.9 at END": {Head(9, 9): "END"}, "2.2 at S1+1": {Head(2, 2): "S1+1"}}
 """What is switched off, from an edit that touches little of the model to one that touches most of it."""

@@ -33,13 +33,13 @@ from ioi_core import (
     prompt_pairs,
     token_and_position,
 )
-from ioi_core.abc_twins import with_abc_twins
-from ioi_core.circuit_runs import Variant, ablated_places
-from ioi_core.completeness_sets import TRIES
-from ioi_core.corruptions import SIGNAL_FLIPS
-from ioi_core.method_contrast import METHODS
-from ioi_core.token_and_position import SIGNALS
-from tests.hooked_ablation import hooked_direct_effects
+from ioi_core.circuit.completeness_sets import TRIES
+from ioi_core.circuit.methods import METHODS
+from ioi_core.circuit.runs import Variant, ablated_places
+from ioi_core.circuit.signals import SIGNALS
+from ioi_core.prompts.corruptions import SIGNAL_FLIPS
+from ioi_core.prompts.twins import with_abc_twins
+from tests.oracles.hooked_ablation import hooked_direct_effects
 
 NAME_MOVERS = [Head(9, 9), Head(10, 0), Head(9, 6)]
 S_INHIBITION = [Head(7, 3), Head(7, 9), Head(8, 6), Head(8, 10)]

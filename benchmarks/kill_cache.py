@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.disk import DiskStore
-from cache.maintenance import verify
+from cache.store.disk import DiskStore
+from cache.store.maintenance import verify
 from ioi_core import Result
 
 KEYS = 40

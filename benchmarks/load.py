@@ -119,7 +119,7 @@ def serving(folder: Path, program: Sequence[str] = ("-m", "app"), **settings: st
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("IOI_", "STREAMLIT_"))}
     environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache"), "OMP_WAIT_POLICY": "PASSIVE"}
     environment |= settings
-    subprocess.run([sys.executable, "-m", "cache", "warm"], cwd=ROOT, env=environment, check=True, timeout=600)
+    subprocess.run([sys.executable, "-m", "app.warm"], cwd=ROOT, env=environment, check=True, timeout=600)
     command = [sys.executable, *program, "--server.address", HOST, "--server.port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)

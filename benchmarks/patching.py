@@ -14,8 +14,8 @@ from transformer_lens import patching as peer
 
 from benchmarks.peers import matmul_peak, random_gpt2_small, seconds
 from ioi_core import Model, PromptPairs, arena_pairs, estimate_patching, patch_activations, run
-from ioi_core.corruptions import CORRUPTIONS
-from ioi_core.prompts import prompt_pairs
+from ioi_core.prompts.corruptions import CORRUPTIONS
+from ioi_core.prompts.typed import prompt_pairs
 
 # site -> the peer's setter, its name for the activation, and the axes of its grid
 GRIDS = {

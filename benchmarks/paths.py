@@ -14,10 +14,10 @@ from transformer_lens import patching as peer
 
 from benchmarks.peers import matmul_peak, random_gpt2_small, seconds
 from ioi_core import Direction, Head, Model, PromptPairs, arena_pairs, edge_atlas, patch_paths
-from ioi_core.corruptions import CORRUPTIONS
-from ioi_core.paths import Paths
-from ioi_core.prompts import prompt_pairs
-from tests.appendix_b import AppendixB
+from ioi_core.path_patching.edges import Paths
+from ioi_core.prompts.corruptions import CORRUPTIONS
+from ioi_core.prompts.typed import prompt_pairs
+from tests.oracles.appendix_b import AppendixB
 
 RECEIVERS: dict[str, tuple[list[Head], str]] = {
     "logits": ([], "q"),

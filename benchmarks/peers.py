@@ -10,7 +10,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from ioi_core import Model, load_model
-from tests.random_models import save_random_gpt2
+from tests.models.random_gpt2 import save_random_gpt2
 
 
 def random_gpt2_small() -> tuple[Model, TransformerBridge]:

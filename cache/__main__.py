@@ -1,38 +1,26 @@
-"""`python -m cache stats | clear | verify | warm`: look after the results kept on disk.
+"""`python -m cache stats | clear | verify`: look after the results kept on disk.
 
-The folder and its size are those of the app: IOI_CACHE_DIR and IOI_CACHE_MEGABYTES. All four may run beside it.
+The folder and its size are those of the app: IOI_CACHE_DIR and IOI_CACHE_MEGABYTES. All three may run beside it.
 """
 
 import argparse
 import os
 import sqlite3
 import sys
-import time
 from pathlib import Path
 
 from diskcache import Timeout
 
-from cache.computations import Computations
-from cache.disk import DiskStore
-from cache.environment import SettingsError, cache_folder, cache_megabytes
-from cache.gallery import GALLERIES, requests
-from cache.maintenance import clear, statistics, verify
-from cache.store import MemoryStore
-from cache.tiers import TieredStore
-from ioi_core import IOIError, load_model
-
-_WARM_MEMORY = 64 * 2**20
+from cache.environment import disk_cache
+from cache.store.maintenance import clear, statistics, verify
+from ioi_core import IOIError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; exit status 0 all is well, 1 not, 2 it could not be run."""
     options = _parser().parse_args(arguments)
     try:
-        folder, megabytes = cache_folder(os.environ), cache_megabytes(os.environ)
-        if folder is None or megabytes == 0:
-            raise SettingsError("there is no disk cache: IOI_CACHE_MEGABYTES is 0, or there is no folder for it")
-        if options.command == "warm":
-            return _warm(folder, megabytes * 2**20, options.model, options.gallery)
+        folder, megabytes = disk_cache(os.environ)
         return {"stats": _stats, "clear": _clear, "verify": _verify}[options.command](folder, megabytes)
     except (IOIError, OSError, sqlite3.Error, Timeout) as error:
         print(f"{options.command} could not be done: {error or type(error).__name__}", file=sys.stderr)
@@ -45,9 +33,6 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("stats", help="what is kept, and how much room it takes")
     commands.add_parser("clear", help="forget everything that is kept")
     commands.add_parser("verify", help="check every result and repair what is damaged")
-    warm = commands.add_parser("warm", help="compute ahead what the pages show first")
-    warm.add_argument("--model", default="ioi-demo", help="a model's name or absolute folder; default: %(default)s")
-    warm.add_argument("--gallery", default="classic", choices=sorted(GALLERIES), help="which prompts")
     return parser
 
 
@@ -78,29 +63,6 @@ def _verify(folder: Path, megabytes: int) -> int:
     for message in found.unrepaired:
         print(f"NOT REPAIRED: {message}")
     return 1 if found.unrepaired else 0
-
-
-def _warm(folder: Path, max_bytes: int, model_name: str, gallery: str) -> int:
-    model = load_model(model_name)
-    disk = DiskStore(folder, max_bytes)
-    store = TieredStore(MemoryStore(_WARM_MEMORY), lambda: disk)
-    computations = Computations(store)
-    asked = known = 0
-    started = time.monotonic()
-    for analysis, parameters in requests(model, gallery):
-        asked += 1
-        known += computations.is_kept(analysis, model, **parameters)
-        job = computations.request(analysis, model, **parameters)
-        while not job.wait(1.0):
-            continue
-        job.result()
-    store.flush()
-    if not disk.usable:
-        print(store.warning, file=sys.stderr)
-        return 1
-    seconds = time.monotonic() - started
-    print(f"{gallery} on {model_name}: {asked:,} results, {known:,} of them known, {seconds:.1f} s, in {folder}")
-    return 0
 
 
 if __name__ == "__main__":

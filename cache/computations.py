@@ -9,9 +9,9 @@ from cache.jobs import PATIENCE, Job, QueueFullError, Worker
 from cache.keys import request_key
 from cache.parts import Parts
 from cache.records import Record
-from cache.store import Store
-from ioi_core.loading import PROCESSING
-from ioi_core.model import Model
+from cache.store.memory import Store
+from ioi_core.model.loading import PROCESSING
+from ioi_core.model.weights import Model
 from ioi_core.results import Progress
 
 _log = logging.getLogger(__name__)

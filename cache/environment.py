@@ -36,6 +36,18 @@ def cache_megabytes(environment: Mapping[str, str]) -> int:
     return whole_number(environment, "IOI_CACHE_MEGABYTES", DEFAULT_MEGABYTES, 0, 10_000_000)
 
 
+def disk_cache(environment: Mapping[str, str]) -> tuple[Path, int]:
+    """Folder and megabytes of the disk cache, for commands that need one.
+
+    Raises:
+        SettingsError: there is none, or a setting cannot be used.
+    """
+    folder, megabytes = cache_folder(environment), cache_megabytes(environment)
+    if folder is None or megabytes == 0:
+        raise SettingsError("there is no disk cache: IOI_CACHE_MEGABYTES is 0, or there is no folder for it")
+    return folder, megabytes
+
+
 def whole_number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     """The variable `name` as a whole number between `low` and `high`, both included; `default` where it is not set.
 

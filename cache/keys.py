@@ -11,8 +11,8 @@ from enum import Enum
 
 import numpy as np
 
-from ioi_core.circuit import Circuit
-from ioi_core.pairs import PromptPairs
+from ioi_core.circuit.definition import Circuit
+from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.vocabulary import Head
 
 _TEXTS = ("clean_text", "corrupted_text")  # how the tokens read; no analysis depends on it

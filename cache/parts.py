@@ -4,7 +4,7 @@ from collections.abc import Iterator, MutableMapping
 
 import numpy as np
 
-from cache.store import Store
+from cache.store.memory import Store
 
 
 class Parts(MutableMapping[str, np.ndarray]):

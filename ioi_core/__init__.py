@@ -1,12 +1,20 @@
 """The science of IOI Explorer: models, prompts, exact forward passes, analyses. Knows no browser and no disk cache."""
 
-from ioi_core.arena25 import arena25_pairs
-from ioi_core.attention import attention_patterns, role_attention
-from ioi_core.attribution import HeadAttribution, attribute_heads, attribute_layers
-from ioi_core.backup import Backup, backup_heads
-from ioi_core.circuit import IOI_CIRCUIT, NAIVE_CIRCUIT, Circuit, CircuitError
-from ioi_core.circuit_evaluation import ablate, completeness, edit_circuit, evaluate_circuit, minimality
-from ioi_core.circuit_results import (
+from ioi_core.activation_patching.estimate import correlation, estimate_patching
+from ioi_core.activation_patching.exact import PatchResult, patch_activations
+from ioi_core.attention.explain import AttentionSplit, explain_attention
+from ioi_core.attention.name_writing import NameWriting, attention_and_writing
+from ioi_core.attention.patterns import attention_patterns, role_attention
+from ioi_core.attention.repeated_tokens import head_scores
+from ioi_core.attribution.direct import HeadAttribution, attribute_heads, attribute_layers
+from ioi_core.attribution.logit_lens import TokenLens, lens_tokens, logit_lens
+from ioi_core.attribution.predictions import Predictions, predictions
+from ioi_core.circuit.backup import Backup, backup_heads
+from ioi_core.circuit.completeness_sets import circuit_classes, completeness_sets
+from ioi_core.circuit.definition import IOI_CIRCUIT, NAIVE_CIRCUIT, Circuit, CircuitError
+from ioi_core.circuit.evaluation import ablate, completeness, edit_circuit, evaluate_circuit, minimality
+from ioi_core.circuit.methods import MethodContrast, contrast_methods, direct_and_total
+from ioi_core.circuit.results import (
     AblationResult,
     CircuitEdit,
     CircuitEvaluation,
@@ -14,10 +22,9 @@ from ioi_core.circuit_results import (
     Completeness,
     Minimality,
 )
-from ioi_core.completeness_sets import circuit_classes, completeness_sets
-from ioi_core.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
-from ioi_core.dataset import ioi_dataset
-from ioi_core.edge_atlas import EdgeAtlas, edge_atlas
+from ioi_core.circuit.search import FoundCircuit, find_circuit
+from ioi_core.circuit.signals import SignalFit, token_and_position
+from ioi_core.engine.forward import run
 from ioi_core.errors import (
     HeadError,
     IOIError,
@@ -26,26 +33,19 @@ from ioi_core.errors import (
     PromptError,
     PromptMismatchError,
 )
-from ioi_core.estimate import correlation, estimate_patching
-from ioi_core.explain_attention import AttentionSplit, explain_attention
-from ioi_core.find_circuit import FoundCircuit, find_circuit
-from ioi_core.forward import run
-from ioi_core.head_roles import HeadRoles, head_roles, infer_roles
-from ioi_core.head_rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
-from ioi_core.loading import DEMO_MODEL_DIR, PROCESSING, load_model
-from ioi_core.logit_lens import TokenLens, lens_tokens, logit_lens
-from ioi_core.method_contrast import MethodContrast, contrast_methods, direct_and_total
-from ioi_core.model import END_OF_TEXT, Model, ModelConfig
-from ioi_core.name_writing import NameWriting, attention_and_writing
-from ioi_core.pairs import PromptPairs
-from ioi_core.patching import PatchResult, patch_activations
-from ioi_core.path_patching import PathResult, patch_paths
-from ioi_core.predictions import Predictions, predictions
-from ioi_core.prompts import arena_pairs, prompt_pairs
-from ioi_core.published_classes import PUBLISHED_CLASSES, HeadClass, published_class
-from ioi_core.repeated_tokens import head_scores
+from ioi_core.heads.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
+from ioi_core.heads.published import PUBLISHED_CLASSES, HeadClass, published_class
+from ioi_core.heads.roles import HeadRoles, head_roles, infer_roles
+from ioi_core.heads.rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
+from ioi_core.model.loading import DEMO_MODEL_DIR, PROCESSING, load_model
+from ioi_core.model.weights import END_OF_TEXT, Model, ModelConfig
+from ioi_core.path_patching.atlas import EdgeAtlas, edge_atlas
+from ioi_core.path_patching.patch import PathResult, patch_paths
+from ioi_core.prompts.arena import arena25_pairs, arena_pairs
+from ioi_core.prompts.dataset import ioi_dataset
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.prompts.typed import prompt_pairs
 from ioi_core.results import Progress, Result
-from ioi_core.token_and_position import SignalFit, token_and_position
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from ioi_core.errors import ModelUnavailableError
-from ioi_core.loading import load_model
+from ioi_core.model.loading import load_model
 from ioi_core.verify import table, verify
 
 

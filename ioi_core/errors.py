@@ -23,3 +23,7 @@ class ModelUnavailableError(IOIError):
 
 class HeadError(IOIError):
     """A head does not exist in this model, or its name cannot be read."""
+
+
+class SiteError(IOIError):
+    """An activation, or a choice of positions for it, that does not exist."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ioi_core.errors import PromptError, PromptMismatchError
+from ioi_core.errors import PromptError, PromptMismatchError, SiteError
+from ioi_core.vocabulary import Ablation, Direction
 
 if TYPE_CHECKING:
     Texts = str | Sequence[str]
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     TokenIds = Sequence[int] | np.ndarray
 else:
     Texts = Choice = WholeNumber = TemplateChoice = TokenIds = object
+
 
 _SHOWN = 40
 
@@ -77,3 +79,25 @@ def one_a_row(texts: Texts | None, name: str, n_rows: int) -> list[object]:
             f"{name} has {len(texts)} rows, the prompts have {n_rows}: give one for all, or one for each prompt"
         )
     return list(texts)
+
+
+def check_direction(direction: Choice) -> Direction:
+    """Return `direction` if it exists.
+
+    Raises:
+        SiteError: says which ones do.
+    """
+    if direction not in tuple(Direction):
+        raise SiteError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
+    return Direction(direction)
+
+
+def check_ablation(ablation: Choice) -> Ablation:
+    """Return `ablation` if it exists.
+
+    Raises:
+        SiteError: says which ones do.
+    """
+    if ablation not in tuple(Ablation):
+        raise SiteError(f"ablation {shown(ablation)} is not known: use {', '.join(Ablation)}")
+    return Ablation(ablation)

@@ -11,16 +11,15 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float
 
-from ioi_core.arena25 import arena25_pairs
-from ioi_core.attribution import attribute_heads, attribute_layers
-from ioi_core.estimate import estimate_patching
-from ioi_core.logit_lens import logit_lens
-from ioi_core.model import Model
-from ioi_core.names import read_data
-from ioi_core.patching import patch_activations
-from ioi_core.predictions import predictions
-from ioi_core.prompts import arena_pairs
-from ioi_core.repeated_tokens import head_scores
+from ioi_core.activation_patching.estimate import estimate_patching
+from ioi_core.activation_patching.exact import patch_activations
+from ioi_core.attention.repeated_tokens import head_scores
+from ioi_core.attribution.direct import attribute_heads, attribute_layers
+from ioi_core.attribution.logit_lens import logit_lens
+from ioi_core.attribution.predictions import predictions
+from ioi_core.model.weights import Model
+from ioi_core.prompts.arena import arena25_pairs, arena_pairs
+from ioi_core.prompts.names import read_data
 from ioi_core.vocabulary import Head
 
 LOGIT_TOLERANCE = 1e-3  # logits; both sources ran float32 on other machines and print 4 decimals or more

@@ -48,3 +48,6 @@ class Head:
         if match is None:
             raise HeadError(f"{text[:40]!r} is not a head: write layer.head, for example 9.9")
         return cls(int(match[1]), int(match[2]))
+
+
+ALL = "all"

@@ -4,15 +4,23 @@ from functools import partial
 
 import streamlit as st
 
-from app.compute import ask, compute, is_known
-from app.effects import cell_story, effect_grid, estimate_story, runs_story, strongest
-from app.exports import cell_frame, patch_frame
-from app.figures import show_figure
-from app.look import problem, says
-from app.patch_charts import estimate_scatter, patch_heatmap, prompt_effects
-from app.patch_controls import cell_control, choose_cell, patch_controls
-from app.patch_detail import show_head, show_layer
-from app.template_panel import show_heatmaps_by_template
+from app.activation_patching.cells import (
+    cell_frame,
+    cell_story,
+    effect_grid,
+    estimate_story,
+    patch_frame,
+    runs_story,
+    strongest,
+)
+from app.activation_patching.charts import estimate_scatter, patch_heatmap, prompt_effects
+from app.activation_patching.controls import cell_control, choose_cell, patch_controls
+from app.activation_patching.panels import show_head, show_layer
+from app.drawing.by_template import show_heatmaps_by_template
+from app.drawing.figure import show_figure
+from app.drawing.look import problem, says
+from app.questions.ask import ask
+from app.questions.compute import compute, is_known
 from app.view import current_view
 from ioi_core import correlation
 

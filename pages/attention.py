@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from app.attention_controls import head_control, kind_control, layers_control, picked_heads, run_control, too_long
-from app.attention_detail import show_from_end, show_head, show_overview, show_side_by_side
-from app.head_links import head_link
-from app.head_patterns import prompt_patterns
-from app.look import problem
-from app.tokens import legend
+from app.attention.controls import head_control, kind_control, layers_control, picked_heads, run_control, too_long
+from app.attention.panels import show_from_end, show_head, show_overview, show_side_by_side
+from app.drawing.look import problem
+from app.questions.patterns import prompt_patterns
+from app.shell.links import head_link
 from app.view import current_view
+from app.words.tokens import legend
 
 view = current_view()
 

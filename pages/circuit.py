@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from app.backup_panel import show_backup
-from app.circuit_controls import part_control
-from app.circuit_panels import show_breaking
-from app.method_panels import show_methods, show_total
-from app.signal_panel import show_signals
+from app.circuit.backup.panels import show_backup
+from app.circuit.breaking.panels import show_breaking
+from app.circuit.choices import part_control
+from app.circuit.methods.panels import show_methods, show_total
+from app.circuit.signals.panels import show_signals
 from app.view import current_view
 
 # The name in the control, the question, and the panel that answers it.

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from app.head_controls import ALL, one_head_control, which_control
-from app.head_edge_panel import show_edges
-from app.head_panels import (
+from app.heads.all_heads import show_all_heads
+from app.heads.controls import ALL, one_head_control, which_control
+from app.heads.edges_panel import show_edges
+from app.heads.panels import (
     show_attention,
     show_copying,
     show_direct,
@@ -14,8 +15,7 @@ from app.head_panels import (
     show_sites,
     show_writing,
 )
-from app.head_ranking import ranking
-from app.head_table import show_all_heads
+from app.questions.measures import ranking
 from app.view import current_view
 
 view = current_view()

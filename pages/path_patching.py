@@ -4,40 +4,31 @@ from functools import partial
 
 import streamlit as st
 
-from app.about import PATH_WORDS
-from app.compute import ask, compute
-from app.figures import show_figure
-from app.head_classes import head_classes
-from app.head_links import head_links
-from app.look import problem, says
-from app.path_charts import edge_graph, path_heatmap, picked_places, split_bars
-from app.path_controls import (
-    attention_control,
-    next_control,
-    path_controls,
-    pick,
-    picked_heads,
-    trail_control,
-)
-from app.path_effects import (
+from app.drawing.about import PATH_WORDS
+from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
+from app.drawing.figure import show_figure
+from app.drawing.look import problem, says
+from app.path_patching.cells import path_grid, ranked, sender_head, trail_edges
+from app.path_patching.charts import edge_graph, path_heatmap, picked_places, split_bars
+from app.path_patching.controls import attention_control, next_control, path_controls, pick, picked_heads, trail_control
+from app.path_patching.panels import show_ranking
+from app.path_patching.words import (
     edges_frame,
     graph_story,
     nothing_to_draw,
-    path_grid,
     path_story,
-    ranked,
     ranking_frame,
     runs_story,
-    sender_head,
     split_frame,
     split_shares,
     split_story,
-    trail_edges,
 )
-from app.tables import show_ranking
-from app.template_panel import show_bars_by_template, show_heatmaps_by_template
+from app.questions.ask import ask
+from app.questions.classes import head_classes
+from app.questions.compute import compute
+from app.shell.links import head_links
 from app.view import current_view
-from app.words import changed
+from app.words.phrases import changed
 
 view = current_view()
 model, pairs = view.model, view.pairs

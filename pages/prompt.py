@@ -3,18 +3,18 @@
 import numpy as np
 import streamlit as st
 
-from app.chart_parts import CLEAN, CORRUPTED
-from app.charts import LABELLED, prompt_bars
-from app.compute import ask, compute
-from app.exports import prompt_frame
-from app.figures import show_figure, show_table
-from app.look import says
-from app.prompt_list import show_prompts
-from app.tables import PREDICTION_COLUMNS, answers_table, predictions_table
-from app.template_panel import show_bars_by_template
+from app.drawing.by_template import show_bars_by_template
+from app.drawing.figure import show_figure, show_table
+from app.drawing.look import says
+from app.drawing.parts import CLEAN, CORRUPTED
+from app.prompt.charts import LABELLED, prompt_bars
+from app.prompt.chips import show_prompts
+from app.prompt.tables import PREDICTION_COLUMNS, answers_table, predictions_table, prompt_frame
+from app.prompt.words import all_prompts_story, prediction_story
+from app.questions.ask import ask
+from app.questions.compute import compute
 from app.view import current_view
-from app.words import all_prompts_story, prediction_story
-from ioi_core.predictions import RUNS
+from ioi_core.attribution.predictions import RUNS
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row

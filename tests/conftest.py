@@ -26,12 +26,13 @@ from playwright.sync_api import Browser, sync_playwright
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2LMHeadModel
 
-from app import services
-from app.models import ResidentModels
+from app.hosting import services
+from app.hosting.models import ResidentModels
 from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, load_model
-from tests.app_pages import Loader
-from tests.browser import CHROMIUM_NAMES, FLAGS, ROOT, Visitor, wait_until_healthy
-from tests.random_models import save_random_gpt2
+from tests import ROOT
+from tests.app.pages import Loader
+from tests.browser.visitor import CHROMIUM_NAMES, FLAGS, Visitor, wait_until_healthy
+from tests.models.random_gpt2 import save_random_gpt2
 
 atexit.register(shutil.rmtree, os.environ["IOI_CACHE_DIR"], ignore_errors=True)
 

@@ -1,1 +1,1 @@
-"""The bundled model `ioi-demo`: its sentences, its training, and what it measurably does."""
+"""The bundled model: how it is trained (`training`), what it can do (`card`), and its files (`model`)."""

@@ -1,0 +1,1 @@
+"""The Activation patching page."""

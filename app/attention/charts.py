@@ -1,0 +1,113 @@
+"""Figures of attention; like `charts`, nothing is computed here and nothing knows the browser.
+
+Attention is white to brown, differences red to blue, white at 0. What stands after a token cannot be looked at: it is
+grey, never white, which means "not looked at".
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.drawing.kept import drawn_once
+from app.drawing.parts import PLAIN_AXIS, UNSEEN, click_targets, clickable, laid_out, literal
+from app.drawing.pattern import pattern_colours
+from app.words.tokens import ROLE_COLOURS
+
+
+@drawn_once
+def heads_overview(
+    values: np.ndarray,
+    rows: Sequence[str],
+    said: Sequence[Sequence[str]],
+    roles: Mapping[int, Sequence[str]],
+    chosen: tuple[int, int] | None,
+    *,
+    reach: float,
+    title: str,
+    note: str,
+    diverging: bool,
+    faint: bool,
+) -> go.Figure:
+    """A small pattern of every head, layers downwards; patterns can be clicked, the chosen one is framed.
+
+    Args:
+        values: [layer head query_pos key_pos].
+        rows: the layers' numbers.
+        said: [layer][head] what hovering says.
+        roles: position -> its roles, marked on top of and left of each pattern.
+        reach: the value of the darkest colour.
+        diverging: values may be negative.
+        faint: give half the colour to a quarter of `reach`, so that heads which write little are still seen.
+    """
+    n_rows, n_heads, length, _ = values.shape
+    gap = max(3, length // 10)
+    step = length + gap
+    figure = go.Figure(_backgrounds(n_rows, n_heads, length, gap))
+    figure.add_heatmap(
+        z=tiled(values, gap),
+        colorbar={"thickness": 12},
+        hoverinfo="skip",
+        **pattern_colours(reach, diverging=diverging, faint=faint),
+    )
+    figure.add_trace(_role_marks(n_rows, n_heads, step, gap, roles))
+    row, head = (axis.ravel() for axis in np.indices((n_rows, n_heads)))
+    middle = (length - 1) / 2
+    told = [
+        [f"{layer}.{n}", literal(words).replace("\n", "<br>")]
+        for layer, of_layer in zip(rows, said, strict=True)
+        for n, words in enumerate(of_layer)
+    ]
+    figure.add_trace(click_targets(head * step + middle, row * step + middle, told, 44))
+    if chosen:
+        top, left = chosen[0] * step, chosen[1] * step
+        figure.add_shape(
+            type="rect", x0=left - 0.5, x1=left + length - 0.5, y0=top - 0.5, y1=top + length - 0.5,
+            line={"color": "#E69F00", "width": 3},
+        )  # fmt: skip
+    figure.update_xaxes(
+        tickvals=np.arange(n_heads) * step + middle, ticktext=list(map(str, range(n_heads))), title="head",
+        range=[-gap, n_heads * step - gap], **PLAIN_AXIS,
+    )  # fmt: skip
+    figure.update_yaxes(
+        tickvals=np.arange(n_rows) * step + middle, ticktext=list(rows), title="layer",
+        range=[n_rows * step - gap, -gap], **PLAIN_AXIS,
+    )  # fmt: skip
+    figure = laid_out(figure, title, note, 110 + n_rows * round(min(130, max(62, 780 / n_rows))))
+    return clickable(figure)
+
+
+def tiled(values: np.ndarray, gap: int) -> np.ndarray:
+    """[layer head query_pos key_pos] as one picture, `gap` cells apart; nan where nothing is to be painted."""
+    n_rows, n_heads, length, _ = values.shape
+    seen = np.where(np.tri(length, dtype=bool), values, np.nan).astype(np.float32)
+    apart = np.pad(seen, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=np.nan)
+    picture = apart.swapaxes(1, 2).reshape(n_rows * (length + gap), n_heads * (length + gap))
+    return np.round(picture, 4)
+
+
+def _backgrounds(n_rows: int, n_heads: int, length: int, gap: int) -> go.Heatmap:
+    """A grey square behind each pattern, a little larger: what its tokens cannot look at, and a line around it."""
+    line = length / 60
+    z = np.full((2 * n_rows - 1, 2 * n_heads - 1), np.nan, np.float32)
+    z[::2, ::2] = 0
+    x, y = (
+        np.arange(n).repeat(2) * (length + gap) + np.tile([-0.5 - line, length - 0.5 + line], n)
+        for n in (n_heads, n_rows)
+    )
+    return go.Heatmap(z=z, x=x, y=y, colorscale=[[0, UNSEEN], [1, UNSEEN]], showscale=False, hoverinfo="skip")
+
+
+def _role_marks(n_rows: int, n_heads: int, step: int, gap: int, roles: Mapping[int, Sequence[str]]) -> go.Scatter:
+    """Role colours beside each pattern, on top for what is looked at and on the left for what looks."""
+    row, head = (axis.ravel() for axis in np.indices((n_rows, n_heads)))
+    x: list[float] = []
+    y: list[float] = []
+    colours: list[str] = []
+    edge = 0.5 + min(gap, 4) / 3
+    for position, names in roles.items():
+        x += [*(head * step + position), *(head * step - edge)]
+        y += [*(row * step - edge), *(row * step + position)]
+        colours += [ROLE_COLOURS[names[0]]] * (2 * len(row))
+    marker = {"symbol": "square", "size": 4, "color": colours}
+    return go.Scatter(x=x, y=y, mode="markers", marker=marker, hoverinfo="skip", showlegend=False)

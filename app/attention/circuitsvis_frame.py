@@ -1,0 +1,122 @@
+"""circuitsvis without its own HTML, which loads from the internet and lets a prompt run script in the page.
+
+The library's script is served by this app (`static_files`). Streamlit's frame has the page's own origin, so it holds
+nothing but a second frame, with an origin of its own and no rights except to run scripts; a content policy there
+allows one script, the one below, known by its hash, and what that one loads. Tokens and numbers reach it as JSON in
+which nothing can end the element that carries it.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from app.hosting.static_files import publish_circuitsvis
+
+_WIDEST = 520
+"""Pixels; the enlarged pattern is a square, so wider would also be higher than a screen."""
+
+_START = """
+const failed = () => { document.getElementById("cv").textContent =
+  "The drawing library, circuitsvis, could not be loaded, so nothing is drawn here. Reload the page to try again; "
+  + "the closer look above does without it."; };
+const library = document.createElement("script");
+library.src = document.documentElement.dataset.library;
+library.onerror = failed;
+library.onload = () => CircuitsVis.render("cv", CircuitsVis.AttentionHeads,
+  JSON.parse(document.getElementById("props").textContent));
+document.head.append(library);
+"""
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'strict-dynamic' 'sha256-"
+    + base64.b64encode(hashlib.sha256(_START.encode()).digest()).decode()
+    + "'"
+)
+_STYLE = (
+    "html { background: #fff; color: #1b1f24; font: 14px sans-serif; color-scheme: light; } body { margin: 8px; } "
+    f"#cv {{ max-width: {_WIDEST}px; margin: auto; }} h3 {{ font-size: 14px; }} "
+    # Without this the enlarged square sometimes takes its width from its own empty canvas.
+    "div:has(> canvas) { width: 100% !important; } "
+    # Its labels are white on any hue, yellow too.
+    "h2, h4 { background: #fff !important; color: #1b1f24 !important; font-size: 13px; }"
+)
+
+
+def show_heads(
+    name: str,
+    heads: Sequence[str],
+    patterns: np.ndarray,
+    tokens: Sequence[str],
+    *,
+    reach: float,
+    colour: str,
+    said: str,
+) -> None:
+    """Draw the attention of some heads, small and enlarged, as circuitsvis does.
+
+    Args:
+        name: tells frames of one page apart.
+        heads: what each is called.
+        patterns: [head query_pos key_pos], nothing negative.
+        tokens: the prompt's tokens, spelled out visibly.
+        reach: the value drawn in full `colour`; 0 is white.
+        said: what the drawing shows, for those who do not see it.
+    """
+    script = _served_script()
+    if script is None:
+        st.write("The drawing library, circuitsvis, is missing on this server. The closer look above does without it.")
+        return
+    props = {
+        "attention": np.round(patterns.astype(np.float64), 4).tolist(),
+        "tokens": list(tokens),
+        "attentionHeadNames": list(heads),
+        "maxValue": reach,
+        "minValue": -reach,
+        "positiveColor": colour,
+    }
+    rows = -(-len(heads) // 4)
+    st.html(f"<style>{_frame_height(name, rows)}</style>")
+    with st.container(key=name):
+        st.iframe(frame(script, props, said), height=100 + 130 * rows + _WIDEST, alt=said)
+
+
+@st.cache_resource(show_spinner=False)
+def _served_script() -> str | None:
+    """The address of the library's script, as the browser sees it."""
+    file = publish_circuitsvis()
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"{'/' + base if base else ''}/app/static/{file}" if file else None
+
+
+def _frame_height(name: str, rows: int) -> str:
+    """The frame as high as what is in it: four small squares side by side, `rows` times, and one large square."""
+    side = f"min(100cqw - 16px, {_WIDEST}px)"
+    return (
+        f".st-key-{name} {{ container-type: inline-size; }} "
+        # 100 px: the two headings, one of which takes two lines on a phone with a wide font.
+        f".st-key-{name} iframe {{ height: calc({side} * {1 + rows / 4} + 100px) !important; border-radius: .4rem; }}"
+    )
+
+
+def frame(script: str, props: dict[str, object], said: str) -> str:
+    """HTML for Streamlit's frame: the frame without rights, and in it the drawing."""
+    inside = (
+        f'<!doctype html><html lang="en" data-library="{html.escape(script)}"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{_STYLE}</style></head><body>'
+        f'<div id="cv"></div><script type="application/json" id="props">{inert_json(props)}</script>'
+        f"<script>{_START}</script></body></html>"
+    )
+    return (
+        "<!doctype html><style>html, body, iframe { margin: 0; border: 0; width: 100%; height: 100%; display: block; }"
+        f'</style><iframe sandbox="allow-scripts" title="{html.escape(said)}" srcdoc="{html.escape(inside)}"></iframe>'
+    )
+
+
+def inert_json(value: object) -> str:
+    """JSON that is the same inside any HTML: nothing in it opens or ends an element, a comment or an entity."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

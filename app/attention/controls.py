@@ -1,0 +1,95 @@
+"""The attention page's own controls: how attention is counted, in which prompt, and for which heads."""
+
+import math
+
+import streamlit as st
+
+from app.attention.words import WEIGHTING
+from app.questions.measures import MEASURES, ranking
+from app.questions.patterns import MOST_CELLS, RUNS, cells
+from app.shell.widgets import drop_stale
+from app.view import View
+from ioi_core import Head
+
+BY_HAND = "chosen by hand"
+HEAD = "head"
+"""Session key and URL name of the head looked at closely."""
+MOST_HEADS = 12
+
+
+def kind_control() -> bool:
+    """Whether attention is value-weighted."""
+    kind = st.radio(
+        "Attention", tuple(WEIGHTING), captions=tuple(WEIGHTING.values()), key="attention", bind="query-params",
+        horizontal=True,
+    )  # fmt: skip
+    return kind == "value-weighted"
+
+
+def run_control() -> str:
+    """Which of the two prompts the overview shows, or how they differ."""
+    captions = ("as it is", "its twin", "clean minus corrupted")
+    return st.radio("Prompt", RUNS, captions=captions, key="run", bind="query-params", horizontal=True)
+
+
+def layers_control(view: View) -> tuple[int, ...]:
+    """All layers, or for a long prompt the one that is chosen; none if even one is too much for a browser."""
+    layers = tuple(range(view.model.cfg.n_layers))
+    if cells(view, len(layers)) <= MOST_CELLS:
+        return layers
+    if cells(view, 1) > MOST_CELLS:
+        return ()
+    length = int(view.pairs.lengths[view.row])
+    label = f"Layer (the prompt has {length} tokens: too long to draw all layers at once)"
+    return (int(st.selectbox(label, layers, key="layer", bind="query-params")),)
+
+
+def too_long(view: View) -> str:
+    """Why a prompt that is too much for a browser is not drawn."""
+    length, most = int(view.pairs.lengths[view.row]), math.isqrt(MOST_CELLS // view.model.cfg.n_heads)
+    return (
+        f"Prompt {view.row + 1} has {length} tokens. Attention is drawn for prompts of up to {most}: each head has "
+        f"{length} x {length} numbers here. Choose a shorter prompt."
+    )
+
+
+def picked_heads(view: View) -> tuple[list[Head], str]:
+    """The heads to show side by side, and in words why these; none if none are chosen or none can be ranked."""
+    left, right = st.columns([2, 3])
+    by = left.selectbox("Which heads", (*MEASURES, BY_HAND), key="by", bind="query-params")
+    if by == BY_HAND:
+        names = head_names(view)
+        drop_stale("heads", names)
+        start = [str(head) for head in ranking(view.model, view.pairs, "direct effect").top(4)]
+        chosen = right.multiselect(
+            f"Heads, up to {MOST_HEADS}", names, start, key="heads", bind="query-params", max_selections=MOST_HEADS
+        )
+        return [Head.parse(name) for name in chosen], "" if chosen else "No heads are chosen yet."
+    n = right.slider("How many, the strongest first", 1, MOST_HEADS, 4, key="top", bind="query-params")
+    st.caption(f"**{by}**: {MEASURES[by]}.")
+    ranked = ranking(view.model, view.pairs, by)
+    if ranked.undefined is not None:
+        return [], f"Heads cannot be ranked by {by} here: {ranked.undefined}."
+    heads = ranked.top(int(n))
+    return heads, ranked.story(heads)
+
+
+def head_control(view: View, strongest: Head) -> Head:
+    """The head to look at closely; a click on the overview sets the same choice."""
+    names = head_names(view)
+    drop_stale(HEAD, names, str(strongest))
+    chosen = st.selectbox(
+        "Head (or click one in the overview)", names, names.index(str(strongest)), key=HEAD, bind="query-params"
+    )
+    return Head.parse(chosen)
+
+
+def head_names(view: View) -> list[str]:
+    """All heads of the model."""
+    cfg = view.model.cfg
+    return [str(Head(layer, head)) for layer in range(cfg.n_layers) for head in range(cfg.n_heads)]
+
+
+def choose_head(name: str) -> None:
+    """Choose the head to look at, as a click does."""
+    st.session_state[HEAD] = name

@@ -1,0 +1,126 @@
+"""The parts of the attention page: all heads, one head closely, some heads as circuitsvis draws them."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from app.attention.charts import heads_overview
+from app.attention.circuitsvis_frame import show_heads
+from app.attention.controls import choose_head
+from app.attention.tables import end_frame, pattern_frame
+from app.attention.words import end_story, head_story, hover, note, overview_story
+from app.drawing.figure import show_chart, show_figure, show_foot
+from app.drawing.parts import LOOKED_AT
+from app.drawing.pattern import attention_heatmap, cell_pixels
+from app.questions.patterns import RUNS, PromptPatterns, covering
+from app.view import View
+from ioi_core import Head
+
+_CIRCUITSVIS_CELLS = 20_000
+"""So many numbers circuitsvis draws without a pause."""
+
+
+def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) -> None:
+    """All heads at a glance."""
+    whose = "all heads" if len(patterns.layers) > 1 else f"the heads of layer {patterns.layers[0]}"
+    figure = heads_overview(
+        patterns.values(run),
+        [str(layer) for layer in patterns.layers],
+        hover(patterns, run),
+        patterns.roles,
+        (patterns.layers.index(head.layer), head.head) if head.layer in patterns.layers else None,
+        reach=patterns.reach(run),
+        title=f"{patterns.metric.capitalize()} of {whose}, {patterns.named(run)}",
+        note=note(patterns, run),
+        diverging=run == "difference",
+        faint=patterns.weighted,
+    )
+    heads = [Head(layer, n) for layer in patterns.layers for n in range(view.model.cfg.n_heads)]
+    show_figure(
+        "attention_overview",
+        figure,
+        overview_story(patterns, run),
+        partial(pattern_frame, view, patterns, heads),
+        large=view.large,
+        min_width=90 + max(54 * view.model.cfg.n_heads, 480),
+        on_click=choose_head,
+    )
+
+
+def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
+    """One head: clean, corrupted and how they differ."""
+    patterns = covering(view, patterns, [head])
+    length = len(patterns.tokens("clean"))
+    three_fit = length <= 20 and not view.large
+    columns = st.columns(3) if three_fit else [*st.columns(2), st.container()]
+    for column, run in zip(columns, RUNS, strict=True):
+        figure = attention_heatmap(
+            patterns.of(head, run),
+            patterns.tokens(run),
+            f"Head {head}, {'clean minus corrupted' if run == 'difference' else patterns.named(run)}",
+            roles=patterns.roles,
+            reach=patterns.reach(run, [head]),
+            metric="value-weighted" if patterns.weighted else "attention",
+            diverging=run == "difference",
+        )
+        with column:
+            show_chart(
+                f"attention_head_{run}",
+                figure,
+                large=view.large,
+                min_width=110 + max(6, cell_pixels(length) // 2) * length,
+            )
+    show_foot("attention_head", head_story(patterns, head), partial(pattern_frame, view, patterns, [head]))
+
+
+def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head], story: str) -> None:
+    """Some heads as circuitsvis draws them, clean beside corrupted."""
+    fit = _CIRCUITSVIS_CELLS // len(patterns.tokens("clean")) ** 2
+    if fit == 0:
+        st.write("The prompt is too long for circuitsvis. The closer look above shows one head at a time.")
+        return
+    if fit < len(heads):
+        st.caption(f"The prompt is long: circuitsvis draws the first {fit} of these {len(heads)} heads.")
+    heads = heads[:fit]
+    patterns = covering(view, patterns, heads)
+    names = [str(head) for head in heads]
+    for column, run in zip(st.columns(2), RUNS[:2], strict=True):
+        with column:
+            st.markdown(f"**{run.capitalize()} prompt {patterns.number}**")
+            show_heads(
+                f"circuitsvis-{run}",
+                names,
+                np.stack([patterns.of(head, run) for head in heads]),
+                patterns.tokens(run),
+                reach=patterns.reach(run, heads),
+                colour=LOOKED_AT,
+                said=f"{patterns.metric.capitalize()} of heads {', '.join(names)} in {patterns.named(run)}",
+            )
+    show_foot("circuitsvis", story, partial(pattern_frame, view, patterns, heads))
+
+
+def show_from_end(view: View, patterns: PromptPatterns) -> None:
+    """How much every head looks from END at each name, as a table."""
+    if not patterns.names:
+        st.write("IO and S do not stand in this prompt, so there is nothing to look back at.")
+        return
+    patterns = covering(view, patterns, [Head(layer, 0) for layer in range(view.model.cfg.n_layers)])
+    frame = end_frame(patterns)
+    st.dataframe(frame, hide_index=True, column_config=_end_columns(patterns), key="table-attention_from_end")
+    show_foot("attention_from_end", end_story(patterns), lambda: frame)
+
+
+def _end_columns(patterns: PromptPatterns) -> dict[str, ColumnConfig]:
+    columns: dict[str, ColumnConfig] = {
+        name: st.column_config.NumberColumn(name, format="%d", width=60, pinned=True) for name in ("layer", "head")
+    }
+    for role, position in patterns.names.items():
+        for run in RUNS:
+            help_text = "clean minus corrupted"
+            if run != "difference":
+                help_text = f"{patterns.metric} from END to position {position}, in the {run} prompt"
+            columns[f"{role} {run}"] = st.column_config.NumberColumn(f"{role} {run}", format="%.3f", help=help_text)
+    return columns

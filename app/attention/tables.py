@@ -1,0 +1,49 @@
+"""Attention patterns as tables for download."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from app.questions.patterns import RUNS, PromptPatterns
+from app.view import View
+from app.words.tokens import token_text
+from ioi_core import Head
+
+
+def pattern_frame(view: View, patterns: PromptPatterns, heads: Sequence[Head]) -> pd.DataFrame:
+    """The attention of some heads, one row for each position and each position it can look at."""
+    length = int(view.pairs.lengths[view.row])
+    query, key = np.tril_indices(length)
+    tokens = {
+        run: np.array([token_text(view.model, token) for token in ids[view.row, :length]], dtype=object)
+        for run, ids in (("clean", view.pairs.clean_tokens), ("corrupted", view.pairs.corrupted_tokens))
+    }
+    frames = [
+        pd.DataFrame(
+            {
+                "prompt": patterns.number,
+                "layer": head.layer,
+                "head": head.head,
+                "query_pos": query,
+                "key_pos": key,
+                **{f"{run}_query_token": tokens[run][query] for run in tokens},
+                **{f"{run}_key_token": tokens[run][key] for run in tokens},
+                **{f"{patterns.metric.replace(' ', '_')}_{run}": patterns.of(head, run)[query, key] for run in RUNS},
+            }
+        )
+        for head in heads
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def end_frame(patterns: PromptPatterns) -> pd.DataFrame:
+    """Attention from END to each name, a row a head, those that look most at IO first."""
+    layer, head = (axis.ravel() for axis in np.indices(patterns.clean.shape[:2]))
+    columns = {
+        f"{role} {run}": patterns.values(run)[:, :, patterns.end, position].ravel().astype(np.float64)
+        for role, position in patterns.names.items()
+        for run in RUNS
+    }
+    frame = pd.DataFrame({"layer": np.array(patterns.layers)[layer], "head": head, **columns})
+    return frame.sort_values("IO clean", ascending=False, kind="stable", ignore_index=True)

@@ -1,0 +1,1 @@
+"""Backup heads: who steps in when heads fall silent."""

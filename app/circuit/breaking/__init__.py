@@ -1,0 +1,1 @@
+"""Break it: switch heads of a circuit off and on."""

@@ -1,0 +1,198 @@
+"""Figures of a circuit's numbers; like `charts`, nothing is computed here and nothing knows the browser."""
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.circuit.breaking.numbers import Level, TemplateFaithfulness, minimality_order
+from app.circuit.breaking.words import percent_of_model, set_words
+from app.circuit.changes import Changes, write_changes
+from app.circuit.members import member_words
+from app.drawing.kept import drawn_once
+from app.drawing.parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, PLAIN_AXIS, laid_out, literal, whiskers
+from app.words.phrases import over_prompts, prompts
+from ioi_core import CircuitEvaluation, Completeness, Minimality
+
+SIDES = ("#56B4E9", "#CC79A7")
+"""The two circuits that are compared; the second one is hatched as well."""
+
+_KINDS = {
+    "empty": ("nothing", "x", "#FFFFFF"),
+    "class": ("a class or role", "square", "#77AADD"),
+    "random": ("random", "circle", "#DDDDDD"),
+    "greedy": ("greedy: chosen to tell them apart", "diamond", "#EE8866"),
+}
+_LINE = 60  # letters of a hover's line
+
+
+@drawn_once
+def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
+    """logit_diff of each run below the other, with its interval."""
+    over, rows = over_prompts(result.n_prompts), np.arange(len(levels))
+    values = np.array([level.value for level in levels])
+    low, high = (np.array([getattr(level, end) for level in levels]) for end in ("low", "high"))
+    said = [f"{level.name}: logit_diff {level.value:+.3f} logits<br>{level.interval_words}({over})" for level in levels]
+    figure = go.Figure(
+        go.Bar(
+            x=values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
+            marker_color=_colours(values), error_x=whiskers(values, low, high),
+        )
+    )  # fmt: skip
+    names = [f"{level.name.replace(', ', ',<br>')}: <b>{level.value:+.2f}</b>" for level in levels]
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
+    ends = np.concatenate([values, low, high, [0]])
+    figure.update_xaxes(title="logits; lines: 95 %", range=_range(ends))
+    figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
+    note = f"logits, {result.ablation} ablation, {over}"
+    return laid_out(figure, "logit_diff, whole and broken", note, 150 + 46 * len(rows))
+
+
+@drawn_once
+def template_bars(
+    found: Sequence[Sequence[TemplateFaithfulness]], results: Sequence[CircuitEvaluation], names: Sequence[str]
+) -> go.Figure:
+    """Faithfulness template by template beside the overall one; of one circuit, or of two side by side.
+
+    Args:
+        found: of each circuit, its templates; results: of each circuit; names: of each circuit.
+    """
+    figure, several = go.Figure(), len(found) > 1
+    columns = np.arange(len(found[0]) + 1)
+    for side, (templates, result, name) in enumerate(zip(found, results, names, strict=True)):
+        values = [result.faithfulness, *(one.value for one in templates)]
+        counts = [result.n_prompts, *(len(one.points) for one in templates)]
+        labels = ["all templates", *(one.name for one in templates)]
+        said = [
+            f"{literal(name)}, {label}: {percent_of_model(value)} of the whole model's logit_diff<br>({prompts(count)})"
+            for label, value, count in zip(labels, values, counts, strict=True)
+        ]
+        figure.add_bar(
+            x=columns, y=values, name=literal(name), customdata=said, hovertemplate="%{customdata}<extra></extra>",
+            marker={"color": SIDES[side], "opacity": [1.0] + [0.75] * len(templates),
+                    "pattern": {"shape": "/" if side else ""}},
+        )  # fmt: skip
+        if not several:
+            _draw_points(figure, templates)
+    figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
+    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    ticks = ["<b>all</b>", *(one.name.removeprefix("template ").replace(" ", "<br>") for one in found[0])]
+    figure.update_xaxes(tickvals=columns, ticktext=ticks, tickangle=0, title="template", **PLAIN_AXIS)
+    figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
+    dots = "" if several else "; dots: prompts"
+    note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"
+    return laid_out(figure, "Faithfulness by template", note, 380 + 50 * several, legend=several)
+
+
+def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness]) -> None:
+    """Each prompt, where a template has several."""
+    places = [(n + 1, point, one) for n, one in enumerate(templates) for point in one.points if len(one.points) > 1]
+    if not places:
+        return
+    said = [
+        f"One prompt of {one.name}: {percent_of_model(point)} of the template’s mean logit_diff"
+        for _, point, one in places
+    ]
+    figure.add_scatter(
+        x=[x for x, _, _ in places], y=[y for _, y, _ in places], mode="markers", customdata=said, showlegend=False,
+        hovertemplate="%{customdata}<extra></extra>",
+        marker={"size": 6, "color": CORRUPTED, "line": {"width": 1, "color": "#FFFFFF"}},
+    )  # fmt: skip
+
+
+@drawn_once
+def completeness_scatter(sets: Completeness, current: Completeness | None) -> go.Figure:
+    """F(C \\ K) against F(M \\ K) for many K, on the diagonal for a complete circuit; a click takes that K out.
+
+    Args:
+        current: of what is switched off now, if anything is.
+    """
+    over, figure = over_prompts(sets.n_prompts), go.Figure()
+    for kind, (name, symbol, colour) in _KINDS.items():
+        rows = [n for n, found in enumerate(sets.kinds) if found == kind]
+        said = [
+            [
+                write_changes(Changes(off=sets.removed[n])),
+                f"K is {set_words(sets, n)}: {_wrapped(str(sets.removed[n]))};<br>without it logit_diff is "
+                f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>"
+                f"({over})" + (" Click to switch it off." if sets.removed[n] else ""),
+            ]
+            for n in rows
+        ]
+        _add_sets(figure, sets.model_values[rows], sets.circuit_values[rows], said, name, symbol, colour)
+    if current is not None:
+        x, y = (np.atleast_1d(values) for values in (current.model_values, current.circuit_values))
+        said = [["", f"What is off now: whole model {x[0]:+.2f}, circuit {y[0]:+.2f} ({over})"]]
+        _add_sets(figure, x, y, said, "what is off now", "star", "#E69F00")
+    ends = np.concatenate([sets.values.ravel(), *([current.values.ravel()] if current else []), [0]])
+    low, high = _range(ends)
+    diagonal = {"dash": "dash", "width": 2, "color": CORRUPTED}
+    figure.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line=diagonal, layer="below")
+    figure.update_xaxes(title="whole model without K, logit_diff", range=[low, high], zeroline=False)
+    figure.update_yaxes(title="circuit without K, logit_diff", range=[low, high], zeroline=False)
+    note = f"logits, {sets.ablation} ablation, {over}; dashed: complete"
+    figure = laid_out(figure, "Circuit and model without the same heads", note, 520, legend=True)
+    return figure.update_layout(clickmode="event+select", margin={"t": 150})
+
+
+def _add_sets(
+    figure: go.Figure, x: np.ndarray, y: np.ndarray, said: list[list[str]], name: str, symbol: str, colour: str
+) -> None:
+    figure.add_scatter(
+        x=x, y=y, mode="markers", name=name, customdata=said, hovertemplate="%{customdata[1]}<extra></extra>",
+        marker={"size": 18 if symbol == "star" else 12, "symbol": symbol, "color": colour,
+                "line": {"width": 1, "color": "#555555"}},
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+    )  # fmt: skip
+
+
+@drawn_once
+def minimality_bars(result: Minimality, low: np.ndarray, high: np.ndarray) -> go.Figure:
+    """What each member changes once its K is gone, those that count most first.
+
+    Args:
+        low, high: [member] interval of each signed score.
+    """
+    order = minimality_order(result)
+    values, over = result.signed_scores[order], over_prompts(result.n_prompts)
+    rows = np.arange(len(order))
+    said = []
+    for n in order:
+        removed = result.removed[n]
+        gone = f"With K = {_wrapped(str(removed))} gone" if removed else "With nothing else gone (K is empty)"
+        without, both = result.values[:, n]
+        member, share = member_words(result.members[n]), percent_of_model(float(result.signed_scores[n]))
+        said.append(
+            f"{gone}, logit_diff is {without:+.3f};<br>without {member} as well it is {both:+.3f}:<br>"
+            f"a loss of {share} of F(M) ({over})"
+        )
+    figure = go.Figure(
+        go.Bar(
+            x=values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
+            marker_color=_colours(values), error_x=whiskers(values, low[order], high[order]),
+        )
+    )  # fmt: skip
+    names = [f"{member_words(result.members[n])} {percent_of_model(float(result.signed_scores[n]))}" for n in order]
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
+    ends = np.concatenate([values, low, high, [0]])
+    figure.update_xaxes(title="right: it helps; lines: 95 %", range=_range(ends), tickformat=".0%")
+    figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
+    note = f"share of F(M), {result.ablation} ablation, {over}"
+    return laid_out(figure, "What each member adds once its K is gone", note, 150 + 28 * len(rows))
+
+
+def _wrapped(text: str) -> str:
+    """A list of members on lines that a hover can show."""
+    return "<br>".join(wrap(text, _LINE))
+
+
+def _colours(values: np.ndarray) -> list[str]:
+    return [FAVOURS_IO if value >= 0 else FAVOURS_S for value in values]
+
+
+def _range(ends: np.ndarray) -> list[float]:
+    """An axis that holds all of these, and a little more on the sides that are not 0."""
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    room = 0.08 * max(high - low, 1e-6)
+    return [low - room * (low < 0), high + room]

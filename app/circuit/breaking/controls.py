@@ -1,0 +1,239 @@
+"""The Circuit page's own controls: where to start, what is on, and the way back. All of it is in the link.
+
+The starting circuit and the changes (`circuit_text`) are two parameters of the link; undo and saved circuits are kept
+for one visit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.circuit.changes import Changes, extended, read_changes, read_member, switched, write_changes
+from app.circuit.members import OTHER, PLACES, Classes, class_of, member_text
+from app.circuit.starts import STARTS, starts_of
+from app.drawing.look import notice
+from app.shell.widgets import drop_stale
+from ioi_core import Circuit, Head, IOIError, Model, PromptPairs
+from ioi_core.circuit.definition import Member
+
+_START, _TEXT = "circuit_start", "circuit"
+_HISTORY, _DRAWN, _SAVED = "_circuit_history", "_circuit_drawn", "_circuit_saved"
+_MODEL = "_circuit_model"
+_ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"
+_IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown
+_MOST_STEPS, _LONGEST_NAME, _MOST_SAVED = 200, 40, 50
+State = tuple[str, str]
+"""A starting circuit's name and the changes on top of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The circuit on the page.
+
+    Attributes:
+        model: whose heads they are.
+        circuit: everything that can be switched; changes: on top of the start, and what is off.
+    """
+
+    model: Model
+    circuit: Circuit
+    changes: Changes
+
+    @property
+    def off(self) -> Circuit:
+        """K: what is switched off."""
+        return self.changes.off
+
+    @property
+    def left(self) -> Circuit:
+        """The circuit without K."""
+        return self.circuit.without(self.off)
+
+
+def start_control(model: Model) -> str:
+    """Which circuit is changed; another one begins with nothing changed."""
+    starts = starts_of(model)
+    asked = st.query_params.get(_START)
+    if asked in STARTS and asked not in starts:
+        notice(f"{model.name} has no such start as {asked!r}: that circuit is GPT-2 small's. Shown: {starts[0]}.")
+    drop_stale(_START, starts, starts[0])
+    chosen = st.selectbox(
+        "Start from", starts, key=_START, bind="query-params", on_change=_restart, help=_start_help(starts)
+    )
+    st.caption(f"**{chosen}**: {STARTS[chosen]}.")
+    return chosen
+
+
+def _start_help(starts: Sequence[str]) -> str:
+    return "\n".join(f"- **{name}**: {STARTS[name]}" for name in starts)
+
+
+def plan_control(model: Model, start: str, circuit: Circuit) -> Plan:
+    """The changes as text, to type or to keep, and the circuit that they make of the starting one.
+
+    Args:
+        start: the name of the starting circuit; circuit: its members.
+    Raises:
+        CircuitTextError, HeadError: the link's or the typed changes cannot be read.
+        CircuitError: they switch off a single role of a head that is kept at every position.
+    """
+    with st.expander("Your changes as text (to type, or to keep)"):
+        text = st.text_input(
+            "Changes to the starting circuit", key=_TEXT, bind="query-params", on_change=_remember,
+            help='Heads and roles: "0.2:S2" is added, "-3.1:END" is switched off. "all" stands for every position.',
+        )  # fmt: skip
+    try:
+        changes = read_changes(model, text)
+        plan = Plan(model, changes.on_top_of(circuit), changes)
+        plan.circuit.without(plan.off)
+    except IOIError:
+        st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
+        raise
+    _forget_other_models(model)
+    st.session_state[_DRAWN] = (start, text)
+    return plan
+
+
+def _forget_other_models(model: Model) -> None:
+    """What was done to another model's circuit cannot be undone on this one's."""
+    if st.session_state.get(_MODEL) != model.name:
+        st.session_state[_MODEL] = model.name
+        st.session_state[_HISTORY] = []
+
+
+def buttons(plan: Plan, classes: Classes) -> None:
+    """Everything, a class or nothing at a time, and the way back."""
+    members, gone = plan.circuit.members, set(plan.off.members)
+    with st.container(horizontal=True, key="circuit-buttons"):
+        st.button(
+            "Everything off", icon=":material/toggle_off:", disabled=len(gone) == len(members), on_click=_switch,
+            args=(plan, members, False),
+        )  # fmt: skip
+        st.button(
+            "Everything on", icon=":material/toggle_on:", disabled=not gone, on_click=_switch,
+            args=(plan, plan.off.members, True),
+        )  # fmt: skip
+        st.button("Undo", icon=":material/undo:", disabled=not st.session_state.get(_HISTORY), on_click=_undo)
+        st.button(
+            "Reset", icon=":material/restart_alt:", disabled=plan.changes == Changes(), on_click=set_changes,
+            args=(Changes(),), help="Back to the starting circuit.",
+        )  # fmt: skip
+    groups: dict[str, list[Member]] = {name: [] for name in (*classes, OTHER)}
+    for member in members:
+        groups[class_of(member, classes)].append(member)
+    with st.container(horizontal=True, key="circuit-classes", vertical_alignment="center"):
+        for name, group in ((name, group) for name, group in groups.items() if group):
+            on = [member for member in group if member not in gone]
+            way = "off" if on else "on"
+            st.button(
+                f"{name} {way} ({len(on) or len(group)})", key=f"switch-{name}", type="tertiary",
+                icon=f":material/toggle_{'on' if on else 'off'}:", on_click=_switch,
+                args=(plan, on or group, not on), help=f"Switch {way}: {', '.join(map(member_text, on or group))}",
+            )  # fmt: skip
+
+
+def toggle(plan: Plan, text: str) -> None:
+    """Switch a clicked member; what was clicked may be no member."""
+    if text:
+        member = read_member(plan.model, text)
+        _switch(plan, [member], on=member in plan.off.members)
+
+
+def switch_off(plan: Plan, text: str) -> None:
+    """Make a clicked set K what is off; what was clicked may be no set."""
+    if text:
+        set_changes(Changes(plan.changes.added, read_changes(plan.model, text).off))
+
+
+def add_control(plan: Plan) -> None:
+    """Any head of the model, at any place, can join the circuit."""
+    names = [str(Head(n, head)) for n in range(plan.model.cfg.n_layers) for head in range(plan.model.cfg.n_heads)]
+    drop_stale(_ADD, names)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect("Add heads", names, key=_ADD, placeholder="any head of the model")
+        role = st.selectbox("kept at", PLACES, index=PLACES.index("END"), key=_ADD_AT, width=130)
+        members = [(Head.parse(name), role) for name in chosen]
+        st.button("Add", icon=":material/add:", disabled=not members, on_click=_add, args=(plan, members))
+
+
+def saved_control(plan: Plan) -> dict[str, Changes]:
+    """Keep the circuit under a name for this visit; returns those that this model has, by name."""
+    saved: dict[str, tuple[str, Changes]] = st.session_state.setdefault(_SAVED, {})
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Keep this circuit as", key=_NAME, placeholder="a name", max_chars=_LONGEST_NAME)
+        name = "".join(letter for letter in name if letter.isalnum() or letter in _IN_NAMES).strip()
+        full = len(saved) >= _MOST_SAVED and name not in saved
+        st.button("Keep", icon=":material/bookmark_add:", disabled=not name or full, on_click=_save, args=(plan, name))
+    here = {name: changes for name, (model, changes) in saved.items() if model == plan.model.name}
+    if here:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Kept for this visit:", width="content")
+            for name, changes in here.items():
+                st.button(
+                    name, key=f"load-{name}", type="tertiary", icon=":material/bookmark:", on_click=_load,
+                    args=(changes,),
+                )  # fmt: skip
+    return here
+
+
+def compare_control(names: Sequence[str], other: str) -> tuple[str, str]:
+    """Which two circuits are compared; the first of all and `other` if nothing else was chosen."""
+    drop_stale("compare_one", names, names[0])
+    drop_stale("compare_other", names, other)
+    left, right = st.columns(2)
+    one = left.selectbox("Compare", names, key="compare_one")
+    return one, right.selectbox("with", names, index=names.index(other), key="compare_other")
+
+
+def more_prompts_button(pairs: PromptPairs, n: int) -> None:
+    """Offer prompts from templates, several to each."""
+    st.button(
+        f"Take {n} generated prompts with ABC twins instead", icon=":material/dataset:", type="tertiary",
+        on_click=_take_generated, args=(n,), help=f"Instead of these {len(pairs)}: several prompts for each template.",
+    )  # fmt: skip
+
+
+def _take_generated(n: int) -> None:
+    st.session_state.update({"prompts": "generated", "n": n, "corruption": "ABC"})
+
+
+def _remember() -> None:
+    """Put what was last drawn on the pile for undo."""
+    history: list[State] = st.session_state.setdefault(_HISTORY, [])
+    if _DRAWN in st.session_state:
+        history.append(st.session_state[_DRAWN])
+        del history[:-_MOST_STEPS]
+
+
+def set_changes(changes: Changes) -> None:
+    """Put changes into the link; the ones before can be had back by undo."""
+    _remember()
+    st.session_state[_TEXT] = write_changes(changes)
+
+
+def _switch(plan: Plan, members: Sequence[Member], on: bool) -> None:
+    set_changes(switched(plan.changes, members, on=on))
+
+
+def _add(plan: Plan, members: Sequence[Member]) -> None:
+    set_changes(extended(plan.changes, members))
+    st.session_state[_ADD] = []
+
+
+def _undo() -> None:
+    st.session_state[_START], st.session_state[_TEXT] = st.session_state[_HISTORY].pop()
+
+
+def _restart() -> None:
+    _remember()
+    st.session_state[_TEXT] = ""
+
+
+def _save(plan: Plan, name: str) -> None:
+    st.session_state[_SAVED][name] = (plan.model.name, Changes(plan.circuit, plan.off))
+
+
+def _load(changes: Changes) -> None:
+    set_changes(changes)
+    st.session_state[_START] = "empty"

@@ -1,0 +1,134 @@
+"""What is asked about a broken circuit, and its results as levels, templates and tables. No Streamlit calls here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.circuit.members import EVERYWHERE
+from app.questions.ask import Request, ask
+from ioi_core import (
+    Ablation,
+    Circuit,
+    CircuitEdit,
+    CircuitEvaluation,
+    Completeness,
+    Minimality,
+    PromptPairs,
+    bootstrap_interval,
+)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The numbers of a circuit C from which K was switched off.
+
+    Attributes:
+        before: of C; now: of C \\ K.
+        completeness: F(C \\ K) against F(M \\ K).
+        minimality: of what is left; None where heads are kept at every position, which have no members to leave out.
+    """
+
+    before: CircuitEvaluation
+    now: CircuitEvaluation
+    completeness: Completeness
+    minimality: Minimality | None
+
+
+@dataclass(frozen=True)
+class Level:
+    """logit_diff of one run, mean over prompts, with its 95 % interval (nan for a single prompt)."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def interval_words(self) -> str:
+        """The interval as a line of its own, or nothing."""
+        if np.isnan(self.low):
+            return ""
+        return f"95 % of resampled prompt sets give {self.low:+.2f} to {self.high:+.2f}<br>"
+
+
+@dataclass(frozen=True)
+class TemplateFaithfulness:
+    """F(C) / F(M) among the prompts of one template.
+
+    Attributes:
+        name: "template 3 ABBA", where IO is named first, or "prompt 1" where each prompt is a template of its own.
+        first: the first of its prompts, from 0.
+        points: each prompt's logit_diff under the circuit over the template's mean F(M); their mean is `value`.
+    """
+
+    number: int
+    name: str
+    first: int
+    value: float
+    points: tuple[float, ...]
+
+
+def questions(pairs: PromptPairs, circuit: Circuit, off: Circuit, ablation: Ablation) -> list[Request]:
+    """What `read` reads, in its order; as much of it as possible in one request.
+
+    Args:
+        circuit: everything that can be switched; off: what is off.
+    """
+    whole = ask("evaluate_circuit", pairs=pairs, circuit=circuit, ablation=ablation)
+    if EVERYWHERE not in circuit.without(off).roles:
+        edit = ask("edit_circuit", pairs=pairs, circuit=circuit, removed=off, ablation=ablation)
+        return [edit, whole] if off else [edit]
+    left = ask("evaluate_circuit", pairs=pairs, circuit=circuit.without(off), ablation=ablation)
+    return [left, ask("completeness", pairs=pairs, circuit=circuit, removed=off, ablation=ablation), whole]
+
+
+def read(results: Sequence[CircuitEdit | CircuitEvaluation | Completeness]) -> Broken:
+    """The answers to `questions`."""
+    first = results[0]
+    if isinstance(first, CircuitEdit):
+        before = results[-1] if len(results) > 1 else first.evaluation
+        assert isinstance(before, CircuitEvaluation)
+        return Broken(before, first.evaluation, first.completeness, first.minimality)
+    now, complete, before = results
+    assert isinstance(now, CircuitEvaluation)
+    assert isinstance(complete, Completeness)
+    assert isinstance(before, CircuitEvaluation)
+    return Broken(before, now, complete, None)
+
+
+def levels(broken: Broken, off: Circuit) -> list[Level]:
+    """logit_diff of the model and the circuit, whole and without K, and with every head ablated."""
+    now = broken.now
+    runs = {"whole model": now.unablated}
+    if off:
+        runs["whole model, without what is off"] = broken.completeness.prompts[1]
+        runs["circuit, nothing off"] = broken.before.prompts[0]
+        runs["circuit, as it is now"] = now.prompts[0]
+    else:
+        runs["circuit"] = now.prompts[0]
+    runs["every head ablated"] = now.prompts[2]
+    low, high = bootstrap_interval(np.stack(list(runs.values())))
+    return [
+        Level(name, float(values.mean()), float(low[n]), float(high[n]))
+        for n, (name, values) in enumerate(runs.items())
+    ]
+
+
+def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateFaithfulness]:
+    """Faithfulness template by template; nan where F(M) is 0 there."""
+    assert result.templates is not None
+    found, generated = [], len(pairs) > len(result.template_numbers)
+    for number, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
+        rows = np.flatnonzero(result.templates == number)
+        whole = float(result.unablated[rows].mean())
+        points = result.prompts[0, rows] / whole if np.isfinite(value) else ()
+        order = "ABBA" if pairs.roles["IO"][rows[0]] < pairs.roles["S1"][rows[0]] else "BABA"
+        name = f"template {number} {order}" if generated else f"prompt {rows[0] + 1}"
+        found.append(TemplateFaithfulness(number, name, int(rows[0]), float(value), tuple(map(float, points))))
+    return found
+
+
+def minimality_order(result: Minimality) -> np.ndarray:
+    """The members, those that count most first."""
+    return np.argsort(-result.scores, kind="stable")

@@ -1,0 +1,251 @@
+"""The parts of the Circuit page: each asks for its own results, waits for them with progress, and draws."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from app.circuit.breaking.charts import completeness_scatter, level_bars, minimality_bars, template_bars
+from app.circuit.breaking.controls import (
+    Plan,
+    add_control,
+    buttons,
+    compare_control,
+    more_prompts_button,
+    plan_control,
+    saved_control,
+    start_control,
+    switch_off,
+    toggle,
+)
+from app.circuit.breaking.graph import circuit_figure, graph_of
+from app.circuit.breaking.member_table import table_control
+from app.circuit.breaking.numbers import Broken, by_template, levels, questions, read
+from app.circuit.breaking.tables import (
+    completeness_frame,
+    levels_frame,
+    members_frame,
+    minimality_frame,
+    templates_frame,
+)
+from app.circuit.breaking.words import (
+    BREAK_WORDS,
+    broken_story,
+    compare_story,
+    completeness_story,
+    differing_words,
+    minimality_story,
+    percent_of_model,
+    size_words,
+    template_story,
+)
+from app.circuit.choices import ablation_control
+from app.circuit.members import Classes
+from app.circuit.starts import FOUND, circuit_classes, found_circuit, found_story, starting_circuit, starts_of
+from app.drawing.figure import show_figure, show_foot
+from app.drawing.look import says
+from app.hosting.services import settings
+from app.questions.ask import ask
+from app.questions.compute import compute
+from app.questions.twins import circuit_pairs, smallest_mean, twins_story
+from app.view import View
+from ioi_core import Circuit, CircuitEvaluation, PromptPairs, bootstrap_interval
+
+_GENERATED = 56  # prompts to offer: four for each of the 14 templates
+
+
+def show_breaking(view: View) -> None:
+    """Switch heads off and on, and see what the circuit and the whole model lose."""
+    st.write(
+        "Everything outside the circuit is silenced. **Click a head** to silence it too, and watch two numbers: what "
+        "the circuit loses, and what the whole model loses without the same heads."
+    )
+    with st.expander("Words on this page: ablation, faithfulness, completeness, minimality"):
+        st.markdown(BREAK_WORDS)
+    pairs = circuit_pairs(view)
+    left, right = st.columns(2)
+    with left:
+        start = start_control(view.model)
+    with right:
+        ablation = ablation_control()
+    st.caption(twins_story(view, pairs))
+    if smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
+        more_prompts_button(pairs, _GENERATED)
+    published, classes = circuit_classes(view.model, view.pairs)
+    if start == FOUND:
+        st.caption(found_story(found_circuit(view.model, pairs)))
+    plan = plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
+
+    buttons(plan, classes)
+    summary = st.container(horizontal=True, key="circuit-summary")
+    _show_graph(view, plan, classes, published=published)
+    broken = read(compute(view.model, *questions(pairs, plan.circuit, plan.off, ablation)))
+    with summary:
+        _show_summary(broken, plan.off)
+
+    # Above what changes its height, so that neither the graph nor the table moves under the hand that switches.
+    st.subheader("Every member, one by one")
+    add_control(plan)
+    _show_table(plan, classes, broken)
+
+    st.subheader("How much is left?")
+    _show_levels(view, plan, broken)
+
+    st.subheader("Does every member count?")
+    _show_minimality(view, broken)
+
+    st.subheader("Is it as good in every kind of sentence?")
+    _show_templates(view, pairs, broken)
+
+    st.subheader("Compare two circuits")
+    _show_comparison(view, pairs, plan, classes, start, broken)
+
+    st.subheader("Is anything missing?")
+    _show_completeness(view, pairs, plan, broken)
+
+
+def _show_graph(view: View, plan: Plan, classes: Classes, *, published: bool) -> None:
+    graph = graph_of(plan.circuit, plan.off, classes)
+    source = (
+        "Lines join classes as figure 2 of the paper does."
+        if published
+        else "Lines join classes as the paper's circuit does; in this model they are not measured (see Path patching)."
+    )
+    show_figure(
+        "circuit_graph",
+        circuit_figure(graph, view.model.cfg.n_layers, published=published),
+        "",
+        lambda: members_frame(plan.circuit, plan.off, classes, None),
+        large=view.large,
+        min_width=graph.pixels,
+        on_click=partial(toggle, plan),
+        as_page=True,
+    )
+    st.caption(f"{source} Dotted: a head at one of its ends is off.")
+
+
+def _show_summary(broken: Broken, off: Circuit) -> None:
+    """The numbers to watch, above the graph: they change with every click."""
+    now, model = broken.now, float(broken.completeness.model_values)
+    falls = (now.logit_diff - broken.before.logit_diff, model - now.model_logit_diff)
+    circuit_fall, model_fall = (f"{fall:+.2f} by what is off" if off else "nothing is off" for fall in falls)
+    quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
+    st.metric("Faithfulness", percent_of_model(now.faithfulness), help="F(C) / F(M), the circuit as it is now")
+    st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_fall, **quiet)
+    without = "of the whole model without the same heads" if off else "of the whole model"
+    st.metric(without, f"{model:+.2f}", model_fall, **quiet)
+
+
+def _show_levels(view: View, plan: Plan, broken: Broken) -> None:
+    show_figure(
+        "circuit_levels",
+        level_bars(levels(broken, plan.off), broken.now),
+        broken_story(broken, plan.circuit, plan.off),
+        lambda: levels_frame(broken, plan.off),
+        large=view.large,
+    )
+
+
+def _show_table(plan: Plan, classes: Classes, broken: Broken) -> None:
+    if not plan.circuit:
+        st.write("The circuit has no heads yet: add some above.")
+        return
+    frame = members_frame(plan.circuit, plan.off, classes, broken.minimality)
+    table_control(plan, frame)
+    show_foot("circuit_members", "", lambda: frame)
+
+
+def _show_minimality(view: View, broken: Broken) -> None:
+    result = broken.minimality
+    if result is None:
+        st.write("Minimality is asked of heads that are kept at roles; this circuit keeps heads at every position.")
+        return
+    if not result.members or result.no_fraction:
+        st.write(f"There is nothing to draw: {result.no_fraction or 'no head is on'}.")
+        return
+    low, high = bootstrap_interval(result.signed_scores_per_prompt, gaps=result.gaps)
+    show_figure(
+        "circuit_minimality",
+        minimality_bars(result, low, high),
+        minimality_story(result),
+        lambda: minimality_frame(result),
+        large=view.large,
+    )
+
+
+def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
+    if broken.now.no_fraction:
+        st.write(f"There is nothing to draw: {broken.now.no_fraction}.")
+        return
+    found = by_template(pairs, broken.now)
+    show_figure(
+        "circuit_templates",
+        template_bars([found], [broken.now], ["this circuit"]),
+        template_story(found, broken.now.faithfulness),
+        lambda: templates_frame(pairs, broken.now),
+        large=view.large,
+        min_width=120 + 40 * len(found),
+    )
+
+
+def _show_completeness(view: View, pairs: PromptPairs, plan: Plan, broken: Broken) -> None:
+    """Many K at once; it stands last, so that nothing waits for it, and what is switched off does not change it."""
+    if not plan.circuit:
+        st.write("The circuit has no heads to take out.")
+        return
+    [sets] = compute(
+        view.model, ask("completeness_sets", pairs=pairs, circuit=plan.circuit, ablation=broken.now.ablation)
+    )
+    show_figure(
+        "circuit_completeness",
+        completeness_scatter(sets, broken.completeness if plan.off else None),
+        completeness_story(sets),
+        lambda: completeness_frame(sets),
+        large=view.large,
+        on_click=partial(switch_off, plan),
+    )
+
+
+def _evaluations(
+    view: View, pairs: PromptPairs, circuits: Sequence[Circuit], plan: Plan, broken: Broken
+) -> list[CircuitEvaluation]:
+    """F(C) of some circuits; what the page knows already is not asked again."""
+    known = {plan.circuit: broken.before, plan.left: broken.now}
+    asked = [circuit for circuit in dict.fromkeys(circuits) if circuit not in known]
+    ablation = broken.now.ablation
+    found = compute(
+        view.model, *(ask("evaluate_circuit", pairs=pairs, circuit=circuit, ablation=ablation) for circuit in asked)
+    )
+    known |= dict(zip(asked, found, strict=True))
+    return [known[circuit] for circuit in circuits]
+
+
+def _show_comparison(view: View, pairs: PromptPairs, plan: Plan, classes: Classes, start: str, broken: Broken) -> None:
+    kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved_control(plan).items()}
+    starts = {f"start: {name}": name for name in starts_of(view.model)}
+    names = compare_control(("this circuit", *starts, *kept), f"start: {start}")
+    known = {"this circuit": plan.left, **kept}
+    circuits = [
+        known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes) for name in names
+    ]
+    results = _evaluations(view, pairs, circuits, plan, broken)
+    says(compare_story(results, names))
+    st.write(differing_words(circuits, names))
+    if results[0].no_fraction:
+        return
+    found = [by_template(pairs, result) for result in results]
+    labels = [f"{name} ({size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
+    show_figure(
+        "circuit_comparison",
+        template_bars(found, results, labels),
+        "",
+        lambda: templates_frame(pairs, results[0]).assign(
+            circuit=str(circuits[0]),
+            other_circuit=str(circuits[1]),
+            other_faithfulness=[one.value for one in found[1]],
+            other_overall=results[1].faithfulness,
+        ),
+        large=view.large,
+        min_width=120 + 56 * len(found[0]),
+    )

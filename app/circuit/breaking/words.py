@@ -1,0 +1,161 @@
+"""A broken circuit in sentences computed from its numbers. No Streamlit here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order
+from app.circuit.members import member_words
+from app.words.phrases import over_prompts, prompts
+from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
+
+_MATTERS = 0.01  # of F(M): a member below it could be left out
+_SHOWN = 3
+
+BREAK_WORDS = """
+- A **circuit** C says which heads keep their work, and at which role of the sentence (the last word is END, the
+  repeated name S1 and S2, the other name IO). Everywhere else every head is **ablated**: what it writes is replaced.
+  MLPs, LayerNorms and embeddings always work.
+- **F(C)** is the mean logit_diff of such a run, **F(M)** that of the whole model M. **Faithfulness** is F(C) / F(M):
+  100 % if the circuit alone does what the model does.
+- **K** is what you switch off. It is taken out of the circuit *and* of the whole model. If the circuit is **complete**,
+  both lose the same: F(C \\ K) = F(M \\ K). If only the circuit falls, the model has other heads that step in: **backup
+  heads hide ablations**, so a head that can be missed is not thereby a head that does nothing.
+- **Minimality**: does each member count? Taken alone, a head may not be missed while others like it stand in, so a set
+  K of others is taken out first; what the head changes then, as a share of F(M), is its bar.
+- **More than 100 %** is no mistake: negative heads write against the answer, and a circuit without them can beat the
+  model.
+- **Zero ablation goes off distribution; means depend on the prompts and templates** they are taken over. That is why
+  the same circuit gets other figures from other prompts.
+"""
+
+
+def percent_of_model(share: float) -> str:
+    """A share of F(M), in per cent."""
+    return "undefined" if np.isnan(share) else f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
+
+
+def size_words(circuit: Circuit) -> str:
+    """ "11 heads"; also at how many roles, where that is more."""
+    heads, members = len(circuit), len(circuit.members)
+    said = f"{heads} head{'' if heads == 1 else 's'}" if heads else "no head"
+    return said if members == heads else f"{said} at {members} places"
+
+
+def faithfulness_words(result: CircuitEvaluation) -> str:
+    """F(C) / F(M) with its interval, or why there is none."""
+    if result.no_fraction:
+        return f"There is no faithfulness here: {result.no_fraction}."
+    low, high = result.faithfulness_interval()
+    said = f"Faithfulness is {percent_of_model(result.faithfulness)}"
+    if np.isfinite(low):
+        said += f" (95 % of resampled prompt sets give {percent_of_model(low)} to {percent_of_model(high)})"
+    return f"{said}."
+
+
+def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
+    """What the circuit does, what was switched off, and whether the model misses it as much."""
+    now, over = broken.now, over_prompts(broken.now.n_prompts)
+    left = circuit.without(off)
+    said = [
+        f"{size_words(left).capitalize()} on: logit_diff is {now.logit_diff:+.2f} against {now.model_logit_diff:+.2f} "
+        f"in the whole model ({over}). {faithfulness_words(now)}"
+    ]
+    if now.faithfulness > 1.005:
+        said.append(
+            "More than 100 %: heads that write against the answer are ablated too, so a part can beat the whole."
+        )
+    if not off:
+        return " ".join(said)
+    model_then, model_now = now.model_logit_diff, float(broken.completeness.model_values)
+    said.append(
+        f"Without what you switched off ({size_words(off)}) the circuit goes from {broken.before.logit_diff:+.2f} to "
+        f"{now.logit_diff:+.2f}, the whole model from {model_then:+.2f} to {model_now:+.2f}: the two now differ by "
+        f"{float(broken.completeness.incompleteness):.2f} logits (0 for a complete circuit)."
+    )
+    circuit_lost, model_lost = broken.before.logit_diff - now.logit_diff, model_then - model_now
+    if circuit_lost > 0.1 * abs(model_then) and model_lost < circuit_lost / 2:
+        said.append(
+            "The model loses less than half as much as the circuit: other heads make up for it there (backup), or did "
+            "the same work all along."
+        )
+    return " ".join(said)
+
+
+def template_story(found: Sequence[TemplateFaithfulness], overall: float) -> str:
+    """How far apart the templates are, and why that matters."""
+    known = [one for one in found if np.isfinite(one.value)]
+    if len(known) < 2:
+        return "With one template there is nothing to compare: choose generated prompts to see how much it varies."
+    low, high = min(known, key=lambda one: one.value), max(known, key=lambda one: one.value)
+    return (
+        f"From {percent_of_model(low.value)} in {low.name} to {percent_of_model(high.value)} in "
+        f"{high.name}; {percent_of_model(overall)} over all. One figure misleads: templates above and below the whole "
+        "model cancel out in it, and other templates or another sample would give another one."
+    )
+
+
+def set_words(sets: Completeness, n: int) -> str:
+    """One of several K as people say it."""
+    name, kind = sets.axes["set"][n], sets.kinds[n]
+    if kind == "class":
+        return f"everything {name}" if name.startswith("at ") else f"every {name} head"
+    return "nothing" if kind == "empty" else f"{kind} set {name.split()[-1]}"
+
+
+def completeness_story(sets: Completeness) -> str:
+    """How far from complete the circuit is, and by which K that shows most."""
+    apart = sets.incompleteness
+    worst, typical = int(apart.argmax()), float(np.median(apart))
+    ahead = "the model keeps more: heads outside the circuit do part of the work"
+    if sets.circuit_values[worst] > sets.model_values[worst]:
+        ahead = "the circuit keeps more: heads outside it work against the answer"
+    circuit, model = float(sets.circuit_values[worst]), float(sets.model_values[worst])
+    return (
+        f"For half of these {len(apart)} sets circuit and model differ by more than {typical:.2f} logits. They are "
+        f"furthest apart without {set_words(sets, worst)} ({sets.removed[worst]}): {circuit:+.2f} "
+        f"against {model:+.2f}; {ahead} ({over_prompts(sets.n_prompts)})."
+    )
+
+
+def minimality_story(result: Minimality) -> str:
+    """Which members count most, and which could be left out."""
+    if result.no_fraction:
+        return f"There is no minimality here: {result.no_fraction}."
+    order, scores = minimality_order(result), result.signed_scores
+    strong = [
+        f"{member_words(result.members[n])} ({'' if scores[n] < 0 else '+'}{percent_of_model(float(scores[n]))})"
+        for n in order[:_SHOWN]
+    ]
+    weak = [member_words(result.members[n]) for n in order if abs(scores[n]) < _MATTERS]
+    said = f"Most depends on {', '.join(strong)}."
+    if any(scores[n] < -_MATTERS for n in order):
+        said += " Below 0: with that member gone logit_diff rises, it works against the answer."
+    if weak:
+        some = ", ".join(weak[:_SHOWN]) + (" and others" if len(weak) > _SHOWN else "")
+        said += f" {len(weak)} of {len(order)} change less than 1 % of F(M) ({some}): the circuit is not minimal."
+    else:
+        said += f" Each of the {len(order)} changes at least 1 % of F(M)."
+    return said
+
+
+def differing_words(circuits: Sequence[Circuit], names: tuple[str, str]) -> str:
+    """Which members only one of two circuits has."""
+    said = []
+    for name, here, there in zip(names, circuits, circuits[::-1], strict=True):
+        only = [member_words(member) for member in here.members if member not in set(there.members)]
+        if only:
+            some = ", ".join(only[:12]) + (f" and {len(only) - 12} more" if len(only) > 12 else "")
+            said.append(f"Only in {name}: {some}.")
+    return " ".join(said) or "Both have the same members."
+
+
+def compare_story(results: Sequence[CircuitEvaluation], names: tuple[str, str]) -> str:
+    """F(C) and faithfulness of two circuits."""
+    said = [
+        f"{name[0].upper()}{name[1:]}: logit_diff {result.logit_diff:+.2f}. {faithfulness_words(result)}"
+        for name, result in zip(names, results, strict=True)
+    ]
+    change = results[0].prompts[0] - results[1].prompts[0]
+    better = int((change > 0).sum())
+    return f"{' '.join(said)} The first is ahead in {better} of {prompts(len(change))}."

@@ -1,0 +1,76 @@
+"""What a visitor changed about a starting circuit, as short text that a link can hold. No Streamlit here.
+
+"0.2:S2 -3.1:END": head 0.2 was added at S2, and head 3.1 was switched off at END. What was switched off is K: it is
+taken out of the circuit and, to compare, out of the whole model. Links write a plus sign as a space: there is none.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from app.circuit.members import AT, EVERYWHERE, PLACES, member_text
+from ioi_core import ROLES, Circuit, Head, IOIError, Model
+from ioi_core.circuit.definition import NO_HEADS, Member
+
+_LONGEST_TEXT, _OFF = 12_000, "-"
+
+
+class CircuitTextError(IOIError):
+    """A circuit, or changes of one, that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Members that were added to a starting circuit, and those that are switched off."""
+
+    added: Circuit = NO_HEADS
+    off: Circuit = NO_HEADS
+
+    def on_top_of(self, start: Circuit) -> "Circuit":
+        """The circuit with everything that was added, nothing switched off yet."""
+        return start.with_(self.added)
+
+
+def read_member(model: Model, text: str) -> Member:
+    """The head and the place that "9.9:END" names.
+
+    Raises:
+        CircuitTextError, HeadError: say what was got and what is allowed.
+    """
+    head, at, role = text.partition(AT)
+    if not at or role not in PLACES:
+        raise CircuitTextError(
+            f"{text[:40]!r} is no member of a circuit: write a head, a colon and {', '.join(ROLES)} or {EVERYWHERE}, "
+            'such as "3.1:END"; with a minus in front it is switched off'
+        )
+    return model.check_head(Head.parse(head)), role
+
+
+def read_changes(model: Model, text: str) -> Changes:
+    """The changes that a text holds; an empty text holds none.
+
+    Raises:
+        CircuitTextError, HeadError: say what was got and what is allowed.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise CircuitTextError(f"the circuit is {len(text):,} characters long: at most {_LONGEST_TEXT:,} are allowed")
+    words = text.split()
+    added = [read_member(model, word) for word in words if not word.startswith(_OFF)]
+    off = [read_member(model, word.removeprefix(_OFF)) for word in words if word.startswith(_OFF)]
+    return Changes(Circuit.of(added), Circuit.of(off))
+
+
+def write_changes(changes: Changes) -> str:
+    """The changes as text: what was added, then what is switched off."""
+    added = [member_text(member) for member in changes.added.members]
+    return " ".join([*added, *(f"{_OFF}{member_text(member)}" for member in changes.off.members)])
+
+
+def switched(changes: Changes, members: Collection[Member], *, on: bool) -> Changes:
+    """The same with some members on or off; they stay part of what K is taken from."""
+    gone = Circuit.of([member for member in changes.off.members if member not in members])
+    return Changes(changes.added, gone if on else gone.with_(Circuit.of(members)))
+
+
+def extended(changes: Changes, members: Collection[Member]) -> Changes:
+    """The same with these members added, and on."""
+    return switched(Changes(changes.added.with_(Circuit.of(members)), changes.off), members, on=True)

@@ -1,0 +1,1 @@
+"""Methods: direct and total effects, and ways to ablate."""

@@ -1,0 +1,106 @@
+"""Figures that set methods side by side; like `charts`, nothing is computed here and nothing knows the browser."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.circuit.methods.words import METHOD_WORDS, changes, gap_words, outliers
+from app.drawing.bars import RowBar, row_bars
+from app.drawing.kept import drawn_once
+from app.drawing.parts import CLASS_COLOURS, CORRUPTED, laid_out, whiskers
+from app.words.phrases import interval, over_prompts
+from ioi_core import Head, MethodContrast, Result, bootstrap_interval
+
+_NO_CLASS, _NO_COLOUR = "no class", "#A9A9A9"
+_NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into corrupted)"}
+
+
+@drawn_once
+def method_bars(result: MethodContrast) -> go.Figure:
+    """Change in logit_diff by each method, one below the other."""
+    over = over_prompts(result.n_prompts)
+    bars = [
+        RowBar(
+            _NAMES.get(one.method, f"{one.method} ablation").replace(" (", "<br>("), one.change, one.low, one.high,
+            f"{METHOD_WORDS[one.method][0].upper()}{METHOD_WORDS[one.method][1:]}.<br>logit_diff goes from "
+            f"{one.start:+.2f} ({one.run} run) to {one.after:+.2f},<br>a change of {one.change:+.2f} logits<br>"
+            f"({interval(one.low, one.high, over)})",
+        )
+        for one in changes(result)
+    ]  # fmt: skip
+    note = f"logits, {over}; line: 95 % interval"
+    return row_bars(bars, None, "Change in logit_diff by each method", note, "change, logits (right: towards IO)")
+
+
+@drawn_once
+def total_scatter(result: Result, classes: Mapping[Head, str], ablation: str) -> go.Figure:
+    """Direct effect to the right, total effect upwards, one point a head; a point can be clicked.
+
+    Args:
+        classes: the class of each head that has one.
+    """
+    assert result.per_prompt is not None
+    low, high = bootstrap_interval(result.per_prompt)
+    named = set(outliers(result))
+    n_layers, n_heads = result.values.shape[1:]
+    heads = [Head(layer, head) for layer in range(n_layers) for head in range(n_heads)]
+    figure = go.Figure()
+    _draw_lines(figure, result.values)
+    for name in (_NO_CLASS, *CLASS_COLOURS):
+        group = [head for head in heads if classes.get(head, _NO_CLASS) == name]
+        if group:
+            _draw_group(figure, result, (low, high), group, named, name)
+    for axis, title in (("x", "direct effect, logits (right: IO)"), ("y", "total effect, logits (up: missed)")):
+        figure.update_layout({f"{axis}axis": {"title": title, "zeroline": False}})
+    over = over_prompts(result.n_prompts)
+    note = f"logits, {ablation} ablation, {over}"
+    figure = laid_out(figure, "Direct against total effect, head by head", note, 620, legend=True)
+    # Below the axis: on a phone the classes of GPT-2 small take nine lines.
+    below = {"y": -0.16, "yanchor": "top"}
+    return figure.update_layout(clickmode="event+select", margin={"t": 60}, legend=below)
+
+
+def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
+    """The diagonal, where total effects are direct ones, and both axes."""
+    ends = [float(values[0].min()), float(values[0].max())]
+    room = 0.1 * max(ends[1] - ends[0], 1e-6)
+    line = [min(ends[0], 0) - room, max(ends[1], 0) + room]
+    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
+    figure.add_scatter(
+        x=line, y=line, mode="lines", name="total = direct", hoverinfo="skip",
+        line={"color": CORRUPTED, "width": 2, "dash": "dash"}, customdata=[["", ""]] * 2,
+    )  # fmt: skip
+
+
+def _draw_group(
+    figure: go.Figure, result: Result, bounds: tuple[np.ndarray, np.ndarray], group: Sequence[Head],
+    named: set[Head], name: str,
+) -> None:  # fmt: skip
+    """The heads of one class; those that stand out have their name and their intervals."""
+    over = over_prompts(result.n_prompts)
+    at = (slice(None), [head.layer for head in group], [head.head for head in group])
+    values, low, high = result.values[at], bounds[0][at], bounds[1][at]
+    said = [
+        [
+            str(head),
+            f"Head {head} ({name}):<br>" + gap_words(values[:, n], low[:, n], high[:, n], over),
+        ]
+        for n, head in enumerate(group)
+    ]
+    label = [f"<b>{head}</b>" if head in named else "" for head in group]
+    hidden = np.array([head not in named for head in group]) & np.isfinite(low[0])
+    errors = [
+        whiskers(x, np.where(hidden, x, least), np.where(hidden, x, most), caps=False)
+        for x, least, most in zip(values, low, high, strict=True)
+    ]
+    colour = CLASS_COLOURS.get(name, _NO_COLOUR)
+    figure.add_scatter(
+        x=values[0], y=values[1], mode="markers+text", name=name, text=label,
+        textposition=[f"top {'left' if x < 0 else 'right'}" for x in values[0]],
+        customdata=said, hovertemplate="%{customdata[1]}<extra></extra>", cliponaxis=False,
+        error_x=errors[0], error_y=errors[1],
+        marker={"size": 11, "color": colour, "line": {"width": 1, "color": "#555555"}},
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""Direct against total effects, and the same heads by every method: two parts of the Circuit page."""
+
+import streamlit as st
+
+from app.circuit.backup.numbers import stages
+from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
+from app.circuit.members import EVERYWHERE, PLACES
+from app.circuit.methods.charts import method_bars, total_scatter
+from app.circuit.methods.words import (
+    METHOD_WORDS,
+    WARNINGS,
+    contrast_frame,
+    contrast_story,
+    hidden_story,
+    total_frame,
+    total_story,
+)
+from app.circuit.starts import circuit_classes
+from app.drawing.by_template import show_by_template, show_heatmaps_by_template
+from app.drawing.by_template_charts import template_curves
+from app.drawing.figure import show_figure
+from app.drawing.look import says
+from app.questions.ask import ask
+from app.questions.compute import compute
+from app.questions.twins import circuit_pairs, smallest_mean, twins_story
+from app.shell.links import open_head
+from app.view import View
+from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs, Result
+from ioi_core.circuit.methods import METHODS
+
+_ROLE = "method_at"
+
+
+def show_total(view: View) -> None:
+    """Every head's direct effect beside what is missed without it."""
+    st.write(
+        "To the right: what a head writes itself. Upwards: what logit_diff loses without it. **On the dashed line both "
+        "are the same; above it a head works through others, below it others make up for its loss.**"
+    )
+    pairs = circuit_pairs(view)
+    ablation = ablation_control()
+    st.caption(twins_story(view, pairs))
+    published, classes = circuit_classes(view.model, view.pairs)
+    [result] = compute(view.model, ask("direct_and_total", pairs=pairs, ablation=ablation))
+    by_head: dict[Head, str] = {}
+    for name, heads in classes.items():
+        for head in heads:
+            by_head.setdefault(head, name)  # a head may measure as several; its first class colours it
+    source = "Wang et al. 2022" if published else "measured on these prompts by the rules of the Heads page"
+    show_figure(
+        "direct_and_total",
+        total_scatter(result, by_head, ablation.value),
+        total_story(result),
+        lambda: total_frame(result, by_head, ablation.value),
+        large=view.large,
+        on_click=open_head,
+    )
+    st.caption(f"Colours: the head's class ({source}).")
+    _by_template(view, result)
+
+
+def _by_template(view: View, result: Result) -> None:
+    assert result.per_prompt is not None
+    total = result.per_prompt[1]
+    n_layers, n_heads = total.shape[:2]
+    keys = [[f"head {layer}.{head}" for head in range(n_heads)] for layer in range(n_layers)]
+    show_heatmaps_by_template(
+        view, "direct_and_total", total, keys, "Total effects (rows: layers, columns: heads)", "logits"
+    )
+
+
+def show_methods(view: View) -> None:
+    """The same heads ablated and patched in five ways."""
+    st.write(
+        "The same heads, taken away or put in by five methods. **They answer different questions, so they give "
+        "different numbers**: no bar is the effect of these heads."
+    )
+    pairs = circuit_pairs(view)
+    [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
+    writers = strongest_writers(direct)
+    left, right = st.columns(2)
+    first, source = first_heads(view.model, writers)
+    with left:
+        chosen = heads_control(view, "method_heads", "Heads, all of them at once", writers, first)
+        st.caption(f"To begin with: {source}.")
+    role = right.selectbox("at", PLACES, index=PLACES.index("END"), key=_ROLE, bind="query-params")
+    st.caption(twins_story(view, pairs))
+    if not chosen:
+        st.write("Choose at least one head.")
+        return
+    heads = Circuit({head: role for head in chosen})
+    [result] = compute(view.model, ask("contrast_methods", pairs=pairs, heads=heads))
+    _show_contrast(view, pairs, result)
+    if role in ("END", EVERYWHERE):
+        _show_hidden(view, chosen)
+    st.subheader("What to keep in mind")
+    st.markdown(WARNINGS)
+
+
+def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> None:
+    show_figure(
+        "methods",
+        method_bars(result),
+        contrast_story(result, smallest_mean(pairs)),
+        lambda: contrast_frame(result),
+        large=view.large,
+    )
+    names = [METHOD_WORDS[method].split(":")[0] for method in METHODS]
+    show_by_template(
+        view, "methods", result.changes, names,
+        lambda groups: template_curves(result.changes, groups, names, "Change by each method, in this order", "logits"),
+    )  # fmt: skip
+
+
+def _show_hidden(view: View, chosen: list[Head]) -> None:
+    """What the direct effects of these heads would let one expect."""
+    backup, layers = compute(
+        view.model,
+        ask("backup_heads", pairs=view.pairs, heads=chosen, ablation=Ablation.ZERO),
+        ask("attribute_layers", pairs=view.pairs),
+    )
+    says(hidden_story(stages(backup, layers)))

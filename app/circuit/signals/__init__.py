@@ -1,0 +1,1 @@
+"""Signals: token against position."""

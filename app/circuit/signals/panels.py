@@ -1,0 +1,87 @@
+"""Token or position: the Circuit page's part about what S-inhibition heads say."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from app.circuit.choices import heads_control, strongest_writers
+from app.circuit.signals.charts import signal_bars
+from app.circuit.signals.words import FLIP_WORDS, SIGNAL_WORDS, coefficients, examples_frame, fit_story, flips_frame
+from app.circuit.starts import circuit_classes
+from app.drawing.by_template import show_by_template
+from app.drawing.by_template_charts import template_curves
+from app.drawing.figure import show_figure
+from app.questions.ask import ask
+from app.questions.compute import compute
+from app.questions.twins import flip_pairs
+from app.view import View
+from ioi_core import Head, PromptPairs, SignalFit
+from ioi_core.circuit.signals import SIGNALS
+
+_CLASS = "S-inhibition"
+
+
+def show_signals(view: View) -> None:
+    """Exchange the heads' signal for that of six variants of the prompts."""
+    st.write(
+        "S-inhibition heads tell the name movers which name to leave alone. Here they are told something else, and "
+        "everything after them is computed again. **If bars turn red where the token is another, they go by the token; "
+        "if they do where the place is another, they go by the place.**"
+    )
+    with st.expander("Words on this page: the two signals, the six variants, the formula"):
+        st.markdown(SIGNAL_WORDS)
+    flips = flip_pairs(view)
+    first, source = _heads(view)
+    [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
+    chosen = heads_control(view, "signal_heads", "Heads that are told", strongest_writers(direct), first)
+    st.caption(source)
+    if not chosen:
+        st.write("Choose at least one head.")
+        return
+    [result] = compute(view.model, ask("token_and_position", flips=flips, heads=chosen))
+    _show_fit(view, result)
+    _show_examples(view, flips)
+
+
+def _heads(view: View) -> tuple[list[Head], str]:
+    """The heads to begin with, and where they come from."""
+    published, classes = circuit_classes(view.model, view.pairs)
+    heads = list(classes.get(_CLASS, ()))
+    if published:
+        return heads, "To begin with: GPT-2 small's S-inhibition heads (Wang et al. 2022)."
+    if not heads:
+        return [], (
+            f"No head of {view.model.name} measures as an S-inhibition head on these prompts (the rules are on the "
+            "Heads page), so choose heads yourself."
+        )
+    return heads, (
+        f"To begin with: the heads of {view.model.name} that measure as S-inhibition heads on these prompts (the rules "
+        "are on the Heads page). They are not the paper's: those are GPT-2 small's."
+    )
+
+
+def _show_fit(view: View, result: SignalFit) -> None:
+    show_figure(
+        "signal_fit",
+        signal_bars(result),
+        fit_story(result, coefficients(result)),
+        lambda: flips_frame(result),
+        large=view.large,
+    )
+    where = [f"{FLIP_WORDS[flip]} ({flip})" for flip in SIGNALS]
+    assert result.per_prompt is not None
+    per_prompt = result.per_prompt
+    show_by_template(
+        view, "signal_fit", per_prompt, where,
+        lambda groups: template_curves(
+            per_prompt, groups, where, "logit_diff with each of the six signals, in the order above", "logits"
+        ),
+    )  # fmt: skip
+
+
+def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
+    st.subheader("The six variants of the prompt shown")
+    columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
+    st.dataframe(
+        examples_frame(flips, view.row), hide_index=True, column_config=columns, key="table-signal_examples"
+    )  # fmt: skip

@@ -1,0 +1,112 @@
+"""A figure on a page: the chart, its CSV, and its definition to fold out."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from app.drawing.about import ABOUT
+from app.drawing.download import download, download_page
+from app.drawing.look import says
+
+_LARGER = 1.3
+_NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
+
+
+def show_figure(
+    name: str,
+    figure: go.Figure,
+    story: str,
+    frame: Callable[[], pd.DataFrame],
+    *,
+    large: bool,
+    min_width: int = 0,
+    on_click: Callable[[str], None] | None = None,
+    suffix: str = "",
+    as_page: bool = False,
+) -> None:
+    """Draw `figure`, the sentence it comes to, its download and its "About this figure".
+
+    Args:
+        name: names the file, and the entry of `ABOUT`.
+        story: what the numbers say.
+        frame: makes the table to download, when it is asked for.
+        min_width: pixels below which the figure scrolls sideways rather than shrinks.
+        suffix: tells figures of one name apart.
+        as_page: also offer the figure as a web page of its own, which works with no network.
+        on_click: told the first entry of a clicked point's customdata, before the page runs again.
+    """
+    full_name = f"{name}_{suffix}" if suffix else name
+    show_chart(full_name, figure, large=large, min_width=min_width, on_click=on_click)
+    show_foot(name, story, frame, file=full_name, page=figure if as_page else None)
+
+
+def show_chart(
+    name: str,
+    figure: go.Figure,
+    *,
+    large: bool,
+    min_width: int = 0,
+    on_click: Callable[[str], None] | None = None,
+) -> None:
+    """Draw `figure` alone, for several that share one foot; the arguments are those of `show_figure`."""
+    if large:
+        figure = _enlarged(figure)
+        min_width = round(min_width * _LARGER)
+    if min_width:
+        st.html(f"<style>.st-key-wide-{name} > * {{ min-width: {min_width}px; }}</style>")
+    with st.container(key=f"wide-{name}"):
+        key = f"figure-{name}"
+        config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS}
+        if on_click:
+            select = partial(_clicked, key, on_click)
+            st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points")
+        else:
+            st.plotly_chart(figure, key=key, config=config)
+
+
+def show_foot(
+    name: str, story: str, frame: Callable[[], pd.DataFrame], *, file: str = "", page: go.Figure | None = None
+) -> None:
+    """What stands below every figure: the sentence it comes to, its definition and its download.
+
+    Args:
+        name: the entry of `ABOUT`.
+        file: names the file, where that is not `name`.
+        page: a figure to be offered as a web page of its own.
+    """
+    if story:
+        says(story)
+    with st.container(horizontal=True):
+        with st.container(), st.expander("About this figure"):
+            st.markdown(ABOUT[name])
+        download(file or name, frame)
+        if page is not None:
+            download_page(file or name, page)
+
+
+def _clicked(key: str, on_click: Callable[[str], None]) -> None:
+    points = st.session_state[key].selection.points
+    if points:
+        on_click(str(points[0]["customdata"][0]))
+
+
+def _enlarged(drawn: go.Figure) -> go.Figure:
+    """A copy with projector-sized text, and the room it needs."""
+    figure = go.Figure(drawn)
+    figure.update_layout(
+        font={"size": 16},
+        title={"font": {"size": 19}, "subtitle": {"font": {"size": 16}}},
+        margin={"t": figure.layout.margin.t + 25},
+        height=figure.layout.height * _LARGER,
+    )
+    return figure.update_traces(textfont={"size": 15})
+
+
+def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None) -> None:
+    """Draw a table (cells are shown literally) with its download."""
+    st.dataframe(frame, hide_index=True, column_config=columns, key=f"table-{name}")
+    download(name, lambda: frame)

@@ -1,0 +1,179 @@
+"""Heatmaps of effects: layers downwards, each cell with its number, its interval and a place to click."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.drawing.parts import (
+    CELL_TEXT,
+    DIVERGING,
+    PLAIN_AXIS,
+    click_targets,
+    clickable,
+    literal,
+    mark,
+    wrapped,
+)
+from app.words.phrases import interval, signed
+from ioi_core import (
+    Head,
+    bootstrap_interval,
+)
+
+
+def effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach: float, *, scale: bool) -> go.Heatmap:
+    """Cells of effects on the diverging scale, their numbers written in them; refuses undefined ones."""
+    if not np.isfinite(values).all():
+        raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
+    return go.Heatmap(
+        z=values.astype(np.float32), x=x, dx=1, customdata=said, hovertemplate="%{customdata}<extra></extra>",
+        colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, textfont=CELL_TEXT, showscale=scale,
+        text=[[signed(value, reach) for value in row] for row in values], texttemplate="%{text}",
+        colorbar={"thickness": 12},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EffectGrid:
+    """Cells in rows and columns.
+
+    Attributes:
+        effects: [row column] value minus the unpatched run's, mean over prompts.
+        per_prompt: [row column batch] the same of each prompt.
+        rows, columns: labels of the axes.
+        roles: the roles of each column, where columns are positions.
+        row_title, column_title: what the axes are.
+        keys: [row][column] names that no prompt changes ("head 9.9", "layer 3, position 10", "layer 3, S2").
+        names: [row][column] the same with the tokens that stand there.
+        no_path_from: the first row without a path to what is measured; from there on cells hold nan.
+    """
+
+    effects: np.ndarray
+    per_prompt: np.ndarray
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    roles: tuple[tuple[str, ...], ...]
+    row_title: str
+    column_title: str
+    keys: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
+    no_path_from: int | None = None
+
+    @property
+    def ranking(self) -> list[tuple[int, int]]:
+        """All cells, the largest effect first."""
+        order = np.argsort(-np.abs(self.effects), axis=None, kind="stable")
+        return [(int(n) // len(self.columns), int(n) % len(self.columns)) for n in order]
+
+    @property
+    def of_heads(self) -> bool:
+        """Whether each cell belongs to one head."""
+        return "head" in (self.row_title, self.column_title)
+
+    def head(self, place: tuple[int, int]) -> Head:
+        """The head of a cell."""
+        row, column = place
+        return Head.parse(self.rows[row] if self.row_title == "head" else f"{self.rows[row]}.{self.columns[column]}")
+
+    def place(self, key: str) -> tuple[int, int] | None:
+        """Row and column of the cell called `key`, if there is one."""
+        for row, keys in enumerate(self.keys):
+            if key in keys:
+                return row, keys.index(key)
+        return None
+
+
+_TEXT_ROWS = 40
+"""Up to so many rows every cell has its number written in it."""
+
+
+def grid_intervals(grid: EffectGrid, gaps: np.ndarray | None, over: str) -> list[list[str]]:
+    """[row column] what each cell's mean is taken over, with its interval; `gaps` as in `PatchResult`."""
+    low, high = bootstrap_interval(grid.per_prompt, gaps=gaps)
+    return [[interval(*bounds, over) for bounds in zip(*row, strict=True)] for row in zip(low, high, strict=True)]
+
+
+def effect_heatmap(
+    grid: EffectGrid,
+    said: list[list[str]],
+    framed: Sequence[tuple[int, int]],
+    *,
+    less_is_good: bool = False,
+) -> go.Figure:
+    """Cells of effects that can be clicked; a click tells the cell's key.
+
+    Args:
+        said: [row][column] what hovering says.
+        framed: cells with a frame.
+        less_is_good: blue is for negative effects.
+    """
+    n_rows, n_columns = grid.effects.shape
+    with_path = n_rows if grid.no_path_from is None else grid.no_path_from
+    shown = grid.effects[:with_path]
+    if not np.isfinite(shown).all():
+        raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
+    reach = float(np.abs(shown).max(initial=0)) or 1.0
+    written = {"text": _numbers(grid, reach), "texttemplate": "%{text}"} if n_rows <= _TEXT_ROWS else {}
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.effects.astype(np.float32), colorscale=DIVERGING, reversescale=less_is_good, zmin=-reach, zmax=reach,
+            xgap=1, ygap=1, colorbar={"thickness": 12}, hoverinfo="skip", textfont=CELL_TEXT, **written,
+        )
+    )  # fmt: skip
+    y, x = (axis.ravel() for axis in np.indices(shown.shape))
+    told = [[grid.keys[row][column], said[row][column]] for row, column in zip(y, x, strict=True)]
+    figure.add_trace(click_targets(x, y, told, 26 if n_rows <= _TEXT_ROWS else 14))
+    for row, column in framed:
+        figure.add_shape(
+            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
+            line={"color": "#E69F00", "width": 3},
+        )  # fmt: skip
+    if with_path < n_rows:
+        _band(figure, with_path, n_rows, n_columns)
+    figure.update_xaxes(
+        tickvals=list(range(n_columns)), ticktext=_column_texts(grid), range=[-0.5, n_columns - 0.5], tickangle=0,
+        side="top" if any(grid.roles) else "bottom", title=None if any(grid.roles) else grid.column_title,
+        **PLAIN_AXIS,
+    )  # fmt: skip
+    figure.update_yaxes(
+        tickvals=list(range(n_rows)), ticktext=list(grid.rows), title=grid.row_title, range=[n_rows - 0.5, -0.5],
+        **PLAIN_AXIS,
+    )  # fmt: skip
+    return clickable(figure)
+
+
+def _band(figure: go.Figure, first: int, n_rows: int, n_columns: int) -> None:
+    """Rows without a path: hatched grey, and said so."""
+    figure.add_shape(
+        type="rect", x0=-0.5, x1=n_columns - 0.5, y0=first - 0.5, y1=n_rows - 0.5, line={"width": 0},
+        fillcolor="rgba(128, 128, 128, 0.22)",
+    )  # fmt: skip
+    figure.add_annotation(
+        x=(n_columns - 1) / 2, y=(first + n_rows - 1) / 2, text="no path: not below a receiver", showarrow=False
+    )
+
+
+def heatmap_height(grid: EffectGrid) -> int:
+    """Pixels that leave room for every row."""
+    n_rows = len(grid.rows)
+    return 150 + (34 if n_rows <= _TEXT_ROWS else 16) * n_rows + (60 if any(grid.roles) else 40)
+
+
+def _numbers(grid: EffectGrid, reach: float) -> list[list[str]]:
+    """The effects as text; none where every prompt is exactly unchanged, or where there is no path."""
+    untouched = (grid.per_prompt == 0).all(-1) | np.isnan(grid.effects)
+    return [
+        ["" if nothing else signed(value, reach) for value, nothing in zip(row, still, strict=True)]
+        for row, still in zip(grid.effects, untouched, strict=True)
+    ]
+
+
+def _column_texts(grid: EffectGrid) -> list[str]:
+    if grid.column_title == "role":
+        return [mark(role) for role in grid.columns]
+    return [
+        f"{wrapped(column)}<br>{' '.join(map(mark, roles))}" if any(grid.roles) else literal(column)
+        for column, roles in zip(grid.columns, grid.roles, strict=True)
+    ]

@@ -1,0 +1,125 @@
+"""The Heads page's own controls: one head or all of them, which one, and what is asked about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.attention.controls import HEAD, head_names
+from app.drawing.look import notice
+from app.shell.links import HEAD_ASKED_FOR
+from app.view import View
+from app.words.choices import DIRECTIONS
+from ioi_core import HEAD_ROLES, Direction, Head, HeadError
+
+ONE, ALL = "one head", "all heads"
+
+SITES = {
+    "z": "its output",
+    "q": "its queries",
+    "k": "its keys",
+    "v": "its values",
+    "pattern": "its attention",
+}
+"""What of a head can be patched, in words."""
+
+NAMES = {"answers": "of these prompts", "list": "all first names that prompts are made of"}
+"""Which names a head's OV circuit can be asked about."""
+
+ANY = "any"
+_WHICH = "heads_shown"
+
+
+def which_control() -> str:
+    """Whether one head is looked at, or all are compared."""
+    return st.segmented_control(
+        "Show", (ONE, ALL), default=ONE, key=_WHICH, bind="query-params", required=True, label_visibility="collapsed"
+    )
+
+
+def one_head_control(view: View, strongest: Head) -> Head:
+    """The head to look at; a link to one that this model does not have is answered in words.
+
+    Nothing is the select box's own default, so that every choice stays in the link, the strongest head too.
+    """
+    names = head_names(view)
+    asked = st.session_state.get(HEAD_ASKED_FOR) or st.query_params.get(HEAD) or st.session_state.get(HEAD)
+    if asked in names:
+        if st.session_state.pop(HEAD_ASKED_FOR, None):  # the model that has this head has come
+            st.session_state[HEAD] = asked
+    elif asked:
+        st.session_state[HEAD_ASKED_FOR] = asked
+    kept = st.session_state.get(HEAD)
+    # Set anew even if it is the same: what another page's box of this name held would not come over to this one.
+    st.session_state[HEAD] = kept if kept in names else asked if asked in names else str(strongest)
+    chosen = st.selectbox("Head", names, index=None, key=HEAD, bind="query-params", on_change=_forget_asked)
+    if asked and asked not in names:
+        notice(f"{_why_not(view, asked)} This is head {chosen} instead.")
+    return Head.parse(chosen or str(strongest))
+
+
+def _forget_asked() -> None:
+    st.session_state.pop(HEAD_ASKED_FOR, None)
+
+
+def _why_not(view: View, asked: str) -> str:
+    """Why a head cannot be shown."""
+    try:
+        head = view.model.check_head(Head.parse(asked))
+    except HeadError as error:
+        return f"{str(error)[:1].upper()}{str(error)[1:]}."
+    return f"{asked[:40]!r} is another way to write head {head}."
+
+
+def choose_one(name: str) -> None:
+    """Look at a head that was clicked on this page."""
+    if name:
+        st.session_state[_WHICH], st.session_state[HEAD] = ONE, name
+        _forget_asked()
+
+
+def sites_control() -> tuple[list[str], Direction]:
+    """What of the head is patched, and which way."""
+    left, right = st.columns(2)
+    with left:
+        sites = st.pills(
+            "What is patched", tuple(SITES), selection_mode="multi", default=["z"], key="head_sites",
+            bind="query-params", format_func=lambda site: f"{SITES[site]} ({site})",
+        )  # fmt: skip
+    with right:
+        direction = st.radio(
+            "Direction", tuple(DIRECTIONS), captions=tuple(DIRECTIONS.values()), key="direction", bind="query-params",
+            horizontal=True,
+        )  # fmt: skip
+    return [site for site in SITES if site in sites], Direction(direction)
+
+
+def names_control() -> str:
+    """Which names the OV circuit is asked about."""
+    return st.radio(
+        "Names", tuple(NAMES), captions=tuple(NAMES.values()), key="ov_names", bind="query-params", horizontal=True
+    )
+
+
+@dataclass(frozen=True)
+class TableFilter:
+    """Which heads the table shows: of these layers (none: of all), of this role, with at least this much of a score."""
+
+    layers: tuple[str, ...]
+    role: str
+    measure: str
+    least: float
+
+
+def table_filter(view: View, measures: Sequence[str]) -> TableFilter:
+    """The controls above the table of all heads."""
+    first, second, third, fourth = st.columns([3, 3, 3, 2])
+    layers = first.multiselect(
+        "Layers", [str(layer) for layer in range(view.model.cfg.n_layers)], key="table_layers", placeholder="all"
+    )
+    role = second.selectbox("Measured role", (ANY, *HEAD_ROLES), key="table_role", bind="query-params")
+    measure = third.selectbox("Only heads whose", measures, key="table_measure", bind="query-params")
+    least = fourth.number_input(
+        "is at least (without sign)", 0.0, None, 0.0, 0.05, key="table_least", bind="query-params"
+    )
+    return TableFilter(tuple(layers), role, measure, float(least))

@@ -1,0 +1,157 @@
+"""The edges of one head: who acts on it through queries, keys and values, and on whom it acts. No Streamlit here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from app.questions.ask import Request, ask
+from app.words.choices import INPUTS
+from app.words.phrases import number, over_prompts
+from ioi_core import Direction, EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
+from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS
+
+METRIC = "logit_diff_change"
+_HOW = {"direction": Direction.NOISING, "metric": METRIC, "through_mlps": True}
+_SHOWN = 12
+"""So many edges are drawn; the file has all."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadEdge:
+    """One edge.
+
+    Attributes:
+        sender, receiver: "head 3.0", "MLP 0", "the logits".
+        through: q, k or v of the receiver; none for the logits.
+        per_prompt: change of logit_diff in each prompt, as a share of clean minus corrupted, if only this edge is
+            corrupted; gaps: by what a resampled mean must be divided (`PathResult`).
+    """
+
+    sender: str
+    receiver: str
+    through: str | None
+    per_prompt: np.ndarray
+    gaps: np.ndarray | None
+
+    @property
+    def effect(self) -> float:
+        """The mean over prompts."""
+        return float(self.per_prompt.mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its 95 % interval; nan for a single prompt."""
+        low, high = bootstrap_interval(self.per_prompt, gaps=self.gaps)
+        return float(low), float(high)
+
+    @property
+    def into(self) -> str:
+        """The receiving end in words."""
+        return self.receiver if self.through is None else f"the {INPUTS[self.through]} of {self.receiver}"
+
+
+def in_requests(pairs: PromptPairs, head: Head) -> list[Request]:
+    """Who acts on the head's q, k and v; asked as the Path patching page asks."""
+    return [_paths(pairs, receivers=[head], receiver_input=letter) for letter in RECEIVER_INPUTS]
+
+
+def logits_request(pairs: PromptPairs) -> Request:
+    """Who acts on the logits."""
+    return _paths(pairs, receivers=LOGITS)
+
+
+def _paths(pairs: PromptPairs, **receivers: object) -> Request:
+    return ask("patch_paths", pairs=pairs, sender_position="all", **receivers, **_HOW)
+
+
+def atlas_requests(pairs: PromptPairs) -> dict[str, Request]:
+    """Every edge between heads, by what the receivers read through."""
+    return {letter: ask("edge_atlas", pairs=pairs, receiver_input=letter, **_HOW) for letter in RECEIVER_INPUTS}
+
+
+def edges_in(results: Sequence[PathResult], head: Head) -> list[HeadEdge]:
+    """All edges into a head, the strongest first."""
+    edges = []
+    for result in results:
+        assert result.receiver_input is not None
+        assert result.mlp_effects is not None
+        for layer in range(head.layer):
+            senders = {f"head {layer}.{n}": changes for n, changes in enumerate(result.effects[layer])}
+            senders[f"MLP {layer}"] = result.mlp_effects[layer]
+            edges += [
+                HeadEdge(sender, f"head {head}", result.receiver_input, changes, result.gaps)
+                for sender, changes in senders.items()
+            ]
+    return _strongest_first(edges)
+
+
+def edges_out(logits: PathResult, atlases: Mapping[str, EdgeAtlas], head: Head) -> list[HeadEdge]:
+    """The edge to the logits, and those to later heads in the atlases that there are; the strongest first."""
+    edges = [HeadEdge(f"head {head}", "the logits", None, logits.effects[head.layer, head.head], logits.gaps)]
+    for letter, atlas in atlases.items():
+        changes = atlas.effects[head.layer, head.head]  # [receiver_layer receiver_head batch]
+        later = np.argwhere(~np.isnan(changes).any(-1))
+        edges += [HeadEdge(f"head {head}", f"head {x}.{y}", letter, changes[x, y], atlas.gaps) for x, y in later]
+    return _strongest_first(edges)
+
+
+def intervals(edges: Sequence[HeadEdge]) -> np.ndarray:
+    """[bound edge] low and high of all."""
+    return np.array([edge.interval for edge in edges]).reshape(-1, 2).T
+
+
+def _strongest_first(edges: list[HeadEdge]) -> list[HeadEdge]:
+    return sorted(edges, key=lambda edge: -abs(edge.effect))
+
+
+def drawn(edges: Sequence[HeadEdge]) -> list[HeadEdge]:
+    """The strongest edges that change anything at all."""
+    return [edge for edge in edges if edge.effect][:_SHOWN]
+
+
+def in_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
+    """Who acts most on the head, by each of its inputs."""
+    said = []
+    for letter, word in INPUTS.items():
+        of_letter = [edge for edge in edges if edge.through == letter and edge.effect][:2]
+        said += [f"its {word} from {' and '.join(f'{e.sender} ({number(e.effect)})' for e in of_letter)}"] * bool(
+            of_letter
+        )
+    if not said:
+        return f"Nothing that comes into head {head} matters here: no edge changes logit_diff at all."
+    return f"Head {head} has most of {'; '.join(said)} ({over_prompts(n_prompts)})."
+
+
+def out_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
+    """On whom the head acts most, and how that compares with its edge to the logits."""
+    to_logits = next(edge for edge in edges if edge.through is None)
+    said = (
+        f"Corrupting what head {head} sends straight to the logits changes logit_diff by {number(to_logits.effect)} of "
+        f"the gap between clean and corrupted ({over_prompts(n_prompts)})."
+    )
+    later = [edge for edge in edges if edge.through is not None and edge.effect][:3]
+    if later:
+        said += f" Of later heads it acts most on {', '.join(f'{e.into} ({number(e.effect)})' for e in later)}."
+    return said
+
+
+def edges_frame(edges: Sequence[HeadEdge], result: PathResult) -> pd.DataFrame:
+    """All edges, the strongest first."""
+    low, high = intervals(edges)
+    return pd.DataFrame(
+        {
+            "sender": [edge.sender for edge in edges],
+            "receiver": [edge.receiver for edge in edges],
+            "receiver_input": [edge.through or "" for edge in edges],
+            f"change_in_{METRIC}": [edge.effect for edge in edges],
+            "low_95": low,
+            "high_95": high,
+            "direction": str(result.direction),
+            "through_mlps": result.through_mlps,
+            "clean_run": result.clean,
+            "corrupted_run": result.corrupted,
+            "prompts": result.n_prompts,
+        }
+    )

@@ -1,0 +1,106 @@
+"""The Heads page's panel of edges: computed only on request, since they take longest of all."""
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from app.drawing.figure import show_figure
+from app.drawing.look import says
+from app.heads.charts import edge_bars
+from app.heads.controls import choose_one
+from app.heads.edges import (
+    atlas_requests,
+    drawn,
+    edges_frame,
+    edges_in,
+    edges_out,
+    in_requests,
+    in_story,
+    logits_request,
+    out_story,
+)
+from app.questions.ask import Request
+from app.questions.compute import compute, is_known
+from app.view import View
+from ioi_core import Head, PathResult
+
+
+def show_edges(view: View, head: Head) -> None:
+    """The strongest edges into the head and out of it, as far as they are computed."""
+    requests = [logits_request(view.pairs), *(in_requests(view.pairs, head) if head.layer else [])]
+    if not _wanted(view, requests, f"Compute the edges of head {head}"):
+        st.write("They are not computed yet: some seconds for a small model, up to a minute for GPT-2 small.")
+        return
+    logits, *into = compute(view.model, *requests)
+    if logits.unpatched is None or np.isnan(logits.unpatched).any():
+        says(f"There are no such effects here: {logits.undefined}.")
+        return
+    st.markdown(f"**Who acts on head {head}?**")
+    _show_in(view, head, into)
+    st.markdown(f"**On whom does head {head} act?**")
+    wanted = atlas_requests(view.pairs)
+    known = {letter: request for letter, request in wanted.items() if is_known(view.model, request)}
+    place = st.container()
+    if len(known) < len(wanted) and head.layer < view.model.cfg.n_layers - 1:
+        known = _offer_atlas(view, wanted, known)
+    atlases = dict(zip(known, compute(view.model, *known.values()), strict=True))
+    edges = edges_out(logits, atlases, head)
+    with place:
+        show_figure(
+            "head_edges_out",
+            edge_bars(drawn(edges), f"Edges out of head {head}", logits.n_prompts, inwards=False),
+            out_story(edges, head, logits.n_prompts),
+            partial(edges_frame, edges, logits),
+            large=view.large,
+            on_click=choose_one,
+        )
+
+
+def _wanted(view: View, requests: list[Request], label: str) -> bool:
+    """Whether the results are there, or asked for just now."""
+    if all(is_known(view.model, request) for request in requests):
+        return True
+    place = st.empty()
+    pressed = place.button(label, key="edges-now")
+    if pressed:
+        place.empty()
+    return pressed
+
+
+def _offer_atlas(view: View, wanted: dict[str, Request], known: dict[str, Request]) -> dict[str, Request]:
+    """The atlases to draw from: those that are kept, or all of them once they are asked for and computed."""
+    kept = f"Here they are for {' and '.join(known)} only. " if known else "They are not computed yet. "
+    place = st.empty()
+    with place.container():
+        st.write(
+            f"Edges to later heads are read off the atlas of all edges between heads. {kept}It takes seconds for a "
+            "small model and many minutes for GPT-2 small. You can stop it: what is finished is kept, and it goes on "
+            "from there when you ask again."
+        )
+        with st.container(horizontal=True):
+            if not st.button("Compute every edge between heads", key="atlas-now"):
+                return known
+            st.button("Stop", key="atlas-stop")  # any click ends this wait, and a job nobody waits for is cancelled
+        compute(view.model, *wanted.values())
+    place.empty()
+    return wanted
+
+
+def _show_in(view: View, head: Head, into: list[PathResult]) -> None:
+    """Who acts on the head's queries, keys and values."""
+    if not into:
+        st.write(f"Nothing lies below head {head}: in layer 0 heads read the embeddings alone.")
+        return
+    edges, n_prompts = edges_in(into, head), into[0].n_prompts
+    if not drawn(edges):
+        says(in_story(edges, head, n_prompts))
+        return
+    show_figure(
+        "head_edges_in",
+        edge_bars(drawn(edges), f"Edges into head {head}", n_prompts, inwards=True),
+        in_story(edges, head, n_prompts),
+        partial(edges_frame, edges, into[0]),
+        large=view.large,
+        on_click=choose_one,
+    )

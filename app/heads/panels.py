@@ -1,0 +1,204 @@
+"""The panels of the Heads page: each asks for its own results, waits for them with progress, and draws."""
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from app.attention.controls import too_long
+from app.attention.panels import show_head
+from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
+from app.drawing.figure import show_figure, show_foot
+from app.drawing.look import says
+from app.heads.charts import direct_bars, site_bars, writing_scatter
+from app.heads.controls import SITES, names_control, sites_control
+from app.heads.tables import (
+    copying_frame,
+    direct_frame,
+    evidence_frame,
+    looks_frame,
+    looks_table,
+    rank_frame,
+    rank_story,
+    sites_frame,
+    writing_frame,
+)
+from app.heads.words import (
+    NO_ROLES,
+    PENDING,
+    copying_story,
+    direct_story,
+    looks_story,
+    possible_looks,
+    published_words,
+    role_cards,
+    sites_story,
+    verdict,
+    writing_story,
+)
+from app.questions.ask import ask
+from app.questions.classes import has_all_roles, measured_roles
+from app.questions.compute import compute
+from app.questions.measures import measure_requests, measures
+from app.questions.patterns import MOST_CELLS, cells, prompt_patterns
+from app.view import View
+from app.words.tokens import token_label
+from ioi_core import Head
+from ioi_core.prompts.names import IOI_LISTS
+from ioi_core.prompts.roles import answer_token
+
+_TOP_TOKENS = 5
+_INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
+
+
+def show_pending(view: View, place: DeltaGenerator, head: Head) -> None:
+    """What stands where the roles will be: measuring them takes longest."""
+    with place.container():
+        says(PENDING if has_all_roles(view.pairs) else f"{NO_ROLES} {published_words(view.model, head)}")
+
+
+def show_direct(view: View, head: Head) -> None:
+    """What the head writes itself, prompt by prompt."""
+    [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
+    show_figure(
+        "head_direct",
+        direct_bars(direct, head, view.row),
+        direct_story(direct, head),
+        partial(direct_frame, view.pairs, direct, head),
+        large=view.large,
+    )
+    assert direct.per_prompt is not None
+    show_bars_by_template(
+        view, "head_direct", direct.per_prompt[None, head.layer, head.head], ["direct effect"],
+        f"Direct effect of head {head} on logit_diff, by template", "logits",
+    )  # fmt: skip
+
+
+def show_attention(view: View, head: Head) -> None:
+    """Where the head looks: in the prompt shown, and between roles on average."""
+    n_layers = view.model.cfg.n_layers
+    layers = tuple(range(n_layers)) if cells(view, n_layers) <= MOST_CELLS else (head.layer,)
+    if cells(view, len(layers)) > MOST_CELLS:
+        st.write(too_long(view))
+    else:
+        show_head(view, prompt_patterns(view, layers, weighted=False), head)
+    if not has_all_roles(view.pairs):
+        st.write("Attention between roles is not shown: in these prompts only END is known.")
+        return
+    [attention] = compute(view.model, ask("role_attention", pairs=view.pairs))
+    st.markdown("**Attention between roles**")
+    per_prompt, roles = possible_looks(attention, view.pairs, head), attention.axes["query_role"]
+    st.dataframe(looks_table(per_prompt, roles), hide_index=True, key="table-role_attention")
+    show_foot(
+        "role_attention", looks_story(attention, head), lambda: looks_frame(per_prompt, roles).assign(head=str(head))
+    )
+    keys = [[f"from {query} to {key}" for key in roles] for query in roles]
+    show_heatmaps_by_template(
+        view, "role_attention", per_prompt, keys, f"Attention of head {head} between roles, by template", "probability",
+        order="rows look at columns", labels=roles, effects=False,
+    )  # fmt: skip
+
+
+def show_writing(view: View, head: Head) -> None:
+    """Attention against output, the paper's figure 3c."""
+    if not has_all_roles(view.pairs):
+        st.write("This figure needs the places of IO and S. In these prompts only END is known.")
+        return
+    [found] = compute(view.model, ask("attention_and_writing", pairs=view.pairs))
+    io, s = ([token_label(view.model, token) for token in column] for column in view.pairs.answers.T)
+    show_figure(
+        "head_writing",
+        writing_scatter(found, head, [io, s, s]),
+        writing_story(found, head),
+        partial(writing_frame, view.model, view.pairs, found, head),
+        large=view.large,
+    )
+
+
+def show_copying(view: View, head: Head) -> None:
+    """What the head's OV circuit makes of names."""
+    if names_control() == "answers":
+        tokens = list(dict.fromkeys(view.pairs.answers.ravel().tolist()))
+    else:
+        tokens = [answer_token(view.model, name, "a name") for name in IOI_LISTS["NAMES"]]
+    signs = ("positive", "negative")
+    asked = (ask("copied_tokens", head=head, tokens=tokens, top_k=_TOP_TOKENS, sign=sign) for sign in signs)
+    written, against = compute(view.model, *asked)
+    frame = copying_frame(view.model, tokens, written, against)
+    st.dataframe(frame, hide_index=True, key="table-head_copying", height=300 if len(frame) > 8 else "auto")
+    show_foot(
+        "head_copying",
+        copying_story(frame, head, _TOP_TOKENS),
+        partial(copying_frame, view.model, tokens, written, against, literal=True),
+    )
+
+
+def show_sites(view: View, head: Head) -> None:
+    """What patching the head, or a part of it, changes; only what is asked for is computed."""
+    sites, direction = sites_control()
+    if not sites:
+        st.write("Choose at least one part of the head to patch.")
+        return
+    found = compute(
+        view.model,
+        *(
+            ask("patch_activations", pairs=view.pairs, site=site, direction=direction, positions="all",
+                metric="logit_diff_recovered")
+            for site in sites
+        ),
+    )  # fmt: skip
+    if found[0].undefined is not None:
+        st.write("There are no such effects here:")
+        says(f"{found[0].undefined}.")
+        return
+    results = dict(zip(sites, found, strict=True))
+    frame = sites_frame(results, head)
+    show_figure(
+        "head_sites",
+        site_bars(frame, SITES, head, direction),
+        sites_story(results, head),
+        lambda: frame,
+        large=view.large,
+    )
+    per_prompt = np.stack([result.effects[head.layer, head.head] for result in results.values()])
+    show_bars_by_template(
+        view, "head_sites", per_prompt, sites,
+        f"Total effects of patching head {head}, {direction}, by template", "share of clean minus corrupted",
+    )  # fmt: skip
+
+
+def show_ranks(view: View, head: Head) -> None:
+    """The head's scores and effects, each with its rank among all heads."""
+    found = measures(*compute(view.model, *measure_requests(view.pairs)))
+    frame = rank_frame(found, head)
+    columns: dict[str, ColumnConfig] = {
+        "value": st.column_config.NumberColumn("value", format="%.3f", width="small"),
+        "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, format="%.3f", width="small"),
+        "high_95": st.column_config.NumberColumn("95 % to", help=_INTERVAL, format="%.3f", width="small"),
+        "rank": st.column_config.NumberColumn("rank", help="1 is the largest; effects by size, without sign", width=60),
+        "heads": st.column_config.NumberColumn("of", help="heads in all", width=60),
+        "taken": st.column_config.TextColumn("taken over"),
+        "what_it_is": st.column_config.TextColumn("what it is", width="large"),
+    }
+    st.dataframe(frame.drop(columns="head"), hide_index=True, column_config=columns, key="table-head_ranks")
+    show_foot("head_ranks", rank_story(found, head), lambda: frame)
+
+
+def show_roles(view: View, head: Head, place: DeltaGenerator) -> None:
+    """The roles' rules with what was measured; the answer goes to `place`, on top of the page."""
+    if not has_all_roles(view.pairs):
+        st.write(NO_ROLES)
+        return
+    found = measured_roles(view.model, view.pairs)
+    with place.container():
+        says(verdict(view.model, found, head))
+    st.html(role_cards(found, head))
+    held = int(np.sum([one.holds for role in found.axes["role"] for one in found.evidence(head, role)]))
+    total = sum(len(found.evidence(head, role)) for role in found.axes["role"])
+    show_foot(
+        "head_roles",
+        f"Of the {total} conditions of all roles, head {head} meets {held}; a role needs all of its own.",
+        partial(evidence_frame, found, head),
+    )

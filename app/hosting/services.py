@@ -1,0 +1,50 @@
+"""The objects that all visitors of this process share: settings, models, computations."""
+
+import os
+
+import plotly.graph_objects  # noqa: F401  # loaded before memory is settled
+import streamlit as st
+
+from app.hosting import metrics
+from app.hosting.logs import log_request
+from app.hosting.models import ResidentModels
+from app.hosting.settings import Settings
+from cache.computations import Computations
+from cache.records import Record
+from cache.store.disk import DiskStore
+from cache.store.memory import MemoryStore, Store
+from cache.store.tiers import TieredStore
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """What the environment sets."""
+    return Settings.from_environment(os.environ)
+
+
+@st.cache_resource(show_spinner="Loading the bundled model ...")
+def models() -> ResidentModels:
+    """The loaded models."""
+    return ResidentModels()
+
+
+@st.cache_resource(show_spinner=False)
+def computations() -> Computations:
+    """Every computation of this process."""
+    limits = settings()
+    made = Computations(_store(limits), max_queued=limits.max_queued, observe=_observe)
+    metrics.watch_line(lambda: made.waiting)
+    return made
+
+
+def _observe(record: Record) -> None:
+    log_request(record)
+    metrics.count(record)
+
+
+def _store(limits: Settings) -> Store:
+    """Memory, and the disk behind it unless that is turned off."""
+    memory = MemoryStore(limits.result_megabytes * 2**20)
+    if limits.cache_megabytes == 0:
+        return memory
+    return TieredStore(memory, lambda: DiskStore(limits.cache_folder, limits.cache_megabytes * 2**20))

@@ -1,0 +1,210 @@
+"""Results of Prompt and Logit lens as Plotly figures; nothing is computed here and nothing knows the browser.
+
+Axes are numeric with their own tick texts, since Plotly merges equal string ticks and reads HTML in them; all text
+from outside is escaped. Effects are blue where they favour IO and red where they favour S, white at 0, and the range
+is symmetric. Hovering reads as a sentence.
+"""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.drawing.heatmap import effect_cells
+from app.drawing.kept import drawn_once
+from app.drawing.parts import (
+    CELL_TEXT,
+    CORRUPTED,
+    FAVOURS_IO,
+    FAVOURS_S,
+    PLAIN_AXIS,
+    click_targets,
+    clickable,
+    laid_out,
+    literal,
+    mark,
+    whisker_note,
+    whiskers,
+    wrapped,
+)
+from app.logit_lens.grid import GridLabels
+from app.words.phrases import component, interval, over_prompts, signed, stage
+from ioi_core import HeadAttribution, Result, TokenLens, bootstrap_interval
+
+PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
+
+
+@drawn_once
+def lens_curves(final: Result, per_layer: Result) -> go.Figure:
+    """logit_diff of the residual stream, stage by stage, with both LayerNorm scales and how sure the first curve is."""
+    labels = final.axes["stage"]
+    where = [stage(label) for label in labels]
+    figure = go.Figure()
+    for result, name, dash in (
+        (final, "final LayerNorm scale", "solid"),
+        (per_layer, "each stage's own scale", "dot"),
+    ):
+        said = [
+            f"{place[0].upper()}{place[1:]}, with the {name if dash == 'solid' else 'stage’s own scale'}:<br>"
+            f"logit_diff {value:+.2f} logits ({over_prompts(result.n_prompts)})"
+            for place, value in zip(where, result.values, strict=True)
+        ]
+        figure.add_scatter(
+            x=np.arange(len(labels)), y=result.values, name=name, mode="lines+markers", customdata=said,
+            hovertemplate="%{customdata}<extra></extra>", line={"dash": dash, "width": 3 if dash == "solid" else 2,
+            "color": FAVOURS_IO if dash == "solid" else CORRUPTED},
+        )  # fmt: skip
+    low, high = _intervals(final)
+    if np.isfinite(low).all():
+        x = np.arange(len(labels))
+        figure.add_scatter(
+            x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself", mode="lines",
+            fillcolor="rgba(46, 126, 187, 0.2)", line={"width": 0}, hoverinfo="skip", name="95 % interval",
+        )  # fmt: skip
+    shown = [n for n, label in enumerate(labels) if not label.endswith("_mid")]
+    ticks = [labels[n].split("_")[0] if labels[n] != "final_post" else "end" for n in shown]
+    figure.update_xaxes(tickvals=shown, ticktext=ticks, title="before layer (between: after attention)")
+    figure.update_yaxes(title="logit_diff, logits", zeroline=True, zerolinewidth=2)
+    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    return laid_out(figure, "logit_diff at END", f"logits, {over_prompts(final.n_prompts)}", 400, legend=True)
+
+
+def _intervals(result: Result) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % bootstrap interval of each mean over prompts; nan with one prompt."""
+    assert result.per_prompt is not None
+    return bootstrap_interval(result.per_prompt)
+
+
+@drawn_once
+def layer_bars(result: Result) -> go.Figure:
+    """One bar for each part of the model, from the embeddings down to the bias, with a whisker for its interval."""
+    names = [component(label) for label in result.axes["component"]]
+    rows = np.arange(len(names))
+    low, high = _intervals(result)
+    over = over_prompts(result.n_prompts)
+    said = [
+        _effect_sentence(f"{name[0].upper()}{name[1:]}", value, interval(least, most, over))
+        for name, value, least, most in zip(names, result.values, low, high, strict=True)
+    ]
+    farthest = float(np.nanmax(np.abs([result.values, low, high])))
+    reach = 1.15 * max(farthest, 1e-6)
+    figure = go.Figure(
+        go.Bar(
+            x=result.values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
+            marker_color=[FAVOURS_IO if value >= 0 else FAVOURS_S for value in result.values],
+            error_x=whiskers(result.values, low, high),
+        )
+    )  # fmt: skip
+    written = [f"{name} {signed(value, farthest)}" for name, value in zip(names, result.values, strict=True)]
+    figure.update_xaxes(title="logits (right: favours IO)", range=[-reach, reach], zeroline=True)
+    figure.update_yaxes(tickvals=rows, ticktext=written, range=[len(names) - 0.4, -0.6], **PLAIN_AXIS)
+    note = f"logits, {over}{whisker_note(result.n_prompts)}"
+    return laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
+
+
+@drawn_once
+def head_heatmap(result: HeadAttribution) -> go.Figure:
+    """Direct effect of every head, layer by layer, with b_O's share as a column apart."""
+    assert result.bias is not None
+    n_layers, n_heads = result.values.shape
+    reach = max(float(np.abs(result.values).max()), float(np.abs(result.bias).max()), 1e-6)
+    over = over_prompts(result.n_prompts)
+    low, high = _intervals(result)
+    heads = [
+        [
+            _effect_sentence(
+                f"Head {layer}.{head}", result.values[layer, head], interval(low[layer, head], high[layer, head], over)
+            )
+            for head in range(n_heads)
+        ]
+        for layer in range(n_layers)
+    ]
+    biases = [
+        [_effect_sentence(f"The bias b_O of layer {layer}", value, over)] for layer, value in enumerate(result.bias)
+    ]
+    figure = go.Figure()
+    figure.add_trace(effect_cells(result.values, np.arange(n_heads), heads, reach, scale=True))
+    figure.add_trace(effect_cells(result.bias[:, None], np.array([n_heads + 0.5]), biases, reach, scale=False))
+    # b_O's cells belong to no head: clicks on them tell nothing.
+    names = [[*(f"{layer}.{head}" for head in range(n_heads)), ""] for layer in range(n_layers)]
+    said = [[*of_heads, *of_bias] for of_heads, of_bias in zip(heads, biases, strict=True)]
+    row, column = (axis.ravel() for axis in np.indices((n_layers, n_heads + 1)))
+    told = [[names[n][m], said[n][m]] for n, m in zip(row, column, strict=True)]
+    figure.add_trace(click_targets(column + 0.5 * (column == n_heads), row, told, 30))
+    ticks = [*range(n_heads), n_heads + 0.5]
+    figure.update_xaxes(tickvals=ticks, ticktext=[*map(str, range(n_heads)), "b_O"], title="head", **PLAIN_AXIS)
+    figure.update_xaxes(range=[-0.5, n_heads + 1])
+    figure.update_yaxes(
+        tickvals=list(range(n_layers)), ticktext=[str(layer) for layer in range(n_layers)], title="layer",
+        range=[n_layers - 0.5, -0.5], **PLAIN_AXIS,
+    )  # fmt: skip
+    figure = laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
+    return clickable(figure)
+
+
+def _effect_sentence(who: str, value: float, over: str) -> str:
+    verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
+    return f"{who} {verb} {abs(value):.3f} logits {where} logit_diff<br>({over})"
+
+
+CELLS = ("top token", "probability of IO", "rank of IO")
+"""What a cell of the token grid can show."""
+
+
+@drawn_once
+def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
+    """What each layer would say at each position of one prompt; `cells` is one of `CELLS`, IO is tracked in `lens`."""
+    assert lens.track_probs is not None
+    assert lens.track_ranks is not None
+    probs, io_probs, ranks = lens.probs[:, 0, :, 0], lens.track_probs[:, 0, :, 0], lens.track_ranks[:, 0, :, 0] + 1
+    places = ["at the output" if label == "final" else f"before layer {label}" for label in lens.axes["layer"]]
+    answer = literal(labels.answer)
+    said = [
+        [
+            f"{place[0].upper()}{place[1:]}, position {pos} (token {literal(labels.columns[pos])}):<br>"
+            f"first choice {literal(labels.top_tokens[layer][pos])} with probability {probs[layer, pos]:.3f};<br>"
+            f"IO {answer} has rank {ranks[layer, pos]:,} with probability {io_probs[layer, pos]:.3f}"
+            for pos in range(len(labels.columns))
+        ]
+        for layer, place in enumerate(places)
+    ]
+    z, text, colour = _grid_cells(cells, probs, io_probs, ranks, labels)
+    figure = go.Figure(
+        go.Heatmap(
+            z=z.astype(np.float32), text=text, texttemplate="%{text}", textfont=CELL_TEXT, customdata=said,
+            hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1, **colour,
+        )
+    )  # fmt: skip
+    notes = [" ".join(map(mark, roles)) for roles in labels.roles]
+    ticks = [f"{wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
+    figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, side="top", tickangle=0, **PLAIN_AXIS)
+    rows = ["Output" if place == "at the output" else place.capitalize() for place in places]
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.5, -0.5], **PLAIN_AXIS)
+    titles = {
+        "top token": "Most probable next token",
+        "probability of IO": f"Probability of IO ({answer})",
+        "rank of IO": f"Rank of IO ({answer})",
+    }
+    units = {"top token": "with its probability", "rank of IO": "1 = most probable of all tokens"}
+    note = f"{units.get(cells, 'probability')}, 1 prompt"
+    return laid_out(figure, titles[cells], note, 165 + 46 * len(rows)).update_layout(margin={"t": 115})
+
+
+def _grid_cells(
+    cells: str, probs: np.ndarray, io_probs: np.ndarray, ranks: np.ndarray, labels: GridLabels
+) -> tuple[np.ndarray, list[list[str]], dict[str, object]]:
+    """Colour values, texts and colour scale of the grid."""
+    colour = {"colorscale": PROBABILITY, "showscale": False}
+    if cells == "rank of IO":
+        text = [[f"{rank:,}" for rank in row] for row in ranks]
+        return np.log10(ranks), text, colour | {"reversescale": True, "zmin": 0, "zmax": 5}
+    colour |= {"zmin": 0, "zmax": 1}
+    if cells == "probability of IO":
+        return io_probs, [[_percent(p) for p in row] for row in io_probs], colour
+    text = [
+        [f"{wrapped(token)}<br>{_percent(p)}" for token, p in zip(tokens, row, strict=True)]
+        for tokens, row in zip(labels.top_tokens, probs, strict=True)
+    ]
+    return probs, text, colour
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.0f} %" if probability >= 0.01 else "&lt;1 %"

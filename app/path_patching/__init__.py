@@ -1,0 +1,1 @@
+"""The Path patching page."""

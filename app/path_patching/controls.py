@@ -1,0 +1,168 @@
+"""The path patching page's own controls: the trail of receivers, how paths are patched, which heads come next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.path_patching.cells import sender_head
+from app.path_patching.trail import START, Step, read_trail, write_trail
+from app.path_patching.words import METRICS
+from app.shell.widgets import drop_stale
+from app.words.choices import INPUTS, METRICS_OF
+from ioi_core import ROLES, Direction, Head, IOIError, Model, PromptPairs
+
+_TRAIL, _NEXT = "trail", "next_receivers"
+_DIRECTIONS = {
+    "noising": "corrupted into clean: is this path needed?",
+    "denoising": "clean into corrupted: is this path enough?",
+}
+_RECOMPUTED, _KEPT = "recomputed", "frozen"
+_BETWEEN = {
+    _RECOMPUTED: "the paper's: a path may run through MLPs",
+    _KEPT: "TransformerLens's direct path",
+}
+
+
+@dataclass(frozen=True)
+class PathChoice:
+    """How paths are patched: arguments of `patch_paths`."""
+
+    direction: Direction
+    metric: str
+    sender_position: str
+    through_mlps: bool
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What `patch_paths` is asked for, but for the receivers."""
+        return {
+            "direction": self.direction,
+            "metric": self.metric,
+            "sender_position": self.sender_position,
+            "through_mlps": self.through_mlps,
+        }
+
+
+def path_controls(pairs: PromptPairs) -> PathChoice:
+    """The controls above the figure."""
+    left, right = st.columns(2)
+    direction = Direction(
+        left.radio(
+            "Direction", tuple(_DIRECTIONS), captions=tuple(_DIRECTIONS.values()), key="path_direction",
+            bind="query-params",
+        )
+    )  # fmt: skip
+    between = right.radio(
+        "MLPs between sender and receiver", tuple(_BETWEEN), captions=tuple(_BETWEEN.values()), key="between",
+        bind="query-params",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    roles = tuple(role for role in ROLES if role in pairs.roles)
+    position = left.selectbox("Senders send from", ("all", *roles), key="sender_position", bind="query-params")
+    metric = right.selectbox("Scored by", METRICS_OF[direction], key=f"path_metric_{direction}", bind="query-params")
+    st.caption(f"**{metric}**: {METRICS[metric]}.")
+    return PathChoice(direction, metric, position, between == _RECOMPUTED)
+
+
+def trail_control(model: Model) -> tuple[Step, ...]:
+    """The trail as breadcrumbs; each goes back to its step.
+
+    Raises:
+        IOIError: the link's or the typed trail cannot be read.
+    """
+    crumbs = st.container(horizontal=True, vertical_alignment="center", key="breadcrumb")
+    with st.expander("The trail as text (to type, or to keep)"):
+        text = st.text_input(
+            "Receivers, one step after another",
+            START,
+            key=_TRAIL,
+            bind="query-params",
+            help='Steps are joined by ">". A step is "logits", or heads and then q, k or v: "9.6 9.9 10.0 q".',
+        )
+    try:
+        steps = read_trail(model, text)
+    except IOIError:
+        crumbs.button("Start again at the logits", on_click=_set_trail, args=((Step(),),))
+        raise
+    for n, step in enumerate(steps):
+        here = n == len(steps) - 1
+        crumbs.button(
+            f"{'→ ' if n else ''}{step}", key=f"crumb-{n}", on_click=_set_trail, args=(steps[: n + 1],),
+            type="primary" if here else "secondary", help=f"Who acts on {step.words}?",
+        )  # fmt: skip
+    return steps
+
+
+def _set_trail(steps: Sequence[Step]) -> None:
+    st.session_state[_TRAIL] = write_trail(steps)
+    st.session_state[_NEXT] = []
+
+
+def pick(key: str) -> None:
+    """Add a clicked sender to the next receivers; an MLP cannot receive through q, k or v."""
+    head, picked = sender_head(key), list(st.session_state.get(_NEXT, []))
+    if head is not None and str(head) not in picked:
+        st.session_state[_NEXT] = [*picked, str(head)]
+
+
+def picked_heads() -> tuple[Head, ...]:
+    """The heads picked so far as the next receivers."""
+    return tuple(Head.parse(name) for name in st.session_state.get(_NEXT, []))
+
+
+def next_control(
+    model: Model,
+    steps: tuple[Step, ...],
+    strongest: Sequence[Head],
+    classes: Mapping[str, tuple[Head, ...]],
+    source: str,
+) -> None:
+    """Pick the next receivers, by name or by class, and go on through q, k or v.
+
+    Args:
+        strongest: heads in the order in which they are offered.
+        classes: named classes of heads; source: where they come from.
+    """
+    names = [str(head) for head in strongest]
+    names += [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+    allowed = list(dict.fromkeys(names))
+    drop_stale(_NEXT, allowed)
+    st.multiselect(
+        "Next receivers (click senders in the figure, or pick them here)", allowed, key=_NEXT,
+        placeholder="Heads, the strongest senders first",
+    )  # fmt: skip
+    if classes:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"or a class of heads ({source}):", width="content")
+            for name, heads in classes.items():
+                st.button(
+                    f"{name} ({' '.join(map(str, heads))})", key=f"class-{name}", on_click=_set_next, args=(heads,),
+                    type="tertiary",
+                )  # fmt: skip
+    heads = picked_heads()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Who acts on their", width="content")
+        for letter, word in INPUTS.items():
+            step = Step(tuple(sorted(heads)), letter)
+            st.button(
+                f"{word} ({letter})?", key=f"go-{letter}", disabled=not heads, on_click=_set_trail,
+                args=((*steps, step),),
+            )  # fmt: skip
+
+
+def _set_next(heads: Sequence[Head]) -> None:
+    st.session_state[_NEXT] = [str(head) for head in heads]
+
+
+def attention_control(model: Model, pairs: PromptPairs, offered: Sequence[Head]) -> tuple[Head, str, str]:
+    """A head, and from where to where it attends."""
+    heads = [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+    names = list(dict.fromkeys([*map(str, offered), *heads]))
+    drop_stale("why_head", names, names[0])
+    roles = tuple(role for role in ROLES if role in pairs.roles)
+    first, second, third = st.columns(3)
+    head = first.selectbox("Head", names, key="why_head", bind="query-params")
+    query = second.selectbox("looks from", roles, index=roles.index("END"), key="why_query", bind="query-params")
+    key = third.selectbox("at", roles, key="why_key", bind="query-params")
+    return Head.parse(head), query, key

@@ -1,0 +1,18 @@
+"""Parts of the Path patching page."""
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from app.words.phrases import changed
+
+
+def show_ranking(frame: pd.DataFrame) -> None:
+    """Senders, the strongest first; the whole table, with all its columns, is the figure's download."""
+    shown = frame[["sender", "effect", "low_95", "high_95"]]
+    columns: dict[str, ColumnConfig] = {
+        "effect": st.column_config.NumberColumn(f"change in {changed(frame['metric'].iloc[0])}", format="%+.4f"),
+        "low_95": st.column_config.NumberColumn("95 % from", format="%+.4f", help="prompts drawn anew 1,000 times"),
+        "high_95": st.column_config.NumberColumn("95 % to", format="%+.4f"),
+    }
+    st.dataframe(shown, hide_index=True, column_config=columns, key="table-ranking", height=300)

@@ -1,0 +1,77 @@
+"""The trail of a path patching visit: the receivers one after another, as text that a link can hold.
+
+"logits > 9.6 9.9 10.0 q > 7.3 8.6 v" began at the logits, asked who acts on the queries of three heads, and then who
+acts on the values of two. No Streamlit here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.words.choices import INPUTS
+from ioi_core import Head, IOIError, Model
+from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS
+
+START = LOGITS
+_LONGEST_TEXT, _MOST_STEPS = 2000, 12
+
+
+class TrailError(IOIError):
+    """A trail that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One set of receivers; no heads means the logits."""
+
+    heads: tuple[Head, ...] = ()
+    receiver_input: str = "q"
+
+    def __str__(self) -> str:
+        """As it stands in the trail: "9.6 9.9 q"."""
+        return f"{' '.join(map(str, self.heads))} {self.receiver_input}" if self.heads else LOGITS
+
+    @property
+    def words(self) -> str:
+        """As people say it: "the queries of 9.6, 9.9"."""
+        if not self.heads:
+            return "the logits"
+        return f"the {INPUTS[self.receiver_input]} of {', '.join(map(str, self.heads))}"
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What `patch_paths` is asked for."""
+        if not self.heads:
+            return {"receivers": LOGITS}
+        return {"receivers": list(self.heads), "receiver_input": self.receiver_input}
+
+
+def read_trail(model: Model, text: str) -> tuple[Step, ...]:
+    """The steps of a trail; an empty text is the logits.
+
+    Raises:
+        TrailError, HeadError: say what was got and what is allowed.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise TrailError(f"the trail is {len(text):,} characters long: at most {_LONGEST_TEXT:,} are allowed")
+    steps = tuple(_step(model, part) for part in text.split(">")) if text.strip() else (Step(),)
+    if len(steps) > _MOST_STEPS:
+        raise TrailError(f"the trail has {len(steps)} steps: at most {_MOST_STEPS} are allowed")
+    return steps
+
+
+def _step(model: Model, part: str) -> Step:
+    words = part.split()
+    if words == [LOGITS]:
+        return Step()
+    if len(words) < 2 or words[-1] not in RECEIVER_INPUTS:
+        raise TrailError(
+            f"{part.strip()[:40]!r} is no step of a trail: write {LOGITS}, or heads and then q, k or v, "
+            'such as "9.6 9.9 q"'
+        )
+    heads = {model.check_head(Head.parse(word)) for word in words[:-1]}
+    return Step(tuple(sorted(heads)), words[-1])
+
+
+def write_trail(steps: Sequence[Step]) -> str:
+    """The trail as text."""
+    return " > ".join(map(str, steps))

@@ -1,0 +1,50 @@
+"""Figures of the Prompt page."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.drawing.kept import drawn_once
+from app.drawing.parts import (
+    CLEAN,
+    CORRUPTED,
+    laid_out,
+    mean_line,
+    mean_note,
+    prompt_axis,
+)
+from app.words.phrases import prompts
+from ioi_core import Predictions
+
+LABELLED = 16
+"""Up to so many prompts each bar has its value and its number written on it."""
+
+
+@drawn_once
+def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
+    """logit_diff of every prompt, clean beside corrupted, with both means as lines."""
+    figure = go.Figure()
+    numbers = np.arange(1, result.n_prompts + 1)
+    for name, values, colour in (
+        ("clean", result.clean_logit_diff, CLEAN),
+        ("corrupted", result.corrupted_logit_diff, CORRUPTED),
+    ):
+        said = [
+            f"Prompt {number}, {name}: logit_diff {value:+.2f} logits,<br>"
+            f"so {'IO' if value > 0 else 'S'} is more likely"
+            for number, value in zip(numbers, values, strict=True)
+        ]
+        figure.add_bar(
+            x=numbers, y=values, name=name, marker_color=colour, customdata=said,
+            hovertemplate="%{customdata}<extra></extra>",
+            text=[f"{value:+.1f}" for value in values] if len(numbers) <= LABELLED else None,
+            textposition="outside",
+            cliponaxis=False, constraintext="none",
+        )  # fmt: skip
+        mean_line(figure, values, colour)
+    both = np.concatenate([result.clean_logit_diff, result.corrupted_logit_diff, [0.0]])
+    margin = 0.15 * max(float(np.ptp(both)), 1e-6)
+    figure.update_yaxes(title="logit_diff, logits (up: IO)", range=[both.min() - margin, both.max() + margin])
+    prompt_axis(figure, result.n_prompts, chosen, LABELLED)
+    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    note = f"logits, {prompts(result.n_prompts)}{mean_note(result.n_prompts)}"
+    return laid_out(figure, "logit_diff at END", note, 400, legend=True)

@@ -1,0 +1,55 @@
+"""Results as tables for the eye: tokens spelled out, ranks from 1."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from app.words.tokens import token_label
+from ioi_core import (
+    Model,
+    Predictions,
+    PromptPairs,
+)
+from ioi_core.attribution.predictions import ANSWERS, RUNS
+
+PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
+    "probability": st.column_config.ProgressColumn("probability", format="%.4g", min_value=0, max_value=1, width=110),
+    "rank": st.column_config.NumberColumn("rank", format="localized", help="1 is the most probable token", width=50),
+    "token": st.column_config.TextColumn("token", width=90),
+}
+
+
+def predictions_table(model: Model, result: Predictions, run: str, row: int) -> pd.DataFrame:
+    """The most probable next tokens after one prompt."""
+    assert result.top_ids is not None
+    assert result.top_probs is not None
+    index = RUNS.index(run)
+    labels = [token_label(model, token) for token in result.top_ids[index, row]]
+    probabilities = result.top_probs[index, row].astype(np.float64)
+    return pd.DataFrame({"rank": range(1, len(labels) + 1), "token": labels, "probability": probabilities})
+
+
+def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> pd.DataFrame:
+    """Probability and rank of IO and S after the clean and the corrupted prompt."""
+    assert result.answer_probs is not None
+    assert result.answer_ranks is not None
+    return pd.DataFrame(
+        [
+            {
+                "prompt": run,
+                "answer": answer,
+                "token": token_label(model, pairs.answers[row, n]),
+                "rank": int(result.answer_ranks[index, row, n]) + 1,
+                "probability": float(result.answer_probs[index, row, n]),
+            }
+            for index, run in enumerate(RUNS)
+            for n, answer in enumerate(ANSWERS)
+        ]
+    )
+
+
+def prompt_frame(pairs: PromptPairs, columns: dict[str, np.ndarray]) -> pd.DataFrame:
+    """One row a prompt: its number, both texts, and `columns`."""
+    texts = {"clean": list(pairs.clean_text), "corrupted": list(pairs.corrupted_text)}
+    return pd.DataFrame({"prompt": np.arange(1, len(pairs) + 1), **texts, **columns})

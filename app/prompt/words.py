@@ -1,0 +1,34 @@
+"""Sentences on what the model predicts."""
+
+from app.words.phrases import ordinal, percent, with_interval
+from app.words.tokens import token_label
+from ioi_core import Model, Predictions, PromptPairs
+
+
+def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
+    """What the model says after one prompt and where the right answer stands."""
+    assert result.top_ids is not None
+    assert result.top_probs is not None
+    assert result.answer_probs is not None
+    assert result.answer_ranks is not None
+    top, prob = token_label(model, result.top_ids[0, row, 0]), float(result.top_probs[0, row, 0])
+    io, s = (token_label(model, token) for token in pairs.answers[row])
+    rank, io_prob = int(result.answer_ranks[0, row, 0]) + 1, float(result.answer_probs[0, row, 0])
+    where = "the right answer" if rank == 1 else f"the right answer {io} comes {ordinal(rank)} with {percent(io_prob)}"
+    return (
+        f"After prompt {row + 1} the model's first choice is {top} with {percent(prob)}, {where}. "
+        f"Its logit_diff ({io} over {s}) is {result.clean_logit_diff[row]:+.2f}."
+    )
+
+
+def all_prompts_story(result: Predictions) -> str:
+    """How often IO beats S, and what the corruption does to the mean."""
+    clean, corrupted = result.clean_logit_diff, result.corrupted_logit_diff
+    right = int((clean > 0).sum())
+    share = "the one prompt" if len(clean) == 1 else f"{right} of {len(clean)} prompts"
+    verdict = share if len(clean) > 1 or right else "no prompt"
+    mean = "Mean logit_diff" if len(clean) > 1 else "logit_diff"
+    return (
+        f"IO is more likely than S in {verdict}. {mean}: {clean.mean():+.2f} on the clean prompts "
+        f"({with_interval(clean)}), {corrupted.mean():+.2f} on the corrupted ones ({with_interval(corrupted)})."
+    )

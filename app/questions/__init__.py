@@ -1,0 +1,1 @@
+"""What pages ask the cache, and the wait for it."""

@@ -1,0 +1,80 @@
+"""A page's one call for its numbers: ask, wait with progress shown, return the results.
+
+The script thread only waits; computing is the worker's. While it waits, Streamlit leaves the last figures where they
+are, greyed, and a box that floats over the page tells how far the computation is, so nothing jumps. Each look at a
+job is its heartbeat: a closed tab or a changed control ends this script run at its next Streamlit call, nobody looks
+any more, and the job is cancelled.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.hosting.services import computations, settings
+from app.questions.ask import Request
+from app.questions.limits import check_cells
+from cache.jobs import Job, JobCancelledError, JobState
+from ioi_core import Model
+
+_QUIET = 0.5  # seconds before a wait is worth a word
+_LOOK_EVERY = 0.25
+_VISITOR = "_visitor"
+
+
+def is_known(model: Model, request: Request) -> bool:
+    """Whether `compute` has the result already: then nothing needs to stand in for it."""
+    return computations().is_kept(request.analysis, model, **request.parameters)
+
+
+def compute(model: Model, *requests: Request) -> list[Any]:
+    """Results of `requests`, in their order; shows progress while it waits.
+
+    Raises:
+        IOIError: an analysis failed, too much is asked for, or too many computations wait already.
+    """
+    for request in requests:
+        check_cells(model, request.analysis, request.parameters, settings())
+    jobs = [_submit(model, request) for request in requests]
+    box, bar = st.empty(), None
+    asked = time.monotonic()
+    while waiting := [n for n, job in enumerate(jobs) if not job.ended]:
+        for n in waiting:
+            if not jobs[n].watch():  # cancelled just before we came: ask anew
+                jobs[n] = _submit(model, requests[n])
+        if time.monotonic() - asked > _QUIET:
+            bar = bar or box.container(key=f"computing-{uuid.uuid4().hex}").empty()  # a page may wait twice in a run
+            bar.progress(*_progress(jobs))
+        jobs[waiting[0]].wait(_LOOK_EVERY)
+    box.empty()
+    return [_result(model, request, job) for request, job in zip(requests, jobs, strict=True)]
+
+
+def _submit(model: Model, request: Request) -> Job:
+    visitor = st.session_state.setdefault(_VISITOR, uuid.uuid4().hex)
+    return computations().request(request.analysis, model, visitor=visitor, **request.parameters)
+
+
+def _result(model: Model, request: Request, job: Job) -> Any:
+    while isinstance(job.error, JobCancelledError):
+        job = _submit(model, request)
+        while not job.wait(_LOOK_EVERY):
+            continue
+    return job.result()
+
+
+def _progress(jobs: Sequence[Job]) -> tuple[float, str]:
+    """How much of all jobs is done, and a sentence about the one that is on now."""
+    parts = [1.0 if job.ended else job.done / job.total if job.total else 0.0 for job in jobs]
+    current = next((job for job in jobs if not job.ended), None)
+    if current is None:
+        text = "Done"
+    elif current.state is JobState.QUEUED:
+        text = f"Waiting in line: {current.ahead} computation{'' if current.ahead == 1 else 's'} ahead"
+    elif current.seconds_left is None or current.seconds_elapsed < 1:
+        text = "Computing" if current.seconds_elapsed < 1 else f"Computing for {current.seconds_elapsed:.0f} s"
+    else:
+        text = f"Computing, about {max(1, round(current.seconds_left))} s left"
+    return min(1.0, sum(parts) / len(parts)), text

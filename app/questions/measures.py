@@ -1,0 +1,204 @@
+"""Which heads to look at first: all heads, ranked by one of several measures. No Streamlit here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.questions.ask import Request, ask
+from app.questions.compute import compute
+from app.words.phrases import number, over_prompts, signed
+from ioi_core import (
+    CopyScores,
+    Direction,
+    Head,
+    Model,
+    PatchResult,
+    PromptPairs,
+    Result,
+    bootstrap_interval,
+)
+
+MEASURES = {
+    "direct effect": "what the head itself writes towards IO rather than S, in logits",
+    "patching": "share of logit_diff that comes back when its clean output is put into the corrupted run",
+    "previous-token score": "attention to the token before, on random repeated tokens",
+    "duplicate-token score": "attention to the same token earlier on, on random repeated tokens",
+    "induction score": "attention to what followed the same token earlier on, on random repeated tokens",
+}
+"""What heads can be ranked by, in words."""
+
+_SCORES = {
+    "previous-token score": "previous_token",
+    "duplicate-token score": "duplicate_token",
+    "induction score": "induction",
+}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A number for each head.
+
+    Attributes:
+        measure: one of `MEASURES`.
+        values: [layer head].
+        unit: of the values.
+        over: what they were taken from.
+        undefined: why there is no ranking, if there is none.
+    """
+
+    measure: str
+    values: np.ndarray
+    unit: str
+    over: str
+    undefined: str | None = None
+
+    def top(self, n: int) -> list[Head]:
+        """The heads with the largest values, whatever their sign."""
+        order = np.argsort(-np.abs(self.values), axis=None, kind="stable")[:n]
+        return [Head(*divmod(int(place), self.values.shape[1])) for place in order]
+
+    def story(self, heads: Sequence[Head]) -> str:
+        """These heads with their values."""
+        reach = float(np.abs(self.values).max())
+        values = [self.values[head.layer, head.head] for head in heads]
+        said = ", ".join(
+            f"{head} {signed(value, reach) if (self.values < 0).any() else f'{value:.2f}'}"
+            for head, value in zip(heads, values, strict=True)
+        )
+        strongest = f"the {len(heads)} strongest" if len(heads) > 1 else "the strongest"
+        return f"By {self.measure}, {strongest} of {self.values.size} heads: {said} {self.unit} ({self.over})."
+
+
+def ranking(model: Model, pairs: PromptPairs, measure: str) -> Ranking:
+    """Rank all heads on all prompts."""
+    over = over_prompts(len(pairs))
+    if measure == "patching":
+        [patched] = compute(
+            model,
+            ask("patch_activations", pairs=pairs, site="z", direction=Direction.DENOISING, positions="all",
+                metric="logit_diff_recovered"),
+        )  # fmt: skip
+        return Ranking(measure, patched.effects.mean(-1), "of logit_diff recovered", over, patched.undefined)
+    if measure in _SCORES:
+        [scores] = compute(model, ask("head_scores"))
+        values = scores.values[scores.axes["score"].index(_SCORES[measure])]
+        return Ranking(measure, values, "of attention", f"mean over {scores.n_prompts} random sequences")
+    [direct] = compute(model, ask("attribute_heads", pairs=pairs))
+    return Ranking(measure, direct.values, "logits", over)
+
+
+_ON_RANDOM_TOKENS = {
+    "previous_token": ("previous-token score", "attention to the token before, on random tokens that repeat"),
+    "duplicate_token": ("duplicate-token score", "attention to the same token earlier on, on random tokens"),
+    "induction": ("induction score", "attention to what followed the same token earlier on, on random tokens"),
+}
+
+_COPYING = {
+    "positive": ("positive copy score", "share of names that it would write when it looks at them"),
+    "negative": ("negative copy score", "share of names that it would write against when it looks at them"),
+}
+
+_LOOKS = (("END", "IO"), ("END", "S1"), ("END", "S2"), ("S2", "S1"), ("S2", "S1+1"), ("S1+1", "S1"))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number for each head.
+
+    Attributes:
+        name, meaning: in words.
+        unit: of the values.
+        over: what they are means of.
+        per_prompt: [layer head batch] what they are means of: prompts, or random sequences; None for copy scores, which
+            are counted over a list of names. gaps: by what a resampled mean must be divided (`PatchResult`).
+        values: [layer head]; nan where undefined.
+        signed: values go both ways, and heads are ranked by size.
+        undefined: why values are nan, if they are.
+        by_template: means over prompts, which have templates.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    over: str
+    values: np.ndarray
+    signed: bool = False
+    undefined: str | None = None
+    per_prompt: np.ndarray | None = None
+    gaps: np.ndarray | None = None
+    by_template: bool = False
+
+    def interval(self, head: Head | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The 95 % intervals of one head or [layer head] of all; nan where there is none."""
+        place = (head.layer, head.head) if head else ...
+        if self.per_prompt is None:
+            return np.full_like(self.values[place], np.nan), np.full_like(self.values[place], np.nan)
+        return bootstrap_interval(self.per_prompt[place], gaps=self.gaps)
+
+    def of(self, head: Head) -> float:
+        """A head's value."""
+        return float(self.values[head.layer, head.head])
+
+    def rank(self, head: Head) -> int | None:
+        """How many heads are ahead, and one; None where the value is undefined."""
+        sizes = np.abs(self.values) if self.signed else self.values
+        own = sizes[head.layer, head.head]
+        return None if np.isnan(own) else int((sizes > own).sum()) + 1
+
+    def said(self, head: Head) -> str:
+        """A head's value as text."""
+        value = self.of(head)
+        return "undefined" if np.isnan(value) else number(value) if self.signed else f"{value:.2f}"
+
+
+def measure_requests(pairs: PromptPairs) -> list[Request]:
+    """What `measures` reads, in its order."""
+    return [
+        ask("attribute_heads", pairs=pairs),
+        ask("patch_activations", pairs=pairs, site="z", direction=Direction.DENOISING, positions="all",
+            metric="logit_diff_recovered"),
+        ask("head_scores"),
+        ask("copy_scores"),
+    ]  # fmt: skip
+
+
+def measures(direct: Result, patched: PatchResult, scores: Result, copying: CopyScores) -> list[Measure]:
+    """Effects on these prompts, and scores that need no prompts."""
+    over = over_prompts(direct.n_prompts)
+    effects = [
+        Measure(
+            "direct effect", "what its own output at END adds to logit_diff", "logits", over, direct.values, True,
+            per_prompt=direct.per_prompt, by_template=True,
+        ),
+        Measure(
+            "patching effect", "share of logit_diff that comes back with its clean output in the corrupted run",
+            "share", over, patched.effects.mean(-1), True, patched.undefined, patched.effects, patched.gaps, True,
+        ),
+    ]  # fmt: skip
+    sequences = f"mean over {scores.n_prompts} random sequences"
+    assert scores.per_prompt is not None
+    attention = [
+        Measure(name, meaning, "attention", sequences, scores.values[n], per_prompt=scores.per_prompt[n])
+        for score, (name, meaning) in _ON_RANDOM_TOKENS.items()
+        for n in [scores.axes["score"].index(score)]
+    ]
+    names = f"of {copying.n_prompts} names"
+    return effects + attention + [
+        Measure(name, meaning, "share of names", names, copying.values[copying.axes["sign"].index(sign)])
+        for sign, (name, meaning) in _COPYING.items()
+    ]  # fmt: skip
+
+
+def look_measures(attention: Result) -> list[Measure]:
+    """Attention between the roles that rules of roles are about, as far as the prompts have them."""
+    roles, over = attention.axes["query_role"], over_prompts(attention.n_prompts)
+    assert attention.per_prompt is not None
+    return [
+        Measure(
+            f"{query} to {key}", f"attention from {query} to {key}, clean prompts", "attention", over,
+            attention.values[place], per_prompt=attention.per_prompt[place], by_template=True,
+        )
+        for query, key in _LOOKS if query in roles and key in roles
+        for place in [(roles.index(query), roles.index(key))]
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What stands around every page: sidebar, strip, gate, links from page to page."""

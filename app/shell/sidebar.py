@@ -1,0 +1,121 @@
+"""The sidebar: model, prompts, BOS and text size, all of them in the URL, so that a link reproduces the view.
+
+What a URL says is checked as what is typed: unknown choices fall back to the default, texts that are too long are
+refused with a message.
+"""
+
+import streamlit as st
+
+from app.hosting.models import DEMO, GPT2, MODEL_NAMES
+from app.hosting.services import settings
+from app.hosting.settings import Settings
+from app.shell.prompts import CLASSIC, CORRUPTIONS, GENERATED, OWN, PromptChoice, checked_line, lines_of
+from app.shell.widgets import drop_unreadable
+
+_EXAMPLE = "When John and Mary went to the shops, John gave the bag to"
+
+_CORRUPTION_HELP = (
+    "How the corrupted twin of each prompt is made. **S2 flip** repeats the other name, so the right answer "
+    "becomes the other one. **ABC** puts three new names in, so nothing says any more who is repeated."
+)
+
+
+def model_control() -> str:
+    """Which model the visitor asks for."""
+    return st.sidebar.selectbox(
+        "Model",
+        MODEL_NAMES,
+        key="model",
+        bind="query-params",
+        on_change=_forget_stand_in,
+        help=f"**{GPT2}**: the model of the paper, 124 million parameters. **{DEMO}**: a small model that comes with "
+        "this app, trained on sentences of this kind only; its numbers are not GPT-2's.",
+    )
+
+
+def size_control() -> bool:
+    """Whether text is to be projector-sized."""
+    size = st.sidebar.radio("Text size", ("normal", "large"), key="size", bind="query-params", horizontal=True)
+    return size == "large"
+
+
+def prompt_controls() -> PromptChoice:
+    """Which prompts the visitor asks for."""
+    limits = settings()
+    with st.sidebar:
+        source = st.radio(
+            "Prompts",
+            (CLASSIC, GENERATED, OWN),
+            captions=("the eight of the notebooks", "from templates, as many as you like", "type them yourself"),
+            key="prompts",
+            bind="query-params",
+        )
+        bos = st.toggle(
+            "BOS in front",
+            value=True,
+            key="bos",
+            bind="query-params",
+            help="Put the token <|endoftext|> before every prompt, as the notebooks do and the paper does not.",
+        )
+        if source == GENERATED:
+            return _generated(bos, limits)
+        return _own(bos, limits) if source == OWN else PromptChoice(CLASSIC, bos)
+
+
+def _generated(bos: bool, limits: Settings) -> PromptChoice:
+    drop_unreadable("n", "seed")
+    n = st.number_input("How many", 1, limits.max_prompts, min(20, limits.max_prompts), key="n", bind="query-params")
+    templates = st.selectbox(
+        "Order of the names",
+        ("mixed", "ABBA", "BABA"),
+        key="templates",
+        bind="query-params",
+        help="**ABBA**: IO is named before S. **BABA**: S is named first.",
+    )
+    seed = st.number_input("Seed", 0, 999_999, 0, key="seed", bind="query-params", help="Same seed, same prompts.")
+    return PromptChoice(GENERATED, bos, _corruption_control(), n=int(n), seed=int(seed), templates=templates)
+
+
+def _own(bos: bool, limits: Settings) -> PromptChoice:
+    # No max_chars: Streamlit would cut a longer text from a link in silence, and so show another prompt.
+    clean = st.text_area(
+        "Prompts, one a line", _EXAMPLE, key="text", bind="query-params",
+        help="Each line stops where the answer comes next.",
+    )  # fmt: skip
+    corrupted = st.text_area(
+        "Corrupted prompts, one a line (optional)", key="corrupted", bind="query-params",
+        help="Each as many tokens long as its clean prompt. Left empty, they are made by the corruption below.",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    io = left.text_input("IO (optional)", key="io", bind="query-params", help="The right answer. Found if left empty.")
+    s = right.text_input("S (optional)", key="s", bind="query-params", help="The wrong answer. Found if left empty.")
+    corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
+    return PromptChoice(
+        OWN,
+        bos,
+        corruption,
+        clean=lines_of("the prompts", clean, limits),
+        corrupted=lines_of("the corrupted prompts", corrupted, limits) if corrupted.strip() else (),
+        io=checked_line("IO", io),
+        s=checked_line("S", s),
+    )
+
+
+def _corruption_control() -> str:
+    return st.selectbox("Corruption", tuple(CORRUPTIONS), key="corruption", bind="query-params", help=_CORRUPTION_HELP)
+
+
+def row_control(n_prompts: int) -> int:
+    """Which prompt the figures of a single prompt show."""
+    if n_prompts == 1:
+        return 0
+    drop_unreadable("shown")
+    return int(st.number_input("Prompt shown", 1, n_prompts, 1, key="shown", bind="query-params")) - 1
+
+
+STANDING_IN = "_standing_in"
+"""Session key: this visitor was shown ioi-demo while asking for GPT-2, and has not been switched since."""
+
+
+def _forget_stand_in() -> None:
+    st.session_state[STANDING_IN] = False

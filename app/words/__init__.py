@@ -1,0 +1,1 @@
+"""Words and phrases that several pages use."""

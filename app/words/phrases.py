@@ -1,0 +1,105 @@
+"""Sentences computed from the numbers of a figure: what stands out, in plain words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ioi_core import (
+    Head,
+    bootstrap_interval,
+)
+
+
+def prompts(n: int) -> str:
+    """ "1 prompt", "8 prompts"."""
+    return f"{n} prompt{'' if n == 1 else 's'}"
+
+
+def over_prompts(n: int) -> str:
+    """What a value is taken over: one prompt, or a mean."""
+    return "1 prompt" if n == 1 else f"mean over {n} prompts"
+
+
+def component(label: str) -> str:
+    """A component of `attribute_layers` as people say it."""
+    fixed = {"embed": "token embedding", "pos_embed": "position embedding", "bias": "bias b_U"}
+    if label in fixed:
+        return fixed[label]
+    layer, part = label.split("_", 1)
+    return f"{'attention' if part == 'attn_out' else 'MLP'} {layer}"
+
+
+def stage(label: str) -> str:
+    """A stage of the logit lens as people say it."""
+    layer, when = label.split("_", 1)
+    return {"pre": f"before layer {layer}", "mid": f"after the attention of layer {layer}"}.get(
+        when, "after the last layer"
+    )
+
+
+def ordinal(rank: int) -> str:
+    """ "1st", "2nd", "11th" of a rank that counts from 1."""
+    ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank:,}{ending}"
+
+
+def percent(probability: float) -> str:
+    """A probability as per cent, small ones not rounded to nothing."""
+    if probability > 0.99995:
+        return "over 99.99 %"
+    if probability >= 0.995:
+        return f"{100 * probability:.2f} %"
+    if probability >= 0.0995:
+        return f"{100 * probability:.0f} %"
+    return f"{100 * probability:.1f} %" if probability >= 0.0005 else "less than 0.05 %"
+
+
+def signed(value: float, reach: float) -> str:
+    """A value with its sign; two decimals, more where everything (`reach`, the largest of all) is small."""
+    text = f"{value:+.2f}" if reach >= 0.1 else f"{value:+.4f}"
+    return text if float(text) else text[1:]
+
+
+def interval(low: float, high: float, over: str) -> str:
+    """Over which prompts a mean is taken, and how far it could have come out otherwise; no interval with one prompt.
+
+    Where the interval holds 0 it says so: with other prompts the sign might be the other one.
+    """
+    if not np.isfinite([low, high]).all():
+        return over
+    least, most = (f"{x:+.2f}" if abs(x) >= 0.1 or abs(x) < 1e-6 else f"{x:+.2g}" for x in (low, high))
+    return f"{over}, 95 % interval {least} to {most}{', sign uncertain' * bool(low < 0 < high)}"
+
+
+def changed(metric: str) -> str:
+    """What it is that changes; a metric may itself be a change."""
+    return metric.removesuffix("_change")
+
+
+def with_interval(per_prompt: np.ndarray) -> str:
+    """What a mean over these prompts is taken over, and its interval."""
+    low, high = bootstrap_interval(per_prompt)
+    return interval(float(low), float(high), over_prompts(len(per_prompt)))
+
+
+def heads_words(heads: Sequence[Head]) -> str:
+    """ "9.9", "9.9 and 9.6", "9.9, 9.6 and 10.0"."""
+    names = list(map(str, heads))
+    return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), names[-1]]) if names else "no head"
+
+
+def number(effect: float) -> str:
+    """An effect with its sign: three decimals, three digits where it is small, and no minus before nothing."""
+    text = f"{effect:+.3f}" if abs(effect) >= 0.01 or effect == 0 else f"{effect:+.2g}"
+    return text if float(text) else "0"
+
+
+def component_words(label: str) -> str:
+    """A component of `explain_attention` as people say it."""
+    fixed = {"embed": "token embedding", "pos_embed": "position embedding", "bias": "the head's own bias"}
+    if label in fixed:
+        return fixed[label]
+    if "." in label:
+        return f"head {label}"
+    layer, part = label.split("_", 1)
+    return f"MLP {layer}" if part == "mlp_out" else f"bias b_O {layer}"

@@ -1,0 +1,132 @@
+"""Tokens as a visitor sees them: every byte visible, coloured by role, and never read as markup.
+
+`visible` spells a token out (leading space as a middle dot, control characters and undecodable bytes escaped);
+`chips` draws a prompt as HTML in which everything that came from outside is escaped. No Streamlit here.
+"""
+
+import html
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+
+from ioi_core import (
+    END_OF_TEXT,
+    ROLES,
+    Model,
+    PromptPairs,
+)
+
+ROLE_COLOURS = {"IO": "#0072B2", "S1": "#D55E00", "S1+1": "#999999", "S2": "#E69F00", "END": "#CC79A7"}
+"""Okabe-Ito, safe for colour-blind eyes; the same on chips, axes and graphs."""
+
+ROLE_MEANINGS = {
+    "IO": "indirect object, the right answer",
+    "S1": "subject, first time",
+    "S1+1": "the token after S1",
+    "S2": "subject, second time",
+    "END": "last token: the answer comes next",
+}
+
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", " ": "·"}
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
+
+
+@cache
+def _byte_of_letter() -> dict[str, int]:
+    """GPT-2's vocabulary file writes every byte as a printable letter: the way back (Radford et al., encoder.py)."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+
+
+def token_bytes(model: Model, token: int) -> bytes:
+    """The bytes that a token stands for; one token may be a part of a character only."""
+    letters = str(model.tokenizer.convert_ids_to_tokens(int(token)))
+    if int(token) == END_OF_TEXT:
+        return letters.encode()
+    return bytes(_byte_of_letter()[letter] for letter in letters)
+
+
+def visible(text: str) -> str:
+    """`text` with spaces as middle dots and everything else that cannot be seen spelled out."""
+    shown = "".join(_visible_letter(letter) for letter in text)
+    return "◌" + shown if text and unicodedata.category(text[0]).startswith("M") else shown
+
+
+def _visible_letter(letter: str) -> str:
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    if unicodedata.category(letter) not in _INVISIBLE:
+        return letter
+    code = ord(letter)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def token_label(model: Model, token: int) -> str:
+    """One token, spelled out visibly; bytes that are no character of their own as \\xf0\\x9f."""
+    return visible(token_bytes(model, token).decode("utf-8", errors="backslashreplace"))
+
+
+def row_labels(model: Model, pairs: PromptPairs, row: int, *, corrupted: bool = False) -> list[str]:
+    """The tokens of one prompt, spelled out, without padding; a BOS that was put in front is called BOS."""
+    tokens = (pairs.corrupted_tokens if corrupted else pairs.clean_tokens)[row, : pairs.lengths[row]]
+    labels = [token_label(model, token) for token in tokens]
+    return ["BOS", *labels[1:]] if pairs.prepend_bos else labels
+
+
+def row_roles(pairs: PromptPairs, row: int) -> dict[int, list[str]]:
+    """Position -> its roles in one prompt, in the order of `ROLES`."""
+    places: dict[int, list[str]] = {}
+    for role in ROLES:
+        if role in pairs.roles:
+            places.setdefault(int(pairs.roles[role][row]), []).append(role)
+    return places
+
+
+def changed_positions(pairs: PromptPairs, row: int) -> frozenset[int]:
+    """Where the corrupted prompt differs from the clean one."""
+    differs = pairs.clean_tokens[row] != pairs.corrupted_tokens[row]
+    return frozenset(np.flatnonzero(differs[: pairs.lengths[row]]).tolist())
+
+
+def chips(
+    labels: Sequence[str], roles: Mapping[int, Sequence[str]], changed: frozenset[int] = frozenset(), name: str = ""
+) -> str:
+    """HTML of a prompt, one chip a token: its role in colour and in words, changed tokens underlined.
+
+    Args:
+        labels: tokens as `visible` spells them; escaped here.
+        roles: position -> its roles.
+        changed: positions to mark as differing from the clean prompt.
+        name: what a screen reader calls the row.
+    """
+    drawn = "".join(_chip(n, label, roles.get(n, ()), n in changed) for n, label in enumerate(labels))
+    return f'<div class="ioi-chips" role="list" aria-label="{html.escape(name)}">{drawn}</div>'
+
+
+def _chip(position: int, label: str, roles: Sequence[str], changed: bool) -> str:
+    meaning = "; ".join(f"{role}: {ROLE_MEANINGS[role]}" for role in roles)
+    said = f"position {position}: {label}" + (f" ({meaning})" if roles else "") + (", changed" if changed else "")
+    kind = f" ioi-{roles[0].replace('+', 'p')}" if roles else " ioi-bos" if label == "BOS" else ""
+    below = "&nbsp;&amp;&nbsp;".join(html.escape(role) for role in roles) or "&nbsp;"
+    return (
+        f'<span class="ioi-chip{" ioi-changed" if changed else ""}" role="listitem" title="{html.escape(said)}">'
+        f'<span class="ioi-token{kind}">{html.escape(label)}</span><span class="ioi-role">{below}</span></span>'
+    )
+
+
+def legend(roles: Collection[str]) -> str:
+    """HTML that says in words what the colours of these roles mean."""
+    items = "".join(
+        f'<span class="ioi-key"><span class="ioi-token ioi-{role.replace("+", "p")}">{role}</span> {meaning}</span>'
+        for role, meaning in ROLE_MEANINGS.items()
+        if role in roles
+    )
+    return f'<div class="ioi-legend">{items}</div>'
+
+
+def token_text(model: Model, token: int) -> str:
+    """A token's own characters, undecodable bytes escaped."""
+    return token_bytes(model, token).decode("utf-8", errors="backslashreplace")

@@ -1,0 +1,1 @@
+"""Where results are kept: memory, and a folder on disk that is trusted with nothing."""

@@ -1,0 +1,200 @@
+"""Results on disk, through diskcache: what cannot be read is computed again, what cannot be written is not kept.
+
+Reading: the index names a payload, the payload's checksum is compared with its key, and only then it is decoded.
+Nothing here ever raises: a damaged payload is a miss until it is written anew; a damaged index is put aside and begun
+anew at once; a folder that cannot be used (full, read-only, gone, not ours alone) is tried again every half minute.
+Whatever happened, `warning` says in one sentence for a visitor; the log has the details.
+"""
+
+import errno
+import logging
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from diskcache import Cache
+
+from cache.store.codec import DamagedPayloadError, decode, encode
+from cache.store.folder import FolderError, prepare
+from cache.store.index import inode, is_damage, open_index, put_aside, settle_times
+
+TRY_AGAIN = 30.0
+"""Seconds after which a folder that could not be used is tried again."""
+
+_TIMEOUT = 5.0  # seconds to wait for another process that writes
+_DAMAGED = "Some results kept on disk were damaged: they are not used but computed again."
+
+_log = logging.getLogger(__name__)
+
+
+class DiskStore:
+    """Keeps results in `folder`, up to about `max_bytes` together, the ones stored longest ago making room."""
+
+    def __init__(self, folder: Path | None, max_bytes: int, *, timeout: float = _TIMEOUT, try_again: float = TRY_AGAIN):
+        self.folder = folder
+        self.max_bytes = max_bytes
+        self._timeout, self._try_again = timeout, try_again
+        self._lock = threading.RLock()
+        self._cache: Cache | None = None
+        self._inode: int | None = None
+        self._unusable: str | None = None  # why nothing is written now
+        self._closed_until = 0.0
+        self._damaged: set[str] = set()  # keys whose payload is known to be damaged
+        self._was_damaged = False
+        self._newest = time.time()
+        self._open()
+
+    @property
+    def warning(self) -> str | None:
+        """What a visitor should know, in a sentence without paths; None if all is well."""
+        if self._unusable is not None:
+            return f"Results are not kept on disk: {self._unusable}. They are computed again after a restart."
+        refused = self._cache is not None and self._cache.disk.refused > 0
+        return _DAMAGED if self._was_damaged or refused else None
+
+    @property
+    def usable(self) -> bool:
+        """Whether what is put now is kept, as far as is known."""
+        return self._unusable is None
+
+    def get(self, key: str) -> object | None:
+        """The result kept under `key`, or None."""
+        cache = self._cache
+        if cache is None:
+            return None
+        try:
+            payload = cache.get(key)
+        except Exception as error:  # diskcache raises whatever a damaged index leads it to
+            self._fault(cache, error, reading=True)
+            return None
+        return None if payload is None else self._decode(key, payload)
+
+    def _decode(self, key: str, payload: bytes) -> object | None:
+        try:
+            return decode(key, payload)
+        except DamagedPayloadError as error:
+            _log.warning("a damaged result was found on disk (%s) and is computed again: %s", key, error)
+            self._damaged.add(key)
+            self._was_damaged = True
+            return None
+
+    def __contains__(self, key: str) -> bool:
+        """Whether there is a payload under `key`; it is not read, so `get` may yet find it damaged and say None."""
+        cache = self._cache
+        if cache is None or key in self._damaged:
+            return False
+        try:
+            return key in cache
+        except Exception as error:  # as in `get`
+            self._fault(cache, error, reading=True)
+            return False
+
+    def put(self, key: str, result: object) -> None:
+        """Keep `result` under `key` if that can be done.
+
+        Raises:
+            TypeError, ValueError: the result is of a kind that is never kept.
+        """
+        payload = encode(key, result)
+        cache = self._writable()
+        if cache is None or len(payload) > self.max_bytes:
+            return
+        try:
+            self._watch_the_clock(cache)
+            cache.set(key, payload)
+        except Exception as error:  # as in `get`, and a full disk
+            cache.disk.remove_unlisted()
+            self._fault(cache, error)
+        else:
+            self._damaged.discard(key)
+            self._unusable = None
+
+    def delete(self, key: str) -> None:
+        """Forget what is kept under `key`."""
+        cache = self._writable()
+        if cache is None:
+            return
+        try:
+            cache.delete(key)
+        except Exception as error:  # as in `get`
+            self._fault(cache, error)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that begin with `prefix`."""
+        cache = self._cache
+        if cache is None:
+            return []
+        try:
+            return [key for key in cache if isinstance(key, str) and key.startswith(prefix)]
+        except Exception as error:  # as in `get`
+            self._fault(cache, error, reading=True)
+            return []
+
+    def _open(self) -> None:
+        try:
+            if self.folder is None:
+                raise FolderError("no folder is set and there is no home folder: set IOI_CACHE_DIR")
+            results = prepare(self.folder)
+            self._cache, damaged = open_index(results, self.max_bytes, self._timeout)
+            self._inode = inode(results)
+        except Exception as error:  # as in `get`
+            self._give_up(error)
+        else:
+            self._was_damaged |= damaged
+            self._unusable = None
+
+    def _writable(self) -> Cache | None:
+        """The cache to write to now: begun anew if its index was taken away, None while it cannot be used."""
+        with self._lock:
+            if self._unusable is not None and time.monotonic() < self._closed_until:
+                return None
+            cache = self._cache
+            if cache is None or self._inode != inode(Path(cache.directory)):
+                self._cache = None
+                self._open()
+            return self._cache
+
+    def _watch_the_clock(self, cache: Cache) -> None:
+        """After the clock went back, date what is kept to now: the newest would be taken for the oldest and dropped."""
+        now = time.time()
+        if now < self._newest:
+            settle_times(Path(cache.directory), self._timeout)
+        self._newest = now
+
+    def _fault(self, cache: Cache, error: Exception, *, reading: bool = False) -> None:
+        """Put a damaged index aside and begin anew; else leave the disk alone for a while."""
+        results = Path(cache.directory)
+        with self._lock:
+            if cache is not self._cache:  # another thread has seen to it
+                return
+            if not is_damage(error):
+                self._give_up(error)
+                self._cache = None if reading else cache  # a full disk can still be read
+                return
+            self._cache = None
+            self._was_damaged = True
+            try:
+                put_aside(results, self._inode, error)
+            except OSError as failed:
+                self._give_up(failed)
+            else:
+                self._open()
+
+    def _give_up(self, error: Exception) -> None:
+        if self._unusable is None:
+            _log.warning("results are not kept on disk (%s): %r", self.folder, error)
+        self._unusable = _in_words(error)
+        self._closed_until = time.monotonic() + self._try_again
+
+
+def _in_words(error: Exception) -> str:
+    """Why the folder cannot be used, without its name."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if isinstance(error, FolderError):
+        return "their folder is not set up for this app alone"
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "the disk is full"
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM) or isinstance(error, PermissionError):
+        return "their folder cannot be written to"
+    return "their folder cannot be used now"

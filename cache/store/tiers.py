@@ -1,0 +1,112 @@
+"""Memory in front of the disk: what is in memory is served from there, what is found on disk is put into memory.
+
+The disk is opened and written by a thread of its own, in the order in which things were put, so nobody waits for it:
+a result is served from memory, and from the line of what is to be written, while its way to the disk is still long.
+Only a reader whom memory cannot serve waits for the disk, and for its opening a moment at most.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYetError
+
+from cache.store.disk import DiskStore
+from cache.store.memory import MemoryStore
+
+_OPENING = 2.0  # seconds that readers wait, counted from the start, for the disk to be opened
+_MAX_PENDING = 64  # results waiting to be written
+
+_log = logging.getLogger(__name__)
+
+
+class TieredStore:
+    """A memory store in front of a disk store that `open_disk` opens."""
+
+    def __init__(self, memory: MemoryStore, open_disk: Callable[[], DiskStore], *, opening: float = _OPENING):
+        self._memory = memory
+        self._lock = threading.Lock()
+        self._pending: dict[str, object] = {}
+        self._writer = ThreadPoolExecutor(1, "disk cache")
+        self._opening = self._writer.submit(open_disk)
+        self._patient_until = time.monotonic() + opening
+
+    @property
+    def warning(self) -> str | None:
+        """What visitors should know, in a sentence; None if all is well."""
+        if self._opening.done() or time.monotonic() < self._patient_until:
+            return disk.warning if (disk := self._disk()) else None
+        return "Results are not kept on disk: it does not answer."
+
+    def get(self, key: str) -> object | None:
+        """The result kept under `key`, or None."""
+        if (kept := self._memory.get(key)) is not None:
+            return kept
+        with self._lock:
+            kept = self._pending.get(key)
+        if kept is None and (disk := self._disk()) is not None and (kept := disk.get(key)) is not None:
+            self._memory.put(key, kept)
+        return kept
+
+    def put(self, key: str, result: object) -> None:
+        """Keep `result` in memory at once, and on disk as soon as the disk gets to it."""
+        self._memory.put(key, result)
+        with self._lock:
+            if len(self._pending) >= _MAX_PENDING:
+                _log.warning("the disk is too slow: %s is kept in memory only", key)
+                return
+            self._pending[key] = result
+        self._writer.submit(self._write, key, result)
+
+    def __contains__(self, key: str) -> bool:
+        """Whether something is kept under `key`; on disk it is not read, so it may yet turn out to be damaged."""
+        return self.place(key) is not None
+
+    def place(self, key: str) -> str | None:
+        """Where `key` would be read from: "memory", "disk" or None."""
+        if key in self._memory or key in self._pending:
+            return "memory"
+        disk = self._disk()
+        return "disk" if disk is not None and key in disk else None
+
+    def delete(self, key: str) -> None:
+        """Forget what is kept under `key`."""
+        self._memory.delete(key)
+        with self._lock:
+            self._pending.pop(key, None)
+        self._writer.submit(self._delete, key)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that begin with `prefix`."""
+        with self._lock:
+            waiting = [key for key in self._pending if key.startswith(prefix)]
+        disk = self._disk()
+        return list(dict.fromkeys([*self._memory.keys(prefix), *waiting, *(disk.keys(prefix) if disk else ())]))
+
+    def flush(self) -> None:
+        """Wait until everything put so far has been written, or given up."""
+        self._writer.submit(lambda: None).result()
+
+    def _disk(self) -> DiskStore | None:
+        """The disk, or None while it is not open."""
+        try:
+            return self._opening.result(max(0.0, self._patient_until - time.monotonic()))
+        except NotYetError:
+            return None
+
+    def _write(self, key: str, result: object) -> None:
+        with self._lock:
+            if self._pending.get(key) is not result:  # deleted, or replaced by a later one
+                return
+        try:
+            self._opening.result().put(key, result)
+        except (TypeError, ValueError):
+            _log.exception("%s is of a kind that is never kept on disk", key)
+        finally:
+            with self._lock:
+                if self._pending.get(key) is result:
+                    del self._pending[key]
+
+    def _delete(self, key: str) -> None:
+        self._opening.result().delete(key)

@@ -1,0 +1,1 @@
+"""Activation patching: total effects of one activation."""

@@ -1,0 +1,112 @@
+"""Attribution patching: activation patching to first order, all cells from one backward pass (Nanda 2023).
+
+A cell's effect is estimated as (source activation - base activation) . d metric / d activation, at the base run. It
+costs about three forwards whatever the number of cells, and is wrong where the metric is not linear in the activation,
+above all where attention is saturated: always an estimate, to be replaced by `patch_activations`.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ioi_core.activation_patching.exact import Block, PatchResult, as_result, gather
+from ioi_core.activation_patching.grid import Request, plan_request
+from ioi_core.engine.forward import embed, layer_runs
+from ioi_core.engine.memory import blocks
+from ioi_core.engine.recording import receiving_and_giving, record
+from ioi_core.engine.scoring import Scorer
+from ioi_core.engine.tensors import at_positions, to_device
+from ioi_core.inputs import Choice
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress
+from ioi_core.vocabulary import Direction
+
+_VECTORS_A_TOKEN = 40  # what autograd keeps of each token in each layer, in vectors of d_model
+
+
+def estimate_patching(
+    model: Model,
+    pairs: PromptPairs,
+    site: Choice,
+    *,
+    direction: Choice = Direction.DENOISING,
+    positions: Choice | None = None,
+    metric: Choice = "logit_diff_recovered",
+    progress: Progress | None = None,
+) -> PatchResult:
+    """Estimate `patch_activations` to first order; same arguments, same axes, `estimate` is True.
+
+    Raises:
+        SiteError, MetricError, PromptError: say what was got and what is allowed.
+    """
+    request = plan_request(model, pairs, site, direction, positions, metric)
+    parts = blocks(model, pairs, _VECTORS_A_TOKEN)
+    found = []
+    for done, rows in enumerate(parts):
+        with torch.inference_mode(False), torch.enable_grad():  # both are per thread: the caller's may differ
+            found.append(estimate_block(model, pairs.take(rows), request.take(rows)))
+        if progress:
+            progress(done + 1, len(parts))
+    per_prompt, clean, corrupted = gather(found, request)
+    undefined = None
+    if request.metric == "kl" and request.direction is Direction.NOISING:
+        per_prompt = np.full_like(per_prompt, np.nan)
+        undefined = "KL is at its minimum in the clean run, so its slope there is 0: no first-order estimate of noising"
+    return as_result(model, request, per_prompt, clean, corrupted, estimate=True, undefined=undefined)
+
+
+def estimate_block(model: Model, pairs: PromptPairs, request: Request) -> Block:
+    """Base metric plus the first-order change of each cell, for a block of prompts."""
+    denoising = request.direction is Direction.DENOISING
+    receives, gives = receiving_and_giving(pairs, request.direction)
+    ends = pairs.roles["END"]
+    with torch.no_grad():
+        source = record(model, to_device(model, gives), (request.site, "resid_post"))
+    runs = list(layer_runs(model, embed(model, to_device(model, receives)).requires_grad_()))
+    own = [getattr(run, request.site) for run in runs]
+    base_final = at_positions(runs[-1].resid_post, ends)
+    source_final = at_positions(source[-1]["resid_post"], ends)
+    clean_final = source_final if denoising else base_final.detach()
+    scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)
+    rows = to_device(model, np.arange(len(pairs)))
+    base = scorer(base_final[:, None], rows)[:, 0]
+    slopes = torch.autograd.grad(base.sum(), own)
+    with torch.no_grad():
+        by_position = [
+            _by_position((run[request.site] - activation) * slope, request.site)
+            for run, activation, slope in zip(source, own, slopes, strict=True)
+        ]
+        values = base.detach() + _by_column(torch.stack(by_position), request)
+        given = scorer(source_final[:, None], rows)[:, 0]
+    return Block(values, (given, base.detach()) if denoising else (base.detach(), given))
+
+
+def _by_position(products: Tensor, site: str) -> Float[Tensor, "cell batch pos"]:
+    """First-order change of each cell and position; a pattern's positions are its query rows."""
+    if site == "pattern":  # [batch head query_pos key_pos]
+        return products.sum(-1).transpose(0, 1)
+    summed = products.sum(-1)  # [batch pos] or [batch pos head]
+    return summed[None] if summed.ndim == 2 else summed.permute(2, 0, 1)
+
+
+def _by_column(
+    changes: Float[Tensor, "layer cell batch pos"], request: Request
+) -> Float[Tensor, "layer cell column batch"]:
+    columns = []
+    for positions in request.columns.values():
+        if positions is None:
+            columns.append(changes.sum(-1))
+        else:
+            index = torch.tensor(positions, device=changes.device)[:, None].expand(*changes.shape[:2], -1, 1)
+            columns.append(changes.gather(-1, index)[..., 0])
+    return torch.stack(columns, dim=2)
+
+
+def correlation(estimate: PatchResult, exact: PatchResult) -> float:
+    """Pearson correlation of an estimate's cells with the exact ones; nan if either does not vary."""
+    ours, theirs = (result.values.ravel() for result in (estimate, exact))
+    if ours.size < 2 or not (np.ptp(ours) > 0 and np.ptp(theirs) > 0):
+        return float("nan")
+    return float(np.corrcoef(ours, theirs)[0, 1])

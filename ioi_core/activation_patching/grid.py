@@ -1,0 +1,118 @@
+"""The grid of a patching analysis, and the groups of cells that the engine carries together.
+
+A prompt's first token that differs between clean and corrupted bounds what can change in it. Cells that begin at the
+same position in prompts of the same END form an `engine.Group`; cells that cannot change are in no group and keep the
+base run's own value. Prompts are taken in blocks and groups in chunks, so that memory stays within a budget.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Int
+
+from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES, cells_a_layer, check_site, reaches_end
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.scoring import check_metric
+from ioi_core.engine.wavefront import Group
+from ioi_core.errors import SiteError
+from ioi_core.inputs import Choice, check_direction, shown
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.vocabulary import ALL, ROLES, Direction
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be patched: the arguments of `patch_activations`, checked, and the grid they span.
+
+    Attributes:
+        columns: label -> [batch] position of each prompt, or None for every position; one column without a label axis
+            where all positions or one role are patched.
+        column_axis: "pos" or "role", or None if there is a single column.
+    """
+
+    site: str
+    direction: Direction
+    metric: str
+    columns: Mapping[str, Int[np.ndarray, " batch"] | None]
+    column_axis: str | None
+
+    def axes(self, model: Model) -> dict[str, tuple[str, ...]]:
+        """The result's axes: layer, head for head sites, position or role if there are several."""
+        axes = {"layer": tuple(str(layer) for layer in range(model.cfg.n_layers))}
+        if self.site in HEAD_SITES:
+            axes["head"] = tuple(str(head) for head in range(model.cfg.n_heads))
+        if self.column_axis:
+            axes[self.column_axis] = tuple(self.columns)
+        return axes
+
+    def take(self, rows: slice) -> "Request":
+        """The same request for some of the prompts."""
+        columns = {label: None if at is None else at[rows] for label, at in self.columns.items()}
+        return replace(self, columns=columns)
+
+
+def plan_request(
+    model: Model, pairs: PromptPairs, site: Choice, direction: Choice, positions: Choice | None, metric: Choice
+) -> Request:
+    """Check the arguments and lay out the grid.
+
+    Raises:
+        SiteError, MetricError, PromptError: say what was got and what is allowed.
+    """
+    check_site(site)
+    check_metric(metric)
+    check_pairs(model, pairs)
+    columns, axis = _columns(pairs, site, positions)
+    return Request(site, check_direction(direction), metric, columns, axis)
+
+
+def _columns(
+    pairs: PromptPairs, site: str, positions: Choice | None
+) -> tuple[dict[str, Int[np.ndarray, " batch"] | None], str | None]:
+    roles = {role: np.asarray(pairs.roles[role]) for role in ROLES if role in pairs.roles}
+    residual = site in RESIDUAL_SITES
+    positions = positions or ("each" if residual else ALL)
+    allowed = ("each", "roles") if residual else (ALL, "each", *roles)
+    if positions not in allowed:
+        raise SiteError(f"positions {shown(positions)} cannot be used with {site}: {', '.join(allowed)} can")
+    if positions == ALL:
+        return {ALL: None}, None
+    if positions in roles:
+        return {positions: roles[positions]}, None
+    if positions == "each" and len(set(pairs.lengths.tolist())) == 1:
+        batch = len(pairs)
+        return {str(pos): np.full(batch, pos, dtype=np.int64) for pos in range(int(pairs.lengths[0]))}, "pos"
+    return dict(roles), "role"
+
+
+def groups(model: Model, pairs: PromptPairs, request: Request) -> list[Group]:
+    """Every cell that can differ from the base run, once."""
+    found: dict[tuple[int, int, int, int], list[int]] = {}
+    differs = pairs.clean_tokens != pairs.corrupted_tokens
+    for column, positions in enumerate(request.columns.values()):
+        for row in np.flatnonzero(differs.any(1)):
+            first, end = int(differs[row].argmax()), int(pairs.roles["END"][row])
+            start = first if positions is None else int(positions[row])
+            if first <= start <= end:
+                same_token = positions is not None and not differs[row, start]
+                first_layer = int(same_token and request.site in ("resid_pre", "q", "k", "v"))
+                found.setdefault((column, start, end, first_layer), []).append(int(row))
+    planned = []
+    for (column, start, end, first_layer), rows in found.items():
+        whole = list(request.columns.values())[column] is None
+        group = Group(tuple(rows), start, end, column, whole, range(first_layer, model.cfg.n_layers))
+        last = group.layers if reaches_end(request.site, model.cfg.n_layers - 1, group, model) else group.layers[:-1]
+        if last:
+            planned.append(replace(group, layers=last))
+    return planned
+
+
+def work(model: Model, pairs: PromptPairs, request: Request) -> int:
+    """Rows times layers that the engine will carry: the total of its progress."""
+    n_layers, total = model.cfg.n_layers, 0
+    for group in groups(model, pairs, request):
+        rows = len(group.prompts) * (group.end + 1 - group.start) * cells_a_layer(request.site, model)
+        total += rows * sum(n_layers - layer for layer in group.layers)
+    return total

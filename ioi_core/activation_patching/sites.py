@@ -1,0 +1,168 @@
+"""The activations that can be patched, and how a patched cell begins (Wang et al. 2022; TransformerLens's hook points).
+
+Residual sites change the residual stream itself. Head sites change one head's q, k, v, pattern or z; whatever the
+site, what reaches the residual stream is a changed z, written through that head's W_O. So every site is a small
+function from the two runs' activations to the residual streams its cells begin with: an `engine.Seeds`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ioi_core.engine.forward import attention_pattern
+from ioi_core.engine.recording import Trace
+from ioi_core.engine.tensors import to_device
+from ioi_core.engine.wavefront import Group, Seeds, Stage
+from ioi_core.errors import SiteError
+from ioi_core.inputs import Choice, shown
+from ioi_core.model.weights import Model
+
+RESIDUAL_SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
+HEAD_SITES = ("z", "q", "k", "v", "pattern")
+
+
+# Residual sites: the stage a cell begins at, and the activation of the base run that it begins from.
+_STAGES: dict[str, tuple[Stage, str]] = {
+    "resid_pre": ("pre", "resid_pre"),
+    "attn_out": ("mid", "resid_mid"),
+    "resid_mid": ("mid", "resid_mid"),
+    "mlp_out": ("post", "resid_post"),
+    "resid_post": ("post", "resid_post"),
+}
+
+
+def check_site(site: Choice) -> str:
+    """Return `site` if it exists.
+
+    Raises:
+        SiteError: says which ones do.
+    """
+    if site not in RESIDUAL_SITES + HEAD_SITES:
+        raise SiteError(f"site {shown(site)} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
+    return site
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One site of one model, with the two runs it moves activations between.
+
+    Attributes:
+        base: the run that receives; source: the run that gives.
+    """
+
+    name: str
+    model: Model
+    base: Trace
+    source: Trace
+
+    @property
+    def cells_a_layer(self) -> int:
+        """Cells of one layer in one column of the grid."""
+        return cells_a_layer(self.name, self.model)
+
+    def seeds(self) -> Seeds:
+        """How the engine begins this site's cells."""
+        if self.name in RESIDUAL_SITES:
+            return Seeds(_STAGES[self.name][0], self._residual)
+        return Seeds("mid", self._heads)
+
+    def _residual(self, layer: int, group: Group) -> Float[Tensor, "batch 1 pos d_model"]:
+        """The base run's residual stream plus what the patch changes in it."""
+        rows = to_device(self.model, np.array(group.prompts))
+        begun = self.base[layer][_STAGES[self.name][1]][rows, group.span].clone()
+        where = _patched(group)
+        given, own = (run[layer][self.name][rows, group.span][:, where] for run in (self.source, self.base))
+        # The patched position of a residual site is the source's own value, not base + (source - base), which rounds.
+        begun[:, where] = given if self.name == _STAGES[self.name][1] else begun[:, where] + (given - own)
+        return begun[:, None]
+
+    def _heads(self, layer: int, group: Group) -> Float[Tensor, "batch head pos d_model"]:
+        """One cell a head: the base run's resid_mid with that head's z changed."""
+        rows = to_device(self.model, np.array(group.prompts))
+        base = {name: tensor[rows] for name, tensor in self.base[layer].items()}
+        given = self.source[layer][self.name][rows]
+        change = _CHANGED_Z[self.name](base, given, group) - base["z"][:, group.span]
+        W_O = self.model.weights.layers[layer].W_O.unflatten(0, change.shape[-2:])
+        written = torch.einsum("bphd,hdm->bhpm", change, W_O)
+        return base["resid_mid"][:, None, group.span] + written
+
+
+def cells_a_layer(site: str, model: Model) -> int:
+    """Cells of one layer in one column of a site's grid: its heads, or one."""
+    return model.cfg.n_heads if site in HEAD_SITES else 1
+
+
+def base_names(site: str) -> tuple[str, ...]:
+    """What the base run must record for a site: keys and values for the engine, the rest for the cells' beginnings."""
+    if site in RESIDUAL_SITES:
+        return tuple(dict.fromkeys(("k", "v", site, _STAGES[site][1])))
+    needs = {"z": (), "q": (), "k": ("q",), "v": ("pattern",), "pattern": ()}[site]
+    return ("k", "v", "z", "resid_mid", *needs)
+
+
+def reaches_end(site: str, layer: int, group: Group, model: Model) -> bool:
+    """Whether a cell of this layer can change anything at END: in the last layer only keys and values of others can."""
+    own_position_only = site not in ("resid_pre", "k", "v")
+    at_end = group.whole or group.start == group.end
+    return at_end or layer < model.cfg.n_layers - 1 or not own_position_only
+
+
+def _patched(group: Group) -> slice:
+    """The patched positions, counted from the group's start."""
+    return slice(None) if group.whole else slice(0, 1)
+
+
+def _merged(own: Tensor, given: Tensor, group: Group) -> Tensor:
+    """The base run's activation [batch pos ...] up to END with the patched positions from the source."""
+    merged = own[:, : group.end + 1].clone()
+    merged[:, group.span][:, _patched(group)] = given[:, group.span][:, _patched(group)]
+    return merged
+
+
+def _changed_z(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+    return _merged(base["z"], given, group)[:, group.span]
+
+
+def _changed_q(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+    """Only the patched positions ask differently; the others keep their z exactly."""
+    where = slice(group.start, group.end + 1 if group.whole else group.start + 1)
+    keys = slice(0, where.stop)
+    z = base["z"][:, group.span].clone()
+    z[:, _patched(group)] = _apply(attention_pattern(given[:, where], base["k"][:, keys]), base["v"][:, keys])
+    return z
+
+
+def _changed_k(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+    pattern = attention_pattern(base["q"][:, group.span], _merged(base["k"], given, group))
+    return _apply(pattern, base["v"][:, : group.end + 1])
+
+
+def _changed_v(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+    pattern = base["pattern"][:, :, group.span, : group.end + 1]
+    return _apply(pattern, _merged(base["v"], given, group))
+
+
+def _changed_pattern(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+    rows = given[:, :, group.span, : group.end + 1][:, :, _patched(group)]
+    z = base["z"][:, group.span].clone()
+    z[:, _patched(group)] = _apply(rows, base["v"][:, : group.end + 1])
+    return z
+
+
+def _apply(pattern: Tensor, v: Tensor) -> Float[Tensor, "batch pos head d_head"]:
+    return (pattern @ v.transpose(1, 2)).transpose(1, 2)
+
+
+_ChangedZ = Callable[[dict[str, Tensor], Tensor, Group], Tensor]
+
+_CHANGED_Z: dict[str, _ChangedZ] = {
+    "z": _changed_z,
+    "q": _changed_q,
+    "k": _changed_k,
+    "v": _changed_v,
+    "pattern": _changed_pattern,
+}

@@ -1,0 +1,1 @@
+"""Where heads look, why, and what they write when they do."""

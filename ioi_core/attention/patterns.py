@@ -1,0 +1,122 @@
+"""Where every head looks: attention patterns, plain or weighted by what is written (Kobayashi et al. 2020).
+
+`attention_patterns` gives whole patterns, one prompt at a time; `role_attention` reads them between the token roles
+alone, which are the same places of every prompt's story, so that there a mean over prompts says something.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ioi_core.engine.checks import check_pairs, check_positions, check_tokens, row_lengths
+from ioi_core.engine.forward import LayerRun, embed, layer_runs
+from ioi_core.engine.tensors import as_array, chunks, to_device
+from ioi_core.model.weights import LayerWeights, Model, head_axes
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import ROLES, Head
+
+
+@torch.inference_mode()
+def attention_patterns(
+    model: Model,
+    tokens: Int[np.ndarray, "batch pos"],
+    *,
+    weighted: bool = False,
+    layer: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Attention of every head from each query position to each key position.
+
+    Args:
+        tokens: [batch pos] token ids, padded on the right with 50256.
+        weighted: multiply each entry by the norm of v_k W_O, the vector that would be written if the head looked at
+            the key alone (b_V is folded into b_O and left out).
+        layer: only this layer; for long prompts all of them together are large.
+    Returns:
+        `values` [batch layer head query_pos key_pos]; keys after the query are 0, padding is nan. One prompt is shown
+        at a time: averaging prompts with opposite name orders would mix different circuits.
+    Raises:
+        PromptError, HeadError: tokens or a layer outside the model's range.
+    """
+    tokens = check_tokens(model, tokens)
+    if layer is not None:
+        model.check_head(Head(layer, 0))
+    parts, found = chunks(tokens), []
+    for done, rows in enumerate(parts):
+        runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
+        layers = [
+            _weighted(run, weights) if weighted else run.pattern
+            for index, (run, weights) in enumerate(zip(runs, model.weights.layers, strict=True))
+            if layer in (None, index)
+        ]
+        found.append(torch.stack(layers, 1).cpu())
+        if progress:
+            progress(done + 1, len(parts))
+    values = as_array(torch.cat(found))
+    padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
+    rows_or_columns = padding[:, None, None, :, None] | padding[:, None, None, None, :]
+    if padding.any():
+        values = np.where(rows_or_columns, values.dtype.type(np.nan), values)
+    positions = tuple(str(pos) for pos in range(tokens.shape[1]))
+    return Result(
+        values=values,
+        axes={
+            "batch": tuple(str(row) for row in range(len(tokens))),
+            "layer": tuple(str(index) for index in range(model.cfg.n_layers) if layer in (None, index)),
+            "head": tuple(str(head) for head in range(model.cfg.n_heads)),
+            "query_pos": positions,
+            "key_pos": positions,
+        },
+        metric="value_weighted_attention" if weighted else "attention",
+        unit="norm written" if weighted else "probability",
+        n_prompts=len(tokens),
+        undefined="positions after a prompt's end are padding" if padding.any() else None,
+    )
+
+
+def _weighted(run: LayerRun, layer: LayerWeights) -> Float[Tensor, "batch head query_pos key_pos"]:
+    """pattern times |v_k W_O|."""
+    W_O = layer.W_O.unflatten(0, run.v.shape[-2:])
+    written = torch.einsum("bkhd,hdm->bhkm", run.v, W_O).norm(dim=-1)
+    return run.pattern * written[:, :, None]
+
+
+@torch.inference_mode()
+def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> Result:
+    """Attention of every head from each token role to each other one, in the clean run.
+
+    Returns:
+        `values` [query_role key_role layer head], probabilities, mean over prompts, for the roles that the pairs have;
+        `per_prompt` with `batch` last. Exactly 0 where a key comes after its query: nothing can attend there.
+    Raises:
+        PromptError: prompts the model cannot read.
+    """
+    tokens = check_pairs(model, pairs).clean_tokens
+    roles = tuple(role for role in ROLES if role in pairs.roles)
+    positions = np.stack([check_positions(tokens, pairs.roles[role]) for role in roles], 1)
+    parts, found = chunks(tokens), []
+    for done, rows in enumerate(parts):
+        at = to_device(model, positions[rows])
+        runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
+        found.append(torch.stack([_between(run.pattern, at) for run in runs], 2).cpu())
+        if progress:
+            progress(done + 1, len(parts))
+    per_prompt = as_array(torch.cat(found, -1))
+    return Result(
+        values=per_prompt.mean(-1),
+        axes={"query_role": roles, "key_role": roles, **head_axes(model)},
+        metric="attention",
+        unit="probability",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+    )
+
+
+def _between(
+    pattern: Float[Tensor, "batch head query_pos key_pos"], at: Int[Tensor, "batch role"]
+) -> Float[Tensor, "query_role key_role head batch"]:
+    """The entries of each row's pattern from its own positions to its own positions."""
+    row = torch.arange(len(at), device=at.device)[:, None, None]
+    return pattern[row, :, at[:, :, None], at[:, None, :]].permute(1, 2, 3, 0)

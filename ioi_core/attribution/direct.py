@@ -1,0 +1,147 @@
+"""Direct logit attribution: who writes the answer into the residual stream at END (Elhage et al. 2021; Nanda's demo).
+
+logit_diff is linear in the final residual stream once the final LayerNorm's scale is held at its value in the full
+run, so it splits exactly into what the embeddings, each attention layer or head, each MLP and the biases wrote.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
+from ioi_core.engine.scoring import answer_bias, answer_direction
+from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
+from ioi_core.model.weights import Model, head_axes
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+
+
+@torch.inference_mode()
+def attribute_layers(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> Result:
+    """Direct effect of each layer's attention and MLP on logit_diff of the clean run.
+
+    Returns:
+        `values` [component] in logits, mean over prompts: "embed", "pos_embed", "0_attn_out", "0_mlp_out", ...,
+        "bias" (b_U). They sum to logit_diff. An attn_out holds its b_O; `attribute_heads` shows that share apart.
+        `per_prompt` [component batch].
+    Raises:
+        PromptError: prompts the model cannot read.
+    """
+    per_prompt = _over_chunks(model, pairs, _layer_contributions, progress)
+    layers = [f"{layer}_{part}" for layer in range(model.cfg.n_layers) for part in ("attn_out", "mlp_out")]
+    return Result(
+        values=per_prompt.mean(1),
+        axes={"component": ("embed", "pos_embed", *layers, "bias")},
+        metric="logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class HeadAttribution(Result):
+    """Direct effects of heads.
+
+    Attributes:
+        bias: [layer] what each layer's b_O adds to logit_diff; heads and bias sum to the layer's attn_out.
+        bias_per_prompt: [layer batch].
+    """
+
+    bias: Float[np.ndarray, " layer"] | None = None
+    bias_per_prompt: Float[np.ndarray, "layer batch"] | None = None
+
+
+@torch.inference_mode()
+def attribute_heads(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> HeadAttribution:
+    """Direct effect of each head's output z W_O at END on logit_diff of the clean run.
+
+    Returns:
+        `values` [layer head] in logits, mean over prompts, and `bias` [layer], b_O's share; a layer's heads plus its
+        bias equal `attribute_layers`' attn_out. `per_prompt` [layer head batch].
+    Raises:
+        PromptError: prompts the model cannot read.
+    """
+    contributions = _over_chunks(model, pairs, _head_contributions, progress)  # [layer head+1 batch], b_O last
+    per_prompt, bias = contributions[:, :-1], contributions[:, -1]
+    return HeadAttribution(
+        values=per_prompt.mean(-1),
+        axes=head_axes(model),
+        metric="logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+        bias=bias.mean(-1),
+        bias_per_prompt=bias,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    """Some rows of the pairs, on the model's device."""
+
+    tokens: Int[Tensor, "batch pos"]
+    ends: Int[np.ndarray, " batch"]
+    direction: Float[Tensor, "batch d_model"]
+    bias: Float[Tensor, " batch"]
+
+
+def _over_chunks(
+    model: Model,
+    pairs: PromptPairs,
+    contributions: Callable[[Model, _Chunk], Tensor],
+    progress: Progress | None,
+) -> Float[np.ndarray, "*component batch"]:
+    """Contributions of all rows, computed a chunk of rows at a time."""
+    tokens = check_pairs(model, pairs).clean_tokens
+    parts = chunks(tokens)
+    found = []
+    for done, rows in enumerate(parts):
+        answers = pairs.answers[rows]
+        chunk = _Chunk(
+            to_device(model, tokens[rows]),
+            pairs.roles["END"][rows],
+            answer_direction(model, answers),
+            answer_bias(model, answers),
+        )
+        found.append(contributions(model, chunk).cpu())
+        if progress:
+            progress(done + 1, len(parts))
+    return as_array(torch.cat(found, dim=-1))
+
+
+def _project(
+    writes: Float[Tensor, "*component batch d_model"],
+    final: Float[Tensor, "batch d_model"],
+    chunk: _Chunk,
+    eps: float,
+) -> Float[Tensor, "*component batch"]:
+    """What vectors written at END add to logit_diff, the final LayerNorm's scale held at the full run's."""
+    centred = writes - writes.mean(-1, keepdim=True)
+    return (centred / layer_norm_scale(final, eps) * chunk.direction).sum(-1)
+
+
+def _layer_contributions(model: Model, chunk: _Chunk) -> Float[Tensor, "component batch"]:
+    token_embedding = model.weights.W_E[at_positions(chunk.tokens, chunk.ends)]
+    writes = [token_embedding, at_positions(embed(model, chunk.tokens), chunk.ends) - token_embedding]
+    for run in layer_runs(model, embed(model, chunk.tokens)):
+        writes += [at_positions(run.attn_out, chunk.ends), at_positions(run.mlp_out, chunk.ends)]
+    final = at_positions(run.resid_post, chunk.ends)
+    return torch.cat([_project(torch.stack(writes), final, chunk, model.cfg.eps), chunk.bias[None]])
+
+
+def _head_contributions(model: Model, chunk: _Chunk) -> Float[Tensor, "layer head_and_bias batch"]:
+    """Heads' outputs z W_O and the layer's b_O, along the answer direction."""
+    rows = []
+    for layer, run in zip(model.weights.layers, layer_runs(model, embed(model, chunk.tokens)), strict=True):
+        z = at_positions(run.z, chunk.ends)  # [batch head d_head]
+        W_O = layer.W_O.unflatten(0, (model.cfg.n_heads, model.cfg.d_head))
+        writes = torch.einsum("bhd,hdm->hbm", z, W_O)
+        rows.append(torch.cat([writes, layer.b_O.expand_as(writes[:1])]))
+    final = at_positions(run.resid_post, chunk.ends)
+    return torch.stack([_project(row, final, chunk, model.cfg.eps) for row in rows])

@@ -1,0 +1,198 @@
+"""The logit lens: what the residual stream already says, stage by stage (nostalgebraist 2020; METHODS of Nanda's demo).
+
+`logit_lens` follows logit_diff at END through the accumulated residual: before each layer, after each attention and
+after the last layer. `lens_tokens` unembeds every layer at every position through the real final LayerNorm.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ioi_core.engine.checks import check_pairs, check_tokens, row_lengths
+from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs, unembed
+from ioi_core.engine.scoring import answer_bias, answer_direction
+from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
+from ioi_core.errors import PromptError
+from ioi_core.inputs import as_whole_number
+from ioi_core.model.weights import END_OF_TEXT, Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+
+SCALES = ("final", "per_layer")
+
+_UNEMBED_ROWS = 256  # rows of 50,257 logits held at once: 50 MB
+
+
+@torch.inference_mode()
+def logit_lens(model: Model, pairs: PromptPairs, *, scale: str = "final", progress: Progress | None = None) -> Result:
+    """Logit difference that the clean run's residual stream at END would give if it were unembedded at each stage.
+
+    Args:
+        scale: "final" divides every stage by the full run's final LayerNorm scale, as the notebooks' curve does, so
+            stages differ by what was written between them; "per_layer" applies LayerNorm afresh at each stage, the
+            true logit lens.
+    Returns:
+        `values` [stage] in logits, mean over prompts; stages "0_pre", "0_mid", "1_pre", ..., "final_post", which
+        equals the model's own logit_diff. `per_prompt` [stage batch].
+    Raises:
+        PromptError: an unknown scale, or prompts the model cannot read.
+    """
+    if scale not in SCALES:
+        raise PromptError(f"scale {scale!r} is not known: use 'final' or 'per_layer'")
+    tokens = check_pairs(model, pairs).clean_tokens
+    parts = chunks(tokens)
+    columns = []
+    for done, rows in enumerate(parts):
+        stages = _stages(model, tokens[rows], pairs.roles["END"][rows])
+        norm = layer_norm_scale(stages if scale == "per_layer" else stages[-1:], model.cfg.eps)
+        direction = answer_direction(model, pairs.answers[rows])
+        centred = stages - stages.mean(-1, keepdim=True)
+        lens = ((centred / norm) * direction).sum(-1) + answer_bias(model, pairs.answers[rows])
+        columns.append(lens.cpu())
+        if progress:
+            progress(done + 1, len(parts))
+    per_prompt = as_array(torch.cat(columns, dim=1))
+    labels = [f"{layer}_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "mid")]
+    return Result(
+        values=per_prompt.mean(1),
+        axes={"stage": (*labels, "final_post")},
+        metric="logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+    )
+
+
+def _stages(
+    model: Model, tokens: Int[np.ndarray, "batch pos"], positions: Int[np.ndarray, " batch"]
+) -> Float[Tensor, "stage batch d_model"]:
+    """The accumulated residual at one position of each row, at every stage."""
+    stages = []
+    for run in layer_runs(model, embed(model, to_device(model, tokens))):
+        stages += [at_positions(run.resid_pre, positions), at_positions(run.resid_mid, positions)]
+    return torch.stack([*stages, at_positions(run.resid_post, positions)])
+
+
+@dataclass(frozen=True, eq=False)
+class TokenLens(Result):
+    """Top tokens of every layer and position; `values` are their probabilities.
+
+    Attributes:
+        ids: [layer+1 batch pos k] token ids, the most probable first.
+        track_probs, track_ranks: [layer+1 batch pos m] of the tracked tokens; rank 0 is the most probable,
+            -1 stands at padding; or None.
+    """
+
+    ids: Int[np.ndarray, "stage batch pos k"] | None = None
+    track_probs: Float[np.ndarray, "stage batch pos m"] | None = None
+    track_ranks: Int[np.ndarray, "stage batch pos m"] | None = None
+
+    @property
+    def probs(self) -> Float[np.ndarray, "stage batch pos k"]:
+        """Probabilities of `ids`; nan at padding."""
+        return self.values
+
+
+@torch.inference_mode()
+def lens_tokens(
+    model: Model,
+    tokens: Int[np.ndarray, "batch pos"],
+    *,
+    top_k: int = 5,
+    track: Int[np.ndarray, "batch m"] | None = None,
+    progress: Progress | None = None,
+) -> TokenLens:
+    """The top tokens if the residual stream before each layer, and after the last, were unembedded.
+
+    Args:
+        tokens: [batch pos] token ids, padded on the right with 50256.
+        top_k: how many tokens to return for each layer and position.
+        track: [batch m] token ids whose probability and rank to return as well.
+    Returns:
+        `ids` and `probs` [layer+1 batch pos k]; the last row is the model's own output. Padding is nan (ids 50256).
+    Raises:
+        PromptError: tokens, top_k or tracked ids outside the model's range.
+    """
+    tokens = check_tokens(model, tokens)
+    as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
+    if track is not None and len(check_tokens(model, track)) != len(tokens):
+        raise PromptError(f"track has {len(track)} rows, there are {len(tokens)} prompts: one row a prompt is wanted")
+    stages, found = model.cfg.n_layers + 1, []
+    parts = chunks(tokens)
+    for done, rows in enumerate(parts):
+        tracked = None if track is None else track[rows]
+        for layer, run in enumerate(layer_runs(model, embed(model, to_device(model, tokens[rows])))):
+            found.append(_read(model, run.resid_pre, top_k, tracked))
+            if progress:
+                progress(done * stages + layer + 1, len(parts) * stages)
+        found.append(_read(model, run.resid_post, top_k, tracked))
+        if progress:
+            progress((done + 1) * stages, len(parts) * stages)
+    return _token_lens(model, tokens, _join(found, stages), top_k, track is not None)
+
+
+def _read(
+    model: Model,
+    resid: Float[Tensor, "batch pos d_model"],
+    top_k: int,
+    track: Int[np.ndarray, "batch m"] | None,
+) -> tuple[Tensor, ...]:
+    """ids, probs (and tracked probs, ranks) at every position of a residual stream, a slab of rows at a time."""
+    rows = resid.flatten(0, 1)
+    wanted = None
+    if track is not None:
+        wanted = to_device(model, track).repeat_interleave(resid.shape[1], 0)
+    parts = []
+    for start in range(0, len(rows), _UNEMBED_ROWS):
+        slab = slice(start, start + _UNEMBED_ROWS)
+        logits = unembed(model, rows[slab])
+        probs = logits.softmax(-1)
+        top = probs.topk(top_k, dim=-1)
+        part = [top.indices, top.values]
+        if wanted is not None:
+            chosen = logits.gather(1, wanted[slab])
+            ranks = torch.stack([(logits > chosen[:, [m]]).sum(1) for m in range(chosen.shape[1])], 1)
+            part += [probs.gather(1, wanted[slab]), ranks]
+        parts.append(part)
+    return tuple(torch.cat(column).unflatten(0, resid.shape[:2]).cpu() for column in zip(*parts, strict=True))
+
+
+def _join(found: list[tuple[Tensor, ...]], stages: int) -> list[Tensor]:
+    """Chunks of rows after one another, stages stacked: each [stage batch pos k]."""
+    by_chunk = [found[start : start + stages] for start in range(0, len(found), stages)]
+    columns = [[torch.stack(column) for column in zip(*chunk, strict=True)] for chunk in by_chunk]
+    return [torch.cat(column, dim=1) for column in zip(*columns, strict=True)]
+
+
+def _token_lens(
+    model: Model, tokens: Int[np.ndarray, "batch pos"], found: list[Tensor], top_k: int, tracked: bool
+) -> TokenLens:
+    padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
+    ids, probs = found[0].numpy(), as_array(found[1])
+    ids = np.where(padding[None, :, :, None], END_OF_TEXT, ids)
+    probs[:, padding] = np.nan
+    layers = tuple(str(layer) for layer in range(model.cfg.n_layers))
+    extra = {}
+    if tracked:
+        track_probs = as_array(found[2])
+        track_probs[:, padding] = np.nan
+        ranks = np.where(padding[None, :, :, None], -1, found[3].numpy())
+        extra = {"track_probs": track_probs, "track_ranks": ranks}
+    return TokenLens(
+        values=probs,
+        axes={
+            "layer": (*layers, "final"),
+            "batch": tuple(str(row) for row in range(len(tokens))),
+            "pos": tuple(str(pos) for pos in range(tokens.shape[1])),
+            "k": tuple(str(k) for k in range(top_k)),
+        },
+        metric="probability",
+        unit="probability",
+        n_prompts=len(tokens),
+        undefined="positions after a prompt's end are padding" if padding.any() else None,
+        ids=ids,
+        **extra,
+    )

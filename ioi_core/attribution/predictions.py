@@ -1,0 +1,91 @@
+"""What the model says at END: its most probable tokens, and where the two answers stand among them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.forward import run
+from ioi_core.inputs import as_whole_number
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+
+RUNS = ("clean", "corrupted")
+ANSWERS = ("IO", "S")
+
+_ROWS = 64  # rows of 50,257 logits held at once
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions(Result):
+    """`values` [run] are the mean logit_diff of the clean and the corrupted prompts; `per_prompt` [run batch].
+
+    Attributes:
+        top_ids, top_probs: [run batch k] the most probable next tokens, the first one most.
+        answer_probs, answer_ranks: [run batch answer] of (IO, S); rank 0 is the most probable token.
+    """
+
+    top_ids: Int[np.ndarray, "run batch k"] | None = None
+    top_probs: Float[np.ndarray, "run batch k"] | None = None
+    answer_probs: Float[np.ndarray, "run batch answer"] | None = None
+    answer_ranks: Int[np.ndarray, "run batch answer"] | None = None
+
+    @property
+    def clean_logit_diff(self) -> Float[np.ndarray, " batch"]:
+        """logit(IO) - logit(S) of each clean prompt, in logits."""
+        assert self.per_prompt is not None
+        return self.per_prompt[0]
+
+    @property
+    def corrupted_logit_diff(self) -> Float[np.ndarray, " batch"]:
+        """The same answers' logit difference in each corrupted prompt."""
+        assert self.per_prompt is not None
+        return self.per_prompt[1]
+
+
+@torch.inference_mode()
+def predictions(model: Model, pairs: PromptPairs, *, top_k: int = 10, progress: Progress | None = None) -> Predictions:
+    """Top tokens, the answers' probabilities and ranks, and logit_diff, for the clean and the corrupted prompts.
+
+    Raises:
+        PromptError: prompts the model cannot read, or top_k out of range.
+    """
+    check_pairs(model, pairs)
+    as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
+    found = []
+    starts = range(0, len(pairs), _ROWS)
+    for index, tokens in enumerate((pairs.clean_tokens, pairs.corrupted_tokens)):
+        parts = []
+        for done, start in enumerate(starts):
+            rows = slice(start, start + _ROWS)
+            logits = torch.from_numpy(run(model, tokens[rows], pairs.roles["END"][rows]))
+            parts.append(_read(logits, torch.tensor(pairs.answers[rows]), top_k))
+            if progress:
+                progress(index * len(starts) + done + 1, 2 * len(starts))
+        found.append([np.concatenate(column) for column in zip(*parts, strict=True)])
+    logit_diff, top_ids, top_probs, answer_probs, answer_ranks = (np.stack(c) for c in zip(*found, strict=True))
+    return Predictions(
+        values=logit_diff.mean(1),
+        axes={"run": RUNS},
+        metric="logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=logit_diff,
+        top_ids=top_ids,
+        top_probs=top_probs,
+        answer_probs=answer_probs,
+        answer_ranks=answer_ranks,
+    )
+
+
+def _read(logits: torch.Tensor, answers: torch.Tensor, top_k: int) -> tuple[np.ndarray, ...]:
+    """logit_diff, top ids, top probabilities, the answers' probabilities and ranks, each with rows first."""
+    probs = logits.softmax(-1)
+    top = probs.topk(top_k, dim=-1)
+    chosen = logits.gather(1, answers)
+    ranks = torch.stack([(logits > chosen[:, [answer]]).sum(1) for answer in range(2)], 1)
+    found = (chosen[:, 0] - chosen[:, 1], top.indices, top.values, probs.gather(1, answers), ranks)
+    return tuple(tensor.numpy() for tensor in found)

@@ -1,0 +1,1 @@
+"""Circuits: run, scored, searched, and set beside other methods."""

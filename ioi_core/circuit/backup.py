@@ -1,0 +1,167 @@
+"""Self-repair: knock heads out one after another and watch the others (Wang et al. 2022; McGrath et al. 2023).
+
+Direct effects are read as in `attribution`, each run with the final LayerNorm's scale of its own: when a head that
+wrote much is gone the residual stream is shorter, and what all others write counts for more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ioi_core.circuit.definition import Circuit, CircuitError, HeadList, check_circuit
+from ioi_core.circuit.replacements import Replacements, recordings
+from ioi_core.circuit.runs import CLEAN_NAMES, Variant, ablated_places
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.few_ablated import DenseCells
+from ioi_core.engine.forward import layer_norm_scale
+from ioi_core.engine.memory import blocks
+from ioi_core.engine.progress import Advance, advancing
+from ioi_core.engine.recording import record
+from ioi_core.engine.scoring import Scorer, answer_direction
+from ioi_core.engine.tensors import as_array, at_positions, to_device
+from ioi_core.inputs import Choice, check_ablation
+from ioi_core.model.weights import Model, head_axes
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import Ablation, Head
+
+_VECTORS_A_TOKEN = 7  # the clean run's and the replaced z, of d_model, of each token in each layer
+_MOST_HEADS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Backup(Result):
+    """`values` [stage layer head]: every head's direct effect at END in logits; stage k lacks the first k heads.
+
+    Attributes:
+        knocked_out: the heads, in order; the first stage, "none", lacks no head.
+        logit_diff_per_prompt: [stage batch] the real one.
+        naive_per_prompt: [stage batch] predicted from the clean run alone: its logit_diff without the direct effects of
+            the heads that are gone (and with those of what replaces them), if nothing else reacted.
+        scale_per_prompt: [stage batch] what the final LayerNorm divides by at END.
+    """
+
+    knocked_out: tuple[Head, ...] = ()
+    ablation: Ablation = Ablation.ZERO
+    logit_diff_per_prompt: Float[np.ndarray, "stage batch"] | None = None
+    naive_per_prompt: Float[np.ndarray, "stage batch"] | None = None
+    scale_per_prompt: Float[np.ndarray, "stage batch"] | None = None
+
+    @property
+    def logit_diff(self) -> Float[np.ndarray, " stage"]:
+        """The mean logit_diff of each stage."""
+        assert self.logit_diff_per_prompt is not None
+        return self.logit_diff_per_prompt.mean(-1)
+
+    @property
+    def naive(self) -> Float[np.ndarray, " stage"]:
+        """The mean prediction for each stage; what it lacks of `logit_diff` is self-repair."""
+        assert self.naive_per_prompt is not None
+        return self.naive_per_prompt.mean(-1)
+
+    @property
+    def scale(self) -> Float[np.ndarray, " stage"]:
+        """The mean scale of the final LayerNorm at END."""
+        assert self.scale_per_prompt is not None
+        return self.scale_per_prompt.mean(-1)
+
+    @property
+    def changes(self) -> Float[np.ndarray, "stage layer head"]:
+        """Each direct effect minus that of the clean run."""
+        return self.values - self.values[0]
+
+    @property
+    def changes_per_prompt(self) -> Float[np.ndarray, "stage layer head batch"]:
+        """The same, prompt by prompt."""
+        assert self.per_prompt is not None
+        return self.per_prompt - self.per_prompt[0]
+
+
+@torch.inference_mode()
+def backup_heads(
+    model: Model,
+    pairs: PromptPairs,
+    heads: HeadList,
+    *,
+    ablation: Choice = Ablation.ZERO,
+    progress: Progress | None = None,
+) -> Backup:
+    """Ablate heads at END, first one, then two, ...; at each stage read off every head's direct effect.
+
+    Args:
+        heads: in the order in which they go. ablation: as in `ablate`.
+    Raises:
+        CircuitError: no heads, more than 50, or one twice.
+        HeadError, SiteError, PromptError: say what was got and what is allowed.
+    """
+    order = tuple(heads) if isinstance(heads, Sequence) else ()
+    if not 0 < len(order) <= _MOST_HEADS or len(set(order)) < len(order):
+        raise CircuitError(f"{len(order)} heads to knock out: 1 to {_MOST_HEADS} different ones are wanted, in order")
+    stages = [Circuit.of([(head, "END") for head in order[:stage]]) for stage in range(len(order) + 1)]
+    check_circuit(model, check_pairs(model, pairs), stages[-1])
+    parts = blocks(model, pairs, _VECTORS_A_TOKEN + len(stages))
+    ablation = check_ablation(ablation)
+    walks = 2 * len(parts) + recordings(pairs, len(parts), ablation)
+    advance = advancing(progress, model.cfg.n_layers * walks)
+    replacements = Replacements.of(model, pairs, ablation, advance)
+    found = [_block(replacements, pairs, part, stages, order, advance) for part in parts]
+    direct, logit_diff, naive, scale = (
+        as_array(torch.cat([part.cpu() for part in column], -1)) for column in zip(*found, strict=True)
+    )
+    return Backup(
+        values=direct.mean(-1),
+        axes={"stage": ("none", *(f"without {head}" for head in order)), **head_axes(model)},
+        metric="logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=direct,
+        knocked_out=order,
+        ablation=ablation,
+        logit_diff_per_prompt=logit_diff,
+        naive_per_prompt=naive,
+        scale_per_prompt=scale,
+    )
+
+
+def _block(
+    replacements: Replacements,
+    pairs: PromptPairs,
+    part: slice,
+    stages: Sequence[Circuit],
+    order: Sequence[Head],
+    advance: Advance | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Direct effects [stage layer head batch]; logit_diff, naive prediction and scale [stage batch]."""
+    model, here = replacements.model, pairs.take(part)
+    ends, rows = here.roles["END"], to_device(replacements.model, np.arange(len(here)))
+    replaced = replacements.of_rows(pairs, part, advance)
+    clean = record(model, to_device(model, here.clean_tokens), CLEAN_NAMES, advance)
+    z = torch.stack([at_positions(layer["z"], ends) for layer in clean]).repeat(len(stages), 1, 1, 1, 1)
+    final = at_positions(clean[-1]["resid_post"], ends).repeat(len(stages), 1, 1)  # [stage batch d_model]
+
+    def keep_z(layer: int, prompts: tuple[int, ...], numbers: list[int], put_out: Tensor) -> None:
+        z[torch.tensor(numbers)[:, None], layer, torch.tensor(prompts)] = put_out.transpose(0, 1)
+
+    ablated = {number: ablated_places(model, here, Variant(None, stage)) for number, stage in enumerate(stages)}
+    for group, numbers, residual in DenseCells(model, clean, replaced, ablated, keep_z).finals(ends, advance):
+        final[torch.tensor(numbers)[:, None], torch.tensor(group.prompts)] = residual.transpose(0, 1)
+    reading, scale = _reading(model, here), layer_norm_scale(final, model.cfg.eps)[..., 0]
+    direct = (z * reading).sum(-1) / scale[:, None, :, None]  # [stage layer batch head]
+    logit_diff = Scorer(model, "logit_diff", here.answers)(final.transpose(0, 1), rows).T
+    instead = torch.stack([at_positions(z_of_layer, ends) for z_of_layer in replaced])  # [layer batch head d_head]
+    loss = direct[0] - (instead * reading).sum(-1) / scale[0][:, None]
+    lost = torch.stack([torch.zeros_like(scale[0]), *(loss[head.layer, :, head.head] for head in order)])
+    naive = logit_diff[0] - lost.cumsum(0)
+    return direct.transpose(2, 3), logit_diff, naive, scale
+
+
+def _reading(model: Model, pairs: PromptPairs) -> Float[Tensor, "layer batch head d_head"]:
+    """What each entry of each head's z adds to logit_diff, before it is divided by the final LayerNorm's scale."""
+    direction = answer_direction(model, pairs.answers)
+    centred = direction - direction.mean(-1, keepdim=True)  # LayerNorm centres what is written
+    shape = (model.cfg.n_heads, model.cfg.d_head)
+    return torch.stack([(centred @ layer.W_O.T).unflatten(1, shape) for layer in model.weights.layers])

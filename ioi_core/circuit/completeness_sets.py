@@ -1,0 +1,116 @@
+"""Completeness for many K at once: classes, random sets and sets chosen greedily (Wang et al. 2022, section 4.2).
+
+Each K is a point (F(C \\ K), F(M \\ K)), on the diagonal for a complete circuit. A random K holds each member with
+probability 1/2. A greedy K starts empty; at each step a few members that it lacks are drawn, and of these the one
+joins that takes F(C \\ K) and F(M \\ K) furthest apart. Greedy K are grown side by side, each from draws of its own.
+"""
+
+import numpy as np
+import torch
+
+from ioi_core.circuit.definition import Circuit, CircuitError, Heads, Member, check_circuit
+from ioi_core.circuit.evaluation import M, common
+from ioi_core.circuit.results import Completeness
+from ioi_core.circuit.runs import Variant, VariantRuns, layers_ahead
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.progress import advancing
+from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
+from ioi_core.inputs import Choice, WholeNumber, as_whole_number, check_ablation
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress
+from ioi_core.vocabulary import Ablation
+
+TRIES = 5
+"""How many members are tried in one step of a greedy K."""
+
+_MOST = 100
+
+
+@torch.inference_mode()
+def completeness_sets(
+    model: Model,
+    pairs: PromptPairs,
+    circuit: Heads,
+    *,
+    n_random: WholeNumber = 10,
+    n_greedy: WholeNumber = 3,
+    steps: WholeNumber = 10,
+    seed: WholeNumber = 0,
+    ablation: Choice = Ablation.MEAN,
+    progress: Progress | None = None,
+) -> Completeness:
+    """F(C \\ K) and F(M \\ K) for K = nothing, each class of the circuit, random sets and greedy ones.
+
+    Args:
+        n_random, n_greedy: how many K of each kind, 0 to 100.
+        steps: members that a greedy K takes in, 1 to 100; no more than the circuit has.
+        seed: of the draws.
+        ablation: as in `ablate`.
+    Returns:
+        `values` [run set]; `kinds` says "empty", "class", "random" or "greedy" of each set, `removed` holds the sets.
+        A class is one of the published ones in GPT-2 small, and all members at one role in any other model.
+    Raises:
+        CircuitError: a circuit without heads.
+        HeadError, SiteError, PromptError: say what was got and what is allowed.
+    """
+    checked, ablation = check_circuit(model, check_pairs(model, pairs), circuit), check_ablation(ablation)
+    if not checked:
+        raise CircuitError("completeness asks what becomes of a circuit without some of its heads: this one has none")
+    counts = [as_whole_number(n, name, 0, _MOST) for n, name in ((n_random, "n_random"), (n_greedy, "n_greedy"))]
+    steps = min(as_whole_number(steps, "steps", 1, _MOST), len(checked.members))
+    draws = np.random.default_rng(as_whole_number(seed, "seed", 0, 2**63 - 1))
+    classes = circuit_classes(model, checked)
+    n_sets, a_step = 1 + len(classes) + sum(counts), (TRIES * counts[1],) * 2
+    calls = [*(steps * [a_step] if counts[1] else []), (n_sets, n_sets + 1)]
+    run = VariantRuns(model, pairs, ablation, advancing(progress, layers_ahead(model, pairs, ablation, calls)))
+    sets = {"nothing": ("empty", Circuit())}
+    sets |= {name: ("class", removed) for name, removed in classes.items()}
+    sets |= {f"random {n + 1}": ("random", _random(checked, draws)) for n in range(counts[0])}
+    greedy = _greedy(run, checked, counts[1], steps, draws)
+    sets |= {f"greedy {n + 1}": ("greedy", removed) for n, removed in enumerate(greedy)}
+    kinds, removed = zip(*sets.values(), strict=True)
+    whole, *found = run([M, *_both(checked, removed)])
+    axes = {"run": ("circuit", "model"), "set": tuple(sets)}
+    per_prompt = np.stack(found).reshape(2, len(sets), len(pairs))
+    fields = common(pairs, ablation, per_prompt, axes, whole)
+    return Completeness(**fields, circuit=checked, removed=removed, kinds=kinds)
+
+
+def circuit_classes(model: Model, circuit: Circuit) -> dict[str, Circuit]:
+    """The circuit's classes by name: published ones for the published heads of GPT-2 small, else its roles."""
+    classes: dict[str, Circuit] = {}
+    for head, role in circuit.members:
+        group = published_class(model, head)
+        name = group.name if group and group.kept_at == role else f"at {role}"
+        classes[name] = classes.get(name, Circuit()).with_({head: role})
+    published = [group.name for group in PUBLISHED_CLASSES]
+    return {name: classes[name] for name in (*published, *sorted(set(classes) - {*published})) if name in classes}
+
+
+def _random(circuit: Circuit, draws: np.random.Generator) -> Circuit:
+    chosen = draws.random(len(circuit.members)) < 0.5
+    return Circuit.of([member for member, taken in zip(circuit.members, chosen, strict=True) if taken])
+
+
+def _both(circuit: Circuit, removed: tuple[Circuit, ...] | list[Circuit]) -> list[Variant]:
+    """C \\ K of each K, then M \\ K of each."""
+    return [Variant(kept, k) for kept in (circuit, None) for k in removed]
+
+
+def _greedy(run: VariantRuns, circuit: Circuit, n_sets: int, steps: int, draws: np.random.Generator) -> list[Circuit]:
+    """Greedy K, all of them one step further in each round."""
+    grown = [Circuit()] * n_sets
+    for _ in range(steps if n_sets else 0):
+        tried = [[k.with_(Circuit.of([member])) for member in _drawn(circuit, k, draws)] for k in grown]
+        flat = [k for candidates in tried for k in candidates]
+        found = run(_both(circuit, flat)).mean(-1).reshape(2, -1)
+        apart = dict(zip(flat, np.abs(found[0] - found[1]).tolist(), strict=True))
+        grown = [max(candidates, key=apart.__getitem__) for candidates in tried]
+    return grown
+
+
+def _drawn(circuit: Circuit, removed: Circuit, draws: np.random.Generator) -> list[Member]:
+    """A few members that K lacks."""
+    left = [member for member in circuit.members if member not in removed.members]
+    return [left[n] for n in draws.choice(len(left), min(TRIES, len(left)), replace=False)]

@@ -1,0 +1,170 @@
+"""Circuits: which heads count at which token roles (Wang et al. 2022, section 3).
+
+A circuit says for each of its heads at which roles its output is kept; what becomes of all other heads and positions is
+an `Ablation`. Circuits are values: they compare, hash and are part of cache keys; a changed one is a new one.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ioi_core.errors import HeadError, IOIError, PromptError
+from ioi_core.heads.published import PUBLISHED_CLASSES
+from ioi_core.inputs import shown
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.vocabulary import ALL, ROLES, Head
+
+if TYPE_CHECKING:
+    Heads = Mapping[Head, str | Collection[str]] | tuple[tuple[Head, tuple[str, ...]], ...]
+else:
+    Heads = object  # checked in `Circuit`, so that what a visitor typed is refused with a sentence
+
+
+Member = tuple[Head, str]
+"""A head and one role at which it is kept (or removed); the role "all" means every position."""
+
+
+class CircuitError(IOIError):
+    """A circuit that cannot be read, or that cannot be asked what it was asked."""
+
+
+@dataclass(frozen=True)
+class Circuit(Mapping[Head, frozenset[str]]):
+    """Head -> the roles at which it is kept: "IO", "S1", "S1+1", "S2", "END", or "all" for every position.
+
+    Attributes:
+        heads: given as a mapping from heads to a role or roles; kept sorted, as ((head, roles), ...). A head without
+            roles is left out; "all" takes in every other role.
+    Raises:
+        HeadError: something that is no `Head`.
+        CircuitError: a role that does not exist.
+    """
+
+    heads: Heads = ()
+
+    def __post_init__(self) -> None:
+        """Put heads and roles in order, so that equal circuits are equal values."""
+        if not isinstance(self.heads, Mapping | tuple):
+            raise CircuitError(f"a circuit is a mapping from heads to roles, got {shown(self.heads)}")
+        given = dict(self.heads)
+        ordered = [(_head(head), _roles(head, given[head])) for head in given]
+        object.__setattr__(self, "heads", tuple(sorted((head, roles) for head, roles in ordered if roles)))
+
+    @classmethod
+    def of(cls, members: Collection[Member]) -> "Circuit":
+        """The circuit of some (head, role) pairs."""
+        roles: dict[Head, list[str]] = {}
+        for head, role in members:
+            roles.setdefault(head, []).append(role)
+        return cls(roles)
+
+    @classmethod
+    def full(cls, model: Model) -> "Circuit":
+        """Every head at every position: the whole model."""
+        heads = [Head(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+        return cls(dict.fromkeys(heads, ALL))
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Every (head, role), by layer, head and position in the sentence."""
+        return tuple((head, role) for head, roles in self._ordered for role in roles)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles at which any head is kept."""
+        return tuple(role for role in (*ROLES, ALL) if any(role in roles for _, roles in self._ordered))
+
+    def at(self, role: str) -> tuple[Head, ...]:
+        """The heads kept at a role by name, those at "all" not counted."""
+        return tuple(head for head, roles in self._ordered if role in roles)
+
+    def with_(self, other: "Heads | Circuit") -> "Circuit":
+        """The members of both."""
+        return Circuit.of([*self.members, *Circuit(other).members])
+
+    def without(self, other: "Heads | Circuit") -> "Circuit":
+        """The members that `other` has not; a head that `other` has at "all" is gone.
+
+        Raises:
+            CircuitError: single roles are to be taken from a head kept at every position.
+        """
+        gone = Circuit(other)
+        return Circuit({head: _remaining(head, roles, gone.get(head, frozenset())) for head, roles in self._ordered})
+
+    @property
+    def _ordered(self) -> tuple[tuple[Head, tuple[str, ...]], ...]:
+        assert isinstance(self.heads, tuple)
+        return self.heads
+
+    def __getitem__(self, head: Head) -> frozenset[str]:
+        return frozenset(dict(self._ordered)[head])
+
+    def __iter__(self) -> Iterator[Head]:
+        return iter(head for head, _ in self._ordered)
+
+    def __len__(self) -> int:
+        """The number of heads."""
+        return len(self._ordered)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{head} at {' '.join(roles)}" for head, roles in self._ordered) or "no heads"
+
+
+def _head(head: object) -> Head:
+    if not isinstance(head, Head):
+        raise HeadError(f"a circuit holds heads, got {shown(head)}: use Head(9, 9) or Head.parse('9.9')")
+    return head
+
+
+def _roles(head: object, given: object) -> tuple[str, ...]:
+    roles = [given] if isinstance(given, str) else given
+    if not isinstance(roles, Collection):
+        raise CircuitError(f"head {head} wants roles, got {shown(given)}: use {', '.join(ROLES)} or {ALL}")
+    if unknown := [role for role in roles if role not in (*ROLES, ALL)]:
+        raise CircuitError(f"head {head}: role {shown(unknown[0])} is not known: use {', '.join(ROLES)} or {ALL}")
+    return (ALL,) if ALL in roles else tuple(role for role in ROLES if role in roles)
+
+
+def _remaining(head: Head, roles: tuple[str, ...], gone: frozenset[str]) -> tuple[str, ...]:
+    if ALL in gone:
+        return ()
+    if ALL in roles and gone:
+        raise CircuitError(f"head {head} is kept at every position, so it cannot lose {', '.join(sorted(gone))} alone")
+    return tuple(role for role in roles if role not in gone)
+
+
+def check_circuit(model: Model, pairs: PromptPairs, circuit: "Heads | Circuit") -> Circuit:
+    """`circuit` as a `Circuit` that this model and these prompts have.
+
+    Raises:
+        HeadError: a head that the model has not. CircuitError: a role that does not exist.
+        PromptError: a role that these prompts have not.
+    """
+    checked = Circuit(circuit)
+    for head in checked:
+        model.check_head(head)
+    if missing := [role for role in checked.roles if role != ALL and role not in pairs.roles]:
+        heads = ", ".join(str(head) for head in checked.at(missing[0])[:8])
+        raise PromptError(
+            f"these prompts have no {missing[0]}, only {', '.join(pairs.roles)}: they are no IOI prompts, and "
+            f"{heads} cannot be told apart there"
+        )
+    return checked
+
+
+NO_HEADS = Circuit()
+"""The circuit that keeps nothing."""
+
+IOI_CIRCUIT = Circuit({head: group.kept_at for group in PUBLISHED_CLASSES for head in group.heads})
+"""The 26 heads of GPT-2 small's circuit (Wang et al. 2022, figure 2). They mean nothing in another model."""
+
+_NAIVE = "9.6 9.9 10.0 7.3 7.9 8.6 8.10 5.5 5.9 3.0 0.10 2.2 4.11"
+NAIVE_CIRCUIT = Circuit({head: IOI_CIRCUIT[head] for head in map(Head.parse, _NAIVE.split())})
+"""The circuit without backup and negative name movers and with fewer heads in each class (section 4 of the paper)."""
+
+
+if TYPE_CHECKING:
+    HeadList = Sequence[Head]
+else:
+    HeadList = object

@@ -1,0 +1,259 @@
+"""Does a circuit do what the model does? Faithfulness, completeness, minimality (Wang et al. 2022, section 4).
+
+F(X) is the mean logit_diff of a run that keeps X and ablates every other (head, position); M is the whole model. MLPs,
+LayerNorms and embeddings always work. All runs of a request go through `circuit_runs.logit_diffs` together.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Heads, Member, check_circuit
+from ioi_core.circuit.results import AblationResult, CircuitEdit, CircuitEvaluation, Completeness, Minimality
+from ioi_core.circuit.runs import Variant, logit_diffs
+from ioi_core.engine.checks import check_pairs
+from ioi_core.heads.published import published_class
+from ioi_core.inputs import Choice, check_ablation
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress
+from ioi_core.vocabulary import ALL, Ablation
+
+M = Variant(None)
+EMPTY = Variant(NO_HEADS)
+
+
+@torch.inference_mode()
+def ablate(
+    model: Model,
+    pairs: PromptPairs,
+    heads: Heads,
+    *,
+    ablation: Choice = Ablation.MEAN,
+    progress: Progress | None = None,
+) -> AblationResult:
+    """Ablate some heads in the clean run, at some roles or everywhere ("all"), and leave everything else alone.
+
+    Args:
+        heads: {Head: role, roles or "all"}, or a `Circuit`.
+        ablation: what z becomes at an ablated (head, position). ZERO: 0, which leaves b_O (it holds the folded b_V).
+            MEAN: the mean over the pairs' corrupted prompts (meant for corruption="abc") of the same template, length
+            and role positions, at that position. RESAMPLE: z of the same row's corrupted prompt at that position.
+    Returns:
+        `values` [] F(M \\ K) in logits, mean over prompts, and `per_prompt` [batch].
+    Raises:
+        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+    """
+    removed = check_circuit(model, check_pairs(model, pairs), heads)
+    ablation = check_ablation(ablation)
+    whole, ablated = logit_diffs(model, pairs, [M, Variant(None, removed)], ablation, progress)
+    return AblationResult(**common(pairs, ablation, ablated, {}, whole), ablated=removed)
+
+
+@torch.inference_mode()
+def evaluate_circuit(
+    model: Model,
+    pairs: PromptPairs,
+    circuit: Heads,
+    *,
+    ablation: Choice = Ablation.MEAN,
+    progress: Progress | None = None,
+) -> CircuitEvaluation:
+    """F(C) with everything outside the circuit ablated, F(M), and faithfulness F(C) / F(M).
+
+    Args:
+        circuit: which heads keep their z, at which roles; a position that plays no role keeps none.
+        ablation: as in `ablate`.
+    Raises:
+        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+    """
+    checked = check_circuit(model, check_pairs(model, pairs), circuit)
+    ablation = check_ablation(ablation)
+    found = logit_diffs(model, pairs, [Variant(checked), M, EMPTY], ablation, progress)
+    return evaluation(pairs, ablation, checked, found)
+
+
+@torch.inference_mode()
+def completeness(
+    model: Model,
+    pairs: PromptPairs,
+    circuit: Heads,
+    removed: Heads,
+    *,
+    ablation: Choice = Ablation.MEAN,
+    progress: Progress | None = None,
+) -> Completeness:
+    """F(C \\ K) against F(M \\ K): a complete circuit loses what the model loses, whatever K is taken out of both.
+
+    Args:
+        removed: K, usually part of the circuit; heads of K outside the circuit are ablated in the model alone.
+    Raises:
+        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+    """
+    checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
+    ablation = check_ablation(ablation)
+    variants = [M, Variant(checked, gone), Variant(None, gone)]
+    whole, *found = logit_diffs(model, pairs, variants, ablation, progress)
+    return _completeness(pairs, ablation, checked, gone, np.stack(found), whole)
+
+
+@torch.inference_mode()
+def minimality(
+    model: Model,
+    pairs: PromptPairs,
+    circuit: Heads,
+    *,
+    ablation: Choice = Ablation.MEAN,
+    progress: Progress | None = None,
+) -> Minimality:
+    """Does every member count? For each member v a K of other members: F(C \\ K) against F(C \\ (K + v)).
+
+    A member that others can stand in for shows only once they are gone. K is, for a member of a published class of
+    GPT-2 small kept at its published role, the other members of that class in C (as Wang et al. do, section 4.3). For
+    any other member K is nothing or the other members at the same role, whichever makes the difference larger.
+
+    Raises:
+        CircuitError: the circuit has no heads, or heads at "all": members are heads at named roles.
+        HeadError, SiteError, PromptError: say what was got and what is allowed.
+    """
+    checked = check_circuit(model, check_pairs(model, pairs), circuit)
+    ablation = check_ablation(ablation)
+    if not checked:
+        raise CircuitError("minimality asks whether each member counts: this circuit has no heads")
+    candidates = _candidates(model, checked)
+    found = logit_diffs(model, pairs, [M, *_minimality_variants(checked, candidates)], ablation, progress)
+    return _minimality(pairs, ablation, checked, candidates, found[1:], found[0])
+
+
+@torch.inference_mode()
+def edit_circuit(
+    model: Model,
+    pairs: PromptPairs,
+    circuit: Heads,
+    removed: Heads,
+    *,
+    ablation: Choice = Ablation.MEAN,
+    progress: Progress | None = None,
+) -> CircuitEdit:
+    """Take K out of a circuit: faithfulness and minimality of what is left, and completeness of the circuit for K.
+
+    The same as `evaluate_circuit` and `minimality` of C \\ K and `completeness` of C and K, with the clean run, the
+    means and all shared runs computed once. Nothing may be left: minimality then has no members.
+
+    Raises:
+        CircuitError: the circuit has heads at "all": members are heads at named roles.
+        HeadError, SiteError, PromptError: say what was got and what is allowed.
+    """
+    checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
+    ablation = check_ablation(ablation)
+    left = checked.without(gone)
+    candidates = _candidates(model, left)
+    found = logit_diffs(model, pairs, edit_variants(model, checked, gone), ablation, progress)
+    return CircuitEdit(
+        evaluation(pairs, ablation, left, found[:3]),
+        _completeness(pairs, ablation, checked, gone, found[[0, 3]], found[1]),
+        _minimality(pairs, ablation, left, candidates, found[4:], found[1]),
+    )
+
+
+def edit_variants(model: Model, circuit: Circuit, removed: Circuit) -> list[Variant]:
+    """All runs of `edit_circuit`, some of them more than once."""
+    left = circuit.without(removed)
+    runs = [Variant(left), M, EMPTY, Variant(None, removed)]
+    return [*runs, *_minimality_variants(left, _candidates(model, left))]
+
+
+def common(
+    pairs: PromptPairs,
+    ablation: Ablation,
+    per_prompt: Float[np.ndarray, "*cells batch"],
+    axes: Mapping[str, tuple[str, ...]],
+    whole: Float[np.ndarray, " batch"],
+) -> dict[str, Any]:
+    """The fields that every `CircuitResult` has; `whole` is F(M)."""
+    return {
+        "values": np.asarray(per_prompt.mean(-1)),
+        "axes": axes,
+        "metric": "logit_diff",
+        "unit": "logits",
+        "n_prompts": len(pairs),
+        "per_prompt": per_prompt,
+        "ablation": ablation,
+        "model_per_prompt": whole,
+        "templates": pairs.templates,
+    }
+
+
+def evaluation(
+    pairs: PromptPairs, ablation: Ablation, circuit: Circuit, found: Float[np.ndarray, "run batch"]
+) -> CircuitEvaluation:
+    """The runs "circuit", "model" and "empty" as a result."""
+    axes = {"run": ("circuit", "model", "empty")}
+    return CircuitEvaluation(**common(pairs, ablation, found, axes, found[1]), circuit=circuit)
+
+
+def _completeness(
+    pairs: PromptPairs,
+    ablation: Ablation,
+    circuit: Circuit,
+    removed: Circuit,
+    found: Float[np.ndarray, "run batch"],
+    whole: Float[np.ndarray, " batch"],
+) -> Completeness:
+    fields = common(pairs, ablation, found, {"run": ("circuit", "model")}, whole)
+    return Completeness(**fields, circuit=circuit, removed=(removed,), kinds=("given",))
+
+
+Candidate = tuple[Member, Circuit]
+"""A member v and a K to try for it."""
+
+
+def _candidates(model: Model, circuit: Circuit) -> list[Candidate]:
+    """Every member with each K that its rule allows."""
+    if ALL in circuit.roles:
+        raise CircuitError(f"minimality is asked of heads at named roles, this circuit holds {circuit}")
+    found: list[Candidate] = []
+    for head, role in circuit.members:
+        published = published_class(model, head)
+        peers = Circuit({other: role for other in circuit.at(role) if other != head})
+        if published and role == published.kept_at:
+            peers = Circuit({other: role for other in peers if other in published.heads})
+            found.append(((head, role), peers))
+        else:
+            found += [((head, role), removed) for removed in dict.fromkeys((Circuit(), peers))]
+    return found
+
+
+def _minimality_variants(circuit: Circuit, candidates: Sequence[Candidate]) -> list[Variant]:
+    """C \\ K of every candidate, then C \\ (K + v) of every candidate."""
+    without = [Variant(circuit.without(removed)) for _, removed in candidates]
+    both = [Variant(circuit.without(removed.with_(Circuit.of([member])))) for member, removed in candidates]
+    return [*without, *both]
+
+
+def _minimality(
+    pairs: PromptPairs,
+    ablation: Ablation,
+    circuit: Circuit,
+    candidates: Sequence[Candidate],
+    found: Float[np.ndarray, "run batch"],
+    whole: Float[np.ndarray, " batch"],
+) -> Minimality:
+    """For each member the candidate with the largest difference, the first of equals."""
+    per_candidate = found.reshape(2, len(candidates), len(pairs))
+    sizes = np.abs((per_candidate[0] - per_candidate[1]).mean(-1))
+    best: dict[Member, int] = {}
+    for number, (member, _) in enumerate(candidates):
+        if member not in best or sizes[number] > sizes[best[member]]:
+            best[member] = number
+    labels = tuple(f"{head} {role}" for head, role in best)
+    axes = {"run": ("without_k", "without_k_and_member"), "member": labels}
+    return Minimality(
+        **common(pairs, ablation, per_candidate[:, list(best.values())], axes, whole),
+        circuit=circuit,
+        members=tuple(best),
+        removed=tuple(candidates[number][1] for number in best.values()),
+    )

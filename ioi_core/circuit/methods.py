@@ -1,0 +1,149 @@
+"""The same heads under every method, ablations and patching side by side; direct against total effects of all heads.
+
+Resample ablation takes z from the corrupted prompt into the clean run: noising is the same intervention under another
+name, and both are listed. Denoising is the reverse, clean z into the corrupted run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ioi_core.attribution.direct import attribute_heads
+from ioi_core.circuit.definition import NO_HEADS, Circuit, Heads, check_circuit
+from ioi_core.circuit.replacements import Replacements, first_changes, recordings
+from ioi_core.circuit.runs import CLEAN_NAMES, Variant, dense_runs, logit_diffs
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.memory import blocks
+from ioi_core.engine.progress import Advance, advancing
+from ioi_core.engine.recording import record
+from ioi_core.engine.tensors import as_array, to_device
+from ioi_core.inputs import Choice, check_ablation
+from ioi_core.model.weights import Model, head_axes
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import ALL, Ablation, Head
+
+_VECTORS_A_TOKEN = 12  # the two runs, a mean and 0, of d_model, of each token in each layer
+
+METHODS = ("zero", "mean", "resample", "noising", "denoising")
+
+
+@dataclass(frozen=True, eq=False)
+class MethodContrast(Result):
+    """`values` [method] logit_diff with the heads ablated or patched; denoising's belongs beside `corrupted`.
+
+    Attributes:
+        heads: what was ablated or patched, at which roles.
+        clean_per_prompt, corrupted_per_prompt: [batch] logit_diff of the two runs, nothing done to them.
+    """
+
+    heads: Circuit = NO_HEADS
+    clean_per_prompt: Float[np.ndarray, " batch"] | None = None
+    corrupted_per_prompt: Float[np.ndarray, " batch"] | None = None
+
+    @property
+    def clean(self) -> float:
+        """The clean run's mean logit_diff: what ablations and noising start from."""
+        assert self.clean_per_prompt is not None
+        return float(self.clean_per_prompt.mean())
+
+    @property
+    def corrupted(self) -> float:
+        """The corrupted run's: what denoising starts from."""
+        assert self.corrupted_per_prompt is not None
+        return float(self.corrupted_per_prompt.mean())
+
+    @property
+    def changes(self) -> Float[np.ndarray, "method batch"]:
+        """Each method's value minus that of the run it starts from, prompt by prompt."""
+        assert self.per_prompt is not None
+        starts = [self.corrupted_per_prompt if method == "denoising" else self.clean_per_prompt for method in METHODS]
+        return self.per_prompt - np.stack([start for start in starts if start is not None])
+
+
+@torch.inference_mode()
+def contrast_methods(
+    model: Model, pairs: PromptPairs, heads: Heads, *, progress: Progress | None = None
+) -> MethodContrast:
+    """logit_diff with the same heads under zero, mean and resample ablation, noising and denoising.
+
+    Args:
+        heads: {Head: role, roles or "all"}; z at these (head, position) is replaced, all of them together.
+    Raises:
+        HeadError, CircuitError, PromptError: say what was got and what is allowed.
+    """
+    chosen = check_circuit(model, check_pairs(model, pairs), heads)
+    parts = blocks(model, pairs, _VECTORS_A_TOKEN)
+    advance = advancing(
+        progress, model.cfg.n_layers * (recordings(pairs, 0, Ablation.MEAN) + (2 + len(Ablation) + 1) * len(parts))
+    )
+    ablations = [Replacements.of(model, pairs, ablation, advance) for ablation in Ablation]
+    found = [_block(ablations, pairs, part, chosen, advance).cpu() for part in parts]
+    *methods, clean, corrupted = as_array(torch.cat(found, -1))
+    per_prompt = np.stack(methods)
+    return MethodContrast(
+        values=per_prompt.mean(-1),
+        axes={"method": METHODS},
+        metric="logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+        heads=chosen,
+        clean_per_prompt=clean,
+        corrupted_per_prompt=corrupted,
+    )
+
+
+def _block(
+    ablations: Sequence[Replacements], pairs: PromptPairs, part: slice, heads: Circuit, advance: Advance | None
+) -> Float[Tensor, "run batch"]:
+    """logit_diff by every method, then of the clean and the corrupted run, which are recorded once for all of them."""
+    model, here = ablations[0].model, pairs.take(part)
+    tokens = here.clean_tokens, here.corrupted_tokens
+    clean, corrupted = (record(model, to_device(model, each), CLEAN_NAMES, advance) for each in tokens)
+    clean_z, corrupted_z = ([layer["z"] for layer in trace] for trace in (clean, corrupted))
+    variants, found = [Variant(None), Variant(None, heads)], {}
+    for ablation, each in zip(Ablation, ablations, strict=True):
+        replaced = corrupted_z if each.ablation is Ablation.RESAMPLE else each.of_rows(pairs, part, advance)
+        whole, found[ablation.value] = dense_runs(model, here, clean, replaced, each.starts[part], variants, advance)
+    found["noising"] = found["resample"]
+    swapped = replace(here, clean_tokens=here.corrupted_tokens, corrupted_tokens=here.clean_tokens)
+    starts = first_changes(swapped, Ablation.RESAMPLE)
+    unpatched, found["denoising"] = dense_runs(model, swapped, corrupted, clean_z, starts, variants, advance)
+    return torch.stack([*(found[method] for method in METHODS), whole, unpatched])
+
+
+@torch.inference_mode()
+def direct_and_total(
+    model: Model, pairs: PromptPairs, *, ablation: Choice = Ablation.MEAN, progress: Progress | None = None
+) -> Result:
+    """Every head's direct effect beside its total effect, in logits and with the same sign.
+
+    Args:
+        ablation: as in `ablate`.
+    Returns:
+        `values` [effect layer head] and `per_prompt`: "direct" as `attribute_heads`; "total" is F(M) - F(M \\ head),
+        what logit_diff loses if that head alone is ablated at every position.
+    Raises:
+        SiteError, PromptError: say what was got and what is allowed.
+    """
+    ablation = check_ablation(ablation)
+    direct = attribute_heads(model, pairs).per_prompt
+    shape = (model.cfg.n_layers, model.cfg.n_heads)
+    alone = [Circuit({Head(layer, head): ALL}) for layer, head in np.ndindex(*shape)]
+    variants = [Variant(None), *(Variant(None, head) for head in alone)]
+    whole, *without = logit_diffs(model, pairs, variants, ablation, progress)
+    assert direct is not None
+    per_prompt = np.stack([direct, (whole - np.stack(without)).reshape(*shape, -1)])
+    return Result(
+        values=per_prompt.mean(-1),
+        axes={"effect": ("direct", "total"), **head_axes(model)},
+        metric="effect on logit_diff",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=per_prompt,
+    )

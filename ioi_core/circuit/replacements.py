@@ -1,0 +1,113 @@
+"""What an ablated head puts out instead: nothing, a mean, or what it puts out in another prompt.
+
+Mean ablation takes z from the corrupted prompts (Wang et al. 2022 use ABC) averaged over those **of the same layout**:
+the same template, the same number of tokens and every role at the same position, so that position p means the same
+word in all of them. Templates filled with words of one token have one layout each. A row whose layout no other row
+shares is averaged over itself: for typed prompts, which have a template each, mean and resample ablation are the same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ioi_core.engine.forward import embed, layer_runs
+from ioi_core.engine.progress import Advance
+from ioi_core.engine.tensors import chunks, to_device
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.vocabulary import ROLES, Ablation
+
+
+def layouts(pairs: PromptPairs) -> Int[np.ndarray, " batch"]:
+    """A number for each row, equal where template, length and all role positions are."""
+    columns = [pairs.templates, pairs.lengths, *(pairs.roles[role] for role in ROLES if role in pairs.roles)]
+    _, layout = np.unique(np.stack(columns, 1), axis=0, return_inverse=True)
+    return layout.reshape(-1).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Replacements:
+    """The z that replaces an ablated head's, for some prompts at once.
+
+    Attributes:
+        rows: which of `means` each prompt of the whole batch takes; empty unless MEAN.
+        means: per layer [layout pos head d_head]; empty unless MEAN.
+        starts: the position of each prompt before which ablation changes nothing: the tokens up to there are the same
+            in all prompts that its z come from. The prompt's width if there is no other.
+    """
+
+    model: Model
+    ablation: Ablation
+    rows: Int[np.ndarray, " batch"]
+    means: tuple[Tensor, ...]
+    starts: Int[np.ndarray, " batch"]
+
+    @classmethod
+    def of(cls, model: Model, pairs: PromptPairs, ablation: Ablation, advance: Advance | None) -> "Replacements":
+        """Everything that is the same for all blocks of prompts; the means are taken here, once."""
+        layout = layouts(pairs)
+        if ablation is Ablation.MEAN and len(set(layout.tolist())) == len(pairs):
+            ablation = Ablation.RESAMPLE  # each row's mean is its own corrupted run, which blocks record as they go
+        means = _means(model, pairs, layout, advance) if ablation is Ablation.MEAN else ()
+        return cls(model, ablation, layout, means, first_changes(pairs, ablation))
+
+    def of_rows(
+        self, pairs: PromptPairs, rows: slice, advance: Advance | None
+    ) -> tuple[Float[Tensor, "batch pos head d_head"], ...]:
+        """Layer by layer, the z that replaces any head's at any position of the prompts of a block."""
+        tokens = to_device(self.model, pairs.corrupted_tokens[rows])
+        if self.ablation is Ablation.MEAN:
+            chosen = to_device(self.model, self.rows[rows])
+            return tuple(mean[chosen] for mean in self.means)
+        if self.ablation is Ablation.ZERO:
+            zeros = self.model.weights.W_E.new_zeros(1, 1, self.model.cfg.n_heads, self.model.cfg.d_head)
+            return (zeros.expand(*tokens.shape, -1, -1),) * self.model.cfg.n_layers
+        return tuple(_recorded_z(self.model, tokens, advance))
+
+
+def first_changes(pairs: PromptPairs, ablation: Ablation) -> Int[np.ndarray, " batch"]:
+    """The first position of each row where what replaces z can differ from the clean run's z; its width if none."""
+    if ablation is Ablation.ZERO:
+        return np.zeros(len(pairs), dtype=np.int64)
+    differs = pairs.clean_tokens != pairs.corrupted_tokens
+    if ablation is Ablation.MEAN:
+        layout = layouts(pairs)
+        for number in np.unique(layout):
+            alike = layout == number
+            differs[alike] |= (pairs.corrupted_tokens[alike] != pairs.corrupted_tokens[alike.argmax()]).any(0)
+    return np.where(differs.any(1), differs.argmax(1), differs.shape[1])
+
+
+def recordings(pairs: PromptPairs, n_blocks: int, ablation: Ablation) -> int:
+    """About how many runs are recorded for what replaces z, for a progress."""
+    means = len(chunks(pairs.corrupted_tokens))
+    return {Ablation.ZERO: 0, Ablation.MEAN: means, Ablation.RESAMPLE: n_blocks}[ablation]
+
+
+def _recorded_z(model: Model, tokens: Int[Tensor, "batch pos"], advance: Advance | None) -> list[Tensor]:
+    found = []
+    for run in layer_runs(model, embed(model, tokens)):
+        found.append(run.z)
+        if advance:
+            advance(1)
+    return found
+
+
+def _means(
+    model: Model, pairs: PromptPairs, layout: Int[np.ndarray, " batch"], advance: Advance | None
+) -> tuple[Tensor, ...]:
+    """Per layer [layout pos head d_head]; summed in float64, since a sum of many prompts rounds."""
+    counts = np.bincount(layout)
+    shape = (len(counts), pairs.corrupted_tokens.shape[1], model.cfg.n_heads, model.cfg.d_head)
+    sums = [torch.zeros(shape, dtype=torch.float64, device=model.device) for _ in model.weights.layers]
+    for rows in chunks(pairs.corrupted_tokens):
+        at = to_device(model, layout[rows])
+        for total, z in zip(
+            sums, _recorded_z(model, to_device(model, pairs.corrupted_tokens[rows]), advance), strict=True
+        ):
+            total.index_add_(0, at, z.double())
+    size = to_device(model, counts)[:, None, None, None]
+    return tuple((total / size).to(model.weights.W_E.dtype) for total in sums)

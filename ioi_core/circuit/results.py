@@ -1,0 +1,217 @@
+"""What the circuit analyses return; every mean over prompts comes with its prompts, so that it can be resampled.
+
+Faithfulness and minimality are ratios of means over prompts: an interval for one resamples numerator and denominator
+together (`bootstrap_interval` with `gaps`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ioi_core.circuit.definition import NO_HEADS, Circuit, Member
+from ioi_core.engine.scoring import Scale
+from ioi_core.results import Result
+from ioi_core.uncertainty import bootstrap_interval
+from ioi_core.vocabulary import Ablation
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitResult(Result):
+    """logit_diff of ablated runs.
+
+    Attributes:
+        ablation: what replaced the ablated heads' z.
+        model_per_prompt: [batch] logit_diff of the unablated model, F(M).
+        templates: [batch] each prompt's template number.
+    """
+
+    ablation: Ablation = Ablation.MEAN
+    model_per_prompt: Float[np.ndarray, " batch"] | None = None
+    templates: Int[np.ndarray, " batch"] | None = None
+
+    @property
+    def prompts(self) -> Float[np.ndarray, "*cells batch"]:
+        """`per_prompt`, which these results always have."""
+        assert self.per_prompt is not None
+        return self.per_prompt
+
+    @property
+    def unablated(self) -> Float[np.ndarray, " batch"]:
+        """`model_per_prompt`, which these results always have."""
+        assert self.model_per_prompt is not None
+        return self.model_per_prompt
+
+    @property
+    def model_logit_diff(self) -> float:
+        """F(M): the mean logit_diff of the unablated model."""
+        return float(self.unablated.mean())
+
+    @property
+    def gaps(self) -> Float[np.ndarray, " batch"]:
+        """Each prompt's share of F(M), mean 1; nan where F(M) is 0."""
+        gaps = self._scale.gaps
+        return np.full_like(self.unablated, np.nan) if gaps is None else gaps
+
+    @property
+    def no_fraction(self) -> str | None:
+        """Why no fraction of F(M) can be taken, if it is 0."""
+        return self._scale.undefined
+
+    @property
+    def _scale(self) -> Scale:
+        """Fractions of F(M): nan where it is too small to divide by."""
+        return Scale.of("logit_diff_recovered", self.unablated, np.zeros_like(self.unablated))
+
+    @property
+    def template_numbers(self) -> tuple[int, ...]:
+        """The templates that occur, ascending."""
+        assert self.templates is not None
+        return tuple(int(number) for number in np.unique(self.templates))
+
+    def by_template(self, per_prompt: Float[np.ndarray, "*cells batch"]) -> Float[np.ndarray, "*cells template"]:
+        """Means over the prompts of each of `template_numbers`."""
+        assert self.templates is not None
+        return np.stack([per_prompt[..., self.templates == number].mean(-1) for number in self.template_numbers], -1)
+
+
+@dataclass(frozen=True, eq=False)
+class AblationResult(CircuitResult):
+    """`values` [] logit_diff with some heads ablated, F(M \\ K); `ablated` is K."""
+
+    ablated: Circuit = NO_HEADS
+
+    @property
+    def change(self) -> Float[np.ndarray, " batch"]:
+        """What the ablation does to logit_diff, prompt by prompt."""
+        return self.prompts - self.unablated
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitEvaluation(CircuitResult):
+    """`values` [run] logit_diff of the runs "circuit", F(C), "model", F(M), and "empty", everything ablated.
+
+    Attributes:
+        circuit: C.
+    """
+
+    circuit: Circuit = NO_HEADS
+
+    @property
+    def logit_diff(self) -> float:
+        """F(C)."""
+        return float(self.values[0])
+
+    @property
+    def empty_logit_diff(self) -> float:
+        """F of the circuit without heads: what embeddings, MLPs and the replaced z give by themselves."""
+        return float(self.values[2])
+
+    @property
+    def faithfulness(self) -> float:
+        """F(C) / F(M), a ratio of means over prompts; nan if F(M) is 0 (`no_fraction` says so)."""
+        return self.logit_diff / self._scale.unit
+
+    @property
+    def faithfulness_per_prompt(self) -> Float[np.ndarray, " batch"]:
+        """Each prompt's logit_diff under the circuit over the mean F(M): its mean is the faithfulness."""
+        return self._scale(self.prompts[0])
+
+    def faithfulness_interval(self, level: float = 0.95) -> Interval:
+        """Bootstrap interval over prompts; both means are resampled together."""
+        low, high = bootstrap_interval(self.faithfulness_per_prompt, gaps=self.gaps, level=level)
+        return float(low), float(high)
+
+    @property
+    def faithfulness_by_template(self) -> Float[np.ndarray, " template"]:
+        """F(C) / F(M) among the prompts of each of `template_numbers`; nan where F(M) is 0 there."""
+        circuit, whole = self.by_template(self.prompts[:2])
+        scales = [Scale.of("logit_diff_recovered", mean, 0 * mean) for mean in whole[:, None]]
+        return np.concatenate([scale(mean) for scale, mean in zip(scales, circuit[:, None], strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class Completeness(CircuitResult):
+    """`values` [run] of one K, or [run set] of several: the runs "circuit", F(C \\ K), and "model", F(M \\ K).
+
+    Attributes:
+        circuit: C.
+        removed: K of each set, one if there is no axis of sets.
+        kinds: how each K came about: "given", "class", "random", "greedy".
+    """
+
+    circuit: Circuit = NO_HEADS
+    removed: tuple[Circuit, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def circuit_values(self) -> Float[np.ndarray, "*set"]:
+        """F(C \\ K)."""
+        return self.values[0, ...]
+
+    @property
+    def model_values(self) -> Float[np.ndarray, "*set"]:
+        """F(M \\ K)."""
+        return self.values[1, ...]
+
+    @property
+    def differences(self) -> Float[np.ndarray, "*set batch"]:
+        """F(C \\ K) - F(M \\ K), prompt by prompt."""
+        return self.prompts[0] - self.prompts[1]
+
+    @property
+    def incompleteness(self) -> Float[np.ndarray, "*set"]:
+        """abs(F(C \\ K) - F(M \\ K)) in logits: 0 for a complete circuit."""
+        return np.asarray(np.abs(self.values[0, ...] - self.values[1, ...]))
+
+
+@dataclass(frozen=True, eq=False)
+class Minimality(CircuitResult):
+    """`values` [run member]: the runs "without_k", F(C \\ K), and "without_k_and_member", F(C \\ (K + v)).
+
+    Attributes:
+        circuit: C.
+        members: v of each column, a head and its role.
+        removed: K of each member.
+    """
+
+    circuit: Circuit = NO_HEADS
+    members: tuple[Member, ...] = ()
+    removed: tuple[Circuit, ...] = ()
+
+    @property
+    def changes(self) -> Float[np.ndarray, "member batch"]:
+        """F(C \\ K) - F(C \\ (K + v)), prompt by prompt: above 0 where the member adds to logit_diff."""
+        return self.prompts[0] - self.prompts[1]
+
+    @property
+    def scores(self) -> Float[np.ndarray, " member"]:
+        """abs(F(C \\ K) - F(C \\ (K + v))) / F(M): what is lost if the member is left out; nan if F(M) is 0."""
+        return np.abs(self.signed_scores)
+
+    @property
+    def signed_scores(self) -> Float[np.ndarray, " member"]:
+        """The same with its sign: below 0 where the member takes from logit_diff, as negative name movers do."""
+        return self.signed_scores_per_prompt.mean(-1)
+
+    @property
+    def signed_scores_per_prompt(self) -> Float[np.ndarray, "member batch"]:
+        """Each prompt's change over the mean F(M); resample together with `gaps`."""
+        return self._scale(self.changes)
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitEdit:
+    """A circuit and what is left of it when K is taken out, from one set of recorded runs.
+
+    Attributes:
+        evaluation: of C \\ K.
+        completeness: of K: F(C \\ K) against F(M \\ K).
+        minimality: of the members that are left, in C \\ K.
+    """
+
+    evaluation: CircuitEvaluation
+    completeness: Completeness
+    minimality: Minimality

@@ -1,0 +1,156 @@
+"""A circuit for any model, by a stated procedure: patching scores rank, members join in that order, some leave again.
+
+1. Rank every (head, role) by the size of its total effect: z at that role taken from the corrupted prompt into the
+   clean run (noising), mean change of logit_diff over the prompts.
+2. Add members in that order until F(C) is within half the tolerance of F(M), so that step 3 has room; where no number
+   of members gets there, up to the number that gets closest.
+3. Prune: of all members whose leaving keeps F(C) within the tolerance (or, if it is not within, as close as it is),
+   the one leaves whose leaving brings F(C) closest to F(M). Repeat until none can leave.
+
+Nothing is drawn at random: equal arguments give equal circuits. The circuit is found and judged on the same prompts,
+so its faithfulness flatters it; ask `evaluate_circuit` about other prompts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from ioi_core.activation_patching.exact import patch_activations
+from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Member
+from ioi_core.circuit.evaluation import EMPTY, M, evaluation
+from ioi_core.circuit.results import CircuitEvaluation
+from ioi_core.circuit.runs import Variant, VariantRuns
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.progress import Advance, advancing
+from ioi_core.inputs import Choice, check_ablation, shown
+from ioi_core.model.weights import Model, head_axes
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
+
+TOLERANCE = 0.1
+MOST_MEMBERS = 100
+"""How many members step 2 adds at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class FoundCircuit(Result):
+    """`values` [role layer head]: each member's total effect by noising, in logits; step 1 ranks by its size.
+
+    Attributes:
+        circuit: what is left after step 3.
+        evaluation: F(C), F(M) and faithfulness of `circuit` on these prompts.
+        ranking: all members, the largest effect first.
+        growth: [size] F(C) of the first 0, 1, 2, ... members of the ranking.
+        n_added: how many of the ranking step 2 added.
+        pruned: members that step 3 took out, in that order.
+        tolerance: how far F(C) / F(M) may be from 1.
+    """
+
+    circuit: Circuit = NO_HEADS
+    evaluation: CircuitEvaluation | None = None
+    ranking: tuple[Member, ...] = ()
+    growth: Float[np.ndarray, " size"] | None = None
+    n_added: int = 0
+    pruned: tuple[Member, ...] = ()
+    tolerance: float = TOLERANCE
+
+
+@torch.inference_mode()
+def find_circuit(
+    model: Model,
+    pairs: PromptPairs,
+    *,
+    ablation: Choice = Ablation.MEAN,
+    tolerance: float = TOLERANCE,
+    progress: Progress | None = None,
+) -> FoundCircuit:
+    """Find a circuit whose faithfulness is within `tolerance` of 1, if ranking by patching leads to one.
+
+    Args:
+        pairs: prompts and their corrupted twins (corruption="abc" is meant).
+        ablation: as in `ablate`. tolerance: a fraction of F(M), above 0 and below 1.
+    Raises:
+        CircuitError: F(M) is 0 or less, so that the model does nothing that a circuit could be faithful to; a
+            tolerance outside these bounds.
+        SiteError, PromptError: say what was got and what is allowed.
+    """
+    check_pairs(model, pairs)
+    ablation = check_ablation(ablation)
+    if not 0 < tolerance < 1:
+        raise CircuitError(f"tolerance is {shown(tolerance)}: a fraction between 0 and 1 is wanted, such as 0.1")
+    roles = tuple(role for role in ROLES if role in pairs.roles)
+    advance = advancing(progress, model.cfg.n_layers * (len(roles) + MOST_MEMBERS // 2))
+    effects = _effects(model, pairs, roles, advance)
+    ranking = _ranked(effects.mean(-1), roles)
+    run = VariantRuns(model, pairs, ablation, advance)
+    prefixes = [Circuit.of(ranking[:size]) for size in range(min(MOST_MEMBERS, len(ranking)) + 1)]
+    whole, *grown = (per_prompt.mean() for per_prompt in run([M, *map(Variant, prefixes)]))
+    _check_behaviour(float(whole))
+    distances = np.abs(np.array(grown) / whole - 1)
+    near = distances <= tolerance / 2
+    n_added = int(near.argmax()) if near.any() else int(distances.argmin())
+    allowed = max(tolerance, float(distances[n_added]))
+    pruned: list[Member] = []
+    circuit = prefixes[n_added]
+    while circuit:
+        fewer = [circuit.without(Circuit.of([member])) for member in circuit.members]
+        distances = np.abs(run([Variant(left) for left in fewer]).mean(-1) / whole - 1)
+        best = int(distances.argmin())
+        if distances[best] > allowed:
+            break
+        pruned.append(circuit.members[best])
+        circuit = fewer[best]
+    return FoundCircuit(
+        values=effects.mean(-1),
+        axes={"role": roles, **head_axes(model)},
+        metric="logit_diff_change",
+        unit="logits",
+        n_prompts=len(pairs),
+        per_prompt=effects,
+        circuit=circuit,
+        evaluation=evaluation(pairs, ablation, circuit, run([Variant(circuit), M, EMPTY])),
+        ranking=ranking,
+        growth=np.array(grown),
+        n_added=n_added,
+        pruned=tuple(pruned),
+        tolerance=float(tolerance),
+    )
+
+
+def _ranked(effects: Float[np.ndarray, "role layer head"], roles: tuple[str, ...]) -> tuple[Member, ...]:
+    """All members, the largest effect first; equal ones in the order of the axes."""
+    order = np.argsort(-np.abs(effects), axis=None, kind="stable")
+    places = zip(*np.unravel_index(order, effects.shape), strict=True)
+    return tuple((Head(int(layer), int(head)), roles[role]) for role, layer, head in places)
+
+
+def _check_behaviour(whole: float) -> None:
+    if whole <= 0:
+        raise CircuitError(
+            f"the model's mean logit_diff on these prompts is {whole:.2f}: it does not prefer IO to S, and there is "
+            "no behaviour for a circuit to be faithful to"
+        )
+
+
+def _effects(
+    model: Model, pairs: PromptPairs, roles: tuple[str, ...], advance: Advance | None
+) -> Float[np.ndarray, "role layer head batch"]:
+    """What noising z of each head at each role changes in logit_diff."""
+    found = []
+    for role in roles:
+        patched = patch_activations(
+            model, pairs, "z", direction=Direction.NOISING, positions=role, metric="logit_diff",
+            progress=_silent(advance),
+        )  # fmt: skip
+        found.append(patched.effects)
+        if advance:
+            advance(model.cfg.n_layers)
+    return np.stack(found)
+
+
+def _silent(advance: Advance | None) -> Progress | None:
+    """A progress that can cancel and counts nothing."""
+    return (lambda done, total: advance(0)) if advance else None

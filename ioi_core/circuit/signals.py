@@ -1,0 +1,148 @@
+"""What S-inhibition heads say: which token S is, or where it stood (Wang et al. 2022, appendix A).
+
+A flip is a prompt in which S2 repeats another name, or the name at another place, than in the clean prompt: token and
+position of what is repeated are the same, inverted or (the token) a name of no interest. The heads' output at END is
+taken from the flip into the clean run, and everything after it is recomputed. logit_diff, always of the clean prompt's
+IO and S, is then fitted by a S_pos + b S_tok without a constant, where S_pos is 1 or -1 and S_tok 1, 0 or -1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ioi_core.circuit.definition import Circuit, CircuitError, HeadList, check_circuit
+from ioi_core.circuit.replacements import first_changes
+from ioi_core.circuit.runs import CLEAN_NAMES, Variant, dense_runs
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.memory import blocks
+from ioi_core.engine.progress import Advance, advancing
+from ioi_core.engine.recording import first_difference, record, record_from
+from ioi_core.engine.tensors import as_array, to_device
+from ioi_core.errors import PromptMismatchError
+from ioi_core.model.weights import Model
+from ioi_core.prompts.corruptions import SIGNAL_FLIPS
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import Ablation, Head
+
+if TYPE_CHECKING:
+    Flips = Mapping[str, PromptPairs]
+else:
+    Flips = object
+
+_VECTORS_A_TOKEN = 7  # the clean run's and the flip's z, of d_model, of each token in each layer
+
+SIGNALS = {"ABB": (1, 1), "CDD": (1, 0), "BAA": (1, -1), "BAB": (-1, 1), "DCD": (-1, 0), "ABA": (-1, -1)}
+"""Flip -> (S_pos, S_tok) that the heads are given."""
+
+
+@dataclass(frozen=True, eq=False)
+class SignalFit(Result):
+    """`values` [flip] logit_diff with the heads' output at END taken from each flip; "ABB" is the clean run.
+
+    Attributes:
+        heads: whose output is exchanged.
+        coefficients: (a, b) of S_pos and S_tok, in logits: ordinary least squares over the six means.
+    """
+
+    heads: tuple[Head, ...] = ()
+    coefficients: tuple[float, float] = (float("nan"), float("nan"))
+
+    @property
+    def fitted(self) -> Float[np.ndarray, " flip"]:
+        """a S_pos + b S_tok of each flip."""
+        return _signals() @ np.array(self.coefficients)
+
+    @property
+    def mean_error(self) -> float:
+        """Mean over the flips of abs(fitted - real), in logits."""
+        return float(np.abs(self.fitted - self.values).mean())
+
+    @property
+    def relative_error(self) -> float:
+        """`mean_error` as a fraction of the clean run's logit_diff; nan if that is 0."""
+        clean = abs(float(self.values[0]))
+        return self.mean_error / clean if clean > 1e-4 else float("nan")
+
+    def coefficient_draws(self, n: int = 1000, seed: int = 0) -> Float[np.ndarray, "draw 2"]:
+        """(a, b) refitted to `n` bootstrap samples of the prompts, for intervals."""
+        assert self.per_prompt is not None
+        batch = self.n_prompts
+        shares = np.random.default_rng(seed).multinomial(batch, [1 / batch] * batch, size=n) / batch
+        return np.stack([np.array(fit(self.per_prompt @ share)) for share in shares])
+
+
+@torch.inference_mode()
+def token_and_position(model: Model, flips: Flips, heads: HeadList, *, progress: Progress | None = None) -> SignalFit:
+    """Patch the heads' output at END from all six flips and fit the two signals.
+
+    Args:
+        flips: flip -> pairs whose corrupted prompts are that flip's (`ioi_dataset(..., corruption=flip)`), all with
+            the same clean prompts; all of ABB CDD BAA BAB DCD ABA.
+        heads: in GPT-2 small the S-inhibition heads 7.3 7.9 8.6 8.10.
+    Raises:
+        CircuitError: no heads, or not these six flips. PromptMismatchError: their clean prompts differ.
+        HeadError, PromptError: say what was got and what is allowed.
+    """
+    if not isinstance(flips, Mapping) or set(flips) != set(SIGNAL_FLIPS):
+        raise CircuitError(f"pairs of each of the flips {', '.join(SIGNAL_FLIPS)} are wanted")
+    chosen = tuple(heads)
+    if not chosen:
+        raise CircuitError("whose output at END is to be exchanged: no heads are given")
+    first = flips[SIGNAL_FLIPS[0]]
+    for flip in SIGNAL_FLIPS:
+        check_pairs(model, flips[flip])
+        if not np.array_equal(flips[flip].clean_tokens, first.clean_tokens):
+            raise PromptMismatchError(f"the clean prompts of {flip} are not those of {SIGNAL_FLIPS[0]}")
+    exchanged = check_circuit(model, first, Circuit.of([(head, "END") for head in chosen]))
+    parts = blocks(model, first, _VECTORS_A_TOKEN)
+    n_layers = 1 + max(head.layer for head in chosen)
+    total = len(parts) * len(SIGNALS) * (model.cfg.n_layers + n_layers)  # "ABB" needs no walk, the clean run one
+    advance = advancing(progress, total)
+    found = [
+        _block(model, [flips[flip].take(part) for flip in SIGNALS], exchanged, n_layers, advance).cpu()
+        for part in parts
+    ]
+    per_prompt = as_array(torch.cat(found, -1))
+    values = per_prompt.mean(-1)
+    return SignalFit(
+        values=values,
+        axes={"flip": tuple(SIGNALS)},
+        metric="logit_diff",
+        unit="logits",
+        n_prompts=len(first),
+        per_prompt=per_prompt,
+        heads=chosen,
+        coefficients=fit(values),
+    )
+
+
+def _block(
+    model: Model, flips: Sequence[PromptPairs], exchanged: Circuit, n_layers: int, advance: Advance | None
+) -> Float[Tensor, "flip batch"]:
+    """logit_diff with the heads' output from each flip; the clean run is recorded once, flips up to the last head."""
+    clean = record(model, to_device(model, flips[0].clean_tokens), CLEAN_NAMES, advance)
+    own_z = [layer["z"] for layer in clean]
+    found: list[Tensor] = []
+    for flip in flips:
+        tokens, start = to_device(model, flip.corrupted_tokens), first_difference(flip)
+        given = record_from(model, tokens, ("z",), clean, start, n_layers, advance)
+        z = [*(layer["z"] for layer in given), *own_z[n_layers:]]  # no head is exchanged in the layers above
+        starts = first_changes(flip, Ablation.RESAMPLE)
+        found += dense_runs(model, flip, clean, z, starts, [Variant(None, exchanged)], advance)
+    return torch.stack(found)
+
+
+def fit(values: Float[np.ndarray, " flip"]) -> tuple[float, float]:
+    """The least-squares (a, b) of a S_pos + b S_tok, with no constant."""
+    coefficients = np.linalg.lstsq(_signals(), values.astype(np.float64), rcond=None)[0]
+    return float(coefficients[0]), float(coefficients[1])
+
+
+def _signals() -> Float[np.ndarray, "flip 2"]:
+    return np.array(list(SIGNALS.values()), dtype=np.float64)

@@ -1,0 +1,98 @@
+"""Training sentences as padded tensors, and the tokens of one step's softmax."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from ioi_core.demo.training.network import N_TRAINED_POSITIONS
+from ioi_core.demo.training.sentences import Sentence
+from ioi_core.demo.training.token_classes import END_OF_TEXT, DemoVocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sentences as tensors; padding is at the right and weighs nothing."""
+
+    tokens: Int[Tensor, "batch pos"]
+    positions: Int[Tensor, "batch pos"]
+    targets: Int[Tensor, "batch pos"]
+    end: Int[Tensor, " batch"]
+    subject: Int[Tensor, " batch"]  # -1 where no name repeats
+    s2: Int[Tensor, " batch"]  # 0 where there is none
+    is_io: Bool[Tensor, "batch pos"]
+    is_s1: Bool[Tensor, "batch pos"]
+    valid: Bool[Tensor, "batch pos"]
+
+
+def collate(sentences: Sequence[Sentence], rng: Random) -> Batch:
+    """Pad, shift half the sentences to a random start position, and mark the roles."""
+    length = max(len(s.tokens) for s in sentences)
+    shape = (len(sentences), length)
+    tokens, targets = torch.full(shape, END_OF_TEXT), torch.full(shape, END_OF_TEXT)
+    is_io, is_s1, valid = (torch.zeros(shape, dtype=torch.bool) for _ in range(3))
+    starts = []
+    for row, s in enumerate(sentences):
+        n = len(s.tokens)
+        tokens[row, :n] = torch.tensor(s.tokens)
+        targets[row, :n] = torch.tensor((*s.tokens[1:], s.answer))
+        is_io[row, list(s.io)] = True
+        is_s1[row, list(s.s1)] = True
+        valid[row, :n] = True
+        starts.append(rng.randint(0, N_TRAINED_POSITIONS - length) if rng.random() < 0.5 else 0)
+    return Batch(
+        tokens=tokens,
+        positions=torch.tensor(starts)[:, None] + torch.arange(length),
+        targets=targets,
+        end=torch.tensor([len(s.tokens) - 1 for s in sentences]),
+        subject=torch.tensor([-1 if s.subject is None else s.subject for s in sentences]),
+        s2=torch.tensor([s.s2 or 0 for s in sentences]),
+        is_io=is_io,
+        is_s1=is_s1,
+        valid=valid,
+    )
+
+
+class Candidates:
+    """The tokens of one step's softmax: all words, the pool's names, and samples of opening names and other tokens."""
+
+    def __init__(self, vocabulary: DemoVocabulary, pool: Tensor, n_negative: int, rng: torch.Generator) -> None:
+        opening, others = torch.tensor(vocabulary.opening_names), torch.tensor(vocabulary.others)
+        in_pool = [vocabulary.opening_form[i] for i in pool.tolist() if i in vocabulary.opening_form]
+        drawn = others[torch.randperm(len(others), generator=rng)[:n_negative]]
+        groups = [torch.tensor(vocabulary.words), pool, torch.tensor(in_pool), drawn]
+        sizes = [len(vocabulary.words), len(vocabulary.names), len(opening), len(others)]
+        self.ids = torch.cat(groups)
+        scale = [math.log(size / len(group)) for size, group in zip(sizes, groups, strict=True)]
+        self.correction = torch.cat([torch.full((len(g),), s) for g, s in zip(groups, scale, strict=True)])
+        self.index = torch.full((END_OF_TEXT + 1,), -1)
+        self.index[self.ids] = torch.arange(len(self.ids))
+
+    def losses(
+        self,
+        final: Float[Tensor, "n d_model"],
+        rows: Float[Tensor, "candidate d_model"],
+        targets: Int[Tensor, " n"],
+        raised: tuple[Int[Tensor, " n"], float] | None = None,
+    ) -> Float[Tensor, " n"]:
+        """Cross-entropy of each target in nats; 0 for a target that is no candidate (other tokens).
+
+        `raised` = (tokens, margin): such a token (-1: none) counts as no further than the margin below the target.
+        """
+        target = self.index[targets]
+        known = target >= 0
+        target = target.clamp(min=0)
+        logits = final @ rows.T + self.correction
+        own = torch.arange(len(target))
+        logits = logits.index_put((own, target), -self.correction[target], accumulate=True)
+        if raised is not None:
+            tokens, margin = raised
+            column = self.index[tokens.clamp(min=0)]
+            floor = torch.where(tokens >= 0, logits[own, target] - margin, -torch.inf)
+            logits = logits.index_put((own, column), logits[own, column].maximum(floor))
+        return F.cross_entropy(logits, target, reduction="none") * known

@@ -1,0 +1,1 @@
+"""Running the model: plain, recorded, and with parts of it replaced."""

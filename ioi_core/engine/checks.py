@@ -1,0 +1,66 @@
+"""Callers' tokens, pairs and positions, refused in words before anything is computed."""
+
+import numpy as np
+from jaxtyping import Int
+
+from ioi_core.errors import PromptError
+from ioi_core.model.weights import END_OF_TEXT, Model
+from ioi_core.prompts.pairs import PromptPairs
+
+
+def row_lengths(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, " batch"]:
+    """Tokens in each row before its padding: trailing 50256s are padding, a lone one is a BOS."""
+    real = tokens != END_OF_TEXT
+    last = tokens.shape[1] - np.argmax(real[:, ::-1], axis=1)
+    return np.where(real.any(axis=1), last, 1).astype(np.int64)
+
+
+def check_tokens(model: Model, tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, "batch pos"]:
+    """Return the tokens if the model can read them.
+
+    Raises:
+        PromptError: says what was got and what is allowed.
+    """
+    if tokens.ndim != 2 or 0 in tokens.shape:
+        raise PromptError(f"tokens have shape {tokens.shape}: at least one row of at least one token is wanted")
+    if tokens.shape[1] > model.cfg.n_ctx:
+        raise PromptError(f"a prompt has {tokens.shape[1]} tokens: {model.name} reads at most {model.cfg.n_ctx}")
+    if tokens.min() < 0 or tokens.max() >= model.cfg.d_vocab:
+        raise PromptError(
+            f"token ids {tokens.min()} to {tokens.max()}: {model.name} has ids 0 to {model.cfg.d_vocab - 1}"
+        )
+    return tokens
+
+
+def check_pairs(model: Model, pairs: PromptPairs) -> PromptPairs:
+    """Return the pairs if the model can read them.
+
+    Raises:
+        PromptError: says what was got and what is allowed.
+    """
+    for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
+        check_tokens(model, tokens)
+    check_positions(pairs.clean_tokens, pairs.roles["END"])
+    if pairs.answers.shape != (len(pairs), 2) or pairs.answers.min() < 0 or pairs.answers.max() >= model.cfg.d_vocab:
+        raise PromptError(
+            f"answers have shape {pairs.answers.shape} and ids {pairs.answers.min()} to {pairs.answers.max()}: "
+            f"(IO, S) of each of {len(pairs)} prompts are wanted, ids 0 to {model.cfg.d_vocab - 1}"
+        )
+    return pairs
+
+
+def check_positions(
+    tokens: Int[np.ndarray, "batch pos"], positions: Int[np.ndarray, " positions"]
+) -> Int[np.ndarray, " batch"]:
+    """Return the positions if each lies in its row.
+
+    Raises:
+        PromptError: says what was got and what is allowed.
+    """
+    if positions.shape != (len(tokens),):
+        raise PromptError(f"positions have shape {positions.shape}: one a row is wanted, {len(tokens)} in all")
+    if positions.min() < 0 or positions.max() >= tokens.shape[1]:
+        raise PromptError(
+            f"positions {positions.min()} to {positions.max()}: rows have positions 0 to {tokens.shape[1] - 1}"
+        )
+    return positions

@@ -1,0 +1,76 @@
+"""How much memory patched runs may hold at once."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ioi_core.engine.wavefront import Group
+from ioi_core.errors import IOIError
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+
+
+def memory_budget() -> int:
+    """Bytes that patched runs may hold at once, from IOI_ENGINE_MEMORY_MB (default 1024).
+
+    Raises:
+        IOIError: the setting is not a whole number of at least 16.
+    """
+    text = os.environ.get("IOI_ENGINE_MEMORY_MB") or "1024"
+    if not text.isdecimal() or int(text) < 16:
+        raise IOIError(f"IOI_ENGINE_MEMORY_MB is {text!r}: a whole number of megabytes, at least 16, is wanted")
+    return int(text) * 2**20
+
+
+def blocks(model: Model, pairs: PromptPairs, vectors_a_token: int = 8) -> list[slice]:
+    """Blocks of prompts whose recorded runs take at most a third of the memory budget; a single prompt is not cut.
+
+    Args:
+        vectors_a_token: how many vectors of d_model are kept of each token in each layer.
+    """
+    cfg, pos = model.cfg, pairs.clean_tokens.shape[1]
+    a_token = cfg.n_layers * (vectors_a_token * cfg.d_model + 2 * cfg.n_heads * pos) * model.weights.W_E.element_size()
+    reference = cfg.d_vocab * model.weights.W_E.element_size()  # of each prompt, where kl is measured from it
+    step = max(1, memory_budget() // 3 // (a_token * pos + reference))
+    return [slice(start, min(start + step, len(pairs))) for start in range(0, len(pairs), step)]
+
+
+def chunks(model: Model, cells: int, planned: list[Group]) -> Iterator[list[Group]]:
+    """The groups, cut where needed, in chunks that each fit half the memory budget; `cells` is their number a layer."""
+    room = memory_budget() // 2
+    chunk: list[Group] = []
+    left = room
+    for group in planned:
+        for piece in _pieces(model, cells, group, room):
+            size = held_bytes(model, cells, piece)
+            if chunk and size > left:
+                yield chunk
+                chunk, left = [], room
+            chunk.append(piece)
+            left -= size
+    if chunk:
+        yield chunk
+
+
+def held_bytes(model: Model, cells_a_layer: int, group: Group) -> int:
+    """About what a group's cells hold at once."""
+    return len(group.prompts) * len(group.layers) * cells_a_layer * cell_bytes(model, group)
+
+
+def cell_bytes(model: Model, group: Group) -> int:
+    """What a cell holds in one prompt: residual streams, q, k, v, z, copies of the base's keys and values."""
+    vectors = 12 * (group.end + 1 - group.start) + 2 * (group.end + 1)
+    scores = 3 * model.cfg.n_heads * (group.end + 1 - group.start) * (group.end + 1)
+    return (vectors * model.cfg.d_model + scores) * model.weights.W_E.element_size()
+
+
+def _pieces(model: Model, cells: int, group: Group, room: int) -> Iterator[Group]:
+    """A group cut by prompts, then by layers, until each piece fits (a single layer of one prompt is not cut)."""
+    per_prompt = held_bytes(model, cells, replace(group, prompts=group.prompts[:1]))
+    step = max(1, room // per_prompt)
+    layers = max(1, len(group.layers) * room // per_prompt) if step == 1 else len(group.layers)
+    for start in range(0, len(group.prompts), step):
+        for first in range(0, len(group.layers), layers):
+            yield replace(
+                group, prompts=group.prompts[start : start + step], layers=group.layers[first : first + layers]
+            )

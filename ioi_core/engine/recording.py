@@ -1,0 +1,98 @@
+"""Runs whose activations are kept: a whole run, or what a run adds to one whose first tokens it shares."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ioi_core.engine.forward import LayerRun, embed, layer_runs
+from ioi_core.engine.tensors import to_device
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.vocabulary import Direction
+
+Trace = tuple[Mapping[str, Tensor], ...]
+"""A run's recorded activations, layer by layer, under TransformerLens's names."""
+
+
+def record(
+    model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str], advance: Callable[[int], None] | None = None
+) -> Trace:
+    """Run the model once and keep the named activations of every layer; `advance` is told 1 after each of them."""
+    return _kept(layer_runs(model, embed(model, tokens)), names, advance)
+
+
+def record_from(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    names: Sequence[str],
+    base: Trace,
+    start: int,
+    n_layers: int | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> Trace:
+    """Record a run whose tokens before `start` are the base run's: only the rest is computed.
+
+    Args:
+        base: trace with "k" and "v".
+        n_layers: stop after so many; None runs all. advance: as in `record`.
+    Returns:
+        The named activations; nan before `start`, so that reading there by mistake cannot go unnoticed.
+    """
+    before = [{name: layer[name][:, :start] for name in ("k", "v")} for layer in base]
+    runs = layer_runs(model, embed(model, tokens[:, start:], start), before)
+    return tuple(
+        {name: _after_nan(x, start, 2 if name == "pattern" else 1) for name, x in layer.items()}
+        for layer in _kept(islice(runs, n_layers), names, advance)
+    )
+
+
+def _kept(runs: Iterable[LayerRun], names: Sequence[str], advance: Callable[[int], None] | None) -> Trace:
+    kept = []
+    for run in runs:
+        kept.append({name: getattr(run, name) for name in names})
+        if advance:
+            advance(1)
+    return tuple(kept)
+
+
+def _after_nan(activation: Tensor, start: int, dim: int) -> Tensor:
+    shape = list(activation.shape)
+    shape[dim] = start
+    return torch.cat([activation.new_full(shape, torch.nan), activation], dim)
+
+
+def receiving_and_giving(
+    pairs: PromptPairs, direction: Direction
+) -> tuple[Int[np.ndarray, "batch pos"], Int[np.ndarray, "batch pos"]]:
+    """Tokens of the run that receives activations, and of the run that they come from."""
+    if direction is Direction.DENOISING:
+        return pairs.corrupted_tokens, pairs.clean_tokens
+    return pairs.clean_tokens, pairs.corrupted_tokens
+
+
+def first_difference(pairs: PromptPairs) -> int:
+    """The first position where any clean prompt differs from its corrupted one, but no later than any END."""
+    differs = (pairs.clean_tokens != pairs.corrupted_tokens).any(0)
+    first = int(differs.argmax()) if differs.any() else len(differs)
+    return min(first, int(pairs.roles["END"].min()))
+
+
+def record_source(model: Model, pairs: PromptPairs, direction: Direction, names: Sequence[str], base: Trace) -> Trace:
+    """The run that activations come from, recorded; read off the base run where all its prompts are among that one's.
+
+    That is so for an S2 flip of prompts that come with either name repeated, as the classic eight do: each one's twin
+    is another prompt.
+
+    Args:
+        base: the receiving run's trace, with "k" and "v".
+    """
+    receives, gives = receiving_and_giving(pairs, direction)
+    row_of = {row.tobytes(): index for index, row in enumerate(receives)}
+    twins = [row_of.get(row.tobytes()) for row in gives]
+    if None not in twins and base[0].keys() >= set(names):
+        return tuple({name: layer[name][twins] for name in names} for layer in base)
+    return record_from(model, to_device(model, gives), names, base, first_difference(pairs))

@@ -1,0 +1,158 @@
+"""The direction in the residual stream along which the two answers differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ioi_core.engine.forward import normalize, unembed
+from ioi_core.engine.memory import memory_budget
+from ioi_core.engine.tensors import to_device
+from ioi_core.errors import IOIError
+from ioi_core.inputs import Choice, shown
+from ioi_core.model.weights import Model
+
+
+def answer_direction(model: Model, answers: Int[np.ndarray, "batch 2"]) -> Float[Tensor, "batch d_model"]:
+    """W_U[:, IO] - W_U[:, S] of each row: logit_diff is the normalised final residual along it, plus a bias."""
+    io, s = to_device(model, answers).T
+    return (model.weights.W_U[:, io] - model.weights.W_U[:, s]).T
+
+
+def answer_bias(model: Model, answers: Int[np.ndarray, "batch 2"]) -> Float[Tensor, " batch"]:
+    """b_U[IO] - b_U[S] of each row; b_U carries the final LayerNorm's bias."""
+    io, s = to_device(model, answers).T
+    return model.weights.b_U[io] - model.weights.b_U[s]
+
+
+UNITS = {"logit_diff": "logits", "logit_diff_recovered": "fraction", "prob": "probability", "kl": "nats"}
+"""Metrics of patching -> their unit. logit_diff_recovered is logit_diff on the scale 0 = corrupted, 1 = clean."""
+
+PATH_UNITS = {
+    "logit_diff_change": "fraction",
+    "percent_of_clean": "%",
+    "logit_diff_recovered": "fraction",
+    "logit_diff": "logits",
+}
+"""Metrics of path patching -> their unit; all of them are logit_diff on a scale of its own, see `Scale`."""
+
+_SMALLEST_GAP = 1e-4
+"""Relative size of a mean below which it is rounding: nothing is divided by that."""
+
+
+class MetricError(IOIError):
+    """A metric that does not exist."""
+
+
+def check_metric(metric: Choice, units: Mapping[str, str] = UNITS) -> str:
+    """Return `metric` if it is one of `units`.
+
+    Raises:
+        MetricError: says which ones do.
+    """
+    if metric not in tuple(units):
+        raise MetricError(f"metric {shown(metric)} is not known: use one of {', '.join(units)}")
+    return metric
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The linear scale that a metric puts raw values on: (raw - zero) / unit.
+
+    Attributes:
+        zero: [batch] each prompt's value that is shown as 0.
+        unit: the mean over prompts that is shown as 1; nan where nothing may be divided by it.
+        gaps: [batch] each prompt's share of `unit`, mean 1, where values are ratios of means: a resampled mean must be
+            divided by the resampled share.
+        undefined: why `unit` is nan.
+    """
+
+    zero: Float[np.ndarray, " batch"]
+    unit: float = 1.0
+    gaps: Float[np.ndarray, " batch"] | None = None
+    undefined: str | None = None
+
+    @classmethod
+    def of(cls, metric: str, clean: Float[np.ndarray, " batch"], corrupted: Float[np.ndarray, " batch"]) -> "Scale":
+        """The scale of `metric`, from the logit_diff of both runs; raw values for a metric that has none.
+
+        logit_diff_recovered: 0 = corrupted, 1 = clean. logit_diff_change: 0 = clean, -1 = corrupted (ARENA).
+        percent_of_clean: 0 = clean, -100 = a logit_diff of 0 (Wang et al. 2022).
+        """
+        reach = max(1.0, abs(float(clean.mean())), abs(float(corrupted.mean())))
+        match metric:
+            case "logit_diff_recovered" | "logit_diff_change":
+                zero, parts, factor = corrupted if metric == "logit_diff_recovered" else clean, clean - corrupted, 1.0
+                undefined = (
+                    "the clean and the corrupted prompts have the same mean logit_diff "
+                    f"({clean.mean():.4f}), so there is nothing to recover: use another corruption or metric"
+                )
+            case "percent_of_clean":
+                zero, parts, factor = clean, clean, 0.01
+                undefined = f"the clean prompts' mean logit_diff is {clean.mean():.4f}: no per cent can be taken of it"
+            case _:
+                return cls(np.zeros_like(clean))
+        mean = float(parts.mean(dtype=np.float64))
+        if abs(mean) < _SMALLEST_GAP * reach:
+            return cls(zero, float("nan"), None, undefined)
+        return cls(zero, factor * mean, (parts / mean).astype(clean.dtype))
+
+    def __call__(self, raw: Float[np.ndarray, "*cells batch"]) -> Float[np.ndarray, "*cells batch"]:
+        """Raw values on this scale."""
+        return ((raw - self.zero) / self.unit).astype(raw.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Scores final residual streams of some prompts, on their device.
+
+    Attributes:
+        metric: "logit_diff" (also for logit_diff_recovered), "prob" or "kl".
+        reference: [batch d_vocab] log-probabilities of the clean run; for kl only.
+    """
+
+    model: Model
+    metric: str
+    answers: Int[np.ndarray, "batch 2"]
+    reference: Float[Tensor, "batch d_vocab"] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        metric: str,
+        answers: Int[np.ndarray, "batch 2"],
+        clean_final: Float[Tensor, "batch d_model"],
+    ) -> "Scorer":
+        """The scorer of a metric; kl is measured from the clean run's prediction."""
+        reference = unembed(model, clean_final).log_softmax(-1) if metric == "kl" else None
+        return cls(model, metric, answers, reference)
+
+    def __call__(self, final: Float[Tensor, "rows cell d_model"], rows: Int[Tensor, " rows"]) -> Tensor:
+        """Metric of each cell: [rows cell]; `rows` says which prompt each row of `final` belongs to."""
+        if self.metric in ("prob", "kl"):
+            return self._full_vocabulary(final, rows)
+        direction = answer_direction(self.model, self.answers)[rows]
+        bias = answer_bias(self.model, self.answers)[rows]
+        return (normalize(final, self.model.cfg.eps) @ direction[:, :, None])[..., 0] + bias[:, None]
+
+    def _full_vocabulary(self, final: Float[Tensor, "rows cell d_model"], rows: Int[Tensor, " rows"]) -> Tensor:
+        n_cells = final.shape[1]
+        prompts = rows.repeat_interleave(n_cells)
+        flat, parts = final.flatten(0, 1), []
+        # Logits, their exponentials and differences: about eight copies of a row are held while it is scored.
+        step = max(1, memory_budget() // 4 // (8 * self.model.cfg.d_vocab * flat.element_size()))
+        for start in range(0, len(flat), step):
+            slab = slice(start, start + step)
+            log_probs = unembed(self.model, flat[slab]).log_softmax(-1)
+            if self.metric == "prob":
+                io = to_device(self.model, self.answers[:, 0])[prompts[slab]]
+                parts.append(log_probs.gather(1, io[:, None])[:, 0].exp())
+            else:
+                assert self.reference is not None
+                expected = self.reference[prompts[slab]]
+                parts.append((expected.exp() * (expected - log_probs)).sum(-1))
+        return torch.cat(parts).view(-1, n_cells)

@@ -1,0 +1,35 @@
+"""Arrays to the device and back, one position of each row, rows in chunks."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from ioi_core.model.weights import Model
+
+TOKENS_PER_CHUNK = 4096
+"""Rows are run in chunks of about this many tokens, which bounds memory whatever the number of prompts."""
+
+
+def at_positions(
+    x: Shaped[Tensor, "batch pos *rest"], positions: Int[np.ndarray, " batch"]
+) -> Shaped[Tensor, "batch *rest"]:
+    """Each row's value at its own position."""
+    index = torch.tensor(positions, device=x.device)
+    return x[torch.arange(len(x), device=x.device), index]
+
+
+def to_device(model: Model, array: Int[np.ndarray, "*shape"]) -> Int[Tensor, "*shape"]:
+    """A copy of an array on the model's device."""
+    return torch.tensor(array, device=model.device)
+
+
+def as_array(tensor: Float[Tensor, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """A tensor as NumPy, in at least float32."""
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).cpu().numpy()
+
+
+def chunks(tokens: Int[np.ndarray, "batch pos"]) -> list[slice]:
+    """Slices over the rows, of about `TOKENS_PER_CHUNK` tokens each."""
+    step = max(1, TOKENS_PER_CHUNK // tokens.shape[1])
+    return [slice(start, start + step) for start in range(0, len(tokens), step)]

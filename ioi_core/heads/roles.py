@@ -1,0 +1,214 @@
+"""What each head does, by stated rules on measurements: `head_rules` applied to the results of other analyses.
+
+`infer_roles` puts the results side by side as one table of quantities and reads every rule off it. `head_roles` is the
+same with all of them computed first. The published classes of GPT-2 small play no part (`published_classes`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+
+from ioi_core.activation_patching.exact import PatchResult, patch_activations
+from ioi_core.attention.patterns import role_attention
+from ioi_core.attention.repeated_tokens import head_scores
+from ioi_core.attribution.direct import attribute_heads
+from ioi_core.attribution.predictions import Predictions, predictions
+from ioi_core.errors import PromptError
+from ioi_core.heads.copying import copy_scores
+from ioi_core.heads.rules import HEAD_ROLES, QUANTITIES, Evidence
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import ROLES, Direction, Head
+
+_PREDICTS_IO = 0.75  # of the prompts: below it, a share of the mean logit_diff says little about any of them
+_TOP_TOKENS = 10  # IO must be among so many: chance prefers it to S half the time, but never puts it here
+_STEPS, _UNITS_A_STEP = 6, 100
+
+
+@dataclass(frozen=True, eq=False)
+class HeadRoles(Result):
+    """`values` [role layer head]: 1 where all conditions of the role hold, else 0; nan where one cannot be measured.
+
+    Attributes:
+        measurements: values [quantity layer head], the fractions that the rules read (`head_rules.QUANTITIES`).
+    """
+
+    measurements: Result | None = None
+
+    def roles_of(self, head: Head) -> tuple[str, ...]:
+        """The roles of a head; most have none."""
+        return tuple(role for role in self.axes["role"] if self.values[self._role(role), head.layer, head.head] == 1)
+
+    def heads(self, role: str) -> tuple[Head, ...]:
+        """The heads of a role, by layer."""
+        return tuple(Head(int(layer), int(head)) for layer, head in np.argwhere(self.values[self._role(role)] == 1))
+
+    def evidence(self, head: Head, role: str) -> tuple[Evidence, ...]:
+        """What was measured for each condition of a role, whether or not they hold."""
+        assert self.measurements is not None
+        quantities = self.measurements.axes["quantity"]
+        of_head = self.measurements.values[:, head.layer, head.head]
+        return tuple(Evidence(c, float(of_head[quantities.index(c.quantity)])) for c in HEAD_ROLES[role])
+
+    def _role(self, role: str) -> int:
+        return self.axes["role"].index(role)
+
+
+def head_roles(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> HeadRoles:
+    """Measure every head and read its roles off the rules; `infer_roles` with everything computed.
+
+    Args:
+        pairs: IOI prompts. z at END is patched from their corrupted twins into the clean run (noising, as Wang et al.
+            found S-inhibition heads): one head's clean z in a run on other names may say nothing there.
+    Raises:
+        PromptError: prompts the model cannot read, or that are no IOI prompts.
+    """
+    _check_ioi(tuple(pairs.roles))
+    step = partial(_step, progress)
+    return infer_roles(
+        predictions(model, pairs, progress=step(0)),
+        attribute_heads(model, pairs, progress=step(1)),
+        role_attention(model, pairs, progress=step(2)),
+        head_scores(model, progress=step(3)),
+        copy_scores(model, progress=step(4)),
+        patch_activations(model, pairs, "z", direction=Direction.NOISING, positions="END", progress=step(5)),
+    )
+
+
+def infer_roles(
+    predicted: Predictions,
+    direct: Result,
+    attention: Result,
+    scores: Result,
+    copying: Result,
+    at_end: PatchResult,
+) -> HeadRoles:
+    """Roles of all heads of one model from results on the same IOI prompts.
+
+    Args:
+        predicted: of `predictions`; direct: of `attribute_heads`; attention: of `role_attention`;
+        scores: of `head_scores`; copying: of `copy_scores`; at_end: of `patch_activations` with z at END, metric
+            logit_diff_recovered, either direction.
+    Returns:
+        `values` [role layer head] of 1 (the rule holds), 0 or nan, with every measured quantity as evidence. Rules on
+        effects are undefined where the model does not predict IO: in three quarters of the prompts it must be ahead
+        of S and among the ten most probable tokens, and ahead of S on average.
+    Raises:
+        PromptError: the prompts are no IOI prompts.
+        ValueError: results that are not those named above, or of different prompts or models.
+    """
+    _check_ioi(attention.axes["query_role"])
+    _check_results(predicted, direct, attention, scores, copying, at_end)
+    measured = _measure(predicted, direct, attention, scores, copying, at_end)
+    values = np.stack([_rule(role, measured) for role in HEAD_ROLES])
+    by_head = {name: direct.axes[name] for name in ("layer", "head")}
+    reason = _undefined(predicted, at_end) if np.isnan(values).any() else None
+    measurements = Result(
+        values=np.stack([measured[quantity] for quantity in QUANTITIES]),
+        axes={"quantity": tuple(QUANTITIES), **by_head},
+        metric="measured",
+        unit="fraction",
+        n_prompts=len(predicted.clean_logit_diff),
+        undefined=reason,
+    )
+    return HeadRoles(
+        values=values,
+        axes={"role": tuple(HEAD_ROLES), **by_head},
+        metric="role",
+        unit="1 where the rule holds",
+        n_prompts=measurements.n_prompts,
+        undefined=reason,
+        measurements=measurements,
+    )
+
+
+def _step(progress: Progress | None, step: int) -> Progress | None:
+    """The progress of one of the steps, each counted alike."""
+    if progress is None:
+        return None
+    told: Callable[[int, int], None] = progress
+    return lambda done, total: told(
+        step * _UNITS_A_STEP + done * _UNITS_A_STEP // max(total, 1), _STEPS * _UNITS_A_STEP
+    )
+
+
+def _check_ioi(roles: tuple[str, ...]) -> None:
+    if missing := [role for role in ROLES if role not in roles]:
+        raise PromptError(
+            f"head roles are told apart on IOI prompts: these have no {', '.join(missing)}, only {', '.join(roles)}"
+        )
+
+
+def _check_results(
+    predicted: Result, direct: Result, attention: Result, scores: Result, copying: Result, at_end: PatchResult
+) -> None:
+    """Catch a result handed over for another one: it would be read without complaint."""
+    shapes = {result.values.shape[-2:] for result in (direct, attention, scores, copying, at_end)}
+    prompts = {result.n_prompts for result in (predicted, direct, attention, at_end)}
+    if len(shapes) > 1 or len(prompts) > 1:
+        raise ValueError(f"results of one model on the same prompts are wanted, got heads {shapes}, prompts {prompts}")
+    if (at_end.site, at_end.metric, tuple(at_end.axes)) != ("z", "logit_diff_recovered", ("layer", "head")):
+        raise ValueError(f"z patched at END is wanted, got {at_end.site}, {at_end.metric} over {tuple(at_end.axes)}")
+
+
+def _measure(
+    predicted: Predictions, direct: Result, attention: Result, scores: Result, copying: Result, at_end: PatchResult
+) -> dict[str, Float[np.ndarray, "layer head"]]:
+    """Every quantity of `QUANTITIES` for every head."""
+    logit_diff = float(predicted.clean_logit_diff.mean()) if _predicts_io(predicted) else float("nan")
+    direct_effect = direct.values / logit_diff
+    towards_giver = 1 if at_end.direction is Direction.DENOISING else -1
+    effect = towards_giver * at_end.effects.mean(-1)
+    larger = np.maximum(np.abs(direct_effect), np.abs(effect))
+    return {
+        "direct_effect": direct_effect,
+        "effect_at_end": effect,
+        "direct_share": np.abs(direct_effect) / np.where(larger == 0, 1, larger),
+        "end_to_io": _slice(attention, "END", "IO"),
+        "end_to_s2": _slice(attention, "END", "S2"),
+        "s2_to_s1": _slice(attention, "S2", "S1"),
+        "s2_to_s1_next": _slice(attention, "S2", "S1+1"),
+        "s1_next_to_s1": _slice(attention, "S1+1", "S1"),
+        "positive_copy": _slice(copying, "positive"),
+        "negative_copy": _slice(copying, "negative"),
+        **{score: _slice(scores, score) for score in ("previous_token", "duplicate_token", "induction")},
+    }
+
+
+def _slice(result: Result, *labels: str) -> Float[np.ndarray, "layer head"]:
+    """The [layer head] values at labels of the axes before them."""
+    return result.values[tuple(axis.index(label) for axis, label in zip(result.axes.values(), labels, strict=False))]
+
+
+def _share_predicted(predicted: Predictions) -> float:
+    """Share of the clean prompts in which IO is ahead of S and among the most probable tokens."""
+    assert predicted.answer_ranks is not None
+    io_ranks = predicted.answer_ranks[0, :, 0]  # [run batch answer]
+    return float(((predicted.clean_logit_diff > 0) & (io_ranks < _TOP_TOKENS)).mean())
+
+
+def _predicts_io(predicted: Predictions) -> bool:
+    return bool(predicted.clean_logit_diff.mean() > 0) and _share_predicted(predicted) >= _PREDICTS_IO
+
+
+def _rule(role: str, measured: dict[str, Float[np.ndarray, "layer head"]]) -> Float[np.ndarray, "layer head"]:
+    """1 where all conditions hold, 0 where one fails, nan where one has nothing to go by."""
+    values = np.stack([measured[condition.quantity] for condition in HEAD_ROLES[role]])
+    holds = np.stack([c.holds(value) for c, value in zip(HEAD_ROLES[role], values, strict=True)])
+    return np.where(np.isnan(values).any(0), np.nan, holds.all(0))
+
+
+def _undefined(predicted: Predictions, at_end: PatchResult) -> str:
+    """Why some rules have nothing to go by."""
+    reasons = []
+    if not _predicts_io(predicted):
+        reasons.append(
+            f"IO is ahead of S and among the model's {_TOP_TOKENS} most probable tokens in only "
+            f"{_share_predicted(predicted):.0%} of the prompts (mean logit_diff "
+            f"{predicted.clean_logit_diff.mean():.2f}), so effects on logit_diff say nothing about roles"
+        )
+    return "; ".join([*reasons, *([at_end.undefined] if at_end.undefined else [])])

@@ -1,0 +1,1 @@
+"""GPT-2's weights: found, checked, and held as plain tensors."""

@@ -1,0 +1,237 @@
+"""Load a GPT-2-architecture model: folder -> checks -> TransformerBridge -> processed plain tensors.
+
+Transformers reads the files, TransformerLens's `TransformerBridge` folds and centres them
+(`enable_compatibility_mode`: fold_ln, center_writing_weights, center_unembed, fold_value_biases), the result is
+copied once into `model.Weights`, and the bridge is dropped. Everything that could go silently wrong on the way is
+checked: a missing tensor would be filled with random numbers, a missing tokenizer gives vocabulary size 0.
+"""
+
+import ctypes
+import gc
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+from transformers import GPT2LMHeadModel, GPT2TokenizerFast
+from transformers.utils import logging as transformers_logging
+
+from ioi_core.errors import ModelUnavailableError
+from ioi_core.model.checks import checked_config, checked_tokenizer
+from ioi_core.model.hub import HUB_IDS, WEIGHT_FILES, fetch
+from ioi_core.model.weights import LayerWeights, Model, ModelConfig, Weights
+from ioi_core.results import Progress
+
+DEMO_MODEL_DIR = Path(__file__).parents[1] / "demo" / "model"
+"""The bundled model's folder, a plain Hugging Face one."""
+
+PROCESSING = "fold_ln, center_writing_weights, center_unembed, fold_value_biases"
+"""What is done to the stored weights, in TransformerLens's words; part of every cache key and shown on the pages."""
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+
+
+def load_model(
+    name: str,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str = "float32",
+    progress: Progress | None = None,
+) -> Model:
+    """Load a model by name or folder, ready for every analysis.
+
+    Args:
+        name: "ioi-demo" (bundled) | "gpt2-small" (from `IOI_MODEL_DIR` if set, else the Hugging Face cache or hub) |
+            another GPT-2 of the hub ("gpt2-medium", "distilgpt2", ...) | the absolute path of a folder.
+        device: where the weights stay; default `IOI_DEVICE`, else cuda if present, else cpu. Not mps.
+        dtype: "float32" | "float64" | "bfloat16".
+        progress: told (bytes so far, bytes in all) while a model is downloaded.
+    Raises:
+        ModelUnavailableError: says what was wanted, what was found and what to do.
+    """
+    if dtype not in DTYPES:
+        raise ModelUnavailableError(f"dtype {dtype!r} is not known: use one of {', '.join(DTYPES)}")
+    target = _device(device)
+    folder = _folder(name, progress)
+    config = checked_config(name, folder)
+    tokenizer = checked_tokenizer(name, folder)
+    with torch.inference_mode(False), torch.no_grad():
+        source = _read_weights(name, folder, torch.float64 if dtype == "float64" else torch.float32)
+        fingerprint = _fingerprint(source, config)
+        weights, cfg = _process(source, folder, tokenizer, target, DTYPES[dtype])
+        del source
+    _release_memory()
+    return Model(name, cfg, tokenizer, target, fingerprint, weights)
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    wanted = str(device or os.environ.get("IOI_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    kind = wanted.split(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise ModelUnavailableError(
+            f"device {wanted!r} cannot be used: cpu or cuda (not mps: TransformerLens is wrong there)"
+        )
+    if kind == "cuda":
+        use_full_float32()
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ModelUnavailableError(f"device {wanted!r} was asked for, but PyTorch finds no CUDA device: use cpu")
+    try:
+        return torch.empty(0, device=wanted).device
+    except RuntimeError as error:
+        raise ModelUnavailableError(f"device {wanted!r} cannot be used: {str(error).splitlines()[0]}") from error
+
+
+def use_full_float32() -> None:
+    """Keep CUDA's float32 matrix products in float32: TensorFloat-32 has 10 bits, and differences here are small."""
+    torch.set_float32_matmul_precision("highest")
+
+
+def _folder(name: str, progress: Progress | None) -> Path:
+    """The folder that holds the files of `name`."""
+    if name == "ioi-demo":
+        return DEMO_MODEL_DIR
+    if name == "gpt2-small" and os.environ.get("IOI_MODEL_DIR"):
+        return _local_folder(os.environ["IOI_MODEL_DIR"], "IOI_MODEL_DIR")
+    if name in HUB_IDS:
+        return fetch(name, progress)
+    if Path(name).is_absolute():
+        return _local_folder(name, "the model folder")
+    raise ModelUnavailableError(
+        f"model {name[:100]!r} is not known: use ioi-demo, {', '.join(HUB_IDS)}, or the absolute path of a folder"
+    )
+
+
+def _local_folder(path: str, what: str) -> Path:
+    folder = Path(path)
+    if not folder.is_absolute():
+        raise ModelUnavailableError(f"{what} is {path!r}, which is relative: give an absolute path")
+    try:
+        exists = folder.is_dir()
+    except OSError:  # such as a name longer than the file system allows
+        exists = False
+    if not exists:
+        raise ModelUnavailableError(f"{what} {path[:300]!r} is not a folder on this machine")
+    return folder
+
+
+def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadModel:
+    if not any((folder / file).is_file() for file in WEIGHT_FILES):
+        raise ModelUnavailableError(f"{folder} has no weights: add {' or '.join(WEIGHT_FILES)}")
+    transformers_logging.disable_progress_bar()  # a server's log and a command's output are no place for bars
+    try:
+        source, report = GPT2LMHeadModel.from_pretrained(
+            str(folder),
+            local_files_only=True,
+            dtype=dtype,
+            output_loading_info=True,
+            attn_implementation="eager",
+        )
+    except Exception as error:  # safetensors, pickle and transformers each raise their own kinds for damaged files
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ModelUnavailableError(f"the weights of {name} in {folder} cannot be read: {reason}") from error
+    missing = sorted(report["missing_keys"])
+    if missing or report["mismatched_keys"]:
+        problem = (
+            f"lack {missing[:3]}" if missing else f"have the wrong shape for {list(report['mismatched_keys'])[:3]}"
+        )
+        raise ModelUnavailableError(f"the weights of {name} in {folder} {problem}: the file is not complete")
+    # Old checkpoints carry the causal mask as a tensor; anything else left over is a part of the model left out.
+    if left := sorted(
+        key for key in report["unexpected_keys"] if not key.endswith((".attn.bias", ".attn.masked_bias"))
+    ):
+        raise ModelUnavailableError(
+            f"the weights of {name} in {folder} have {left[:3]}, which config.json does not name"
+        )
+    for key, tensor in source.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise ModelUnavailableError(f"the weights of {name} in {folder} hold infinite numbers or nan in {key}")
+    return source.eval()
+
+
+def _fingerprint(source: GPT2LMHeadModel, config: dict[str, Any]) -> str:
+    """SHA-256 of the stored weights and of the one config field that is not in their shapes."""
+    digest = hashlib.sha256(f"{config.get('n_head')} {config.get('layer_norm_epsilon')}".encode())
+    for key, tensor in sorted(source.state_dict().items()):
+        digest.update(f"{key} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.to(torch.float32).contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _process(
+    source: GPT2LMHeadModel,
+    folder: Path,
+    tokenizer: GPT2TokenizerFast,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> tuple[Weights, ModelConfig]:
+    """TransformerLens's processed weights as plain tensors on `device`."""
+    value_biases = [_folded_value_bias(block) for block in source.transformer.h]
+    working = next(source.parameters()).dtype
+    bridge = TransformerBridge.boot_transformers(
+        str(folder), hf_model=source, tokenizer=tokenizer, device="cpu", dtype=working
+    )
+    bridge.enable_compatibility_mode(disable_warnings=True)
+    c = bridge.cfg
+    cfg = ModelConfig(c.n_layers, c.n_heads, c.d_model, c.d_head, c.d_mlp, c.d_vocab, c.n_ctx, float(c.eps))
+
+    def plain(tensor: Tensor) -> Tensor:
+        return tensor.detach().to(device=device, dtype=dtype, copy=True).contiguous()
+
+    layers = []
+    for block, value_bias in zip(bridge.blocks, value_biases, strict=True):
+        _check_folded(block)
+        layers.append(_layer(block, value_bias, plain))
+    weights = Weights(
+        W_E=plain(bridge.embed.W_E),
+        W_pos=plain(bridge.pos_embed.W_pos),
+        layers=tuple(layers),
+        W_U=plain(bridge.unembed.W_U),
+        b_U=plain(bridge.unembed.b_U),
+    )
+    return weights, cfg
+
+
+def _layer(block: Any, value_bias: Tensor, plain: Any) -> LayerWeights:
+    attention, mlp = block.attn, block.mlp
+    # [head d_model d_head] -> [d_model head*d_head], so that one product gives all heads' q, k and v.
+    W_QKV = torch.cat([W.permute(1, 0, 2).flatten(1) for W in (attention.W_Q, attention.W_K, attention.W_V)], dim=1)
+    b_QKV = torch.cat([b.flatten() for b in (attention.b_Q, attention.b_K, attention.b_V)])
+    return LayerWeights(
+        W_QKV=plain(W_QKV),
+        b_QKV=plain(b_QKV),
+        W_O=plain(attention.W_O.flatten(0, 1)),
+        b_O=plain(attention.b_O),
+        W_in=plain(mlp.W_in),
+        b_in=plain(mlp.b_in),
+        W_out=plain(mlp.W_out),
+        b_out=plain(mlp.b_out),
+        b_V_unfolded=plain(value_bias.reshape(attention.W_V.shape[0], -1)),
+    )
+
+
+def _folded_value_bias(block: Any) -> Tensor:
+    """b_V with ln_1's bias folded in but not yet moved into b_O: [n_heads * d_head]."""
+    d_model = block.attn.c_attn.weight.shape[0]
+    W_V = block.attn.c_attn.weight[:, 2 * d_model :]
+    return (block.attn.c_attn.bias[2 * d_model :] + block.ln_1.bias @ W_V).detach().clone()
+
+
+def _check_folded(block: Any) -> None:
+    """Folding leaves LayerNorm weights of 1 and value biases of 0; anything else would be silently wrong later."""
+    for norm in (block.ln1, block.ln2):
+        if not bool((norm.weight == 1).all()):
+            raise ModelUnavailableError("TransformerLens did not fold the LayerNorm weights: wrong version?")
+    if bool(block.attn.b_V.any()):
+        raise ModelUnavailableError("TransformerLens did not fold the value biases: wrong version?")
+
+
+def _release_memory() -> None:
+    """Give the bridge's memory back: it points at itself in circles, and glibc keeps freed pages unless asked."""
+    gc.collect()
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):  # not glibc: nothing to trim
+        return

@@ -1,0 +1,109 @@
+"""A GPT-2-architecture model as plain, read-only tensors on one device.
+
+The weights are TransformerLens's processed ones (LayerNorm folded, writing weights and unembedding centred, value
+biases folded into b_O), laid out for a functional forward: one matrix for q, k and v, one for all heads' output.
+Nothing here can hook or change a model, so any number of threads may read one. Loading is in `loading.py`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ioi_core.errors import HeadError
+from ioi_core.vocabulary import Head
+
+if TYPE_CHECKING:
+    from transformers import GPT2TokenizerFast
+
+
+END_OF_TEXT = 50256
+"""GPT-2's one special token: the BOS that may open a prompt, and the padding to the right of a short one."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of a GPT-2-architecture model."""
+
+    n_layers: int
+    n_heads: int
+    d_model: int
+    d_head: int
+    d_mlp: int
+    d_vocab: int
+    n_ctx: int
+    eps: float
+
+
+@dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """One block; LayerNorm weights are folded in, b_V is folded into b_O."""
+
+    W_QKV: Float[Tensor, "d_model qkv"]  # columns: all heads' q, then k, then v; qkv = 3 * n_heads * d_head
+    b_QKV: Float[Tensor, " qkv"]  # the v third is 0 after folding
+    W_O: Float[Tensor, "heads_d_head d_model"]  # rows: head after head
+    b_O: Float[Tensor, " d_model"]
+    W_in: Float[Tensor, "d_model d_mlp"]
+    b_in: Float[Tensor, " d_mlp"]
+    W_out: Float[Tensor, "d_mlp d_model"]
+    b_out: Float[Tensor, " d_model"]
+    b_V_unfolded: Float[Tensor, "n_heads d_head"]  # b_V before it was folded into b_O: copy scores need it
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """All weights, on one device and of one dtype."""
+
+    W_E: Float[Tensor, "d_vocab d_model"]
+    W_pos: Float[Tensor, "n_ctx d_model"]
+    layers: tuple[LayerWeights, ...]
+    W_U: Float[Tensor, "d_model d_vocab"]
+    b_U: Float[Tensor, " d_vocab"]  # holds ln_final's folded bias: attribution shows it as a bar of its own
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model: sizes, tokenizer and weights; never changes after loading."""
+
+    name: str
+    cfg: ModelConfig
+    tokenizer: "GPT2TokenizerFast"
+    device: torch.device
+    fingerprint: str  # of the weights as stored, before processing: equal on every machine
+    weights: Weights
+
+    @property
+    def numerics(self) -> str:
+        """What rounds its results: dtype and kind of device; with the fingerprint it makes the key of a result."""
+        return f"{self.weights.W_E.dtype} {self.device.type}"
+
+    def check_head(self, head: Head) -> Head:
+        """Return `head` if this model has it.
+
+        Raises:
+            HeadError: says which heads exist.
+        """
+        if head.layer >= self.cfg.n_layers or head.head >= self.cfg.n_heads or min(head.layer, head.head) < 0:
+            raise HeadError(
+                f"head {head} does not exist: {self.name} has heads 0-{self.cfg.n_heads - 1} "
+                f"in layers 0-{self.cfg.n_layers - 1}"
+            )
+        return head
+
+    def token_text(self, token: int) -> str:
+        """The text of one token, its leading space kept; bytes that are no text of their own show as \ufffd."""
+        return str(self.tokenizer.backend_tokenizer.decode([int(token)], skip_special_tokens=False))
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of `text`, without BOS; "<|endoftext|>" in it is read as the characters it consists of."""
+        return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def head_axes(model: Model) -> dict[str, tuple[str, ...]]:
+    """The axes of every [layer head] result."""
+    return {
+        "layer": tuple(str(layer) for layer in range(model.cfg.n_layers)),
+        "head": tuple(str(head) for head in range(model.cfg.n_heads)),
+    }

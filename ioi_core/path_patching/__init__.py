@@ -1,0 +1,1 @@
+"""Path patching: effects that pass from senders to receivers alone."""

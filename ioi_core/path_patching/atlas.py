@@ -1,0 +1,242 @@
+"""The atlas of edges: every head into every later head's query, key or value, one edge at a time, exactly.
+
+One cell means what it means in `paths`, with a single sender and a single receiver. The senders' streams are carried
+once for all receivers; at each layer every sender below it changes every head's input there, and `engine.wavefront`
+carries these edges to END. A layer's edges are a part: parts that are kept are not computed again, so an atlas that was
+cancelled, or whose process died, is resumed.
+"""
+
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ioi_core.engine.memory import blocks, chunks, held_bytes, memory_budget
+from ioi_core.engine.progress import advancing
+from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer
+from ioi_core.engine.tensors import as_array, at_positions, to_device
+from ioi_core.engine.wavefront import Group, Seeds, wavefront
+from ioi_core.inputs import Choice
+from ioi_core.model.weights import Model
+from ioi_core.path_patching.edges import VECTORS_A_TOKEN, Paths, sending
+from ioi_core.path_patching.patch import LOGITS, PathRequest, path_groups, plan
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import ALL, Direction
+
+Parts = MutableMapping[str, np.ndarray]
+"""Finished parts of an analysis under names of their own; may forget any of them at any time."""
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeAtlas(Result):
+    """Effects of all edges between heads.
+
+    Attributes:
+        receiver_input: "q", "k" or "v" of the receivers.
+        through_mlps: whether MLPs between sender and receiver were recomputed (Wang et al.) or kept.
+        clean, corrupted: logit_diff of the two runs, mean over prompts.
+        unpatched: [batch] the base run's own value on the scale of `values`; a cell minus this is the edge's effect.
+        gaps: as in `PatchResult`: by what a resampled mean must be divided.
+    """
+
+    receiver_input: str = "q"
+    direction: Direction = Direction.NOISING
+    through_mlps: bool = True
+    clean: float = float("nan")
+    corrupted: float = float("nan")
+    unpatched: Float[np.ndarray, " batch"] | None = None
+    gaps: Float[np.ndarray, " batch"] | None = None
+
+    @property
+    def effects(self) -> Float[np.ndarray, "layer head layer head batch"]:
+        """Each edge's change against the unpatched run, prompt by prompt."""
+        assert self.per_prompt is not None
+        assert self.unpatched is not None
+        return self.per_prompt - self.unpatched
+
+
+@torch.inference_mode()
+def edge_atlas(
+    model: Model,
+    pairs: PromptPairs,
+    receiver_input: Choice = "q",
+    *,
+    direction: Choice = Direction.NOISING,
+    through_mlps: bool = True,
+    metric: Choice = "logit_diff",
+    progress: Progress | None = None,
+    parts: Parts | None = None,
+) -> EdgeAtlas:
+    """Patch every edge from a head to a later head's query, key or value, one edge at a time.
+
+    Args:
+        receiver_input: "q", "k" or "v".
+        direction, through_mlps, metric: as in `patch_paths`; with DENOISING and through_mlps=False the edges are those
+            of TransformerLens's `get_act_patch_direct_path_all_sources`.
+        parts: where finished parts are kept. Given again with the same other arguments, they are not computed anew.
+    Returns:
+        `values` [sender_layer sender_head receiver_layer receiver_head]; nan where the receiver is not above the
+        sender.
+    Raises:
+        SiteError, MetricError, PromptError: say what was got and what is allowed.
+    """
+    request = plan(model, pairs, LOGITS, receiver_input, ALL, direction, metric, through_mlps)
+    request = replace(request, include_mlps=False)
+    rows = blocks(model, pairs, VECTORS_A_TOKEN)
+    advance = advancing(progress, sum(_work(model, pairs.take(some)) for some in rows))
+    found = [_atlas_block(model, pairs.take(some), request, some.start, parts, advance) for some in rows]
+    joined = (as_array(torch.cat([block.cpu() for block in blocks], -1)) for blocks in zip(*found, strict=True))
+    return _as_atlas(model, request, *joined)
+
+
+def _groups(model: Model, pairs: PromptPairs) -> list[Group]:
+    """Groups whose senders' streams fit the memory budget together."""
+    groups = path_groups(pairs, ALL, model.cfg.n_layers - 1)
+    return [group for chunk in chunks(model, model.cfg.n_heads, groups) for group in chunk]
+
+
+def _work(model: Model, pairs: PromptPairs) -> int:
+    """Rows times layers of all edges; the senders' own streams are a few per cent and not counted."""
+    return sum(
+        _edge_work(model, group, layer) for group in _groups(model, pairs) for layer in range(model.cfg.n_layers)
+    )
+
+
+def _edge_work(model: Model, group: Group, layer: int) -> int:
+    senders = sum(sender < layer for sender in group.layers) * model.cfg.n_heads
+    rows = len(group.prompts) * (group.end + 1 - group.start)
+    return senders * model.cfg.n_heads * rows * (model.cfg.n_layers - layer)
+
+
+def _atlas_block(
+    model: Model,
+    pairs: PromptPairs,
+    request: PathRequest,
+    first_prompt: int,
+    parts: Parts | None,
+    advance: Callable[[int], None] | None,
+) -> tuple[Tensor, Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """Raw logit_diff [layer head layer head batch] where there is a path, of the clean and of the corrupted run."""
+    cfg, rows = model.cfg, to_device(model, np.arange(len(pairs)))
+    paths = Paths.record(model, pairs, request.direction, through_mlps=request.through_mlps, include_mlps=False)
+    if advance:
+        advance(0)  # a chance to cancel
+    scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
+    finals = (at_positions(trace[-1]["resid_post"], ends)[:, None] for trace in (paths.base, paths.source))
+    own, given = (scorer(final, rows)[:, 0] for final in finals)
+    values = own.expand(cfg.n_layers, cfg.n_heads, cfg.n_layers, cfg.n_heads, len(pairs)).clone()
+    for group in _groups(model, pairs):
+        kept = _Kept.of(parts, first_prompt, group)
+        for layer, scores in _layers(paths, request, group, scorer, kept, advance):
+            senders = slice(group.layers[0], group.layers[0] + scores.shape[0] // cfg.n_heads)
+            edges = scores.unflatten(0, (-1, cfg.n_heads)).to(values)  # [layer head head batch]
+            values[senders, :, layer][..., to_device(model, np.array(group.prompts))] = edges
+    return (values, given, own) if request.direction is Direction.DENOISING else (values, own, given)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The parts of one group."""
+
+    parts: Parts | None
+    name: str
+
+    @classmethod
+    def of(cls, parts: Parts | None, first_prompt: int, group: Group) -> "_Kept":
+        """Named by what is in them: another memory budget cuts other groups."""
+        prompts = " ".join(str(first_prompt + row) for row in group.prompts)
+        senders = f"{group.layers[0]}-{group.layers[-1]}"
+        return cls(parts, f"prompts {prompts} positions {group.start}-{group.end} senders {senders}")
+
+    def get(self, layer: int, shape: tuple[int, ...]) -> Tensor | None:
+        """A layer's part, if it is kept and is what it should be."""
+        found = None if self.parts is None else self.parts.get(f"{self.name} layer {layer}")
+        return torch.tensor(found) if found is not None and found.shape == shape and np.isfinite(found).all() else None
+
+    def put(self, layer: int, part: Tensor) -> None:
+        if self.parts is not None:
+            self.parts[f"{self.name} layer {layer}"] = as_array(part)
+
+
+def _layers(
+    paths: Paths,
+    request: PathRequest,
+    group: Group,
+    scorer: Scorer,
+    kept: _Kept,
+    advance: Callable[[int], None] | None,
+) -> Iterator[tuple[int, Float[Tensor, "sender head batch"]]]:
+    """logit_diff of every edge into each layer that the group's senders reach."""
+    n_heads = paths.model.cfg.n_heads
+    for layer, streams in enumerate(paths.residuals(group.prompts, sending(group), group.layers)):
+        if layer == paths.model.cfg.n_layers or not streams.shape[1]:
+            continue
+        part = kept.get(layer, (streams.shape[1], n_heads, len(group.prompts)))
+        if part is None:
+            part = torch.cat(list(_edges_into(paths, request, group, layer, streams, scorer, advance)))
+            kept.put(layer, part)
+        elif advance:
+            advance(_edge_work(paths.model, group, layer))
+        yield layer, part
+
+
+def _edges_into(
+    paths: Paths,
+    request: PathRequest,
+    group: Group,
+    layer: int,
+    streams: Float[Tensor, "batch sender pos d_model"],
+    scorer: Scorer,
+    advance: Callable[[int], None] | None,
+) -> Iterator[Float[Tensor, "sender head batch"]]:
+    """Edges into one layer, some senders at a time."""
+    model, name = paths.model, request.receiver_input
+    heads, prompts = range(model.cfg.n_heads), to_device(model, np.array(group.prompts))
+    suffix = replace(group, layers=(layer,))
+    step = max(1, memory_budget() // 2 // held_bytes(model, len(heads), suffix))
+    for some in streams.split(step, dim=1):
+
+        def begin(layer: int, group: Group, some: Tensor = some) -> Tensor:
+            inputs = paths.inputs(layer, name, heads, group, some)
+            written = paths.written_by_receivers(layer, name, heads, group, inputs)
+            return paths.resid_mid(layer, group) + written.flatten(1, 2)
+
+        [final] = wavefront(model, paths.base, [suffix], Seeds("mid", begin), advance)
+        yield scorer(final, prompts).unflatten(1, (-1, len(heads))).permute(1, 2, 0)
+
+
+def _as_atlas(
+    model: Model,
+    request: PathRequest,
+    found: Float[np.ndarray, "layer head layer head batch"],
+    clean: Float[np.ndarray, " batch"],
+    corrupted: Float[np.ndarray, " batch"],
+) -> EdgeAtlas:
+    scale, layers = Scale.of(request.metric, clean, corrupted), np.arange(model.cfg.n_layers)
+    sizes = {"layer": model.cfg.n_layers, "head": model.cfg.n_heads}
+    per_prompt = scale(found)
+    per_prompt.swapaxes(1, 2)[layers[:, None] >= layers] = np.nan
+    return EdgeAtlas(
+        values=per_prompt.mean(-1),
+        axes={
+            f"{end}_{axis}": tuple(str(label) for label in range(size))
+            for end in ("sender", "receiver")
+            for axis, size in sizes.items()
+        },
+        metric=request.metric,
+        unit=PATH_UNITS[request.metric],
+        n_prompts=len(clean),
+        per_prompt=per_prompt,
+        undefined=scale.undefined or "a head has no path into its own layer or those below",
+        receiver_input=request.receiver_input,
+        direction=request.direction,
+        through_mlps=request.through_mlps,
+        clean=float(clean.mean()),
+        corrupted=float(corrupted.mean()),
+        unpatched=scale(corrupted if request.direction is Direction.DENOISING else clean),
+        gaps=scale.gaps,
+    )

@@ -1,0 +1,212 @@
+"""The effect of an edge: what one component's output changes in another's input (Wang et al. 2022, appendix B).
+
+Two runs make one cell. In the first, the base run, the sender's output is taken from the source run and every other
+head's z stays frozen; MLPs and LayerNorms are recomputed, and the receivers' inputs are kept. In the second, only those
+inputs are replaced and everything else is recomputed.
+
+With all z frozen a sender's output acts at its own position alone, so the first run is no forward pass: `residuals`
+carries all senders together through the MLPs above them, position by position. What it comes to at a receiver changes
+that head's z, and from there `engine.wavefront` carries the second run to END like any patched run.
+
+Senders of a layer are its heads, in order, then its MLP if MLPs are senders; "below a layer" counts them from layer 0.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ioi_core.engine.forward import normalize
+from ioi_core.engine.recording import Trace, receiving_and_giving, record, record_source
+from ioi_core.engine.tensors import to_device
+from ioi_core.engine.wavefront import Group, Seeds, add_mlp, mix, wavefront
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.vocabulary import Direction
+
+ReceiverInput = Literal["q", "k", "v"]
+
+_BASE = ("q", "k", "v", "z", "attn_out", "resid_pre", "resid_mid", "mlp_out", "resid_post")
+VECTORS_A_TOKEN = len(_BASE) + 3
+"""Vectors of d_model kept of each token in each layer: the base run's and the source's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """All senders of one model between two recorded runs.
+
+    Attributes:
+        base: the run that receives; source: the run that the senders' outputs come from.
+        through_mlps: whether MLPs between sender and receiver are recomputed (appendix B) or stay as in the base run.
+        senders_a_layer: n_heads, and one more if MLPs are senders.
+    """
+
+    model: Model
+    base: Trace
+    source: Trace
+    through_mlps: bool
+    senders_a_layer: int
+
+    @classmethod
+    def record(
+        cls, model: Model, pairs: PromptPairs, direction: Direction, *, through_mlps: bool, include_mlps: bool
+    ) -> "Paths":
+        """Record both runs."""
+        receives, _ = receiving_and_giving(pairs, direction)
+        base = record(model, to_device(model, receives), _BASE)
+        source = record_source(model, pairs, direction, ("z", "mlp_out", "resid_post"), base)
+        return cls(model, base, source, through_mlps, model.cfg.n_heads + include_mlps)
+
+    def residuals(
+        self,
+        prompts: Sequence[int],
+        where: Int[np.ndarray, "batch pos"],
+        layers: Sequence[int],
+        advance: Callable[[int], None] | None = None,
+    ) -> Iterator[Float[Tensor, "batch sender pos d_model"]]:
+        """The residual stream before layer 0, 1, ... and after the last, one stream a sender below it.
+
+        A yielded stream is overwritten by the next one.
+
+        Args:
+            where: the positions at which senders send; nothing changes at any other.
+            layers: whose senders.
+            advance: told how many streams times positions each layer carried.
+        """
+        rows, positions = to_device(self.model, np.array(prompts))[:, None], to_device(self.model, where)
+        wave = self.base[0]["resid_pre"][rows, positions][:, None][:, :0]
+        for index, layer in enumerate(self.model.weights.layers):
+            yield wave
+            own = {name: self.base[index][name][rows, positions] for name in _BASE[3:]}  # [batch pos ...]
+            given = {name: self.source[index][name][rows, positions] for name in ("z", "mlp_out")}
+            wave = wave.add_(own["attn_out"][:, None])  # in place: what was yielded has been read by now
+            if index in layers:
+                written = self._written(index, slice(None), (given["z"] - own["z"])[:, None])
+                wave = torch.cat([wave, own["resid_mid"][:, None] + written[:, 0]], dim=1)
+            [wave] = add_mlp(self.model, layer, [wave]) if self.through_mlps else [wave + own["mlp_out"][:, None]]
+            if index in layers and self.senders_a_layer > self.model.cfg.n_heads:
+                mlp_sender = own["resid_post"] + (given["mlp_out"] - own["mlp_out"])
+                wave = torch.cat([wave, mlp_sender[:, None]], dim=1)
+            if advance:
+                advance(wave.shape[:3].numel())
+        yield wave
+
+    def _written(
+        self, layer: int, heads: slice | list[int], change: Float[Tensor, "batch cell pos head d_head"]
+    ) -> Float[Tensor, "batch cell head pos d_model"]:
+        """What a change of some heads' z writes into the residual stream, head by head."""
+        W_O = self.model.weights.layers[layer].W_O.unflatten(0, (self.model.cfg.n_heads, self.model.cfg.d_head))
+        return torch.einsum("bcphd,hdm->bchpm", change, W_O[heads])
+
+    def inputs(
+        self,
+        layer: int,
+        name: ReceiverInput,
+        heads: Sequence[int],
+        group: Group,
+        streams: Float[Tensor, "batch sender pos d_model"],
+    ) -> Float[Tensor, "batch sender span head d_head"]:
+        """The heads' queries, keys or values over the group's span; the base run's where nothing was sent."""
+        cfg, weights = self.model.cfg, self.model.weights.layers[layer]
+        first = "qkv".index(name) * cfg.n_heads * cfg.d_head
+        columns = torch.cat([torch.arange(cfg.d_head) + first + head * cfg.d_head for head in heads])
+        columns = columns.to(streams.device)
+        normed = normalize(streams, cfg.eps).flatten(0, 2)
+        sent = torch.addmm(weights.b_QKV[columns], normed, weights.W_QKV[:, columns])
+        sent = sent.view(*streams.shape[:3], len(heads), cfg.d_head)
+        if group.whole:
+            return sent
+        rest = self._base(layer, name, group)[:, group.start + 1 :, list(heads)]
+        return torch.cat([sent, rest[:, None].expand(-1, sent.shape[1], -1, -1, -1)], dim=2)
+
+    def _base(self, layer: int, name: str, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+        """An activation of the group's prompts in the base run, up to END."""
+        return self.base[layer][name][to_device(self.model, np.array(group.prompts)), : group.end + 1]
+
+    def written_by_receivers(
+        self,
+        layer: int,
+        name: ReceiverInput,
+        heads: Sequence[int],
+        group: Group,
+        replaced: Float[Tensor, "batch cell span head d_head"],
+    ) -> Float[Tensor, "batch cell head pos d_model"]:
+        """What each receiver writes differently if its input is replaced; in the last layer at END alone."""
+        cells, chosen = replaced.shape[1], list(heads)
+        asking = slice(group.end, None) if layer == self.model.cfg.n_layers - 1 else group.span
+        inputs = {n: self._base(layer, n, group)[:, None, :, chosen].expand(-1, cells, -1, -1, -1) for n in "qkv"}
+        inputs[name] = torch.cat([inputs[name][:, :, : group.start], replaced], dim=2)
+        z = mix(inputs["q"][:, :, asking], inputs["k"], inputs["v"])
+        return self._written(layer, chosen, z - self._base(layer, "z", group)[:, None, asking, chosen])
+
+    def resid_mid(self, layer: int, group: Group) -> Float[Tensor, "batch 1 pos d_model"]:
+        """The base run's residual stream after attention, over the group's span; in the last layer at END alone."""
+        rows = to_device(self.model, np.array(group.prompts))
+        asking = slice(group.end, group.end + 1) if layer == self.model.cfg.n_layers - 1 else group.span
+        return self.base[layer]["resid_mid"][rows, asking][:, None]
+
+
+def sending(group: Group) -> Int[np.ndarray, "batch pos"]:
+    """The positions at which a group's senders send: all of its span, or its first one."""
+    span = np.arange(group.start, group.end + 1 if group.whole else group.start + 1)
+    return np.broadcast_to(span, (len(group.prompts), len(span)))
+
+
+def to_end(
+    paths: Paths,
+    name: ReceiverInput,
+    receivers: Mapping[int, Sequence[int]],
+    group: Group,
+    advance: Callable[[int], None] | None = None,
+) -> Float[Tensor, "batch sender d_model"]:
+    """The final residual stream at END if the receivers' inputs are what each sender makes of them.
+
+    Args:
+        receivers: layer -> its receiving heads.
+        group: prompts, positions and the layers of the senders.
+    Returns:
+        One stream a sender of the group's layers below the last receiver.
+    """
+    replaced: dict[int, Tensor] = {}
+    for layer, streams in enumerate(paths.residuals(group.prompts, sending(group), group.layers, advance)):
+        if layer in receivers and streams.shape[1]:
+            replaced[layer] = paths.inputs(layer, name, receivers[layer], group, streams)
+        if layer == max(receivers):
+            break
+    # Senders join the second run at the first receiver above them; those of lower receivers are on their way already.
+    layers = tuple(replaced)
+    joined = dict(zip(layers, [0, *(replaced[layer].shape[1] for layer in layers)], strict=False))
+
+    def begin(layer: int, group: Group) -> Tensor:
+        new = replaced[layer][:, joined[layer] :]
+        written = paths.written_by_receivers(layer, name, receivers[layer], group, new)
+        return paths.resid_mid(layer, group) + written.sum(2)
+
+    def overwrite(layer: int, group: Group, inputs: Mapping[Literal["q", "k", "v"], Tensor]) -> None:
+        if layer in replaced:
+            own = inputs[name]
+            own[:, :, :, list(receivers[layer])] = replaced[layer][:, : own.shape[1], -own.shape[2] :]
+
+    suffix = replace(group, layers=layers)
+    [final] = wavefront(paths.model, paths.base, [suffix], Seeds("mid", begin), advance, overwrite)
+    return final
+
+
+def work(model: Model, group: Group, senders_a_layer: int, receivers: Sequence[int]) -> int:
+    """Rows times layers that `to_end` will report for one group: the total of its progress; no receivers, the logits.
+
+    Args:
+        receivers: layers of the receivers, ascending.
+    """
+
+    def below(layer: int) -> int:
+        return senders_a_layer * sum(sender < layer for sender in group.layers) * len(group.prompts)
+
+    n_layers = model.cfg.n_layers
+    sent = sending(group).shape[1] * sum(below(layer + 1) for layer in range(max(receivers, default=n_layers)))
+    joined = [max((below(r) for r in receivers if r <= layer), default=0) for layer in range(n_layers)]
+    return sent + (group.end + 1 - group.start) * sum(joined)

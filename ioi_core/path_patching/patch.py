@@ -1,0 +1,277 @@
+"""Path patching: the effect of every edge from any sender into chosen receivers, exactly (Wang et al. 2022).
+
+`paths` says what one cell means and computes it; this file plans the groups of prompts and positions, scores END and
+puts the scores on the metric's scale.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.memory import blocks, chunks
+from ioi_core.engine.progress import advancing
+from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric
+from ioi_core.engine.tensors import as_array, at_positions, to_device
+from ioi_core.engine.wavefront import Group
+from ioi_core.errors import HeadError, SiteError
+from ioi_core.inputs import Choice, check_direction, shown
+from ioi_core.model.weights import Model, head_axes
+from ioi_core.path_patching.edges import VECTORS_A_TOKEN, Paths, ReceiverInput, to_end, work
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress, Result
+from ioi_core.vocabulary import ALL, Direction, Head
+
+LOGITS = "logits"
+RECEIVER_INPUTS: tuple[ReceiverInput, ...] = ("q", "k", "v")
+
+if TYPE_CHECKING:
+    Receivers = str | Sequence[Head]
+else:
+    Receivers = object
+
+
+@dataclass(frozen=True, eq=False)
+class PathResult(Result):
+    """Effects of the paths from every sender into the receivers.
+
+    Attributes:
+        mlp_values, mlp_per_prompt: [layer] and [layer batch], the MLPs as senders; None if they were left out.
+        receivers: the receiving heads, in order; none means the logits.
+        receiver_input: "q", "k" or "v" of the receivers; None for the logits.
+        sender_position: "all", or the role at which senders send.
+        through_mlps: whether MLPs between sender and receiver were recomputed (Wang et al.) or kept.
+        clean, corrupted: logit_diff of the two runs, mean over prompts.
+        unpatched: [batch] the base run's own value on the scale of `values`; a cell minus this is the edge's effect.
+        gaps: as in `PatchResult`: by what a resampled mean must be divided.
+    """
+
+    mlp_values: Float[np.ndarray, " layer"] | None = None
+    mlp_per_prompt: Float[np.ndarray, "layer batch"] | None = None
+    receivers: tuple[Head, ...] = ()
+    receiver_input: str | None = None
+    sender_position: str = ALL
+    direction: Direction = Direction.NOISING
+    through_mlps: bool = True
+    clean: float = float("nan")
+    corrupted: float = float("nan")
+    unpatched: Float[np.ndarray, " batch"] | None = None
+    gaps: Float[np.ndarray, " batch"] | None = None
+
+    @property
+    def effects(self) -> Float[np.ndarray, "layer head batch"]:
+        """Each head's change against the unpatched run, prompt by prompt."""
+        assert self.per_prompt is not None
+        assert self.unpatched is not None
+        return self.per_prompt - self.unpatched
+
+    @property
+    def mlp_effects(self) -> Float[np.ndarray, "layer batch"] | None:
+        """Each MLP's change against the unpatched run, prompt by prompt."""
+        assert self.unpatched is not None
+        return None if self.mlp_per_prompt is None else self.mlp_per_prompt - self.unpatched
+
+
+@torch.inference_mode()
+def patch_paths(
+    model: Model,
+    pairs: PromptPairs,
+    receivers: Receivers = LOGITS,
+    *,
+    receiver_input: Choice = "q",
+    sender_position: Choice = ALL,
+    direction: Choice = Direction.NOISING,
+    metric: Choice = "logit_diff_change",
+    through_mlps: bool = True,
+    include_mlps: bool = True,
+    progress: Progress | None = None,
+) -> PathResult:
+    """Patch the paths from every head and MLP into the receivers, one sender at a time (Wang et al. 2022, appendix B).
+
+    Args:
+        receivers: "logits" (the final residual stream at END: direct effects), or heads of any layers together.
+        receiver_input: what the receivers read through: "q", "k" or "v"; replaced at every position. Not used for the
+            logits.
+        sender_position: "all", or a role: the sender's output is exchanged there alone. With every other head frozen
+            a path to the logits leaves from END alone: senders at other positions have an effect of exactly 0.
+        direction: NOISING puts outputs of the corrupted run into the clean run, DENOISING the reverse.
+        metric: "logit_diff_change" (0 = clean, -1 = corrupted), "percent_of_clean" (0 = clean, -100 = a logit_diff of
+            0), "logit_diff_recovered" (0 = corrupted, 1 = clean), "logit_diff". Ratios of means over prompts.
+        through_mlps: True recomputes the MLPs between sender and receiver. False keeps them: another quantity,
+            TransformerLens's direct path.
+        include_mlps: whether MLPs are senders too.
+    Returns:
+        `values` [layer head] and `mlp_values` [layer]; nan where there is no path: senders in or above the last
+        receiver's layer.
+    Raises:
+        HeadError, SiteError, MetricError, PromptError: say what was got and what is allowed.
+    """
+    request = plan(model, pairs, receivers, receiver_input, sender_position, direction, metric, through_mlps)
+    request = replace(request, include_mlps=include_mlps)
+    parts = blocks(model, pairs, VECTORS_A_TOKEN)
+    advance = advancing(progress, sum(_work(model, request, pairs.take(rows)) for rows in parts))
+    found = [patch_block(model, pairs.take(rows), request, advance) for rows in parts]
+    joined = (as_array(torch.cat([part.cpu() for part in parts], -1)) for parts in zip(*found, strict=True))
+    return _as_result(model, request, *joined)
+
+
+@dataclass(frozen=True)
+class PathRequest:
+    """The arguments of `patch_paths`, checked; no receivers means the logits."""
+
+    receivers: tuple[Head, ...]
+    receiver_input: ReceiverInput
+    sender_position: str
+    direction: Direction
+    metric: str
+    through_mlps: bool
+    include_mlps: bool = True
+
+    @property
+    def by_layer(self) -> dict[int, tuple[int, ...]]:
+        """Receiving heads of each layer, ascending."""
+        return {
+            layer: tuple(head.head for head in heads)
+            for layer, heads in groupby(self.receivers, lambda head: head.layer)
+        }
+
+    def last(self, model: Model) -> int:
+        """The layer before which every sender with a path lies; one past the last layer for the logits."""
+        return self.receivers[-1].layer if self.receivers else model.cfg.n_layers
+
+
+def plan(
+    model: Model,
+    pairs: PromptPairs,
+    receivers: Receivers,
+    receiver_input: Choice,
+    sender_position: Choice,
+    direction: Choice,
+    metric: Choice,
+    through_mlps: bool,
+) -> PathRequest:
+    """Check the arguments.
+
+    Raises:
+        HeadError, SiteError, MetricError, PromptError: say what was got and what is allowed.
+    """
+    check_pairs(model, pairs)
+    check_metric(metric, PATH_UNITS)
+    if receiver_input not in RECEIVER_INPUTS:
+        raise SiteError(f"receiver_input {shown(receiver_input)} is not known: use q, k or v")
+    positions = (ALL, *pairs.roles)
+    if sender_position not in positions:
+        raise SiteError(f"sender_position {shown(sender_position)} is not known here: use {', '.join(positions)}")
+    heads = _receivers(model, receivers)
+    return PathRequest(heads, receiver_input, sender_position, check_direction(direction), metric, through_mlps)
+
+
+def _receivers(model: Model, receivers: Receivers) -> tuple[Head, ...]:
+    if receivers == LOGITS:
+        return ()
+    if not isinstance(receivers, list | tuple) or not receivers or not all(isinstance(x, Head) for x in receivers):
+        raise HeadError(f'receivers {shown(receivers)} cannot be used: give "logits" or a list of at least one Head')
+    return tuple(sorted({model.check_head(head) for head in receivers}))
+
+
+def path_groups(pairs: PromptPairs, sender_position: str, last: int) -> list[Group]:
+    """Prompts whose senders send from the same position on, up to the same END; none for what cannot differ."""
+    found: dict[tuple[int, int], list[int]] = {}
+    differs = pairs.clean_tokens != pairs.corrupted_tokens
+    for row in np.flatnonzero(differs.any(1)):
+        first, end = int(differs[row].argmax()), int(pairs.roles["END"][row])
+        start = first if sender_position == ALL else int(pairs.roles[sender_position][row])
+        if first <= start <= end:
+            found.setdefault((start, end), []).append(int(row))
+    whole, layers = sender_position == ALL, range(last)
+    return [Group(tuple(rows), start, end, 0, whole, layers) for (start, end), rows in found.items() if layers]
+
+
+def _senders_a_layer(model: Model, request: PathRequest) -> int:
+    return model.cfg.n_heads + request.include_mlps
+
+
+def _groups(pairs: PromptPairs, request: PathRequest, model: Model) -> list[Group]:
+    """The logits read END alone, so there all prompts make one group whose span is END."""
+    if request.receivers:
+        return path_groups(pairs, request.sender_position, request.last(model))
+    rows = {row for group in path_groups(pairs, "END", 1) for row in group.prompts}
+    if request.sender_position != ALL:
+        rows &= set(np.flatnonzero(pairs.roles[request.sender_position] == pairs.roles["END"]).tolist())
+    return [Group(tuple(sorted(rows)), 0, 0, 0, True, range(model.cfg.n_layers))] if rows else []
+
+
+def _work(model: Model, request: PathRequest, pairs: PromptPairs) -> int:
+    senders, layers = _senders_a_layer(model, request), tuple(request.by_layer)
+    return sum(work(model, group, senders, layers) for group in _groups(pairs, request, model))
+
+
+def patch_block(
+    model: Model, pairs: PromptPairs, request: PathRequest, advance: Callable[[int], None] | None
+) -> tuple[Float[Tensor, "layer sender batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """Raw logit_diff of every cell with a path, of the clean and of the corrupted run; runs on any device."""
+    senders = _senders_a_layer(model, request)
+    paths = Paths.record(
+        model, pairs, request.direction, through_mlps=request.through_mlps, include_mlps=request.include_mlps
+    )
+    if advance:
+        advance(0)  # a chance to cancel
+    scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
+    rows = to_device(model, np.arange(len(pairs)))
+    finals = (at_positions(trace[-1]["resid_post"], ends)[:, None] for trace in (paths.base, paths.source))
+    own, given = (scorer(final, rows)[:, 0] for final in finals)
+    values = own.expand(request.last(model), senders, len(pairs)).clone()
+    for chunk in chunks(model, senders, _groups(pairs, request, model)):
+        for group in chunk:
+            prompts = to_device(model, np.array(group.prompts))
+            if request.receivers:
+                final = to_end(paths, request.receiver_input, request.by_layer, group, advance)
+            else:
+                *_, streams = paths.residuals(group.prompts, ends[list(group.prompts), None], group.layers, advance)
+                final = streams[:, :, 0]
+            scores = scorer(final, prompts).unflatten(1, (len(group.layers), senders))
+            values[group.layers[0] : group.layers[-1] + 1, :, prompts] = scores.permute(1, 2, 0)
+    return (values, given, own) if request.direction is Direction.DENOISING else (values, own, given)
+
+
+def _as_result(
+    model: Model,
+    request: PathRequest,
+    found: Float[np.ndarray, "layer sender batch"],
+    clean: Float[np.ndarray, " batch"],
+    corrupted: Float[np.ndarray, " batch"],
+) -> PathResult:
+    scale, n_heads = Scale.of(request.metric, clean, corrupted), model.cfg.n_heads
+    per_prompt = np.full((model.cfg.n_layers, *found.shape[1:]), np.nan, found.dtype)
+    per_prompt[: len(found)] = scale(found)
+    mlps = per_prompt[:, n_heads].copy() if request.include_mlps else None
+    heads = per_prompt[:, :n_heads].copy()
+    undefined = scale.undefined
+    if undefined is None and request.receivers:
+        undefined = f"senders in layer {request.last(model)} and above have no path to any receiver"
+    return PathResult(
+        values=heads.mean(-1),
+        axes=head_axes(model),
+        metric=request.metric,
+        unit=PATH_UNITS[request.metric],
+        n_prompts=len(clean),
+        per_prompt=heads,
+        undefined=undefined,
+        mlp_values=None if mlps is None else mlps.mean(-1),
+        mlp_per_prompt=mlps,
+        receivers=request.receivers,
+        receiver_input=request.receiver_input if request.receivers else None,
+        sender_position=request.sender_position,
+        direction=request.direction,
+        through_mlps=request.through_mlps,
+        clean=float(clean.mean()),
+        corrupted=float(corrupted.mean()),
+        unpatched=scale(corrupted if request.direction is Direction.DENOISING else clean),
+        gaps=scale.gaps,
+    )

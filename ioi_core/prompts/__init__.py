@@ -1,0 +1,1 @@
+"""Prompts: typed, generated, corrupted, and the roles of their tokens."""

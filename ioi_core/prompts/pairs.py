@@ -1,0 +1,93 @@
+"""`PromptPairs`: clean and corrupted prompts, token by token, with the answers and the role of each position."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Int
+
+from ioi_core.model.weights import END_OF_TEXT
+from ioi_core.vocabulary import ROLES
+
+
+@dataclass(frozen=True, eq=False)
+class PromptPairs:
+    """A batch of clean prompts and their corrupted twins.
+
+    Attributes:
+        clean_tokens, corrupted_tokens: [batch pos] token ids, padded on the right with 50256.
+        lengths: [batch] tokens of each row, BOS included; the same for its clean and corrupted prompt.
+        answers: [batch 2] token ids of (IO, S); they are the clean prompt's also where the corrupted one is scored.
+        roles: role -> [batch] position in the row; only "END" for a task that is not IOI.
+        templates: [batch] template number; typed prompts have one number a row.
+        clean_text, corrupted_text: the rows as text, without BOS.
+        prepend_bos: whether position 0 is a BOS that was put in front.
+    """
+
+    clean_tokens: Int[np.ndarray, "batch pos"]
+    corrupted_tokens: Int[np.ndarray, "batch pos"]
+    lengths: Int[np.ndarray, " batch"]
+    answers: Int[np.ndarray, "batch 2"]
+    roles: Mapping[str, Int[np.ndarray, " batch"]]
+    templates: Int[np.ndarray, " batch"]
+    clean_text: tuple[str, ...]
+    corrupted_text: tuple[str, ...]
+    prepend_bos: bool
+
+    def __post_init__(self) -> None:
+        """Make every array read-only: pairs are shared between threads and are part of cache keys."""
+        arrays = (self.clean_tokens, self.corrupted_tokens, self.lengths, self.answers, self.templates)
+        for array in (*arrays, *self.roles.values()):
+            array.setflags(write=False)
+
+    def take(self, rows: slice) -> "PromptPairs":
+        """Some of the rows, their padding kept."""
+        arrays = ("clean_tokens", "corrupted_tokens", "lengths", "answers", "templates", "clean_text", "corrupted_text")
+        taken = {name: getattr(self, name)[rows] for name in arrays}
+        roles = {role: positions[rows] for role, positions in self.roles.items()}
+        return replace(self, roles=roles, **taken)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """One clean prompt and its corrupted twin; ids and positions are those of the text itself, without BOS.
+
+    Attributes:
+        answers: token ids of (IO, S).
+        positions: role -> index into the ids; all rows of a batch have the same roles.
+    """
+
+    clean_text: str
+    corrupted_text: str
+    clean_ids: Sequence[int]
+    corrupted_ids: Sequence[int]
+    answers: tuple[int, int]
+    positions: Mapping[str, int]
+    template: int
+
+
+def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool) -> PromptPairs:
+    """Put rows together: BOS in front if asked for, padding to the right, positions counted with the BOS."""
+    roles = [role for role in ROLES if role in rows[0].positions]
+    return PromptPairs(
+        clean_tokens=_pad([row.clean_ids for row in rows], prepend_bos),
+        corrupted_tokens=_pad([row.corrupted_ids for row in rows], prepend_bos),
+        lengths=np.array([len(row.clean_ids) + prepend_bos for row in rows], dtype=np.int64),
+        answers=np.array([row.answers for row in rows], dtype=np.int64),
+        roles={role: np.array([row.positions[role] + prepend_bos for row in rows], dtype=np.int64) for role in roles},
+        templates=np.array([row.template for row in rows], dtype=np.int64),
+        clean_text=tuple(row.clean_text for row in rows),
+        corrupted_text=tuple(row.corrupted_text for row in rows),
+        prepend_bos=prepend_bos,
+    )
+
+
+def _pad(rows: Sequence[Sequence[int]], prepend_bos: bool) -> Int[np.ndarray, "batch pos"]:
+    first = int(prepend_bos)
+    tokens = np.full((len(rows), first + max(map(len, rows))), END_OF_TEXT, dtype=np.int64)
+    for padded, ids in zip(tokens, rows, strict=True):
+        padded[first : first + len(ids)] = ids
+    return tokens

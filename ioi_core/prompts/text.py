@@ -1,0 +1,154 @@
+"""A typed text as GPT-2 reads it: checked, cut into tokens and words, and shown in messages.
+
+A word is one of the tokenizer's pre-tokens: a run of letters, of digits or of other signs, with a space before it.
+Positions here count from the text's own first token; a BOS comes later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ioi_core.errors import PromptError, PromptMismatchError
+from ioi_core.inputs import shown
+from ioi_core.model.weights import Model
+
+_ENDS_SENTENCE = frozenset(".!?…。！？\n\r\u2028\u2029")
+_TRANSPARENT = frozenset("\"'`“”„‘’‚«»‹›()[]{}")  # quotes and brackets: they neither end a sentence nor begin one
+_SHOWN_TOKENS = 12
+
+
+@dataclass(frozen=True)
+class Word:
+    """One pre-token.
+
+    Attributes:
+        text: its characters, a leading space included.
+        start: position of its first token in the text.
+        ids: its tokens; a name must be a single one.
+        opens_sentence: whether nothing but spaces, quotes and brackets lies between it and the sentence's beginning.
+    """
+
+    text: str
+    start: int
+    ids: tuple[int, ...]
+    opens_sentence: bool
+
+    @property
+    def name(self) -> str:
+        """The word without its leading space."""
+        return self.text.removeprefix(" ")
+
+    @property
+    def capitalised(self) -> bool:
+        """Whether it is letters only and begins with a capital; "I" is not a name and does not count."""
+        return self.name.isalpha() and (self.name[0].isupper() or self.name[0].istitle()) and self.name != "I"
+
+
+@dataclass(frozen=True)
+class TypedText:
+    """A text that passed all checks: its characters, token ids (without BOS) and words."""
+
+    text: str
+    ids: tuple[int, ...]
+    words: tuple[Word, ...]
+
+
+def read_text(model: Model, text: object, label: str, *, prepend_bos: bool) -> TypedText:
+    """Check a prompt and cut it into tokens and words.
+
+    Args:
+        label: what messages call this prompt ("the prompt", "corrupted prompt 2 of 8").
+
+    Raises:
+        PromptError: not text, half a surrogate pair, empty, ending in white space, or longer than the context.
+    """
+    text = check_characters(model, text, label)
+    encoding = model.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
+    ids = tuple(encoding.ids)
+    if not text.strip():
+        tokens = show_tokens(model, ids)
+        raise PromptError(f"{label} is empty, its tokens are {tokens}: type a sentence that stops before the answer")
+    if text[-1].isspace():
+        raise PromptError(
+            f"{label} ends in white space, its last tokens are {show_tokens(model, ids, len(ids) - 1)}: "
+            "remove it, since GPT-2's answers begin with their own space"
+        )
+    length, n_ctx = len(ids) + prepend_bos, model.cfg.n_ctx
+    if length > n_ctx:
+        raise PromptError(
+            f"{label} is {length} tokens long{' with its BOS' if prepend_bos else ''}, {model.name} reads at most "
+            f"{n_ctx}: take out at least {length - n_ctx} of its tokens {show_tokens(model, ids)}"
+        )
+    return TypedText(text, ids, _words(model, ids, encoding.word_ids))
+
+
+def check_characters(model: Model, text: object, label: str) -> str:
+    """`text`, if it is text that a tokenizer can read.
+
+    Raises:
+        PromptError: not a str, or one with half of a surrogate pair.
+    """
+    if not isinstance(text, str):
+        raise PromptError(f"{label} is not text: got {shown(text)}, give characters in quotes")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        before = show_tokens(model, model.encode(text[: error.start]), len(text))
+        raise PromptError(
+            f"{label} has half of a character, {shown(text[error.start])}, after the tokens {before}: "
+            "remove this lone surrogate, no tokenizer can read it"
+        ) from None
+    return text
+
+
+def decode(model: Model, ids: Sequence[int]) -> str:
+    """The text of tokens, exactly as it was before it was encoded."""
+    return str(model.tokenizer.backend_tokenizer.decode(list(ids), skip_special_tokens=False))
+
+
+def show_tokens(model: Model, ids: Sequence[int], around: int = 0) -> str:
+    """Tokens as a list in a message, like ['When', ' John', ...]: at most 12, those next to index `around`."""
+    start = max(0, min(around - _SHOWN_TOKENS // 2, len(ids) - _SHOWN_TOKENS))
+    stop = start + _SHOWN_TOKENS
+    tokens = [shown(model.token_text(token)) for token in ids[start:stop]]
+    return f"[{', '.join(['...'] * (start > 0) + tokens + ['...'] * (stop < len(ids)))}]"
+
+
+def check_same_length(model: Model, clean: Sequence[int], corrupted: Sequence[int], label: str) -> None:
+    """Refuse a corrupted prompt that does not line up with its clean one.
+
+    Raises:
+        PromptMismatchError: different numbers of tokens; shows both around the first that differs.
+    """
+    if len(clean) == len(corrupted):
+        return
+    pairs = zip(clean, corrupted, strict=False)
+    first = next((k for k, (a, b) in enumerate(pairs) if a != b), min(len(clean), len(corrupted)))
+    raise PromptMismatchError(
+        f"{label} and its corrupted twin must have the same number of tokens; they first differ at token {first}: "
+        f"clean {len(clean)} tokens {show_tokens(model, clean, first)}, "
+        f"corrupted {len(corrupted)} tokens {show_tokens(model, corrupted, first)}; "
+        "reword one of them, for example with names that are one token each"
+    )
+
+
+def _words(model: Model, ids: Sequence[int], word_ids: Sequence[int | None]) -> tuple[Word, ...]:
+    """Group the tokens of one pre-token; a pre-token consists of whole characters, so each group decodes on its own."""
+    words, opens = [], True
+    for _, group in groupby(range(len(ids)), key=word_ids.__getitem__):
+        places = list(group)
+        word_tokens = tuple(ids[k] for k in places)
+        word = Word(decode(model, word_tokens), places[0], word_tokens, opens)
+        words.append(word)
+        opens = _sentence_opens_after(word.text, opens)
+    return tuple(words)
+
+
+def _sentence_opens_after(text: str, opens: bool) -> bool:
+    """Whether the next word opens a sentence, given whether this one did."""
+    for character in text:
+        if character in _ENDS_SENTENCE:
+            opens = True
+        elif not character.isspace() and character not in _TRANSPARENT:
+            opens = False
+    return opens

@@ -1,0 +1,123 @@
+"""Pairs from typed prompts: roles found, answers as tokens, and the corrupted twin made where none is given.
+
+Each row goes the same way: read the clean text, find or accept IO and S, read or make the corrupted text, line the two
+up. What cannot be used is refused with its tokens and what to change; nothing is guessed or silently cut.
+"""
+
+from collections.abc import Sequence
+
+from ioi_core.errors import NotIOIError, PromptError
+from ioi_core.inputs import Choice, Texts, as_texts, one_a_row, shown
+from ioi_core.model.weights import Model
+from ioi_core.prompts.corruptions import check_corruption, corrupt
+from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
+from ioi_core.prompts.roles import Names, answer_token, count, find_names, given_names
+from ioi_core.prompts.text import TypedText, check_same_length, read_text, show_tokens
+
+_SHOWN_ROWS = 10
+
+
+def prompt_pairs(
+    model: Model,
+    clean: Texts,
+    corrupted: Texts | None = None,
+    io: Texts | None = None,
+    s: Texts | None = None,
+    *,
+    corruption: Choice = "s2_flip",
+    prepend_bos: bool = True,
+) -> PromptPairs:
+    """Clean and corrupted prompts from one text or a list of texts that stop before the answer.
+
+    Args:
+        clean: the prompts.
+        corrupted: their twins, one for all or one a row, of as many tokens each; None makes them by `corruption`.
+        io, s: the answer and the name it competes with, one token each (a leading space is added), one for all or one
+            a row; None finds them: S is the only name that is repeated, IO the only other one.
+        corruption: "s2_flip", "abc" or a signal flip ("ABB" ... "ABA"); used where `corrupted` is None.
+
+    Returns:
+        Pairs with all roles; with only "END" where io and s are given and S is not repeated, or IO does not occur.
+
+    Raises:
+        NotIOIError: IO, S or the corrupted prompt must be given.
+        PromptError: a text or name cannot be used; says what was got and what to change.
+        PromptMismatchError: clean and corrupted differ in their number of tokens or of rows.
+    """
+    corruption = check_corruption(corruption)
+    texts = as_texts(clean)
+    if (io is None) != (s is None):
+        given, missing = ("s", "io") if io is None else ("io", "s")
+        raise NotIOIError(f"got {given} without {missing}: give both names, or neither to have both found")
+    columns = [one_a_row(column, name, len(texts)) for name, column in (("corrupted", corrupted), ("io", io), ("s", s))]
+    rows = []
+    for number, cells in enumerate(zip(texts, *columns, strict=True)):
+        where = "" if len(texts) == 1 else f" {number + 1} of {len(texts)}"
+        rows.append(_row(model, cells, where, number, corruption=corruption, prepend_bos=prepend_bos))
+    _check_one_kind(rows)
+    return stack_rows(rows, prepend_bos=prepend_bos)
+
+
+def _row(
+    model: Model, cells: tuple[object, ...], where: str, number: int, *, corruption: str, prepend_bos: bool
+) -> PromptRow:
+    """One row from its four typed cells; `where` is what messages add to name the row."""
+    clean_text, corrupted_text, io, s = cells
+    the = "" if where else "the "
+    label, corrupted_label = f"{the}prompt{where}", f"{the}corrupted prompt{where}"
+    clean = read_text(model, clean_text, label, prepend_bos=prepend_bos)
+    names, answers = _names_and_answers(model, clean, io, s, label, where)
+    if corrupted_text is not None:
+        corrupted = read_text(model, corrupted_text, corrupted_label, prepend_bos=prepend_bos)
+    elif names is not None:
+        corrupted = corrupt(model, clean, names, corruption, label)
+    else:
+        raise NotIOIError(_needs_corrupted(model, clean, answers, label))
+    check_same_length(model, clean.ids, corrupted.ids, label)
+    length = len(clean.ids)
+    return PromptRow(
+        clean_text=clean.text,
+        corrupted_text=corrupted.text,
+        clean_ids=clean.ids,
+        corrupted_ids=corrupted.ids,
+        answers=answers,
+        positions={"END": length - 1} if names is None else names.positions(length),
+        template=number,
+    )
+
+
+def _names_and_answers(
+    model: Model, clean: TypedText, io: object, s: object, label: str, where: str
+) -> tuple[Names | None, tuple[int, int]]:
+    """The names and where they stand (None: not an IOI prompt), and the answers' token ids (IO, S)."""
+    found = find_names(model, clean, label) if io is None and s is None else None
+    if found is not None:
+        io, s = found.io, found.s
+    answers = answer_token(model, io, f"io{where}"), answer_token(model, s, f"s{where}")
+    if answers[0] == answers[1]:
+        raise PromptError(
+            f"io{where} and s{where} are both {show_tokens(model, answers[:1])}: give two different answers"
+        )
+    io_name, s_name = (model.token_text(token).removeprefix(" ") for token in answers)
+    return found or given_names(model, clean, io_name, s_name, label), answers
+
+
+def _needs_corrupted(model: Model, clean: TypedText, answers: tuple[int, int], label: str) -> str:
+    """The message for a prompt that no corruption can be made for."""
+    io, s = (model.token_text(token) for token in answers)
+    times = f"{shown(s)} stands there x {count(clean, s[1:])} and {shown(io)} x {count(clean, io[1:])}"
+    return (
+        f"{label} is no IOI prompt, so its corrupted twin must be given: a prompt of the same {len(clean.ids)} tokens "
+        f"{show_tokens(model, clean.ids)}. To have one made, s must occur twice and io once; {times}"
+    )
+
+
+def _check_one_kind(rows: Sequence[PromptRow]) -> None:
+    """Refuse a batch in which only some prompts have all roles."""
+    end_only = [str(number + 1) for number, row in enumerate(rows) if len(row.positions) == 1]
+    if 0 < len(end_only) < len(rows):
+        some = ", ".join(end_only[:_SHOWN_ROWS]) + ", ..." * (len(end_only) > _SHOWN_ROWS)
+        raise PromptError(
+            f"of the {len(rows)} prompts, numbers {some} are no IOI prompts (s is not repeated, or io is absent) "
+            "and the others are: analyse the two kinds apart"
+        )

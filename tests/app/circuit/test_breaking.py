@@ -1,0 +1,339 @@
+"""The Circuit page as Streamlit runs it, without a browser, and its text form, which is pure."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from app.circuit.breaking.graph import graph_of
+from app.circuit.breaking.numbers import by_template
+from app.circuit.changes import Changes, CircuitTextError, extended, read_changes, switched, write_changes
+from app.circuit.members import KEPT_AT, PLACES, class_of
+from app.circuit.starts import starts_of
+from ioi_core import (
+    IOI_CIRCUIT,
+    Circuit,
+    Head,
+    HeadError,
+    Model,
+    PromptPairs,
+    arena_pairs,
+    completeness,
+    completeness_sets,
+    evaluate_circuit,
+    find_circuit,
+    head_roles,
+    ioi_dataset,
+    minimality,
+)
+from ioi_core.heads.published import PUBLISHED_CLASSES
+from ioi_core.prompts.twins import with_abc_twins
+from tests.app.pages import Loader, assert_fine, body, opened, says
+
+PAGE = "../pages/circuit.py"
+MEASURED = {"circuit_start": "heads with measured roles"}
+NOT_GPT2 = "that circuit is GPT-2 small"
+
+
+@pytest.fixture
+def visitor(loader: Loader):
+    def page(**query: str) -> AppTest:
+        generated = {"prompts": "generated", "n": "28", "corruption": "ABC"}
+        return opened(PAGE, **({"model": "ioi-demo"} | generated | query))
+
+    return page
+
+
+@pytest.fixture(scope="module")
+def pairs(demo_model: Model) -> PromptPairs:
+    return ioi_dataset(demo_model, 28, corruption="abc")
+
+
+@pytest.fixture(scope="module")
+def measured(demo_model: Model, pairs: PromptPairs) -> Circuit:
+    found = head_roles(demo_model, pairs)
+    return Circuit.of([(head, KEPT_AT[role]) for role in found.axes["role"] for head in found.heads(role)])
+
+
+def button(at: AppTest, label: str):
+    return next(found for found in at.button if found.label.startswith(label))
+
+
+def numbers(at: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in at.metric}
+
+
+def changes(at: AppTest) -> str:
+    return at.text_input(key="circuit").value
+
+
+def assert_story(at: AppTest, circuit: float, model: float) -> None:
+    """The sentence below the bars says these two numbers."""
+    assert any(f"logit_diff is {circuit:+.2f} against {model:+.2f}" in text for text in says(at))
+
+
+def test_it_opens_with_the_found_circuit_and_says_what_the_core_computes(visitor, demo_model, pairs) -> None:
+    at = visitor()
+    assert_fine(at)
+    found = find_circuit(demo_model, pairs)
+    result = evaluate_circuit(demo_model, pairs, found.circuit)
+    assert numbers(at)["Faithfulness"] == f"{100 * result.faithfulness:.0f} %"
+    assert numbers(at)["logit_diff of the circuit"] == f"{result.logit_diff:+.2f}"
+    assert numbers(at)["of the whole model"] == f"{result.model_logit_diff:+.2f}"
+    assert_story(at, result.logit_diff, result.model_logit_diff)
+    low, high = result.faithfulness_interval()
+    assert any(f"{100 * low:.0f} % to {100 * high:.0f} %" in text for text in says(at))
+    assert any(f"the first {found.n_added} of {len(found.ranking)} were taken" in text.value for text in at.caption)
+    sets = completeness_sets(demo_model, pairs, found.circuit)
+    assert any(f"For half of these {len(sets.kinds)} sets" in text for text in says(at))
+    assert len(at.get("plotly_chart")) == 6
+
+
+def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model, pairs, measured) -> None:
+    gone = Circuit({Head(3, 2): "END", Head(2, 0): "END"})
+    assert set(gone.members) <= set(measured.members)
+    at = visitor(circuit="-3.2:END -2.0:END", **MEASURED)
+    assert_fine(at)
+    result = completeness(demo_model, pairs, measured, gone)
+    assert numbers(at)["logit_diff of the circuit"] == f"{float(result.circuit_values):+.2f}"
+    assert numbers(at)["of the whole model without the same heads"] == f"{float(result.model_values):+.2f}"
+    assert any(f"differ by {float(result.incompleteness):.2f} logits" in text for text in says(at))
+    table = at.dataframe[0].value if at.dataframe else None
+    assert table is not None
+    left = minimality(demo_model, pairs, measured.without(gone))
+    shown = table[table["minimality_percent"].notna()]
+    assert shown["minimality_percent"].tolist() == pytest.approx((100 * left.signed_scores).tolist(), abs=1e-3)
+    assert table["head"].tolist() == [str(head) for head, _ in measured.members], "what is off stays in the table"
+
+
+def test_buttons_switch_classes_and_everything_and_undo_goes_back(visitor, measured) -> None:
+    at = visitor(**MEASURED)
+    button(at, "name mover off").click().run()
+    movers = [member for member in measured.members if member[0].layer == 3]
+    assert read_text(changes(at)) == {f"-{head}:{role}" for head, role in movers}
+    button(at, "name mover on").click().run()
+    assert changes(at) == ""
+    button(at, "Everything off").click().run()
+    assert_fine(at)
+    assert len(read_text(changes(at))) == len(measured.members)
+    assert "No head on" in " ".join(says(at))
+    for left in (0, len(movers), 0):
+        button(at, "Undo").click().run()
+        assert len(read_text(changes(at))) == left
+    assert button(at, "Undo").disabled
+    assert_fine(at)
+
+
+def read_text(text: str) -> set[str]:
+    return set(text.split())
+
+
+def test_reset_and_another_start_drop_the_changes_and_undo_brings_them_back(visitor) -> None:
+    at = visitor(circuit="-3.2:END", **MEASURED)
+    button(at, "Reset").click().run()
+    assert changes(at) == ""
+    button(at, "Undo").click().run()
+    assert changes(at) == "-3.2:END"
+    at.selectbox(key="circuit_start").select("empty").run()
+    assert changes(at) == ""
+    assert_fine(at)
+    button(at, "Undo").click().run()
+    assert (at.selectbox(key="circuit_start").value, changes(at)) == (MEASURED["circuit_start"], "-3.2:END")
+
+
+def test_any_head_can_be_added_anywhere(visitor, demo_model, pairs, measured) -> None:
+    at = visitor(**MEASURED)
+    at.multiselect(key="circuit_add").select("0.0").select("1.3").run()
+    at.selectbox(key="circuit_add_at").select("S1").run()
+    button(at, "Add").click().run()
+    assert_fine(at)
+    assert changes(at) == "0.0:S1 1.3:S1"
+    assert at.multiselect(key="circuit_add").value == []
+    larger = measured.with_({Head(0, 0): "S1", Head(1, 3): "S1"})
+    result = evaluate_circuit(demo_model, pairs, larger)
+    assert_story(at, result.logit_diff, result.model_logit_diff)
+
+
+@pytest.mark.parametrize("ablation", ["mean", "zero", "resample"])
+def test_every_way_to_ablate(visitor, demo_model, pairs, measured, ablation: str) -> None:
+    at = visitor(ablation=ablation, circuit="-3.1:END", **MEASURED)
+    assert_fine(at)
+    left = measured.without({Head(3, 1): "END"})
+    result = evaluate_circuit(demo_model, pairs, left, ablation=ablation)
+    assert_story(at, result.logit_diff, result.model_logit_diff)
+
+
+def test_the_whole_model_is_faithful_and_loses_with_its_heads(visitor, demo_model, pairs) -> None:
+    at = visitor(circuit_start="whole model")
+    assert_fine(at)
+    assert numbers(at)["Faithfulness"] == "100 %"
+    at = visitor(circuit_start="whole model", circuit="-3.2:all")
+    assert_fine(at)
+    lost = completeness(demo_model, pairs, Circuit.full(demo_model), {Head(3, 2): "all"})
+    assert numbers(at)["logit_diff of the circuit"] == f"{float(lost.model_values):+.2f}"
+    assert any("keeps heads at every position" in text.value for text in at.markdown)
+
+
+def test_the_empty_circuit_is_the_run_with_everything_ablated(visitor, demo_model, pairs) -> None:
+    at = visitor(circuit_start="empty")
+    assert_fine(at)
+    result = evaluate_circuit(demo_model, pairs, Circuit())
+    assert numbers(at)["logit_diff of the circuit"] == f"{result.empty_logit_diff:+.2f}"
+
+
+def test_circuits_are_kept_loaded_and_compared(visitor, demo_model, pairs, measured) -> None:
+    at = visitor(circuit="-3.2:END", **MEASURED)
+    at.text_input(key="circuit_name").set_value("without *3.2*").run()
+    button(at, "Keep").click().run()
+    assert_fine(at)
+    button(at, "Reset").click().run()
+    at.selectbox(key="compare_other").select("kept: without 3.2").run()
+    assert_fine(at)
+    for circuit in (measured, measured.without({Head(3, 2): "END"})):
+        result = evaluate_circuit(demo_model, pairs, circuit)
+        said = f"logit_diff {result.logit_diff:+.2f}. Faithfulness is "
+        assert any(said in text for text in says(at))
+    assert any("Only in this circuit: 3.2 at END." in text.value for text in at.markdown)
+    button(at, "without 3.2").click().run()
+    assert_fine(at)
+    assert at.selectbox(key="circuit_start").value == "empty"
+    left = evaluate_circuit(demo_model, pairs, measured.without({Head(3, 2): "END"}))
+    assert numbers(at)["logit_diff of the circuit"] == f"{left.logit_diff:+.2f}"
+
+
+@pytest.mark.usefixtures("loader")
+def test_classic_prompts_get_abc_twins_and_that_is_said(demo_model) -> None:
+    at = opened(PAGE, model="ioi-demo", **MEASURED)
+    assert_fine(at)
+    classic = arena_pairs(demo_model)
+    twins = with_abc_twins(demo_model, classic)
+    assert any("makes ABC twins" in text.value and "1 prompt for each template" in text.value for text in at.caption)
+    roles = head_roles(demo_model, classic)
+    circuit = Circuit.of([(head, KEPT_AT[role]) for role in roles.axes["role"] for head in roles.heads(role)])
+    result = evaluate_circuit(demo_model, twins, circuit)
+    assert_story(at, result.logit_diff, result.model_logit_diff)
+    button(at, "Take 56 generated prompts").click().run()
+    assert_fine(at)
+    assert any("4 prompts for each template, 56 prompts in all" in text.value for text in at.caption)
+
+
+def test_twins_change_names_alone(demo_model: Model) -> None:
+    classic = arena_pairs(demo_model)
+    twins = with_abc_twins(demo_model, classic)
+    for field in dataclasses.fields(PromptPairs):
+        if not field.name.startswith("corrupted"):
+            assert getattr(twins, field.name) is getattr(classic, field.name)
+    names = np.zeros(classic.clean_tokens.shape, dtype=bool)
+    for role in ("IO", "S1", "S2"):
+        names[np.arange(len(classic)), classic.roles[role]] = True
+    assert ((twins.corrupted_tokens != twins.clean_tokens) == names).all()
+    for row, answers in zip(twins.corrupted_tokens, classic.answers, strict=True):
+        assert not set(answers.tolist()) & set(row.tolist()), "no twin names IO or S"
+
+
+def test_typed_corrupted_prompts_are_used_as_typed(visitor, demo_model) -> None:
+    text = "When John and Mary went to the shops, John gave the bag to"
+    other = "When Tom and Amy went to the shops, Dan gave the bag to"
+    at = visitor(prompts="own", text=text, corrupted=other, **MEASURED)
+    assert_fine(at)
+    assert any("that you typed" in text.value for text in at.caption)
+
+
+def test_prompts_without_roles_are_refused_in_words(visitor) -> None:
+    at = visitor(
+        prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris", s="Rome"
+    )
+    assert not at.exception
+    assert "have no IO, S1, S1+1, S2" in body(at)
+    assert not at.get("plotly_chart")
+
+
+def test_the_papers_circuit_is_never_passed_off_on_another_model(visitor, demo_model: Model) -> None:
+    at = visitor(circuit_start="the paper's 26 heads")
+    assert not at.exception
+    assert "the paper's 26 heads" not in at.selectbox(key="circuit_start").options
+    assert "naive circuit" not in at.selectbox(key="circuit_start").options
+    assert at.selectbox(key="circuit_start").value == "found automatically"
+    assert NOT_GPT2 in body(at)
+    named = dataclasses.replace(demo_model, name="gpt2-small")
+    assert starts_of(named)[0] == "the paper's 26 heads"
+
+
+@pytest.mark.parametrize(
+    ("text", "says_why"),
+    [
+        ("-9.9:END", "head 9.9 does not exist"),
+        ("3.1", "is no member of a circuit"),
+        ("3.1:S3", "is no member of a circuit"),
+        ("3.1:END:END", "is no member of a circuit"),
+        ("<script>alert(1)</script>", "is no member of a circuit"),
+        ("--3.1:END", "3.1"),
+        ("3.1:END " * 2000, "at most 12,000"),
+        ("3.1:all -3.1:END", "cannot lose END alone"),
+    ],
+)
+def test_a_text_that_cannot_be_read_is_refused_and_can_be_left(visitor, text: str, says_why: str) -> None:
+    at = visitor(circuit=text, circuit_start="empty")
+    assert not at.exception
+    assert says_why in body(at)
+    assert "<script>" not in body(at)
+    button(at, "Drop the changes").click().run()
+    assert_fine(at)
+    assert changes(at) == ""
+
+
+HEADS = st.builds(Head, st.integers(0, 3), st.integers(0, 5))
+CIRCUITS = st.lists(st.tuples(HEADS, st.sampled_from(PLACES)), max_size=12).map(Circuit.of)
+
+
+@given(added=CIRCUITS, off=CIRCUITS)
+def test_changes_are_read_as_they_are_written(demo_model: Model, added: Circuit, off: Circuit) -> None:
+    written = write_changes(Changes(added, off))
+    assert read_changes(demo_model, written) == Changes(added, off)
+    assert not re.search(r"[^0-9.A-Za-z:+ -]", written), "nothing that a link would escape beyond recognition"
+
+
+@given(text=st.text(max_size=60))
+def test_any_text_is_read_or_refused_in_words(demo_model: Model, text: str) -> None:
+    try:
+        found = read_changes(demo_model, text)
+    except (CircuitTextError, HeadError):
+        return
+    assert read_changes(demo_model, write_changes(found)) == found
+
+
+@given(start=CIRCUITS, members=CIRCUITS)
+def test_switching_off_and_on_again_changes_nothing(start: Circuit, members: Circuit) -> None:
+    changes = Changes(off=start)
+    off = switched(changes, members.members, on=False)
+    assert set(members.members) <= set(off.off.members) or "all" in off.off.roles
+    if not set(start.members) & set(members.members) and not {*start} & {*members}:
+        assert switched(off, members.members, on=True) == changes
+    on = extended(changes, members.members)
+    assert not set(on.off.members) & set(members.members)
+    assert on.on_top_of(Circuit()) == members
+
+
+def test_every_published_head_stands_in_its_class_at_its_role() -> None:
+    classes = {group.name: group.heads for group in PUBLISHED_CLASSES}
+    assert {class_of(member, classes) for member in IOI_CIRCUIT.members} == set(classes)
+    assert class_of((Head(9, 9), "S2"), classes) == "no class", "a name mover counts as one at END alone"
+    graph = graph_of(IOI_CIRCUIT, Circuit({Head(9, 9): "END"}), classes)
+    assert len(set(graph.places.values())) == 26, "no head covers another"
+    assert all(layer == head.layer for (head, _), (_, layer) in graph.places.items())
+    assert [name for _, name, _ in graph.columns] == [group.name for group in PUBLISHED_CLASSES]
+
+
+def test_templates_are_told_apart(demo_model: Model, pairs: PromptPairs, measured: Circuit) -> None:
+    result = evaluate_circuit(demo_model, pairs, measured)
+    found = by_template(pairs, result)
+    assert [one.number for one in found] == sorted(set(pairs.templates.tolist()))
+    for one in found:
+        rows = pairs.templates == one.number
+        assert one.value == pytest.approx(result.prompts[0, rows].mean() / result.unablated[rows].mean(), rel=1e-5)
+        assert np.mean(one.points) == pytest.approx(one.value, rel=1e-5)
+        assert one.name.endswith("BABA" if one.number < 50 else "ABBA")

@@ -1,0 +1,70 @@
+"""The app's pages as Streamlit runs them, without a browser, and a stand-in for loading models."""
+
+import threading
+import time
+
+from streamlit.testing.v1 import AppTest
+
+from app.hosting import services
+from ioi_core import Model, ModelUnavailableError
+from tests import ROOT
+
+MAIN = ROOT / "app" / "main.py"
+
+
+class Loader:
+    """Stands in for `load_model`: the real bundled model; GPT-2 as the test wants it."""
+
+    def __init__(self, demo: Model):
+        self.demo = demo
+        self.gpt2: Model | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self, name: str, progress=None) -> Model:
+        if name == "ioi-demo":
+            return self.demo
+        if progress:
+            progress(3_000_000, 500_000_000)
+        self.gate.wait(30)
+        if self.gpt2 is None:
+            raise ModelUnavailableError("gpt2-small: the hub cannot be reached (*no* <b>network</b>)")
+        return self.gpt2
+
+
+def opened(page: str | None = None, **query: str) -> AppTest:
+    at = AppTest.from_file(MAIN, default_timeout=60)
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    if page:
+        at.switch_page(page).run()
+    return at
+
+
+def shown(at: AppTest) -> str:
+    """All HTML and Markdown on the page."""
+    return "\n".join([*(html.proto.body for html in at.get("html")), *(text.value for text in at.markdown)])
+
+
+def assert_fine(at: AppTest) -> None:
+    assert not at.exception
+    assert "Something went wrong" not in shown(at)
+    assert "ioi-problem" not in body(at)
+
+
+def body(at: AppTest) -> str:
+    """Everything but the style sheet."""
+    return "\n".join(html.proto.body for html in at.get("html") if not html.proto.body.startswith("<style>"))
+
+
+def says(at: AppTest) -> list[str]:
+    return [html.proto.body for html in at.get("html") if html.proto.body.startswith("<p")]
+
+
+def gpt2_is(state: str) -> None:
+    for _ in range(200):
+        if services.models().status("gpt2-small").state == state:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"gpt2-small does not become {state}")

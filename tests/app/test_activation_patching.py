@@ -1,0 +1,113 @@
+"""The activation patching page as Streamlit runs it, without a browser."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ioi_core import Direction, Model, arena_pairs, bootstrap_interval, ioi_dataset, patch_activations, prompt_pairs
+from tests.app.pages import assert_fine, body, opened, says
+
+PAGE = "../pages/activation_patching.py"
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+def patched(**query: str) -> AppTest:
+    return opened(PAGE, model="ioi-demo", **query)
+
+
+def cell_box(at: AppTest):
+    return next(box for box in at.selectbox if box.label.startswith("Cell"))
+
+
+def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
+    at = patched()
+    assert_fine(at)
+    result = patch_activations(demo_model, arena_pairs(demo_model), "z")
+    effects = result.effects.mean(-1)
+    layer, head = divmod(int(abs(effects).argmax()), effects.shape[1])
+    assert cell_box(at).value == f"head {layer}.{head}"
+    [strongest] = [text for text in says(at) if "Strongest" in text]
+    assert f"head {layer}.{head} {effects[layer, head]:+.3f}" in strongest
+    low, high = (float(bound) for bound in bootstrap_interval(result.effects[layer, head], gaps=result.gaps))
+    interval = f"({effects[layer, head]:+.3f}; 95 % of resampled prompt sets give {low:+.3f} to {high:+.3f})"
+    assert any(interval in text for text in says(at))
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("site", ["resid_pre", "mlp_out", "q", "pattern"])
+def test_every_kind_of_site_and_direction(site: str, direction: Direction) -> None:
+    at = patched(site=site, direction=str(direction), metric="logit_diff")
+    assert_fine(at)
+    assert len(at.get("plotly_chart")) >= 3
+
+
+def test_prompts_of_unequal_length_show_roles(demo_model: Model) -> None:
+    at = patched(prompts="generated", n="15", corruption="ABC", site="resid_pre", direction="noising")
+    assert_fine(at)
+    pairs = ioi_dataset(demo_model, 15, corruption="abc")
+    result = patch_activations(demo_model, pairs, "resid_pre", direction=Direction.NOISING)
+    assert list(result.axes) == ["layer", "role"]
+    effects = result.effects.mean(-1)
+    layer, role = divmod(int(abs(effects).argmax()), effects.shape[1])
+    assert cell_box(at).value == f"layer {layer}, {result.axes['role'][role]}"
+
+
+def test_choosing_a_cell_shows_its_detail() -> None:
+    at = patched()
+    cell_box(at).select("head 3.2").run()
+    assert_fine(at)
+    assert "A closer look: head 3.2" in [heading.value for heading in at.subheader]
+    assert any("Directly, head 3.2" in text for text in says(at))
+
+
+def test_a_chosen_cell_that_no_longer_exists_is_forgotten() -> None:
+    at = patched(site="resid_pre")
+    cell_box(at).select("layer 1, position 14").run()
+    at.toggle[0].set_value(False).run()
+    assert_fine(at)
+    assert cell_box(at).value.startswith("layer")
+
+
+def test_hostile_urls_fall_back() -> None:
+    at = patched(site="../../etc/passwd", direction="<script>", metric="$x$", where_head="S9")
+    assert_fine(at)
+    assert "<script>" not in body(at)
+
+
+def test_identical_prompts_are_undefined_in_words() -> None:
+    text = "When John and Mary went to the shops, John gave the bag to"
+    at = patched(prompts="own", text=text, corrupted=text)
+    assert not at.exception
+    assert "there is nothing to recover" in body(at)
+
+
+def test_another_task_has_no_roles_but_works() -> None:
+    at = patched(
+        prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris", s="Rome",
+        site="resid_pre",
+    )  # fmt: skip
+    assert_fine(at)
+    assert cell_box(at).value.startswith("layer")
+
+
+def test_nothing_to_find_is_said_and_not_drawn() -> None:
+    at = patched(site="v", where_head="S1")
+    assert_fine(at)
+    assert any("No cell changes anything here" in text for text in says(at))
+    assert not at.get("plotly_chart")
+
+
+def test_a_corrupted_prompt_that_scores_higher_is_pointed_out(demo_model: Model) -> None:
+    at = patched(
+        prompts="own", text="The capital of Italy is", corrupted="The capital of France is", io="Paris", s="Rome"
+    )
+    pairs = prompt_pairs(demo_model, "The capital of Italy is", "The capital of France is", " Paris", " Rome")
+    result = patch_activations(demo_model, pairs, "z")
+    assert any("score higher" in text for text in says(at)) == (result.clean < result.corrupted)
+    assert any(f"{result.clean:.3g} in the clean runs" in text for text in says(at))
+
+
+def test_a_page_may_wait_for_two_slow_computations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPT-2's estimate and its exact runs both take long enough for progress to be shown; two boxes once clashed."""
+    monkeypatch.setattr("app.questions.compute._QUIET", -1.0)
+    assert_fine(patched())

@@ -1,0 +1,412 @@
+"""The attention page as Streamlit runs it, and its parts, without a browser."""
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from app.attention import circuitsvis_frame
+from app.attention.charts import heads_overview, tiled
+from app.attention.circuitsvis_frame import frame, inert_json
+from app.drawing.pattern import attention_heatmap
+from app.hosting import services, static_files
+from app.hosting.static_files import publish_circuitsvis
+from cache.computations import Computations
+from ioi_core import (
+    Head,
+    Model,
+    arena_pairs,
+    attention_patterns,
+    attribute_heads,
+    head_scores,
+    ioi_dataset,
+    patch_activations,
+    prompt_pairs,
+)
+from tests.app.pages import Loader, assert_fine, body, gpt2_is, opened, says
+
+PAGE = "../pages/attention.py"
+SCRIPT = "</script><script>document.title='hacked'</script>"
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+def looked(**query: str) -> AppTest:
+    return opened(PAGE, **{"model": "ioi-demo"} | query)
+
+
+def patterns_of(model: Model, row: int = 0, pairs=None, *, weighted: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    pairs = pairs or arena_pairs(model)
+    length = int(pairs.lengths[row])
+    return tuple(
+        attention_patterns(model, tokens[row : row + 1, :length], weighted=weighted).values[0]
+        for tokens in (pairs.clean_tokens, pairs.corrupted_tokens)
+    )
+
+
+def drawn_by_circuitsvis(at: AppTest) -> list[dict]:
+    """The props in each frame."""
+    return [json.loads(_props(element.proto.srcdoc)) for element in at.get("iframe")]
+
+
+def _props(outer: str) -> str:
+    return re.search(r'id="props">(.*?)</script>', html.unescape(outer), re.DOTALL)[1]
+
+
+def spoken(at: AppTest) -> str:
+    return html.unescape(" ".join(says(at)))
+
+
+def test_the_page_shows_what_the_core_computes(demo_model: Model) -> None:
+    at = looked()
+    assert_fine(at)
+    clean, corrupted = patterns_of(demo_model)
+    end, io = 14, 4
+    layer, head = np.unravel_index(clean[:, :, end, io].argmax(), clean.shape[:2])
+    assert at.selectbox(key="head").value == f"{layer}.{head}"
+    assert f"at IO, ·Mary: heads {layer}.{head} ({clean[layer, head, end, io]:.2f})" in spoken(at)
+    assert len(at.get("plotly_chart")) == 4
+    table = at.dataframe[0].value
+    for _, line in table.iterrows():
+        place = int(line["layer"]), int(line["head"]), end
+        for role, position in (("IO", 4), ("S1", 2), ("S2", 10)):
+            assert line[f"{role} clean"] == pytest.approx(clean[(*place, position)], abs=1e-6)
+            assert line[f"{role} corrupted"] == pytest.approx(corrupted[(*place, position)], abs=1e-6)
+            change = clean[(*place, position)] - corrupted[(*place, position)]
+            assert line[f"{role} difference"] == pytest.approx(change, abs=1e-6)
+    assert len(table) == 24
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_circuitsvis_gets_the_strongest_heads_clean_and_corrupted(demo_model: Model, weighted: bool) -> None:
+    at = looked(top="3", shown="2", attention="value-weighted" if weighted else "plain")
+    assert_fine(at)
+    direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
+    order = np.argsort(-np.abs(direct), axis=None)[:3]
+    heads = [divmod(int(n), direct.shape[1]) for n in order]
+    both = patterns_of(demo_model, 1, weighted=weighted)
+    for props, values, name in zip(drawn_by_circuitsvis(at), both, ("·John", "·Mary"), strict=True):
+        assert props["attentionHeadNames"] == [f"{layer}.{head}" for layer, head in heads]
+        assert props["tokens"][10] != name
+        shown = np.array(props["attention"])
+        np.testing.assert_allclose(shown, np.stack([values[place] for place in heads]), atol=5.1e-5)
+    if weighted:
+        assert props["maxValue"] == pytest.approx(max(values[place].max() for values in both for place in heads))
+    layer, head = heads[0]
+    assert f"{layer}.{head} {direct[layer, head]:+.2f}" in spoken(at)
+
+
+def test_heads_ranked_by_patching_and_chosen_by_hand(demo_model: Model) -> None:
+    at = looked(by="patching", top="2")
+    effects = patch_activations(demo_model, arena_pairs(demo_model), "z").effects.mean(-1)
+    order = np.argsort(-np.abs(effects), axis=None)[:2]
+    names = [str(Head(*divmod(int(n), effects.shape[1]))) for n in order]
+    assert [props["attentionHeadNames"] for props in drawn_by_circuitsvis(at)] == [names, names]
+
+    at.selectbox(key="by").select("chosen by hand").run()
+    at.multiselect(key="heads").set_value(["0.5", "2.1"]).run()
+    assert_fine(at)
+    assert drawn_by_circuitsvis(at)[0]["attentionHeadNames"] == ["0.5", "2.1"]
+    at.multiselect(key="heads").set_value([]).run()
+    assert_fine(at)
+    assert not at.get("iframe")
+    assert any("No heads are chosen yet" in text.value for text in at.markdown)
+
+
+@pytest.mark.parametrize("score", ["previous_token", "duplicate_token", "induction"])
+def test_heads_ranked_by_a_score(demo_model: Model, score: str) -> None:
+    at = looked(by=f"{score.replace('_', '-')} score", top="2")
+    assert_fine(at)
+    found = head_scores(demo_model)
+    values = found.values[found.axes["score"].index(score)]
+    best = Head(*divmod(int(values.argmax()), values.shape[1]))
+    assert drawn_by_circuitsvis(at)[0]["attentionHeadNames"][0] == str(best)
+    assert f"{best} {values.max():.2f}," in spoken(at)
+    assert "(mean over 50 random sequences)" in spoken(at)
+
+
+@pytest.mark.parametrize("run", ["clean", "corrupted", "difference"])
+@pytest.mark.parametrize("attention", ["plain", "value-weighted"])
+@pytest.mark.parametrize("bos", ["true", "false"])
+def test_every_view_of_prompts_of_unequal_length(demo_model: Model, run: str, attention: str, bos: str) -> None:
+    at = looked(prompts="generated", n="9", corruption="ABC", shown="4", run=run, attention=attention, bos=bos)
+    assert_fine(at)
+    pairs = ioi_dataset(demo_model, 9, corruption="abc", prepend_bos=bos == "true")
+    assert len(set(pairs.lengths.tolist())) > 1
+    clean, corrupted = patterns_of(demo_model, 3, pairs, weighted=attention == "value-weighted")
+    [overview] = [text for text in map(html.unescape, says(at)) if ("changes most" in text) == (run == "difference")][
+        :1
+    ]
+    if run == "difference":
+        change = np.abs(clean - corrupted)
+        place = np.unravel_index(change.argmax(), change.shape)
+        assert f"head {place[0]}.{place[1]} changes most" in overview
+        assert f"{clean[place]:.2f} clean, {corrupted[place]:.2f} corrupted" in overview
+    else:
+        values = (clean if run == "clean" else corrupted)[:, :, pairs.roles["END"][3], pairs.roles["S2"][3]]
+        assert f"({values.max():.2f})" in overview
+
+
+def test_the_chosen_head_stays_when_another_prompt_is_shown() -> None:
+    at = looked()
+    at.selectbox(key="head").select("2.0").run()
+    at.number_input(key="shown").set_value(5).run()
+    assert_fine(at)
+    assert at.selectbox(key="head").value == "2.0"
+    assert "head 2.0 looks most" in spoken(at)
+    assert "clean prompt 5" in spoken(at)
+
+
+def test_heads_that_another_model_does_not_have_are_forgotten(loader: Loader, small_model: Model) -> None:
+    loader.gpt2 = small_model  # 4 x 4 heads
+    services.models()
+    gpt2_is("ready")
+    at = looked(by="chosen by hand", head="3.5")
+    at.multiselect(key="heads").set_value(["1.5", "1.3"]).run()
+    assert at.selectbox(key="head").value == "3.5"
+    at.selectbox(key="model").select("gpt2-small").run()
+    assert_fine(at)
+    assert int(at.selectbox(key="head").value.split(".")[1]) < 4
+    assert at.session_state["head"] == at.selectbox(key="head").value
+    assert at.session_state["heads"] == ["1.3"]
+
+
+def test_hostile_links_fall_back() -> None:
+    at = looked(
+        attention="<script>", run="../etc", by="$x$", top="999", head="99.99", heads="<b>", layer="-1", shown="77"
+    )
+    assert_fine(at)
+    assert "<script>" not in body(at)
+    assert len(drawn_by_circuitsvis(at)[0]["attentionHeadNames"]) <= 12
+
+
+def test_another_task_has_no_names_to_look_at_but_works(demo_model: Model) -> None:
+    at = looked(
+        prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris", s="Rome"
+    )
+    assert_fine(at)
+    pairs = prompt_pairs(demo_model, "The capital of France is", "The capital of Italy is", " Paris", " Rome")
+    from_end = patterns_of(demo_model, 0, pairs)[0][:, :, -1, 1:]
+    layer, head = np.unravel_index(from_end.max(-1).argmax(), from_end.shape[:2])
+    assert f"that of head {layer}.{head} at" in spoken(at)
+    assert not at.dataframe
+
+
+def test_identical_prompts_change_nothing_and_rank_nothing() -> None:
+    text = "When John and Mary went to the shops, John gave the bag to"
+    at = looked(prompts="own", text=text, corrupted=text, run="difference", by="patching")
+    assert_fine(at)
+    assert "Nothing changes: the tokens of prompt 1 are the same" in spoken(at)
+    assert any("cannot be ranked by patching here" in text.value for text in at.markdown)
+
+
+def long_prompt(n: int) -> str:
+    return "word " * n + "When Mary and John met, John gave a bag to"
+
+
+def test_a_long_prompt_is_drawn_a_layer_at_a_time_and_never_computed_whole(demo_model: Model, monkeypatch) -> None:
+    asked = []
+    request = Computations.request
+
+    def spy(self, analysis, model, **parameters):
+        if analysis == "attention_patterns":
+            asked.append(parameters["layer"])
+        return request(self, analysis, model, **parameters)
+
+    monkeypatch.setattr(Computations, "request", spy)
+    at = looked(prompts="own", text=long_prompt(190))
+    assert_fine(at)
+    assert None not in asked
+    assert "too long for circuitsvis" in "".join(text.value for text in at.markdown)
+    assert at.selectbox(key="layer").value == 0
+    at.selectbox(key="layer").select(3).run()
+    assert_fine(at)
+    clean, _ = patterns_of(demo_model, 0, prompt_pairs(demo_model, long_prompt(190)))
+    assert len(at.dataframe[0].value) == 24, "the table has every head all the same"
+    io = at.dataframe[0].value.set_index(["layer", "head"])["IO clean"]
+    best = int(clean[3, :, -1, -10].argmax())
+    assert f"heads 3.{best} ({clean[3, best, -1, -10]:.2f})" in spoken(at)
+    assert io[3, best] == pytest.approx(clean[3, best, -1, -10], abs=1e-6)
+
+
+def test_a_prompt_too_long_to_draw_is_refused_in_words() -> None:
+    at = looked(prompts="own", text=long_prompt(320))
+    assert not at.exception
+    assert "Attention is drawn for prompts of up to 223" in body(at)
+    assert not at.get("plotly_chart")
+
+
+def test_circuitsvis_draws_fewer_heads_of_a_longer_prompt() -> None:
+    at = looked(prompts="own", text=long_prompt(60), top="12")
+    assert_fine(at)
+    n = len(drawn_by_circuitsvis(at)[0]["tokens"])
+    assert len(drawn_by_circuitsvis(at)[0]["attentionHeadNames"]) == 20_000 // n**2
+    assert any(f"the first {20_000 // n**2} of these 12" in caption.value for caption in at.caption)
+
+
+class Reader(HTMLParser):
+    """The elements of a document, as a browser finds them."""
+
+    def __init__(self, document: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.feed(document)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def named(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@given(st.text(), st.lists(st.text(), max_size=4), st.text())
+def test_no_text_gets_out_of_the_frame_without_rights(said: str, tokens: list[str], more: str) -> None:
+    tokens = [*tokens, more + SCRIPT, f"<!--{more}<script>", "&lt;/script>", "\u2028"]
+    outer = Reader(frame("/app/static/x.js", {"tokens": tokens}, said + SCRIPT + "\"'><b>"))
+    assert [tag for tag, _ in outer.elements] == ["style", "iframe"]
+    [iframe] = outer.named("iframe")
+    assert iframe["sandbox"] == "allow-scripts"
+    inner = Reader(iframe["srcdoc"])
+    assert [tag for tag, _ in inner.elements] == [
+        "html",
+        "head",
+        "meta",
+        "meta",
+        "style",
+        "body",
+        "div",
+        *["script"] * 2,
+    ]
+    assert json.loads(_props(frame("", {"tokens": tokens}, "")))["tokens"] == tokens
+    assert "default-src 'none'" in inner.named("meta")[1]["content"]
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.booleans(), lambda parts: st.lists(parts) | st.dictionaries(st.text(), parts)
+    )
+)
+def test_json_for_a_script_says_the_same_and_holds_no_markup(value) -> None:
+    text = inert_json(value)
+    assert json.loads(text) == value
+    assert not set(text) & set("<>&\u2028\u2029")
+
+
+def test_numbers_that_are_none_are_not_drawn() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        inert_json([float("nan")])
+
+
+def test_hostile_prompts_stay_text() -> None:
+    text = f"When Mary and John met{SCRIPT}, John gave a bag to"
+    at = looked(prompts="own", text=text, io="Mary", s="John")
+    assert_fine(at)
+    assert "".join(drawn_by_circuitsvis(at)[0]["tokens"]).replace("·", " ")[3:] == text
+    for element in at.get("iframe"):
+        assert [tag for tag, _ in Reader(element.proto.srcdoc).elements] == ["style", "iframe"]
+        assert len(Reader(html.unescape(element.proto.srcdoc)).named("script")) == 2
+    assert "<script" not in body(at)
+
+
+def test_without_the_library_the_page_says_so_and_shows_the_rest(monkeypatch) -> None:
+    monkeypatch.setattr(circuitsvis_frame, "publish_circuitsvis", lambda: None)
+    circuitsvis_frame._served_script.clear()
+    at = looked()
+    circuitsvis_frame._served_script.clear()
+    assert_fine(at)
+    assert len(at.get("plotly_chart")) == 4
+    assert not at.get("iframe")
+    assert any("circuitsvis, is missing on this server" in text.value for text in at.markdown)
+
+
+def test_the_script_is_copied_once_and_repaired(tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "static"
+    name = publish_circuitsvis(folder)
+    assert name is not None
+    assert re.fullmatch(r"circuitsvis-[\d.]+\.js", name)
+    copy = folder / name
+    script = copy.read_bytes()
+    assert b"AttentionHeads" in script
+    copy.write_bytes(b"half a scr")
+    assert publish_circuitsvis(folder) == name
+    assert copy.read_bytes() == script
+    assert [path.name for path in folder.iterdir()] == [name]
+
+    def read_only(*_):
+        raise OSError("Read-only file system")
+
+    monkeypatch.setattr(Path, "write_bytes", read_only)
+    assert publish_circuitsvis(folder) == name, "a copy made beforehand is enough"
+    copy.unlink()
+    assert publish_circuitsvis(folder) is None
+
+
+def test_a_missing_package_is_no_crash(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(static_files, "find_spec", lambda _name: None)
+    assert publish_circuitsvis(tmp_path) is None
+
+
+def test_small_patterns_lie_apart_and_later_tokens_stay_empty() -> None:
+    values = np.random.default_rng(0).random((2, 3, 4, 4)).astype(np.float32)
+    picture = tiled(values, 2)
+    for layer in range(2):
+        for head in range(3):
+            block = picture[layer * 6 : layer * 6 + 4, head * 6 : head * 6 + 4]
+            seen = np.tri(4, dtype=bool)
+            np.testing.assert_allclose(block[seen], values[layer, head][seen], atol=5.1e-5)
+            assert np.isnan(block[~seen]).all()
+    assert np.isfinite(picture).sum() == 2 * 3 * 10
+
+
+def overview(length: int, **options):
+    values = np.random.default_rng(0).random((12, 12, length, length)).astype(np.float32)
+    said = [["<b>x</b>\nmore"] * 12] * 12
+    return heads_overview(
+        values, [str(n) for n in range(12)], said, {0: ["S1"], 2: ["IO"]}, (9, 8), title="t", note="n",
+        **{"reach": 1.0, "diverging": False, "faint": False} | options,
+    )  # fmt: skip
+
+
+def test_the_overview_of_gpt2_is_small_and_its_clicks_name_heads() -> None:
+    figure = overview(15)
+    assert len(figure.to_json()) < 700_000
+    *_, squares = figure.data
+    assert squares.customdata[9 * 12 + 8][0] == "9.8"
+    assert squares.customdata[0][1] == "&lt;b&gt;x&lt;/b&gt;<br>more"
+    frame_of_chosen = figure.layout.shapes[0]
+    assert frame_of_chosen.x0 < squares.x[9 * 12 + 8] < frame_of_chosen.x1
+    assert frame_of_chosen.y0 < squares.y[9 * 12 + 8] < frame_of_chosen.y1
+    assert figure.layout.hoverdistance == -1
+
+
+def test_differences_are_white_at_zero() -> None:
+    cells = overview(5, diverging=True, faint=True, reach=3.0).data[1]
+    assert (cells.zmin, cells.zmax) == (-3, 3)
+    assert dict(cells.colorscale)[0.5] == "#FFFFFF"
+
+
+def test_one_head_keeps_every_token_apart_and_literal() -> None:
+    labels = ["BOS", "·John", "·John", "<b>$x$"]
+    figure = attention_heatmap(np.full((4, 4), 0.25), labels, "t", roles={1: ["S1"], 2: ["S2", "END"]})
+    ticks = figure.layout.xaxis.ticktext
+    assert len(ticks) == 4
+    assert ticks[3] == "&lt;b&gt;&#36;x&#36;"
+    assert "S2" in ticks[2]
+    assert "END" in ticks[2]
+    assert figure.data[0].customdata[3][1] == "From &lt;b&gt;&#36;x&#36; (position 3) to ·John (position 1, S1)"
+
+
+def test_a_long_prompt_keeps_its_role_labels() -> None:
+    figure = attention_heatmap(np.zeros((200, 200)), ["x"] * 200, "t", roles={7: ["IO"], 8: ["S1"], 199: ["END"]})
+    kept = list(figure.layout.xaxis.tickvals)
+    assert {7, 199} <= set(kept)
+    assert len(kept) < 100
+    assert min(np.diff(kept)) >= 2
+    assert len(figure.to_json()) < 300_000

@@ -1,0 +1,233 @@
+"""The Heads page as Streamlit runs it, without a browser."""
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.heads.charts import edge_bars
+from app.heads.edges import drawn, edges_in
+from app.heads.tables import all_heads_frame, looks_frame, looks_table, with_intervals
+from app.heads.words import possible_looks
+from app.questions.measures import look_measures
+from app.words.phrases import number
+from ioi_core import (
+    Head,
+    Model,
+    arena_pairs,
+    attention_and_writing,
+    attribute_heads,
+    bootstrap_interval,
+    copy_scores,
+    edge_atlas,
+    head_roles,
+    head_scores,
+    patch_activations,
+    patch_paths,
+    role_attention,
+)
+from tests.app.pages import assert_fine, body, opened, says
+
+PAGE = "../pages/heads.py"
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+def page(**query: str) -> AppTest:
+    return opened(PAGE, model="ioi-demo", **query)
+
+
+def title(at: AppTest) -> str:
+    return at.header[0].value
+
+
+def table(at: AppTest, column: str):
+    return next(frame.value for frame in at.dataframe if column in frame.value.columns)
+
+
+@pytest.mark.parametrize("name", ["3.2", "1.5", "0.0"])
+def test_one_head_shows_the_cores_numbers(demo_model: Model, name: str) -> None:
+    at = page(head=name)
+    assert_fine(at)
+    assert title(at) == f"What does head {name} do?"
+    pairs, head = arena_pairs(demo_model), Head.parse(name)
+    direct = float(attribute_heads(demo_model, pairs).values[head.layer, head.head])
+    verb = "adds" if direct >= 0 else "takes"
+    assert any(f"Directly, head {name} {verb} {abs(direct):.2f} logits" in text for text in says(at))
+    ranks = table(at, "rank").set_index("measure")
+    scores, copying = head_scores(demo_model), copy_scores(demo_model)
+    patched = patch_activations(demo_model, pairs, "z").effects.mean(-1)
+    assert ranks.loc["direct effect", "value"] == pytest.approx(direct, abs=1e-5)
+    assert ranks.loc["patching effect", "value"] == pytest.approx(patched[head.layer, head.head], abs=1e-5)
+    by_name = dict(zip(scores.axes["score"], scores.values[:, head.layer, head.head], strict=True))
+    assert ranks.loc["induction score", "value"] == pytest.approx(by_name["induction"], abs=1e-5)
+    positive = copying.values[0, head.layer, head.head]
+    assert ranks.loc["positive copy score", "value"] == pytest.approx(positive, abs=1e-6)
+    assert ranks.loc["positive copy score", "rank"] == int((copying.values[0] > positive).sum()) + 1
+    writing = attention_and_writing(demo_model, pairs)
+    to_io = float(writing.attention[0, head.layer, head.head].mean())
+    assert any(f"from END at IO {to_io:.2f}" in text for text in says(at))
+
+
+def test_roles_are_measured_ones_and_no_class_is_borrowed_from_another_model(demo_model: Model) -> None:
+    found = head_roles(demo_model, arena_pairs(demo_model))
+    for head in (Head(3, 2), Head(2, 1), Head(1, 0)):
+        at = page(head=str(head))
+        roles = found.roles_of(head)
+        [verdict] = [text for text in says(at) if "By the rules below" in text]
+        assert all(role in verdict for role in roles)
+        assert ("none of the" in verdict) == (not roles)
+        assert "no class is published for ioi-demo" in verdict
+        for role in roles:
+            assert all(str(one) in body(at) for one in found.evidence(head, role))
+
+
+def test_means_over_prompts_have_their_intervals(demo_model: Model) -> None:
+    pairs, head = arena_pairs(demo_model), Head(2, 1)
+    ranks = table(page(head="2.1"), "rank").set_index("measure")
+    direct, patched = attribute_heads(demo_model, pairs), patch_activations(demo_model, pairs, "z")
+    scores = head_scores(demo_model)
+    for measure, (low, high) in {
+        "direct effect": bootstrap_interval(direct.per_prompt[2, 1]),
+        "patching effect": bootstrap_interval(patched.effects[2, 1], gaps=patched.gaps),
+        "induction score": bootstrap_interval(scores.per_prompt[scores.axes["score"].index("induction"), 2, 1]),
+    }.items():
+        assert list(ranks.loc[measure, ["low_95", "high_95"]]) == pytest.approx([float(low), float(high)], abs=1e-5)
+    assert np.isnan(ranks.loc["positive copy score", "low_95"])
+    found = edges_in([patch_paths(demo_model, pairs, [head], receiver_input=x) for x in "qkv"], head)
+    result = patch_paths(demo_model, pairs, [head], receiver_input=found[0].through)
+    sender = Head.parse(found[0].sender.removeprefix("head "))
+    low, high = bootstrap_interval(result.effects[sender.layer, sender.head], gaps=result.gaps)
+    assert found[0].interval == pytest.approx((float(low), float(high)), abs=1e-6)
+    errors = edge_bars(drawn(found), "t", len(pairs), inwards=True).data[0].error_x
+    assert errors.array[0] == pytest.approx(float(high) - found[0].effect, abs=1e-6)
+
+
+def test_attention_between_roles_is_a_mean_over_the_prompts_in_which_it_can_be(demo_model: Model) -> None:
+    pairs, head = arena_pairs(demo_model), Head(2, 1)
+    attention = role_attention(demo_model, pairs)
+    roles = attention.axes["query_role"]
+    to_s2 = attention.per_prompt[roles.index("END"), roles.index("S2"), 2, 1]
+    low, high = bootstrap_interval(to_s2)
+    shown = table(page(head="2.1"), "looks from").set_index("looks from")
+    assert shown.loc["END", "at S2"] == f"{to_s2.mean():.2f} ({low:.2f} to {high:.2f})"
+    assert shown.loc["IO", "at END"] == ""
+    frame = looks_frame(possible_looks(attention, pairs, head), roles).set_index(["from", "to"])
+    first = pairs.roles["IO"] < pairs.roles["S1"]
+    assert frame.loc[("S1", "IO"), "prompts"] == first.sum() == 4
+    of_pair = attention.per_prompt[roles.index("S1"), roles.index("IO"), 2, 1]
+    assert frame.loc[("S1", "IO"), "attention"] == pytest.approx(of_pair[first].mean())
+    assert not of_pair[~first].any(), "in the others IO comes later"
+    one = pairs.take(slice(0, 1))
+    alone = possible_looks(role_attention(demo_model, one), one, head)
+    assert looks_table(alone, roles).set_index("looks from").loc["END", "at S2"] == f"{to_s2[0]:.2f}"
+    assert np.isnan(looks_frame(alone, roles)["low_95"]).all()
+
+
+def test_sites_are_patched_as_asked(demo_model: Model) -> None:
+    at = page(head="2.1", direction="noising")
+    at.session_state["head_sites"] = ["z", "v"]
+    at.run()
+    assert_fine(at)
+    pairs = arena_pairs(demo_model)
+    [said] = [text for text in says(at) if "head 2.1 changes logit_diff_recovered" in text]
+    for site in ("z", "v"):
+        effect = float(patch_activations(demo_model, pairs, site, direction="noising").effects[2, 1].mean())
+        assert f"{site} {number(effect)}" in said
+
+
+def test_edges_are_computed_on_request_in_and_out(demo_model: Model) -> None:
+    at = page(head="2.1")
+    assert not any("Corrupting what head 2.1 sends" in text for text in says(at))
+    next(button for button in at.button if button.label == "Compute the edges of head 2.1").click().run()
+    assert_fine(at)
+    pairs, head = arena_pairs(demo_model), Head(2, 1)
+    into = {x: patch_paths(demo_model, pairs, [head], receiver_input=x).values for x in "qkv"}
+    [said] = [text for text in says(at) if "Head 2.1 has most of" in text]
+    for values in into.values():
+        sender = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
+        if abs(values[sender]) > 0.05:  # an MLP may come before a weaker head
+            assert f"head {sender[0]}.{sender[1]} ({values[sender]:+.3f})" in said
+    assert any("Corrupting what head 2.1 sends straight to the logits" in text for text in says(at))
+    next(button for button in at.button if button.label == "Compute every edge between heads").click().run()
+    assert_fine(at)
+    onto_queries = edge_atlas(demo_model, pairs, "q", metric="logit_diff_change").values[2, 1]
+    receiver = np.unravel_index(np.nanargmax(np.abs(onto_queries)), onto_queries.shape)
+    said = f"the queries of head {receiver[0]}.{receiver[1]} ({onto_queries[receiver]:+.3f})"
+    assert any(said in text for text in says(at))
+
+
+def test_all_heads_stand_in_one_table_that_can_be_filtered(demo_model: Model) -> None:
+    at = page(heads_shown="all heads")
+    assert_fine(at)
+    assert title(at) == "What does each head do?"
+    frame = table(at, "direct effect")
+    assert len(frame) == 24
+    direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
+    np.testing.assert_allclose(frame["direct effect"], direct.ravel(), atol=1e-5)
+    low, high = bootstrap_interval(attribute_heads(demo_model, arena_pairs(demo_model)).per_prompt)
+    np.testing.assert_allclose(frame["direct effect, 95 % from"], low.ravel(), atol=1e-5)
+    np.testing.assert_allclose(frame["direct effect, 95 % to"], high.ravel(), atol=1e-5)
+    assert "patching effect, 95 % to" not in frame, "one measure's interval at a time; the file has all"
+    at.selectbox(key="table_role").select("name mover").run()
+    movers = [str(head) for head in head_roles(demo_model, arena_pairs(demo_model)).heads("name mover")]
+    assert list(table(at, "direct effect")["name"]) == movers
+    at.selectbox(key="table_role").select("any").run()
+    at.multiselect(key="table_layers").select("1").run()
+    assert list(table(at, "direct effect")["name"]) == [f"1.{head}" for head in range(6)]
+
+
+def test_the_chosen_measure_of_all_heads_is_drawn_by_template(demo_model: Model) -> None:
+    at = page(heads_shown="all heads", table_measure="END to IO", templates_all_heads="true")
+    assert_fine(at)
+    assert "END to IO, 95 % from" in table(at, "direct effect")
+    [chart] = at.get("plotly_chart")
+    assert "END to IO of all heads, by template" in chart.proto.spec
+    at.selectbox(key="table_measure").select("induction score").run()
+    assert_fine(at)
+    assert not at.get("plotly_chart"), "random tokens have no templates"
+
+
+def test_effects_that_are_undefined_have_no_templates(demo_model: Model) -> None:
+    two = "When John and Mary went to the shops, John gave the bag to\nWhen Tom and Amy met, Tom waved to"
+    query = {"prompts": "own", "text": two, "corrupted": two, "heads_shown": "all heads", "templates_all_heads": "true"}
+    at = page(**query, table_measure="patching effect")
+    assert_fine(at)
+    assert not at.get("plotly_chart")
+    assert page(**query, table_measure="direct effect").get("plotly_chart")
+
+
+def test_the_file_has_all_intervals(demo_model: Model) -> None:
+    pairs = arena_pairs(demo_model)
+    found = look_measures(role_attention(demo_model, pairs))
+    frame = with_intervals(all_heads_frame(demo_model, found, None).iloc[[13, 2]], found)
+    attention = role_attention(demo_model, pairs)
+    roles = attention.axes["query_role"]
+    low, _ = bootstrap_interval(attention.per_prompt[roles.index("S2"), roles.index("S1")])
+    assert list(frame["name"]) == ["2.1", "0.2"]
+    np.testing.assert_allclose(frame["S2 to S1, 95 % from"], [low[2, 1], low[0, 2]], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["9.9", "<script>alert(1)</script>", "03.2", "$x$", "3.2.1" * 50])
+def test_a_head_that_does_not_exist_is_answered_in_words(name: str) -> None:
+    at = page(head=name)
+    assert_fine(at)
+    assert "<script>" not in body(at)
+    assert "instead" in body(at)
+    assert title(at).startswith("What does head 3.")
+
+
+def test_another_tasks_prompts_have_no_roles_but_a_page() -> None:
+    at = page(
+        head="2.0", prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris",
+        s="Rome",
+    )  # fmt: skip
+    assert_fine(at)
+    assert "no role can be measured" in body(at) + " ".join(text.value for text in at.markdown)
+    assert any("Directly, head 2.0" in text for text in says(at))
+
+
+def test_identical_prompts_are_undefined_in_words() -> None:
+    text = "When John and Mary went to the shops, John gave the bag to"
+    at = page(head="2.0", prompts="own", text=text, corrupted=text)
+    assert_fine(at)
+    assert any("nothing to recover" in said for said in says(at))

@@ -1,0 +1,133 @@
+"""The path patching page as Streamlit runs it, without a browser."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.path_patching.trail import Step, TrailError, read_trail, write_trail
+from ioi_core import Direction, Head, HeadError, Model, arena_pairs, explain_attention, head_roles, patch_paths
+from tests.app.pages import assert_fine, body, opened, says
+
+PAGE = "../pages/path_patching.py"
+NAME_MOVERS = "logits > 3.1 3.2 3.4 q"
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+def page(**query: str) -> AppTest:
+    return opened(PAGE, model="ioi-demo", **query)
+
+
+def button(at: AppTest, label: str):
+    return next(found for found in at.button if found.label.startswith(label))
+
+
+def picked(at: AppTest) -> list[str]:
+    return at.multiselect(key="next_receivers").value
+
+
+def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
+    at = page()
+    assert_fine(at)
+    result = patch_paths(demo_model, arena_pairs(demo_model))
+    layer, head = divmod(int(abs(result.values).argmax()), 6)
+    assert any(f"head {layer}.{head} ({result.values[layer, head]:+.3f})" in text for text in says(at))
+    ranking = at.dataframe[0].value
+    assert ranking["sender"].iloc[0] == f"head {layer}.{head}"
+    assert ranking["effect"].iloc[0] == pytest.approx(result.values[layer, head], abs=1e-5)
+    assert len(ranking) == 4 * 7
+    split = explain_attention(demo_model, arena_pairs(demo_model), Head(layer, head))
+    assert any(f"the attention logit is {split.logits.mean():+.2f}" in text for text in says(at))
+
+
+def test_picking_a_sender_and_going_on_walks_the_trail_and_back(demo_model: Model) -> None:
+    at = page()
+    assert button(at, "queries").disabled
+    at.multiselect(key="next_receivers").select("3.2").select("3.4").run()
+    button(at, "queries").click().run()
+    assert_fine(at)
+    assert at.text_input(key="trail").value == "logits > 3.2 3.4 q"
+    assert picked(at) == []
+    result = patch_paths(demo_model, arena_pairs(demo_model), [Head(3, 2), Head(3, 4)], receiver_input="q")
+    ranking = at.dataframe[0].value
+    assert ranking["effect"].iloc[0] == pytest.approx(max((x for x in result.values[:3].ravel()), key=abs), abs=1e-5)
+    assert len(ranking) == 3 * 7, "senders without a path are not ranked"
+    button(at, "logits").click().run()
+    assert_fine(at)
+    assert at.text_input(key="trail").value == "logits"
+
+
+def test_a_class_of_heads_can_be_picked(demo_model: Model) -> None:
+    at = page()
+    movers = [str(head) for head in head_roles(demo_model, arena_pairs(demo_model)).heads("name mover")]
+    button(at, "name mover").click().run()
+    assert_fine(at)
+    assert picked(at) == movers
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("between", ["recomputed", "frozen"])
+@pytest.mark.parametrize("position", ["all", "S2", "END"])
+def test_every_kind_of_path(direction: Direction, between: str, position: str) -> None:
+    at = page(trail=NAME_MOVERS, path_direction=str(direction), between=between, sender_position=position)
+    assert_fine(at)
+    assert len(at.get("plotly_chart")) == 4
+
+
+def test_a_sender_elsewhere_does_nothing_to_the_logits_and_that_is_said() -> None:
+    at = page(sender_position="S2")
+    assert not at.exception
+    assert "the logits are read at END alone" in body(at)
+    assert not at.get("plotly_chart")
+
+
+def test_nothing_lies_below_layer_0() -> None:
+    at = page(trail="0.3 v")
+    assert not at.exception
+    assert "Nothing lies below the values of 0.3" in body(at)
+
+
+def test_identical_prompts_are_undefined_in_words() -> None:
+    text = "When John and Mary went to the shops, John gave the bag to"
+    at = page(prompts="own", text=text, corrupted=text)
+    assert not at.exception
+    assert "nothing to recover" in body(at)
+
+
+def test_another_task_has_no_roles_but_works() -> None:
+    at = page(prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris", s="Rome")
+    assert not at.exception
+    assert any("only END is known" in text.value for text in at.markdown)
+    assert len(at.get("plotly_chart")) == 2
+
+
+@pytest.mark.parametrize(
+    ("trail", "says_why"),
+    [
+        ("9.9 q", "head 9.9 does not exist"),
+        ("<script>alert(1)</script>", "is no step of a trail"),
+        ("1.1 z", "is no step of a trail"),
+        ("q", "is no step of a trail"),
+        ("logits > " * 20 + "logits", "at most 12"),
+        ("1.1 " * 1000 + "q", "at most 2,000"),
+    ],
+)
+def test_a_trail_that_cannot_be_read_is_refused_and_can_be_left(trail: str, says_why: str) -> None:
+    at = page(trail=trail)
+    assert not at.exception
+    assert says_why in body(at)
+    assert "<script>" not in body(at)
+    button(at, "Start again").click().run()
+    assert_fine(at)
+    assert at.text_input(key="trail").value == "logits"
+
+
+def test_trails_are_read_as_they_are_written(demo_model: Model) -> None:
+    steps = (Step(), Step((Head(2, 0), Head(3, 1)), "k"), Step((Head(1, 5),), "v"))
+    assert write_trail(steps) == "logits > 2.0 3.1 k > 1.5 v"
+    assert read_trail(demo_model, write_trail(steps)) == steps
+    assert read_trail(demo_model, " 3.1  2.0 3.1 k ") == (Step((Head(2, 0), Head(3, 1)), "k"),)
+    assert read_trail(demo_model, "") == (Step(),)
+    with pytest.raises(TrailError, match="no step"):
+        read_trail(demo_model, "logits >")
+    with pytest.raises(HeadError, match=r"3\.9 does not"):
+        read_trail(demo_model, "3.9 q")

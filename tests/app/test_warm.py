@@ -1,0 +1,88 @@
+"""`python -m app.warm`: what it computes ahead is what the pages ask for first."""
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.hosting import services
+from app.warm import FIRST_REQUESTS, main, requests
+from cache.analyses import ANALYSES, Analysis
+from ioi_core import Model
+from tests import ROOT
+from tests.app.pages import assert_fine, opened
+
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "__init__")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("IOI_CACHE_MEGABYTES", "0", "there is no disk cache"),
+        ("IOI_CACHE_MEGABYTES", "much", "a whole number"),
+        ("IOI_CACHE_DIR", "relative", "an absolute path"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_is_no_success(folder, capsys, monkeypatch, name, value, said):
+    monkeypatch.setenv(name, value)
+    assert main([]) == 2
+    assert said in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_warm_fails_where_nothing_can_be_kept(folder, capsys):
+    folder.write_text("in the way")
+    assert main([]) == 1
+    assert "not kept on disk" in capsys.readouterr().err
+
+
+def test_warm_computes_only_what_is_missing(folder, capsys):
+    for known in ("0", "all"):
+        assert main([]) == 0
+        asked, found = re.search(r"(\d+) results, (\d+) of them known", capsys.readouterr().out).groups()
+        assert int(asked) > len(FIRST_REQUESTS)
+        assert (found == asked) == (known == "all")
+
+
+def test_a_gallery_asks_only_for_analyses_that_exist(demo_model: Model):
+    assert {analysis for analysis, _ in requests(demo_model, "classic")} <= set(ANALYSES)
+
+
+@pytest.fixture(scope="module")
+def warm_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("warm") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IOI_CACHE_DIR", str(folder))
+        assert main(["--model", "ioi-demo", "--gallery", "classic"]) == 0
+    return folder
+
+
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize("page", PAGES)
+def test_after_warm_a_page_computes_nothing_as_it_opens(warm_folder, monkeypatch, caplog, page: str):
+    computed: list[str] = []
+
+    def refused(name: str):
+        def compute(*args, **kwargs):
+            computed.append(name)
+            raise AssertionError(f"{name} was computed: add what the page asks for first to app/warm.py")
+
+        return compute
+
+    monkeypatch.setenv("IOI_CACHE_DIR", str(warm_folder))
+    for name, entry in ANALYSES.items():
+        monkeypatch.setitem(ANALYSES, name, Analysis(refused(name), entry.version, entry.resumable))
+    services.settings.clear()
+    services.computations.clear()
+    with caplog.at_level(logging.ERROR):
+        at = opened(None if page == "prompt" else f"../pages/{page}.py", model="ioi-demo")
+    assert computed == []
+    assert_fine(at)

@@ -1,0 +1,99 @@
+"""A visitor in headless Chromium, and the app served for them."""
+
+import re
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WAIT = 60_000
+"""Milliseconds until a page counts as stuck; patient, since tests run on busy machines too."""
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"the app does not start:\n{log.read_text()}")
+
+
+class Visitor:
+    """One browser context whose console errors, page errors and outside requests fail the test."""
+
+    def __init__(self, browser: Browser, url: str, **options):
+        self.url = url
+        self.context: BrowserContext = browser.new_context(**{"viewport": {"width": 1440, "height": 900}} | options)
+        self.context.set_default_timeout(WAIT)
+        self.page: Page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        self.page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # Streamlit looks for its server below a page's own path first, and reports its own 404.
+        probing = re.search(r"/_stcore/(health|host-config)$", message.location.get("url", ""))
+        if message.type == "error" and not probing:
+            self.complaints.append(f"console: {message.text} {message.location}")
+
+    def _request(self, request) -> None:
+        if not request.url.startswith((self.url, self.url.replace("http", "ws"), "data:", "blob:")):
+            self.complaints.append(f"asked the outside for {request.url}")
+
+    def open(self, path: str = "/", **query: str) -> Page:
+        self.page.goto(f"{self.url}{path}?{urllib.parse.urlencode(query)}")
+        return self.settled()
+
+    def settled(self) -> Page:
+        """The page once its script has run to the end and the browser has fetched what draws it."""
+        expect(self.page.locator("h2").first).to_be_visible(timeout=WAIT)
+        expect(self.page.locator("[data-test-script-state=notRunning]")).to_be_attached(timeout=WAIT)
+        for drawn_by_parts_loaded_later in (".ioi-chips", ".ioi-says"):
+            expect(self.page.locator(drawn_by_parts_loaded_later).first).to_be_visible(timeout=WAIT)
+        return self.page
+
+    def says(self) -> list[str]:
+        return self.page.locator(".ioi-says").all_inner_texts()
+
+    def go(self, title: str) -> Page:
+        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+        return self.settled()
+
+    def leave(self) -> None:
+        visible = self.page.locator("body").inner_text()
+        self.context.close()
+        assert self.complaints == []
+        assert "Traceback" not in visible
+        assert "Something went wrong" not in visible
+
+
+def figure(page: Page, name: str) -> dict:
+    """The data of a drawn Plotly figure: its traces and its layout's texts."""
+    chart = page.locator(f".st-key-figure-{name} .js-plotly-plot")
+    expect(chart).to_be_visible(timeout=WAIT)
+    read = """chart => ({
+        title: chart.layout.title.text,
+        ticks: chart.layout.xaxis.ticktext,
+        traces: chart._fullData.map(t => ({
+            z: t.z && Array.from(t.z, row => Array.from(row)), x: t.x && Array.from(t.x), y: t.y && Array.from(t.y),
+            text: t.text, said: t.customdata})),
+    })"""
+    return chart.evaluate(read)

@@ -1,0 +1,343 @@
+"""Computations: exactly one for all who ask, cancelled when nobody waits, errors to everyone and never kept."""
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cache.analyses import Analysis
+from cache.computations import Computations
+from cache.jobs import Job, JobCancelledError, JobState, QueueFullError, Worker, WorkerDiedError
+from cache.store.memory import MemoryStore
+from ioi_core.errors import PromptError
+
+MODEL = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
+
+
+def computations(function: Callable[..., object], **options) -> Computations:
+    return Computations(MemoryStore(10**6), analyses={"it": Analysis(function, 1)}, **options)
+
+
+def finish(job: Job, seconds: float = 10.0) -> Job:
+    deadline = time.monotonic() + seconds
+    while not job.wait(0.05):
+        assert time.monotonic() < deadline, "the job does not end"
+    return job
+
+
+class Gate:
+    """An analysis that stays inside until it is opened, reporting progress all the time."""
+
+    def __init__(self):
+        self.opened, self.entered = threading.Event(), threading.Event()
+        self.calls: list[object] = []
+        self.cancelled = 0
+
+    def __call__(self, model, *, x=0, progress):
+        self.calls.append(x)
+        self.entered.set()
+        try:
+            for done in range(1000):
+                progress(done, 1000)
+                if self.opened.wait(0.01):
+                    return np.array([x])
+        except BaseException:
+            self.cancelled += 1
+            raise
+        raise TimeoutError
+
+
+def test_fifty_threads_that_ask_for_the_same_cause_one_computation():
+    gate = Gate()
+    asked = computations(gate)
+    barrier = threading.Barrier(50)
+    results: list[object] = []
+
+    def ask() -> None:
+        barrier.wait()
+        results.append(finish(asked.request("it", MODEL, x=3)).result())
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    gate.entered.wait(5)
+    gate.opened.set()
+    for thread in threads:
+        thread.join()
+    assert gate.calls == [3]
+    assert len(results) == 50
+    assert len({id(result) for result in results}) == 1
+
+
+def test_many_threads_asking_for_many_things_compute_each_once():
+    calls: list[int] = []
+
+    def square(model, *, x, progress):
+        calls.append(x)
+        return np.array([x * x])
+
+    asked = computations(square)
+
+    def ask(seed: int) -> None:
+        for x in np.random.default_rng(seed).permutation(20).tolist():
+            assert finish(asked.request("it", MODEL, x=x)).result() == x * x
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(calls) == list(range(20))
+
+
+def test_a_kept_result_is_a_finished_job_at_once():
+    asked = computations(lambda model, *, progress: np.array([1]))
+    first = finish(asked.request("it", MODEL)).result()
+    again = asked.request("it", MODEL)
+    assert again.state is JobState.DONE
+    assert again.result() is first
+
+
+def test_asking_whether_a_result_is_kept_computes_nothing():
+    gate = Gate()
+    gate.opened.set()
+    asked = computations(gate)
+    assert not asked.is_kept("it", MODEL, x=1)
+    assert gate.calls == []
+    finish(asked.request("it", MODEL, x=1))
+    assert asked.is_kept("it", MODEL, x=1)
+    assert not asked.is_kept("it", MODEL, x=2)
+    assert gate.calls == [1]
+
+
+def test_another_model_or_parameter_is_computed_anew():
+    gate = Gate()
+    gate.opened.set()
+    asked = computations(gate)
+    other = SimpleNamespace(**vars(MODEL) | {"fingerprint": "g"})
+    rounded = SimpleNamespace(**vars(MODEL) | {"numerics": "bfloat16"})
+    for model, x in [(MODEL, 1), (MODEL, 2), (other, 1), (rounded, 1), (MODEL, 1)]:
+        finish(asked.request("it", model, x=x))
+    assert gate.calls == [1, 2, 1, 1]
+
+
+def test_a_result_that_was_dropped_is_computed_again():
+    gate = Gate()
+    gate.opened.set()
+    asked = Computations(MemoryStore(1), analyses={"it": Analysis(gate, 1)})
+    finish(asked.request("it", MODEL))
+    finish(asked.request("it", MODEL))
+    assert gate.calls == [0, 0]
+
+
+def test_a_running_job_that_nobody_watches_is_cancelled_and_can_be_asked_for_again():
+    gate = Gate()
+    asked = computations(gate, patience=0.1)
+    job = asked.request("it", MODEL)
+    gate.entered.wait(5)
+    time.sleep(0.4)
+    assert job.state is JobState.CANCELLED
+    assert gate.cancelled == 1
+    with pytest.raises(JobCancelledError):
+        job.result()
+    gate.opened.set()
+    assert finish(asked.request("it", MODEL, x=0)).state is JobState.DONE
+
+
+def test_one_watcher_among_many_keeps_a_job_alive():
+    gate = Gate()
+    asked = computations(gate, patience=0.2)
+    jobs = [asked.request("it", MODEL) for _ in range(5)]
+    for _ in range(20):
+        jobs[0].wait(0.05)
+    assert gate.cancelled == 0
+    gate.opened.set()
+    assert finish(jobs[4]).state is JobState.DONE
+
+
+def test_a_waiting_job_that_nobody_watches_leaves_the_line():
+    gate = Gate()
+    asked = computations(gate, patience=0.2, max_queued=1)
+    running = asked.request("it", MODEL, x=0)
+    gate.entered.wait(5)
+    left_behind = asked.request("it", MODEL, x=1)
+    with pytest.raises(QueueFullError, match="Try again in a moment"):
+        asked.request("it", MODEL, x=2)
+    for _ in range(8):
+        running.wait(0.05)
+    wanted = asked.request("it", MODEL, x=2)
+    assert left_behind.state is JobState.CANCELLED
+    gate.opened.set()
+    finish(wanted)
+    assert gate.calls == [0, 2]
+
+
+def test_a_refused_request_can_be_repeated_later():
+    gate = Gate()
+    asked = computations(gate, max_queued=1)
+    jobs = [asked.request("it", MODEL, x=0)]
+    gate.entered.wait(5)
+    jobs.append(asked.request("it", MODEL, x=1))
+    with pytest.raises(QueueFullError):
+        asked.request("it", MODEL, x=2)
+    gate.opened.set()
+    for job in jobs:
+        finish(job)
+    assert finish(asked.request("it", MODEL, x=2)).state is JobState.DONE
+
+
+def test_the_place_in_line_counts_the_running_job_and_moves_up():
+    gate = Gate()
+    asked = computations(gate)
+    jobs = [asked.request("it", MODEL, x=0)]
+    gate.entered.wait(5)
+    jobs += [asked.request("it", MODEL, x=x) for x in (1, 2)]
+    assert [job.ahead for job in jobs] == [0, 1, 2]
+    gate.opened.set()
+    for job in jobs:
+        finish(job)
+    assert gate.calls == [0, 1, 2]
+
+
+def test_one_visitors_twenty_jobs_do_not_starve_anothers_one():
+    gate = Gate()
+    asked = computations(gate, max_queued=60)
+    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
+    gate.entered.wait(5)
+    jobs += [asked.request("it", MODEL, visitor="ann", x=x) for x in range(1, 21)]
+    late = [asked.request("it", MODEL, visitor="bob", x=x) for x in (100, 101)]
+    latest = asked.request("it", MODEL, visitor="cyd", x=200)
+    assert [job.ahead for job in (late[0], latest, jobs[1])] == [1, 2, 3]
+    shared = asked.request("it", MODEL, visitor="dan", x=20)  # ann's last: it is dan's first
+    assert shared is jobs[20]
+    gate.opened.set()
+    for job in (*jobs, *late, latest):
+        finish(job)
+    assert gate.calls[:5] == [0, 20, 100, 200, 1], "everybody's first goes before anybody's second"
+    assert gate.calls[5:7] == [101, 2]
+    anns = [x for x in gate.calls if x < 20]
+    assert anns == sorted(anns), "one visitor's own jobs stay in order"
+
+
+def test_a_visitor_who_was_served_lets_others_go_first():
+    gate = Gate()
+    asked = computations(gate)
+    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
+    gate.entered.wait(5)
+    jobs += [asked.request("it", MODEL, visitor=visitor, x=x) for visitor, x in (("ann", 1), ("ann", 2), ("bob", 10))]
+    jobs += [asked.request("it", MODEL, visitor="bob", x=11)]
+    gate.opened.set()
+    for job in jobs:
+        finish(job)
+    assert gate.calls == [0, 10, 1, 11, 2]
+
+
+def test_nobody_fills_more_than_half_of_the_line():
+    gate = Gate()
+    asked = computations(gate, max_queued=6)
+    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
+    gate.entered.wait(5)
+    jobs += [asked.request("it", MODEL, visitor="ann", x=x) for x in (1, 2, 3)]
+    with pytest.raises(QueueFullError, match="3 of your computations"):
+        asked.request("it", MODEL, visitor="ann", x=4)
+    jobs += [asked.request("it", MODEL, visitor="bob", x=x) for x in (10, 11, 12)]
+    with pytest.raises(QueueFullError, match="Too many"):
+        asked.request("it", MODEL, visitor="cyd", x=20)
+    gate.opened.set()
+    for job in jobs:
+        finish(job)
+
+
+def test_progress_elapsed_and_time_left():
+    step = threading.Semaphore(0)
+
+    def slow(model, *, progress):
+        step.acquire()
+        time.sleep(0.1)
+        progress(1, 4)
+        step.acquire()
+        return 1
+
+    job = computations(slow).request("it", MODEL)
+    assert job.seconds_left is None
+    step.release()
+    while job.done == 0:
+        job.wait(0.01)
+    assert (job.done, job.total, job.state) == (1, 4, JobState.RUNNING)
+    assert job.seconds_left == pytest.approx(3 * job.seconds_elapsed, rel=0.2)
+    step.release()
+    finish(job)
+    assert job.seconds_left is None
+
+
+def test_an_error_reaches_every_waiter_and_is_not_kept():
+    gate = Gate()
+    calls: list[int] = []
+
+    def fails_once(model, *, progress):
+        calls.append(1)
+        gate(model, progress=progress)
+        if len(calls) == 1:
+            raise PromptError("write another name")
+        return 7
+
+    asked = computations(fails_once)
+    jobs = [asked.request("it", MODEL) for _ in range(10)]
+    gate.entered.wait(5)
+    gate.opened.set()
+    for job in jobs:
+        assert finish(job).state is JobState.FAILED
+        with pytest.raises(PromptError, match="another name"):
+            job.result()
+    assert finish(asked.request("it", MODEL)).result() == 7
+
+
+def test_a_store_that_fails_does_not_cost_the_result():
+    class Broken:
+        def get(self, key):
+            return None
+
+        def place(self, key):
+            return None
+
+        def put(self, key, result):
+            raise OSError("disk full")
+
+    asked = Computations(Broken(), analyses={"it": Analysis(lambda model, *, progress: 7, 1)})
+    assert finish(asked.request("it", MODEL)).result() == 7
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_dies_in_an_analysis_is_replaced_and_its_waiter_is_told():
+    def dies(model, *, x, progress):
+        if x == 0:
+            raise SystemExit
+        return x
+
+    asked = computations(dies)
+    jobs = [asked.request("it", MODEL, x=x) for x in (0, 1)]
+    with pytest.raises(WorkerDiedError, match="try again"):
+        finish(jobs[0]).result()
+    assert finish(jobs[1]).result() == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_killed_while_idle_is_replaced():
+    worker = Worker("test", 5)
+    first = worker._thread
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(first.ident), ctypes.py_object(SystemExit))
+    job = Job(lambda progress: 5)
+    worker.submit(job)  # wakes the dying thread
+    assert finish(job).result() == 5
+    first.join(5)
+    assert not first.is_alive()
+    assert worker._thread.is_alive()
+
+
+def test_an_unkeyable_parameter_is_refused():
+    with pytest.raises(TypeError, match="no key"):
+        computations(Gate()).request("it", MODEL, x=object())

@@ -1,0 +1,423 @@
+"""Activation patching against TransformerLens, against Hugging Face's GPT-2 with hooks, and its own identities."""
+
+import itertools
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformer_lens import patching as tl_patching
+
+from ioi_core import (
+    Direction,
+    Model,
+    PromptError,
+    PromptPairs,
+    arena_pairs,
+    ioi_dataset,
+    patch_activations,
+    prompt_pairs,
+    run,
+)
+from ioi_core.activation_patching.estimate import estimate_block
+from ioi_core.activation_patching.exact import patch_block
+from ioi_core.activation_patching.grid import plan_request
+from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES
+from ioi_core.engine.scoring import MetricError
+from ioi_core.errors import IOIError, SiteError
+from tests.conftest import oracle_bridge
+from tests.models.random_gpt2 import random_pairs
+
+SITES = (*RESIDUAL_SITES, *HEAD_SITES)
+EQUAL = [9, 9, 9]
+UNEQUAL = [9, 5, 12, 7]
+
+
+def logit_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
+    rows = torch.arange(len(pairs))
+    at_end = logits[rows, torch.tensor(pairs.roles["END"])]
+    return at_end[rows, torch.tensor(pairs.answers[:, 0])] - at_end[rows, torch.tensor(pairs.answers[:, 1])]
+
+
+def with_roles(pairs: PromptPairs, seed: int = 1) -> PromptPairs:
+    """Random positions for the roles: what they are does not matter to patching, only where."""
+    rng = np.random.default_rng(seed)
+    roles = {role: rng.integers(0, pairs.lengths) for role in ("IO", "S1", "S1+1", "S2")}
+    return replace(pairs, roles=roles | dict(pairs.roles))
+
+
+PAIRS = {
+    "one token, equal": with_roles(random_pairs(EQUAL)),
+    "one token, unequal, bos": with_roles(random_pairs(UNEQUAL, bos=True)),
+    "from position 1 on, unequal, bos": with_roles(random_pairs(UNEQUAL, bos=True, differ_from=1)),
+    "all tokens, equal": with_roles(random_pairs(EQUAL, differ_from=0)),
+    "one prompt": with_roles(random_pairs([8])),
+}
+
+
+class HookedRuns:
+    """The slow oracle: TransformerLens's bridge, one hooked forward a cell, written without looking at the engine."""
+
+    def __init__(self, bridge, pairs: PromptPairs, direction: Direction) -> None:
+        self.bridge, self.pairs = bridge, pairs
+        clean, corrupted = torch.tensor(pairs.clean_tokens), torch.tensor(pairs.corrupted_tokens)
+        denoising = direction is Direction.DENOISING
+        self.tokens, given = (corrupted, clean) if denoising else (clean, corrupted)
+        with torch.no_grad():
+            _, self.cache = bridge.run_with_cache(given)
+            _, self.own = bridge.run_with_cache(self.tokens)
+
+    def name(self, site: str, layer: int) -> str:
+        in_attention = {"z", "q", "k", "v", "pattern"}
+        return f"blocks.{layer}.attn.hook_{site}" if site in in_attention else f"blocks.{layer}.hook_{site}"
+
+    def patched(self, site: str, layer: int, head: int | None, positions: list[list[int]]) -> torch.Tensor:
+        """Per-prompt logit_diff with each prompt's listed positions patched."""
+        name = self.name(site, layer)
+        if site == "resid_mid":
+            # The bridge's hook_resid_mid feeds the MLP only, not the residual stream beside it. Nothing above this
+            # layer's attention is patched, so adding the runs' difference to attn_out is the same intervention.
+            name = self.name("attn_out", layer)
+            mid = self.name(site, layer)
+            self.cache.cache_dict[name + ".mid"] = self.own[name] + self.cache[mid] - self.own[mid]
+
+        def hook(activation: torch.Tensor, hook: object) -> torch.Tensor:
+            activation = activation.clone()
+            given = self.cache[name if site != "resid_mid" else name + ".mid"]
+            for row, where in enumerate(positions):
+                if site == "pattern":
+                    activation[row, head, where] = given[row, head, where]
+                elif head is None:
+                    activation[row, where] = given[row, where]
+                else:
+                    activation[row, where, head] = given[row, where, head]
+            return activation
+
+        with torch.no_grad():
+            logits = self.bridge.run_with_hooks(self.tokens, fwd_hooks=[(name, hook)])
+        return logit_diff(logits, self.pairs)
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("kind", PAIRS)
+@pytest.mark.parametrize("site", RESIDUAL_SITES)
+def test_residual_sites_equal_hooked_forwards(small_model: Model, small_bridge, site, kind, direction) -> None:
+    pairs = PAIRS[kind]
+    ours = patch_activations(small_model, pairs, site, direction=direction, metric="logit_diff")
+    oracle = HookedRuns(small_bridge, pairs, direction)
+    columns = list(ours.axes.items())[1]
+    assert columns[0] == ("pos" if len(set(pairs.lengths)) == 1 else "role")
+    for layer, (index, label) in itertools.product(range(4), enumerate(columns[1])):
+        where = pairs.roles[label] if columns[0] == "role" else np.full(len(pairs), int(label))
+        theirs = oracle.patched(site, layer, None, [[int(pos)] for pos in where])
+        np.testing.assert_allclose(ours.per_prompt[layer, index], theirs, atol=1e-4, err_msg=f"{layer} {label}")
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("kind", PAIRS)
+@pytest.mark.parametrize("site", HEAD_SITES)
+def test_head_sites_equal_hooked_forwards(small_model: Model, small_bridge, site, kind, direction) -> None:
+    pairs = PAIRS[kind]
+    oracle = HookedRuns(small_bridge, pairs, direction)
+    everywhere = [list(range(length)) for length in pairs.lengths]
+    patch = partial(patch_activations, small_model, pairs, site, direction=direction, metric="logit_diff")
+    all_positions, at_s2 = patch(), patch(positions="S2")
+    for layer, head in itertools.product(range(4), range(4)):
+        theirs = oracle.patched(site, layer, head, everywhere)
+        np.testing.assert_allclose(all_positions.per_prompt[layer, head], theirs, atol=1e-4, err_msg=f"{layer}.{head}")
+        theirs = oracle.patched(site, layer, head, [[int(pos)] for pos in pairs.roles["S2"]])
+        np.testing.assert_allclose(at_s2.per_prompt[layer, head], theirs, atol=1e-4, err_msg=f"{layer}.{head} S2")
+
+
+@pytest.mark.parametrize("site", HEAD_SITES)
+def test_heads_by_position_are_the_single_positions(small_model: Model, small_bridge, site: str) -> None:
+    pairs = with_roles(random_pairs([6, 6], differ_from=1))
+    ours = patch_activations(small_model, pairs, site, positions="each", metric="logit_diff")
+    assert ours.values.shape == (4, 4, 6)
+    oracle = HookedRuns(small_bridge, pairs, Direction.DENOISING)
+    for layer, head, pos in itertools.product((0, 2, 3), (0, 3), range(6)):
+        theirs = oracle.patched(site, layer, head, [[pos]] * 2)
+        np.testing.assert_allclose(ours.per_prompt[layer, head, pos], theirs, atol=1e-4)
+    unequal = PAIRS["one token, unequal, bos"]
+    by_role = patch_activations(small_model, unequal, site, positions="each", metric="logit_diff")
+    assert list(by_role.axes) == ["layer", "head", "role"]
+    one = patch_activations(small_model, unequal, site, positions="END", metric="logit_diff")
+    np.testing.assert_allclose(by_role.values[..., -1], one.values, atol=1e-5)
+
+
+def tl_metric(pairs: PromptPairs, clean: float, corrupted: float):
+    return lambda logits: (logit_diff(logits, pairs).mean() - corrupted) / (clean - corrupted)
+
+
+TL_SITES = {
+    "resid_pre": tl_patching.get_act_patch_resid_pre,
+    "attn_out": tl_patching.get_act_patch_attn_out,
+    "mlp_out": tl_patching.get_act_patch_mlp_out,
+    "z": tl_patching.get_act_patch_attn_head_out_all_pos,
+    "q": tl_patching.get_act_patch_attn_head_q_all_pos,
+    "k": tl_patching.get_act_patch_attn_head_k_all_pos,
+    "v": tl_patching.get_act_patch_attn_head_v_all_pos,
+    "pattern": tl_patching.get_act_patch_attn_head_pattern_all_pos,
+}
+
+
+@pytest.mark.parametrize("site", TL_SITES)
+def test_recovered_metric_equals_transformer_lens_patching(small_model: Model, small_bridge, site: str) -> None:
+    """The library function itself, on prompts that differ in one token, as the notebooks use it."""
+    pairs = PAIRS["one token, equal"]
+    tokens = torch.tensor(pairs.corrupted_tokens)
+    with torch.no_grad():
+        logits, cache = small_bridge.run_with_cache(torch.tensor(pairs.clean_tokens))
+        clean, corrupted = (float(logit_diff(x, pairs).mean()) for x in (logits, small_bridge(tokens)))
+        theirs = TL_SITES[site](small_bridge, tokens, cache, tl_metric(pairs, clean, corrupted))
+    ours = patch_activations(small_model, pairs, site)
+    assert (ours.metric, ours.unit) == ("logit_diff_recovered", "fraction")
+    np.testing.assert_allclose(ours.values, theirs, atol=1e-4 / abs(clean - corrupted))
+    np.testing.assert_allclose([ours.clean, ours.corrupted], [clean, corrupted], atol=1e-4)
+    np.testing.assert_allclose(ours.per_prompt.mean(-1), ours.values, atol=1e-5)
+
+
+def test_patching_the_last_residual_at_end_gives_the_source_run(small_model: Model) -> None:
+    for pairs, direction in itertools.product(PAIRS.values(), Direction):
+        result = patch_activations(small_model, pairs, "resid_post", direction=direction, metric="logit_diff")
+        source = pairs.clean_tokens if direction is Direction.DENOISING else pairs.corrupted_tokens
+        logits = run(small_model, source, pairs.roles["END"])
+        rows = np.arange(len(pairs))
+        expected = logits[rows, pairs.answers[:, 0]] - logits[rows, pairs.answers[:, 1]]
+        np.testing.assert_allclose(result.per_prompt[-1, -1], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_cells_that_cannot_change_are_exactly_the_baseline(small_model: Model, site: str) -> None:
+    pairs = PAIRS["one token, equal"]  # they differ at position 4 of 9
+    axis = {"positions": "each"}
+    result = patch_activations(small_model, pairs, site, metric="logit_diff", **axis)
+    baseline = patch_activations(small_model, pairs, "resid_pre", metric="logit_diff").per_prompt[0, 0]
+    before = result.per_prompt[..., :4, :]
+    assert (before == baseline).all()
+    assert result.corrupted == pytest.approx(baseline.mean())
+    assert (result.unpatched == baseline).all()
+    for metric, direction in itertools.product(("logit_diff_recovered", "kl"), Direction):
+        scaled = patch_activations(small_model, pairs, site, metric=metric, direction=direction, **axis)
+        assert (scaled.effects[..., :4, :] == 0).all()
+        assert (scaled.effects != 0).any()
+    in_last_layer = result.per_prompt[-1][..., 4:8, :]
+    if site in ("resid_pre", "k", "v"):
+        assert (in_last_layer != baseline).any()
+    else:
+        assert (in_last_layer == baseline).all(), "after the last attention only END matters"
+    if site in ("resid_pre", "q", "k", "v"):
+        assert (result.per_prompt[0][..., 5:, :] == baseline).all(), "equal tokens embed equally"
+
+
+def test_equal_prompts_change_nothing_and_recovery_is_undefined(small_model: Model) -> None:
+    pairs = PAIRS["one token, unequal, bos"]
+    same = replace(pairs, corrupted_tokens=pairs.clean_tokens)
+    raw = patch_activations(small_model, same, "z", metric="logit_diff")
+    assert (raw.per_prompt == raw.per_prompt[0, 0]).all()
+    recovered = patch_activations(small_model, same, "z")
+    assert np.isnan(recovered.values).all()
+    assert "nothing to recover" in (recovered.undefined or "")
+
+
+@pytest.mark.parametrize("metric", ["prob", "kl"])
+def test_full_vocabulary_metrics_equal_hooked_forwards(small_model: Model, small_bridge, metric: str) -> None:
+    pairs = PAIRS["one token, unequal, bos"]
+    oracle = HookedRuns(small_bridge, pairs, Direction.DENOISING)
+    name, rows, ends = "blocks.2.attn.hook_z", torch.arange(4), torch.tensor(pairs.roles["END"])
+
+    def hook(activation: torch.Tensor, hook: object) -> torch.Tensor:
+        activation = activation.clone()
+        activation[:, :, 1] = oracle.cache[name][:, :, 1]
+        return activation
+
+    with torch.no_grad():
+        patched = small_bridge.run_with_hooks(oracle.tokens, fwd_hooks=[(name, hook)])[rows, ends].log_softmax(-1)
+        clean = small_bridge(torch.tensor(pairs.clean_tokens))[rows, ends].log_softmax(-1)
+    if metric == "prob":
+        theirs = patched[rows, torch.tensor(pairs.answers[:, 0])].exp()
+    else:
+        theirs = torch.nn.functional.kl_div(patched, clean, log_target=True, reduction="none").sum(-1)
+    ours = patch_activations(small_model, pairs, "z", metric=metric)
+    np.testing.assert_allclose(ours.per_prompt[2, 1], theirs, rtol=1e-3, atol=0 if metric == "prob" else 1e-6)
+    assert theirs.max() > 1e-5, "or the tolerance above would let anything pass"
+    assert ours.unit == {"prob": "probability", "kl": "nats"}[metric]
+    assert (ours.clean == pytest.approx(0, abs=1e-6)) == (metric == "kl")
+
+
+def test_a_small_memory_budget_changes_no_number(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = with_roles(random_pairs([24, 30, 18, 30, 30, 22] * 2, differ_from=3))
+    whole = [patch_activations(small_model, pairs, site, metric="logit_diff") for site in ("resid_pre", "k")]
+    chunked = []
+    monkeypatch.setattr("ioi_core.engine.memory.memory_budget", lambda: 200_000)
+    told: list[tuple[int, int]] = []
+    for site in ("resid_pre", "k"):
+        told.clear()
+        chunked.append(
+            patch_activations(small_model, pairs, site, metric="logit_diff", progress=lambda *a: told.append(a))
+        )
+        assert len(told) > 20
+        assert told[-1][0] == told[-1][1], "progress ends at its total"
+        assert [done for done, _ in told] == sorted(done for done, _ in told)
+    for one, other in zip(whole, chunked, strict=True):
+        np.testing.assert_allclose(one.per_prompt, other.per_prompt, atol=1e-5)
+
+
+def test_prompts_do_not_influence_each_other(small_model: Model) -> None:
+    pairs = PAIRS["from position 1 on, unequal, bos"]
+    together = patch_activations(small_model, pairs, "v", metric="logit_diff")
+    for row in range(len(pairs)):
+        alone = pairs.take(slice(row, row + 1))
+        alone = replace(
+            alone,
+            clean_tokens=alone.clean_tokens[:, : alone.lengths[0]],
+            corrupted_tokens=alone.corrupted_tokens[:, : alone.lengths[0]],
+        )
+        one = patch_activations(small_model, alone, "v", metric="logit_diff")
+        np.testing.assert_allclose(one.per_prompt[..., 0], together.per_prompt[..., row], atol=1e-5)
+
+
+def test_fifty_prompts_on_the_bundled_tokenizer(small_model: Model, small_bridge) -> None:
+    pairs = ioi_dataset(small_model, 50, corruption="abc", prepend_bos=False)
+    ours = patch_activations(small_model, pairs, "z", metric="logit_diff")
+    oracle = HookedRuns(small_bridge, pairs, Direction.DENOISING)
+    theirs = oracle.patched("z", 1, 2, [list(range(length)) for length in pairs.lengths])
+    np.testing.assert_allclose(ours.per_prompt[1, 2], theirs, atol=1e-4)
+
+
+def test_rounding_between_the_runs_is_no_difference(demo_model: Model) -> None:
+    """Identical prompts whose logit_diff is about 30: the two runs round differently, which is nothing to recover."""
+    for seed in range(5):
+        pairs = ioi_dataset(demo_model, 1, corruption="ABB", seed=seed)
+        assert patch_activations(demo_model, pairs, "z").undefined
+    twins = ["The capital of France is", "The capital of Japan is"]
+    pairs = prompt_pairs(demo_model, twins, twins[::-1], " Paris", " Rome")
+    assert patch_activations(demo_model, pairs, "z").undefined, "the means are equal, prompt by prompt they are not"
+
+
+def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
+    pairs = PAIRS["one prompt"]
+    with pytest.raises(SiteError, match="resid_pre, resid_mid"):
+        patch_activations(small_model, pairs, "head_out")
+    with pytest.raises(SiteError, match="each, roles can"):
+        patch_activations(small_model, pairs, "resid_pre", positions="all")
+    with pytest.raises(SiteError, match="all, each, IO"):
+        patch_activations(small_model, pairs, "z", positions="S3")
+    with pytest.raises(MetricError, match="logit_diff, logit_diff_recovered, prob, kl"):
+        patch_activations(small_model, pairs, "z", metric="accuracy")
+    with pytest.raises(SiteError, match="denoising or noising"):
+        patch_activations(small_model, pairs, "z", direction="sideways")
+    for wrong in ({"site": 3}, {"site": "z", "positions": 3}, {"site": "z", "direction": None}):
+        with pytest.raises(SiteError):
+            patch_activations(small_model, pairs, **wrong)
+    with pytest.raises(PromptError, match="ids 0 to 50256"):
+        patch_activations(small_model, replace(pairs, answers=np.array([[1, 50257]])), "z")
+    with pytest.raises(PromptError, match="reads at most 1024"):
+        patch_activations(small_model, random_pairs([1030]), "z")
+
+
+def test_cancelling_leaves_the_next_result_as_it_was(small_model: Model) -> None:
+    pairs = PAIRS["all tokens, equal"]
+    before = patch_activations(small_model, pairs, "q", metric="logit_diff").per_prompt
+
+    class StopError(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done > total / 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        patch_activations(small_model, pairs, "q", progress=stop)
+    after = patch_activations(small_model, pairs, "q", metric="logit_diff").per_prompt
+    np.testing.assert_array_equal(before, after)
+
+
+def to_meta(model: Model) -> Model:
+    """The same model with its weights on PyTorch's meta device: any tensor made elsewhere breaks a product."""
+    weights = model.weights
+    layers = tuple(
+        replace(layer, **{name: tensor.to("meta") for name, tensor in vars(layer).items()}) for layer in weights.layers
+    )
+    rest = {name: tensor.to("meta") for name, tensor in vars(weights).items() if name != "layers"}
+    return replace(model, device=torch.device("meta"), weights=replace(weights, layers=layers, **rest))
+
+
+@pytest.mark.parametrize("metric", ["logit_diff", "prob", "kl"])
+@pytest.mark.parametrize("site", SITES)
+def test_everything_stays_on_the_models_device(small_model: Model, site: str, metric: str) -> None:
+    pairs = PAIRS["from position 1 on, unequal, bos"]
+    request = plan_request(small_model, pairs, site, Direction.NOISING, "each", metric)
+    block = patch_block(to_meta(small_model), pairs, request)
+    assert block.values.device.type == "meta"
+    assert block.values.shape == (4, 4 if site in HEAD_SITES else 1, 5, 4)
+    estimated = estimate_block(to_meta(small_model), pairs, request)
+    assert (estimated.values.device.type, estimated.values.shape) == ("meta", block.values.shape)
+
+
+Cells = list[tuple[int, int | None]]
+"""(layer, head); head None for a residual site."""
+
+
+def check_sampled_cells(model: Model, bridge, pairs: PromptPairs, site: str, cells: Cells, atol: float = 1e-4) -> None:
+    ours = patch_activations(model, pairs, site, metric="logit_diff", positions=None)
+    oracle = HookedRuns(bridge, pairs, Direction.DENOISING)
+    for layer, head in cells:
+        if head is None:
+            label = list(ours.axes.values())[1][-1]
+            where = [[int(end)] for end in pairs.roles["END"]]
+            assert label in ("END", str(pairs.roles["END"][0]))
+            found = ours.per_prompt[layer, -1]
+        else:
+            where = [list(range(length)) for length in pairs.lengths]
+            found = ours.per_prompt[layer, head]
+        np.testing.assert_allclose(found, oracle.patched(site, layer, head, where), atol=atol)
+
+
+@pytest.mark.slow
+def test_gpt2_small_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_folder: Path) -> None:
+    bridge = oracle_bridge(gpt2_shaped_folder)
+    flipped = arena_pairs(gpt2_shaped_model).take(slice(0, 3))
+    renamed = ioi_dataset(gpt2_shaped_model, 3, corruption="abc", prepend_bos=False)
+    check_sampled_cells(gpt2_shaped_model, bridge, flipped, "q", [(0, 3), (7, 11)])
+    check_sampled_cells(gpt2_shaped_model, bridge, flipped, "resid_pre", [(3, None), (11, None)])
+    check_sampled_cells(gpt2_shaped_model, bridge, renamed, "z", [(0, 0), (7, 11), (11, 0)])
+
+
+@pytest.mark.parametrize("bos", [True, False])
+@pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
+def test_bundled_model(demo_model: Model, demo_model_64: Model, demo_bridge, corruption: str, bos: bool) -> None:
+    """Its logit differences reach 35 and its attention is steep, so float32 itself is off by about 1e-4 in a prompt:
+    every prompt is compared in float64, and the float32 means with those."""
+    pairs = ioi_dataset(demo_model, 12, corruption=corruption, prepend_bos=bos)
+    for site in HEAD_SITES:
+        check_sampled_cells(demo_model_64, demo_bridge, pairs, site, [(0, 1), (2, 3), (3, 5)], atol=1e-8)
+    for site in RESIDUAL_SITES:
+        check_sampled_cells(demo_model_64, demo_bridge, pairs, site, [(1, None), (3, None)], atol=1e-8)
+    for site in SITES:
+        single, double = (patch_activations(m, pairs, site, metric="logit_diff") for m in (demo_model, demo_model_64))
+        np.testing.assert_allclose(single.values, double.values, atol=1e-4)
+
+
+def test_two_hundred_prompts_within_a_small_budget(demo_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = ioi_dataset(demo_model, 200, corruption="abc")
+    whole = patch_activations(demo_model, pairs, "z", metric="logit_diff")
+    monkeypatch.setenv("IOI_ENGINE_MEMORY_MB", "16")
+    small = patch_activations(demo_model, pairs, "z", metric="logit_diff")
+    np.testing.assert_allclose(whole.per_prompt, small.per_prompt, atol=1e-4)
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "lots", "15", "1e3"])
+def test_a_wrong_memory_setting_is_refused(small_model: Model, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("IOI_ENGINE_MEMORY_MB", text)
+    with pytest.raises(IOIError, match="at least 16"):
+        patch_activations(small_model, PAIRS["one prompt"], "z")
+
+
+def test_typed_prompts_of_another_task(small_model: Model) -> None:
+    pairs = prompt_pairs(small_model, "The capital of France is", "The capital of Italy is", " Paris", " Rome")
+    result = patch_activations(small_model, pairs, "resid_pre", metric="prob")
+    assert result.values.shape == (4, 6)
+    assert list(patch_activations(small_model, pairs, "z", positions="END").axes) == ["layer", "head"]

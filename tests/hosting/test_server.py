@@ -1,0 +1,137 @@
+"""The served app as an attacker meets it without a browser, and as its health check does."""
+
+import base64
+import http.client
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+from tests.browser.visitor import wait_until_healthy
+
+pytestmark = pytest.mark.slow
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class Server:
+    """The app as `python -m app` serves it."""
+
+    def __init__(self, folder: Path, before: str = ""):
+        self.port, self.metrics_port = free_port(), free_port()
+        self.log = folder / "log"
+        script = f"{before}\nimport sys; from app.__main__ import main; sys.exit(main(sys.argv[1:]))"
+        environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"} | {
+            "HF_HUB_OFFLINE": "1",
+            "IOI_CACHE_DIR": str(folder / "cache"),
+            "IOI_METRICS_PORT": str(self.metrics_port),
+        }
+        with self.log.open("wb") as output:
+            command = [sys.executable, "-c", script, "--server.port", str(self.port)]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        wait_until_healthy(f"http://127.0.0.1:{self.port}", self.process, self.log)
+
+    def ask(self, method: str, path: str, **headers: str) -> tuple[int, bytes]:
+        """Status and body, the path sent as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        body = b"" if answer.status == 101 else answer.read()
+        connection.close()
+        return answer.status, body
+
+    def is_ready(self) -> bool:
+        environment = os.environ | {"STREAMLIT_SERVER_PORT": str(self.port)}
+        return subprocess.run([sys.executable, "-m", "app.ready"], cwd=ROOT, env=environment).returncode == 0
+
+
+@contextmanager
+def serving(folder: Path, before: str = "") -> Iterator[Server]:
+    server = Server(folder, before)
+    try:
+        yield server
+    finally:
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def test_it_is_ready_when_its_script_runs_and_counts_what_that_asked_for(server):
+    assert server.is_ready()
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as answer:
+        assert b'ioi_requests_total{analysis="predictions",cache="miss"} 1.0' in answer.read()
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines if line["event"] in ("start", "request")][:2] == ["start", "request"]
+
+
+def test_it_is_alive_but_not_ready_when_every_page_fails(tmp_path):
+    broken = "import app.view\ndef fail(*_): raise ValueError('Quixotelsky')\napp.view.set_view = fail"
+    with serving(tmp_path, broken) as server:
+        assert server.ask("GET", "/_stcore/health")[0] == 200
+        assert not server.is_ready()
+    assert '"error": "ValueError"' in server.log.read_text()
+    assert "Quixotelsky" not in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/app/static/", "/static/", "/media/", "/component/", "/_stcore/bidi-components/", "/"]
+)
+@pytest.mark.parametrize("climb", ["../", "..%2f", "%2e%2e/", "..\\", "....//", "/", "%00"])
+def test_no_path_leads_out_of_the_served_folders(server, prefix, climb):
+    for wanted in ("main.py", "app/main.py", "requirements.txt", "etc/passwd"):
+        for depth in (1, 2, 8):
+            _, body = server.ask("GET", prefix + climb * depth + wanted)
+            assert b"streamlit run app/main.py" not in body
+            assert b"torch==" not in body
+            assert b"root:" not in body
+
+
+def handshake(origin: str) -> dict[str, str]:
+    return {
+        "Host": "localhost",
+        "Origin": origin,
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": base64.b64encode(secrets.token_bytes(16)).decode(),
+    }
+
+
+def test_only_its_own_pages_may_open_its_socket(server):
+    assert server.ask("GET", "/_stcore/stream", **handshake("http://evil.example"))[0] == 403
+    assert server.ask("GET", "/_stcore/stream", **handshake("http://localhost"))[0] == 101
+
+
+def test_another_site_is_not_let_in_by_cors_and_nothing_is_taken_without_a_token(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("GET", "/_stcore/health", headers={"Origin": "http://evil.example"})
+    allowed = connection.getresponse().getheader("Access-Control-Allow-Origin")
+    connection.close()
+    assert allowed not in ("*", "http://evil.example")
+    assert server.ask("PUT", "/_stcore/upload_file/session/file", Content_Length="0")[0] in (400, 403)
+
+
+def test_the_agent_interface_is_off(server):
+    assert server.ask("POST", "/_stcore/agent/interact", Content_Length="0")[0] in (403, 404)

@@ -1,0 +1,51 @@
+"""Warming up: everything is there before the first visitor, and nothing breaks if it fails."""
+
+import gc
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from app.hosting import services, warm_up
+from tests import ROOT
+
+COLD = """
+import sys, threading
+from app import warm_up
+assert not {"torch", "plotly", "app.hosting.services"} & set(sys.modules), "importing it loads nothing"
+warm_up.in_background()
+[thread] = [thread for thread in threading.enumerate() if thread.name == "warm-up"]
+thread.join(120)
+print(sorted(name for name in ("torch", "plotly.graph_objects", "app.heads.panels", "app.main") if name in sys.modules))
+"""
+
+
+def test_it_loads_all_but_what_runs_the_app():
+    done = subprocess.run(
+        [sys.executable, "-c", COLD], cwd=ROOT, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.stdout == "['app.head_panels', 'plotly.graph_objects', 'torch']\n", done.stderr
+    assert "missing ScriptRunContext" not in done.stderr
+
+
+@pytest.mark.usefixtures("loader")
+def test_what_it_loads_is_what_visitors_get_and_is_out_of_garbage_collection(monkeypatch):
+    made: list[object] = []
+    real = services.ResidentModels
+    monkeypatch.setattr(services, "ResidentModels", lambda: made.append(real()) or made[-1])
+    try:
+        warm_up.warm_up()
+        assert gc.get_freeze_count() > 100_000
+    finally:
+        gc.unfreeze()
+    assert services.models() is made[0]
+    assert len(made) == 1
+
+
+@pytest.mark.usefixtures("loader")
+def test_a_failure_is_logged_and_goes_no_further(monkeypatch, caplog):
+    monkeypatch.setenv("IOI_MAX_PROMPTS", "many")
+    with caplog.at_level(logging.ERROR):
+        warm_up.warm_up()
+    assert "warming up failed" in caplog.text
