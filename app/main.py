@@ -16,10 +16,11 @@ from app.drawing.look import problem, style
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
 from app.shell.banner import disk_notice, model_for
+from app.shell.current_view import set_view
 from app.shell.gate import let_in
 from app.shell.prompts import pairs_for
 from app.shell.sidebar import model_control, prompt_controls, row_control, size_control
-from app.view import View, set_view
+from app.view import View
 from app.words.tokens import chips, row_labels, row_roles
 from ioi_core import IOIError
 

@@ -2,11 +2,7 @@
 
 from dataclasses import dataclass
 
-import streamlit as st
-
 from ioi_core import Model, PromptPairs
-
-_KEY = "_view"
 
 
 @dataclass(frozen=True)
@@ -26,14 +22,3 @@ class View:
     row: int
     corruption: str
     large: bool
-
-
-def set_view(view: View) -> None:
-    """Hand the controls' values to the page that is drawn next."""
-    st.session_state[_KEY] = view
-
-
-def current_view() -> View:
-    """The values that the shared controls have now."""
-    view: View = st.session_state[_KEY]
-    return view

@@ -21,7 +21,7 @@ from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
 from app.questions.ask import ask
 from app.questions.compute import compute, is_known
-from app.view import current_view
+from app.shell.current_view import current_view
 from ioi_core import correlation
 
 view = current_view()

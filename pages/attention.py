@@ -5,9 +5,9 @@ import streamlit as st
 from app.attention.controls import head_control, kind_control, layers_control, picked_heads, run_control, too_long
 from app.attention.panels import show_from_end, show_head, show_overview, show_side_by_side
 from app.drawing.look import problem
-from app.questions.patterns import prompt_patterns
+from app.questions.prompt_patterns import prompt_patterns
+from app.shell.current_view import current_view
 from app.shell.links import head_link
-from app.view import current_view
 from app.words.tokens import legend
 
 view = current_view()

@@ -7,7 +7,7 @@ from app.circuit.breaking.panels import show_breaking
 from app.circuit.choices import part_control
 from app.circuit.methods.panels import show_methods, show_total
 from app.circuit.signals.panels import show_signals
-from app.view import current_view
+from app.shell.current_view import current_view
 
 # The name in the control, the question, and the panel that answers it.
 PARTS = {

@@ -15,8 +15,8 @@ from app.heads.panels import (
     show_sites,
     show_writing,
 )
-from app.questions.measures import ranking
-from app.view import current_view
+from app.questions.ranking import ranking
+from app.shell.current_view import current_view
 
 view = current_view()
 

@@ -4,16 +4,16 @@ import streamlit as st
 
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
-from app.drawing.download import mean_frame
 from app.drawing.figure import show_figure
+from app.drawing.frames import mean_frame
 from app.logit_lens.charts import CELLS, head_heatmap, layer_bars, lens_curves, token_grid
 from app.logit_lens.grid import grid_labels
 from app.logit_lens.tables import curves_frame, heads_frame, lens_frame
 from app.logit_lens.words import head_effects, head_names, layer_effects, lens_story
 from app.questions.ask import ask
 from app.questions.compute import compute
+from app.shell.current_view import current_view
 from app.shell.links import open_head
-from app.view import current_view
 from app.words.phrases import stage
 
 view = current_view()

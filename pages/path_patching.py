@@ -26,8 +26,8 @@ from app.path_patching.words import (
 from app.questions.ask import ask
 from app.questions.classes import head_classes
 from app.questions.compute import compute
+from app.shell.current_view import current_view
 from app.shell.links import head_links
-from app.view import current_view
 from app.words.phrases import changed
 
 view = current_view()

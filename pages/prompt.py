@@ -9,11 +9,12 @@ from app.drawing.look import says
 from app.drawing.parts import CLEAN, CORRUPTED
 from app.prompt.charts import LABELLED, prompt_bars
 from app.prompt.chips import show_prompts
-from app.prompt.tables import PREDICTION_COLUMNS, answers_table, predictions_table, prompt_frame
+from app.prompt.panels import PREDICTION_COLUMNS
+from app.prompt.tables import answers_table, predictions_table, prompt_frame
 from app.prompt.words import all_prompts_story, prediction_story
 from app.questions.ask import ask
 from app.questions.compute import compute
-from app.view import current_view
+from app.shell.current_view import current_view
 from ioi_core.attribution.predictions import RUNS
 
 view = current_view()

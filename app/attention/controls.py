@@ -5,8 +5,9 @@ import math
 import streamlit as st
 
 from app.attention.words import WEIGHTING
-from app.questions.measures import MEASURES, ranking
-from app.questions.patterns import MOST_CELLS, RUNS, cells
+from app.questions.patterns import RUNS
+from app.questions.prompt_patterns import MOST_CELLS, cells
+from app.questions.ranking import MEASURES, ranking
 from app.shell.widgets import drop_stale
 from app.view import View
 from ioi_core import Head

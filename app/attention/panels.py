@@ -15,7 +15,8 @@ from app.attention.words import end_story, head_story, hover, note, overview_sto
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.parts import LOOKED_AT
 from app.drawing.pattern import attention_heatmap, cell_pixels
-from app.questions.patterns import RUNS, PromptPatterns, covering
+from app.questions.patterns import RUNS, PromptPatterns
+from app.questions.prompt_patterns import covering
 from app.view import View
 from ioi_core import Head
 

@@ -42,7 +42,7 @@ from app.questions.ask import ask
 from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute
 from app.questions.measures import measure_requests, measures
-from app.questions.patterns import MOST_CELLS, cells, prompt_patterns
+from app.questions.prompt_patterns import MOST_CELLS, cells, prompt_patterns
 from app.view import View
 from app.words.tokens import token_label
 from ioi_core import Head

@@ -1,4 +1,4 @@
-"""What can be said of every head in one number: scores and effects, each with every head's rank. No Streamlit here."""
+"""Tables of the Heads page: all heads by every measure, and what is known about one."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,13 +1,8 @@
-"""Tables as CSV that a spreadsheet opens safely.
-
-UTF-8 with a byte order mark, so that spreadsheets read "é" and "·" right. A text that a spreadsheet would run as a
-formula (it begins with = + - @, their full-width twins, tab or carriage return) gets an apostrophe in front, the
-common practice; numbers stay numbers. Tokens keep their real spaces here: a file is for computing, not for looking.
-"""
+"""Tables of the Logit lens page, for download."""
 
 import pandas as pd
 
-from app.drawing.download import interval_columns, mean_frame
+from app.drawing.frames import interval_columns, mean_frame
 from app.words.tokens import token_text
 from ioi_core import (
     HeadAttribution,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from app.drawing.download import mean_frame
+from app.drawing.frames import mean_frame
 from app.drawing.heatmap import EffectGrid
 from app.path_patching.cells import WEAKEST_EDGE, Edge, ranked, reach, with_path
 from app.path_patching.trail import Step

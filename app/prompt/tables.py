@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import streamlit as st
-from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.words.tokens import token_label
 from ioi_core import (
@@ -12,12 +10,6 @@ from ioi_core import (
     PromptPairs,
 )
 from ioi_core.attribution.predictions import ANSWERS, RUNS
-
-PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
-    "probability": st.column_config.ProgressColumn("probability", format="%.4g", min_value=0, max_value=1, width=110),
-    "rank": st.column_config.NumberColumn("rank", format="localized", help="1 is the most probable token", width=50),
-    "token": st.column_config.TextColumn("token", width=90),
-}
 
 
 def predictions_table(model: Model, result: Predictions, run: str, row: int) -> pd.DataFrame:

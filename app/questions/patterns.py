@@ -9,17 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.questions.ask import ask
-from app.questions.compute import compute
-from app.view import View
-from app.words.tokens import row_labels, row_roles
 from ioi_core import Head
 
 RUNS = ("clean", "corrupted", "difference")
 """What can be shown; the difference is clean minus corrupted."""
-
-MOST_CELLS = 300_000
-"""So many numbers in one figure are 2 megabytes on their way to the browser, which then draws them without a pause."""
 
 
 @dataclass(frozen=True)
@@ -101,38 +94,3 @@ class PromptPatterns:
     def named(self, run: str) -> str:
         """The run inside a title."""
         return f"prompt {self.number}, clean minus corrupted" if run == "difference" else f"{run} prompt {self.number}"
-
-
-def prompt_patterns(view: View, layers: Sequence[int], *, weighted: bool) -> PromptPatterns:
-    """Attention of all heads of some layers in the prompt shown.
-
-    All layers of the model are one computation, unless their numbers are too many to keep together.
-    """
-    n_layers, length = view.model.cfg.n_layers, int(view.pairs.lengths[view.row])
-    one = slice(view.row, view.row + 1)
-    runs = [view.pairs.clean_tokens[one, :length], view.pairs.corrupted_tokens[one, :length]]
-    together = len(layers) == n_layers and cells(view, n_layers) <= MOST_CELLS
-    asked: Sequence[int | None] = (None,) if together else layers
-    parts = compute(
-        view.model,
-        *(ask("attention_patterns", tokens=tokens, weighted=weighted, layer=n) for tokens in runs for n in asked),
-    )
-    clean, corrupted = (
-        np.concatenate([part.values[0] for part in parts[start : start + len(asked)]]) for start in (0, len(asked))
-    )
-    labels = {run: row_labels(view.model, view.pairs, view.row, corrupted=run == "corrupted") for run in RUNS[:2]}
-    roles = row_roles(view.pairs, view.row)
-    return PromptPatterns(tuple(layers), clean, corrupted, weighted, labels, roles, view.row + 1)
-
-
-def covering(view: View, patterns: PromptPatterns, heads: Sequence[Head]) -> PromptPatterns:
-    """`patterns` if these heads are in it, else those of the heads' layers."""
-    layers = sorted({head.layer for head in heads})
-    if set(layers) <= set(patterns.layers):
-        return patterns
-    return prompt_patterns(view, layers, weighted=patterns.weighted)
-
-
-def cells(view: View, n_layers: int) -> int:
-    """How many numbers the patterns of all heads of `n_layers` layers are, in the prompt shown."""
-    return n_layers * view.model.cfg.n_heads * int(view.pairs.lengths[view.row]) ** 2

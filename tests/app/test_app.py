@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.drawing.about import ABOUT
-from app.drawing.download import csv_bytes, neutral
+from app.drawing.frames import csv_bytes, neutral
 from app.hosting.models import ModelState, ResidentModels
 from app.hosting.settings import Settings
 from app.logit_lens import charts

@@ -120,7 +120,7 @@ def test_a_store_that_forgets_everything_costs_nothing_within_one_run():
 CHILD = """
 import sys, time
 from pathlib import Path
-from tests.test_resumable import MODEL, InParts, asked, tiered
+from tests.cache.test_resumable import MODEL, InParts, asked, tiered
 analysis = InParts(stop=int(sys.argv[2]))
 job = asked(tiered(Path(sys.argv[1])), analysis).request("it", MODEL, x=5)
 while not job.wait(0.1):

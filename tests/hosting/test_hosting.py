@@ -208,7 +208,7 @@ def lines(errors_in_full: bool, log) -> list[dict]:
     handler = logging.Handler()
     handler.setFormatter(logs.JsonLines(errors_in_full))
     handler.emit = lambda record: output.append(handler.format(record))
-    logger = logging.getLogger("app.logs")
+    logger = logging.getLogger("app.hosting.logs")
     logger.addHandler(handler)
     before, logger.level = logger.level, logging.INFO
     try:

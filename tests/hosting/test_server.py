@@ -87,7 +87,7 @@ def test_it_is_ready_when_its_script_runs_and_counts_what_that_asked_for(server)
 
 
 def test_it_is_alive_but_not_ready_when_every_page_fails(tmp_path):
-    broken = "import app.view\ndef fail(*_): raise ValueError('Quixotelsky')\napp.view.set_view = fail"
+    broken = "from app.shell import current_view as c\ndef fail(*_): raise ValueError('Quixotelsky')\nc.set_view = fail"
     with serving(tmp_path, broken) as server:
         assert server.ask("GET", "/_stcore/health")[0] == 200
         assert not server.is_ready()

@@ -12,7 +12,7 @@ from tests import ROOT
 
 COLD = """
 import sys, threading
-from app import warm_up
+from app.hosting import warm_up
 assert not {"torch", "plotly", "app.hosting.services"} & set(sys.modules), "importing it loads nothing"
 warm_up.in_background()
 [thread] = [thread for thread in threading.enumerate() if thread.name == "warm-up"]
@@ -25,7 +25,7 @@ def test_it_loads_all_but_what_runs_the_app():
     done = subprocess.run(
         [sys.executable, "-c", COLD], cwd=ROOT, capture_output=True, text=True, timeout=200, check=False
     )
-    assert done.stdout == "['app.head_panels', 'plotly.graph_objects', 'torch']\n", done.stderr
+    assert done.stdout == "['app.heads.panels', 'plotly.graph_objects', 'torch']\n", done.stderr
     assert "missing ScriptRunContext" not in done.stderr
 
 

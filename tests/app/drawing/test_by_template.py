@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.drawing import by_template, by_template_charts
-from app.drawing.download import mean_frame
+from app.drawing.frames import mean_frame
 from app.logit_lens import charts
 from app.path_patching.charts import split_bars
 from app.path_patching.words import split_shares

@@ -120,7 +120,7 @@ def test_a_read_only_disk(tmp_path, mounted, filled_before):
 
 UNPRIVILEGED = """
 import os, sys
-from cache.disk import DiskStore
+from cache.store.disk import DiskStore
 import numpy as np
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(12345), os.setuid(12345)

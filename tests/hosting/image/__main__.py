@@ -54,7 +54,7 @@ def main() -> int:
         _bundled(storage, network, image)
         _baked(storage, network)
     with Network(replicas.ADDRESSES) as network, proxy(network, storage.folder / "proxy.log"):
-        print(run(*network.inside, sys.executable, "-m", "tests.image.replicas", URL, cwd=ROOT))
+        print(run(*network.inside, sys.executable, "-m", "tests.hosting.image.replicas", URL, cwd=ROOT))
     print("The image holds what it promises.")
     return 0
 
@@ -98,7 +98,7 @@ def _baked(storage: Storage, network: Network) -> None:
 
 
 def _visit(network: Network, container: Container, model: str, **environment: str) -> None:
-    command = [*network.inside, sys.executable, "-m", "tests.image.visit", URL, model]
+    command = [*network.inside, sys.executable, "-m", "tests.hosting.image.visit", URL, model]
     try:
         print(run(*command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment))
     except SystemExit:

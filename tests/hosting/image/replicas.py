@@ -1,4 +1,4 @@
-"""Three replicas behind the proxy: `python -m tests.image.replicas URL`, where `app` has three addresses.
+"""Three replicas behind the proxy: `python -m tests.hosting.image.replicas URL`, where `app` has three addresses.
 
 Each stands in for an app and says which one it is. Every visitor must stay with one, and visitors must be spread.
 """

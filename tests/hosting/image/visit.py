@@ -1,4 +1,4 @@
-"""A visitor in Chromium who sees the dashboard through the proxy: `python -m tests.image.visit URL MODEL`.
+"""A visitor in Chromium who sees the dashboard through the proxy: `python -m tests.hosting.image.visit URL MODEL`.
 
 Opens every page, compares drawn numbers with what `ioi_core` computes here, and counts any console error, among them
 every violation of the proxy's content policy, as a failure. MODEL is what the page must say it shows.
