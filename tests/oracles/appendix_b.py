@@ -1,6 +1,7 @@
 """Path patching as appendix B of Wang et al. (2022) spells it out, on TransformerLens's model: slow and step by step.
 
-Written from the paper's text and without a look at `ioi_core.path_patching.edges`; the oracle of the tests and the benchmark's peer.
+Written from the paper's text and without a look at `ioi_core.path_patching`; the oracle of the tests and the
+benchmark's peer.
 """
 
 from collections.abc import Sequence
