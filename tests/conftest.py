@@ -33,6 +33,7 @@ from tests import ROOT
 from tests.app.pages import Loader
 from tests.browser.visitor import CHROMIUM_NAMES, FLAGS, Visitor, wait_until_healthy
 from tests.models.random_gpt2 import save_random_gpt2
+from tests.oracles.peers import oracle_bridge, oracle_gpt2
 
 atexit.register(shutil.rmtree, os.environ["IOI_CACHE_DIR"], ignore_errors=True)
 
@@ -71,18 +72,6 @@ def gpt2() -> Iterator[Model]:
         yield load_model("gpt2-small")
     except ModelUnavailableError as error:
         pytest.skip(f"GPT-2 SMALL'S WEIGHTS ARE NOT HERE, published values stay unchecked: {error}")
-
-
-def oracle_bridge(folder: Path, dtype: torch.dtype = torch.float32) -> TransformerBridge:
-    """TransformerLens's own processed model."""
-    bridge = TransformerBridge.boot_transformers(str(folder), device="cpu", dtype=dtype)
-    bridge.enable_compatibility_mode(disable_warnings=True)
-    return bridge
-
-
-def oracle_gpt2(folder: Path) -> GPT2LMHeadModel:
-    """Hugging Face's GPT-2 on the stored weights, nothing folded."""
-    return GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 @pytest.fixture(scope="session")

@@ -14,41 +14,11 @@ from cache.computations import Computations
 from cache.jobs import Job, JobCancelledError, JobState, QueueFullError, Worker, WorkerDiedError
 from cache.store.memory import MemoryStore
 from ioi_core.errors import PromptError
-
-MODEL = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
+from tests.cache.stand_ins import MODEL, Gate, finish
 
 
 def computations(function: Callable[..., object], **options) -> Computations:
     return Computations(MemoryStore(10**6), analyses={"it": Analysis(function, 1)}, **options)
-
-
-def finish(job: Job, seconds: float = 10.0) -> Job:
-    deadline = time.monotonic() + seconds
-    while not job.wait(0.05):
-        assert time.monotonic() < deadline, "the job does not end"
-    return job
-
-
-class Gate:
-    """An analysis that stays inside until it is opened, reporting progress all the time."""
-
-    def __init__(self):
-        self.opened, self.entered = threading.Event(), threading.Event()
-        self.calls: list[object] = []
-        self.cancelled = 0
-
-    def __call__(self, model, *, x=0, progress):
-        self.calls.append(x)
-        self.entered.set()
-        try:
-            for done in range(1000):
-                progress(done, 1000)
-                if self.opened.wait(0.01):
-                    return np.array([x])
-        except BaseException:
-            self.cancelled += 1
-            raise
-        raise TimeoutError
 
 
 def test_fifty_threads_that_ask_for_the_same_cause_one_computation():

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,50 +11,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cache.analyses import Analysis
 from cache.computations import Computations
 from cache.jobs import Job, JobState
 from cache.parts import Parts
 from cache.store.disk import DiskStore
-from cache.store.memory import MemoryStore, Store
-from cache.store.tiers import TieredStore
+from cache.store.memory import MemoryStore
 from ioi_core import Model, arena_pairs, edge_atlas
 from tests import ROOT
-
-MODEL = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
-N_PARTS = 6
-
-
-class InParts:
-    """A fake analysis of six parts; `computed` tells which it did not find. It waits before part `stop`."""
-
-    def __init__(self, stop: int = N_PARTS):
-        self.stop = stop
-        self.computed: list[int] = []
-        self.stopped = threading.Event()
-
-    def __call__(self, model, *, x=0, progress, parts):
-        found = []
-        for number in range(N_PARTS):
-            progress(number, N_PARTS)
-            name = f"layer {number} prompts 0-8"
-            if name not in parts:
-                while number == self.stop:
-                    self.stopped.set()
-                    time.sleep(0.01)
-                    progress(number, N_PARTS)
-                self.computed.append(number)
-                parts[name] = np.full((2, 3), x + number / 3, dtype=np.float32)
-            found.append(parts[name])
-        return np.stack(found)
-
-
-def tiered(folder: Path) -> TieredStore:
-    return TieredStore(MemoryStore(10**7), lambda: DiskStore(folder, 10**8))
-
-
-def asked(store: Store, analysis: InParts, **options) -> Computations:
-    return Computations(store, analyses={"it": Analysis(analysis, 1, resumable=True)}, **options)
+from tests.cache.stand_ins import MODEL, N_PARTS, InParts, asked, tiered
 
 
 def finish(job: Job) -> object:
@@ -120,7 +83,7 @@ def test_a_store_that_forgets_everything_costs_nothing_within_one_run():
 CHILD = """
 import sys, time
 from pathlib import Path
-from tests.cache.test_resumable import MODEL, InParts, asked, tiered
+from tests.cache.stand_ins import MODEL, InParts, asked, tiered
 analysis = InParts(stop=int(sys.argv[2]))
 job = asked(tiered(Path(sys.argv[1])), analysis).request("it", MODEL, x=5)
 while not job.wait(0.1):

@@ -39,7 +39,7 @@ from cache.store.memory import MemoryStore
 from cache.store.tiers import TieredStore
 from ioi_core.errors import PromptError
 from tests import ROOT
-from tests.cache.test_computations import Gate, finish
+from tests.cache.stand_ins import Gate, finish
 
 MODEL = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
 TYPED = "Quixotelsky"

@@ -4,11 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from ioi_core import DEMO_MODEL_DIR, PromptPairs
+from ioi_core import DEMO_MODEL_DIR
 
 TOKENIZER = ("vocab.json", "merges.txt")
 
@@ -43,31 +42,3 @@ def save_random_gpt2(
 def copy_tokenizer(folder: Path) -> None:
     for name in TOKENIZER:
         shutil.copy(DEMO_MODEL_DIR / name, folder / name)
-
-
-def random_pairs(
-    lengths: list[int], *, seed: int = 0, bos: bool = False, differ_from: int | None = None
-) -> PromptPairs:
-    """Prompts of random tokens with random answers; the corrupted ones differ at one position, or from one on."""
-    rng = np.random.default_rng(seed)
-    clean = np.full((len(lengths), max(lengths)), 50256)
-    corrupted = clean.copy()
-    for row, length in enumerate(lengths):
-        clean[row, :length] = rng.integers(0, 50256, length)
-        corrupted[row, :length] = clean[row, :length]
-        if bos:
-            clean[row, 0] = corrupted[row, 0] = 50256
-        where = slice(length // 2, length // 2 + 1) if differ_from is None else slice(differ_from, length)
-        corrupted[row, where] = rng.integers(0, 50256, len(range(*where.indices(length))))
-    ends = np.array(lengths) - 1
-    return PromptPairs(
-        clean_tokens=clean,
-        corrupted_tokens=corrupted,
-        lengths=np.array(lengths),
-        answers=np.stack([rng.choice(50256, 2, replace=False) for _ in lengths]),
-        roles={"END": ends},
-        templates=np.arange(len(lengths)),
-        clean_text=("",) * len(lengths),
-        corrupted_text=("",) * len(lengths),
-        prepend_bos=bos,
-    )

@@ -1,4 +1,4 @@
-"""The first-order estimate against TransformerLens's gradients, and the bootstrap against its definition."""
+"""The first-order estimate against TransformerLens's gradients."""
 
 from functools import partial
 
@@ -10,15 +10,13 @@ from ioi_core import (
     Direction,
     Model,
     PromptPairs,
-    bootstrap_interval,
     correlation,
     estimate_patching,
     patch_activations,
 )
 from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES
-from ioi_core.errors import IOIError
-from tests.core.activation_patching.test_exact import PAIRS, HookedRuns, logit_diff
-from tests.models.random_gpt2 import random_pairs
+from tests.models.random_pairs import PAIRS, random_pairs
+from tests.oracles.hooked_runs import HookedRuns, logit_diff
 
 
 def gradients(bridge, tokens: torch.Tensor, pairs: PromptPairs, names: list[str]) -> dict[str, torch.Tensor]:
@@ -96,27 +94,6 @@ def test_estimate_in_small_blocks_is_the_same(small_model: Model, monkeypatch: p
     parts = estimate_patching(small_model, pairs, "v", progress=lambda *a: told.append(a))
     np.testing.assert_allclose(whole.per_prompt, parts.per_prompt, atol=1e-6)
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
-def test_bootstrap_covers_the_mean_and_narrows_with_prompts() -> None:
-    rng = np.random.default_rng(0)
-    few, many = (rng.normal(2.0, 1.0, (3, n)) for n in (10, 1000))
-    widths = []
-    for per_prompt in (few, many):
-        low, high = bootstrap_interval(per_prompt)
-        assert ((low < per_prompt.mean(-1)) & (per_prompt.mean(-1) < high)).all()
-        widths.append(high - low)
-    np.testing.assert_allclose(widths[1], 2 * 1.96 / np.sqrt(1000), rtol=0.15)  # normal theory
-    assert (widths[0] > 4 * widths[1]).all()
-    np.testing.assert_allclose(bootstrap_interval(np.full((1, 8), 3.0)), 3.0)
-    gaps = rng.uniform(0.5, 1.5, 200)
-    low, high = bootstrap_interval(np.stack([2 * gaps]), gaps=gaps)
-    np.testing.assert_allclose([low, high], 2, rtol=1e-6)  # the ratio is 2 in every sample of prompts
-    low, high = bootstrap_interval(np.stack([2 * gaps]))
-    assert (high - low > 0.05).all()
-    assert np.isnan(bootstrap_interval(np.ones((2, 1)))).all(), "one prompt has no spread"
-    with pytest.raises(IOIError, match="such as"):
-        bootstrap_interval(few, level=95.0)
 
 
 def test_correlation_of_constant_cells_is_undefined() -> None:

@@ -27,77 +27,11 @@ from ioi_core.activation_patching.grid import plan_request
 from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES
 from ioi_core.engine.scoring import MetricError
 from ioi_core.errors import IOIError, SiteError
-from tests.conftest import oracle_bridge
-from tests.models.random_gpt2 import random_pairs
+from tests.models.random_pairs import PAIRS, random_pairs, with_roles
+from tests.oracles.hooked_runs import HookedRuns, logit_diff
+from tests.oracles.peers import oracle_bridge
 
 SITES = (*RESIDUAL_SITES, *HEAD_SITES)
-EQUAL = [9, 9, 9]
-UNEQUAL = [9, 5, 12, 7]
-
-
-def logit_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
-    rows = torch.arange(len(pairs))
-    at_end = logits[rows, torch.tensor(pairs.roles["END"])]
-    return at_end[rows, torch.tensor(pairs.answers[:, 0])] - at_end[rows, torch.tensor(pairs.answers[:, 1])]
-
-
-def with_roles(pairs: PromptPairs, seed: int = 1) -> PromptPairs:
-    """Random positions for the roles: what they are does not matter to patching, only where."""
-    rng = np.random.default_rng(seed)
-    roles = {role: rng.integers(0, pairs.lengths) for role in ("IO", "S1", "S1+1", "S2")}
-    return replace(pairs, roles=roles | dict(pairs.roles))
-
-
-PAIRS = {
-    "one token, equal": with_roles(random_pairs(EQUAL)),
-    "one token, unequal, bos": with_roles(random_pairs(UNEQUAL, bos=True)),
-    "from position 1 on, unequal, bos": with_roles(random_pairs(UNEQUAL, bos=True, differ_from=1)),
-    "all tokens, equal": with_roles(random_pairs(EQUAL, differ_from=0)),
-    "one prompt": with_roles(random_pairs([8])),
-}
-
-
-class HookedRuns:
-    """The slow oracle: TransformerLens's bridge, one hooked forward a cell, written without looking at the engine."""
-
-    def __init__(self, bridge, pairs: PromptPairs, direction: Direction) -> None:
-        self.bridge, self.pairs = bridge, pairs
-        clean, corrupted = torch.tensor(pairs.clean_tokens), torch.tensor(pairs.corrupted_tokens)
-        denoising = direction is Direction.DENOISING
-        self.tokens, given = (corrupted, clean) if denoising else (clean, corrupted)
-        with torch.no_grad():
-            _, self.cache = bridge.run_with_cache(given)
-            _, self.own = bridge.run_with_cache(self.tokens)
-
-    def name(self, site: str, layer: int) -> str:
-        in_attention = {"z", "q", "k", "v", "pattern"}
-        return f"blocks.{layer}.attn.hook_{site}" if site in in_attention else f"blocks.{layer}.hook_{site}"
-
-    def patched(self, site: str, layer: int, head: int | None, positions: list[list[int]]) -> torch.Tensor:
-        """Per-prompt logit_diff with each prompt's listed positions patched."""
-        name = self.name(site, layer)
-        if site == "resid_mid":
-            # The bridge's hook_resid_mid feeds the MLP only, not the residual stream beside it. Nothing above this
-            # layer's attention is patched, so adding the runs' difference to attn_out is the same intervention.
-            name = self.name("attn_out", layer)
-            mid = self.name(site, layer)
-            self.cache.cache_dict[name + ".mid"] = self.own[name] + self.cache[mid] - self.own[mid]
-
-        def hook(activation: torch.Tensor, hook: object) -> torch.Tensor:
-            activation = activation.clone()
-            given = self.cache[name if site != "resid_mid" else name + ".mid"]
-            for row, where in enumerate(positions):
-                if site == "pattern":
-                    activation[row, head, where] = given[row, head, where]
-                elif head is None:
-                    activation[row, where] = given[row, where]
-                else:
-                    activation[row, where, head] = given[row, where, head]
-            return activation
-
-        with torch.no_grad():
-            logits = self.bridge.run_with_hooks(self.tokens, fwd_hooks=[(name, hook)])
-        return logit_diff(logits, self.pairs)
 
 
 @pytest.mark.parametrize("direction", Direction)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ioi_core import Head, HeadError, Model, PromptError, arena_pairs, explain_attention, ioi_dataset
-from tests.core.activation_patching.test_exact import PAIRS
 from tests.models.micro import A, B, E, micro_model, micro_pairs
+from tests.models.random_pairs import PAIRS
 
 
 @pytest.mark.parametrize("kind", PAIRS)

@@ -9,7 +9,7 @@ import torch
 from ioi_core import Model, PromptError, PromptPairs, attention_and_writing, attribute_heads, ioi_dataset
 from ioi_core.attention.name_writing import PLACES
 from tests.models.hand_made import copying, looking_back
-from tests.models.random_gpt2 import random_pairs
+from tests.models.random_pairs import random_pairs
 
 
 @torch.no_grad()

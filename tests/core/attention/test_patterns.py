@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from ioi_core import Model, PromptPairs, attention_patterns, ioi_dataset, load_model, role_attention
-from tests.conftest import oracle_gpt2
-from tests.models.random_gpt2 import random_pairs, save_random_gpt2
+from tests.models.random_gpt2 import save_random_gpt2
+from tests.models.random_pairs import random_pairs
+from tests.oracles.peers import oracle_gpt2
 
 
 @pytest.mark.parametrize("bos", [True, False])

@@ -21,19 +21,14 @@ from ioi_core import (
     ioi_dataset,
     minimality,
     prompt_pairs,
-    run,
 )
 from ioi_core.circuit.replacements import layouts
 from ioi_core.circuit.runs import Variant, logit_diffs
-from tests.conftest import oracle_bridge
+from tests.core.circuit.examples import CIRCUIT, K, logit_diff
 from tests.models.micro import A, B, C, D, micro_model, micro_pairs
 from tests.oracles.hooked_ablation import HookedAblation
+from tests.oracles.peers import oracle_bridge
 
-CIRCUIT = Circuit({
-    Head(0, 1): "S1+1", Head(0, 3): ("S2", "IO"), Head(1, 0): "S2", Head(1, 2): ("S1", "S1+1"), Head(2, 1): "END",
-    Head(2, 3): ("S2", "END"), Head(3, 0): "END", Head(3, 2): "S1",
-})  # fmt: skip
-K = Circuit({Head(0, 3): "S2", Head(2, 3): "END", Head(3, 0): "END"})
 PAIRS: dict[str, Callable[[Model], PromptPairs]] = {
     "mixed templates": lambda model: ioi_dataset(model, 15, corruption="abc", prepend_bos=False),
     "mixed templates, BOS": lambda model: ioi_dataset(model, 15, corruption="abc", seed=1),
@@ -135,12 +130,6 @@ def test_blocks_and_chunks_change_nothing(small_model: Model, monkeypatch, ablat
     cut = edit_circuit(small_model, pairs, CIRCUIT, K, ablation=ablation)
     for part in ("evaluation", "completeness", "minimality"):
         np.testing.assert_allclose(getattr(cut, part).per_prompt, getattr(whole, part).per_prompt, atol=2e-5)
-
-
-def logit_diff(model: Model, pairs: PromptPairs) -> np.ndarray:
-    rows = np.arange(len(pairs))
-    logits = run(model, pairs.clean_tokens, pairs.roles["END"])
-    return logits[rows, pairs.answers[:, 0]] - logits[rows, pairs.answers[:, 1]]
 
 
 @pytest.mark.parametrize("ablation", Ablation)

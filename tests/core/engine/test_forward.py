@@ -20,8 +20,8 @@ from ioi_core import (
     predictions,
     run,
 )
-from tests.conftest import oracle_bridge, oracle_gpt2
-from tests.models.random_gpt2 import random_pairs
+from tests.models.random_pairs import random_pairs
+from tests.oracles.peers import oracle_bridge, oracle_gpt2
 
 LENGTHS = [15, 9, 21, 15, 1, 2]
 

@@ -20,7 +20,8 @@ from transformers import GPT2LMHeadModel, GPT2TokenizerFast
 
 from ioi_core import DEMO_MODEL_DIR, Head, HeadError, Model, ModelUnavailableError, load_model, run
 from tests import ROOT
-from tests.models.random_gpt2 import random_pairs, save_random_gpt2
+from tests.models.random_gpt2 import save_random_gpt2
+from tests.models.random_pairs import random_pairs
 
 
 @pytest.fixture

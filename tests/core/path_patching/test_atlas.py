@@ -10,9 +10,9 @@ from transformer_lens import patching as tl_patching
 
 from ioi_core import Direction, Head, Model, arena_pairs, edge_atlas, patch_paths
 from ioi_core.errors import IOIError
-from tests.core.activation_patching.test_exact import PAIRS, logit_diff
-from tests.models.random_gpt2 import random_pairs
+from tests.models.random_pairs import PAIRS, random_pairs
 from tests.oracles.appendix_b import AppendixB
+from tests.oracles.hooked_runs import logit_diff
 
 EDGES = [((0, 1), (1, 0)), ((0, 3), (3, 2)), ((1, 2), (2, 3)), ((2, 0), (3, 1)), ((1, 1), (3, 3))]
 

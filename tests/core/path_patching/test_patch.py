@@ -29,11 +29,11 @@ from ioi_core.engine.scoring import MetricError
 from ioi_core.errors import IOIError, SiteError
 from ioi_core.path_patching.edges import Paths, to_end
 from ioi_core.path_patching.patch import patch_block, path_groups, plan
-from tests.conftest import oracle_bridge
-from tests.core.activation_patching.test_exact import PAIRS
 from tests.models.micro import A, B, C, D, E, micro_model, micro_pairs
-from tests.models.random_gpt2 import random_pairs, save_random_gpt2
+from tests.models.random_gpt2 import save_random_gpt2
+from tests.models.random_pairs import PAIRS, random_pairs
 from tests.oracles.appendix_b import AppendixB
+from tests.oracles.peers import oracle_bridge
 
 RECEIVERS: dict[str, tuple[list[Head], str]] = {
     "logits": ([], "q"),

@@ -1,23 +1,12 @@
-"""The attention page as Streamlit runs it, and its parts, without a browser."""
+"""The attention page as Streamlit runs it, without a browser."""
 
 import html
-import json
-import re
-from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from streamlit.testing.v1 import AppTest
 
 from app.attention import circuitsvis_frame
-from app.attention.charts import heads_overview, tiled
-from app.attention.circuitsvis_frame import frame, inert_json
-from app.drawing.pattern import attention_heatmap
-from app.hosting import services, static_files
-from app.hosting.static_files import publish_circuitsvis
+from app.hosting import services
 from cache.computations import Computations
 from ioi_core import (
     Head,
@@ -30,16 +19,10 @@ from ioi_core import (
     patch_activations,
     prompt_pairs,
 )
-from tests.app.pages import Loader, assert_fine, body, gpt2_is, opened, says
-
-PAGE = "../pages/attention.py"
-SCRIPT = "</script><script>document.title='hacked'</script>"
+from tests.app.attention.attention_page import drawn_by_circuitsvis, long_prompt, looked, spoken
+from tests.app.pages import Loader, assert_fine, body, gpt2_is, says
 
 pytestmark = pytest.mark.usefixtures("loader")
-
-
-def looked(**query: str) -> AppTest:
-    return opened(PAGE, **{"model": "ioi-demo"} | query)
 
 
 def patterns_of(model: Model, row: int = 0, pairs=None, *, weighted: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -49,19 +32,6 @@ def patterns_of(model: Model, row: int = 0, pairs=None, *, weighted: bool = Fals
         attention_patterns(model, tokens[row : row + 1, :length], weighted=weighted).values[0]
         for tokens in (pairs.clean_tokens, pairs.corrupted_tokens)
     )
-
-
-def drawn_by_circuitsvis(at: AppTest) -> list[dict]:
-    """The props in each frame."""
-    return [json.loads(_props(element.proto.srcdoc)) for element in at.get("iframe")]
-
-
-def _props(outer: str) -> str:
-    return re.search(r'id="props">(.*?)</script>', html.unescape(outer), re.DOTALL)[1]
-
-
-def spoken(at: AppTest) -> str:
-    return html.unescape(" ".join(says(at)))
 
 
 def test_the_page_shows_what_the_core_computes(demo_model: Model) -> None:
@@ -207,10 +177,6 @@ def test_identical_prompts_change_nothing_and_rank_nothing() -> None:
     assert any("cannot be ranked by patching here" in text.value for text in at.markdown)
 
 
-def long_prompt(n: int) -> str:
-    return "word " * n + "When Mary and John met, John gave a bag to"
-
-
 def test_a_long_prompt_is_drawn_a_layer_at_a_time_and_never_computed_whole(demo_model: Model, monkeypatch) -> None:
     asked = []
     request = Computations.request
@@ -251,70 +217,6 @@ def test_circuitsvis_draws_fewer_heads_of_a_longer_prompt() -> None:
     assert any(f"the first {20_000 // n**2} of these 12" in caption.value for caption in at.caption)
 
 
-class Reader(HTMLParser):
-    """The elements of a document, as a browser finds them."""
-
-    def __init__(self, document: str):
-        super().__init__()
-        self.elements: list[tuple[str, dict]] = []
-        self.feed(document)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def named(self, tag: str) -> list[dict]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-@given(st.text(), st.lists(st.text(), max_size=4), st.text())
-def test_no_text_gets_out_of_the_frame_without_rights(said: str, tokens: list[str], more: str) -> None:
-    tokens = [*tokens, more + SCRIPT, f"<!--{more}<script>", "&lt;/script>", "\u2028"]
-    outer = Reader(frame("/app/static/x.js", {"tokens": tokens}, said + SCRIPT + "\"'><b>"))
-    assert [tag for tag, _ in outer.elements] == ["style", "iframe"]
-    [iframe] = outer.named("iframe")
-    assert iframe["sandbox"] == "allow-scripts"
-    inner = Reader(iframe["srcdoc"])
-    assert [tag for tag, _ in inner.elements] == [
-        "html",
-        "head",
-        "meta",
-        "meta",
-        "style",
-        "body",
-        "div",
-        *["script"] * 2,
-    ]
-    assert json.loads(_props(frame("", {"tokens": tokens}, "")))["tokens"] == tokens
-    assert "default-src 'none'" in inner.named("meta")[1]["content"]
-
-
-@given(
-    st.recursive(
-        st.text() | st.integers() | st.booleans(), lambda parts: st.lists(parts) | st.dictionaries(st.text(), parts)
-    )
-)
-def test_json_for_a_script_says_the_same_and_holds_no_markup(value) -> None:
-    text = inert_json(value)
-    assert json.loads(text) == value
-    assert not set(text) & set("<>&\u2028\u2029")
-
-
-def test_numbers_that_are_none_are_not_drawn() -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        inert_json([float("nan")])
-
-
-def test_hostile_prompts_stay_text() -> None:
-    text = f"When Mary and John met{SCRIPT}, John gave a bag to"
-    at = looked(prompts="own", text=text, io="Mary", s="John")
-    assert_fine(at)
-    assert "".join(drawn_by_circuitsvis(at)[0]["tokens"]).replace("·", " ")[3:] == text
-    for element in at.get("iframe"):
-        assert [tag for tag, _ in Reader(element.proto.srcdoc).elements] == ["style", "iframe"]
-        assert len(Reader(html.unescape(element.proto.srcdoc)).named("script")) == 2
-    assert "<script" not in body(at)
-
-
 def test_without_the_library_the_page_says_so_and_shows_the_rest(monkeypatch) -> None:
     monkeypatch.setattr(circuitsvis_frame, "publish_circuitsvis", lambda: None)
     circuitsvis_frame._served_script.clear()
@@ -324,89 +226,3 @@ def test_without_the_library_the_page_says_so_and_shows_the_rest(monkeypatch) ->
     assert len(at.get("plotly_chart")) == 4
     assert not at.get("iframe")
     assert any("circuitsvis, is missing on this server" in text.value for text in at.markdown)
-
-
-def test_the_script_is_copied_once_and_repaired(tmp_path: Path, monkeypatch) -> None:
-    folder = tmp_path / "static"
-    name = publish_circuitsvis(folder)
-    assert name is not None
-    assert re.fullmatch(r"circuitsvis-[\d.]+\.js", name)
-    copy = folder / name
-    script = copy.read_bytes()
-    assert b"AttentionHeads" in script
-    copy.write_bytes(b"half a scr")
-    assert publish_circuitsvis(folder) == name
-    assert copy.read_bytes() == script
-    assert [path.name for path in folder.iterdir()] == [name]
-
-    def read_only(*_):
-        raise OSError("Read-only file system")
-
-    monkeypatch.setattr(Path, "write_bytes", read_only)
-    assert publish_circuitsvis(folder) == name, "a copy made beforehand is enough"
-    copy.unlink()
-    assert publish_circuitsvis(folder) is None
-
-
-def test_a_missing_package_is_no_crash(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(static_files, "find_spec", lambda _name: None)
-    assert publish_circuitsvis(tmp_path) is None
-
-
-def test_small_patterns_lie_apart_and_later_tokens_stay_empty() -> None:
-    values = np.random.default_rng(0).random((2, 3, 4, 4)).astype(np.float32)
-    picture = tiled(values, 2)
-    for layer in range(2):
-        for head in range(3):
-            block = picture[layer * 6 : layer * 6 + 4, head * 6 : head * 6 + 4]
-            seen = np.tri(4, dtype=bool)
-            np.testing.assert_allclose(block[seen], values[layer, head][seen], atol=5.1e-5)
-            assert np.isnan(block[~seen]).all()
-    assert np.isfinite(picture).sum() == 2 * 3 * 10
-
-
-def overview(length: int, **options):
-    values = np.random.default_rng(0).random((12, 12, length, length)).astype(np.float32)
-    said = [["<b>x</b>\nmore"] * 12] * 12
-    return heads_overview(
-        values, [str(n) for n in range(12)], said, {0: ["S1"], 2: ["IO"]}, (9, 8), title="t", note="n",
-        **{"reach": 1.0, "diverging": False, "faint": False} | options,
-    )  # fmt: skip
-
-
-def test_the_overview_of_gpt2_is_small_and_its_clicks_name_heads() -> None:
-    figure = overview(15)
-    assert len(figure.to_json()) < 700_000
-    *_, squares = figure.data
-    assert squares.customdata[9 * 12 + 8][0] == "9.8"
-    assert squares.customdata[0][1] == "&lt;b&gt;x&lt;/b&gt;<br>more"
-    frame_of_chosen = figure.layout.shapes[0]
-    assert frame_of_chosen.x0 < squares.x[9 * 12 + 8] < frame_of_chosen.x1
-    assert frame_of_chosen.y0 < squares.y[9 * 12 + 8] < frame_of_chosen.y1
-    assert figure.layout.hoverdistance == -1
-
-
-def test_differences_are_white_at_zero() -> None:
-    cells = overview(5, diverging=True, faint=True, reach=3.0).data[1]
-    assert (cells.zmin, cells.zmax) == (-3, 3)
-    assert dict(cells.colorscale)[0.5] == "#FFFFFF"
-
-
-def test_one_head_keeps_every_token_apart_and_literal() -> None:
-    labels = ["BOS", "·John", "·John", "<b>$x$"]
-    figure = attention_heatmap(np.full((4, 4), 0.25), labels, "t", roles={1: ["S1"], 2: ["S2", "END"]})
-    ticks = figure.layout.xaxis.ticktext
-    assert len(ticks) == 4
-    assert ticks[3] == "&lt;b&gt;&#36;x&#36;"
-    assert "S2" in ticks[2]
-    assert "END" in ticks[2]
-    assert figure.data[0].customdata[3][1] == "From &lt;b&gt;&#36;x&#36; (position 3) to ·John (position 1, S1)"
-
-
-def test_a_long_prompt_keeps_its_role_labels() -> None:
-    figure = attention_heatmap(np.zeros((200, 200)), ["x"] * 200, "t", roles={7: ["IO"], 8: ["S1"], 199: ["END"]})
-    kept = list(figure.layout.xaxis.tickvals)
-    assert {7, 199} <= set(kept)
-    assert len(kept) < 100
-    assert min(np.diff(kept)) >= 2
-    assert len(figure.to_json()) < 300_000

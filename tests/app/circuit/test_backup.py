@@ -1,0 +1,264 @@
+"""Backup heads: numbers, words, figures and page are the core's, on the prompts and heads asked for."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
+from app.circuit.backup.numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
+from app.circuit.backup.words import cause_story, expected_story
+from app.words.phrases import interval, over_prompts
+from ioi_core import (
+    Backup,
+    Head,
+    Model,
+    PromptPairs,
+    arena_pairs,
+    attribute_heads,
+    attribute_layers,
+    backup_heads,
+    bootstrap_interval,
+    ioi_dataset,
+    load_model,
+    prompt_pairs,
+)
+from ioi_core.engine.recording import record
+from tests.app.circuit.part_pages import FRANCE, page, table
+from tests.app.pages import Loader, assert_fine, body, gpt2_is, says
+from tests.models.random_gpt2 import save_random_gpt2
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+@pytest.fixture(scope="module")
+def knocked(small_model: Model, small_abc: PromptPairs) -> Backup:
+    """A random model, so that later heads do react."""
+    return backup_heads(small_model, small_abc, [Head(1, 2), Head(3, 0), Head(2, 3)])
+
+
+@pytest.fixture(scope="module")
+def found(small_model: Model, small_abc: PromptPairs, knocked: Backup) -> list[Stage]:
+    return stages(knocked, attribute_layers(small_model, small_abc))
+
+
+def residual_at_end(model: Model, pairs: PromptPairs) -> tuple[torch.Tensor, torch.Tensor]:
+    """[batch d_model] the last residual stream at END, and [batch layer head d_model] what heads write there."""
+    trace = record(model, torch.tensor(pairs.clean_tokens), ("z", "resid_post"))
+    rows, ends = torch.arange(len(pairs)), torch.tensor(pairs.roles["END"])
+    written = [
+        torch.stack([layer["z"][rows, ends, h] @ weights.W_O.view(model.cfg.n_heads, model.cfg.d_head, -1)[h]
+                     for h in range(model.cfg.n_heads)], 1)
+        for layer, weights in zip(trace, model.weights.layers, strict=True)
+    ]  # fmt: skip
+    return trace[-1]["resid_post"][rows, ends], torch.stack(written, 1)
+
+
+def test_layernorms_part_is_the_clean_stream_without_the_heads_divided_anew(
+    small_model: Model, small_abc: PromptPairs, knocked: Backup, found: list[Stage]
+) -> None:
+    with torch.inference_mode():
+        stream, written = residual_at_end(small_model, small_abc)
+        io, s = torch.tensor(small_abc.answers).T
+        direction, bias = (small_model.weights.W_U[:, io] - small_model.weights.W_U[:, s]).T, small_model.weights.b_U
+        for number, stage in enumerate(found):
+            left = stream - sum(written[:, head.layer, head.head] for head in stage.gone)
+            left = left - left.mean(-1, keepdim=True)
+            with_old, with_new = (
+                (left * direction).sum(-1) / torch.tensor(knocked.scale_per_prompt[n]) + bias[io] - bias[s]
+                for n in (0, number)
+            )
+            assert stage.naive == pytest.approx(float(with_old.mean()), abs=1e-4)
+            assert stage.by_scale == pytest.approx(float((with_new - with_old).mean()), abs=1e-4)
+
+
+def test_the_three_parts_add_up_and_only_later_heads_write_something_else(knocked: Backup, found: list[Stage]) -> None:
+    for number, stage in enumerate(found):
+        assert stage.by_scale + stage.by_heads + stage.by_rest == pytest.approx(stage.repair, abs=1e-5)
+        assert stage.repair == pytest.approx(knocked.logit_diff[number] - knocked.naive[number], abs=1e-5)
+        first = min((head.layer for head in stage.gone), default=99)
+        for mover in movers(knocked, number):
+            if mover.head.layer <= first:
+                assert mover.change == pytest.approx(mover.by_scale, abs=1e-5)
+    assert abs(found[1].by_heads) > 1e-3, "in a random model later heads react"
+    assert found[0].repair == found[0].by_scale == found[0].by_heads == 0
+
+
+def test_heads_of_the_last_layer_leave_no_head_to_step_in(demo_model: Model, abc: PromptPairs) -> None:
+    backup = backup_heads(demo_model, abc, [Head(3, 2), Head(3, 4)])
+    found = stages(backup, attribute_layers(demo_model, abc))
+    assert found[-1].by_heads == pytest.approx(0, abs=1e-4)
+    assert found[-1].repair > 1, "and yet something makes up for them"
+    assert "no head steps in" in cause_story(found, found[-1], demo_model.cfg.n_layers)
+
+
+def test_movers_are_all_others_ranked(knocked: Backup) -> None:
+    for number in range(1, 4):
+        moved = movers(knocked, number)
+        gone = set(knocked.knocked_out[:number])
+        assert {mover.head for mover in moved} == {Head(n, m) for n in range(4) for m in range(4)} - gone
+        assert [abs(mover.change) for mover in moved] == sorted((abs(mover.change) for mover in moved), reverse=True)
+        low, high = bootstrap_interval(knocked.changes_per_prompt[number])
+        for mover in moved:
+            at = mover.head.layer, mover.head.head
+            assert mover.before == pytest.approx(knocked.values[0][at], abs=1e-6)
+            assert mover.after == pytest.approx(knocked.values[number][at], abs=1e-6)
+            assert mover.change == pytest.approx(knocked.changes[number][at], abs=1e-6)
+            assert (mover.low, mover.high) == pytest.approx((low[at], high[at]), abs=1e-6)
+        others = changes_of_others(knocked, number).mean(-1)
+        assert {tuple(at) for at in np.argwhere(np.isnan(others))} == {(head.layer, head.head) for head in gone}
+
+
+def stage(**values: float) -> Stage:
+    numbers = dict.fromkeys(("real", "naive", "repair", "scale", "by_scale", "by_heads", "by_rest"), 0.0) | values
+    intervals = {f"{name}_interval": (0.0, 0.0) for name in ("real", "naive", "repair", "scale")}
+    return Stage(gone=(Head(9, 9),), **numbers, **intervals)
+
+
+@pytest.mark.parametrize(
+    ("real", "naive", "words"),
+    [
+        (2.92, 0.57, "Of the 2.98 logits that these heads wrote, 2.35 are made up for"),
+        (0.57, 0.57, "nothing makes up for these heads"),
+        (-0.5, 0.57, "That is 1.07 less than expected"),
+        (4.0, 4.5, "These heads write against the answer"),
+        (3.5, 3.54, "nothing to make up for"),
+    ],
+)
+def test_what_was_expected_in_words(real: float, naive: float, words: str) -> None:
+    before = stage(real=3.55, naive=3.55)
+    said = expected_story([before], stage(real=real, naive=naive, repair=real - naive), 8)
+    assert words in said
+    assert f"Without 9.9 one would expect a logit_diff of {naive:+.2f} instead of +3.55" in said
+    assert f"the model still has {real:+.2f}" in said
+
+
+@pytest.mark.parametrize(
+    ("by_scale", "by_heads", "by_rest", "words"),
+    [
+        (0.2, 2.0, 0.15, "So other heads do step in."),
+        (2.2, 0.1, 0.05, "So no head steps in here: what looks like backup is mostly LayerNorm."),
+        (0.1, 0.1, 2.15, "what looks like backup is mostly the MLPs"),
+        (1.2, 1.0, 0.15, "but they are not all of it"),
+    ],
+)
+def test_who_makes_up_for_it_in_words(by_scale: float, by_heads: float, by_rest: float, words: str) -> None:
+    before = stage(real=3.55, naive=3.55, scale=20)
+    after = stage(
+        real=2.92, naive=0.57, repair=2.35, scale=19, by_scale=by_scale, by_heads=by_heads, by_rest=by_rest
+    )  # fmt: skip
+    said = cause_story([before, after], after, 12)
+    assert words in said
+    assert "(-5 %), so whatever is left counts for more" in said
+    assert "last layer" not in said
+
+
+# Figures and page
+
+
+def test_backup_figures_draw_the_cores_numbers(knocked: Backup, found: list[Stage]) -> None:
+    real, _, naive = stage_bars(found, knocked).data
+    np.testing.assert_allclose(real.x, knocked.logit_diff, atol=1e-5)
+    np.testing.assert_allclose(naive.x, knocked.naive, atol=1e-5)
+    low, high = bootstrap_interval(knocked.logit_diff_per_prompt)
+    np.testing.assert_allclose(np.array(real.x) + real.error_x.array, high, atol=1e-5)
+    np.testing.assert_allclose(np.array(real.x) - real.error_x.arrayminus, low, atol=1e-5)
+    moved = movers(knocked, 2)
+    bars, _, alone = mover_bars(moved, found[2], knocked).data
+    assert [key for key, _ in bars.customdata] == [str(mover.head) for mover in moved[: len(bars.x)]]
+    np.testing.assert_allclose(
+        bars.x, [knocked.changes[2][one.head.layer, one.head.head] for one in moved[:10]], atol=1e-6
+    )
+    np.testing.assert_allclose(alone.x, [mover.by_scale for mover in moved[:10]])
+    others = changes_of_others(knocked, 2)
+    figure = change_heatmap(others, found[2], knocked)
+    np.testing.assert_allclose(figure.data[0].z, others.mean(-1), atol=1e-6)
+    low, high = bootstrap_interval(others[3, 1])
+    [said] = [said for key, said in figure.data[1].customdata if key == "3.1"]
+    assert f"({interval(float(low), float(high), over_prompts(knocked.n_prompts))})" in said
+    assert [note.text for note in figure.layout.annotations] == ["gone", "gone"]
+    gone = {f"{head}" for head in found[2].gone}
+    assert {key for key, said in figure.data[1].customdata if said.endswith("is gone")} == gone
+    assert list(stages_frame(found, knocked)["heads_gone"]) == ["none", "1.2", "1.2 3.0", "1.2 3.0 2.3"]
+    assert len(movers_frame(moved, found[2].gone, knocked)) == 14
+
+
+def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
+    at = page("backup heads", prompts="generated", n="8", corruption="ABC")
+    assert_fine(at)
+    assert at.header[0].value == "Who steps in when a head is gone?"
+    pairs = ioi_dataset(demo_model, 8, corruption="abc")
+    direct = attribute_heads(demo_model, pairs).values
+    strongest = [Head(*divmod(int(n), 6)) for n in np.argsort(-direct, axis=None)[:3]]
+    assert at.multiselect(key="knock_out").value == [str(head) for head in strongest]
+    backup = backup_heads(demo_model, pairs, strongest)
+    for stage_number in (1, 3):
+        expected = f"the model still has {backup.logit_diff[stage_number]:+.2f}"
+        assert any(expected in text and f"of {backup.naive[stage_number]:+.2f} instead" in text for text in says(at))
+    np.testing.assert_allclose(table(at, "layernorm_scale")["layernorm_scale"], backup.scale, atol=1e-4)
+    next(box for box in at.selectbox if box.label == "Heads that are gone").select_index(0).run()
+    assert_fine(at)
+    assert any(f"it divides by {backup.scale[1]:.2f} instead of {backup.scale[0]:.2f}" in text for text in says(at))
+
+
+@pytest.mark.parametrize("ablation", ["mean", "resample"])
+def test_what_stands_in_for_a_head_comes_from_abc_twins(demo_model: Model, ablation: str) -> None:
+    at = page("backup heads", knock_out_by=ablation, knock_out=["3.2"], prompts="generated", n="6")
+    assert_fine(at)
+    pairs = ioi_dataset(demo_model, 6)
+    io, s = ([demo_model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
+    twins = prompt_pairs(demo_model, list(pairs.clean_text), None, io, s, corruption="abc")
+    same = replace(pairs, corrupted_tokens=twins.corrupted_tokens)
+    backup = backup_heads(demo_model, same, [Head(3, 2)], ablation=ablation)
+    assert any(f"the model still has {backup.logit_diff[1]:+.2f}" in text for text in says(at))
+    assert any("ABC twins" in caption.value for caption in at.caption)
+
+
+def test_zero_ablation_needs_no_roles_and_the_other_ways_say_what_they_need() -> None:
+    at = page("backup heads", **FRANCE)
+    assert_fine(at)
+    assert any("one would expect" in text for text in says(at))
+    at.radio(key="knock_out_by").set_value("mean").run()
+    assert not at.exception
+    assert "these prompts have no IO" in body(at)
+
+
+def test_heads_that_nobody_chose_follow_the_prompts_and_chosen_ones_stay(demo_model: Model) -> None:
+    at = page("backup heads")
+    classic = at.multiselect(key="knock_out").value
+    direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
+    assert classic == [f"{n // 6}.{n % 6}" for n in np.argsort(-direct, axis=None, kind="stable")[:3]]
+    at.multiselect(key="knock_out").set_value(["2.0", "3.1"]).run()
+    at.radio(key="prompts").set_value("generated").run()
+    assert_fine(at)
+    assert at.multiselect(key="knock_out").value == ["2.0", "3.1"]
+    assert any("Without 2.0 and 3.1 one would expect" in text for text in says(at))
+    at.multiselect(key="knock_out").set_value([]).run()
+    assert_fine(at)
+    assert any("Choose at least one head" in text.value for text in at.markdown)
+
+
+def test_a_link_with_heads_of_another_model_is_answered_in_words() -> None:
+    at = page("backup heads", knock_out=["9.9", "3.1", "<b>x</b>"])
+    assert_fine(at)
+    assert at.multiselect(key="knock_out").value == ["3.1"]
+    assert "9.9, &lt;b&gt;x&lt;/b&gt;" in body(at)
+
+
+def test_on_gpt2_small_the_published_name_movers_are_knocked_out(loader: Loader, tmp_path: Path) -> None:
+    shaped = load_model(str(save_random_gpt2(tmp_path / "shaped", 12, 24, 12)))
+    loader.gpt2 = replace(shaped, name="gpt2-small")
+    page("backup heads", model="gpt2-small")
+    gpt2_is("ready")
+    at = page("backup heads", model="gpt2-small")
+    assert_fine(at)
+    assert set(at.multiselect(key="knock_out").value) == {"9.6", "9.9", "10.0"}
+    at = page("backup heads")
+    assert not {"9.9", "9.6"} & set(at.multiselect(key="knock_out").value)
+    at.selectbox(key="model").select("gpt2-small").run()
+    assert set(at.multiselect(key="knock_out").value) == {"9.6", "9.9", "10.0"}, "nobody chose the demo's heads"
+    at = page("token or position", model="gpt2-small")
+    assert at.multiselect(key="signal_heads").value == ["7.3", "7.9", "8.6", "8.10"]
+    assert any("GPT-2 small's S-inhibition heads" in caption.value for caption in at.caption)

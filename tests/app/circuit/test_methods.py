@@ -1,0 +1,155 @@
+"""Direct and total effects, and ways to ablate: words, figures and pages are the core's."""
+
+import numpy as np
+import pytest
+
+from app.circuit.methods.charts import method_bars, total_scatter
+from app.circuit.methods.words import contrast_frame, outliers, total_frame, total_story
+from app.drawing.parts import CLASS_COLOURS, CORRUPTED
+from app.hosting import services
+from app.warm import requests
+from ioi_core import (
+    Ablation,
+    Head,
+    Model,
+    PromptPairs,
+    Result,
+    backup_heads,
+    bootstrap_interval,
+    contrast_methods,
+    direct_and_total,
+    ioi_dataset,
+)
+from ioi_core.circuit.methods import METHODS
+from tests.app.circuit.part_pages import page
+from tests.app.pages import assert_fine, says
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+# Direct and total
+
+
+@pytest.fixture(scope="module")
+def effects(demo_model: Model, abc: PromptPairs) -> Result:
+    return direct_and_total(demo_model, abc)
+
+
+def test_every_head_is_a_point_of_its_class(effects: Result) -> None:
+    classes = {Head(3, 2): "name mover", Head(2, 0): "S-inhibition"}
+    figure = total_scatter(effects, classes, "mean")
+    line, *groups = figure.data
+    assert line.x == line.y
+    points = {
+        key: (x, y, group.marker.color, group.name)
+        for group in groups
+        for (key, _), x, y in zip(group.customdata, group.x, group.y, strict=True)
+    }
+    assert len(points) == 24
+    for layer in range(4):
+        for head in range(6):
+            x, y, colour, name = points[f"{layer}.{head}"]
+            assert (x, y) == pytest.approx(tuple(effects.values[:, layer, head]))
+            group = classes.get(Head(layer, head))
+            assert name == (group or "no class")
+            assert group is None or colour == CLASS_COLOURS[group]
+    written = {text for group in groups for text in group.text if text}
+    assert written == {f"<b>{head}</b>" for head in outliers(effects)}
+    direct, total = effects.values
+    farthest = Head(*divmod(int(np.abs(total - direct).argmax()), 6))
+    assert farthest in outliers(effects)
+    frame = total_frame(effects, classes, "mean")
+    np.testing.assert_allclose(frame["total_effect"], total.ravel())
+    np.testing.assert_allclose(frame["direct_low_95"], bootstrap_interval(effects.per_prompt)[0][0].ravel())
+
+
+@pytest.mark.parametrize(
+    ("direct", "total", "words"),
+    [
+        (0.1, 9.0, "does more by way of others than by what it writes itself"),
+        (0.1, -9.0, "does more against the answer by way of others"),
+        (9.0, 0.1, "writes more than is missed without it"),
+        (-9.0, -0.1, "writes more against the answer than its loss helps"),
+        (9.0, 9.1, "All heads lie near the line"),
+    ],
+)
+def test_what_it_means_that_two_effects_differ(direct: float, total: float, words: str) -> None:
+    values = np.array([[[direct, 0.0]], [[total, 0.0]]])
+    assert words in total_story(_two_effects(np.stack([values, values], -1)))
+
+
+def _two_effects(per_prompt: np.ndarray) -> Result:
+    axes = {"effect": ("direct", "total"), "layer": ("0",), "head": ("0", "1")}
+    return Result(per_prompt.mean(-1), axes, "", "logits", per_prompt.shape[-1], per_prompt)
+
+
+def test_opposite_signs_are_claimed_only_where_both_are_certain() -> None:
+    effects = np.zeros((2, 1, 2, 20))
+    effects[0, 0, 0], effects[1, 0, 0] = 9, -9
+    assert "For 1 head the two even have opposite signs." in total_story(_two_effects(effects))
+    effects = effects.copy()
+    effects[1, 0, 0, :9] = 10  # mean -0.45: some of the resampled prompt sets are above 0
+    effects[0, 0, 1] = 20  # what stands out
+    assert "opposite signs" not in total_story(_two_effects(effects))
+
+
+@pytest.mark.parametrize("ablation", Ablation)
+def test_the_direct_and_total_page_says_the_cores_numbers(demo_model: Model, ablation: Ablation) -> None:
+    at = page("direct and total", prompts="generated", n="8", corruption="ABC", ablation=ablation.value)
+    assert_fine(at)
+    pairs = ioi_dataset(demo_model, 8, corruption="abc")
+    direct, total = direct_and_total(demo_model, pairs, ablation=ablation).values
+    layer, head = np.unravel_index((total - direct).argmax(), total.shape)
+    said = (
+        f"Head {layer}.{head} does more by way of others than by what it writes itself: "
+        f"direct effect {direct[layer, head]:+.2f}, total {total[layer, head]:+.2f}."
+    )
+    assert any(said in text for text in says(at))
+
+
+def test_the_gallery_asks_as_the_page_does(demo_model: Model) -> None:
+    assert_fine(page("direct and total"))
+    asked = [one for analysis, one in requests(demo_model, "classic") if analysis == "direct_and_total"]
+    assert len(asked) == 1
+    assert all(services.computations().is_kept("direct_and_total", demo_model, **one) for one in asked)
+
+
+# Ways to ablate
+
+
+def test_methods_are_drawn_side_by_side(demo_model: Model, abc: PromptPairs) -> None:
+    result = contrast_methods(demo_model, abc, {Head(3, 2): "END", Head(2, 1): "END"})
+    [bars] = method_bars(result).data
+    expected = [
+        result.per_prompt[n].mean() - (result.corrupted if method == "denoising" else result.clean)
+        for n, method in enumerate(METHODS)
+    ]
+    np.testing.assert_allclose(bars.x, expected, atol=1e-5)
+    assert bars.x[METHODS.index("resample")] == bars.x[METHODS.index("noising")]
+    low, high = bootstrap_interval(result.changes)
+    np.testing.assert_allclose(np.array(bars.x) + bars.error_x.array, high, atol=1e-5)
+    np.testing.assert_allclose(np.array(bars.x) - bars.error_x.arrayminus, low, atol=1e-5)
+    frame = contrast_frame(result).set_index("method")
+    gap = result.clean - result.corrupted
+    np.testing.assert_allclose(frame["share_of_clean_minus_corrupted"], np.array(expected) / gap, atol=1e-6)
+    assert frame.loc["denoising", "start"] == pytest.approx(result.corrupted)
+    assert bars.error_x.color == CORRUPTED
+
+
+def test_the_methods_page_says_the_cores_numbers_and_the_warnings(demo_model: Model) -> None:
+    at = page("ways to ablate", prompts="generated", n="8", corruption="ABC", method_heads=["3.2", "3.4"])
+    assert_fine(at)
+    pairs = ioi_dataset(demo_model, 8, corruption="abc")
+    result = contrast_methods(demo_model, pairs, {Head(3, 2): "END", Head(3, 4): "END"})
+    zero, mean, *_ = result.values - result.clean
+    assert any(f"changes by {zero:+.2f} (zero), {mean:+.2f} (mean)" in text for text in says(at))
+    backup = backup_heads(demo_model, pairs, [Head(3, 2), Head(3, 4)])
+    assert any(f"zero ablation there leaves {backup.logit_diff[-1]:+.2f}" in text for text in says(at))
+    text = " ".join(one.value for one in at.markdown)
+    for warning in ("whether heads are enough", "hide ablations", "scale held still", "off distribution"):
+        assert warning in text
+    at.selectbox(key="method_at").select("S2").run()
+    assert_fine(at)
+    at_s2 = contrast_methods(demo_model, pairs, {Head(3, 2): "S2", Head(3, 4): "S2"}).values
+    assert any(f"changes by {at_s2[0] - result.clean:+.2f} (zero)" in text for text in says(at))
+    assert not any("Direct effects would make it" in text for text in says(at)), "those are of END"

@@ -1,0 +1,115 @@
+"""Token or position: words, figure and page are the core's, on the prompts and heads asked for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.circuit.signals.charts import signal_bars
+from app.circuit.signals.words import coefficients, fit_story, flips_frame
+from ioi_core import (
+    Head,
+    Model,
+    PromptPairs,
+    SignalFit,
+    arena_pairs,
+    bootstrap_interval,
+    head_roles,
+    ioi_dataset,
+    prompt_pairs,
+    token_and_position,
+)
+from ioi_core.circuit.signals import SIGNALS
+from ioi_core.prompts.corruptions import SIGNAL_FLIPS
+from tests.app.circuit.part_pages import FRANCE, SENTENCE, page, table
+from tests.app.pages import assert_fine, body, says
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+def flips_of(model: Model, pairs: PromptPairs) -> dict[str, PromptPairs]:
+    io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
+    return {
+        flip: prompt_pairs(
+            model, list(pairs.clean_text), None, io, s, corruption=flip, prepend_bos=pairs.prepend_bos
+        )
+        for flip in SIGNAL_FLIPS
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{}, {"prompts": "generated", "n": "5", "bos": "false"}, {"prompts": "own", "text": SENTENCE}],
+    ids=["classic", "generated", "typed"],
+)
+def test_the_signals_of_any_ioi_prompts_are_told_apart(demo_model: Model, query: dict[str, str]) -> None:
+    at = page("token or position", **query)
+    assert_fine(at)
+    pairs = {
+        "generated": ioi_dataset(demo_model, 5, prepend_bos=False), "own": prompt_pairs(demo_model, [SENTENCE])
+    }.get(query.get("prompts", ""), arena_pairs(demo_model))  # fmt: skip
+    heads = head_roles(demo_model, pairs).heads("S-inhibition")
+    assert at.multiselect(key="signal_heads").value == [str(head) for head in heads]
+    assert any("measure as S-inhibition heads on these prompts" in caption.value for caption in at.caption)
+    result = token_and_position(demo_model, flips_of(demo_model, pairs), heads)
+    position, token = result.coefficients
+    [said] = [text for text in says(at) if "S_tok" in text]
+    assert f"logit_diff = {position:+.2f} S_pos {'+' if token > 0 else '-'} {abs(token):.2f} S_tok" in said
+    assert f"off by {result.mean_error:.2f} logits" in said
+    examples = table(at, "the variant of the prompt shown")
+    assert list(examples["flip"]) == list(SIGNALS)
+    assert examples["the variant of the prompt shown"].iloc[0] == pairs.clean_text[0]
+
+
+def test_generated_flips_are_those_of_the_data_set(demo_model: Model) -> None:
+    """New names aside, which the two draw apart: the four flips without new names are the very same prompts."""
+    pairs = ioi_dataset(demo_model, 28, prepend_bos=False)
+    for flip, made in flips_of(demo_model, pairs).items():
+        drawn = ioi_dataset(demo_model, 28, corruption=flip, prepend_bos=False)
+        if flip in ("CDD", "DCD"):
+            continue
+        np.testing.assert_array_equal(made.corrupted_tokens, drawn.corrupted_tokens)
+
+
+def test_prompts_without_names_have_no_flips() -> None:
+    at = page("token or position", **FRANCE)
+    assert not at.exception
+    assert "the six flips exchange the two names, and these prompts have no IO" in body(at)
+    assert "Something went wrong" not in body(at)
+
+
+def test_the_signal_figure_draws_the_cores_numbers(demo_model: Model, abc: PromptPairs) -> None:
+    result = token_and_position(demo_model, flips_of(demo_model, abc), [Head(2, 0), Head(2, 3)])
+    bars, _, formula = signal_bars(result).data
+    np.testing.assert_allclose(bars.x, result.values, atol=1e-6)
+    np.testing.assert_allclose(formula.x, result.fitted, atol=1e-6)
+    low, high = bootstrap_interval(result.per_prompt)
+    np.testing.assert_allclose(np.array(bars.x) + bars.error_x.array, high, atol=1e-5)
+    np.testing.assert_allclose(np.array(bars.x) - bars.error_x.arrayminus, low, atol=1e-5)
+    assert list(flips_frame(result)["flip"]) == list(SIGNALS)
+    found = coefficients(result)
+    for value, (least, most) in (
+        (found.position, found.position_interval),
+        (found.token, found.token_interval),
+    ):
+        assert least <= value <= most
+    one = replace(result, per_prompt=result.per_prompt[:, :1], n_prompts=1)
+    assert "interval" not in fit_story(one, coefficients(one))
+
+
+@pytest.mark.parametrize(
+    ("position", "token", "words"),
+    [
+        (2.31, 0.99, "Both count: the place 2.3 times as much as the token."),
+        (0.05, 20.0, "which token is repeated, and next to nothing about the place"),
+        (-3.0, 0.1, "which place is repeated, and next to nothing about the token"),
+        (0.0, 0.0, "neither"),
+    ],
+)
+def test_which_signal_counts_in_words(position: float, token: float, words: str) -> None:
+    values = np.array([position * p + token * t for p, t in SIGNALS.values()])
+    result = SignalFit(
+        values, {"flip": tuple(SIGNALS)}, "logit_diff", "logits", 2, values[:, None].repeat(2, 1), None,
+        (Head(7, 3),), (position, token),
+    )  # fmt: skip
+    assert words in fit_story(result, coefficients(result))

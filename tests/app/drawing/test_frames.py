@@ -1,0 +1,23 @@
+"""Exported files: the values as they are, and no text that a spreadsheet would run as a formula."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.drawing.frames import csv_bytes, neutral
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r", "＝1", "＋", "－", "＠"])
+def test_formulas_are_neutralised_and_stay_readable(text):
+    assert neutral(text) == "'" + text
+    cells = pd.read_csv(io.BytesIO(csv_bytes(pd.DataFrame({"token": [text]}))), dtype=str, keep_default_na=False)
+    assert cells["token"][0].lstrip("'").strip() == text.strip()
+    assert cells["token"][0].startswith("'")
+
+
+def test_numbers_and_ordinary_texts_are_exported_as_they_are():
+    frame = pd.DataFrame({"token": [" John", "a,b", 'say "x"', "é\n"], "value": [-1.5, 2.0, np.nan, 1e-9]})
+    read = pd.read_csv(io.BytesIO(csv_bytes(frame)))
+    pd.testing.assert_frame_equal(read, frame)

@@ -1,0 +1,74 @@
+"""The automatic circuit: faithful, minimal, and ranked by noising."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ioi_core import (
+    Circuit,
+    CircuitError,
+    Model,
+    PromptPairs,
+    evaluate_circuit,
+    find_circuit,
+    ioi_dataset,
+    patch_activations,
+)
+from ioi_core.circuit.search import FoundCircuit
+
+
+@pytest.fixture(scope="module")
+def found(demo_model: Model, demo_abc: PromptPairs) -> FoundCircuit:
+    return find_circuit(demo_model, demo_abc)
+
+
+def test_the_found_circuit_is_faithful_and_nothing_can_leave(
+    demo_model: Model, demo_abc: PromptPairs, found: FoundCircuit
+) -> None:
+    assert abs(found.evaluation.faithfulness - 1) <= found.tolerance
+    assert len(found.circuit.members) == found.n_added - len(found.pruned) < 60
+    assert found.circuit == Circuit.of(found.ranking[: found.n_added]).without(Circuit.of(found.pruned))
+    judged = evaluate_circuit(demo_model, demo_abc, found.circuit)
+    np.testing.assert_allclose(judged.prompts, found.evaluation.prompts, atol=1e-4)
+    for member in found.circuit.members:
+        fewer = evaluate_circuit(demo_model, demo_abc, found.circuit.without(Circuit.of([member])))
+        assert abs(fewer.faithfulness - 1) > found.tolerance
+
+
+def test_the_found_circuit_holds_on_other_prompts(demo_model: Model, found: FoundCircuit) -> None:
+    others = ioi_dataset(demo_model, 50, seed=11, corruption="abc", prepend_bos=False)
+    assert abs(evaluate_circuit(demo_model, others, found.circuit).faithfulness - 1) < 2 * found.tolerance
+
+
+def test_members_are_ranked_by_noising_and_added_in_that_order(
+    demo_model: Model, demo_abc: PromptPairs, found: FoundCircuit
+) -> None:
+    effects = {
+        role: patch_activations(
+            demo_model, demo_abc, "z", direction="noising", positions=role, metric="logit_diff"
+        ).effects.mean(-1)
+        for role in found.axes["role"]
+    }
+    sizes = [abs(effects[role][head.layer, head.head]) for head, role in found.ranking]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(found.ranking)) == 5 * 4 * 6
+    for size in (0, 1, 7, found.n_added):
+        grown = evaluate_circuit(demo_model, demo_abc, Circuit.of(found.ranking[:size]))
+        assert found.growth[size] == pytest.approx(grown.logit_diff, abs=1e-3)
+    near = np.abs(found.growth / found.evaluation.model_logit_diff - 1) <= found.tolerance / 2
+    assert near.argmax() == found.n_added
+
+
+def test_finding_is_deterministic(demo_model: Model, demo_abc: PromptPairs) -> None:
+    pairs = demo_abc.take(slice(0, 12))
+    one, other = (find_circuit(demo_model, pairs, tolerance=0.3) for _ in range(2))
+    assert (one.circuit, one.ranking, one.pruned) == (other.circuit, other.ranking, other.pruned)
+
+
+def test_there_is_nothing_to_find_where_the_model_prefers_s(demo_model: Model, demo_abc: PromptPairs) -> None:
+    swapped = replace(demo_abc.take(slice(0, 4)), answers=demo_abc.answers[:4, ::-1].copy())
+    with pytest.raises(CircuitError, match="does not prefer IO to S"):
+        find_circuit(demo_model, swapped)
+    with pytest.raises(CircuitError, match=r"tolerance is 2\.0"):
+        find_circuit(demo_model, demo_abc, tolerance=2.0)

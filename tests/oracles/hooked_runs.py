@@ -1,0 +1,54 @@
+"""Activation patching on TransformerLens's hooked model: slow, one forward a cell, written without a look at ours."""
+
+import torch
+
+from ioi_core import Direction, PromptPairs
+
+
+def logit_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
+    rows = torch.arange(len(pairs))
+    at_end = logits[rows, torch.tensor(pairs.roles["END"])]
+    return at_end[rows, torch.tensor(pairs.answers[:, 0])] - at_end[rows, torch.tensor(pairs.answers[:, 1])]
+
+
+class HookedRuns:
+    """The slow oracle: TransformerLens's bridge, one hooked forward a cell, written without looking at the engine."""
+
+    def __init__(self, bridge, pairs: PromptPairs, direction: Direction) -> None:
+        self.bridge, self.pairs = bridge, pairs
+        clean, corrupted = torch.tensor(pairs.clean_tokens), torch.tensor(pairs.corrupted_tokens)
+        denoising = direction is Direction.DENOISING
+        self.tokens, given = (corrupted, clean) if denoising else (clean, corrupted)
+        with torch.no_grad():
+            _, self.cache = bridge.run_with_cache(given)
+            _, self.own = bridge.run_with_cache(self.tokens)
+
+    def name(self, site: str, layer: int) -> str:
+        in_attention = {"z", "q", "k", "v", "pattern"}
+        return f"blocks.{layer}.attn.hook_{site}" if site in in_attention else f"blocks.{layer}.hook_{site}"
+
+    def patched(self, site: str, layer: int, head: int | None, positions: list[list[int]]) -> torch.Tensor:
+        """Per-prompt logit_diff with each prompt's listed positions patched."""
+        name = self.name(site, layer)
+        if site == "resid_mid":
+            # The bridge's hook_resid_mid feeds the MLP only, not the residual stream beside it. Nothing above this
+            # layer's attention is patched, so adding the runs' difference to attn_out is the same intervention.
+            name = self.name("attn_out", layer)
+            mid = self.name(site, layer)
+            self.cache.cache_dict[name + ".mid"] = self.own[name] + self.cache[mid] - self.own[mid]
+
+        def hook(activation: torch.Tensor, hook: object) -> torch.Tensor:
+            activation = activation.clone()
+            given = self.cache[name if site != "resid_mid" else name + ".mid"]
+            for row, where in enumerate(positions):
+                if site == "pattern":
+                    activation[row, head, where] = given[row, head, where]
+                elif head is None:
+                    activation[row, where] = given[row, where]
+                else:
+                    activation[row, where, head] = given[row, where, head]
+            return activation
+
+        with torch.no_grad():
+            logits = self.bridge.run_with_hooks(self.tokens, fwd_hooks=[(name, hook)])
+        return logit_diff(logits, self.pairs)
