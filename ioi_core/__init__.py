@@ -45,7 +45,7 @@ from ioi_core.prompts.arena import arena25_pairs, arena_pairs
 from ioi_core.prompts.dataset import ioi_dataset
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.prompts.typed import prompt_pairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult, Result, TwoRunResult
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
@@ -96,9 +96,11 @@ __all__ = [
     "PromptError",
     "PromptMismatchError",
     "PromptPairs",
+    "PromptResult",
     "Result",
     "SignalFit",
     "TokenLens",
+    "TwoRunResult",
     "ablate",
     "arena25_pairs",
     "arena_pairs",

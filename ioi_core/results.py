@@ -1,17 +1,27 @@
-"""What every analysis returns: NumPy values with named axes, the metric, its unit and the number of prompts."""
+"""What every analysis returns: NumPy values with named axes, the metric, its unit and the number of prompts.
+
+A `Result` is just that; a `PromptResult` is a mean over prompts and holds each prompt's own value; a `TwoRunResult`
+moved something between a clean and a corrupted run. Every field must be given, but those that say when there is none.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from ioi_core.uncertainty import bootstrap_interval
+from ioi_core.vocabulary import Direction
+
 Progress = Callable[[int, int], None]
 """Called with (done, total) work units; an exception raised in it cancels the analysis and leaves nothing behind."""
 
+_Kind = TypeVar("_Kind", bound="Result")
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
     """Values over named axes.
 
@@ -20,8 +30,7 @@ class Result:
         axes: axis name -> its labels, in the order of the axes of `values`.
         metric: what a value is, in the field's word ("logit_diff").
         unit: its unit ("logits", "probability", "fraction").
-        n_prompts: how many prompts the mean is taken over.
-        per_prompt: the same axes and `batch` last, where `values` is a mean over prompts.
+        n_prompts: how many prompts the values are of.
         undefined: why cells of `values` are nan, if any are.
     """
 
@@ -30,7 +39,6 @@ class Result:
     metric: str
     unit: str
     n_prompts: int
-    per_prompt: Float[np.ndarray, "..."] | None = None
     undefined: str | None = None
 
     def __post_init__(self) -> None:
@@ -38,11 +46,33 @@ class Result:
         want = tuple(len(labels) for labels in self.axes.values())
         if self.values.shape != want:
             raise ValueError(f"axes {dict.fromkeys(self.axes)} want shape {want}, got {self.values.shape}")
-        if self.per_prompt is not None and self.per_prompt.shape != (*want, self.n_prompts):
-            raise ValueError(f"per_prompt wants shape {(*want, self.n_prompts)}, got {self.per_prompt.shape}")
         for array in vars(self).values():
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
+
+    def at(self, **labels: object) -> "Result":
+        """Return the cells at one label of each of some axes (`at(layer=9, head=6)`), over the axes that are left.
+
+        Raises:
+            ValueError: there is no such axis, or it has no such label.
+        """
+        return self._at(Result, labels)
+
+    def _at(self, kind: type[_Kind], labels: Mapping[str, object]) -> _Kind:
+        """Return the fields that `kind` has, of the cells at some labels."""
+        for axis, label in labels.items():
+            if str(label) not in self.axes.get(axis, ()):
+                allowed = {name: f"{all_labels[0]} ... {all_labels[-1]}" for name, all_labels in self.axes.items()}
+                raise ValueError(f"there is no {axis} {label}: the axes are {allowed}")
+        place = tuple(
+            all_labels.index(str(labels[axis])) if axis in labels else slice(None)
+            for axis, all_labels in self.axes.items()
+        )
+        parts = {field.name: getattr(self, field.name) for field in fields(kind)}
+        for name in parts.keys() & {"values", "per_prompt"}:
+            parts[name] = parts[name][(*place, ...)]
+        parts["axes"] = {axis: all_labels for axis, all_labels in self.axes.items() if axis not in labels}
+        return kind(**parts)
 
     def to_frame(self) -> pd.DataFrame:
         """Long form: one row a cell, a column for each axis, then the value under the metric's name."""
@@ -50,3 +80,73 @@ class Result:
             return pd.DataFrame({self.metric: self.values.ravel()})
         index = pd.MultiIndex.from_product(list(self.axes.values()), names=list(self.axes))
         return pd.Series(self.values.ravel(), index=index, name=self.metric).reset_index()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PromptResult(Result):
+    """Means over prompts.
+
+    Attributes:
+        per_prompt: each prompt's own value; the axes of `values`, and `batch` last.
+    """
+
+    per_prompt: Float[np.ndarray, "..."]
+
+    def __post_init__(self) -> None:
+        """Refuse prompts that do not fit the values as well."""
+        super().__post_init__()
+        want = (*self.values.shape, self.n_prompts)
+        if self.per_prompt.shape != want:
+            raise ValueError(f"per_prompt wants shape {want}, got {self.per_prompt.shape}")
+
+    def at(self, **labels: object) -> "PromptResult":
+        """Return the cells at one label of each of some axes, with their prompts; as `Result.at`."""
+        return self._at(PromptResult, labels)
+
+    def interval(self) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+        """Return (low, high), the 95 % bootstrap interval of each value; nan for a single prompt."""
+        return bootstrap_interval(self.per_prompt)
+
+    def to_frame(self, *, interval: bool = False) -> pd.DataFrame:
+        """Long form as `Result.to_frame`; with `interval`, columns low_95 and high_95 behind the value."""
+        frame = super().to_frame()
+        if not interval:
+            return frame
+        low, high = self.interval()
+        return frame.assign(low_95=low.ravel(), high_95=high.ravel())
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TwoRunResult(PromptResult):
+    """What changes when activations of one run are put into the other.
+
+    Attributes:
+        direction: which run receives activations from which.
+        clean, corrupted: the raw metric of the two runs, mean over prompts (logit_diff where values are a scale of it).
+        unpatched: [batch] the receiving run's own value on the scale of `values`; a cell minus this is its effect.
+        gaps: [batch] each prompt's share of the mean by which values are divided, mean 1; None where they are not
+            ratios of means. A resampled mean must be divided by the resampled gap.
+    """
+
+    direction: Direction
+    clean: float
+    corrupted: float
+    unpatched: Float[np.ndarray, " batch"]
+    gaps: Float[np.ndarray, " batch"] | None
+
+    @property
+    def effects(self) -> Float[np.ndarray, "*cells batch"]:
+        """Each cell's change against the unpatched run, prompt by prompt; exactly 0 where nothing can change."""
+        return self.per_prompt - self.unpatched
+
+    def at(self, **labels: object) -> "TwoRunResult":
+        """Return the cells at one label of each of some axes, with both runs; as `Result.at`."""
+        return self._at(TwoRunResult, labels)
+
+    def interval(self) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+        """Return (low, high) of each value; where values are ratios of means, both means are resampled together."""
+        return bootstrap_interval(self.per_prompt, gaps=self.gaps)
+
+    def effect_interval(self) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+        """Return (low, high) of each cell's mean effect."""
+        return bootstrap_interval(self.effects, gaps=self.gaps)

@@ -18,43 +18,27 @@ from ioi_core.activation_patching.sites import RESIDUAL_SITES, Site, base_names
 from ioi_core.engine.memory import blocks, chunks
 from ioi_core.engine.progress import advancing
 from ioi_core.engine.recording import receiving_and_giving, record, record_source
-from ioi_core.engine.scoring import UNITS, Scale, Scorer
+from ioi_core.engine.scoring import UNITS, Scale, Scorer, of_two_runs
 from ioi_core.engine.tensors import as_array, at_positions, to_device
 from ioi_core.engine.wavefront import wavefront
 from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, TwoRunResult
 from ioi_core.vocabulary import Direction
 
 
-@dataclass(frozen=True, eq=False)
-class PatchResult(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PatchResult(TwoRunResult):
     """Total effects of one site.
 
     Attributes:
-        site, direction: what was moved, and which way.
-        clean, corrupted: the raw metric of the two runs, mean over prompts (logit_diff for the recovered metric).
-        unpatched: [batch] the receiving run's own value on the scale of `values`; a cell minus this is its effect.
-        gaps: [batch] each prompt's clean minus corrupted logit_diff over their mean, where values are divided by that
-            mean (logit_diff_recovered): a resampled mean must be divided by the resampled gap.
+        site: what was moved.
         estimate: whether the values are a first-order estimate and not exact.
     """
 
-    site: str = ""
-    direction: Direction = Direction.DENOISING
-    clean: float = float("nan")
-    corrupted: float = float("nan")
-    unpatched: Float[np.ndarray, " batch"] | None = None
-    gaps: Float[np.ndarray, " batch"] | None = None
-    estimate: bool = False
-
-    @property
-    def effects(self) -> Float[np.ndarray, "*cells batch"]:
-        """Each cell's change against the unpatched run, prompt by prompt; exactly 0 where nothing can change."""
-        assert self.per_prompt is not None
-        assert self.unpatched is not None
-        return self.per_prompt - self.unpatched
+    site: str
+    estimate: bool
 
 
 @torch.inference_mode()
@@ -114,21 +98,13 @@ def as_result(
 ) -> PatchResult:
     """Raw metrics as a result: on the recovered scale if asked for, undefined where it has no scale."""
     scale = Scale.of(request.metric, clean, corrupted)
-    per_prompt = scale(per_prompt)
     return PatchResult(
-        values=per_prompt.mean(-1),
+        **of_two_runs(scale(per_prompt), scale, request.direction, clean, corrupted),
         axes=request.axes(model),
         metric=request.metric,
         unit=UNITS[request.metric],
-        n_prompts=per_prompt.shape[-1],
-        per_prompt=per_prompt,
         undefined=undefined or scale.undefined,
         site=request.site,
-        direction=request.direction,
-        clean=float(clean.mean()),
-        corrupted=float(corrupted.mean()),
-        unpatched=scale(corrupted if request.direction is Direction.DENOISING else clean),
-        gaps=scale.gaps,
         estimate=estimate,
     )
 

@@ -22,7 +22,7 @@ from ioi_core.errors import PromptError
 from ioi_core.inputs import as_whole_number, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import Head
 
 SIDES = ("query", "key")
@@ -33,8 +33,8 @@ else:
     Position = object
 
 
-@dataclass(frozen=True, eq=False)
-class AttentionSplit(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AttentionSplit(PromptResult):
     """One head's attention logit, split.
 
     Attributes:
@@ -43,11 +43,11 @@ class AttentionSplit(Result):
         attention: [batch] the share of attention that the key position gets.
     """
 
-    head: Head | None = None
-    query: str = "END"
-    key: str = "IO"
-    logits: Float[np.ndarray, " batch"] | None = None
-    attention: Float[np.ndarray, " batch"] | None = None
+    head: Head
+    query: str
+    key: str
+    logits: Float[np.ndarray, " batch"]
+    attention: Float[np.ndarray, " batch"]
 
 
 @torch.inference_mode()

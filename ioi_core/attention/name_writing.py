@@ -17,27 +17,21 @@ from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
 from ioi_core.errors import PromptError
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 
 PLACES = ("IO", "S1", "S2")
 """Where a name stands; S1 and S2 are two places of the same name S."""
 
 
-@dataclass(frozen=True, eq=False)
-class NameWriting(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NameWriting(PromptResult):
     """`values` [name layer head] is what heads write along names, in logits; `per_prompt` has `batch` last.
 
     Attributes:
         attention: [name layer head batch] attention from END to where the name stands.
     """
 
-    attention: Float[np.ndarray, "name layer head batch"] | None = None
-
-    @property
-    def written(self) -> Float[np.ndarray, "name layer head batch"]:
-        """The same as `per_prompt`, by the name that says what it is."""
-        assert self.per_prompt is not None
-        return self.per_prompt
+    attention: Float[np.ndarray, "name layer head batch"]
 
 
 @torch.inference_mode()
@@ -51,7 +45,7 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
 
     Returns:
         `values` [name layer head] in logits, mean over prompts, and `attention`; the names are IO, S1 and S2. S1 and S2
-        are one token, so their `written` is the same.
+        are one token, so their values are the same.
     Raises:
         PromptError: prompts the model cannot read, or that have no IO, S1 and S2.
     """

@@ -14,7 +14,7 @@ from ioi_core.engine.forward import LayerRun, embed, layer_runs
 from ioi_core.engine.tensors import as_array, chunks, to_device
 from ioi_core.model.weights import LayerWeights, Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult, Result
 from ioi_core.vocabulary import ROLES, Head
 
 
@@ -84,7 +84,7 @@ def _weighted(run: LayerRun, layer: LayerWeights) -> Float[Tensor, "batch head q
 
 
 @torch.inference_mode()
-def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> Result:
+def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> PromptResult:
     """Attention of every head from each token role to each other one, in the clean run.
 
     Returns:
@@ -104,7 +104,7 @@ def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | Non
         if progress:
             progress(done + 1, len(parts))
     per_prompt = as_array(torch.cat(found, -1))
-    return Result(
+    return PromptResult(
         values=per_prompt.mean(-1),
         axes={"query_role": roles, "key_role": roles, **head_axes(model)},
         metric="attention",

@@ -19,7 +19,7 @@ from ioi_core.engine.tensors import TOKENS_PER_CHUNK, as_array, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import WholeNumber, as_whole_number
 from ioi_core.model.weights import END_OF_TEXT, Model, head_axes
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 
 SCORES = ("previous_token", "duplicate_token", "induction")
 
@@ -35,7 +35,7 @@ def head_scores(
     batch: WholeNumber = 50,
     seed: WholeNumber = 0,
     progress: Progress | None = None,
-) -> Result:
+) -> PromptResult:
     """Mean attention of every head along three diagonals, on random tokens that repeat.
 
     Previous-token: from i to i - 1, i = 1 ... 2n - 1. Duplicate-token: from i to i - n, i = n ... 2n - 1. Induction:
@@ -62,7 +62,7 @@ def head_scores(
                 progress(done * model.cfg.n_layers + layer + 1, len(starts) * model.cfg.n_layers)
         found.append(torch.stack(layers, 1).cpu())
     per_prompt = as_array(torch.cat(found, -1))
-    return Result(
+    return PromptResult(
         values=per_prompt.mean(-1),
         axes={"score": SCORES, **head_axes(model)},
         metric="attention",

@@ -18,11 +18,11 @@ from ioi_core.engine.scoring import answer_bias, answer_direction
 from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 
 
 @torch.inference_mode()
-def attribute_layers(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> Result:
+def attribute_layers(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> PromptResult:
     """Direct effect of each layer's attention and MLP on logit_diff of the clean run.
 
     Returns:
@@ -34,7 +34,7 @@ def attribute_layers(model: Model, pairs: PromptPairs, *, progress: Progress | N
     """
     per_prompt = _over_chunks(model, pairs, _layer_contributions, progress)
     layers = [f"{layer}_{part}" for layer in range(model.cfg.n_layers) for part in ("attn_out", "mlp_out")]
-    return Result(
+    return PromptResult(
         values=per_prompt.mean(1),
         axes={"component": ("embed", "pos_embed", *layers, "bias")},
         metric="logit_diff",
@@ -44,8 +44,8 @@ def attribute_layers(model: Model, pairs: PromptPairs, *, progress: Progress | N
     )
 
 
-@dataclass(frozen=True, eq=False)
-class HeadAttribution(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HeadAttribution(PromptResult):
     """Direct effects of heads.
 
     Attributes:
@@ -53,8 +53,8 @@ class HeadAttribution(Result):
         bias_per_prompt: [layer batch].
     """
 
-    bias: Float[np.ndarray, " layer"] | None = None
-    bias_per_prompt: Float[np.ndarray, "layer batch"] | None = None
+    bias: Float[np.ndarray, " layer"]
+    bias_per_prompt: Float[np.ndarray, "layer batch"]
 
 
 @torch.inference_mode()

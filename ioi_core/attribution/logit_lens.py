@@ -19,7 +19,7 @@ from ioi_core.errors import PromptError
 from ioi_core.inputs import as_whole_number
 from ioi_core.model.weights import END_OF_TEXT, Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult, Result
 
 SCALES = ("final", "per_layer")
 
@@ -27,7 +27,9 @@ _UNEMBED_ROWS = 256  # rows of 50,257 logits held at once: 50 MB
 
 
 @torch.inference_mode()
-def logit_lens(model: Model, pairs: PromptPairs, *, scale: str = "final", progress: Progress | None = None) -> Result:
+def logit_lens(
+    model: Model, pairs: PromptPairs, *, scale: str = "final", progress: Progress | None = None
+) -> PromptResult:
     """Logit difference that the clean run's residual stream at END would give if it were unembedded at each stage.
 
     Args:
@@ -56,7 +58,7 @@ def logit_lens(model: Model, pairs: PromptPairs, *, scale: str = "final", progre
             progress(done + 1, len(parts))
     per_prompt = as_array(torch.cat(columns, dim=1))
     labels = [f"{layer}_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "mid")]
-    return Result(
+    return PromptResult(
         values=per_prompt.mean(1),
         axes={"stage": (*labels, "final_post")},
         metric="logit_diff",
@@ -76,7 +78,7 @@ def _stages(
     return torch.stack([*stages, at_positions(run.resid_post, positions)])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TokenLens(Result):
     """Top tokens of every layer and position; `values` are their probabilities.
 
@@ -86,7 +88,7 @@ class TokenLens(Result):
             -1 stands at padding; or None.
     """
 
-    ids: Int[np.ndarray, "stage batch pos k"] | None = None
+    ids: Int[np.ndarray, "stage batch pos k"]
     track_probs: Float[np.ndarray, "stage batch pos m"] | None = None
     track_ranks: Int[np.ndarray, "stage batch pos m"] | None = None
 

@@ -11,7 +11,7 @@ from ioi_core.engine.forward import run
 from ioi_core.inputs import as_whole_number
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 
 RUNS = ("clean", "corrupted")
 ANSWERS = ("IO", "S")
@@ -19,8 +19,8 @@ ANSWERS = ("IO", "S")
 _ROWS = 64  # rows of 50,257 logits held at once
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Predictions(PromptResult):
     """`values` [run] are the mean logit_diff of the clean and the corrupted prompts; `per_prompt` [run batch].
 
     Attributes:
@@ -28,21 +28,19 @@ class Predictions(Result):
         answer_probs, answer_ranks: [run batch answer] of (IO, S); rank 0 is the most probable token.
     """
 
-    top_ids: Int[np.ndarray, "run batch k"] | None = None
-    top_probs: Float[np.ndarray, "run batch k"] | None = None
-    answer_probs: Float[np.ndarray, "run batch answer"] | None = None
-    answer_ranks: Int[np.ndarray, "run batch answer"] | None = None
+    top_ids: Int[np.ndarray, "run batch k"]
+    top_probs: Float[np.ndarray, "run batch k"]
+    answer_probs: Float[np.ndarray, "run batch answer"]
+    answer_ranks: Int[np.ndarray, "run batch answer"]
 
     @property
     def clean_logit_diff(self) -> Float[np.ndarray, " batch"]:
         """logit(IO) - logit(S) of each clean prompt, in logits."""
-        assert self.per_prompt is not None
         return self.per_prompt[0]
 
     @property
     def corrupted_logit_diff(self) -> Float[np.ndarray, " batch"]:
         """The same answers' logit difference in each corrupted prompt."""
-        assert self.per_prompt is not None
         return self.per_prompt[1]
 
 

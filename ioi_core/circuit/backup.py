@@ -26,15 +26,15 @@ from ioi_core.engine.tensors import as_array, at_positions, to_device
 from ioi_core.inputs import Choice, check_ablation
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import Ablation, Head
 
 _VECTORS_A_TOKEN = 7  # the clean run's and the replaced z, of d_model, of each token in each layer
 _MOST_HEADS = 50
 
 
-@dataclass(frozen=True, eq=False)
-class Backup(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Backup(PromptResult):
     """`values` [stage layer head]: every head's direct effect at END in logits; stage k lacks the first k heads.
 
     Attributes:
@@ -45,28 +45,25 @@ class Backup(Result):
         scale_per_prompt: [stage batch] what the final LayerNorm divides by at END.
     """
 
-    knocked_out: tuple[Head, ...] = ()
-    ablation: Ablation = Ablation.ZERO
-    logit_diff_per_prompt: Float[np.ndarray, "stage batch"] | None = None
-    naive_per_prompt: Float[np.ndarray, "stage batch"] | None = None
-    scale_per_prompt: Float[np.ndarray, "stage batch"] | None = None
+    knocked_out: tuple[Head, ...]
+    ablation: Ablation
+    logit_diff_per_prompt: Float[np.ndarray, "stage batch"]
+    naive_per_prompt: Float[np.ndarray, "stage batch"]
+    scale_per_prompt: Float[np.ndarray, "stage batch"]
 
     @property
     def logit_diff(self) -> Float[np.ndarray, " stage"]:
         """The mean logit_diff of each stage."""
-        assert self.logit_diff_per_prompt is not None
         return self.logit_diff_per_prompt.mean(-1)
 
     @property
     def naive(self) -> Float[np.ndarray, " stage"]:
         """The mean prediction for each stage; what it lacks of `logit_diff` is self-repair."""
-        assert self.naive_per_prompt is not None
         return self.naive_per_prompt.mean(-1)
 
     @property
     def scale(self) -> Float[np.ndarray, " stage"]:
         """The mean scale of the final LayerNorm at END."""
-        assert self.scale_per_prompt is not None
         return self.scale_per_prompt.mean(-1)
 
     @property
@@ -77,7 +74,6 @@ class Backup(Result):
     @property
     def changes_per_prompt(self) -> Float[np.ndarray, "stage layer head batch"]:
         """The same, prompt by prompt."""
-        assert self.per_prompt is not None
         return self.per_prompt - self.per_prompt[0]
 
 

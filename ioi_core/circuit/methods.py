@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.attribution.direct import attribute_heads
-from ioi_core.circuit.definition import NO_HEADS, Circuit, Heads, check_circuit
+from ioi_core.circuit.definition import Circuit, Heads, check_circuit
 from ioi_core.circuit.replacements import Replacements, first_changes, recordings
 from ioi_core.circuit.runs import CLEAN_NAMES, Variant, dense_runs, logit_diffs
 from ioi_core.engine.checks import check_pairs
@@ -24,7 +24,7 @@ from ioi_core.engine.tensors import as_array, to_device
 from ioi_core.inputs import Choice, check_ablation
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import ALL, Ablation, Head
 
 _VECTORS_A_TOKEN = 12  # the two runs, a mean and 0, of d_model, of each token in each layer
@@ -32,8 +32,8 @@ _VECTORS_A_TOKEN = 12  # the two runs, a mean and 0, of d_model, of each token i
 METHODS = ("zero", "mean", "resample", "noising", "denoising")
 
 
-@dataclass(frozen=True, eq=False)
-class MethodContrast(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MethodContrast(PromptResult):
     """`values` [method] logit_diff with the heads ablated or patched; denoising's belongs beside `corrupted`.
 
     Attributes:
@@ -41,28 +41,25 @@ class MethodContrast(Result):
         clean_per_prompt, corrupted_per_prompt: [batch] logit_diff of the two runs, nothing done to them.
     """
 
-    heads: Circuit = NO_HEADS
-    clean_per_prompt: Float[np.ndarray, " batch"] | None = None
-    corrupted_per_prompt: Float[np.ndarray, " batch"] | None = None
+    heads: Circuit
+    clean_per_prompt: Float[np.ndarray, " batch"]
+    corrupted_per_prompt: Float[np.ndarray, " batch"]
 
     @property
     def clean(self) -> float:
         """The clean run's mean logit_diff: what ablations and noising start from."""
-        assert self.clean_per_prompt is not None
         return float(self.clean_per_prompt.mean())
 
     @property
     def corrupted(self) -> float:
         """The corrupted run's: what denoising starts from."""
-        assert self.corrupted_per_prompt is not None
         return float(self.corrupted_per_prompt.mean())
 
     @property
     def changes(self) -> Float[np.ndarray, "method batch"]:
         """Each method's value minus that of the run it starts from, prompt by prompt."""
-        assert self.per_prompt is not None
         starts = [self.corrupted_per_prompt if method == "denoising" else self.clean_per_prompt for method in METHODS]
-        return self.per_prompt - np.stack([start for start in starts if start is not None])
+        return self.per_prompt - np.stack(starts)
 
 
 @torch.inference_mode()
@@ -120,7 +117,7 @@ def _block(
 @torch.inference_mode()
 def direct_and_total(
     model: Model, pairs: PromptPairs, *, ablation: Choice = Ablation.MEAN, progress: Progress | None = None
-) -> Result:
+) -> PromptResult:
     """Every head's direct effect beside its total effect, in logits and with the same sign.
 
     Args:
@@ -137,9 +134,8 @@ def direct_and_total(
     alone = [Circuit({Head(layer, head): ALL}) for layer, head in np.ndindex(*shape)]
     variants = [Variant(None), *(Variant(None, head) for head in alone)]
     whole, *without = logit_diffs(model, pairs, variants, ablation, progress)
-    assert direct is not None
     per_prompt = np.stack([direct, (whole - np.stack(without)).reshape(*shape, -1)])
-    return Result(
+    return PromptResult(
         values=per_prompt.mean(-1),
         axes={"effect": ("direct", "total"), **head_axes(model)},
         metric="effect on logit_diff",

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from ioi_core.circuit.definition import NO_HEADS, Circuit, Member
+from ioi_core.circuit.definition import Circuit, Member
 from ioi_core.engine.scoring import Scale
-from ioi_core.results import Result
+from ioi_core.results import PromptResult
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import Ablation
 
 Interval = tuple[float, float]
 
 
-@dataclass(frozen=True, eq=False)
-class CircuitResult(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CircuitResult(PromptResult):
     """logit_diff of ablated runs.
 
     Attributes:
@@ -28,32 +28,20 @@ class CircuitResult(Result):
         templates: [batch] each prompt's template number.
     """
 
-    ablation: Ablation = Ablation.MEAN
-    model_per_prompt: Float[np.ndarray, " batch"] | None = None
-    templates: Int[np.ndarray, " batch"] | None = None
-
-    @property
-    def prompts(self) -> Float[np.ndarray, "*cells batch"]:
-        """`per_prompt`, which these results always have."""
-        assert self.per_prompt is not None
-        return self.per_prompt
-
-    @property
-    def unablated(self) -> Float[np.ndarray, " batch"]:
-        """`model_per_prompt`, which these results always have."""
-        assert self.model_per_prompt is not None
-        return self.model_per_prompt
+    ablation: Ablation
+    model_per_prompt: Float[np.ndarray, " batch"]
+    templates: Int[np.ndarray, " batch"]
 
     @property
     def model_logit_diff(self) -> float:
         """F(M): the mean logit_diff of the unablated model."""
-        return float(self.unablated.mean())
+        return float(self.model_per_prompt.mean())
 
     @property
     def gaps(self) -> Float[np.ndarray, " batch"]:
         """Each prompt's share of F(M), mean 1; nan where F(M) is 0."""
         gaps = self._scale.gaps
-        return np.full_like(self.unablated, np.nan) if gaps is None else gaps
+        return np.full_like(self.model_per_prompt, np.nan) if gaps is None else gaps
 
     @property
     def no_fraction(self) -> str | None:
@@ -63,33 +51,31 @@ class CircuitResult(Result):
     @property
     def _scale(self) -> Scale:
         """Fractions of F(M): nan where it is too small to divide by."""
-        return Scale.of("logit_diff_recovered", self.unablated, np.zeros_like(self.unablated))
+        return Scale.of("logit_diff_recovered", self.model_per_prompt, np.zeros_like(self.model_per_prompt))
 
     @property
     def template_numbers(self) -> tuple[int, ...]:
         """The templates that occur, ascending."""
-        assert self.templates is not None
         return tuple(int(number) for number in np.unique(self.templates))
 
     def by_template(self, per_prompt: Float[np.ndarray, "*cells batch"]) -> Float[np.ndarray, "*cells template"]:
         """Means over the prompts of each of `template_numbers`."""
-        assert self.templates is not None
         return np.stack([per_prompt[..., self.templates == number].mean(-1) for number in self.template_numbers], -1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class AblationResult(CircuitResult):
     """`values` [] logit_diff with some heads ablated, F(M \\ K); `ablated` is K."""
 
-    ablated: Circuit = NO_HEADS
+    ablated: Circuit
 
     @property
     def change(self) -> Float[np.ndarray, " batch"]:
         """What the ablation does to logit_diff, prompt by prompt."""
-        return self.prompts - self.unablated
+        return self.per_prompt - self.model_per_prompt
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class CircuitEvaluation(CircuitResult):
     """`values` [run] logit_diff of the runs "circuit", F(C), "model", F(M), and "empty", everything ablated.
 
@@ -97,7 +83,7 @@ class CircuitEvaluation(CircuitResult):
         circuit: C.
     """
 
-    circuit: Circuit = NO_HEADS
+    circuit: Circuit
 
     @property
     def logit_diff(self) -> float:
@@ -117,7 +103,7 @@ class CircuitEvaluation(CircuitResult):
     @property
     def faithfulness_per_prompt(self) -> Float[np.ndarray, " batch"]:
         """Each prompt's logit_diff under the circuit over the mean F(M): its mean is the faithfulness."""
-        return self._scale(self.prompts[0])
+        return self._scale(self.per_prompt[0])
 
     def faithfulness_interval(self, level: float = 0.95) -> Interval:
         """Bootstrap interval over prompts; both means are resampled together."""
@@ -127,12 +113,12 @@ class CircuitEvaluation(CircuitResult):
     @property
     def faithfulness_by_template(self) -> Float[np.ndarray, " template"]:
         """F(C) / F(M) among the prompts of each of `template_numbers`; nan where F(M) is 0 there."""
-        circuit, whole = self.by_template(self.prompts[:2])
+        circuit, whole = self.by_template(self.per_prompt[:2])
         scales = [Scale.of("logit_diff_recovered", mean, 0 * mean) for mean in whole[:, None]]
         return np.concatenate([scale(mean) for scale, mean in zip(scales, circuit[:, None], strict=True)])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Completeness(CircuitResult):
     """`values` [run] of one K, or [run set] of several: the runs "circuit", F(C \\ K), and "model", F(M \\ K).
 
@@ -142,9 +128,9 @@ class Completeness(CircuitResult):
         kinds: how each K came about: "given", "class", "random", "greedy".
     """
 
-    circuit: Circuit = NO_HEADS
-    removed: tuple[Circuit, ...] = ()
-    kinds: tuple[str, ...] = ()
+    circuit: Circuit
+    removed: tuple[Circuit, ...]
+    kinds: tuple[str, ...]
 
     @property
     def circuit_values(self) -> Float[np.ndarray, "*set"]:
@@ -159,7 +145,7 @@ class Completeness(CircuitResult):
     @property
     def differences(self) -> Float[np.ndarray, "*set batch"]:
         """F(C \\ K) - F(M \\ K), prompt by prompt."""
-        return self.prompts[0] - self.prompts[1]
+        return self.per_prompt[0] - self.per_prompt[1]
 
     @property
     def incompleteness(self) -> Float[np.ndarray, "*set"]:
@@ -167,7 +153,7 @@ class Completeness(CircuitResult):
         return np.asarray(np.abs(self.values[0, ...] - self.values[1, ...]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Minimality(CircuitResult):
     """`values` [run member]: the runs "without_k", F(C \\ K), and "without_k_and_member", F(C \\ (K + v)).
 
@@ -177,14 +163,14 @@ class Minimality(CircuitResult):
         removed: K of each member.
     """
 
-    circuit: Circuit = NO_HEADS
-    members: tuple[Member, ...] = ()
-    removed: tuple[Circuit, ...] = ()
+    circuit: Circuit
+    members: tuple[Member, ...]
+    removed: tuple[Circuit, ...]
 
     @property
     def changes(self) -> Float[np.ndarray, "member batch"]:
         """F(C \\ K) - F(C \\ (K + v)), prompt by prompt: above 0 where the member adds to logit_diff."""
-        return self.prompts[0] - self.prompts[1]
+        return self.per_prompt[0] - self.per_prompt[1]
 
     @property
     def scores(self) -> Float[np.ndarray, " member"]:

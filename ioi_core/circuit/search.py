@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 
 from ioi_core.activation_patching.exact import patch_activations
-from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Member
+from ioi_core.circuit.definition import Circuit, CircuitError, Member
 from ioi_core.circuit.evaluation import EMPTY, M, evaluation
 from ioi_core.circuit.results import CircuitEvaluation
 from ioi_core.circuit.runs import Variant, VariantRuns
@@ -27,7 +27,7 @@ from ioi_core.engine.progress import Advance, advancing
 from ioi_core.inputs import Choice, check_ablation, shown
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
 TOLERANCE = 0.1
@@ -35,8 +35,8 @@ MOST_MEMBERS = 100
 """How many members step 2 adds at most."""
 
 
-@dataclass(frozen=True, eq=False)
-class FoundCircuit(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FoundCircuit(PromptResult):
     """`values` [role layer head]: each member's total effect by noising, in logits; step 1 ranks by its size.
 
     Attributes:
@@ -49,13 +49,13 @@ class FoundCircuit(Result):
         tolerance: how far F(C) / F(M) may be from 1.
     """
 
-    circuit: Circuit = NO_HEADS
-    evaluation: CircuitEvaluation | None = None
-    ranking: tuple[Member, ...] = ()
-    growth: Float[np.ndarray, " size"] | None = None
-    n_added: int = 0
-    pruned: tuple[Member, ...] = ()
-    tolerance: float = TOLERANCE
+    circuit: Circuit
+    evaluation: CircuitEvaluation
+    ranking: tuple[Member, ...]
+    growth: Float[np.ndarray, " size"]
+    n_added: int
+    pruned: tuple[Member, ...]
+    tolerance: float
 
 
 @torch.inference_mode()

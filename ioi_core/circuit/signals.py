@@ -27,7 +27,7 @@ from ioi_core.errors import PromptMismatchError
 from ioi_core.model.weights import Model
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import Ablation, Head
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ SIGNALS = {"ABB": (1, 1), "CDD": (1, 0), "BAA": (1, -1), "BAB": (-1, 1), "DCD": 
 """Flip -> (S_pos, S_tok) that the heads are given."""
 
 
-@dataclass(frozen=True, eq=False)
-class SignalFit(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SignalFit(PromptResult):
     """`values` [flip] logit_diff with the heads' output at END taken from each flip; "ABB" is the clean run.
 
     Attributes:
@@ -50,8 +50,8 @@ class SignalFit(Result):
         coefficients: (a, b) of S_pos and S_tok, in logits: ordinary least squares over the six means.
     """
 
-    heads: tuple[Head, ...] = ()
-    coefficients: tuple[float, float] = (float("nan"), float("nan"))
+    heads: tuple[Head, ...]
+    coefficients: tuple[float, float]
 
     @property
     def fitted(self) -> Float[np.ndarray, " flip"]:
@@ -71,7 +71,6 @@ class SignalFit(Result):
 
     def coefficient_draws(self, n: int = 1000, seed: int = 0) -> Float[np.ndarray, "draw 2"]:
         """(a, b) refitted to `n` bootstrap samples of the prompts, for intervals."""
-        assert self.per_prompt is not None
         batch = self.n_prompts
         shares = np.random.default_rng(seed).multinomial(batch, [1 / batch] * batch, size=n) / batch
         return np.stack([np.array(fit(self.per_prompt @ share)) for share in shares])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from ioi_core.engine.tensors import to_device
 from ioi_core.errors import IOIError
 from ioi_core.inputs import Choice, shown
 from ioi_core.model.weights import Model
+from ioi_core.vocabulary import Direction
 
 
 def answer_direction(model: Model, answers: Int[np.ndarray, "batch 2"]) -> Float[Tensor, "batch d_model"]:
@@ -103,6 +105,30 @@ class Scale:
     def __call__(self, raw: Float[np.ndarray, "*cells batch"]) -> Float[np.ndarray, "*cells batch"]:
         """Raw values on this scale."""
         return ((raw - self.zero) / self.unit).astype(raw.dtype)
+
+
+def of_two_runs(
+    per_prompt: Float[np.ndarray, "*cells batch"],
+    scale: Scale,
+    direction: Direction,
+    clean: Float[np.ndarray, " batch"],
+    corrupted: Float[np.ndarray, " batch"],
+) -> dict[str, Any]:
+    """Return the fields of a `TwoRunResult` that its values and the raw metric of both runs make up.
+
+    Args:
+        per_prompt: on `scale`; clean, corrupted: not on it.
+    """
+    return {
+        "values": per_prompt.mean(-1),
+        "n_prompts": len(clean),
+        "per_prompt": per_prompt,
+        "direction": direction,
+        "clean": float(clean.mean()),
+        "corrupted": float(corrupted.mean()),
+        "unpatched": scale(corrupted if direction is Direction.DENOISING else clean),
+        "gaps": scale.gaps,
+    }
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from ioi_core.inputs import Choice, Texts, TokenIds, WholeNumber, as_texts, as_w
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.names import IOI_LISTS
 from ioi_core.prompts.roles import answer_token
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, PromptResult, Result
 from ioi_core.vocabulary import Head
 
 SIGNS = ("positive", "negative")
@@ -36,8 +36,8 @@ _SLAB_COPIES = 4  # tensors of a slab's size alive at once
 _UNEMBED_ROWS = 64  # rows of 50,257 logits held at once
 
 
-@dataclass(frozen=True, eq=False)
-class CopyScores(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CopyScores(PromptResult):
     """Copy scores; `per_prompt` [sign layer head name] is 1 where the head copies that name, else 0.
 
     Attributes:
@@ -45,8 +45,8 @@ class CopyScores(Result):
         top_k: how many top tokens a name's own must be among.
     """
 
-    names: tuple[str, ...] = ()
-    top_k: int = 5
+    names: tuple[str, ...]
+    top_k: int
 
 
 @torch.inference_mode()
@@ -90,7 +90,7 @@ def copy_scores(
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class CopiedTokens(Result):
     """What one head would write about some tokens; `values` [token k] are logits, the highest first.
 
@@ -99,8 +99,8 @@ class CopiedTokens(Result):
         own: [token] the logit of each token itself.
     """
 
-    ids: Int[np.ndarray, "token k"] | None = None
-    own: Float[np.ndarray, " token"] | None = None
+    ids: Int[np.ndarray, "token k"]
+    own: Float[np.ndarray, " token"]
 
 
 @torch.inference_mode()

@@ -29,7 +29,7 @@ _TOP_TOKENS = 10  # IO must be among so many: chance prefers it to S half the ti
 _STEPS, _UNITS_A_STEP = 6, 100
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class HeadRoles(Result):
     """`values` [role layer head]: 1 where all conditions of the role hold, else 0; nan where one cannot be measured.
 
@@ -37,7 +37,7 @@ class HeadRoles(Result):
         measurements: values [quantity layer head], the fractions that the rules read (`head_rules.QUANTITIES`).
     """
 
-    measurements: Result | None = None
+    measurements: Result
 
     def roles_of(self, head: Head) -> tuple[str, ...]:
         """The roles of a head; most have none."""
@@ -49,7 +49,6 @@ class HeadRoles(Result):
 
     def evidence(self, head: Head, role: str) -> tuple[Evidence, ...]:
         """What was measured for each condition of a role, whether or not they hold."""
-        assert self.measurements is not None
         quantities = self.measurements.axes["quantity"]
         of_head = self.measurements.values[:, head.layer, head.head]
         return tuple(Evidence(c, float(of_head[quantities.index(c.quantity)])) for c in HEAD_ROLES[role])
@@ -186,7 +185,6 @@ def _slice(result: Result, *labels: str) -> Float[np.ndarray, "layer head"]:
 
 def _share_predicted(predicted: Predictions) -> float:
     """Share of the clean prompts in which IO is ahead of S and among the most probable tokens."""
-    assert predicted.answer_ranks is not None
     io_ranks = predicted.answer_ranks[0, :, 0]  # [run batch answer]
     return float(((predicted.clean_logit_diff > 0) & (io_ranks < _TOP_TOKENS)).mean())
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ioi_core.engine.memory import blocks, chunks, held_bytes, memory_budget
 from ioi_core.engine.progress import advancing
-from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer
+from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, of_two_runs
 from ioi_core.engine.tensors import as_array, at_positions, to_device
 from ioi_core.engine.wavefront import Group, Seeds, wavefront
 from ioi_core.inputs import Choice
@@ -24,39 +24,24 @@ from ioi_core.model.weights import Model
 from ioi_core.path_patching.edges import VECTORS_A_TOKEN, Paths, sending
 from ioi_core.path_patching.patch import LOGITS, PathRequest, path_groups, plan
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, TwoRunResult
 from ioi_core.vocabulary import ALL, Direction
 
 Parts = MutableMapping[str, np.ndarray]
 """Finished parts of an analysis under names of their own; may forget any of them at any time."""
 
 
-@dataclass(frozen=True, eq=False)
-class EdgeAtlas(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EdgeAtlas(TwoRunResult):
     """Effects of all edges between heads.
 
     Attributes:
         receiver_input: "q", "k" or "v" of the receivers.
         through_mlps: whether MLPs between sender and receiver were recomputed (Wang et al.) or kept.
-        clean, corrupted: logit_diff of the two runs, mean over prompts.
-        unpatched: [batch] the base run's own value on the scale of `values`; a cell minus this is the edge's effect.
-        gaps: as in `PatchResult`: by what a resampled mean must be divided.
     """
 
-    receiver_input: str = "q"
-    direction: Direction = Direction.NOISING
-    through_mlps: bool = True
-    clean: float = float("nan")
-    corrupted: float = float("nan")
-    unpatched: Float[np.ndarray, " batch"] | None = None
-    gaps: Float[np.ndarray, " batch"] | None = None
-
-    @property
-    def effects(self) -> Float[np.ndarray, "layer head layer head batch"]:
-        """Each edge's change against the unpatched run, prompt by prompt."""
-        assert self.per_prompt is not None
-        assert self.unpatched is not None
-        return self.per_prompt - self.unpatched
+    receiver_input: str
+    through_mlps: bool
 
 
 @torch.inference_mode()
@@ -221,7 +206,7 @@ def _as_atlas(
     per_prompt = scale(found)
     per_prompt.swapaxes(1, 2)[layers[:, None] >= layers] = np.nan
     return EdgeAtlas(
-        values=per_prompt.mean(-1),
+        **of_two_runs(per_prompt, scale, request.direction, clean, corrupted),
         axes={
             f"{end}_{axis}": tuple(str(label) for label in range(size))
             for end in ("sender", "receiver")
@@ -229,14 +214,7 @@ def _as_atlas(
         },
         metric=request.metric,
         unit=PATH_UNITS[request.metric],
-        n_prompts=len(clean),
-        per_prompt=per_prompt,
         undefined=scale.undefined or "a head has no path into its own layer or those below",
         receiver_input=request.receiver_input,
-        direction=request.direction,
         through_mlps=request.through_mlps,
-        clean=float(clean.mean()),
-        corrupted=float(corrupted.mean()),
-        unpatched=scale(corrupted if request.direction is Direction.DENOISING else clean),
-        gaps=scale.gaps,
     )

@@ -17,7 +17,7 @@ from torch import Tensor
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.memory import blocks, chunks
 from ioi_core.engine.progress import advancing
-from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric
+from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric, of_two_runs
 from ioi_core.engine.tensors import as_array, at_positions, to_device
 from ioi_core.engine.wavefront import Group
 from ioi_core.errors import HeadError, SiteError
@@ -25,7 +25,7 @@ from ioi_core.inputs import Choice, check_direction, shown
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.path_patching.edges import VECTORS_A_TOKEN, Paths, ReceiverInput, to_end, work
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, TwoRunResult
 from ioi_core.vocabulary import ALL, Direction, Head
 
 LOGITS = "logits"
@@ -37,8 +37,8 @@ else:
     Receivers = object
 
 
-@dataclass(frozen=True, eq=False)
-class PathResult(Result):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PathResult(TwoRunResult):
     """Effects of the paths from every sender into the receivers.
 
     Attributes:
@@ -47,34 +47,18 @@ class PathResult(Result):
         receiver_input: "q", "k" or "v" of the receivers; None for the logits.
         sender_position: "all", or the role at which senders send.
         through_mlps: whether MLPs between sender and receiver were recomputed (Wang et al.) or kept.
-        clean, corrupted: logit_diff of the two runs, mean over prompts.
-        unpatched: [batch] the base run's own value on the scale of `values`; a cell minus this is the edge's effect.
-        gaps: as in `PatchResult`: by what a resampled mean must be divided.
     """
 
-    mlp_values: Float[np.ndarray, " layer"] | None = None
-    mlp_per_prompt: Float[np.ndarray, "layer batch"] | None = None
-    receivers: tuple[Head, ...] = ()
-    receiver_input: str | None = None
-    sender_position: str = ALL
-    direction: Direction = Direction.NOISING
-    through_mlps: bool = True
-    clean: float = float("nan")
-    corrupted: float = float("nan")
-    unpatched: Float[np.ndarray, " batch"] | None = None
-    gaps: Float[np.ndarray, " batch"] | None = None
-
-    @property
-    def effects(self) -> Float[np.ndarray, "layer head batch"]:
-        """Each head's change against the unpatched run, prompt by prompt."""
-        assert self.per_prompt is not None
-        assert self.unpatched is not None
-        return self.per_prompt - self.unpatched
+    mlp_values: Float[np.ndarray, " layer"] | None
+    mlp_per_prompt: Float[np.ndarray, "layer batch"] | None
+    receivers: tuple[Head, ...]
+    receiver_input: str | None
+    sender_position: str
+    through_mlps: bool
 
     @property
     def mlp_effects(self) -> Float[np.ndarray, "layer batch"] | None:
         """Each MLP's change against the unpatched run, prompt by prompt."""
-        assert self.unpatched is not None
         return None if self.mlp_per_prompt is None else self.mlp_per_prompt - self.unpatched
 
 
@@ -256,22 +240,15 @@ def _as_result(
     if undefined is None and request.receivers:
         undefined = f"senders in layer {request.last(model)} and above have no path to any receiver"
     return PathResult(
-        values=heads.mean(-1),
+        **of_two_runs(heads, scale, request.direction, clean, corrupted),
         axes=head_axes(model),
         metric=request.metric,
         unit=PATH_UNITS[request.metric],
-        n_prompts=len(clean),
-        per_prompt=heads,
         undefined=undefined,
         mlp_values=None if mlps is None else mlps.mean(-1),
         mlp_per_prompt=mlps,
         receivers=request.receivers,
         receiver_input=request.receiver_input if request.receivers else None,
         sender_position=request.sender_position,
-        direction=request.direction,
         through_mlps=request.through_mlps,
-        clean=float(clean.mean()),
-        corrupted=float(corrupted.mean()),
-        unpatched=scale(corrupted if request.direction is Direction.DENOISING else clean),
-        gaps=scale.gaps,
     )
