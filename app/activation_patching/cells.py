@@ -93,7 +93,6 @@ def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
 
 def cell_story(result: PatchResult, grid: EffectGrid, place: tuple[int, int]) -> str:
     """One cell: what the patch moved, from where to where, and how sure the mean is."""
-    assert result.unpatched is not None
     effect, before = float(grid.effects[place]), float(result.unpatched.mean())
     given = "clean" if result.direction is Direction.DENOISING else "corrupted"
     low, high = (float(bound) for bound in bootstrap_interval(grid.per_prompt[place], gaps=result.gaps))
@@ -124,7 +123,7 @@ def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) 
 
 def patch_frame(result: PatchResult) -> pd.DataFrame:
     """Every cell of a patching grid: its value, its change against the unpatched run, and that change's interval."""
-    low, high = bootstrap_interval(result.effects, gaps=result.gaps)
+    low, high = result.effect_interval()
     return result.to_frame().assign(
         change=result.effects.mean(-1).ravel(),
         change_low_95=low.ravel(),

@@ -63,9 +63,7 @@ def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
     key = cell_key(kind)
     drop_stale(key, names, names[0])
     chosen = st.selectbox("Cell (strongest first; or click one in the figure)", names, key=key, bind="query-params")
-    place = grid.place(chosen)
-    assert place is not None
-    return place
+    return grid.ranking[names.index(chosen)]
 
 
 def cell_key(kind: str) -> str:

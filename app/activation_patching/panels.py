@@ -26,7 +26,6 @@ def show_head(view: View, head: Head) -> None:
         ask("attribute_heads", pairs=view.pairs),
         *(ask("attention_patterns", tokens=tokens, layer=head.layer) for tokens in _shown_tokens(view)),
     )
-    assert heads.per_prompt is not None
     direct, sure = float(heads.values[head.layer, head.head]), with_interval(heads.per_prompt[head.layer, head.head])
     says(
         f"Directly, head {head} {'adds' if direct >= 0 else 'takes'} {abs(direct):.3f} logits "

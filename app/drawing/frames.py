@@ -5,13 +5,9 @@ formula (it begins with = + - @, their full-width twins, tab or carriage return)
 common practice; numbers stay numbers. Tokens keep their real spaces here: a file is for computing, not for looking.
 """
 
-import numpy as np
 import pandas as pd
 
-from ioi_core import (
-    Result,
-    bootstrap_interval,
-)
+from ioi_core import PromptResult
 
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -31,13 +27,6 @@ def neutral(text: str) -> str:
     return "'" + text if text.startswith(_STARTS_FORMULA) else text
 
 
-def mean_frame(result: Result) -> pd.DataFrame:
+def mean_frame(result: PromptResult) -> pd.DataFrame:
     """Means over prompts, each with its interval."""
-    return result.to_frame().assign(**interval_columns(result), prompts=result.n_prompts)
-
-
-def interval_columns(result: Result) -> dict[str, np.ndarray]:
-    """The 95 % interval of each value, as two columns."""
-    assert result.per_prompt is not None
-    low, high = bootstrap_interval(result.per_prompt)
-    return {"low_95": low.ravel(), "high_95": high.ravel()}
+    return result.to_frame(interval=True).assign(prompts=result.n_prompts)

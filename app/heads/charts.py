@@ -32,7 +32,6 @@ _CALLED = {"IO": "IO", "S1": "S, at its first place (S1)", "S2": "S, at its seco
 @drawn_once
 def direct_bars(direct: HeadAttribution, head: Head, shown: int) -> go.Figure:
     """The head's direct effect in every prompt."""
-    assert direct.per_prompt is not None
     values = direct.per_prompt[head.layer, head.head]
     numbers = np.arange(1, len(values) + 1)
     said = [
@@ -64,10 +63,9 @@ def writing_scatter(found: NameWriting, head: Head, names: Sequence[Sequence[str
     Args:
         names: [name][batch] the tokens, spelled out.
     """
-    assert found.attention is not None
     figure = go.Figure()
     for n, name in enumerate(found.axes["name"]):
-        x, y = (values[n, head.layer, head.head] for values in (found.attention, found.written))
+        x, y = (values[n, head.layer, head.head] for values in (found.attention, found.per_prompt))
         said = [
             f"Prompt {row + 1}: head {head} looks {looked:.2f} from END at {name} ({literal(names[n][row])}),<br>"
             f"and writes {number(float(wrote))} logits of {literal(names[n][row])}"

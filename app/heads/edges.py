@@ -75,8 +75,7 @@ def edges_in(results: Sequence[PathResult], head: Head) -> list[HeadEdge]:
     """All edges into a head, the strongest first."""
     edges = []
     for result in results:
-        assert result.receiver_input is not None
-        assert result.mlp_effects is not None
+        assert result.mlp_effects is not None  # `in_requests` asks for MLPs as senders too
         for layer in range(head.layer):
             senders = {f"head {layer}.{n}": changes for n, changes in enumerate(result.effects[layer])}
             senders[f"MLP {layer}"] = result.mlp_effects[layer]

@@ -69,7 +69,6 @@ def show_direct(view: View, head: Head) -> None:
         partial(direct_frame, view.pairs, direct, head),
         large=view.large,
     )
-    assert direct.per_prompt is not None
     show_bars_by_template(
         view, "head_direct", direct.per_prompt[None, head.layer, head.head], ["direct effect"],
         f"Direct effect of head {head} on logit_diff, by template", "logits",

@@ -118,7 +118,6 @@ def evidence_frame(found: HeadRoles, head: Head) -> pd.DataFrame:
 
 def direct_frame(pairs: PromptPairs, direct: HeadAttribution, head: Head) -> pd.DataFrame:
     """The direct effect, a row a prompt."""
-    assert direct.per_prompt is not None
     return pd.DataFrame(
         {
             "prompt": np.arange(1, len(pairs) + 1),
@@ -155,7 +154,6 @@ def looks_table(looks: np.ndarray, roles: Sequence[str]) -> pd.DataFrame:
 
 def writing_frame(model: Model, pairs: PromptPairs, found: NameWriting, head: Head) -> pd.DataFrame:
     """Every point of the scatter."""
-    assert found.attention is not None
     return pd.DataFrame(
         [
             {
@@ -164,7 +162,7 @@ def writing_frame(model: Model, pairs: PromptPairs, found: NameWriting, head: He
                 "place": name,
                 "name": token_text(model, pairs.answers[row, 0 if name == "IO" else 1]),
                 "attention_from_END": found.attention[n, head.layer, head.head, row],
-                "written_logits": found.written[n, head.layer, head.head, row],
+                "written_logits": found.per_prompt[n, head.layer, head.head, row],
             }
             for n, name in enumerate(found.axes["name"])
             for row in range(len(pairs))
@@ -179,7 +177,6 @@ def copying_frame(
     spelled = token_text if literal else token_label
     columns: dict[str, list[object]] = {"it looks at": [spelled(model, token) for token in tokens]}
     for name, result in (("writes", written), ("writes against", against)):
-        assert result.ids is not None
         ids = result.ids
         columns[f"{name} the name itself"] = [int(token) in ids[n] for n, token in enumerate(tokens)]
         columns[f"it {name} most"] = ["  ".join(spelled(model, int(token)) for token in row) for row in ids]
@@ -190,13 +187,13 @@ def sites_frame(results: Mapping[str, PatchResult], head: Head) -> pd.DataFrame:
     """One row a site: the effect and its interval."""
     rows = []
     for site, result in results.items():
-        effects = result.effects[head.layer, head.head]
-        low, high = bootstrap_interval(effects, gaps=result.gaps)
+        of_head = result.at(layer=head.layer, head=head.head)
+        low, high = of_head.effect_interval()
         rows.append(
             {
                 "head": str(head),
                 "site": site,
-                f"change_in_{result.metric}": float(effects.mean()),
+                f"change_in_{result.metric}": float(of_head.effects.mean()),
                 "low_95": float(low),
                 "high_95": float(high),
                 "direction": str(result.direction),

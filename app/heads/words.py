@@ -18,7 +18,7 @@ from ioi_core import (
     NameWriting,
     PatchResult,
     PromptPairs,
-    Result,
+    PromptResult,
     bootstrap_interval,
     published_class,
 )
@@ -69,7 +69,6 @@ def role_cards(found: HeadRoles, head: Head) -> str:
 
 def direct_story(direct: HeadAttribution, head: Head) -> str:
     """What the head writes itself, and how steadily."""
-    assert direct.per_prompt is not None
     sizes, value = np.abs(direct.values), float(direct.values[head.layer, head.head])
     rank = int((sizes > abs(value)).sum()) + 1
     each = direct.per_prompt[head.layer, head.head]
@@ -82,21 +81,19 @@ def direct_story(direct: HeadAttribution, head: Head) -> str:
     return said if len(each) == 1 else f"{said} The sign is the same in {same} of {len(each)} prompts."
 
 
-def possible_looks(attention: Result, pairs: PromptPairs, head: Head) -> np.ndarray:
+def possible_looks(attention: PromptResult, pairs: PromptPairs, head: Head) -> np.ndarray:
     """[query_role key_role batch] a head's attention; nan where the token looked at comes after the one that looks."""
-    assert attention.per_prompt is not None
     positions = np.stack([pairs.roles[role] for role in attention.axes["query_role"]])
     possible = positions[None, :] <= positions[:, None]
     return np.where(possible, attention.per_prompt[:, :, head.layer, head.head], np.nan)
 
 
-def looks_story(attention: Result, head: Head) -> str:
+def looks_story(attention: PromptResult, head: Head) -> str:
     """From END, how much goes to each name and how much elsewhere."""
-    roles = attention.axes["query_role"]
-    from_end = attention.values[roles.index("END"), :, head.layer, head.head]
-    names = {role: float(from_end[roles.index(role)]) for role in ("IO", "S1", "S2")}
+    from_end = attention.at(query_role="END", layer=head.layer, head=head.head)
+    names = {role: float(from_end.at(key_role=role).values) for role in ("IO", "S1", "S2")}
     said = ", ".join(f"{share:.2f} to {role}" for role, share in names.items())
-    rest = 1 - float(from_end.sum())
+    rest = 1 - float(from_end.values.sum())
     return (
         f"From END, head {head} gives {said}; {max(rest, 0.0):.2f} goes to tokens without a role "
         f"({over_prompts(attention.n_prompts)})."
@@ -105,9 +102,8 @@ def looks_story(attention: Result, head: Head) -> str:
 
 def writing_story(found: NameWriting, head: Head) -> str:
     """Whether the head writes more of a name the more it looks at it."""
-    assert found.attention is not None
     place = (slice(None), head.layer, head.head)
-    x, y = found.attention[place], found.written[place]  # [name batch]
+    x, y = found.attention[place], found.per_prompt[place]  # [name batch]
     means = "; ".join(
         f"at {name} {_mean(x[n])}, writing {_mean(y[n], '+')} logits of it" for n, name in enumerate(found.axes["name"])
     )

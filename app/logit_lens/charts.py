@@ -27,13 +27,13 @@ from app.drawing.parts import (
 )
 from app.logit_lens.grid import GridLabels
 from app.words.phrases import component, interval, over_prompts, signed, stage
-from ioi_core import HeadAttribution, Result, TokenLens, bootstrap_interval
+from ioi_core import HeadAttribution, PromptResult, TokenLens
 
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
 
 
 @drawn_once
-def lens_curves(final: Result, per_layer: Result) -> go.Figure:
+def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
     """logit_diff of the residual stream, stage by stage, with both LayerNorm scales and how sure the first curve is."""
     labels = final.axes["stage"]
     where = [stage(label) for label in labels]
@@ -52,7 +52,7 @@ def lens_curves(final: Result, per_layer: Result) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>", line={"dash": dash, "width": 3 if dash == "solid" else 2,
             "color": FAVOURS_IO if dash == "solid" else CORRUPTED},
         )  # fmt: skip
-    low, high = _intervals(final)
+    low, high = final.interval()
     if np.isfinite(low).all():
         x = np.arange(len(labels))
         figure.add_scatter(
@@ -67,18 +67,12 @@ def lens_curves(final: Result, per_layer: Result) -> go.Figure:
     return laid_out(figure, "logit_diff at END", f"logits, {over_prompts(final.n_prompts)}", 400, legend=True)
 
 
-def _intervals(result: Result) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % bootstrap interval of each mean over prompts; nan with one prompt."""
-    assert result.per_prompt is not None
-    return bootstrap_interval(result.per_prompt)
-
-
 @drawn_once
-def layer_bars(result: Result) -> go.Figure:
+def layer_bars(result: PromptResult) -> go.Figure:
     """One bar for each part of the model, from the embeddings down to the bias, with a whisker for its interval."""
     names = [component(label) for label in result.axes["component"]]
     rows = np.arange(len(names))
-    low, high = _intervals(result)
+    low, high = result.interval()
     over = over_prompts(result.n_prompts)
     said = [
         _effect_sentence(f"{name[0].upper()}{name[1:]}", value, interval(least, most, over))
@@ -103,11 +97,10 @@ def layer_bars(result: Result) -> go.Figure:
 @drawn_once
 def head_heatmap(result: HeadAttribution) -> go.Figure:
     """Direct effect of every head, layer by layer, with b_O's share as a column apart."""
-    assert result.bias is not None
     n_layers, n_heads = result.values.shape
     reach = max(float(np.abs(result.values).max()), float(np.abs(result.bias).max()), 1e-6)
     over = over_prompts(result.n_prompts)
-    low, high = _intervals(result)
+    low, high = result.interval()
     heads = [
         [
             _effect_sentence(
@@ -152,9 +145,8 @@ CELLS = ("top token", "probability of IO", "rank of IO")
 @drawn_once
 def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     """What each layer would say at each position of one prompt; `cells` is one of `CELLS`, IO is tracked in `lens`."""
-    assert lens.track_probs is not None
-    assert lens.track_ranks is not None
-    probs, io_probs, ranks = lens.probs[:, 0, :, 0], lens.track_probs[:, 0, :, 0], lens.track_ranks[:, 0, :, 0] + 1
+    io_probs, ranks = (of_io[:, 0, :, 0] for of_io in lens.tracked)
+    probs, ranks = lens.probs[:, 0, :, 0], ranks + 1
     places = ["at the output" if label == "final" else f"before layer {label}" for label in lens.axes["layer"]]
     answer = literal(labels.answer)
     said = [

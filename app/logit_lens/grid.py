@@ -36,7 +36,6 @@ class GridLabels:
 
 def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> GridLabels:
     """Spell out the tokens of one prompt and of its lens."""
-    assert lens.ids is not None
     columns, roles = row_labels(model, pairs, row), row_roles(pairs, row)
     top = tuple(tuple(token_label(model, token) for token in positions) for positions in lens.ids[:, 0, :, 0])
     answer = token_label(model, pairs.answers[row, 0])
@@ -46,9 +45,8 @@ def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> 
 
 def _story(lens: TokenLens, end: int, answer: str) -> str:
     """Since which layer IO is the first choice at END."""
-    assert lens.track_probs is not None
-    assert lens.track_ranks is not None
-    ranks, probability = lens.track_ranks[:, 0, end, 0], float(lens.track_probs[-1, 0, end, 0])
+    probs, all_ranks = lens.tracked
+    ranks, probability = all_ranks[:, 0, end, 0], float(probs[-1, 0, end, 0])
     if ranks[-1] != 0:
         return f"At END, IO ({answer}) comes out {ordinal(int(ranks[-1]) + 1)}, with {percent(probability)}."
     behind = [layer for layer, rank in enumerate(ranks) if rank != 0]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.words.phrases import component, over_prompts, signed, with_interval
-from ioi_core import HeadAttribution, Result
+from ioi_core import HeadAttribution, PromptResult, Result
 
 
 def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:
@@ -36,9 +36,8 @@ def head_names(result: Result) -> list[list[str]]:
     return [[f"head {layer}.{head}" for head in result.axes["head"]] for layer in result.axes["layer"]]
 
 
-def lens_story(result: Result) -> str:
+def lens_story(result: PromptResult) -> str:
     """Where the curve makes its largest step, and where it ends."""
-    assert result.per_prompt is not None
     steps = np.diff(result.values)
     biggest, labels = int(np.argmax(steps)), result.axes["stage"]
     by = f"attention {labels[biggest].split('_')[0]}" if labels[biggest].endswith("_pre") else None

@@ -81,7 +81,6 @@ def graph_story(steps: Sequence[Step]) -> str:
 
 def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step) -> str | None:
     """Why there is no heatmap, or None."""
-    assert result.unpatched is not None
     if np.isnan(result.unpatched).any():
         return f"Nothing to draw: {result.undefined}."
     if grid.no_path_from == 0:
@@ -108,8 +107,6 @@ def edges_frame(edges: list[Edge], steps: Sequence[Step], metric: str) -> pd.Dat
 
 def split_story(split: AttentionSplit) -> str:
     """How much the head attends there, and who makes it ask and answer."""
-    assert split.attention is not None
-    assert split.logits is not None
     labels = split.axes["component"]
     said = [
         f"Head {split.head} gives {split.key} {split.attention.mean():.2f} of its attention from {split.query} (clean "
@@ -136,8 +133,7 @@ def split_shares(split: AttentionSplit, side: str, most: int) -> tuple[list[str]
     Returns:
         the names, and [share batch] their shares in each prompt.
     """
-    assert split.per_prompt is not None
-    per_prompt, labels = split.per_prompt[split.axes["side"].index(side)], split.axes["component"]
+    per_prompt, labels = split.at(side=side).per_prompt, split.axes["component"]
     order = np.argsort(-np.abs(per_prompt.mean(-1)))
     names, shares = [component_words(labels[n]) for n in order[:most]], per_prompt[order[:most]]
     if len(order) <= most:

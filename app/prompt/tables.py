@@ -14,8 +14,6 @@ from ioi_core.attribution.predictions import ANSWERS, RUNS
 
 def predictions_table(model: Model, result: Predictions, run: str, row: int) -> pd.DataFrame:
     """The most probable next tokens after one prompt."""
-    assert result.top_ids is not None
-    assert result.top_probs is not None
     index = RUNS.index(run)
     labels = [token_label(model, token) for token in result.top_ids[index, row]]
     probabilities = result.top_probs[index, row].astype(np.float64)
@@ -24,8 +22,6 @@ def predictions_table(model: Model, result: Predictions, run: str, row: int) -> 
 
 def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> pd.DataFrame:
     """Probability and rank of IO and S after the clean and the corrupted prompt."""
-    assert result.answer_probs is not None
-    assert result.answer_ranks is not None
     return pd.DataFrame(
         [
             {

@@ -7,10 +7,6 @@ from ioi_core import Model, Predictions, PromptPairs
 
 def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
     """What the model says after one prompt and where the right answer stands."""
-    assert result.top_ids is not None
-    assert result.top_probs is not None
-    assert result.answer_probs is not None
-    assert result.answer_ranks is not None
     top, prob = token_label(model, result.top_ids[0, row, 0]), float(result.top_probs[0, row, 0])
     io, s = (token_label(model, token) for token in pairs.answers[row])
     rank, io_prob = int(result.answer_ranks[0, row, 0]) + 1, float(result.answer_probs[0, row, 0])

@@ -12,7 +12,7 @@ from ioi_core import (
     Head,
     PatchResult,
     PromptPairs,
-    Result,
+    PromptResult,
     bootstrap_interval,
 )
 
@@ -93,7 +93,7 @@ def measure_requests(pairs: PromptPairs) -> list[Request]:
     ]  # fmt: skip
 
 
-def measures(direct: Result, patched: PatchResult, scores: Result, copying: CopyScores) -> list[Measure]:
+def measures(direct: PromptResult, patched: PatchResult, scores: PromptResult, copying: CopyScores) -> list[Measure]:
     """Effects on these prompts, and scores that need no prompts."""
     over = over_prompts(direct.n_prompts)
     effects = [
@@ -107,28 +107,26 @@ def measures(direct: Result, patched: PatchResult, scores: Result, copying: Copy
         ),
     ]  # fmt: skip
     sequences = f"mean over {scores.n_prompts} random sequences"
-    assert scores.per_prompt is not None
     attention = [
-        Measure(name, meaning, "attention", sequences, scores.values[n], per_prompt=scores.per_prompt[n])
+        Measure(name, meaning, "attention", sequences, found.values, per_prompt=found.per_prompt)
         for score, (name, meaning) in _ON_RANDOM_TOKENS.items()
-        for n in [scores.axes["score"].index(score)]
+        for found in [scores.at(score=score)]
     ]
     names = f"of {copying.n_prompts} names"
     return effects + attention + [
-        Measure(name, meaning, "share of names", names, copying.values[copying.axes["sign"].index(sign)])
+        Measure(name, meaning, "share of names", names, copying.at(sign=sign).values)
         for sign, (name, meaning) in _COPYING.items()
     ]  # fmt: skip
 
 
-def look_measures(attention: Result) -> list[Measure]:
+def look_measures(attention: PromptResult) -> list[Measure]:
     """Attention between the roles that rules of roles are about, as far as the prompts have them."""
     roles, over = attention.axes["query_role"], over_prompts(attention.n_prompts)
-    assert attention.per_prompt is not None
     return [
         Measure(
             f"{query} to {key}", f"attention from {query} to {key}, clean prompts", "attention", over,
-            attention.values[place], per_prompt=attention.per_prompt[place], by_template=True,
+            found.values, per_prompt=found.per_prompt, by_template=True,
         )
         for query, key in _LOOKS if query in roles and key in roles
-        for place in [(roles.index(query), roles.index(key))]
+        for found in [attention.at(query_role=query, key_role=key)]
     ]  # fmt: skip

@@ -79,7 +79,7 @@ def ranking(model: Model, pairs: PromptPairs, measure: str) -> Ranking:
         return Ranking(measure, patched.effects.mean(-1), "of logit_diff recovered", over, patched.undefined)
     if measure in _SCORES:
         [scores] = compute(model, ask("head_scores"))
-        values = scores.values[scores.axes["score"].index(_SCORES[measure])]
+        values = scores.at(score=_SCORES[measure]).values
         return Ranking(measure, values, "of attention", f"mean over {scores.n_prompts} random sequences")
     [direct] = compute(model, ask("attribute_heads", pairs=pairs))
     return Ranking(measure, direct.values, "logits", over)

@@ -151,7 +151,12 @@ def _read_enum(arrays: Mapping[str, np.ndarray], name: str, member: str) -> Enum
 
 
 def _read_object(arrays: Mapping[str, np.ndarray], name: str, parts: dict[str, object]) -> object:
+    # Results were kept before `PromptResult` was a class: all had `per_prompt`, which was None where it is no field now.
+    if name == "Result" and parts.get("per_prompt") is not None:
+        name = "PromptResult"
     kind = CONSTRUCTIBLE[name]
+    if "per_prompt" not in _field_names(kind) and parts.get("per_prompt", ...) is None:
+        parts = {field: part for field, part in parts.items() if field != "per_prompt"}
     if sorted(parts) != sorted(_field_names(kind)):
         raise ValueError(f"{name} has other fields now")
     return kind(**{field: _put_together(part, arrays) for field, part in parts.items()})

@@ -89,13 +89,24 @@ class TokenLens(Result):
     """
 
     ids: Int[np.ndarray, "stage batch pos k"]
-    track_probs: Float[np.ndarray, "stage batch pos m"] | None = None
-    track_ranks: Int[np.ndarray, "stage batch pos m"] | None = None
+    track_probs: Float[np.ndarray, "stage batch pos m"] | None
+    track_ranks: Int[np.ndarray, "stage batch pos m"] | None
 
     @property
     def probs(self) -> Float[np.ndarray, "stage batch pos k"]:
         """Probabilities of `ids`; nan at padding."""
         return self.values
+
+    @property
+    def tracked(self) -> tuple[Float[np.ndarray, "stage batch pos m"], Int[np.ndarray, "stage batch pos m"]]:
+        """Probabilities and ranks of the tracked tokens.
+
+        Raises:
+            ValueError: none were tracked.
+        """
+        if self.track_probs is None or self.track_ranks is None:
+            raise ValueError("this lens followed no tokens: give `lens_tokens` the ones to `track`")
+        return self.track_probs, self.track_ranks
 
 
 @torch.inference_mode()
@@ -177,12 +188,11 @@ def _token_lens(
     ids = np.where(padding[None, :, :, None], END_OF_TEXT, ids)
     probs[:, padding] = np.nan
     layers = tuple(str(layer) for layer in range(model.cfg.n_layers))
-    extra = {}
+    track_probs = track_ranks = None
     if tracked:
         track_probs = as_array(found[2])
         track_probs[:, padding] = np.nan
-        ranks = np.where(padding[None, :, :, None], -1, found[3].numpy())
-        extra = {"track_probs": track_probs, "track_ranks": ranks}
+        track_ranks = np.where(padding[None, :, :, None], -1, found[3].numpy())
     return TokenLens(
         values=probs,
         axes={
@@ -196,5 +206,6 @@ def _token_lens(
         n_prompts=len(tokens),
         undefined="positions after a prompt's end are padding" if padding.any() else None,
         ids=ids,
-        **extra,
+        track_probs=track_probs,
+        track_ranks=track_ranks,
     )

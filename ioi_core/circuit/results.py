@@ -187,6 +187,10 @@ class Minimality(CircuitResult):
         """Each prompt's change over the mean F(M); resample together with `gaps`."""
         return self._scale(self.changes)
 
+    def signed_scores_interval(self) -> tuple[Float[np.ndarray, " member"], Float[np.ndarray, " member"]]:
+        """Return (low, high) of each signed score; both means are resampled together."""
+        return bootstrap_interval(self.signed_scores_per_prompt, gaps=self.gaps)
+
 
 @dataclass(frozen=True, eq=False)
 class CircuitEdit:

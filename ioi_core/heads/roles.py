@@ -41,20 +41,17 @@ class HeadRoles(Result):
 
     def roles_of(self, head: Head) -> tuple[str, ...]:
         """The roles of a head; most have none."""
-        return tuple(role for role in self.axes["role"] if self.values[self._role(role), head.layer, head.head] == 1)
+        has = self.at(layer=head.layer, head=head.head).values == 1
+        return tuple(role for role, found in zip(self.axes["role"], has, strict=True) if found)
 
     def heads(self, role: str) -> tuple[Head, ...]:
         """The heads of a role, by layer."""
-        return tuple(Head(int(layer), int(head)) for layer, head in np.argwhere(self.values[self._role(role)] == 1))
+        return tuple(Head(int(layer), int(head)) for layer, head in np.argwhere(self.at(role=role).values == 1))
 
     def evidence(self, head: Head, role: str) -> tuple[Evidence, ...]:
         """What was measured for each condition of a role, whether or not they hold."""
-        quantities = self.measurements.axes["quantity"]
-        of_head = self.measurements.values[:, head.layer, head.head]
-        return tuple(Evidence(c, float(of_head[quantities.index(c.quantity)])) for c in HEAD_ROLES[role])
-
-    def _role(self, role: str) -> int:
-        return self.axes["role"].index(role)
+        of_head = self.measurements.at(layer=head.layer, head=head.head)
+        return tuple(Evidence(c, float(of_head.at(quantity=c.quantity).values)) for c in HEAD_ROLES[role])
 
 
 def head_roles(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> HeadRoles:
@@ -167,20 +164,15 @@ def _measure(
         "direct_effect": direct_effect,
         "effect_at_end": effect,
         "direct_share": np.abs(direct_effect) / np.where(larger == 0, 1, larger),
-        "end_to_io": _slice(attention, "END", "IO"),
-        "end_to_s2": _slice(attention, "END", "S2"),
-        "s2_to_s1": _slice(attention, "S2", "S1"),
-        "s2_to_s1_next": _slice(attention, "S2", "S1+1"),
-        "s1_next_to_s1": _slice(attention, "S1+1", "S1"),
-        "positive_copy": _slice(copying, "positive"),
-        "negative_copy": _slice(copying, "negative"),
-        **{score: _slice(scores, score) for score in ("previous_token", "duplicate_token", "induction")},
+        "end_to_io": attention.at(query_role="END", key_role="IO").values,
+        "end_to_s2": attention.at(query_role="END", key_role="S2").values,
+        "s2_to_s1": attention.at(query_role="S2", key_role="S1").values,
+        "s2_to_s1_next": attention.at(query_role="S2", key_role="S1+1").values,
+        "s1_next_to_s1": attention.at(query_role="S1+1", key_role="S1").values,
+        "positive_copy": copying.at(sign="positive").values,
+        "negative_copy": copying.at(sign="negative").values,
+        **{score: scores.at(score=score).values for score in ("previous_token", "duplicate_token", "induction")},
     }
-
-
-def _slice(result: Result, *labels: str) -> Float[np.ndarray, "layer head"]:
-    """The [layer head] values at labels of the axes before them."""
-    return result.values[tuple(axis.index(label) for axis, label in zip(result.axes.values(), labels, strict=False))]
 
 
 def _share_predicted(predicted: Predictions) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ioi_core import Backup, Head, Result, bootstrap_interval
+from ioi_core import Backup, Head, PromptResult, bootstrap_interval
 
 
 @dataclass(frozen=True)
@@ -51,22 +51,17 @@ class Mover:
     by_scale: float
 
 
-def stages(result: Backup, layers: Result) -> list[Stage]:
+def stages(result: Backup, layers: PromptResult) -> list[Stage]:
     """Every stage; the first one lacks no head.
 
     Args:
         layers: `attribute_layers` of the same prompts: b_U's share is not divided by any scale.
     """
-    assert layers.per_prompt is not None
-    bias = layers.per_prompt[layers.axes["component"].index("bias")]
+    bias = layers.at(component="bias").per_prompt
     return [_stage(result, bias, gone) for gone in range(len(result.knocked_out) + 1)]
 
 
 def _stage(result: Backup, bias: np.ndarray, gone: int) -> Stage:
-    assert result.logit_diff_per_prompt is not None
-    assert result.naive_per_prompt is not None
-    assert result.scale_per_prompt is not None
-    assert result.per_prompt is not None
     real, naive, scale = (
         values[gone] for values in (result.logit_diff_per_prompt, result.naive_per_prompt, result.scale_per_prompt)
     )
@@ -84,8 +79,6 @@ def _stage(result: Backup, bias: np.ndarray, gone: int) -> Stage:
 
 def movers(result: Backup, gone: int) -> list[Mover]:
     """All heads that are left, those that moved most first."""
-    assert result.per_prompt is not None
-    assert result.scale_per_prompt is not None
     before, after = result.per_prompt[0], result.per_prompt[gone]
     by_scale = (before * (result.scale_per_prompt[0] / result.scale_per_prompt[gone] - 1)).mean(-1)
     low, high = bootstrap_interval(after - before)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
@@ -86,17 +85,11 @@ def _show_stages(view: View, found: Sequence[Stage], backup: Backup) -> None:
     st.dataframe(
         frame[list(columns)], hide_index=True, column_config=columns, key="table-backup_stages"
     )  # fmt: skip
+    real, names = backup.logit_diff_per_prompt, [stage_name(stage) for stage in found]
     show_by_template(
-        view, "backup_stages", _real(backup), [stage_name(stage) for stage in found],
-        lambda groups: template_curves(
-            _real(backup), groups, [stage_name(stage) for stage in found], "What is left as heads go", "logits"
-        ),
+        view, "backup_stages", real, names,
+        lambda groups: template_curves(real, groups, names, "What is left as heads go", "logits"),
     )  # fmt: skip
-
-
-def _real(backup: Backup) -> np.ndarray:
-    assert backup.logit_diff_per_prompt is not None
-    return backup.logit_diff_per_prompt
 
 
 def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:

@@ -100,14 +100,14 @@ def read(results: Sequence[CircuitEdit | CircuitEvaluation | Completeness]) -> B
 def levels(broken: Broken, off: Circuit) -> list[Level]:
     """logit_diff of the model and the circuit, whole and without K, and with every head ablated."""
     now = broken.now
-    runs = {"whole model": now.unablated}
+    runs = {"whole model": now.model_per_prompt}
     if off:
-        runs["whole model, without what is off"] = broken.completeness.prompts[1]
-        runs["circuit, nothing off"] = broken.before.prompts[0]
-        runs["circuit, as it is now"] = now.prompts[0]
+        runs["whole model, without what is off"] = broken.completeness.per_prompt[1]
+        runs["circuit, nothing off"] = broken.before.per_prompt[0]
+        runs["circuit, as it is now"] = now.per_prompt[0]
     else:
-        runs["circuit"] = now.prompts[0]
-    runs["every head ablated"] = now.prompts[2]
+        runs["circuit"] = now.per_prompt[0]
+    runs["every head ablated"] = now.per_prompt[2]
     low, high = bootstrap_interval(np.stack(list(runs.values())))
     return [
         Level(name, float(values.mean()), float(low[n]), float(high[n]))
@@ -117,12 +117,11 @@ def levels(broken: Broken, off: Circuit) -> list[Level]:
 
 def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateFaithfulness]:
     """Faithfulness template by template; nan where F(M) is 0 there."""
-    assert result.templates is not None
     found, generated = [], len(pairs) > len(result.template_numbers)
     for number, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
         rows = np.flatnonzero(result.templates == number)
-        whole = float(result.unablated[rows].mean())
-        points = result.prompts[0, rows] / whole if np.isfinite(value) else ()
+        whole = float(result.model_per_prompt[rows].mean())
+        points = result.per_prompt[0, rows] / whole if np.isfinite(value) else ()
         order = "ABBA" if pairs.roles["IO"][rows[0]] < pairs.roles["S1"][rows[0]] else "BABA"
         name = f"template {number} {order}" if generated else f"prompt {rows[0] + 1}"
         found.append(TemplateFaithfulness(number, name, int(rows[0]), float(value), tuple(map(float, points))))

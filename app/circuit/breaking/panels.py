@@ -50,7 +50,7 @@ from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.view import View
-from ioi_core import Circuit, CircuitEvaluation, PromptPairs, bootstrap_interval
+from ioi_core import Circuit, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 
@@ -164,7 +164,7 @@ def _show_minimality(view: View, broken: Broken) -> None:
     if not result.members or result.no_fraction:
         st.write(f"There is nothing to draw: {result.no_fraction or 'no head is on'}.")
         return
-    low, high = bootstrap_interval(result.signed_scores_per_prompt, gaps=result.gaps)
+    low, high = result.signed_scores_interval()
     show_figure(
         "circuit_minimality",
         minimality_bars(result, low, high),

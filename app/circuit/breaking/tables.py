@@ -50,7 +50,6 @@ def levels_frame(broken: Broken, off: Circuit) -> pd.DataFrame:
 
 def templates_frame(pairs: PromptPairs, result: CircuitEvaluation) -> pd.DataFrame:
     """Faithfulness by template."""
-    assert result.templates is not None
     found = by_template(pairs, result)
     return pd.DataFrame(
         {
@@ -86,7 +85,7 @@ def completeness_frame(sets: Completeness) -> pd.DataFrame:
 
 def minimality_frame(result: Minimality) -> pd.DataFrame:
     """Every member, the K it was measured with, both runs and the score, those that count most first."""
-    low, high = bootstrap_interval(result.signed_scores_per_prompt, gaps=result.gaps)
+    low, high = result.signed_scores_interval()
     rows = [
         {
             "member": member_words(result.members[n]),

@@ -156,6 +156,6 @@ def compare_story(results: Sequence[CircuitEvaluation], names: tuple[str, str]) 
         f"{name[0].upper()}{name[1:]}: logit_diff {result.logit_diff:+.2f}. {faithfulness_words(result)}"
         for name, result in zip(names, results, strict=True)
     ]
-    change = results[0].prompts[0] - results[1].prompts[0]
+    change = results[0].per_prompt[0] - results[1].per_prompt[0]
     better = int((change > 0).sum())
     return f"{' '.join(said)} The first is ahead in {better} of {prompts(len(change))}."

@@ -10,7 +10,7 @@ from app.drawing.bars import RowBar, row_bars
 from app.drawing.kept import drawn_once
 from app.drawing.parts import CLASS_COLOURS, CORRUPTED, laid_out, whiskers
 from app.words.phrases import interval, over_prompts
-from ioi_core import Head, MethodContrast, Result, bootstrap_interval
+from ioi_core import Head, MethodContrast, PromptResult
 
 _NO_CLASS, _NO_COLOUR = "no class", "#A9A9A9"
 _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into corrupted)"}
@@ -34,14 +34,13 @@ def method_bars(result: MethodContrast) -> go.Figure:
 
 
 @drawn_once
-def total_scatter(result: Result, classes: Mapping[Head, str], ablation: str) -> go.Figure:
+def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: str) -> go.Figure:
     """Direct effect to the right, total effect upwards, one point a head; a point can be clicked.
 
     Args:
         classes: the class of each head that has one.
     """
-    assert result.per_prompt is not None
-    low, high = bootstrap_interval(result.per_prompt)
+    low, high = result.interval()
     named = set(outliers(result))
     n_layers, n_heads = result.values.shape[1:]
     heads = [Head(layer, head) for layer in range(n_layers) for head in range(n_heads)]
@@ -75,7 +74,7 @@ def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
 
 
 def _draw_group(
-    figure: go.Figure, result: Result, bounds: tuple[np.ndarray, np.ndarray], group: Sequence[Head],
+    figure: go.Figure, result: PromptResult, bounds: tuple[np.ndarray, np.ndarray], group: Sequence[Head],
     named: set[Head], name: str,
 ) -> None:  # fmt: skip
     """The heads of one class; those that stand out have their name and their intervals."""

@@ -25,7 +25,7 @@ from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.links import open_head
 from app.view import View
-from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs, Result
+from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs, PromptResult
 from ioi_core.circuit.methods import METHODS
 
 _ROLE = "method_at"
@@ -59,9 +59,8 @@ def show_total(view: View) -> None:
     _by_template(view, result)
 
 
-def _by_template(view: View, result: Result) -> None:
-    assert result.per_prompt is not None
-    total = result.per_prompt[1]
+def _by_template(view: View, result: PromptResult) -> None:
+    total = result.at(effect="total").per_prompt
     n_layers, n_heads = total.shape[:2]
     keys = [[f"head {layer}.{head}" for head in range(n_heads)] for layer in range(n_layers)]
     show_heatmaps_by_template(

@@ -8,7 +8,7 @@ import pandas as pd
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.phrases import heads_words, interval, over_prompts, prompts
-from ioi_core import Circuit, Head, MethodContrast, Result, bootstrap_interval
+from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 from ioi_core.circuit.methods import METHODS
 
 METHOD_WORDS = {
@@ -142,7 +142,7 @@ def contrast_frame(result: MethodContrast) -> pd.DataFrame:
     )
 
 
-def outliers(result: Result) -> list[Head]:
+def outliers(result: PromptResult) -> list[Head]:
     """The heads to name: those farthest from the diagonal, and the largest direct and total effects."""
     direct, total = result.values
     reach = max(float(np.abs(result.values).max()), 1e-6)
@@ -153,7 +153,7 @@ def outliers(result: Result) -> list[Head]:
     return [Head(*divmod(place, direct.shape[1])) for place in dict.fromkeys(picked)]
 
 
-def total_story(result: Result) -> str:
+def total_story(result: PromptResult) -> str:
     """The heads whose two effects differ most, in both ways."""
     direct, total = result.values
     gap = total - direct
@@ -168,8 +168,7 @@ def total_story(result: Result) -> str:
             )
     if not said:
         return "All heads lie near the line: here, what each of them writes itself is what is missed without it."
-    assert result.per_prompt is not None
-    low, high = bootstrap_interval(result.per_prompt)
+    low, high = result.interval()
     certain = np.all(~((low < 0) & (high > 0)), axis=0)  # of one prompt there is no interval, and nothing to doubt
     opposite = int((certain & (direct * total < 0) & (np.abs(gap) > _FAR * reach)).sum())
     if opposite:
@@ -190,10 +189,9 @@ def _apart(direct: float, total: float) -> str:
     return "writes more against the answer than its loss helps, since what is left makes up for some of it"
 
 
-def total_frame(result: Result, classes: dict[Head, str], ablation: str) -> pd.DataFrame:
+def total_frame(result: PromptResult, classes: dict[Head, str], ablation: str) -> pd.DataFrame:
     """Every head's two effects."""
-    assert result.per_prompt is not None
-    low, high = bootstrap_interval(result.per_prompt)
+    low, high = result.interval()
     layer, head = (axis.ravel() for axis in np.indices(result.values.shape[1:]))
     heads = [Head(int(n), int(m)) for n, m in zip(layer, head, strict=True)]
     columns: dict[str, object] = {

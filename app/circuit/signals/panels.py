@@ -69,12 +69,10 @@ def _show_fit(view: View, result: SignalFit) -> None:
         large=view.large,
     )
     where = [f"{FLIP_WORDS[flip]} ({flip})" for flip in SIGNALS]
-    assert result.per_prompt is not None
-    per_prompt = result.per_prompt
     show_by_template(
-        view, "signal_fit", per_prompt, where,
+        view, "signal_fit", result.per_prompt, where,
         lambda groups: template_curves(
-            per_prompt, groups, where, "logit_diff with each of the six signals, in the order above", "logits"
+            result.per_prompt, groups, where, "logit_diff with each of the six signals, in the order above", "logits"
         ),
     )  # fmt: skip
 

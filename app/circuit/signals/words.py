@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from app.words.phrases import over_prompts
-from ioi_core import PromptPairs, SignalFit, bootstrap_interval
+from ioi_core import PromptPairs, SignalFit
 from ioi_core.circuit.signals import SIGNALS
 
 FLIP_WORDS = {
@@ -100,8 +100,7 @@ def _error_words(result: SignalFit) -> str:
 
 def flips_frame(result: SignalFit) -> pd.DataFrame:
     """Every flip: its signals, what was measured and what the formula says."""
-    assert result.per_prompt is not None
-    low, high = bootstrap_interval(result.per_prompt)
+    low, high = result.interval()
     return pd.DataFrame(
         {
             "flip": list(SIGNALS),
