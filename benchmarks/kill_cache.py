@@ -47,7 +47,8 @@ class Tally:
 def result_of(number: int, version: int) -> Result:
     size = 20 if number % 2 else 10_000
     values = np.random.default_rng([number, version]).normal(size=size)
-    return Result(values, {"x": tuple(map(str, range(size)))}, f"{number} {version}", "u", 1)
+    axes = {"x": tuple(map(str, range(size)))}
+    return Result(values=values, axes=axes, metric=f"{number} {version}", unit="u", n_prompts=1)
 
 
 def forked(work: Callable[[int], None]) -> tuple[int, int]:

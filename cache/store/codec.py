@@ -151,7 +151,7 @@ def _read_enum(arrays: Mapping[str, np.ndarray], name: str, member: str) -> Enum
 
 
 def _read_object(arrays: Mapping[str, np.ndarray], name: str, parts: dict[str, object]) -> object:
-    # Results were kept before `PromptResult` was a class: all had `per_prompt`, which was None where it is no field now.
+    # Results kept before there was a `PromptResult`: all had `per_prompt`, which was None where it is no field now.
     if name == "Result" and parts.get("per_prompt") is not None:
         name = "PromptResult"
     kind = CONSTRUCTIBLE[name]

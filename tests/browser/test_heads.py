@@ -29,7 +29,7 @@ def test_a_link_shows_the_cores_numbers(visitor: Visitor, demo_model: Model) -> 
     traces = figure(page, "head_writing")["traces"][:3]
     for n, trace in enumerate(traces):
         np.testing.assert_allclose(trace["x"], found.attention[n, 3, 1], atol=1e-5)
-        np.testing.assert_allclose(trace["y"], found.written[n, 3, 1], atol=1e-3)
+        np.testing.assert_allclose(trace["y"], found.per_prompt[n, 3, 1], atol=1e-3)
 
 
 def test_template_by_template_by_a_click(visitor: Visitor, demo_model: Model) -> None:

@@ -334,6 +334,8 @@ def test_templates_are_told_apart(demo_model: Model, pairs: PromptPairs, measure
     assert [one.number for one in found] == sorted(set(pairs.templates.tolist()))
     for one in found:
         rows = pairs.templates == one.number
-        assert one.value == pytest.approx(result.prompts[0, rows].mean() / result.unablated[rows].mean(), rel=1e-5)
+        assert one.value == pytest.approx(
+            result.per_prompt[0, rows].mean() / result.model_per_prompt[rows].mean(), rel=1e-5
+        )
         assert np.mean(one.points) == pytest.approx(one.value, rel=1e-5)
         assert one.name.endswith("BABA" if one.number < 50 else "ABBA")

@@ -13,7 +13,7 @@ from ioi_core import (
     Head,
     Model,
     PromptPairs,
-    Result,
+    PromptResult,
     backup_heads,
     bootstrap_interval,
     contrast_methods,
@@ -31,11 +31,11 @@ pytestmark = pytest.mark.usefixtures("loader")
 
 
 @pytest.fixture(scope="module")
-def effects(demo_model: Model, abc: PromptPairs) -> Result:
+def effects(demo_model: Model, abc: PromptPairs) -> PromptResult:
     return direct_and_total(demo_model, abc)
 
 
-def test_every_head_is_a_point_of_its_class(effects: Result) -> None:
+def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
     classes = {Head(3, 2): "name mover", Head(2, 0): "S-inhibition"}
     figure = total_scatter(effects, classes, "mean")
     line, *groups = figure.data
@@ -78,9 +78,12 @@ def test_what_it_means_that_two_effects_differ(direct: float, total: float, word
     assert words in total_story(_two_effects(np.stack([values, values], -1)))
 
 
-def _two_effects(per_prompt: np.ndarray) -> Result:
+def _two_effects(per_prompt: np.ndarray) -> PromptResult:
     axes = {"effect": ("direct", "total"), "layer": ("0",), "head": ("0", "1")}
-    return Result(per_prompt.mean(-1), axes, "", "logits", per_prompt.shape[-1], per_prompt)
+    return PromptResult(
+        values=per_prompt.mean(-1), axes=axes, metric="", unit="logits", n_prompts=per_prompt.shape[-1],
+        per_prompt=per_prompt,
+    )  # fmt: skip
 
 
 def test_opposite_signs_are_claimed_only_where_both_are_certain() -> None:

@@ -22,7 +22,8 @@ def nothing_kept():
 
 
 def result(*values: float) -> Result:
-    return Result(np.array(values, float), {"component": tuple(map(str, range(len(values))))}, "m", "u", 1)
+    axes = {"component": tuple(map(str, range(len(values))))}
+    return Result(values=np.array(values, float), axes=axes, metric="m", unit="u", n_prompts=1)
 
 
 def test_equal_arguments_share_a_figure_and_different_ones_never_do():

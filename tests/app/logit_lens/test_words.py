@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.logit_lens import words as lens_words
-from ioi_core import Result
+from ioi_core import PromptResult
 
 
 def test_effects_name_who_adds_and_who_takes():
@@ -16,7 +16,10 @@ def test_effects_name_who_adds_and_who_takes():
 def test_lens_story_names_the_largest_step():
     stages = ("0_pre", "0_mid", "1_pre", "1_mid", "final_post")
     values = np.array([0, 0.1, 3.0, 3.2, -1.0])
-    result = Result(values, {"stage": stages}, "logit_diff", "logits", 1, values[:, None])
+    result = PromptResult(
+        values=values, axes={"stage": stages}, metric="logit_diff", unit="logits", n_prompts=1,
+        per_prompt=values[:, None],
+    )  # fmt: skip
     said = lens_words.lens_story(result)
     assert "MLP 0's: +2.90" in said
     assert "-1.00 (1 prompt)" in said

@@ -17,7 +17,8 @@ KEYS = {str(number): 20_000 if number % 2 else 4 for number in range(8)}  # key 
 
 
 def result(number: float, size: int = 4) -> Result:
-    return Result(np.full(size, float(number)), {"x": tuple(map(str, range(size)))}, "m", "u", 1)
+    axes = {"x": tuple(map(str, range(size)))}
+    return Result(values=np.full(size, float(number)), axes=axes, metric="m", unit="u", n_prompts=1)
 
 
 def opened(folder: Path, **options) -> DiskStore:

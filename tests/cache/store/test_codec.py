@@ -23,12 +23,14 @@ from cache.store.codec import DamagedPayloadError, decode, encode
 from ioi_core import (
     Ablation,
     Circuit,
+    CopiedTokens,
     Direction,
     Head,
     HeadAttribution,
     Model,
     PatchResult,
     Predictions,
+    PromptResult,
     Result,
     arena_pairs,
     ioi_dataset,
@@ -76,7 +78,11 @@ def bits(value: object) -> object:
 def a_result() -> HeadAttribution:
     values = np.array([[0.0, -0.0, np.nan], [np.inf, -np.inf, 1e-300]])
     axes = {"layer": ("0", "1"), "head": ("0", "1", "2")}
-    return HeadAttribution(values, axes, "logit_diff", "logits", 2, bias=np.float32([1, 2]))
+    per_prompt = np.stack([values, -values], -1)
+    return HeadAttribution(
+        values=values, axes=axes, metric="logit_diff", unit="logits", n_prompts=2, per_prompt=per_prompt,
+        bias=np.float32([1, 2]), bias_per_prompt=np.float32([[0, 2], [2, 2]]),
+    )  # fmt: skip
 
 
 def sealed(key: str, body: bytes) -> bytes:
@@ -199,6 +205,35 @@ def test_the_hand_made_payload_is_good():
     back = decode("key", sealed("key", file_of(["object", "Result", FIELDS], **{"0": np.zeros(2)})))
     assert isinstance(back, Result)
     assert back.axes == {"x": ("a", "b")}
+
+
+ARRAYS = {"0": np.zeros(2), "1": np.zeros((2, 1)), "2": np.zeros((2, 1), int)}
+WITH_PROMPTS = FIELDS | {"per_prompt": ["array", "1"]}
+OF_TOKENS = {"ids": ["array", "2"], "own": ["array", "0"]}
+
+
+def test_results_kept_before_there_was_a_prompt_result_are_read_as_what_they_are():
+    """Then a plain `Result` might hold prompts, and every other class had `per_prompt`, whether it held any or not."""
+    trees = [["object", "Result", WITH_PROMPTS], ["object", "CopiedTokens", FIELDS | OF_TOKENS]]
+    plain, of_tokens = (decode("key", sealed("key", file_of(tree, **ARRAYS))) for tree in trees)
+    assert type(plain) is PromptResult
+    assert type(of_tokens) is CopiedTokens
+    assert plain.per_prompt.shape == of_tokens.ids.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        ["object", "PromptResult", FIELDS],
+        ["object", "PromptResult", {name: part for name, part in FIELDS.items() if name != "per_prompt"}],
+        ["object", "Result", FIELDS | {"per_prompt": 1}],
+        ["object", "CopiedTokens", WITH_PROMPTS | OF_TOKENS],
+        ["object", "HeadAttribution", FIELDS | {"bias": None, "bias_per_prompt": None}],
+    ],
+)
+def test_half_empty_results_are_refused(tree):
+    with pytest.raises(DamagedPayloadError):
+        decode("key", sealed("key", file_of(tree, **ARRAYS)))
 
 
 @pytest.mark.parametrize(

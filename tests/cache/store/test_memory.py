@@ -48,7 +48,8 @@ def test_putting_again_replaces_and_counts_once():
 def test_sizes_follow_results_to_their_arrays():
     from ioi_core.results import Result
 
-    result = Result(np.zeros((100, 100)), {"layer": ("x",) * 100, "head": ("y",) * 100}, "logit_diff", "logits", 1)
+    axes = {"layer": ("x",) * 100, "head": ("y",) * 100}
+    result = Result(values=np.zeros((100, 100)), axes=axes, metric="logit_diff", unit="logits", n_prompts=1)
     assert 80_000 < size_of(result) < 120_000
     assert size_of({"a": [block(5), block(5)]}) > 10 * 1024
     assert size_of(block(8)[:1024]) == pytest.approx(1024)

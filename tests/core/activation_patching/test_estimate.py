@@ -102,7 +102,11 @@ def test_correlation_of_constant_cells_is_undefined() -> None:
 
 
 def estimate_like(values: np.ndarray):
-    from ioi_core import PatchResult
+    from ioi_core import Direction, PatchResult
 
     axes = {"layer": ("0", "1"), "head": ("0", "1")}
-    return PatchResult(values, axes, "logit_diff", "logits", 1, values[..., None])
+    return PatchResult(
+        values=values, axes=axes, metric="logit_diff", unit="logits", n_prompts=1, per_prompt=values[..., None],
+        site="z", direction=Direction.DENOISING, clean=1.0, corrupted=0.0, unpatched=np.zeros(1), gaps=None,
+        estimate=True,
+    )  # fmt: skip

@@ -41,7 +41,7 @@ def test_it_equals_transformer_lens(small_model: Model, small_bridge, bos: bool)
     found = attention_and_writing(small_model, pairs)
     attention, written = by_transformer_lens(small_bridge, pairs)
     np.testing.assert_allclose(found.attention, attention, atol=1e-5)
-    np.testing.assert_allclose(found.written, written, atol=1e-4)
+    np.testing.assert_allclose(found.per_prompt, written, atol=1e-4)
     np.testing.assert_allclose(found.values, written.mean(-1), atol=1e-4)
     assert (found.metric, found.unit, found.n_prompts) == ("written", "logits", 9)
     assert np.abs(written[0] - written[1]).max() > 0.1, "names must differ, or this test shows nothing about them"
@@ -52,15 +52,15 @@ def test_the_names_of_the_bundled_model_equal_transformer_lens(demo_model_64: Mo
     found = attention_and_writing(demo_model_64, pairs)
     attention, written = by_transformer_lens(demo_bridge, pairs)
     np.testing.assert_allclose(found.attention, attention, atol=1e-8)
-    np.testing.assert_allclose(found.written, written, atol=1e-8)
+    np.testing.assert_allclose(found.per_prompt, written, atol=1e-8)
 
 
 def test_io_minus_s_is_the_direct_effect(demo_model: Model) -> None:
     pairs = ioi_dataset(demo_model, 20)
     found = attention_and_writing(demo_model, pairs)
     direct = attribute_heads(demo_model, pairs).per_prompt
-    np.testing.assert_allclose(found.written[0] - found.written[1], direct, atol=1e-4)
-    np.testing.assert_array_equal(found.written[1], found.written[2])
+    np.testing.assert_allclose(found.per_prompt[0] - found.per_prompt[1], direct, atol=1e-4)
+    np.testing.assert_array_equal(found.per_prompt[1], found.per_prompt[2])
     assert np.abs(direct).max() > 1
 
 
@@ -74,7 +74,7 @@ def test_a_head_that_copies_writes_what_it_looks_at(demo_model: Model) -> None:
     )  # fmt: skip
     found = attention_and_writing(model, pairs)
     np.testing.assert_allclose(found.attention, 0.25, atol=1e-6)
-    io, s = found.written[0, 0, :, 0], found.written[1, 0, :, 0]
+    io, s = found.per_prompt[0, 0, :, 0], found.per_prompt[1, 0, :, 0]
     np.testing.assert_allclose(io[0], -io[1], rtol=1e-5)
     assert s[0] > io[0] > 0
 
@@ -94,7 +94,7 @@ def test_chunks_change_nothing_and_are_told(small_model: Model, monkeypatch: pyt
     whole = attention_and_writing(small_model, pairs)
     monkeypatch.setattr("ioi_core.engine.tensors.TOKENS_PER_CHUNK", 3 * pairs.clean_tokens.shape[1])
     in_parts = attention_and_writing(small_model, pairs, progress=lambda *at: told.append(at))
-    np.testing.assert_allclose(in_parts.written, whole.written, atol=1e-5)
+    np.testing.assert_allclose(in_parts.per_prompt, whole.per_prompt, atol=1e-5)
     np.testing.assert_allclose(in_parts.attention, whole.attention, atol=1e-6)
     assert told == [(1, 3), (2, 3), (3, 3)]
 

@@ -27,7 +27,7 @@ def test_every_set_is_a_point_of_completeness(small_model: Model, abc: PromptPai
     assert sets.kinds.count("greedy") == 2
     for number, removed in enumerate(sets.removed):
         alone = completeness(small_model, abc, CIRCUIT, removed, ablation=ablation)
-        np.testing.assert_allclose(sets.prompts[:, number], alone.prompts, atol=1e-5)
+        np.testing.assert_allclose(sets.per_prompt[:, number], alone.per_prompt, atol=1e-5)
         assert sets.incompleteness[number] == pytest.approx(alone.incompleteness, abs=1e-5)
         assert not removed.without(CIRCUIT)
     assert sets.removed[0] == Circuit()

@@ -11,7 +11,7 @@ from tests.core.circuit.examples import CIRCUIT
 
 def test_faithfulness_is_a_ratio_of_means_and_resampled_as_one(demo_model: Model, demo_abc: PromptPairs) -> None:
     result = evaluate_circuit(demo_model, demo_abc, {Head(2, 1): "END", Head(3, 2): "END"})
-    circuit, whole, _ = result.prompts
+    circuit, whole, _ = result.per_prompt
     assert result.faithfulness == pytest.approx(circuit.mean() / whole.mean())
     assert result.faithfulness_per_prompt.mean() == pytest.approx(result.faithfulness)
     counts = np.random.default_rng(0).multinomial(50, [1 / 50] * 50, size=1000)
@@ -24,7 +24,7 @@ def test_faithfulness_is_split_by_template(demo_model: Model, demo_abc: PromptPa
     assert result.template_numbers == tuple(sorted(set(demo_abc.templates.tolist())))
     for number, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
         rows = demo_abc.templates == number
-        assert value == pytest.approx(result.prompts[0, rows].mean() / result.prompts[1, rows].mean())
+        assert value == pytest.approx(result.per_prompt[0, rows].mean() / result.per_prompt[1, rows].mean())
 
 
 def test_no_fraction_is_taken_of_nothing(small_model: Model, abc: PromptPairs) -> None:

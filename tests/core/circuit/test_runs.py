@@ -139,24 +139,24 @@ def test_identities(small_model: Model, ablation: Ablation) -> None:
     full, options = Circuit.full(small_model), {"ablation": ablation}
     np.testing.assert_allclose(ablate(small_model, pairs, {}, **options).per_prompt, clean, atol=1e-5)
     whole = evaluate_circuit(small_model, pairs, full, **options)
-    np.testing.assert_allclose(whole.prompts[0], clean, atol=1e-5)
+    np.testing.assert_allclose(whole.per_prompt[0], clean, atol=1e-5)
     assert whole.faithfulness == pytest.approx(1, abs=1e-5)
     empty = evaluate_circuit(small_model, pairs, {}, **options)
     all_ablated = ablate(small_model, pairs, full, **options)
-    np.testing.assert_allclose(empty.prompts[0], all_ablated.per_prompt, atol=1e-5)
-    np.testing.assert_array_equal(empty.prompts[0], empty.prompts[2])
+    np.testing.assert_allclose(empty.per_prompt[0], all_ablated.per_prompt, atol=1e-5)
+    np.testing.assert_array_equal(empty.per_prompt[0], empty.per_prompt[2])
     nothing_removed = completeness(small_model, pairs, CIRCUIT, {}, **options)
     circuit = evaluate_circuit(small_model, pairs, CIRCUIT, **options)
-    np.testing.assert_allclose(nothing_removed.prompts, circuit.prompts[:2], atol=1e-5)
+    np.testing.assert_allclose(nothing_removed.per_prompt, circuit.per_prompt[:2], atol=1e-5)
     everything = completeness(small_model, pairs, full, K, **options)
-    np.testing.assert_allclose(*everything.prompts, atol=1e-5)
+    np.testing.assert_allclose(*everything.per_prompt, atol=1e-5)
 
 
 def test_resampling_from_itself_changes_nothing(small_model: Model) -> None:
     pairs = ioi_dataset(small_model, 6, corruption="abc")
     same = replace(pairs, corrupted_tokens=pairs.clean_tokens)
     empty = evaluate_circuit(small_model, same, {}, ablation=Ablation.RESAMPLE)
-    np.testing.assert_allclose(empty.prompts[0], logit_diff(small_model, pairs), atol=1e-5)
+    np.testing.assert_allclose(empty.per_prompt[0], logit_diff(small_model, pairs), atol=1e-5)
 
 
 def test_removed_wins_over_kept_where_roles_share_a_position(small_model: Model) -> None:
@@ -208,11 +208,11 @@ def test_edits_are_the_same_as_one_by_one(small_model: Model) -> None:
 def test_everything_may_be_switched_off(small_model: Model) -> None:
     pairs = ioi_dataset(small_model, 4, corruption="abc")
     edit = edit_circuit(small_model, pairs, CIRCUIT, CIRCUIT)
-    np.testing.assert_array_equal(edit.evaluation.prompts[0], edit.evaluation.prompts[2])
+    np.testing.assert_array_equal(edit.evaluation.per_prompt[0], edit.evaluation.per_prompt[2])
     assert edit.minimality.members == ()
     assert edit.minimality.scores.shape == (0,)
     assert len(edit.minimality.to_frame()) == 0
-    np.testing.assert_array_equal(edit.completeness.prompts[0], edit.evaluation.prompts[0])
+    np.testing.assert_array_equal(edit.completeness.per_prompt[0], edit.evaluation.per_prompt[0])
 
 
 def test_minimality_is_what_it_says(small_model: Model, small_bridge) -> None:
@@ -229,7 +229,7 @@ def test_minimality_is_what_it_says(small_model: Model, small_bridge) -> None:
             runs = [oracle.logit_diff(circuit, gone) for gone in (candidate, both)]
             scores[candidate] = abs(np.mean(runs[0] - runs[1]))
             if candidate == removed:
-                np.testing.assert_allclose(found.prompts[:, number], runs, atol=1e-4)
+                np.testing.assert_allclose(found.per_prompt[:, number], runs, atol=1e-4)
         assert scores[removed] == max(scores.values())
         assert found.scores[number] == pytest.approx(scores[removed] / abs(found.model_logit_diff), abs=1e-4)
 

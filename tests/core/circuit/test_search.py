@@ -30,7 +30,7 @@ def test_the_found_circuit_is_faithful_and_nothing_can_leave(
     assert len(found.circuit.members) == found.n_added - len(found.pruned) < 60
     assert found.circuit == Circuit.of(found.ranking[: found.n_added]).without(Circuit.of(found.pruned))
     judged = evaluate_circuit(demo_model, demo_abc, found.circuit)
-    np.testing.assert_allclose(judged.prompts, found.evaluation.prompts, atol=1e-4)
+    np.testing.assert_allclose(judged.per_prompt, found.evaluation.per_prompt, atol=1e-4)
     for member in found.circuit.members:
         fewer = evaluate_circuit(demo_model, demo_abc, found.circuit.without(Circuit.of([member])))
         assert abs(fewer.faithfulness - 1) > found.tolerance
