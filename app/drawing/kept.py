@@ -9,12 +9,11 @@ copies it first.
 import hashlib
 import pickle
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from functools import wraps
 from typing import ParamSpec
 
 import plotly.graph_objects as go
+from cachetools import LRUCache, cached
 
 KEPT = 200
 """Figures that are kept, those used last; 0.1 to 0.2 MB each."""
@@ -22,25 +21,14 @@ KEPT = 200
 _P = ParamSpec("_P")
 
 _lock = threading.Lock()
-_figures: OrderedDict[bytes, go.Figure] = OrderedDict()
+_figures: LRUCache[bytes, go.Figure] = LRUCache(KEPT)
 
 
 def drawn_once(chart: Callable[_P, go.Figure]) -> Callable[_P, go.Figure]:
     """Make `chart` hand out one figure for equal arguments."""
     name = f"{chart.__module__}.{chart.__qualname__}"
 
-    @wraps(chart)
-    def kept(*args: _P.args, **kwargs: _P.kwargs) -> go.Figure:
-        key = hashlib.sha256(pickle.dumps((name, args, sorted(kwargs.items())), protocol=5)).digest()
-        with _lock:
-            if key in _figures:
-                _figures.move_to_end(key)
-                return _figures[key]
-        figure = chart(*args, **kwargs)
-        with _lock:
-            _figures[key] = figure
-            while len(_figures) > KEPT:
-                _figures.popitem(last=False)
-        return figure
+    def digest(*args: _P.args, **kwargs: _P.kwargs) -> bytes:
+        return hashlib.sha256(pickle.dumps((name, args, sorted(kwargs.items())), protocol=5)).digest()
 
-    return kept
+    return cached(_figures, key=digest, lock=_lock)(chart)

@@ -2,12 +2,13 @@
 
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
+from cachetools import LRUCache
 
 
 class Store(Protocol):
@@ -42,32 +43,22 @@ class MemoryStore:
     warning = None
 
     def __init__(self, max_bytes: int):
-        self.max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._results: OrderedDict[str, tuple[object, int]] = OrderedDict()  # least recently used first
-        self._bytes = 0
+        self._results: LRUCache[str, tuple[object, int]] = LRUCache(max_bytes, getsizeof=itemgetter(1))
 
     def get(self, key: str) -> object | None:
         """The result kept under `key`, or None."""
         with self._lock:
-            if key not in self._results:
-                return None
-            self._results.move_to_end(key)
-            return self._results[key][0]
+            kept, _ = self._results.get(key, (None, 0))
+            return kept
 
     def put(self, key: str, result: object) -> None:
         """Keep `result`, dropping the least recently used ones to make room; one larger than all room is not kept."""
         size = size_of(result)
         with self._lock:
-            _, old = self._results.pop(key, (None, 0))
-            self._bytes -= old
-            if size > self.max_bytes:
-                return
-            self._results[key] = result, size
-            self._bytes += size
-            while self._bytes > self.max_bytes:
-                _, (_, dropped) = self._results.popitem(last=False)
-                self._bytes -= dropped
+            self._results.pop(key, None)
+            if size <= self._results.maxsize:
+                self._results[key] = result, size
 
     def __contains__(self, key: str) -> bool:
         """Whether something is kept under `key`; does not count as a use."""
@@ -81,8 +72,7 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         """Forget what is kept under `key`."""
         with self._lock:
-            _, size = self._results.pop(key, (None, 0))
-            self._bytes -= size
+            self._results.pop(key, None)
 
     def keys(self, prefix: str = "") -> list[str]:
         """The keys that begin with `prefix`."""
@@ -90,9 +80,9 @@ class MemoryStore:
             return [key for key in self._results if key.startswith(prefix)]
 
     @property
-    def used_bytes(self) -> int:
+    def used_bytes(self) -> float:
         """Bytes of all kept results together."""
-        return self._bytes
+        return self._results.currsize
 
     def __len__(self) -> int:
         return len(self._results)

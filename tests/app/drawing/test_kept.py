@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from cachetools import LRUCache
 
 from app.drawing import kept
 from app.drawing.kept import drawn_once
@@ -58,7 +59,7 @@ def test_two_charts_with_the_same_arguments_are_two_figures():
 
 
 def test_only_the_last_used_are_kept(monkeypatch):
-    monkeypatch.setattr(kept, "KEPT", 3)
+    monkeypatch.setattr(kept, "_figures", LRUCache(3))
     chart = drawn_once(lambda n: go.Figure(layout={"height": 10 + n}))
     figures = [chart(n) for n in range(3)]
     assert chart(0) is figures[0]
