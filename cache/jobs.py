@@ -28,8 +28,8 @@ class QueueFullError(IOIError):
     """The line of waiting computations is full."""
 
 
-class WorkerDiedError(IOIError):
-    """The thread that ran a computation ended under it."""
+class UnexpectedEndError(IOIError):
+    """A computation ended by what is no ordinary exception."""
 
 
 class JobCancelledError(IOIError):
@@ -119,24 +119,18 @@ class Job:
         return self._future.result(timeout=0)
 
     def run(self) -> None:
-        """Run the work in this thread and keep its result or error.
-
-        What is no ordinary exception (SystemExit, an exception injected into the thread) is kept for the waiters and
-        raised on: the thread ends by it and its owner replaces it.
-        """
+        """Run the work in this thread and keep its result or error."""
         if self.cancel_if_abandoned():
             return
         self._started = time.monotonic()
         self.state = JobState.RUNNING
         try:
             result = self._work(self._report)
-        except JobCancelledError as error:
-            self.fail(error)
         except Exception as error:
             self.fail(error)
-        except BaseException:
-            self.fail(_worker_died())
-            raise
+        except BaseException:  # a panic in the Rust code of tokenizers is one: the thread must outlive it
+            _log.exception("a computation ended unexpectedly")
+            self.fail(UnexpectedEndError("The computation ended unexpectedly. Please try again."))
         else:
             self.state = JobState.DONE
             self._future.set_result(result)
@@ -172,10 +166,6 @@ def _nobody_waits() -> JobCancelledError:
     return JobCancelledError("This computation was stopped because nobody waited for it any more. Ask for it again.")
 
 
-def _worker_died() -> WorkerDiedError:
-    return WorkerDiedError("The computation ended unexpectedly. A new worker has been started: please try again.")
-
-
 class Worker:
     """One thread that runs jobs, and a line of at most `max_queued` jobs before it.
 
@@ -184,14 +174,13 @@ class Worker:
     """
 
     def __init__(self, name: str, max_queued: int):
-        self._name = name
         self._max_queued = max_queued
         self._changed = threading.Condition()
         self._line: deque[Job] = deque()
         self._running: Job | None = None
         self._turn = 0
         self._served: dict[str, int] = {}  # visitor -> the turn of their latest job, of those in line or served now
-        self._thread = self._start()
+        threading.Thread(target=self._run_forever, name=f"worker {name}", daemon=True).start()
 
     def submit(self, job: Job) -> None:
         """Put `job` in the line.
@@ -217,22 +206,9 @@ class Worker:
         """How many jobs wait in the line."""
         return len(self._line)
 
-    def _start(self) -> threading.Thread:
-        thread = threading.Thread(target=self._run_forever, name=f"worker {self._name}", daemon=True)
-        thread.start()
-        return thread
-
     def _run_forever(self) -> None:
-        try:
-            while True:
-                self._run_next()
-        finally:  # only what is no ordinary exception ends the thread; a new one takes over the line
-            _log.error("worker %s died and is replaced", self._name)
-            with self._changed:
-                if self._running is not None:
-                    self._running.fail(_worker_died())
-                self._running = None
-                self._thread = self._start()
+        while True:
+            self._run_next()
 
     def _run_next(self) -> None:
         with self._changed:

@@ -1,6 +1,5 @@
 """Computations: exactly one for all who ask, cancelled when nobody waits, errors to everyone and never kept."""
 
-import ctypes
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import pytest
 
 from cache.analyses import Analysis
 from cache.computations import Computations
-from cache.jobs import Job, JobCancelledError, JobState, QueueFullError, Worker, WorkerDiedError
+from cache.jobs import Job, JobCancelledError, JobState, QueueFullError, UnexpectedEndError
 from cache.store.memory import MemoryStore
 from ioi_core.errors import PromptError
 from tests.cache.stand_ins import MODEL, Gate, finish
@@ -281,31 +280,18 @@ def test_a_store_that_fails_does_not_cost_the_result():
     assert finish(asked.request("it", MODEL)).result() == 7
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_that_dies_in_an_analysis_is_replaced_and_its_waiter_is_told():
-    def dies(model, *, x, progress):
+@pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt, BaseException])
+def test_an_analysis_that_ends_by_no_ordinary_exception_tells_its_waiter_and_the_next_one_runs(ending):
+    def ends(model, *, x, progress):
         if x == 0:
-            raise SystemExit
+            raise ending
         return x
 
-    asked = computations(dies)
+    asked = computations(ends)
     jobs = [asked.request("it", MODEL, x=x) for x in (0, 1)]
-    with pytest.raises(WorkerDiedError, match="try again"):
+    with pytest.raises(UnexpectedEndError, match="try again"):
         finish(jobs[0]).result()
     assert finish(jobs[1]).result() == 1
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_killed_while_idle_is_replaced():
-    worker = Worker("test", 5)
-    first = worker._thread
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(first.ident), ctypes.py_object(SystemExit))
-    job = Job(lambda progress: 5)
-    worker.submit(job)  # wakes the dying thread
-    assert finish(job).result() == 5
-    first.join(5)
-    assert not first.is_alive()
-    assert worker._thread.is_alive()
 
 
 def test_an_unkeyable_parameter_is_refused():
