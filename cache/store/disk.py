@@ -11,13 +11,15 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from diskcache import Cache
 
 from cache.store.codec import DamagedPayloadError, decode, encode
 from cache.store.folder import FolderError, prepare
-from cache.store.index import inode, is_damage, open_index, put_aside, settle_times
+from cache.store.index import inode, is_damage, open_index, put_aside
 
 TRY_AGAIN = 30.0
 """Seconds after which a folder that could not be used is tried again."""
@@ -26,6 +28,8 @@ _TIMEOUT = 5.0  # seconds to wait for another process that writes
 _DAMAGED = "Some results kept on disk were damaged: they are not used but computed again."
 
 _log = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 
 class DiskStore:
@@ -60,19 +64,9 @@ class DiskStore:
 
     def get(self, key: str) -> object | None:
         """The result kept under `key`, or None."""
-        cache = self._cache
-        if cache is None:
-            return None
+        payload = self._read(lambda cache: cache.get(key), None)
         try:
-            payload = cache.get(key)
-        except Exception as error:  # diskcache raises whatever a damaged index leads it to
-            self._fault(cache, error, reading=True)
-            return None
-        return None if payload is None else self._decode(key, payload)
-
-    def _decode(self, key: str, payload: bytes) -> object | None:
-        try:
-            return decode(key, payload)
+            return None if payload is None else decode(key, payload)
         except DamagedPayloadError as error:
             _log.warning("a damaged result was found on disk (%s) and is computed again: %s", key, error)
             self._damaged.add(key)
@@ -81,14 +75,11 @@ class DiskStore:
 
     def __contains__(self, key: str) -> bool:
         """Whether there is a payload under `key`; it is not read, so `get` may yet find it damaged and say None."""
-        cache = self._cache
-        if cache is None or key in self._damaged:
-            return False
-        try:
-            return key in cache
-        except Exception as error:  # as in `get`
-            self._fault(cache, error, reading=True)
-            return False
+        return key not in self._damaged and self._read(lambda cache: key in cache, False)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that begin with `prefix`."""
+        return self._read(lambda cache: [key for key in cache if isinstance(key, str) and key.startswith(prefix)], [])
 
     def put(self, key: str, result: object) -> None:
         """Keep `result` under `key` if that can be done.
@@ -97,89 +88,79 @@ class DiskStore:
             TypeError, ValueError: the result is of a kind that is never kept.
         """
         payload = encode(key, result)
-        cache = self._writable()
-        if cache is None or len(payload) > self.max_bytes:
-            return
-        try:
-            self._watch_the_clock(cache)
-            cache.set(key, payload)
-        except Exception as error:  # as in `get`, and a full disk
-            cache.disk.remove_unlisted()
-            self._fault(cache, error)
-        else:
+        if len(payload) <= self.max_bytes and self._write(lambda cache: cache.set(key, payload)):
             self._damaged.discard(key)
             self._unusable = None
 
     def delete(self, key: str) -> None:
         """Forget what is kept under `key`."""
+        self._write(lambda cache: cache.delete(key))
+
+    def _read(self, look: Callable[[Cache], _Answer], otherwise: _Answer) -> _Answer:
+        """What `look` finds in the cache; `otherwise` where it cannot be read."""
+        if (cache := self._cache) is not None:
+            try:
+                return look(cache)
+            except Exception as error:  # diskcache raises whatever a damaged index leads it to
+                self._fault(cache, error, reading=True)
+        return otherwise
+
+    def _write(self, change: Callable[[Cache], object]) -> bool:
+        """Make a change to the cache; whether it was made."""
         cache = self._writable()
         if cache is None:
-            return
+            return False
         try:
-            cache.delete(key)
-        except Exception as error:  # as in `get`
+            with cache.disk.all_or_nothing():
+                change(cache)
+        except Exception as error:  # as in `_read`, and a full disk
             self._fault(cache, error)
+            return False
+        return True
 
-    def keys(self, prefix: str = "") -> list[str]:
-        """The keys that begin with `prefix`."""
-        cache = self._cache
-        if cache is None:
-            return []
-        try:
-            return [key for key in cache if isinstance(key, str) and key.startswith(prefix)]
-        except Exception as error:  # as in `get`
-            self._fault(cache, error, reading=True)
-            return []
-
-    def _open(self) -> None:
+    def _open(self, damage: Exception | None = None) -> None:
+        """Open the cache, begun anew if its index is damaged or has shown `damage`."""
+        self._cache = None
         try:
             if self.folder is None:
                 raise FolderError("no folder is set and there is no home folder: set IOI_CACHE_DIR")
             results = prepare(self.folder)
+            if damage is not None:
+                self._was_damaged = True
+                put_aside(results, self._inode, damage)
             self._cache, damaged = open_index(results, self.max_bytes, self._timeout)
             self._inode = inode(results)
-        except Exception as error:  # as in `get`
+        except Exception as error:  # as in `_read`
             self._give_up(error)
         else:
             self._was_damaged |= damaged
             self._unusable = None
 
     def _writable(self) -> Cache | None:
-        """The cache to write to now: begun anew if its index was taken away, None while it cannot be used."""
+        """The cache to write to now, opened again if its index was taken away; None while it cannot be used.
+
+        It is opened again after the clock went back, too, which dates what is kept to now: the newest would be taken
+        for the oldest and dropped.
+        """
         with self._lock:
             if self._unusable is not None and time.monotonic() < self._closed_until:
                 return None
-            cache = self._cache
-            if cache is None or self._inode != inode(Path(cache.directory)):
-                self._cache = None
+            cache, now = self._cache, time.time()
+            if cache is None or now < self._newest or self._inode != inode(Path(cache.directory)):
                 self._open()
+            self._newest = now
             return self._cache
-
-    def _watch_the_clock(self, cache: Cache) -> None:
-        """After the clock went back, date what is kept to now: the newest would be taken for the oldest and dropped."""
-        now = time.time()
-        if now < self._newest:
-            settle_times(Path(cache.directory), self._timeout)
-        self._newest = now
 
     def _fault(self, cache: Cache, error: Exception, *, reading: bool = False) -> None:
         """Put a damaged index aside and begin anew; else leave the disk alone for a while."""
-        results = Path(cache.directory)
         with self._lock:
             if cache is not self._cache:  # another thread has seen to it
                 return
-            if not is_damage(error):
+            if is_damage(error):
+                self._open(error)
+            else:
                 self._give_up(error)
                 self._cache = None if reading else cache  # a full disk can still be read
-                return
-            self._cache = None
-            self._was_damaged = True
-            try:
-                put_aside(results, self._inode, error)
-            except OSError as failed:
-                self._give_up(failed)
-            else:
-                self._open()
 
     def _give_up(self, error: Exception) -> None:
         if self._unusable is None:

@@ -7,13 +7,13 @@ The values of an index that is put aside have lost their names, and are removed.
 
 import errno
 import logging
-import os
 import re
 import shutil
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,15 +62,10 @@ class PayloadDisk(Disk):  # type: ignore[misc]  # diskcache has no types
         return key if raw and type(key) is str else ForeignKey(key, raw)
 
     def store(self, value: object, read: bool, key: object = UNKNOWN) -> object:
-        """Write bytes, into a file if they are many; a file that cannot be written to its end is removed."""
+        """Write bytes, into a file if they are many."""
         if read or type(value) is not bytes:
             raise TypeError(f"a value is bytes, not a {type(value).__qualname__}")
-        self._written.name = None
-        try:
-            return super().store(value, False, key)
-        except OSError:
-            self.remove_unlisted()
-            raise
+        return super().store(value, False, key)
 
     def filename(self, key: object = UNKNOWN, value: object = UNKNOWN) -> tuple[str, str]:
         """A new name for a value's file, remembered until it stands in the index."""
@@ -78,10 +73,15 @@ class PayloadDisk(Disk):  # type: ignore[misc]  # diskcache has no types
         self._written.name = name
         return name, path
 
-    def remove_unlisted(self) -> None:
-        """Remove the file that this thread wrote last, which did not get into the index."""
-        if (name := getattr(self._written, "name", None)) is not None:
-            self.remove(name)
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Remove the file that this thread writes meanwhile if an exception keeps it out of the index."""
+        self._written.name = None
+        try:
+            yield
+        except BaseException:
+            self.remove(self._written.name)
+            raise
 
     def fetch(self, mode: int, filename: object, value: object, read: bool) -> bytes:
         """The bytes of a value.
@@ -154,11 +154,11 @@ def _open(results: Path, max_bytes: int, timeout: float) -> Cache:
     # that another process cuts short would end this one by a signal.
     settings = DEFAULT_SETTINGS | {"size_limit": max_bytes, "sqlite_mmap_size": 0}
     cache = Cache(str(results), timeout=timeout, disk=PayloadDisk, **settings)
-    settle_times(results, timeout)
+    _settle_times(results, timeout)
     return cache
 
 
-def settle_times(results: Path, timeout: float) -> None:
+def _settle_times(results: Path, timeout: float) -> None:
     """Date entries from the future to now: after a clock went back they would outlast all newer ones."""
     now = time.time()
     with closing(sqlite3.connect(results / DBNAME, timeout=timeout)) as database, database:
@@ -179,20 +179,15 @@ def put_aside(results: Path, damaged: int | None, error: Exception) -> None:
             path = results / (DBNAME + ending)
             if path.exists():
                 path.replace(results / (_ASIDE + ending))
-        remove_values(results)
-
-
-def remove_values(results: Path) -> None:
-    """Remove the files of all values."""
-    for folder in results.iterdir():
-        if folder.is_dir() and not folder.is_symlink():
-            shutil.rmtree(folder, ignore_errors=True)
+        for folder in results.iterdir():
+            if folder.is_dir() and not folder.is_symlink():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_aside(results: Path) -> int:
     """Remove what was put aside; how many bytes that were."""
-    paths = [path for path in results.glob(f"{_ASIDE}*") if path.is_file()]
-    size = sum(path.stat().st_size for path in paths)
-    for path in paths:
-        os.unlink(path)  # noqa: PTH108
+    size = 0
+    for path in results.glob(f"{_ASIDE}*"):
+        size += path.stat().st_size
+        path.unlink()
     return size
