@@ -246,6 +246,17 @@ def test_a_process_that_holds_the_index_only_delays_writing(filled):
     assert store.warning is None
 
 
+def test_a_change_that_fails_leaves_the_file_of_the_result_written_before_it(filled):
+    store = opened(filled, timeout=0.2, try_again=0.0)
+    store.put("k", result(5, 20_000))
+    with closing(sqlite3.connect(index(filled), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        store.put("small", result(6))
+        store.delete("k")
+        other.execute("ROLLBACK")
+    assert value_of(store.get("k")) == 5
+
+
 def test_an_index_that_another_process_replaced_is_followed(filled):
     one, other = opened(filled), opened(filled)
     for path in filled.glob("results/cache.db*"):
