@@ -10,7 +10,7 @@ import pytest
 
 from cache.analyses import Analysis
 from cache.computations import Computations
-from cache.jobs import Job, JobCancelledError, JobState, QueueFullError, UnexpectedEndError
+from cache.jobs import JobCancelledError, JobState, QueueFullError, UnexpectedEndError
 from cache.store.memory import MemoryStore
 from ioi_core.errors import PromptError
 from tests.cache.stand_ins import MODEL, Gate, finish
