@@ -1,7 +1,6 @@
 """`python -m app.warm`: compute ahead what the pages ask for as they first open, into the folder kept on disk.
 
-One line an analysis; each gives the parameters of all its requests, exactly as the page passes them: another type or
-one parameter more is another key, and the page would not find the result.
+The requests are the pages' own, made by the functions that the pages themselves ask with.
 """
 
 import argparse
@@ -11,10 +10,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
 from diskcache import Timeout
 
+from app.activation_patching.requests import PatchChoice, patch_requests
+from app.circuit.requests import edit_request, find_request, sets_request, total_request
+from app.circuit.starts import PAPER, starts_of
+from app.heads.requests import answer_tokens, copying_requests, writing_request
+from app.logit_lens.requests import lens_requests
+from app.path_patching.requests import PathChoice, path_request, split_request
+from app.path_patching.trail import Step
+from app.questions.ask import Request
+from app.questions.classes import role_requests
+from app.questions.measures import measure_requests
+from app.questions.prompt_patterns import pattern_requests
+from app.view import View
 from cache.computations import Computations
 from cache.environment import disk_cache
 from cache.store.disk import DiskStore
@@ -23,112 +34,50 @@ from cache.store.tiers import TieredStore
 from ioi_core import (
     IOI_CIRCUIT,
     Ablation,
-    Circuit,
-    Direction,
+    FoundCircuit,
     Head,
     IOIError,
     Model,
     PromptPairs,
     arena_pairs,
-    find_circuit,
     load_model,
 )
-from ioi_core.heads.published import published_class
+from ioi_core.circuit.definition import NO_HEADS
 from ioi_core.prompts.twins import with_abc_twins
 
-Parameters = dict[str, Any]
+R = TypeVar("R")
 
 GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {
     "classic": arena_pairs,
 }
 """Name -> the prompts."""
 
-_PATCHING = {"site": "z", "direction": Direction.DENOISING, "positions": "all", "metric": "logit_diff_recovered"}
-_NOISED_AT_END = _PATCHING | {"direction": Direction.NOISING, "positions": "END"}
-
-_PATHS = {
-    "receivers": "logits", "direction": Direction.NOISING, "metric": "logit_diff_change", "sender_position": "all",
-    "through_mlps": True,
-}  # fmt: skip
-
-FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]]], ...] = (
-    ("predictions", lambda model, pairs: [{"pairs": pairs}]),
-    ("logit_lens", lambda model, pairs: [{"pairs": pairs, "scale": scale} for scale in ("final", "per_layer")]),
-    ("lens_tokens", lambda model, pairs: [_lens(pairs, row) for row in range(len(pairs))]),
-    ("attribute_layers", lambda model, pairs: [{"pairs": pairs}]),
-    ("attribute_heads", lambda model, pairs: [{"pairs": pairs}]),
-    ("estimate_patching", lambda model, pairs: [{"pairs": pairs} | _PATCHING]),
-    ("patch_activations", lambda model, pairs: [{"pairs": pairs} | _PATCHING, {"pairs": pairs} | _NOISED_AT_END]),
-    ("attention_patterns", lambda model, pairs: [*_patterns(model, pairs)]),
-    ("patch_paths", lambda model, pairs: [{"pairs": pairs} | _PATHS]),
-    ("role_attention", lambda model, pairs: [{"pairs": pairs}]),
-    ("head_scores", lambda model, pairs: [{}]),
-    ("copy_scores", lambda model, pairs: [{}]),
-    ("attention_and_writing", lambda model, pairs: [{"pairs": pairs}]),
-    ("copied_tokens", lambda model, pairs: [*_copied(model, pairs)]),
-    ("explain_attention", lambda model, pairs: [_looks(pairs, head) for head in _heads(model)]),
-    ("find_circuit", lambda model, pairs: _found(model, pairs)),
-    ("edit_circuit", lambda model, pairs: [_opening(model, pairs) | {"removed": Circuit()}]),
-    ("completeness_sets", lambda model, pairs: [_opening(model, pairs)]),
-    ("direct_and_total", lambda model, pairs: [{"pairs": with_abc_twins(model, pairs), "ablation": Ablation.MEAN}]),
-)
-"""Analysis -> the parameters of each request, in the order in which they are computed."""
+Find = Callable[[Request[FoundCircuit]], FoundCircuit]
 
 
-def requests(model: Model, gallery: str) -> Iterator[tuple[str, Parameters]]:
-    """Every request of a gallery: the analysis and its parameters."""
-    pairs = GALLERIES[gallery](model)
-    for analysis, parameters in FIRST_REQUESTS:
-        for one in parameters(model, pairs):
-            yield analysis, one
+def requests(model: Model, pairs: PromptPairs, find: Find) -> Iterator[Request[object]]:
+    """What the pages ask for as they open, whichever prompt and head is looked at; some of it more than once.
 
-
-def _found(model: Model, pairs: PromptPairs) -> list[Parameters]:
-    """The page finds a circuit where none is published."""
-    return [] if _published(model) else [{"pairs": with_abc_twins(model, pairs)}]
-
-
-def _opening(model: Model, pairs: PromptPairs) -> Parameters:
-    """The circuit that the page opens with; a found one is found here once more, since requests know no results."""
-    twins = with_abc_twins(model, pairs)
-    circuit = IOI_CIRCUIT if _published(model) else find_circuit(model, twins).circuit
-    return {"pairs": twins, "circuit": circuit, "ablation": Ablation.MEAN}
-
-
-def _published(model: Model) -> bool:
-    return all(published_class(model, head) for head in IOI_CIRCUIT)
-
-
-def _lens(pairs: PromptPairs, row: int) -> Parameters:
-    one = slice(row, row + 1)
-    tokens = pairs.clean_tokens[one, : pairs.lengths[row]]
-    return {"tokens": tokens, "top_k": 1, "track": pairs.answers[one]}
-
-
-def _patterns(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
-    """Every prompt, clean and corrupted: all layers for the Attention page, one at a time for a patched head."""
-    for row, length in enumerate(pairs.lengths.tolist()):
-        for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
-            one = tokens[row : row + 1, :length]
-            yield {"tokens": one, "weighted": False, "layer": None}
-            for layer in range(model.cfg.n_layers):
-                yield {"tokens": one, "layer": layer}
-
-
-def _copied(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
-    """Both signs of every head, for the names of the prompts."""
-    tokens = list(dict.fromkeys(pairs.answers.ravel().tolist()))
-    for head in _heads(model):
-        for sign in ("positive", "negative"):
-            yield {"head": head, "tokens": tokens, "top_k": 5, "sign": sign}
-
-
-def _looks(pairs: PromptPairs, head: Head) -> Parameters:
-    return {"pairs": pairs, "head": head, "query": "END", "key": "IO"}
-
-
-def _heads(model: Model) -> list[Head]:
-    return [Head(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+    Args:
+        find: has the circuit found that the Circuit page opens with, where none is published.
+    """
+    yield from role_requests(pairs)
+    yield from measure_requests(pairs)
+    yield from patch_requests(pairs, PatchChoice())
+    yield path_request(pairs, Step(), PathChoice())
+    yield writing_request(pairs)
+    for row in range(len(pairs)):
+        yield from lens_requests(pairs, row)
+        view = View(model, pairs, row, corruption="", large=False)
+        yield from pattern_requests(view, range(model.cfg.n_layers), weighted=False)
+    for head in (Head(layer, n) for layer in range(model.cfg.n_layers) for n in range(model.cfg.n_heads)):
+        yield from copying_requests(head, answer_tokens(pairs))
+        yield split_request(pairs, head)
+    twins, ablation = with_abc_twins(model, pairs), Ablation.MEAN
+    circuit = IOI_CIRCUIT if starts_of(model)[0] == PAPER else find(find_request(twins)).circuit
+    yield edit_request(twins, circuit, NO_HEADS, ablation)
+    yield sets_request(twins, circuit, ablation)
+    yield total_request(twins, ablation)
 
 
 _MEMORY = 64 * 2**20
@@ -148,25 +97,36 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
+class _Warming:
+    """Asks for results and waits for them; counts each once."""
+
+    def __init__(self, computations: Computations, model: Model):
+        self._computations, self._model = computations, model
+        self.known: dict[str, bool] = {}  # key -> whether the result was there already
+
+    def __call__(self, request: Request[R]) -> R:
+        analysis, parameters = request.analysis, request.parameters
+        kept = self._computations.is_kept(analysis, self._model, **parameters)
+        self.known.setdefault(self._computations.key(analysis, self._model, parameters), kept)
+        job = self._computations.request(analysis, self._model, visitor="warm", **parameters)
+        while not job.wait(1.0):
+            continue
+        return cast(R, job.result())
+
+
 def _warm(folder: Path, max_bytes: int, model_name: str, gallery: str) -> int:
     model = load_model(model_name)
     disk = DiskStore(folder, max_bytes)
     store = TieredStore(MemoryStore(_MEMORY), lambda: disk)
-    computations = Computations(store)
-    asked = known = 0
+    warming = _Warming(Computations(store), model)
     started = time.monotonic()
-    for analysis, parameters in requests(model, gallery):
-        asked += 1
-        known += computations.is_kept(analysis, model, **parameters)
-        job = computations.request(analysis, model, **parameters)
-        while not job.wait(1.0):
-            continue
-        job.result()
+    for request in requests(model, GALLERIES[gallery](model), warming):
+        warming(request)
     store.flush()
     if not disk.usable:
         print(store.warning, file=sys.stderr)
         return 1
-    seconds = time.monotonic() - started
+    asked, known, seconds = len(warming.known), sum(warming.known.values()), time.monotonic() - started
     print(f"{gallery} on {model_name}: {asked:,} results, {known:,} of them known, {seconds:.1f} s, in {folder}")
     return 0
 

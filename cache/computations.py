@@ -54,10 +54,10 @@ class Computations:
         One that turns out to be damaged when it is asked for is computed then: this is for choosing what to draw
         meanwhile, and no promise.
         """
-        return self._key(analysis, model, parameters) in self._store
+        return self.key(analysis, model, parameters) in self._store
 
-    def _key(self, analysis: str, model: Model, parameters: Mapping[str, object]) -> str:
-        """The analysis' name, for whoever looks after the store, and the digest that is the key proper."""
+    def key(self, analysis: str, model: Model, parameters: Mapping[str, object]) -> str:
+        """Return the analysis' name, for whoever looks after the store, and the digest that is the key proper."""
         version = self._analyses[analysis].version
         digest = request_key(analysis, version, f"{model.fingerprint} {PROCESSING} {model.numerics}", parameters)
         return f"{analysis}:{digest}"
@@ -72,7 +72,7 @@ class Computations:
             TypeError: a parameter that no key can be made of.
         """
         entry = self._analyses[analysis]
-        key = self._key(analysis, model, parameters)
+        key = self.key(analysis, model, parameters)
         if (known := self._known(key, analysis, model)) is not None:
             return known
         with self._lock:

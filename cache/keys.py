@@ -7,7 +7,7 @@ its neighbour. Values of unlisted types are refused rather than guessed at: a wr
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from enum import Enum
+from enum import Enum, StrEnum
 
 import numpy as np
 
@@ -44,7 +44,9 @@ def _atom(value: object) -> tuple[bytes, bytes] | None:
     match value:
         case None:
             return b"N", b""
-        case Enum():  # before str and int: a StrEnum is also a str
+        case StrEnum():  # it equals its text, and analyses take either
+            return _atom(value.value)
+        case Enum():  # before int: an IntEnum is also an int
             return b"E", _encode(type(value).__qualname__) + _encode(value.name)
         case bool():  # before int: True is also 1
             return b"B", b"1" if value else b"0"

@@ -16,10 +16,10 @@ from app.activation_patching.cells import (
 from app.activation_patching.charts import estimate_scatter, patch_heatmap, prompt_effects
 from app.activation_patching.controls import cell_control, choose_cell, patch_controls
 from app.activation_patching.panels import show_head, show_layer
+from app.activation_patching.requests import patch_requests
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
-from app.questions.ask import ask
 from app.questions.compute import compute, is_known
 from app.shell.current_view import current_view
 from ioi_core import correlation
@@ -33,17 +33,15 @@ st.write(
     "**Blue**: the patch moves the model towards IO, or towards the clean run; **red**: away from it; white: no effect."
 )
 choice = patch_controls(pairs)
-parameters = {"pairs": pairs, "site": choice.site, "direction": choice.direction, "positions": choice.positions,
-              "metric": choice.metric}  # fmt: skip
 figure = st.empty()
-exactly = ask("patch_activations", **parameters)
-[estimate] = compute(model, ask("estimate_patching", **parameters))
+roughly, exactly = patch_requests(pairs, choice)
+estimate = compute(model, roughly)
 sketch = effect_grid(model, pairs, row, estimate)
 if estimate.undefined is None and not is_known(model, exactly):
     with figure.container():
         st.caption("First-order estimate, shown until the exact runs are done.")
         st.plotly_chart(patch_heatmap(sketch, estimate, None), key="figure-sketch")
-[exact] = compute(model, exactly)
+exact = compute(model, exactly)
 if exact.undefined is not None:
     figure.empty()
     problem(f"Nothing to draw: {exact.undefined}.")

@@ -8,9 +8,9 @@ from app.drawing.figure import show_figure
 from app.drawing.frames import mean_frame
 from app.logit_lens.charts import CELLS, head_heatmap, layer_bars, lens_curves, token_grid
 from app.logit_lens.grid import grid_labels
+from app.logit_lens.requests import lens_requests
 from app.logit_lens.tables import curves_frame, heads_frame, lens_frame
 from app.logit_lens.words import head_effects, head_names, layer_effects, lens_story
-from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import open_head
@@ -18,21 +18,13 @@ from app.words.phrases import stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
-one = slice(row, row + 1)
 
 st.header("Where in the model does the answer appear?")
 st.write(
     "Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read out "
     "early, as if the model ended there: above 0 it prefers **IO**, below 0 it prefers **S**."
 )
-final, per_layer, tokens, layers, heads = compute(
-    model,
-    ask("logit_lens", pairs=pairs, scale="final"),
-    ask("logit_lens", pairs=pairs, scale="per_layer"),
-    ask("lens_tokens", tokens=pairs.clean_tokens[one, : pairs.lengths[row]], top_k=1, track=pairs.answers[one]),
-    ask("attribute_layers", pairs=pairs),
-    ask("attribute_heads", pairs=pairs),
-)
+final, per_layer, tokens, layers, heads = compute(model, *lens_requests(pairs, row))
 show_figure(
     "logit_lens_curve",
     lens_curves(final, per_layer),

@@ -12,6 +12,7 @@ from app.path_patching.cells import path_grid, ranked, sender_head, trail_edges
 from app.path_patching.charts import edge_graph, path_heatmap, picked_places, split_bars
 from app.path_patching.controls import attention_control, next_control, path_controls, pick, picked_heads, trail_control
 from app.path_patching.panels import show_ranking
+from app.path_patching.requests import path_request, split_request
 from app.path_patching.words import (
     edges_frame,
     graph_story,
@@ -23,9 +24,8 @@ from app.path_patching.words import (
     split_shares,
     split_story,
 )
-from app.questions.ask import ask
 from app.questions.classes import head_classes
-from app.questions.compute import compute
+from app.questions.compute import compute, compute_all
 from app.shell.current_view import current_view
 from app.shell.links import head_links
 from app.words.phrases import changed
@@ -43,7 +43,7 @@ with st.expander("Words on this page: direct and total, noising and denoising, f
     st.markdown(PATH_WORDS)
 steps = trail_control(model)
 choice = path_controls(pairs)
-results = compute(model, *(ask("patch_paths", pairs=pairs, **step.parameters, **choice.parameters) for step in steps))
+results = compute_all(model, [path_request(pairs, step, choice) for step in steps])
 step, result = steps[-1], results[-1]
 grid = path_grid(result)
 if words := nothing_to_draw(grid, result, step):
@@ -87,7 +87,7 @@ if len(pairs.roles) < 2:
     st.write("These prompts have no roles to attend to: only END is known.")
     st.stop()
 head, query, key = attention_control(model, pairs, (*step.heads, *senders))
-[split] = compute(model, ask("explain_attention", pairs=pairs, head=head, query=query, key=key))
+split = compute(model, split_request(pairs, head, query, key))
 says(split_story(split))
 for column, side in zip(st.columns(2), split.axes["side"], strict=True):
     with column:

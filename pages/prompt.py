@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+import ioi_core
 from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure, show_table
 from app.drawing.look import says
@@ -28,7 +29,7 @@ st.write(
     else "**IO** stands for the right answer and **S** for the wrong one, as you gave them."
 )
 st.write("Every box is one token, the unit that the model reads; a middle dot is a space.")
-[found] = compute(model, ask("predictions", pairs=pairs))
+found = compute(model, ask(ioi_core.predictions, pairs=pairs))
 says(prediction_story(model, pairs, found, row))
 
 show_prompts(model, pairs, row)

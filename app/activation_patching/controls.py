@@ -1,9 +1,8 @@
 """The activation patching page's own controls: what is moved, which way, where, how it is scored, which cell."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
+from app.activation_patching.requests import PatchChoice
 from app.drawing.heatmap import EffectGrid
 from app.shell.widgets import drop_stale
 from app.words.choices import METRICS, SITES
@@ -17,21 +16,15 @@ _DIRECTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class PatchChoice:
-    """What a visitor wants patched: the arguments of `patch_activations`."""
-
-    site: str
-    direction: Direction
-    positions: str
-    metric: str
-
-
 def patch_controls(pairs: PromptPairs) -> PatchChoice:
     """The controls above the figure."""
     left, middle, right = st.columns([3, 2, 2])
     site = left.selectbox(
-        "Which activation is moved", tuple(SITES), index=tuple(SITES).index("z"), key="site", bind="query-params"
+        "Which activation is moved",
+        tuple(SITES),
+        index=tuple(SITES).index(PatchChoice.site),
+        key="site",
+        bind="query-params",
     )
     positions = middle.selectbox("Where", _positions(pairs, site), key=_positions_key(site), bind="query-params")
     metric = right.selectbox("Scored by", tuple(METRICS), key="metric", bind="query-params")

@@ -1,7 +1,7 @@
 """Circuits to start from, by name, and the class of each of their members; every model has its own."""
 
 from app.circuit.members import KEPT_AT, Classes
-from app.questions.ask import ask
+from app.circuit.requests import find_request
 from app.questions.classes import PUBLISHED, head_classes
 from app.questions.compute import compute
 from app.words.phrases import prompts
@@ -59,9 +59,7 @@ def starting_circuit(model: Model, pairs: PromptPairs, start: str, classes: Clas
 
 def found_circuit(model: Model, pairs: PromptPairs) -> FoundCircuit:
     """The circuit that the core finds on these prompts."""
-    [found] = compute(model, ask("find_circuit", pairs=pairs))
-    result: FoundCircuit = found
-    return result
+    return compute(model, find_request(pairs))
 
 
 def found_story(found: FoundCircuit) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+import ioi_core
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_foot
 from app.heads.controls import ANY, choose_one, table_filter
@@ -30,7 +31,7 @@ def show_all_heads(view: View) -> None:
     found = measures(*compute(view.model, *measure_requests(pairs)))
     roles = None
     if has_all_roles(pairs):
-        [attention] = compute(view.model, ask("role_attention", pairs=pairs))
+        attention = compute(view.model, ask(ioi_core.role_attention, pairs=pairs))
         found += look_measures(attention)
         roles = measured_roles(view.model, pairs)
     else:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+import ioi_core
 from app.questions.ask import Request, ask
 from app.words.choices import INPUTS
 from app.words.phrases import number, over_prompts
-from ioi_core import Direction, EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
+from ioi_core import EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
 from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS
 
 METRIC = "logit_diff_change"
-_HOW = {"direction": Direction.NOISING, "metric": METRIC, "through_mlps": True}
 _SHOWN = 12
 """So many edges are drawn; the file has all."""
 
@@ -52,23 +52,25 @@ class HeadEdge:
         return self.receiver if self.through is None else f"the {INPUTS[self.through]} of {self.receiver}"
 
 
-def in_requests(pairs: PromptPairs, head: Head) -> list[Request]:
-    """Who acts on the head's q, k and v; asked as the Path patching page asks."""
-    return [_paths(pairs, receivers=[head], receiver_input=letter) for letter in RECEIVER_INPUTS]
+def in_requests(pairs: PromptPairs, head: Head) -> list[Request[PathResult]]:
+    """Who acts on the head's q, k and v; the Path patching page's own results as it opens."""
+    return [
+        ask(ioi_core.patch_paths, pairs=pairs, receivers=[head], receiver_input=letter, metric=METRIC)
+        for letter in RECEIVER_INPUTS
+    ]
 
 
-def logits_request(pairs: PromptPairs) -> Request:
+def logits_request(pairs: PromptPairs) -> Request[PathResult]:
     """Who acts on the logits."""
-    return _paths(pairs, receivers=LOGITS)
+    return ask(ioi_core.patch_paths, pairs=pairs, receivers=LOGITS, metric=METRIC)
 
 
-def _paths(pairs: PromptPairs, **receivers: object) -> Request:
-    return ask("patch_paths", pairs=pairs, sender_position="all", **receivers, **_HOW)
-
-
-def atlas_requests(pairs: PromptPairs) -> dict[str, Request]:
+def atlas_requests(pairs: PromptPairs) -> dict[str, Request[EdgeAtlas]]:
     """Every edge between heads, by what the receivers read through."""
-    return {letter: ask("edge_atlas", pairs=pairs, receiver_input=letter, **_HOW) for letter in RECEIVER_INPUTS}
+    return {
+        letter: ask(ioi_core.edge_atlas, pairs=pairs, receiver_input=letter, metric=METRIC)
+        for letter in RECEIVER_INPUTS
+    }
 
 
 def edges_in(results: Sequence[PathResult], head: Head) -> list[HeadEdge]:

@@ -21,9 +21,11 @@ from app.heads.edges import (
     out_story,
 )
 from app.questions.ask import Request
-from app.questions.compute import compute, is_known
+from app.questions.compute import compute_all, is_known
 from app.view import View
-from ioi_core import Head, PathResult
+from ioi_core import EdgeAtlas, Head, PathResult
+
+AtlasRequests = dict[str, Request[EdgeAtlas]]
 
 
 def show_edges(view: View, head: Head) -> None:
@@ -32,7 +34,7 @@ def show_edges(view: View, head: Head) -> None:
     if not _wanted(view, requests, f"Compute the edges of head {head}"):
         st.write("They are not computed yet: some seconds for a small model, up to a minute for GPT-2 small.")
         return
-    logits, *into = compute(view.model, *requests)
+    logits, *into = compute_all(view.model, requests)
     if logits.unpatched is None or np.isnan(logits.unpatched).any():
         says(f"There are no such effects here: {logits.undefined}.")
         return
@@ -44,7 +46,7 @@ def show_edges(view: View, head: Head) -> None:
     place = st.container()
     if len(known) < len(wanted) and head.layer < view.model.cfg.n_layers - 1:
         known = _offer_atlas(view, wanted, known)
-    atlases = dict(zip(known, compute(view.model, *known.values()), strict=True))
+    atlases = dict(zip(known, compute_all(view.model, list(known.values())), strict=True))
     edges = edges_out(logits, atlases, head)
     with place:
         show_figure(
@@ -57,7 +59,7 @@ def show_edges(view: View, head: Head) -> None:
         )
 
 
-def _wanted(view: View, requests: list[Request], label: str) -> bool:
+def _wanted(view: View, requests: list[Request[PathResult]], label: str) -> bool:
     """Whether the results are there, or asked for just now."""
     if all(is_known(view.model, request) for request in requests):
         return True
@@ -68,7 +70,7 @@ def _wanted(view: View, requests: list[Request], label: str) -> bool:
     return pressed
 
 
-def _offer_atlas(view: View, wanted: dict[str, Request], known: dict[str, Request]) -> dict[str, Request]:
+def _offer_atlas(view: View, wanted: AtlasRequests, known: AtlasRequests) -> AtlasRequests:
     """The atlases to draw from: those that are kept, or all of them once they are asked for and computed."""
     kept = f"Here they are for {' and '.join(known)} only. " if known else "They are not computed yet. "
     place = st.empty()
@@ -82,7 +84,7 @@ def _offer_atlas(view: View, wanted: dict[str, Request], known: dict[str, Reques
             if not st.button("Compute every edge between heads", key="atlas-now"):
                 return known
             st.button("Stop", key="atlas-stop")  # any click ends this wait, and a job nobody waits for is cancelled
-        compute(view.model, *wanted.values())
+        compute_all(view.model, list(wanted.values()))
     place.empty()
     return wanted
 

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
+import ioi_core
 from app.attention.controls import too_long
 from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
@@ -14,6 +15,7 @@ from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
 from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
+from app.heads.requests import TOP_TOKENS, answer_tokens, copying_requests, writing_request
 from app.heads.tables import (
     copying_frame,
     direct_frame,
@@ -40,16 +42,15 @@ from app.heads.words import (
 )
 from app.questions.ask import ask
 from app.questions.classes import has_all_roles, measured_roles
-from app.questions.compute import compute
-from app.questions.measures import measure_requests, measures
-from app.questions.prompt_patterns import MOST_CELLS, cells, prompt_patterns
+from app.questions.compute import compute, compute_all
+from app.questions.measures import measure_requests, measures, patching_request
+from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
 from app.view import View
 from app.words.tokens import token_label
 from ioi_core import Head
 from ioi_core.prompts.names import IOI_LISTS
 from ioi_core.prompts.roles import answer_token
 
-_TOP_TOKENS = 5
 _INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
 
 
@@ -61,7 +62,7 @@ def show_pending(view: View, place: DeltaGenerator, head: Head) -> None:
 
 def show_direct(view: View, head: Head) -> None:
     """What the head writes itself, prompt by prompt."""
-    [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
+    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
     show_figure(
         "head_direct",
         direct_bars(direct, head, view.row),
@@ -77,8 +78,7 @@ def show_direct(view: View, head: Head) -> None:
 
 def show_attention(view: View, head: Head) -> None:
     """Where the head looks: in the prompt shown, and between roles on average."""
-    n_layers = view.model.cfg.n_layers
-    layers = tuple(range(n_layers)) if cells(view, n_layers) <= MOST_CELLS else (head.layer,)
+    layers = layers_with(view, head.layer)
     if cells(view, len(layers)) > MOST_CELLS:
         st.write(too_long(view))
     else:
@@ -86,7 +86,7 @@ def show_attention(view: View, head: Head) -> None:
     if not has_all_roles(view.pairs):
         st.write("Attention between roles is not shown: in these prompts only END is known.")
         return
-    [attention] = compute(view.model, ask("role_attention", pairs=view.pairs))
+    attention = compute(view.model, ask(ioi_core.role_attention, pairs=view.pairs))
     st.markdown("**Attention between roles**")
     per_prompt, roles = possible_looks(attention, view.pairs, head), attention.axes["query_role"]
     st.dataframe(looks_table(per_prompt, roles), hide_index=True, key="table-role_attention")
@@ -105,7 +105,7 @@ def show_writing(view: View, head: Head) -> None:
     if not has_all_roles(view.pairs):
         st.write("This figure needs the places of IO and S. In these prompts only END is known.")
         return
-    [found] = compute(view.model, ask("attention_and_writing", pairs=view.pairs))
+    found = compute(view.model, writing_request(view.pairs))
     io, s = ([token_label(view.model, token) for token in column] for column in view.pairs.answers.T)
     show_figure(
         "head_writing",
@@ -119,17 +119,15 @@ def show_writing(view: View, head: Head) -> None:
 def show_copying(view: View, head: Head) -> None:
     """What the head's OV circuit makes of names."""
     if names_control() == "answers":
-        tokens = list(dict.fromkeys(view.pairs.answers.ravel().tolist()))
+        tokens = answer_tokens(view.pairs)
     else:
         tokens = [answer_token(view.model, name, "a name") for name in IOI_LISTS["NAMES"]]
-    signs = ("positive", "negative")
-    asked = (ask("copied_tokens", head=head, tokens=tokens, top_k=_TOP_TOKENS, sign=sign) for sign in signs)
-    written, against = compute(view.model, *asked)
+    written, against = compute(view.model, *copying_requests(head, tokens))
     frame = copying_frame(view.model, tokens, written, against)
     st.dataframe(frame, hide_index=True, key="table-head_copying", height=300 if len(frame) > 8 else "auto")
     show_foot(
         "head_copying",
-        copying_story(frame, head, _TOP_TOKENS),
+        copying_story(frame, head, TOP_TOKENS),
         partial(copying_frame, view.model, tokens, written, against, literal=True),
     )
 
@@ -140,14 +138,7 @@ def show_sites(view: View, head: Head) -> None:
     if not sites:
         st.write("Choose at least one part of the head to patch.")
         return
-    found = compute(
-        view.model,
-        *(
-            ask("patch_activations", pairs=view.pairs, site=site, direction=direction, positions="all",
-                metric="logit_diff_recovered")
-            for site in sites
-        ),
-    )  # fmt: skip
+    found = compute_all(view.model, [patching_request(view.pairs, site, direction) for site in sites])
     if found[0].undefined is not None:
         st.write("There are no such effects here:")
         says(f"{found[0].undefined}.")

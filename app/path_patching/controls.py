@@ -1,11 +1,11 @@
 """The path patching page's own controls: the trail of receivers, how paths are patched, which heads come next."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
 from app.path_patching.cells import sender_head
+from app.path_patching.requests import PathChoice
 from app.path_patching.trail import START, Step, read_trail, write_trail
 from app.path_patching.words import METRICS
 from app.shell.widgets import drop_stale
@@ -22,26 +22,6 @@ _BETWEEN = {
     _RECOMPUTED: "the paper's: a path may run through MLPs",
     _KEPT: "TransformerLens's direct path",
 }
-
-
-@dataclass(frozen=True)
-class PathChoice:
-    """How paths are patched: arguments of `patch_paths`."""
-
-    direction: Direction
-    metric: str
-    sender_position: str
-    through_mlps: bool
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """What `patch_paths` is asked for, but for the receivers."""
-        return {
-            "direction": self.direction,
-            "metric": self.metric,
-            "sender_position": self.sender_position,
-            "through_mlps": self.through_mlps,
-        }
 
 
 def path_controls(pairs: PromptPairs) -> PathChoice:

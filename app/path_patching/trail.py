@@ -37,13 +37,6 @@ class Step:
             return "the logits"
         return f"the {INPUTS[self.receiver_input]} of {', '.join(map(str, self.heads))}"
 
-    @property
-    def parameters(self) -> dict[str, object]:
-        """What `patch_paths` is asked for."""
-        if not self.heads:
-            return {"receivers": LOGITS}
-        return {"receivers": list(self.heads), "receiver_input": self.receiver_input}
-
 
 def read_trail(model: Model, text: str) -> tuple[Step, ...]:
     """The steps of a trail; an empty text is the logits.

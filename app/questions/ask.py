@@ -1,16 +1,48 @@
-"""A request: which analysis, with which parameters. A plain value; no Streamlit here."""
+"""A request: which analysis, with which parameters. A plain value; no Streamlit here.
 
+`ask(ioi_core.patch_activations, pairs=pairs, site="z")` names the function that computes the numbers, so an editor
+jumps from a figure to them and a type checker holds every parameter against the function's own.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+from ioi_core import Model
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+_OF_THE_RUN = ("progress", "parts")  # what a computation adds itself: nothing depends on it
 
 
-@dataclass(frozen=True)
-class Request:
-    """One analysis and its parameters."""
+@dataclass(frozen=True, eq=False)
+class Request(Generic[R_co]):
+    """One analysis and its parameters.
 
-    analysis: str
-    parameters: dict[str, object]
+    Attributes:
+        function: of `ioi_core`, registered in `cache.analyses`.
+        parameters: all that the result depends on but the model; what was left out has its default.
+    """
+
+    function: Callable[..., R_co]
+    parameters: Mapping[str, object]
+
+    @property
+    def analysis(self) -> str:
+        """The registered name of the analysis."""
+        return self.function.__name__
 
 
-def ask(analysis: str, **parameters: object) -> Request:
-    """A request for `compute`."""
-    return Request(analysis, parameters)
+def ask(function: Callable[Concatenate[Model, P], R], /, *args: P.args, **parameters: P.kwargs) -> Request[R]:
+    """Return the request for `compute`: the analysis and its parameters, without the model.
+
+    Raises:
+        TypeError: the analysis has no such parameter, or needs one that is missing.
+    """
+    call = inspect.signature(function).bind(None, *args, **parameters)
+    call.apply_defaults()
+    _, *names = call.arguments
+    return Request(function, {name: call.arguments[name] for name in names if name not in _OF_THE_RUN})

@@ -1,14 +1,21 @@
 """Named classes of heads to choose from: GPT-2 small's published ones, or what a model's own heads measure as."""
 
+import ioi_core
 from app.questions.ask import Request, ask
 from app.questions.compute import compute
+from app.questions.measures import patching_request
 from ioi_core import (
     ROLES,
+    CopyScores,
     Direction,
     Head,
+    HeadAttribution,
     HeadRoles,
     Model,
+    PatchResult,
+    Predictions,
     PromptPairs,
+    Result,
     infer_roles,
 )
 from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
@@ -35,17 +42,25 @@ def measured_roles(model: Model, pairs: PromptPairs) -> HeadRoles:
     return infer_roles(*compute(model, *role_requests(pairs)))
 
 
-def role_requests(pairs: PromptPairs) -> list[Request]:
+def role_requests(
+    pairs: PromptPairs,
+) -> tuple[
+    Request[Predictions],
+    Request[HeadAttribution],
+    Request[Result],
+    Request[Result],
+    Request[CopyScores],
+    Request[PatchResult],
+]:
     """What `infer_roles` reads, in its order; `head_roles` computes the same in one go."""
-    return [
-        ask("predictions", pairs=pairs),
-        ask("attribute_heads", pairs=pairs),
-        ask("role_attention", pairs=pairs),
-        ask("head_scores"),
-        ask("copy_scores"),
-        ask("patch_activations", pairs=pairs, site="z", direction=Direction.NOISING, positions="END",
-            metric="logit_diff_recovered"),
-    ]  # fmt: skip
+    return (
+        ask(ioi_core.predictions, pairs=pairs),
+        ask(ioi_core.attribute_heads, pairs=pairs),
+        ask(ioi_core.role_attention, pairs=pairs),
+        ask(ioi_core.head_scores),
+        ask(ioi_core.copy_scores),
+        patching_request(pairs, direction=Direction.NOISING, positions="END"),
+    )
 
 
 def measured_classes(found: HeadRoles) -> dict[str, tuple[Head, ...]]:

@@ -9,7 +9,7 @@ any more, and the job is cancelled.
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar, cast, overload
 
 import streamlit as st
 
@@ -23,20 +23,52 @@ _QUIET = 0.5  # seconds before a wait is worth a word
 _LOOK_EVERY = 0.25
 _VISITOR = "_visitor"
 
+R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
 
-def is_known(model: Model, request: Request) -> bool:
+
+def is_known(model: Model, request: Request[object]) -> bool:
     """Whether `compute` has the result already: then nothing needs to stand in for it."""
     return computations().is_kept(request.analysis, model, **request.parameters)
 
 
-def compute(model: Model, *requests: Request) -> list[Any]:
-    """Results of `requests`, in their order; shows progress while it waits.
+@overload
+def compute(model: Model, a: Request[A], /) -> A: ...
+@overload
+def compute(model: Model, a: Request[A], b: Request[B], /) -> tuple[A, B]: ...
+@overload
+def compute(model: Model, a: Request[A], b: Request[B], c: Request[C], /) -> tuple[A, B, C]: ...
+@overload
+def compute(model: Model, a: Request[A], b: Request[B], c: Request[C], d: Request[D], /) -> tuple[A, B, C, D]: ...
+@overload
+def compute(
+    model: Model, a: Request[A], b: Request[B], c: Request[C], d: Request[D], e: Request[E], /
+) -> tuple[A, B, C, D, E]: ...
+@overload
+def compute(
+    model: Model, a: Request[A], b: Request[B], c: Request[C], d: Request[D], e: Request[E], f: Request[F], /
+) -> tuple[A, B, C, D, E, F]: ...
+def compute(model: Model, *requests: Request[object]) -> object:
+    """Return the result of one request, or those of several as a tuple; show progress while they are waited for.
+
+    Requests in a list, however many, are for `compute_all`.
 
     Raises:
         IOIError: an analysis failed, too much is asked for, or too many computations wait already.
     """
+    results = compute_all(model, requests)
+    return results[0] if len(requests) == 1 else tuple(results)
+
+
+def compute_all(model: Model, requests: Sequence[Request[R]]) -> list[R]:
+    """Return the results of any number of requests, in their order; else as `compute`."""
     for request in requests:
-        check_cells(model, request.analysis, request.parameters, settings())
+        check_cells(model, request, settings())
     jobs = [_submit(model, request) for request in requests]
     box, bar = st.empty(), None
     asked = time.monotonic()
@@ -52,17 +84,17 @@ def compute(model: Model, *requests: Request) -> list[Any]:
     return [_result(model, request, job) for request, job in zip(requests, jobs, strict=True)]
 
 
-def _submit(model: Model, request: Request) -> Job:
+def _submit(model: Model, request: Request[object]) -> Job:
     visitor = st.session_state.setdefault(_VISITOR, uuid.uuid4().hex)
     return computations().request(request.analysis, model, visitor=visitor, **request.parameters)
 
 
-def _result(model: Model, request: Request, job: Job) -> Any:
+def _result(model: Model, request: Request[R], job: Job) -> R:
     while isinstance(job.error, JobCancelledError):
         job = _submit(model, request)
         while not job.wait(_LOOK_EVERY):
             continue
-    return job.result()
+    return cast(R, job.result())
 
 
 def _progress(jobs: Sequence[Job]) -> tuple[float, str]:

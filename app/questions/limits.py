@@ -1,10 +1,9 @@
 """How much one request may ask for; what is more is refused in words, before anything is computed."""
 
-from collections.abc import Mapping
-
 from app.hosting.settings import Settings
+from app.questions.ask import Request
+from cache.analyses import ANALYSES
 from ioi_core import IOIError, Model, PromptPairs
-from ioi_core.activation_patching.sites import RESIDUAL_SITES
 
 
 class TooMuchError(IOIError):
@@ -24,30 +23,18 @@ def check_tokens(pairs: PromptPairs, limits: Settings) -> None:
         )
 
 
-def check_cells(model: Model, analysis: str, parameters: Mapping[str, object], limits: Settings) -> None:
+def check_cells(model: Model, request: Request[object], limits: Settings) -> None:
     """Refuse patching of too many cells over too many prompts.
 
     Raises:
         TooMuchError: says how many cells and prompts that are, what is allowed, and what to change.
     """
-    pairs = parameters.get("pairs")
-    if not isinstance(pairs, PromptPairs) or (cells := _cells(model, pairs, analysis, parameters)) is None:
+    pairs, count = request.parameters.get("pairs"), ANALYSES[request.analysis].cells
+    if count is None or not isinstance(pairs, PromptPairs):
         return
+    cells = count(model, **request.parameters)
     if (runs := cells * len(pairs)) > limits.max_cells:
         raise TooMuchError(
             f"this asks for {cells:,} cells on {len(pairs):,} prompts, {runs:,} patched runs: at most "
             f"{limits.max_cells:,} are allowed here. Take fewer prompts, or all positions at once."
         )
-
-
-def _cells(model: Model, pairs: PromptPairs, analysis: str, parameters: Mapping[str, object]) -> int | None:
-    """How many patched runs a prompt needs; None where nothing is patched."""
-    n_heads = model.cfg.n_layers * model.cfg.n_heads
-    if analysis == "patch_paths":
-        return n_heads + model.cfg.n_layers
-    if analysis == "edge_atlas":
-        return n_heads * (n_heads - model.cfg.n_heads) // 2
-    if analysis != "patch_activations":
-        return None
-    places = model.cfg.n_layers if parameters["site"] in RESIDUAL_SITES else n_heads
-    return places * {"each": int(pairs.lengths.max()), "roles": len(pairs.roles)}.get(str(parameters["positions"]), 1)

@@ -4,17 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import ioi_core
 from app.questions.ask import Request, ask
 from app.words.phrases import number, over_prompts
 from ioi_core import (
     CopyScores,
     Direction,
     Head,
+    HeadAttribution,
     PatchResult,
     PromptPairs,
     PromptResult,
     bootstrap_interval,
 )
+from ioi_core.vocabulary import ALL
 
 _ON_RANDOM_TOKENS = {
     "previous_token": ("previous-token score", "attention to the token before, on random tokens that repeat"),
@@ -82,15 +85,26 @@ class Measure:
         return "undefined" if np.isnan(value) else number(value) if self.signed else f"{value:.2f}"
 
 
-def measure_requests(pairs: PromptPairs) -> list[Request]:
+def patching_request(
+    pairs: PromptPairs, site: str = "z", direction: Direction = Direction.DENOISING, positions: str = ALL
+) -> Request[PatchResult]:
+    """Every head's output, or another of its activations, patched: shares of logit_diff."""
+    return ask(
+        ioi_core.patch_activations, pairs=pairs, site=site, direction=direction, positions=positions,
+        metric="logit_diff_recovered",
+    )  # fmt: skip
+
+
+def measure_requests(
+    pairs: PromptPairs,
+) -> tuple[Request[HeadAttribution], Request[PatchResult], Request[Result], Request[CopyScores]]:
     """What `measures` reads, in its order."""
-    return [
-        ask("attribute_heads", pairs=pairs),
-        ask("patch_activations", pairs=pairs, site="z", direction=Direction.DENOISING, positions="all",
-            metric="logit_diff_recovered"),
-        ask("head_scores"),
-        ask("copy_scores"),
-    ]  # fmt: skip
+    return (
+        ask(ioi_core.attribute_heads, pairs=pairs),
+        patching_request(pairs),
+        ask(ioi_core.head_scores),
+        ask(ioi_core.copy_scores),
+    )
 
 
 def measures(direct: PromptResult, patched: PatchResult, scores: PromptResult, copying: CopyScores) -> list[Measure]:

@@ -4,37 +4,48 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.questions.ask import ask
-from app.questions.compute import compute
+import ioi_core
+from app.questions.ask import Request, ask
+from app.questions.compute import compute_all
 from app.questions.patterns import RUNS, PromptPatterns
 from app.view import View
 from app.words.tokens import row_labels, row_roles
-from ioi_core import Head
+from ioi_core import Head, Result
 
 MOST_CELLS = 300_000
 """So many numbers in one figure are 2 megabytes on their way to the browser, which then draws them without a pause."""
 
 
 def prompt_patterns(view: View, layers: Sequence[int], *, weighted: bool) -> PromptPatterns:
-    """Attention of all heads of some layers in the prompt shown.
+    """Attention of all heads of some layers in the prompt shown."""
+    parts = compute_all(view.model, pattern_requests(view, layers, weighted=weighted))
+    half = len(parts) // 2
+    clean, corrupted = (np.concatenate([part.values[0] for part in run]) for run in (parts[:half], parts[half:]))
+    labels = {run: row_labels(view.model, view.pairs, view.row, corrupted=run == "corrupted") for run in RUNS[:2]}
+    roles = row_roles(view.pairs, view.row)
+    return PromptPatterns(tuple(layers), clean, corrupted, weighted, labels, roles, view.row + 1)
+
+
+def pattern_requests(view: View, layers: Sequence[int], *, weighted: bool) -> list[Request[Result]]:
+    """Those of the clean prompt, then those of the corrupted one.
 
     All layers of the model are one computation, unless their numbers are too many to keep together.
     """
     n_layers, length = view.model.cfg.n_layers, int(view.pairs.lengths[view.row])
-    one = slice(view.row, view.row + 1)
-    runs = [view.pairs.clean_tokens[one, :length], view.pairs.corrupted_tokens[one, :length]]
     together = len(layers) == n_layers and cells(view, n_layers) <= MOST_CELLS
     asked: Sequence[int | None] = (None,) if together else layers
-    parts = compute(
-        view.model,
-        *(ask("attention_patterns", tokens=tokens, weighted=weighted, layer=n) for tokens in runs for n in asked),
-    )
-    clean, corrupted = (
-        np.concatenate([part.values[0] for part in parts[start : start + len(asked)]]) for start in (0, len(asked))
-    )
-    labels = {run: row_labels(view.model, view.pairs, view.row, corrupted=run == "corrupted") for run in RUNS[:2]}
-    roles = row_roles(view.pairs, view.row)
-    return PromptPatterns(tuple(layers), clean, corrupted, weighted, labels, roles, view.row + 1)
+    one = slice(view.row, view.row + 1)
+    return [
+        ask(ioi_core.attention_patterns, tokens=tokens[one, :length], weighted=weighted, layer=layer)
+        for tokens in (view.pairs.clean_tokens, view.pairs.corrupted_tokens)
+        for layer in asked
+    ]
+
+
+def layers_with(view: View, layer: int) -> tuple[int, ...]:
+    """All layers, whose patterns are shared by all who ask, or this one alone where all are too many to draw."""
+    n_layers = view.model.cfg.n_layers
+    return tuple(range(n_layers)) if cells(view, n_layers) <= MOST_CELLS else (layer,)
 
 
 def covering(view: View, patterns: PromptPatterns, heads: Sequence[Head]) -> PromptPatterns:

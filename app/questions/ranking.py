@@ -5,15 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import ioi_core
 from app.questions.ask import ask
 from app.questions.compute import compute
+from app.questions.measures import patching_request
 from app.words.phrases import over_prompts, signed
-from ioi_core import (
-    Direction,
-    Head,
-    Model,
-    PromptPairs,
-)
+from ioi_core import Head, Model, PromptPairs
 
 MEASURES = {
     "direct effect": "what the head itself writes towards IO rather than S, in logits",
@@ -71,15 +68,11 @@ def ranking(model: Model, pairs: PromptPairs, measure: str) -> Ranking:
     """Rank all heads on all prompts."""
     over = over_prompts(len(pairs))
     if measure == "patching":
-        [patched] = compute(
-            model,
-            ask("patch_activations", pairs=pairs, site="z", direction=Direction.DENOISING, positions="all",
-                metric="logit_diff_recovered"),
-        )  # fmt: skip
+        patched = compute(model, patching_request(pairs))
         return Ranking(measure, patched.effects.mean(-1), "of logit_diff recovered", over, patched.undefined)
     if measure in _SCORES:
-        [scores] = compute(model, ask("head_scores"))
+        scores = compute(model, ask(ioi_core.head_scores))
         values = scores.at(score=_SCORES[measure]).values
         return Ranking(measure, values, "of attention", f"mean over {scores.n_prompts} random sequences")
-    [direct] = compute(model, ask("attribute_heads", pairs=pairs))
+    direct = compute(model, ask(ioi_core.attribute_heads, pairs=pairs))
     return Ranking(measure, direct.values, "logits", over)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.activation_patching.exact import Block, PatchResult, as_result, gather
-from ioi_core.activation_patching.grid import Request, plan_request
+from ioi_core.activation_patching.grid import PatchPlan, plan_request
 from ioi_core.engine.forward import embed, layer_runs
 from ioi_core.engine.memory import blocks
 from ioi_core.engine.recording import receiving_and_giving, record
@@ -57,7 +57,7 @@ def estimate_patching(
     return as_result(model, request, per_prompt, clean, corrupted, estimate=True, undefined=undefined)
 
 
-def estimate_block(model: Model, pairs: PromptPairs, request: Request) -> Block:
+def estimate_block(model: Model, pairs: PromptPairs, request: PatchPlan) -> Block:
     """Base metric plus the first-order change of each cell, for a block of prompts."""
     denoising = request.direction is Direction.DENOISING
     receives, gives = receiving_and_giving(pairs, request.direction)
@@ -92,7 +92,7 @@ def _by_position(products: Tensor, site: str) -> Float[Tensor, "cell batch pos"]
 
 
 def _by_column(
-    changes: Float[Tensor, "layer cell batch pos"], request: Request
+    changes: Float[Tensor, "layer cell batch pos"], request: PatchPlan
 ) -> Float[Tensor, "layer cell column batch"]:
     columns = []
     for positions in request.columns.values():

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.activation_patching.grid import Request, groups, plan_request, work
+from ioi_core.activation_patching.grid import PatchPlan, groups, plan_request, work
 from ioi_core.activation_patching.sites import RESIDUAL_SITES, Site, base_names
 from ioi_core.engine.memory import blocks, chunks
 from ioi_core.engine.progress import advancing
@@ -74,7 +74,7 @@ def patch_activations(
 
 
 def gather(
-    found: list["Block"], request: Request
+    found: list["Block"], request: PatchPlan
 ) -> tuple[Float[np.ndarray, "*cells batch"], Float[np.ndarray, " batch"], Float[np.ndarray, " batch"]]:
     """Blocks of prompts after one another as NumPy, without axes of length one: values, clean, corrupted."""
     per_prompt = as_array(torch.cat([block.values.cpu() for block in found], dim=-1))
@@ -88,7 +88,7 @@ def gather(
 
 def as_result(
     model: Model,
-    request: Request,
+    request: PatchPlan,
     per_prompt: Float[np.ndarray, "*cells batch"],
     clean: Float[np.ndarray, " batch"],
     corrupted: Float[np.ndarray, " batch"],
@@ -123,7 +123,7 @@ class Block:
 
 
 def patch_block(
-    model: Model, pairs: PromptPairs, request: Request, advance: Callable[[int], None] | None = None
+    model: Model, pairs: PromptPairs, request: PatchPlan, advance: Callable[[int], None] | None = None
 ) -> Block:
     """Patch a block of prompts that fits the memory budget; runs on any device, also PyTorch's `meta`."""
     site_name, denoising = request.site, request.direction is Direction.DENOISING

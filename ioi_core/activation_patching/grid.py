@@ -7,6 +7,7 @@ base run's own value. Prompts are taken in blocks and groups in chunks, so that 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from jaxtyping import Int
@@ -23,7 +24,7 @@ from ioi_core.vocabulary import ALL, ROLES, Direction
 
 
 @dataclass(frozen=True)
-class Request:
+class PatchPlan:
     """What is to be patched: the arguments of `patch_activations`, checked, and the grid they span.
 
     Attributes:
@@ -47,15 +48,15 @@ class Request:
             axes[self.column_axis] = tuple(self.columns)
         return axes
 
-    def take(self, rows: slice) -> "Request":
-        """The same request for some of the prompts."""
+    def take(self, rows: slice) -> "PatchPlan":
+        """The same plan for some of the prompts."""
         columns = {label: None if at is None else at[rows] for label, at in self.columns.items()}
         return replace(self, columns=columns)
 
 
 def plan_request(
     model: Model, pairs: PromptPairs, site: Choice, direction: Choice, positions: Choice | None, metric: Choice
-) -> Request:
+) -> PatchPlan:
     """Check the arguments and lay out the grid.
 
     Raises:
@@ -65,7 +66,7 @@ def plan_request(
     check_metric(metric)
     check_pairs(model, pairs)
     columns, axis = _columns(pairs, site, positions)
-    return Request(site, check_direction(direction), metric, columns, axis)
+    return PatchPlan(site, check_direction(direction), metric, columns, axis)
 
 
 def _columns(
@@ -87,7 +88,18 @@ def _columns(
     return dict(roles), "role"
 
 
-def groups(model: Model, pairs: PromptPairs, request: Request) -> list[Group]:
+def count_cells(
+    model: Model, pairs: PromptPairs, site: Choice, *, direction: Choice, positions: Choice | None, metric: Choice
+) -> int:
+    """Return how many cells `patch_activations` patches in each prompt.
+
+    Raises:
+        SiteError, MetricError, PromptError: say what was got and what is allowed.
+    """
+    return prod(map(len, plan_request(model, pairs, site, direction, positions, metric).axes(model).values()))
+
+
+def groups(model: Model, pairs: PromptPairs, request: PatchPlan) -> list[Group]:
     """Every cell that can differ from the base run, once."""
     found: dict[tuple[int, int, int, int], list[int]] = {}
     differs = pairs.clean_tokens != pairs.corrupted_tokens
@@ -109,7 +121,7 @@ def groups(model: Model, pairs: PromptPairs, request: Request) -> list[Group]:
     return planned
 
 
-def work(model: Model, pairs: PromptPairs, request: Request) -> int:
+def work(model: Model, pairs: PromptPairs, request: PatchPlan) -> int:
     """Rows times layers that the engine will carry: the total of its progress."""
     n_layers, total = model.cfg.n_layers, 0
     for group in groups(model, pairs, request):

@@ -8,6 +8,7 @@ cancelled, or whose process died, is resumed.
 
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
+from math import comb
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from ioi_core.engine.wavefront import Group, Seeds, wavefront
 from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model
 from ioi_core.path_patching.edges import VECTORS_A_TOKEN, Paths, sending
-from ioi_core.path_patching.patch import LOGITS, PathRequest, path_groups, plan
+from ioi_core.path_patching.patch import LOGITS, PathPlan, path_groups, plan
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, TwoRunResult
 from ioi_core.vocabulary import ALL, Direction
@@ -78,6 +79,11 @@ def edge_atlas(
     return _as_atlas(model, request, *joined)
 
 
+def count_cells(model: Model, **_: object) -> int:
+    """Return how many edges `edge_atlas` patches in each prompt: from every head to every head of a later layer."""
+    return comb(model.cfg.n_layers, 2) * model.cfg.n_heads**2
+
+
 def _groups(model: Model, pairs: PromptPairs) -> list[Group]:
     """Groups whose senders' streams fit the memory budget together."""
     groups = path_groups(pairs, ALL, model.cfg.n_layers - 1)
@@ -100,7 +106,7 @@ def _edge_work(model: Model, group: Group, layer: int) -> int:
 def _atlas_block(
     model: Model,
     pairs: PromptPairs,
-    request: PathRequest,
+    request: PathPlan,
     first_prompt: int,
     parts: Parts | None,
     advance: Callable[[int], None] | None,
@@ -149,7 +155,7 @@ class _Kept:
 
 def _layers(
     paths: Paths,
-    request: PathRequest,
+    request: PathPlan,
     group: Group,
     scorer: Scorer,
     kept: _Kept,
@@ -171,7 +177,7 @@ def _layers(
 
 def _edges_into(
     paths: Paths,
-    request: PathRequest,
+    request: PathPlan,
     group: Group,
     layer: int,
     streams: Float[Tensor, "batch sender pos d_model"],
@@ -196,7 +202,7 @@ def _edges_into(
 
 def _as_atlas(
     model: Model,
-    request: PathRequest,
+    request: PathPlan,
     found: Float[np.ndarray, "layer head layer head batch"],
     clean: Float[np.ndarray, " batch"],
     corrupted: Float[np.ndarray, " batch"],

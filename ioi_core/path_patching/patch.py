@@ -105,8 +105,13 @@ def patch_paths(
     return _as_result(model, request, *joined)
 
 
+def count_cells(model: Model, *, include_mlps: bool, **_: object) -> int:
+    """Return how many senders `patch_paths` patches in each prompt."""
+    return model.cfg.n_layers * (model.cfg.n_heads + include_mlps)
+
+
 @dataclass(frozen=True)
-class PathRequest:
+class PathPlan:
     """The arguments of `patch_paths`, checked; no receivers means the logits."""
 
     receivers: tuple[Head, ...]
@@ -139,7 +144,7 @@ def plan(
     direction: Choice,
     metric: Choice,
     through_mlps: bool,
-) -> PathRequest:
+) -> PathPlan:
     """Check the arguments.
 
     Raises:
@@ -153,7 +158,7 @@ def plan(
     if sender_position not in positions:
         raise SiteError(f"sender_position {shown(sender_position)} is not known here: use {', '.join(positions)}")
     heads = _receivers(model, receivers)
-    return PathRequest(heads, receiver_input, sender_position, check_direction(direction), metric, through_mlps)
+    return PathPlan(heads, receiver_input, sender_position, check_direction(direction), metric, through_mlps)
 
 
 def _receivers(model: Model, receivers: Receivers) -> tuple[Head, ...]:
@@ -177,11 +182,11 @@ def path_groups(pairs: PromptPairs, sender_position: str, last: int) -> list[Gro
     return [Group(tuple(rows), start, end, 0, whole, layers) for (start, end), rows in found.items() if layers]
 
 
-def _senders_a_layer(model: Model, request: PathRequest) -> int:
+def _senders_a_layer(model: Model, request: PathPlan) -> int:
     return model.cfg.n_heads + request.include_mlps
 
 
-def _groups(pairs: PromptPairs, request: PathRequest, model: Model) -> list[Group]:
+def _groups(pairs: PromptPairs, request: PathPlan, model: Model) -> list[Group]:
     """The logits read END alone, so there all prompts make one group whose span is END."""
     if request.receivers:
         return path_groups(pairs, request.sender_position, request.last(model))
@@ -191,13 +196,13 @@ def _groups(pairs: PromptPairs, request: PathRequest, model: Model) -> list[Grou
     return [Group(tuple(sorted(rows)), 0, 0, 0, True, range(model.cfg.n_layers))] if rows else []
 
 
-def _work(model: Model, request: PathRequest, pairs: PromptPairs) -> int:
+def _work(model: Model, request: PathPlan, pairs: PromptPairs) -> int:
     senders, layers = _senders_a_layer(model, request), tuple(request.by_layer)
     return sum(work(model, group, senders, layers) for group in _groups(pairs, request, model))
 
 
 def patch_block(
-    model: Model, pairs: PromptPairs, request: PathRequest, advance: Callable[[int], None] | None
+    model: Model, pairs: PromptPairs, request: PathPlan, advance: Callable[[int], None] | None
 ) -> tuple[Float[Tensor, "layer sender batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
     """Raw logit_diff of every cell with a path, of the clean and of the corrupted run; runs on any device."""
     senders = _senders_a_layer(model, request)
@@ -226,7 +231,7 @@ def patch_block(
 
 def _as_result(
     model: Model,
-    request: PathRequest,
+    request: PathPlan,
     found: Float[np.ndarray, "layer sender batch"],
     clean: Float[np.ndarray, " batch"],
     corrupted: Float[np.ndarray, " batch"],

@@ -2,11 +2,14 @@
 
 import threading
 import time
+from functools import cache
 
 from streamlit.testing.v1 import AppTest
 
 from app.hosting import services
-from ioi_core import Model, ModelUnavailableError
+from app.questions.ask import Request
+from app.warm import requests
+from ioi_core import Model, ModelUnavailableError, arena_pairs
 from tests import ROOT
 
 MAIN = ROOT / "app" / "main.py"
@@ -60,6 +63,12 @@ def body(at: AppTest) -> str:
 
 def says(at: AppTest) -> list[str]:
     return [html.proto.body for html in at.get("html") if html.proto.body.startswith("<p")]
+
+
+@cache
+def first_requests(model: Model) -> list[Request[object]]:
+    """What warming computes ahead."""
+    return list(requests(model, arena_pairs(model), lambda find: find.function(model, **find.parameters)))
 
 
 def gpt2_is(state: str) -> None:

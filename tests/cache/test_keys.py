@@ -60,7 +60,7 @@ def test_values_that_compare_equal_but_differ_in_type_have_different_keys():
     from ioi_core.vocabulary import Direction, Head
 
     alike = [1, 1.0, True, "1", [1], {"1": 1}, None, "", [], {}, 0.0, -0.0, False, 0]
-    enums = [Direction.NOISING, "noising", Direction.DENOISING, "denoising"]
+    enums = [Direction.NOISING, Opaque.A, "A"]
     heads = [Head(9, 9), "9.9", 9.9, Head(9, 0), Head(1, 11), Head(11, 1), [9, 9]]
     everything = [*alike, *enums, *heads]
     assert len({key_of(value) for value in everything}) == len(everything)
@@ -125,6 +125,7 @@ def test_circuits_count_by_their_members():
 
 class Opaque(Enum):
     A = object()
+    B = object()
 
 
 @pytest.mark.parametrize(
@@ -135,5 +136,11 @@ def test_what_has_no_unambiguous_form_is_refused(value):
         key_of(value)
 
 
-def test_enums_count_by_name():
+def test_a_choice_counts_as_its_text_and_any_other_enum_by_name():
+    from ioi_core.vocabulary import Ablation, Direction
+
+    for choice in (*Direction, *Ablation):
+        assert key_of(choice) == key_of(str(choice))
+        assert key_of([choice]) == key_of([choice.value])
     assert key_of(Opaque.A) != key_of("A")
+    assert key_of(Opaque.A) != key_of(Opaque.B)

@@ -116,7 +116,7 @@ def test_after_kill_9_only_the_missing_parts_are_computed(tmp_path):
 def test_the_edge_atlas_resumed_from_disk_is_the_atlas_computed_at_once(tmp_path, demo_model: Model):
     pairs = arena_pairs(demo_model)
     computations = Computations(tiered(tmp_path))
-    parts = Parts(tiered(tmp_path), computations._key("edge_atlas", demo_model, {"pairs": pairs}))
+    parts = Parts(tiered(tmp_path), computations.key("edge_atlas", demo_model, {"pairs": pairs}))
     whole = edge_atlas(demo_model, pairs, parts=parts)
     assert len(parts) > 1
     for name in list(parts)[::2]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+import ioi_core
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
 from app.circuit.backup.words import BACKUP_WORDS, cause_story, expected_story, movers_story, stage_name
@@ -29,7 +30,7 @@ def show_backup(view: View) -> None:
     )
     with st.expander("Words on this page: direct effect, naive prediction, self-repair, backup"):
         st.markdown(BACKUP_WORDS)
-    [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
+    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
     writers = strongest_writers(direct)
     left, right = st.columns(2)
     with left:
@@ -47,8 +48,8 @@ def show_backup(view: View) -> None:
         st.caption(twins_story(view, pairs))
     backup, layers = compute(
         view.model,
-        ask("backup_heads", pairs=pairs, heads=heads, ablation=ablation),
-        ask("attribute_layers", pairs=view.pairs),
+        ask(ioi_core.backup_heads, pairs=pairs, heads=heads, ablation=ablation),
+        ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
     found = stages(backup, layers)
     _show_stages(view, found, backup)

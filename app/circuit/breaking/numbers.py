@@ -1,16 +1,11 @@
-"""What is asked about a broken circuit, and its results as levels, templates and tables. No Streamlit calls here."""
+"""The results of a broken circuit as levels, templates and tables. No Streamlit here."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.circuit.members import EVERYWHERE
-from app.questions.ask import Request, ask
 from ioi_core import (
-    Ablation,
     Circuit,
-    CircuitEdit,
     CircuitEvaluation,
     Completeness,
     Minimality,
@@ -67,34 +62,6 @@ class TemplateFaithfulness:
     first: int
     value: float
     points: tuple[float, ...]
-
-
-def questions(pairs: PromptPairs, circuit: Circuit, off: Circuit, ablation: Ablation) -> list[Request]:
-    """What `read` reads, in its order; as much of it as possible in one request.
-
-    Args:
-        circuit: everything that can be switched; off: what is off.
-    """
-    whole = ask("evaluate_circuit", pairs=pairs, circuit=circuit, ablation=ablation)
-    if EVERYWHERE not in circuit.without(off).roles:
-        edit = ask("edit_circuit", pairs=pairs, circuit=circuit, removed=off, ablation=ablation)
-        return [edit, whole] if off else [edit]
-    left = ask("evaluate_circuit", pairs=pairs, circuit=circuit.without(off), ablation=ablation)
-    return [left, ask("completeness", pairs=pairs, circuit=circuit, removed=off, ablation=ablation), whole]
-
-
-def read(results: Sequence[CircuitEdit | CircuitEvaluation | Completeness]) -> Broken:
-    """The answers to `questions`."""
-    first = results[0]
-    if isinstance(first, CircuitEdit):
-        before = results[-1] if len(results) > 1 else first.evaluation
-        assert isinstance(before, CircuitEvaluation)
-        return Broken(before, first.evaluation, first.completeness, first.minimality)
-    now, complete, before = results
-    assert isinstance(now, CircuitEvaluation)
-    assert isinstance(complete, Completeness)
-    assert isinstance(before, CircuitEvaluation)
-    return Broken(before, now, complete, None)
 
 
 def levels(broken: Broken, off: Circuit) -> list[Level]:

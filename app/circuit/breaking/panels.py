@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+import ioi_core
 from app.circuit.breaking.charts import completeness_scatter, level_bars, minimality_bars, template_bars
 from app.circuit.breaking.controls import (
     Plan,
@@ -21,7 +22,7 @@ from app.circuit.breaking.controls import (
 )
 from app.circuit.breaking.graph import circuit_figure, graph_of
 from app.circuit.breaking.member_table import table_control
-from app.circuit.breaking.numbers import Broken, by_template, levels, questions, read
+from app.circuit.breaking.numbers import Broken, by_template, levels
 from app.circuit.breaking.tables import (
     completeness_frame,
     levels_frame,
@@ -41,16 +42,17 @@ from app.circuit.breaking.words import (
     template_story,
 )
 from app.circuit.choices import ablation_control
-from app.circuit.members import Classes
+from app.circuit.members import EVERYWHERE, Classes
+from app.circuit.requests import edit_request, evaluate_request, sets_request
 from app.circuit.starts import FOUND, circuit_classes, found_circuit, found_story, starting_circuit, starts_of
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
 from app.hosting.services import settings
 from app.questions.ask import ask
-from app.questions.compute import compute
+from app.questions.compute import compute, compute_all
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.view import View
-from ioi_core import Circuit, CircuitEvaluation, PromptPairs
+from ioi_core import Ablation, Circuit, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 
@@ -80,7 +82,7 @@ def show_breaking(view: View) -> None:
     buttons(plan, classes)
     summary = st.container(horizontal=True, key="circuit-summary")
     _show_graph(view, plan, classes, published=published)
-    broken = read(compute(view.model, *questions(pairs, plan.circuit, plan.off, ablation)))
+    broken = _break(view, pairs, plan, ablation)
     with summary:
         _show_summary(broken, plan.off)
 
@@ -103,6 +105,23 @@ def show_breaking(view: View) -> None:
 
     st.subheader("Is anything missing?")
     _show_completeness(view, pairs, plan, broken)
+
+
+def _break(view: View, pairs: PromptPairs, plan: Plan, ablation: Ablation) -> Broken:
+    """The circuit's numbers; as many of them as possible in one request."""
+    whole = evaluate_request(pairs, plan.circuit, ablation)
+    if EVERYWHERE in plan.left.roles:
+        left = evaluate_request(pairs, plan.left, ablation)
+        both = ask(ioi_core.completeness, pairs=pairs, circuit=plan.circuit, removed=plan.off, ablation=ablation)
+        now, complete, before = compute(view.model, left, both, whole)
+        return Broken(before, now, complete, None)
+    edited = edit_request(pairs, plan.circuit, plan.off, ablation)
+    if plan.off:
+        edit, before = compute(view.model, edited, whole)
+    else:
+        edit = compute(view.model, edited)
+        before = edit.evaluation
+    return Broken(before, edit.evaluation, edit.completeness, edit.minimality)
 
 
 def _show_graph(view: View, plan: Plan, classes: Classes, *, published: bool) -> None:
@@ -194,9 +213,7 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: Plan, broken: Broke
     if not plan.circuit:
         st.write("The circuit has no heads to take out.")
         return
-    [sets] = compute(
-        view.model, ask("completeness_sets", pairs=pairs, circuit=plan.circuit, ablation=broken.now.ablation)
-    )
+    sets = compute(view.model, sets_request(pairs, plan.circuit, broken.now.ablation))
     show_figure(
         "circuit_completeness",
         completeness_scatter(sets, broken.completeness if plan.off else None),
@@ -213,10 +230,7 @@ def _evaluations(
     """F(C) of some circuits; what the page knows already is not asked again."""
     known = {plan.circuit: broken.before, plan.left: broken.now}
     asked = [circuit for circuit in dict.fromkeys(circuits) if circuit not in known]
-    ablation = broken.now.ablation
-    found = compute(
-        view.model, *(ask("evaluate_circuit", pairs=pairs, circuit=circuit, ablation=ablation) for circuit in asked)
-    )
+    found = compute_all(view.model, [evaluate_request(pairs, circuit, broken.now.ablation) for circuit in asked])
     known |= dict(zip(asked, found, strict=True))
     return [known[circuit] for circuit in circuits]
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+import ioi_core
 from app.circuit.backup.numbers import stages
 from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
 from app.circuit.members import EVERYWHERE, PLACES
@@ -15,6 +16,7 @@ from app.circuit.methods.words import (
     total_frame,
     total_story,
 )
+from app.circuit.requests import total_request
 from app.circuit.starts import circuit_classes
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
@@ -41,7 +43,7 @@ def show_total(view: View) -> None:
     ablation = ablation_control()
     st.caption(twins_story(view, pairs))
     published, classes = circuit_classes(view.model, view.pairs)
-    [result] = compute(view.model, ask("direct_and_total", pairs=pairs, ablation=ablation))
+    result = compute(view.model, total_request(pairs, ablation))
     by_head: dict[Head, str] = {}
     for name, heads in classes.items():
         for head in heads:
@@ -75,7 +77,7 @@ def show_methods(view: View) -> None:
         "different numbers**: no bar is the effect of these heads."
     )
     pairs = circuit_pairs(view)
-    [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
+    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
     writers = strongest_writers(direct)
     left, right = st.columns(2)
     first, source = first_heads(view.model, writers)
@@ -88,7 +90,7 @@ def show_methods(view: View) -> None:
         st.write("Choose at least one head.")
         return
     heads = Circuit({head: role for head in chosen})
-    [result] = compute(view.model, ask("contrast_methods", pairs=pairs, heads=heads))
+    result = compute(view.model, ask(ioi_core.contrast_methods, pairs=pairs, heads=heads))
     _show_contrast(view, pairs, result)
     if role in ("END", EVERYWHERE):
         _show_hidden(view, chosen)
@@ -115,7 +117,7 @@ def _show_hidden(view: View, chosen: list[Head]) -> None:
     """What the direct effects of these heads would let one expect."""
     backup, layers = compute(
         view.model,
-        ask("backup_heads", pairs=view.pairs, heads=chosen, ablation=Ablation.ZERO),
-        ask("attribute_layers", pairs=view.pairs),
+        ask(ioi_core.backup_heads, pairs=view.pairs, heads=chosen, ablation=Ablation.ZERO),
+        ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
     says(hidden_story(stages(backup, layers)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+import ioi_core
 from app.circuit.choices import heads_control, strongest_writers
 from app.circuit.signals.charts import signal_bars
 from app.circuit.signals.words import FLIP_WORDS, SIGNAL_WORDS, coefficients, examples_frame, fit_story, flips_frame
@@ -32,13 +33,13 @@ def show_signals(view: View) -> None:
         st.markdown(SIGNAL_WORDS)
     flips = flip_pairs(view)
     first, source = _heads(view)
-    [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
+    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
     chosen = heads_control(view, "signal_heads", "Heads that are told", strongest_writers(direct), first)
     st.caption(source)
     if not chosen:
         st.write("Choose at least one head.")
         return
-    [result] = compute(view.model, ask("token_and_position", flips=flips, heads=chosen))
+    result = compute(view.model, ask(ioi_core.token_and_position, flips=flips, heads=chosen))
     _show_fit(view, result)
     _show_examples(view, flips)
 

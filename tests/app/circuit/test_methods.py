@@ -7,7 +7,6 @@ from app.circuit.methods.charts import method_bars, total_scatter
 from app.circuit.methods.words import contrast_frame, outliers, total_frame, total_story
 from app.drawing.parts import CLASS_COLOURS, CORRUPTED
 from app.hosting import services
-from app.warm import requests
 from ioi_core import (
     Ablation,
     Head,
@@ -22,7 +21,7 @@ from ioi_core import (
 )
 from ioi_core.circuit.methods import METHODS
 from tests.app.circuit.part_pages import page
-from tests.app.pages import assert_fine, says
+from tests.app.pages import assert_fine, first_requests, says
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -112,9 +111,8 @@ def test_the_direct_and_total_page_says_the_cores_numbers(demo_model: Model, abl
 
 def test_the_gallery_asks_as_the_page_does(demo_model: Model) -> None:
     assert_fine(page("direct and total"))
-    asked = [one for analysis, one in requests(demo_model, "classic") if analysis == "direct_and_total"]
-    assert len(asked) == 1
-    assert all(services.computations().is_kept("direct_and_total", demo_model, **one) for one in asked)
+    [asked] = [one for one in first_requests(demo_model) if one.analysis == "direct_and_total"]
+    assert services.computations().is_kept("direct_and_total", demo_model, **asked.parameters)
 
 
 # Ways to ablate

@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save
 
-from app.warm import requests
 from cache.analyses import ANALYSES
 from cache.store import codec
 from cache.store.codec import DamagedPayloadError, decode, encode
@@ -36,6 +36,7 @@ from ioi_core import (
     ioi_dataset,
 )
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
+from tests.app.pages import first_requests
 from tests.cache.store.disk_checks import Evil
 
 dtypes = st.sampled_from(codec._DTYPES)
@@ -114,36 +115,28 @@ def test_results_come_back_with_their_class_and_read_only():
 
 SOME_HEADS = Circuit({Head(3, 2): "END", Head(1, 0): ("S1+1", "S2")})
 BESIDES_PAIRS = {
-    "explain_attention": {"head": Head(3, 2)},
-    "ablate": {"heads": SOME_HEADS},
     "evaluate_circuit": {"circuit": SOME_HEADS},
     "completeness": {"circuit": SOME_HEADS, "removed": Circuit({Head(3, 2): "all"})},
-    "minimality": {"circuit": SOME_HEADS},
-    "completeness_sets": {"circuit": SOME_HEADS, "n_random": 1, "n_greedy": 1, "steps": 1},
     "backup_heads": {"heads": [Head(3, 2), Head(3, 1)]},
     "contrast_methods": {"heads": SOME_HEADS},
-    "edit_circuit": {"circuit": SOME_HEADS, "removed": Circuit({Head(1, 0): "S2"})},
 }
 """Analysis -> what it must be given besides the pairs, where no page asks for it first."""
 
-WITHOUT_PAIRS = {"head_scores": {}, "copy_scores": {}, "copied_tokens": {"head": Head(3, 2), "tokens": [5335]}}
-"""Analysis -> what it must be given, where it reads no prompts."""
 
-
-def without_one_pairs(model: Model) -> dict[str, dict[str, object]]:
-    """Analysis -> what it must be given, where it reads no pairs, or several."""
-    flips = {flip: ioi_dataset(model, 2, corruption=flip) for flip in SIGNAL_FLIPS}
-    return WITHOUT_PAIRS | {"token_and_position": {"flips": flips, "heads": [Head(2, 1)]}}
+def some_parameters(model: Model, analysis: str) -> Mapping[str, object]:
+    """What a page asks for first; where no page does, a little."""
+    for request in first_requests(model):
+        if request.analysis == analysis:
+            return request.parameters
+    if analysis == "token_and_position":
+        flips = {flip: ioi_dataset(model, 2, corruption=flip) for flip in SIGNAL_FLIPS}
+        return {"flips": flips, "heads": [Head(2, 1)]}
+    return {"pairs": arena_pairs(model)} | BESIDES_PAIRS.get(analysis, {})
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)
 def test_every_analysis_gives_what_can_be_kept(demo_model: Model, analysis: str):
-    asked = dict(requests(demo_model, "classic"))
-    unasked = without_one_pairs(demo_model).get(
-        analysis, {"pairs": arena_pairs(demo_model)} | BESIDES_PAIRS.get(analysis, {})
-    )
-    parameters = asked.get(analysis) or unasked
-    result = ANALYSES[analysis].function(demo_model, **parameters)
+    result = ANALYSES[analysis].function(demo_model, **some_parameters(demo_model, analysis))
     assert bits(decode(analysis, encode(analysis, result))) == bits(result)
 
 

@@ -1,0 +1,34 @@
+"""What the Activation patching page asks. Values; no Streamlit here."""
+
+from dataclasses import dataclass
+
+import ioi_core
+from app.questions.ask import Request, ask
+from ioi_core import Direction, PatchResult, PromptPairs
+from ioi_core.vocabulary import ALL
+
+
+@dataclass(frozen=True)
+class PatchChoice:
+    """What a visitor wants patched, the arguments of `patch_activations`; by default what the page opens with."""
+
+    site: str = "z"
+    direction: Direction = Direction.DENOISING
+    positions: str = ALL
+    metric: str = "logit_diff_recovered"
+
+
+def patch_requests(pairs: PromptPairs, choice: PatchChoice) -> tuple[Request[PatchResult], Request[PatchResult]]:
+    """The first-order estimate, and the exact runs."""
+    estimate, exact = (
+        ask(
+            function,
+            pairs=pairs,
+            site=choice.site,
+            direction=choice.direction,
+            positions=choice.positions,
+            metric=choice.metric,
+        )
+        for function in (ioi_core.estimate_patching, ioi_core.patch_activations)
+    )
+    return estimate, exact

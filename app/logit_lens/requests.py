@@ -1,0 +1,24 @@
+"""What the Logit lens page asks. Values; no Streamlit here."""
+
+import ioi_core
+from app.questions.ask import Request, ask
+from ioi_core import HeadAttribution, PromptPairs, Result, TokenLens
+
+
+def lens_requests(
+    pairs: PromptPairs, row: int
+) -> tuple[Request[Result], Request[Result], Request[TokenLens], Request[Result], Request[HeadAttribution]]:
+    """The lens with the final and with each layer's own scale, its tokens in one prompt, layers, heads."""
+    one = slice(row, row + 1)
+    return (
+        ask(ioi_core.logit_lens, pairs=pairs, scale="final"),
+        ask(ioi_core.logit_lens, pairs=pairs, scale="per_layer"),
+        ask(
+            ioi_core.lens_tokens,
+            tokens=pairs.clean_tokens[one, : pairs.lengths[row]],
+            top_k=1,
+            track=pairs.answers[one],
+        ),
+        ask(ioi_core.attribute_layers, pairs=pairs),
+        ask(ioi_core.attribute_heads, pairs=pairs),
+    )

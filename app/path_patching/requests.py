@@ -1,0 +1,39 @@
+"""What the Path patching page asks. Values; no Streamlit here."""
+
+from dataclasses import dataclass
+
+import ioi_core
+from app.path_patching.trail import Step
+from app.questions.ask import Request, ask
+from ioi_core import AttentionSplit, Direction, Head, PathResult, PromptPairs
+from ioi_core.path_patching.patch import LOGITS
+from ioi_core.vocabulary import ALL
+
+
+@dataclass(frozen=True)
+class PathChoice:
+    """How paths are patched, arguments of `patch_paths`; by default what the page opens with."""
+
+    direction: Direction = Direction.NOISING
+    metric: str = "logit_diff_change"
+    sender_position: str = ALL
+    through_mlps: bool = True
+
+
+def path_request(pairs: PromptPairs, step: Step, choice: PathChoice) -> Request[PathResult]:
+    """Who acts on the receivers of one step."""
+    return ask(
+        ioi_core.patch_paths,
+        pairs=pairs,
+        receivers=list(step.heads) or LOGITS,
+        receiver_input=step.receiver_input,
+        direction=choice.direction,
+        metric=choice.metric,
+        sender_position=choice.sender_position,
+        through_mlps=choice.through_mlps,
+    )
+
+
+def split_request(pairs: PromptPairs, head: Head, query: str = "END", key: str = "IO") -> Request[AttentionSplit]:
+    """Why a head attends from one role to another; by default the look that the page opens with."""
+    return ask(ioi_core.explain_attention, pairs=pairs, head=head, query=query, key=key)
