@@ -19,12 +19,9 @@ _DIRECTIONS = {
 def patch_controls(pairs: PromptPairs) -> PatchChoice:
     """The controls above the figure."""
     left, middle, right = st.columns([3, 2, 2])
+    sites = tuple(SITES)
     site = left.selectbox(
-        "Which activation is moved",
-        tuple(SITES),
-        index=tuple(SITES).index(PatchChoice.site),
-        key="site",
-        bind="query-params",
+        "Which activation is moved", sites, sites.index(PatchChoice.site), key="site", bind="query-params"
     )
     positions = middle.selectbox("Where", _positions(pairs, site), key=_positions_key(site), bind="query-params")
     metric = right.selectbox("Scored by", tuple(METRICS), key="metric", bind="query-params")

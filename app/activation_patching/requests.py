@@ -22,13 +22,9 @@ def patch_requests(pairs: PromptPairs, choice: PatchChoice) -> tuple[Request[Pat
     """The first-order estimate, and the exact runs."""
     estimate, exact = (
         ask(
-            function,
-            pairs=pairs,
-            site=choice.site,
-            direction=choice.direction,
-            positions=choice.positions,
+            function, pairs=pairs, site=choice.site, direction=choice.direction, positions=choice.positions,
             metric=choice.metric,
         )
         for function in (ioi_core.estimate_patching, ioi_core.patch_activations)
-    )
+    )  # fmt: skip
     return estimate, exact

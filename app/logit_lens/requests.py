@@ -10,15 +10,11 @@ def lens_requests(
 ) -> tuple[Request[Result], Request[Result], Request[TokenLens], Request[Result], Request[HeadAttribution]]:
     """The lens with the final and with each layer's own scale, its tokens in one prompt, layers, heads."""
     one = slice(row, row + 1)
+    tokens = pairs.clean_tokens[one, : pairs.lengths[row]]
     return (
         ask(ioi_core.logit_lens, pairs=pairs, scale="final"),
         ask(ioi_core.logit_lens, pairs=pairs, scale="per_layer"),
-        ask(
-            ioi_core.lens_tokens,
-            tokens=pairs.clean_tokens[one, : pairs.lengths[row]],
-            top_k=1,
-            track=pairs.answers[one],
-        ),
+        ask(ioi_core.lens_tokens, tokens=tokens, top_k=1, track=pairs.answers[one]),
         ask(ioi_core.attribute_layers, pairs=pairs),
         ask(ioi_core.attribute_heads, pairs=pairs),
     )

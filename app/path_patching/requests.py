@@ -23,15 +23,10 @@ class PathChoice:
 def path_request(pairs: PromptPairs, step: Step, choice: PathChoice) -> Request[PathResult]:
     """Who acts on the receivers of one step."""
     return ask(
-        ioi_core.patch_paths,
-        pairs=pairs,
-        receivers=list(step.heads) or LOGITS,
-        receiver_input=step.receiver_input,
-        direction=choice.direction,
-        metric=choice.metric,
-        sender_position=choice.sender_position,
+        ioi_core.patch_paths, pairs=pairs, receivers=list(step.heads) or LOGITS, receiver_input=step.receiver_input,
+        direction=choice.direction, metric=choice.metric, sender_position=choice.sender_position,
         through_mlps=choice.through_mlps,
-    )
+    )  # fmt: skip
 
 
 def split_request(pairs: PromptPairs, head: Head, query: str = "END", key: str = "IO") -> Request[AttentionSplit]:

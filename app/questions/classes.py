@@ -42,16 +42,13 @@ def measured_roles(model: Model, pairs: PromptPairs) -> HeadRoles:
     return infer_roles(*compute(model, *role_requests(pairs)))
 
 
-def role_requests(
-    pairs: PromptPairs,
-) -> tuple[
-    Request[Predictions],
-    Request[HeadAttribution],
-    Request[Result],
-    Request[Result],
-    Request[CopyScores],
+RoleRequests = tuple[
+    Request[Predictions], Request[HeadAttribution], Request[Result], Request[Result], Request[CopyScores],
     Request[PatchResult],
-]:
+]  # fmt: skip
+
+
+def role_requests(pairs: PromptPairs) -> RoleRequests:
     """What `infer_roles` reads, in its order; `head_roles` computes the same in one go."""
     return (
         ask(ioi_core.predictions, pairs=pairs),
