@@ -2,7 +2,16 @@
 
 import ioi_core
 from app.questions.ask import Request, ask
-from ioi_core import Ablation, Circuit, CircuitEdit, CircuitEvaluation, Completeness, FoundCircuit, PromptPairs, Result
+from ioi_core import (
+    Ablation,
+    Circuit,
+    CircuitEdit,
+    CircuitEvaluation,
+    Completeness,
+    FoundCircuit,
+    PromptPairs,
+    PromptResult,
+)
 
 
 def find_request(pairs: PromptPairs) -> Request[FoundCircuit]:
@@ -25,6 +34,6 @@ def sets_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Re
     return ask(ioi_core.completeness_sets, pairs=pairs, circuit=circuit, ablation=ablation)
 
 
-def total_request(pairs: PromptPairs, ablation: Ablation) -> Request[Result]:
+def total_request(pairs: PromptPairs, ablation: Ablation) -> Request[PromptResult]:
     """Every head's direct and total effect."""
     return ask(ioi_core.direct_and_total, pairs=pairs, ablation=ablation)

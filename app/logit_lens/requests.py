@@ -2,12 +2,14 @@
 
 import ioi_core
 from app.questions.ask import Request, ask
-from ioi_core import HeadAttribution, PromptPairs, Result, TokenLens
+from ioi_core import HeadAttribution, PromptPairs, PromptResult, TokenLens
 
 
 def lens_requests(
     pairs: PromptPairs, row: int
-) -> tuple[Request[Result], Request[Result], Request[TokenLens], Request[Result], Request[HeadAttribution]]:
+) -> tuple[
+    Request[PromptResult], Request[PromptResult], Request[TokenLens], Request[PromptResult], Request[HeadAttribution]
+]:
     """The lens with the final and with each layer's own scale, its tokens in one prompt, layers, heads."""
     one = slice(row, row + 1)
     tokens = pairs.clean_tokens[one, : pairs.lengths[row]]

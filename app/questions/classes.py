@@ -15,7 +15,7 @@ from ioi_core import (
     PatchResult,
     Predictions,
     PromptPairs,
-    Result,
+    PromptResult,
     infer_roles,
 )
 from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
@@ -43,7 +43,7 @@ def measured_roles(model: Model, pairs: PromptPairs) -> HeadRoles:
 
 
 RoleRequests = tuple[
-    Request[Predictions], Request[HeadAttribution], Request[Result], Request[Result], Request[CopyScores],
+    Request[Predictions], Request[HeadAttribution], Request[PromptResult], Request[PromptResult], Request[CopyScores],
     Request[PatchResult],
 ]  # fmt: skip
 

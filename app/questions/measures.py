@@ -97,7 +97,7 @@ def patching_request(
 
 def measure_requests(
     pairs: PromptPairs,
-) -> tuple[Request[HeadAttribution], Request[PatchResult], Request[Result], Request[CopyScores]]:
+) -> tuple[Request[HeadAttribution], Request[PatchResult], Request[PromptResult], Request[CopyScores]]:
     """What `measures` reads, in its order."""
     return (
         ask(ioi_core.attribute_heads, pairs=pairs),
