@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ioi_core.errors import PromptError, PromptMismatchError, SiteError
+from ioi_core.errors import ChoiceError, PromptError, PromptMismatchError
 from ioi_core.vocabulary import Ablation, Direction
 
 if TYPE_CHECKING:
@@ -85,10 +85,10 @@ def check_direction(direction: Choice) -> Direction:
     """Return `direction` if it exists.
 
     Raises:
-        SiteError: says which ones do.
+        ChoiceError: says which ones do.
     """
     if direction not in tuple(Direction):
-        raise SiteError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
+        raise ChoiceError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
     return Direction(direction)
 
 
@@ -96,8 +96,8 @@ def check_ablation(ablation: Choice) -> Ablation:
     """Return `ablation` if it exists.
 
     Raises:
-        SiteError: says which ones do.
+        ChoiceError: says which ones do.
     """
     if ablation not in tuple(Ablation):
-        raise SiteError(f"ablation {shown(ablation)} is not known: use {', '.join(Ablation)}")
+        raise ChoiceError(f"ablation {shown(ablation)} is not known: use {', '.join(Ablation)}")
     return Ablation(ablation)

@@ -45,7 +45,7 @@ def ablate(
     Returns:
         `values` [] F(M \\ K) in logits, mean over prompts, and `per_prompt` [batch].
     Raises:
-        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     removed = check_circuit(model, check_pairs(model, pairs), heads)
     ablation = check_ablation(ablation)
@@ -68,7 +68,7 @@ def evaluate_circuit(
         circuit: which heads keep their z, at which roles; a position that plays no role keeps none.
         ablation: as in `ablate`.
     Raises:
-        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked = check_circuit(model, check_pairs(model, pairs), circuit)
     ablation = check_ablation(ablation)
@@ -91,7 +91,7 @@ def completeness(
     Args:
         removed: K, usually part of the circuit; heads of K outside the circuit are ablated in the model alone.
     Raises:
-        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)
@@ -117,7 +117,7 @@ def minimality(
 
     Raises:
         CircuitError: the circuit has no heads, or heads at "all": members are heads at named roles.
-        HeadError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked = check_circuit(model, check_pairs(model, pairs), circuit)
     ablation = check_ablation(ablation)
@@ -145,7 +145,7 @@ def edit_circuit(
 
     Raises:
         CircuitError: the circuit has heads at "all": members are heads at named roles.
-        HeadError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)
