@@ -26,4 +26,4 @@ class HeadError(IOIError):
 
 
 class ChoiceError(IOIError):
-    """An activation, or a choice of positions for it, that does not exist."""
+    """One of a few names that does not exist: of an activation, positions, a direction, an ablation; says which do."""

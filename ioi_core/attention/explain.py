@@ -8,7 +8,6 @@ component's share of q against the whole k) and, apart from that, on the key sid
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,18 +19,13 @@ from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.tensors import at_positions, joined_columns, row_chunks, to_device
 from ioi_core.errors import PromptError
-from ioi_core.inputs import as_whole_number, shown
+from ioi_core.inputs import Position, as_whole_number, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import Head
 
 SIDES = ("query", "key")
-
-if TYPE_CHECKING:
-    Position = str | int
-else:
-    Position = object
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

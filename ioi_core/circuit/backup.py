@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.circuit.definition import Circuit, CircuitError, HeadList, check_circuit
+from ioi_core.circuit.definition import Circuit, CircuitError, check_circuit
 from ioi_core.circuit.replacements import Replacements
 from ioi_core.circuit.runs import CLEAN_NAMES, Variant, ablated_places
 from ioi_core.engine.checks import check_pairs
@@ -23,7 +23,7 @@ from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import record
 from ioi_core.engine.scoring import Scorer, answer_direction
 from ioi_core.engine.tensors import at_positions, joined_columns, to_device
-from ioi_core.inputs import Choice, check_ablation
+from ioi_core.inputs import Choice, HeadList, check_ablation
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult

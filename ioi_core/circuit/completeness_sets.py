@@ -8,14 +8,14 @@ joins that takes F(C \\ K) and F(M \\ K) furthest apart. Greedy K are grown side
 import numpy as np
 import torch
 
-from ioi_core.circuit.definition import Circuit, CircuitError, Heads, Member, check_circuit
+from ioi_core.circuit.definition import Circuit, CircuitError, Member, check_circuit
 from ioi_core.circuit.evaluation import M, common
 from ioi_core.circuit.results import Completeness
 from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.progress import between, in_parts
 from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
-from ioi_core.inputs import Choice, WholeNumber, as_whole_number, check_ablation
+from ioi_core.inputs import Choice, Heads, WholeNumber, as_whole_number, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress

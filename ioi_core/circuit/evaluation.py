@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Heads, Member, check_circuit
+from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Member, check_circuit
 from ioi_core.circuit.results import AblationResult, CircuitEdit, CircuitEvaluation, Completeness, Minimality
 from ioi_core.circuit.runs import Variant, logit_diffs
 from ioi_core.engine.checks import check_pairs
 from ioi_core.heads.published import published_class
-from ioi_core.inputs import Choice, check_ablation
+from ioi_core.inputs import Choice, Heads, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.attribution.direct import attribute_heads
-from ioi_core.circuit.definition import Circuit, Heads, check_circuit
+from ioi_core.circuit.definition import Circuit, check_circuit
 from ioi_core.circuit.replacements import Replacements, first_changes
 from ioi_core.circuit.runs import CLEAN_NAMES, Variant, few_ablated_runs, logit_diffs
 from ioi_core.engine.checks import check_pairs
@@ -21,7 +21,7 @@ from ioi_core.engine.memory import blocks
 from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import record
 from ioi_core.engine.tensors import joined, to_device
-from ioi_core.inputs import Choice, check_ablation
+from ioi_core.inputs import Choice, Heads, check_ablation
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.circuit.definition import Circuit, CircuitError, HeadList, check_circuit
+from ioi_core.circuit.definition import Circuit, CircuitError, check_circuit
 from ioi_core.circuit.replacements import first_changes
 from ioi_core.circuit.runs import CLEAN_NAMES, Variant, few_ablated_runs
 from ioi_core.engine.checks import check_pairs
@@ -24,6 +24,7 @@ from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import first_difference, record, record_from
 from ioi_core.engine.tensors import joined, to_device
 from ioi_core.errors import PromptMismatchError
+from ioi_core.inputs import HeadList
 from ioi_core.model.weights import Model
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from ioi_core.prompts.pairs import PromptPairs

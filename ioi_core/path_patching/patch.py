@@ -4,10 +4,8 @@
 puts the scores on the metric's scale.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,7 +19,7 @@ from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric, of_
 from ioi_core.engine.tensors import at_positions, joined_columns, to_device
 from ioi_core.engine.wavefront import Group
 from ioi_core.errors import ChoiceError, HeadError
-from ioi_core.inputs import Choice, check_direction, shown
+from ioi_core.inputs import Choice, Receivers, check_direction, shown
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.path_patching.edges import RECORDED, Paths, ReceiverInput, to_end
 from ioi_core.prompts.pairs import PromptPairs
@@ -30,11 +28,6 @@ from ioi_core.vocabulary import ALL, Direction, Head
 
 LOGITS = "logits"
 RECEIVER_INPUTS: tuple[ReceiverInput, ...] = ("q", "k", "v")
-
-if TYPE_CHECKING:
-    Receivers = str | Sequence[Head]
-else:
-    Receivers = object
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
