@@ -70,8 +70,7 @@ def estimate_block(model: Model, pairs: PromptPairs, request: Request) -> Block:
     source_final = at_positions(source[-1]["resid_post"], ends)
     clean_final = source_final if denoising else base_final.detach()
     scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)
-    rows = to_device(model, np.arange(len(pairs)))
-    base = scorer(base_final[:, None], rows)[:, 0]
+    base = scorer.each(base_final)
     slopes = torch.autograd.grad(base.sum(), own)
     with torch.no_grad():
         by_position = [
@@ -79,7 +78,7 @@ def estimate_block(model: Model, pairs: PromptPairs, request: Request) -> Block:
             for run, activation, slope in zip(source, own, slopes, strict=True)
         ]
         values = base.detach() + _by_column(torch.stack(by_position), request)
-        given = scorer(source_final[:, None], rows)[:, 0]
+        given = scorer.each(source_final)
     return Block(values, (given, base.detach()) if denoising else (base.detach(), given))
 
 

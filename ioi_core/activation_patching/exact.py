@@ -135,8 +135,7 @@ def patch_cells(model: Model, pairs: PromptPairs, request: Request, progress: Pr
     finals = [at_positions(trace[-1]["resid_post"], ends) for trace in (base, source)]
     clean_final, corrupted_final = reversed(finals) if denoising else finals
     scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)
-    rows = to_device(model, np.arange(len(pairs)))
-    clean, corrupted = (scorer(final[:, None], rows)[:, 0] for final in (clean_final, corrupted_final))
+    clean, corrupted = scorer.each(clean_final), scorer.each(corrupted_final)
     site = Site(site_name, model, base, source)
     shape = (model.cfg.n_layers, site.cells_a_layer, len(request.columns), len(pairs))
     values = (corrupted if denoising else clean).expand(shape).clone()

@@ -17,7 +17,7 @@ from torch import Tensor
 from ioi_core.engine.memory import blocks, group_chunks, held_bytes, memory_budget
 from ioi_core.engine.progress import in_parts
 from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, of_two_runs
-from ioi_core.engine.tensors import as_array, at_positions, joined_columns, to_device
+from ioi_core.engine.tensors import as_array, at_positions, joined_columns
 from ioi_core.engine.wavefront import CellStarts, Group, wavefront
 from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model
@@ -93,13 +93,12 @@ def _atlas_block(
     progress: Progress | None,
 ) -> tuple[Tensor, Float[Tensor, " batch"], Float[Tensor, " batch"]]:
     """Raw logit_diff [layer head layer head batch] where there is a path, of the clean and of the corrupted run."""
-    cfg, rows = model.cfg, to_device(model, np.arange(len(pairs)))
+    cfg = model.cfg
     paths = Paths.record(model, pairs, request.direction, through_mlps=request.through_mlps, include_mlps=False)
     if progress:
         progress(0, 1)  # a chance to cancel
     scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
-    finals = (at_positions(trace[-1]["resid_post"], ends)[:, None] for trace in (paths.base, paths.source))
-    own, given = (scorer(final, rows)[:, 0] for final in finals)
+    own, given = (scorer.each(at_positions(run[-1]["resid_post"], ends)) for run in (paths.base, paths.source))
     values = own.expand(cfg.n_layers, cfg.n_heads, cfg.n_layers, cfg.n_heads, len(pairs)).clone()
     for group, of_group in in_parts(_groups(model, pairs), progress):
         kept = _Kept.of(parts, first_prompt, group)

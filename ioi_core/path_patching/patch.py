@@ -16,7 +16,7 @@ from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.memory import blocks, group_chunks
 from ioi_core.engine.progress import in_parts
 from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric, of_two_runs
-from ioi_core.engine.tensors import at_positions, joined_columns, to_device
+from ioi_core.engine.tensors import at_positions, joined_columns
 from ioi_core.engine.wavefront import Group
 from ioi_core.errors import ChoiceError, HeadError
 from ioi_core.inputs import Choice, Receivers, check_direction, shown
@@ -195,9 +195,7 @@ def patch_senders(
     if progress:
         progress(0, 1)  # a chance to cancel
     scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
-    rows = to_device(model, np.arange(len(pairs)))
-    finals = (at_positions(trace[-1]["resid_post"], ends)[:, None] for trace in (paths.base, paths.source))
-    own, given = (scorer(final, rows)[:, 0] for final in finals)
+    own, given = (scorer.each(at_positions(run[-1]["resid_post"], ends)) for run in (paths.base, paths.source))
     values = own.expand(request.last(model), senders, len(pairs)).clone()
     planned = [group for chunk in group_chunks(model, senders, _groups(pairs, request, model)) for group in chunk]
     for group, of_group in in_parts(planned, progress):
