@@ -25,5 +25,5 @@ class HeadError(IOIError):
     """A head does not exist in this model, or its name cannot be read."""
 
 
-class SiteError(IOIError):
-    """An activation, or a choice of positions for it, that does not exist."""
+class ChoiceError(IOIError):
+    """One of a few names that does not exist: of an activation, positions, a direction, an ablation; says which do."""

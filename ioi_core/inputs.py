@@ -1,17 +1,17 @@
 """What callers and visitors hand in, checked while it is still of any type.
 
 To a type checker the aliases below are the types that are meant. At run time they are `object`: whatever comes in
-reaches the checks here and is refused by a `PromptError` that a page can show.
+reaches a check, here or in the analysis that takes it, and is refused by an error that a page can show.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ioi_core.errors import PromptError, PromptMismatchError, SiteError
-from ioi_core.vocabulary import Ablation, Direction
+from ioi_core.errors import ChoiceError, PromptError, PromptMismatchError
+from ioi_core.vocabulary import Ablation, Direction, Head
 
 if TYPE_CHECKING:
     Texts = str | Sequence[str]
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     WholeNumber = int
     TemplateChoice = str | Sequence[int]
     TokenIds = Sequence[int] | np.ndarray
+    Position = str | int
+    HeadList = Sequence[Head]
+    Receivers = str | Sequence[Head]
+    Heads = Mapping[Head, str | Collection[str]] | tuple[tuple[Head, tuple[str, ...]], ...]
 else:
-    Texts = Choice = WholeNumber = TemplateChoice = TokenIds = object
+    Texts = Choice = WholeNumber = TemplateChoice = TokenIds = Position = HeadList = Receivers = Heads = object
 
 
 _SHOWN = 40
@@ -85,10 +89,10 @@ def check_direction(direction: Choice) -> Direction:
     """Return `direction` if it exists.
 
     Raises:
-        SiteError: says which ones do.
+        ChoiceError: says which ones do.
     """
     if direction not in tuple(Direction):
-        raise SiteError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
+        raise ChoiceError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
     return Direction(direction)
 
 
@@ -96,8 +100,8 @@ def check_ablation(ablation: Choice) -> Ablation:
     """Return `ablation` if it exists.
 
     Raises:
-        SiteError: says which ones do.
+        ChoiceError: says which ones do.
     """
     if ablation not in tuple(Ablation):
-        raise SiteError(f"ablation {shown(ablation)} is not known: use {', '.join(Ablation)}")
+        raise ChoiceError(f"ablation {shown(ablation)} is not known: use {', '.join(Ablation)}")
     return Ablation(ablation)

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from ioi_core.activation_patching.exact import Block, PatchResult, as_result, gather
 from ioi_core.activation_patching.grid import PatchPlan, plan_request
+from ioi_core.activation_patching.sites import source_names
 from ioi_core.engine.forward import embed, layer_runs
 from ioi_core.engine.memory import blocks
+from ioi_core.engine.progress import with_progress
 from ioi_core.engine.recording import receiving_and_giving, record
 from ioi_core.engine.scoring import Scorer
 from ioi_core.engine.tensors import at_positions, to_device
@@ -23,7 +25,7 @@ from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress
 from ioi_core.vocabulary import Direction
 
-_VECTORS_A_TOKEN = 40  # what autograd keeps of each token in each layer, in vectors of d_model
+_KEPT_BY_AUTOGRAD = 40  # of each token in each layer, in vectors of d_model
 
 
 def estimate_patching(
@@ -39,16 +41,14 @@ def estimate_patching(
     """Estimate `patch_activations` to first order; same arguments, same axes, `estimate` is True.
 
     Raises:
-        SiteError, MetricError, PromptError: say what was got and what is allowed.
+        ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     request = plan_request(model, pairs, site, direction, positions, metric)
-    parts = blocks(model, pairs, _VECTORS_A_TOKEN)
+    parts = blocks(model, pairs, ("pattern",), more_vectors=_KEPT_BY_AUTOGRAD)
     found = []
-    for done, rows in enumerate(parts):
+    for rows in with_progress(parts, progress):
         with torch.inference_mode(False), torch.enable_grad():  # both are per thread: the caller's may differ
             found.append(estimate_block(model, pairs.take(rows), request.take(rows)))
-        if progress:
-            progress(done + 1, len(parts))
     per_prompt, clean, corrupted = gather(found, request)
     undefined = None
     if request.metric == "kl" and request.direction is Direction.NOISING:
@@ -63,15 +63,14 @@ def estimate_block(model: Model, pairs: PromptPairs, request: PatchPlan) -> Bloc
     receives, gives = receiving_and_giving(pairs, request.direction)
     ends = pairs.roles["END"]
     with torch.no_grad():
-        source = record(model, to_device(model, gives), (request.site, "resid_post"))
+        source = record(model, to_device(model, gives), source_names(request.site))
     runs = list(layer_runs(model, embed(model, to_device(model, receives)).requires_grad_()))
     own = [getattr(run, request.site) for run in runs]
     base_final = at_positions(runs[-1].resid_post, ends)
     source_final = at_positions(source[-1]["resid_post"], ends)
     clean_final = source_final if denoising else base_final.detach()
     scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)
-    rows = to_device(model, np.arange(len(pairs)))
-    base = scorer(base_final[:, None], rows)[:, 0]
+    base = scorer.each(base_final)
     slopes = torch.autograd.grad(base.sum(), own)
     with torch.no_grad():
         by_position = [
@@ -79,7 +78,7 @@ def estimate_block(model: Model, pairs: PromptPairs, request: PatchPlan) -> Bloc
             for run, activation, slope in zip(source, own, slopes, strict=True)
         ]
         values = base.detach() + _by_column(torch.stack(by_position), request)
-        given = scorer(source_final[:, None], rows)[:, 0]
+        given = scorer.each(source_final)
     return Block(values, (given, base.detach()) if denoising else (base.detach(), given))
 
 

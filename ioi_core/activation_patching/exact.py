@@ -5,7 +5,6 @@ the groups' cells, `engine.wavefront` carries them to END, and `metrics` scores 
 keep the base run's own value.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.activation_patching.grid import PatchPlan, groups, plan_request, work
-from ioi_core.activation_patching.sites import RESIDUAL_SITES, Site, base_names
-from ioi_core.engine.memory import blocks, chunks
-from ioi_core.engine.progress import advancing
+from ioi_core.activation_patching.grid import PatchPlan, groups, plan_request
+from ioi_core.activation_patching.sites import RESIDUAL_SITES, Site, base_names, source_names
+from ioi_core.engine.memory import blocks, group_chunks
+from ioi_core.engine.progress import in_parts
 from ioi_core.engine.recording import receiving_and_giving, record, record_source
 from ioi_core.engine.scoring import UNITS, Scale, Scorer, of_two_runs
-from ioi_core.engine.tensors import as_array, at_positions, to_device
+from ioi_core.engine.tensors import at_positions, joined_columns, to_device
 from ioi_core.engine.wavefront import wavefront
 from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model
@@ -65,11 +64,14 @@ def patch_activations(
         `values` [layer (head) (pos or role)], mean over prompts, and `per_prompt`. The recovered metric is a ratio of
         means over prompts; its `per_prompt` divides each prompt's change by the same mean difference.
     Raises:
-        SiteError, MetricError, PromptError: say what was got and what is allowed.
+        ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     request = plan_request(model, pairs, site, direction, positions, metric)
-    advance = advancing(progress, work(model, pairs, request))
-    found = [patch_block(model, pairs.take(rows), request.take(rows), advance) for rows in blocks(model, pairs)]
+    parts = blocks(model, pairs, (*base_names(request.site), *source_names(request.site)))
+    found = [
+        patch_cells(model, pairs.take(rows), request.take(rows), of_block)
+        for rows, of_block in in_parts(parts, progress)
+    ]
     return as_result(model, request, *gather(found, request))
 
 
@@ -77,8 +79,7 @@ def gather(
     found: list["Block"], request: PatchPlan
 ) -> tuple[Float[np.ndarray, "*cells batch"], Float[np.ndarray, " batch"], Float[np.ndarray, " batch"]]:
     """Blocks of prompts after one another as NumPy, without axes of length one: values, clean, corrupted."""
-    per_prompt = as_array(torch.cat([block.values.cpu() for block in found], dim=-1))
-    clean, corrupted = (as_array(torch.cat([block.runs[run].cpu() for block in found])) for run in range(2))
+    per_prompt, clean, corrupted = joined_columns((block.values, *block.runs) for block in found)
     if not request.column_axis:
         per_prompt = per_prompt[..., 0, :]
     if request.site in RESIDUAL_SITES:
@@ -122,28 +123,26 @@ class Block:
     runs: tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]
 
 
-def patch_block(
-    model: Model, pairs: PromptPairs, request: PatchPlan, advance: Callable[[int], None] | None = None
-) -> Block:
+def patch_cells(model: Model, pairs: PromptPairs, request: PatchPlan, progress: Progress | None = None) -> Block:
     """Patch a block of prompts that fits the memory budget; runs on any device, also PyTorch's `meta`."""
     site_name, denoising = request.site, request.direction is Direction.DENOISING
     receives, _ = receiving_and_giving(pairs, request.direction)
     ends = pairs.roles["END"]
-    base = record(model, to_device(model, receives), (*base_names(site_name), "resid_post"))
-    if advance:
-        advance(0)  # a chance to cancel between the recorded runs
-    source = record_source(model, pairs, request.direction, (site_name, "resid_post"), base)
+    base = record(model, to_device(model, receives), base_names(site_name))
+    if progress:
+        progress(0, 1)  # a chance to cancel between the recorded runs
+    source = record_source(model, pairs, request.direction, source_names(site_name), base)
     finals = [at_positions(trace[-1]["resid_post"], ends) for trace in (base, source)]
     clean_final, corrupted_final = reversed(finals) if denoising else finals
     scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)
-    rows = to_device(model, np.arange(len(pairs)))
-    clean, corrupted = (scorer(final[:, None], rows)[:, 0] for final in (clean_final, corrupted_final))
+    clean, corrupted = scorer.each(clean_final), scorer.each(corrupted_final)
     site = Site(site_name, model, base, source)
     shape = (model.cfg.n_layers, site.cells_a_layer, len(request.columns), len(pairs))
     values = (corrupted if denoising else clean).expand(shape).clone()
-    for chunk in chunks(model, site.cells_a_layer, groups(model, pairs, request)):
-        for group, final in zip(chunk, wavefront(model, base, chunk, site.seeds(), advance), strict=True):
-            prompts = to_device(model, np.array(group.prompts))
+    planned = list(group_chunks(model, site.cells_a_layer, groups(model, pairs, request)))
+    for chunk, of_chunk in in_parts(planned, progress):
+        for group, final in zip(chunk, wavefront(model, base, chunk, site.starts(), of_chunk), strict=True):
+            prompts = group.rows(model)
             scores = scorer(final, prompts).unflatten(1, (len(group.layers), -1))  # [batch layer cell]
             layers = slice(group.layers[0], group.layers[-1] + 1)
             values[layers, :, group.column, prompts] = scores.permute(1, 2, 0)

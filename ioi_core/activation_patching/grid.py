@@ -12,11 +12,11 @@ from math import prod
 import numpy as np
 from jaxtyping import Int
 
-from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES, cells_a_layer, check_site, reaches_end
+from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES, check_site, reaches_end
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.scoring import check_metric
 from ioi_core.engine.wavefront import Group
-from ioi_core.errors import SiteError
+from ioi_core.errors import ChoiceError
 from ioi_core.inputs import Choice, check_direction, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
@@ -60,7 +60,7 @@ def plan_request(
     """Check the arguments and lay out the grid.
 
     Raises:
-        SiteError, MetricError, PromptError: say what was got and what is allowed.
+        ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     check_site(site)
     check_metric(metric)
@@ -77,7 +77,7 @@ def _columns(
     positions = positions or ("each" if residual else ALL)
     allowed = ("each", "roles") if residual else (ALL, "each", *roles)
     if positions not in allowed:
-        raise SiteError(f"positions {shown(positions)} cannot be used with {site}: {', '.join(allowed)} can")
+        raise ChoiceError(f"positions {shown(positions)} cannot be used with {site}: {', '.join(allowed)} can")
     if positions == ALL:
         return {ALL: None}, None
     if positions in roles:
@@ -119,12 +119,3 @@ def groups(model: Model, pairs: PromptPairs, request: PatchPlan) -> list[Group]:
         if last:
             planned.append(replace(group, layers=last))
     return planned
-
-
-def work(model: Model, pairs: PromptPairs, request: PatchPlan) -> int:
-    """Rows times layers that the engine will carry: the total of its progress."""
-    n_layers, total = model.cfg.n_layers, 0
-    for group in groups(model, pairs, request):
-        rows = len(group.prompts) * (group.end + 1 - group.start) * cells_a_layer(request.site, model)
-        total += rows * sum(n_layers - layer for layer in group.layers)
-    return total

@@ -2,22 +2,20 @@
 
 Residual sites change the residual stream itself. Head sites change one head's q, k, v, pattern or z; whatever the
 site, what reaches the residual stream is a changed z, written through that head's W_O. So every site is a small
-function from the two runs' activations to the residual streams its cells begin with: an `engine.Seeds`.
+function from the two runs' activations to the residual streams its cells begin with: an `engine.CellStarts`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.engine.forward import attention_pattern
 from ioi_core.engine.recording import Trace
-from ioi_core.engine.tensors import to_device
-from ioi_core.engine.wavefront import Group, Seeds, Stage
-from ioi_core.errors import SiteError
+from ioi_core.engine.wavefront import CellStarts, Group, Stage
+from ioi_core.errors import ChoiceError
 from ioi_core.inputs import Choice, shown
 from ioi_core.model.weights import Model
 
@@ -39,10 +37,10 @@ def check_site(site: Choice) -> str:
     """Return `site` if it exists.
 
     Raises:
-        SiteError: says which ones do.
+        ChoiceError: says which ones do.
     """
     if site not in RESIDUAL_SITES + HEAD_SITES:
-        raise SiteError(f"site {shown(site)} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
+        raise ChoiceError(f"site {shown(site)} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
     return site
 
 
@@ -64,15 +62,15 @@ class Site:
         """Cells of one layer in one column of the grid."""
         return cells_a_layer(self.name, self.model)
 
-    def seeds(self) -> Seeds:
+    def starts(self) -> CellStarts:
         """How the engine begins this site's cells."""
         if self.name in RESIDUAL_SITES:
-            return Seeds(_STAGES[self.name][0], self._residual)
-        return Seeds("mid", self._heads)
+            return CellStarts(_STAGES[self.name][0], self._residual)
+        return CellStarts("mid", self._heads)
 
     def _residual(self, layer: int, group: Group) -> Float[Tensor, "batch 1 pos d_model"]:
         """The base run's residual stream plus what the patch changes in it."""
-        rows = to_device(self.model, np.array(group.prompts))
+        rows = group.rows(self.model)
         begun = self.base[layer][_STAGES[self.name][1]][rows, group.span].clone()
         where = _patched(group)
         given, own = (run[layer][self.name][rows, group.span][:, where] for run in (self.source, self.base))
@@ -82,7 +80,7 @@ class Site:
 
     def _heads(self, layer: int, group: Group) -> Float[Tensor, "batch head pos d_model"]:
         """One cell a head: the base run's resid_mid with that head's z changed."""
-        rows = to_device(self.model, np.array(group.prompts))
+        rows = group.rows(self.model)
         base = {name: tensor[rows] for name, tensor in self.base[layer].items()}
         given = self.source[layer][self.name][rows]
         change = _CHANGED_Z[self.name](base, given, group) - base["z"][:, group.span]
@@ -97,11 +95,16 @@ def cells_a_layer(site: str, model: Model) -> int:
 
 
 def base_names(site: str) -> tuple[str, ...]:
-    """What the base run must record for a site: keys and values for the engine, the rest for the cells' beginnings."""
+    """What the base run records for a site: keys and values for the engine, the rest for the cells' start, its end."""
     if site in RESIDUAL_SITES:
-        return tuple(dict.fromkeys(("k", "v", site, _STAGES[site][1])))
+        return tuple(dict.fromkeys(("k", "v", site, _STAGES[site][1], "resid_post")))
     needs = {"z": (), "q": (), "k": ("q",), "v": ("pattern",), "pattern": ()}[site]
-    return ("k", "v", "z", "resid_mid", *needs)
+    return ("k", "v", "z", "resid_mid", *needs, "resid_post")
+
+
+def source_names(site: str) -> tuple[str, ...]:
+    """What the source run records for a site: what is moved, and its end."""
+    return (site, "resid_post")
 
 
 def reaches_end(site: str, layer: int, group: Group, model: Model) -> bool:

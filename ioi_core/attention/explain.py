@@ -8,7 +8,6 @@ component's share of q against the whole k) and, apart from that, on the key sid
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,20 +16,16 @@ from torch import Tensor
 
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
-from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
+from ioi_core.engine.progress import with_progress
+from ioi_core.engine.tensors import at_positions, joined_columns, row_chunks, to_device
 from ioi_core.errors import PromptError
-from ioi_core.inputs import as_whole_number, shown
+from ioi_core.inputs import Position, as_whole_number, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import Head
 
 SIDES = ("query", "key")
-
-if TYPE_CHECKING:
-    Position = str | int
-else:
-    Position = object
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,7 +67,7 @@ def explain_attention(
     Raises:
         HeadError, PromptError: say what was got and what is allowed.
     """
-    check_pairs(model, pairs)
+    tokens = check_pairs(model, pairs).clean_tokens
     model.check_head(head)
     where = {side: _positions(pairs, position, side) for side, position in zip(SIDES, (query, key), strict=True)}
     if (late := np.flatnonzero(where["key"] > where["query"])).size:
@@ -80,13 +75,10 @@ def explain_attention(
             f"in prompt {late[0] + 1} the key ({key}, position {where['key'][late[0]]}) comes after the query "
             f"({query}, position {where['query'][late[0]]}): a head attends to its own position and those before it"
         )
-    found, parts = [], chunks(pairs.clean_tokens)
-    for done, rows in enumerate(parts):
-        tokens = to_device(model, pairs.clean_tokens[rows])
-        found.append(_split(model, tokens, head, {side: at[rows] for side, at in where.items()}))
-        if progress:
-            progress(done + 1, len(parts))
-    per_prompt, logits, attention = (as_array(torch.cat([x.cpu() for x in xs], -1)) for xs in zip(*found, strict=True))
+    per_prompt, logits, attention = joined_columns(
+        _split(model, to_device(model, tokens[rows]), head, {side: at[rows] for side, at in where.items()})
+        for rows in with_progress(row_chunks(tokens), progress)
+    )
     return AttentionSplit(
         values=per_prompt.mean(-1),
         axes={"side": SIDES, "component": tuple(_components(model, head.layer))},

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ioi_core.engine.checks import check_pairs, check_positions
 from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
-from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
+from ioi_core.engine.progress import with_progress
+from ioi_core.engine.tensors import at_positions, joined_columns, row_chunks, to_device
 from ioi_core.errors import PromptError
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
@@ -54,16 +55,13 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
         raise PromptError(f"these prompts have no {', '.join(missing)} that a head could look at from END")
     places = np.stack([check_positions(tokens, pairs.roles[role]) for role in PLACES], 1)
     names = np.stack([pairs.answers[:, 0], pairs.answers[:, 1], pairs.answers[:, 1]], 1)  # IO, S, S again
-    parts, attention, written = chunks(tokens), [], []
-    for done, rows in enumerate(parts):
+
+    def looked_and_wrote(rows: slice) -> tuple[Tensor, Tensor]:
         at, spelled = to_device(model, places[rows]), to_device(model, names[rows])
-        chunk = _Chunk(to_device(model, tokens[rows]), at, spelled, pairs.roles["END"][rows])
-        looked, wrote = _of_chunk(model, chunk)
-        attention.append(looked.cpu())
-        written.append(wrote.cpu())
-        if progress:
-            progress(done + 1, len(parts))
-    per_prompt = as_array(torch.cat(written, -1))
+        return _looked_and_wrote(model, to_device(model, tokens[rows]), at, spelled, pairs.roles["END"][rows])
+
+    chunks = with_progress(row_chunks(tokens), progress)
+    attention, per_prompt = joined_columns(looked_and_wrote(rows) for rows in chunks)
     return NameWriting(
         values=per_prompt.mean(-1),
         axes={"name": PLACES, **head_axes(model)},
@@ -71,31 +69,25 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
         unit="logits",
         n_prompts=len(pairs),
         per_prompt=per_prompt,
-        attention=as_array(torch.cat(attention, -1)),
+        attention=attention,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Chunk:
-    """Some rows of the pairs, on the model's device."""
-
-    tokens: Int[Tensor, "batch pos"]
-    places: Int[Tensor, "batch name"]
-    names: Int[Tensor, "batch name"]
-    ends: Int[np.ndarray, " batch"]
-
-
-def _of_chunk(
-    model: Model, chunk: _Chunk
+def _looked_and_wrote(
+    model: Model,
+    tokens: Int[Tensor, "batch pos"],
+    places: Int[Tensor, "batch name"],
+    names: Int[Tensor, "batch name"],
+    ends: Int[np.ndarray, " batch"],
 ) -> tuple[Float[Tensor, "name layer head batch"], Float[Tensor, "name layer head batch"]]:
     """Attention from END to each place, and what is written at END along each name."""
     looked, outputs, heads = [], [], (model.cfg.n_heads, model.cfg.d_head)
-    for layer, run in zip(model.weights.layers, layer_runs(model, embed(model, chunk.tokens)), strict=True):
-        from_end = at_positions(run.pattern.transpose(1, 2), chunk.ends)  # [batch head key_pos]
-        looked.append(from_end.gather(2, chunk.places[:, None].expand(-1, heads[0], -1)))
-        outputs.append(torch.einsum("bhd,hdm->bhm", at_positions(run.z, chunk.ends), layer.W_O.unflatten(0, heads)))
-    final = at_positions(run.resid_post, chunk.ends)
+    for layer, run in zip(model.weights.layers, layer_runs(model, embed(model, tokens)), strict=True):
+        from_end = at_positions(run.pattern.transpose(1, 2), ends)  # [batch head key_pos]
+        looked.append(from_end.gather(2, places[:, None].expand(-1, heads[0], -1)))
+        outputs.append(torch.einsum("bhd,hdm->bhm", at_positions(run.z, ends), layer.W_O.unflatten(0, heads)))
+    final = at_positions(run.resid_post, ends)
     o = torch.stack(outputs)  # [layer batch head d_model]
     read = (o - o.mean(-1, keepdim=True)) / layer_norm_scale(final, model.cfg.eps)[:, None]
-    along = model.weights.W_U[:, chunk.names]  # [d_model batch name]
+    along = model.weights.W_U[:, names]  # [d_model batch name]
     return torch.stack(looked).permute(3, 0, 2, 1), torch.einsum("lbhm,mbn->nlhb", read, along)

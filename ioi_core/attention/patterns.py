@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ioi_core.engine.checks import check_pairs, check_positions, check_tokens, row_lengths
 from ioi_core.engine.forward import LayerRun, embed, layer_runs
-from ioi_core.engine.tensors import as_array, chunks, to_device
+from ioi_core.engine.progress import with_progress
+from ioi_core.engine.tensors import joined, row_chunks, to_device
 from ioi_core.model.weights import LayerWeights, Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult, Result
@@ -43,18 +44,17 @@ def attention_patterns(
     tokens = check_tokens(model, tokens)
     if layer is not None:
         model.check_head(Head(layer, 0))
-    parts, found = chunks(tokens), []
-    for done, rows in enumerate(parts):
+
+    def patterns(rows: slice) -> Float[Tensor, "batch layer head query_pos key_pos"]:
         runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
         layers = [
             _weighted(run, weights) if weighted else run.pattern
             for index, (run, weights) in enumerate(zip(runs, model.weights.layers, strict=True))
             if layer in (None, index)
         ]
-        found.append(torch.stack(layers, 1).cpu())
-        if progress:
-            progress(done + 1, len(parts))
-    values = as_array(torch.cat(found))
+        return torch.stack(layers, 1)
+
+    values = joined((patterns(rows) for rows in with_progress(row_chunks(tokens), progress)), dim=0)
     padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
     rows_or_columns = padding[:, None, None, :, None] | padding[:, None, None, None, :]
     if padding.any():
@@ -96,14 +96,13 @@ def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | Non
     tokens = check_pairs(model, pairs).clean_tokens
     roles = tuple(role for role in ROLES if role in pairs.roles)
     positions = np.stack([check_positions(tokens, pairs.roles[role]) for role in roles], 1)
-    parts, found = chunks(tokens), []
-    for done, rows in enumerate(parts):
+
+    def attention(rows: slice) -> Float[Tensor, "query_role key_role layer head batch"]:
         at = to_device(model, positions[rows])
         runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
-        found.append(torch.stack([_between(run.pattern, at) for run in runs], 2).cpu())
-        if progress:
-            progress(done + 1, len(parts))
-    per_prompt = as_array(torch.cat(found, -1))
+        return torch.stack([_between(run.pattern, at) for run in runs], 2)
+
+    per_prompt = joined(attention(rows) for rows in with_progress(row_chunks(tokens), progress))
     return PromptResult(
         values=per_prompt.mean(-1),
         axes={"query_role": roles, "key_role": roles, **head_axes(model)},

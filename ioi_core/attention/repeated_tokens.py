@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ioi_core.engine.forward import embed, layer_runs
 from ioi_core.engine.memory import memory_budget
-from ioi_core.engine.tensors import TOKENS_PER_CHUNK, as_array, to_device
+from ioi_core.engine.progress import in_parts
+from ioi_core.engine.tensors import TOKENS_PER_CHUNK, joined, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import WholeNumber, as_whole_number
 from ioi_core.model.weights import END_OF_TEXT, Model, head_axes
@@ -52,16 +53,14 @@ def head_scores(
         PromptError: an argument outside these bounds, or a model whose context is too short for any n.
     """
     tokens = _repeated_tokens(model, n, batch, seed)
-    rows = _rows_at_once(model, tokens.shape[1])
-    starts, found = range(0, len(tokens), rows), []
-    for done, start in enumerate(starts):
-        layers = []
-        for layer, run in enumerate(layer_runs(model, embed(model, to_device(model, tokens[start : start + rows])))):
-            layers.append(_diagonals(run.pattern))
-            if progress:
-                progress(done * model.cfg.n_layers + layer + 1, len(starts) * model.cfg.n_layers)
-        found.append(torch.stack(layers, 1).cpu())
-    per_prompt = as_array(torch.cat(found, -1))
+    at_once = _rows_at_once(model, tokens.shape[1])
+
+    def scores(start: int, progress: Progress | None) -> Float[Tensor, "score layer head batch"]:
+        embedded = embed(model, to_device(model, tokens[start : start + at_once]))
+        return torch.stack([_diagonals(run.pattern) for run in layer_runs(model, embedded, progress=progress)], 1)
+
+    starts = range(0, len(tokens), at_once)
+    per_prompt = joined(scores(start, of_chunk) for start, of_chunk in in_parts(starts, progress, model.cfg.n_layers))
     return PromptResult(
         values=per_prompt.mean(-1),
         axes={"score": SCORES, **head_axes(model)},

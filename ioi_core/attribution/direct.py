@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
+from ioi_core.engine.progress import with_progress
 from ioi_core.engine.scoring import answer_bias, answer_direction
-from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
+from ioi_core.engine.tensors import at_positions, joined, row_chunks, to_device
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
@@ -99,20 +100,17 @@ def _over_chunks(
 ) -> Float[np.ndarray, "*component batch"]:
     """Contributions of all rows, computed a chunk of rows at a time."""
     tokens = check_pairs(model, pairs).clean_tokens
-    parts = chunks(tokens)
-    found = []
-    for done, rows in enumerate(parts):
+
+    def chunk(rows: slice) -> _Chunk:
         answers = pairs.answers[rows]
-        chunk = _Chunk(
+        return _Chunk(
             to_device(model, tokens[rows]),
             pairs.roles["END"][rows],
             answer_direction(model, answers),
             answer_bias(model, answers),
         )
-        found.append(contributions(model, chunk).cpu())
-        if progress:
-            progress(done + 1, len(parts))
-    return as_array(torch.cat(found, dim=-1))
+
+    return joined(contributions(model, chunk(rows)) for rows in with_progress(row_chunks(tokens), progress))
 
 
 def _project(

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ioi_core.engine.checks import check_pairs, check_tokens, row_lengths
 from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs, unembed
+from ioi_core.engine.progress import in_parts, with_progress
 from ioi_core.engine.scoring import answer_bias, answer_direction
-from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
+from ioi_core.engine.tensors import as_array, at_positions, joined, row_chunks, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import as_whole_number
 from ioi_core.model.weights import END_OF_TEXT, Model
@@ -45,18 +46,15 @@ def logit_lens(
     if scale not in SCALES:
         raise PromptError(f"scale {scale!r} is not known: use 'final' or 'per_layer'")
     tokens = check_pairs(model, pairs).clean_tokens
-    parts = chunks(tokens)
-    columns = []
-    for done, rows in enumerate(parts):
+
+    def lens(rows: slice) -> Float[Tensor, "stage batch"]:
         stages = _stages(model, tokens[rows], pairs.roles["END"][rows])
         norm = layer_norm_scale(stages if scale == "per_layer" else stages[-1:], model.cfg.eps)
         direction = answer_direction(model, pairs.answers[rows])
         centred = stages - stages.mean(-1, keepdim=True)
-        lens = ((centred / norm) * direction).sum(-1) + answer_bias(model, pairs.answers[rows])
-        columns.append(lens.cpu())
-        if progress:
-            progress(done + 1, len(parts))
-    per_prompt = as_array(torch.cat(columns, dim=1))
+        return ((centred / norm) * direction).sum(-1) + answer_bias(model, pairs.answers[rows])
+
+    per_prompt = joined(lens(rows) for rows in with_progress(row_chunks(tokens), progress))
     labels = [f"{layer}_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "mid")]
     return PromptResult(
         values=per_prompt.mean(1),
@@ -134,16 +132,11 @@ def lens_tokens(
     if track is not None and len(check_tokens(model, track)) != len(tokens):
         raise PromptError(f"track has {len(track)} rows, there are {len(tokens)} prompts: one row a prompt is wanted")
     stages, found = model.cfg.n_layers + 1, []
-    parts = chunks(tokens)
-    for done, rows in enumerate(parts):
+    for rows, of_chunk in in_parts(row_chunks(tokens), progress):
         tracked = None if track is None else track[rows]
-        for layer, run in enumerate(layer_runs(model, embed(model, to_device(model, tokens[rows])))):
+        for run in layer_runs(model, embed(model, to_device(model, tokens[rows])), progress=of_chunk):
             found.append(_read(model, run.resid_pre, top_k, tracked))
-            if progress:
-                progress(done * stages + layer + 1, len(parts) * stages)
         found.append(_read(model, run.resid_post, top_k, tracked))
-        if progress:
-            progress((done + 1) * stages, len(parts) * stages)
     return _token_lens(model, tokens, _join(found, stages), top_k, track is not None)
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.forward import run
+from ioi_core.engine.progress import in_parts, with_progress
 from ioi_core.inputs import as_whole_number
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
@@ -54,15 +55,12 @@ def predictions(model: Model, pairs: PromptPairs, *, top_k: int = 10, progress: 
     check_pairs(model, pairs)
     as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
     found = []
-    starts = range(0, len(pairs), _ROWS)
-    for index, tokens in enumerate((pairs.clean_tokens, pairs.corrupted_tokens)):
+    for tokens, of_run in in_parts((pairs.clean_tokens, pairs.corrupted_tokens), progress):
         parts = []
-        for done, start in enumerate(starts):
+        for start in with_progress(range(0, len(pairs), _ROWS), of_run):
             rows = slice(start, start + _ROWS)
             logits = torch.from_numpy(run(model, tokens[rows], pairs.roles["END"][rows]))
             parts.append(_read(logits, torch.tensor(pairs.answers[rows]), top_k))
-            if progress:
-                progress(index * len(starts) + done + 1, 2 * len(starts))
         found.append([np.concatenate(column) for column in zip(*parts, strict=True)])
     logit_diff, top_ids, top_probs, answer_probs, answer_ranks = (np.stack(c) for c in zip(*found, strict=True))
     return Predictions(

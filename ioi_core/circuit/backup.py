@@ -12,24 +12,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.circuit.definition import Circuit, CircuitError, HeadList, check_circuit
-from ioi_core.circuit.replacements import Replacements, recordings
+from ioi_core.circuit.definition import Circuit, CircuitError, check_circuit
+from ioi_core.circuit.replacements import Replacements
 from ioi_core.circuit.runs import CLEAN_NAMES, Variant, ablated_places
 from ioi_core.engine.checks import check_pairs
-from ioi_core.engine.few_ablated import DenseCells
+from ioi_core.engine.few_ablated import FewAblated
 from ioi_core.engine.forward import layer_norm_scale
 from ioi_core.engine.memory import blocks
-from ioi_core.engine.progress import Advance, advancing
+from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import record
 from ioi_core.engine.scoring import Scorer, answer_direction
-from ioi_core.engine.tensors import as_array, at_positions, to_device
-from ioi_core.inputs import Choice, check_ablation
+from ioi_core.engine.tensors import at_positions, joined_columns, to_device
+from ioi_core.inputs import Choice, HeadList, check_ablation
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import Ablation, Head
 
-_VECTORS_A_TOKEN = 7  # the clean run's and the replaced z, of d_model, of each token in each layer
 _MOST_HEADS = 50
 
 
@@ -92,21 +91,19 @@ def backup_heads(
         heads: in the order in which they go. ablation: as in `ablate`.
     Raises:
         CircuitError: no heads, more than 50, or one twice.
-        HeadError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     order = tuple(heads) if isinstance(heads, Sequence) else ()
     if not 0 < len(order) <= _MOST_HEADS or len(set(order)) < len(order):
         raise CircuitError(f"{len(order)} heads to knock out: 1 to {_MOST_HEADS} different ones are wanted, in order")
     stages = [Circuit.of([(head, "END") for head in order[:stage]]) for stage in range(len(order) + 1)]
     check_circuit(model, check_pairs(model, pairs), stages[-1])
-    parts = blocks(model, pairs, _VECTORS_A_TOKEN + len(stages))
     ablation = check_ablation(ablation)
-    walks = 2 * len(parts) + recordings(pairs, len(parts), ablation)
-    advance = advancing(progress, model.cfg.n_layers * walks)
-    replacements = Replacements.of(model, pairs, ablation, advance)
-    found = [_block(replacements, pairs, part, stages, order, advance) for part in parts]
-    direct, logit_diff, naive, scale = (
-        as_array(torch.cat([part.cpu() for part in column], -1)) for column in zip(*found, strict=True)
+    replacements = Replacements.of(model, pairs, ablation, between(progress, 0, 20))
+    parts = blocks(model, pairs, (*CLEAN_NAMES, "z"), more_vectors=len(stages))
+    direct, logit_diff, naive, scale = joined_columns(
+        _block(replacements, pairs, part, stages, order, of_block)
+        for part, of_block in in_parts(parts, between(progress, 20, 100))
     )
     return Backup(
         values=direct.mean(-1),
@@ -129,13 +126,13 @@ def _block(
     part: slice,
     stages: Sequence[Circuit],
     order: Sequence[Head],
-    advance: Advance | None,
+    progress: Progress | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Direct effects [stage layer head batch]; logit_diff, naive prediction and scale [stage batch]."""
     model, here = replacements.model, pairs.take(part)
     ends, rows = here.roles["END"], to_device(replacements.model, np.arange(len(here)))
-    replaced = replacements.of_rows(pairs, part, advance)
-    clean = record(model, to_device(model, here.clean_tokens), CLEAN_NAMES, advance)
+    replaced = replacements.of_rows(pairs, part, between(progress, 0, 25))
+    clean = record(model, to_device(model, here.clean_tokens), CLEAN_NAMES, between(progress, 25, 50))
     z = torch.stack([at_positions(layer["z"], ends) for layer in clean]).repeat(len(stages), 1, 1, 1, 1)
     final = at_positions(clean[-1]["resid_post"], ends).repeat(len(stages), 1, 1)  # [stage batch d_model]
 
@@ -143,7 +140,8 @@ def _block(
         z[torch.tensor(numbers)[:, None], layer, torch.tensor(prompts)] = put_out.transpose(0, 1)
 
     ablated = {number: ablated_places(model, here, Variant(None, stage)) for number, stage in enumerate(stages)}
-    for group, numbers, residual in DenseCells(model, clean, replaced, ablated, keep_z).finals(ends, advance):
+    cells = FewAblated(model, clean, replaced, ablated, keep_z)
+    for group, numbers, residual in cells.finals(ends, between(progress, 50, 100)):
         final[torch.tensor(numbers)[:, None], torch.tensor(group.prompts)] = residual.transpose(0, 1)
     reading, scale = _reading(model, here), layer_norm_scale(final, model.cfg.eps)[..., 0]
     direct = (z * reading).sum(-1) / scale[:, None, :, None]  # [stage layer batch head]

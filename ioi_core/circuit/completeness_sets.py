@@ -8,14 +8,14 @@ joins that takes F(C \\ K) and F(M \\ K) furthest apart. Greedy K are grown side
 import numpy as np
 import torch
 
-from ioi_core.circuit.definition import Circuit, CircuitError, Heads, Member, check_circuit
+from ioi_core.circuit.definition import Circuit, CircuitError, Member, check_circuit
 from ioi_core.circuit.evaluation import M, common
 from ioi_core.circuit.results import Completeness
-from ioi_core.circuit.runs import Variant, VariantRuns, layers_ahead
+from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.checks import check_pairs
-from ioi_core.engine.progress import advancing
+from ioi_core.engine.progress import between, in_parts
 from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
-from ioi_core.inputs import Choice, WholeNumber, as_whole_number, check_ablation
+from ioi_core.inputs import Choice, Heads, WholeNumber, as_whole_number, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress
@@ -52,7 +52,7 @@ def completeness_sets(
         A class is one of the published ones in GPT-2 small, and all members at one role in any other model.
     Raises:
         CircuitError: a circuit without heads.
-        HeadError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked, ablation = check_circuit(model, check_pairs(model, pairs), circuit), check_ablation(ablation)
     if not checked:
@@ -61,16 +61,15 @@ def completeness_sets(
     steps = min(as_whole_number(steps, "steps", 1, _MOST), len(checked.members))
     draws = np.random.default_rng(as_whole_number(seed, "seed", 0, 2**63 - 1))
     classes = circuit_classes(model, checked)
-    n_sets, a_step = 1 + len(classes) + sum(counts), (TRIES * counts[1],) * 2
-    calls = [*(steps * [a_step] if counts[1] else []), (n_sets, n_sets + 1)]
-    run = VariantRuns(model, pairs, ablation, advancing(progress, layers_ahead(model, pairs, ablation, calls)))
+    run = VariantRuns(model, pairs, ablation, between(progress, 0, 5))
     sets = {"nothing": ("empty", Circuit())}
     sets |= {name: ("class", removed) for name, removed in classes.items()}
     sets |= {f"random {n + 1}": ("random", _random(checked, draws)) for n in range(counts[0])}
-    greedy = _greedy(run, checked, counts[1], steps, draws)
+    grown = 5 + 95 * steps // (steps + 1) if counts[1] else 5  # per cent: a step takes about as long as all sets do
+    greedy = _greedy(run, checked, counts[1], steps, draws, between(progress, 5, grown))
     sets |= {f"greedy {n + 1}": ("greedy", removed) for n, removed in enumerate(greedy)}
     kinds, removed = zip(*sets.values(), strict=True)
-    whole, *found = run([M, *_both(checked, removed)])
+    whole, *found = run([M, *_both(checked, removed)], between(progress, grown, 100))
     axes = {"run": ("circuit", "model"), "set": tuple(sets)}
     per_prompt = np.stack(found).reshape(2, len(sets), len(pairs))
     fields = common(pairs, ablation, per_prompt, axes, whole)
@@ -98,13 +97,20 @@ def _both(circuit: Circuit, removed: tuple[Circuit, ...] | list[Circuit]) -> lis
     return [Variant(kept, k) for kept in (circuit, None) for k in removed]
 
 
-def _greedy(run: VariantRuns, circuit: Circuit, n_sets: int, steps: int, draws: np.random.Generator) -> list[Circuit]:
+def _greedy(
+    run: VariantRuns,
+    circuit: Circuit,
+    n_sets: int,
+    steps: int,
+    draws: np.random.Generator,
+    progress: Progress | None,
+) -> list[Circuit]:
     """Greedy K, all of them one step further in each round."""
     grown = [Circuit()] * n_sets
-    for _ in range(steps if n_sets else 0):
+    for _, part in in_parts(range(steps if n_sets else 0), progress):
         tried = [[k.with_(Circuit.of([member])) for member in _drawn(circuit, k, draws)] for k in grown]
         flat = [k for candidates in tried for k in candidates]
-        found = run(_both(circuit, flat)).mean(-1).reshape(2, -1)
+        found = run(_both(circuit, flat), part).mean(-1).reshape(2, -1)
         apart = dict(zip(flat, np.abs(found[0] - found[1]).tolist(), strict=True))
         grown = [max(candidates, key=apart.__getitem__) for candidates in tried]
     return grown

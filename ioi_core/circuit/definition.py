@@ -4,22 +4,15 @@ A circuit says for each of its heads at which roles its output is kept; what bec
 an `Ablation`. Circuits are values: they compare, hash and are part of cache keys; a changed one is a new one.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ioi_core.errors import HeadError, IOIError, PromptError
 from ioi_core.heads.published import PUBLISHED_CLASSES
-from ioi_core.inputs import shown
+from ioi_core.inputs import Heads, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.vocabulary import ALL, ROLES, Head
-
-if TYPE_CHECKING:
-    Heads = Mapping[Head, str | Collection[str]] | tuple[tuple[Head, tuple[str, ...]], ...]
-else:
-    Heads = object  # checked in `Circuit`, so that what a visitor typed is refused with a sentence
-
 
 Member = tuple[Head, str]
 """A head and one role at which it is kept (or removed); the role "all" means every position."""
@@ -162,9 +155,3 @@ IOI_CIRCUIT = Circuit({head: group.kept_at for group in PUBLISHED_CLASSES for he
 _NAIVE = "9.6 9.9 10.0 7.3 7.9 8.6 8.10 5.5 5.9 3.0 0.10 2.2 4.11"
 NAIVE_CIRCUIT = Circuit({head: IOI_CIRCUIT[head] for head in map(Head.parse, _NAIVE.split())})
 """The circuit without backup and negative name movers and with fewer heads in each class (section 4 of the paper)."""
-
-
-if TYPE_CHECKING:
-    HeadList = Sequence[Head]
-else:
-    HeadList = object

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Heads, Member, check_circuit
+from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Member, check_circuit
 from ioi_core.circuit.results import AblationResult, CircuitEdit, CircuitEvaluation, Completeness, Minimality
 from ioi_core.circuit.runs import Variant, logit_diffs
 from ioi_core.engine.checks import check_pairs
 from ioi_core.heads.published import published_class
-from ioi_core.inputs import Choice, check_ablation
+from ioi_core.inputs import Choice, Heads, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress
@@ -45,7 +45,7 @@ def ablate(
     Returns:
         `values` [] F(M \\ K) in logits, mean over prompts, and `per_prompt` [batch].
     Raises:
-        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     removed = check_circuit(model, check_pairs(model, pairs), heads)
     ablation = check_ablation(ablation)
@@ -68,7 +68,7 @@ def evaluate_circuit(
         circuit: which heads keep their z, at which roles; a position that plays no role keeps none.
         ablation: as in `ablate`.
     Raises:
-        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked = check_circuit(model, check_pairs(model, pairs), circuit)
     ablation = check_ablation(ablation)
@@ -91,7 +91,7 @@ def completeness(
     Args:
         removed: K, usually part of the circuit; heads of K outside the circuit are ablated in the model alone.
     Raises:
-        HeadError, CircuitError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)
@@ -117,7 +117,7 @@ def minimality(
 
     Raises:
         CircuitError: the circuit has no heads, or heads at "all": members are heads at named roles.
-        HeadError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked = check_circuit(model, check_pairs(model, pairs), circuit)
     ablation = check_ablation(ablation)
@@ -145,7 +145,7 @@ def edit_circuit(
 
     Raises:
         CircuitError: the circuit has heads at "all": members are heads at named roles.
-        HeadError, SiteError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)

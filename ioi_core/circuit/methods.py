@@ -13,21 +13,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.attribution.direct import attribute_heads
-from ioi_core.circuit.definition import Circuit, Heads, check_circuit
-from ioi_core.circuit.replacements import Replacements, first_changes, recordings
-from ioi_core.circuit.runs import CLEAN_NAMES, Variant, dense_runs, logit_diffs
+from ioi_core.circuit.definition import Circuit, check_circuit
+from ioi_core.circuit.replacements import Replacements, first_changes
+from ioi_core.circuit.runs import CLEAN_NAMES, Variant, few_ablated_runs, logit_diffs
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.memory import blocks
-from ioi_core.engine.progress import Advance, advancing
+from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import record
-from ioi_core.engine.tensors import as_array, to_device
-from ioi_core.inputs import Choice, check_ablation
+from ioi_core.engine.tensors import joined, to_device
+from ioi_core.inputs import Choice, Heads, check_ablation
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import ALL, Ablation, Head
-
-_VECTORS_A_TOKEN = 12  # the two runs, a mean and 0, of d_model, of each token in each layer
 
 METHODS = ("zero", "mean", "resample", "noising", "denoising")
 
@@ -74,13 +72,12 @@ def contrast_methods(
         HeadError, CircuitError, PromptError: say what was got and what is allowed.
     """
     chosen = check_circuit(model, check_pairs(model, pairs), heads)
-    parts = blocks(model, pairs, _VECTORS_A_TOKEN)
-    advance = advancing(
-        progress, model.cfg.n_layers * (recordings(pairs, 0, Ablation.MEAN) + (2 + len(Ablation) + 1) * len(parts))
+    ablations = [Replacements.of(model, pairs, ablation, between(progress, 0, 15)) for ablation in Ablation]
+    parts = blocks(model, pairs, (*CLEAN_NAMES, *CLEAN_NAMES, "z", "z"))  # both runs, a mean and 0
+    *methods, clean, corrupted = joined(
+        _block(ablations, pairs, part, chosen, of_block)
+        for part, of_block in in_parts(parts, between(progress, 15, 100))
     )
-    ablations = [Replacements.of(model, pairs, ablation, advance) for ablation in Ablation]
-    found = [_block(ablations, pairs, part, chosen, advance).cpu() for part in parts]
-    *methods, clean, corrupted = as_array(torch.cat(found, -1))
     per_prompt = np.stack(methods)
     return MethodContrast(
         values=per_prompt.mean(-1),
@@ -96,21 +93,28 @@ def contrast_methods(
 
 
 def _block(
-    ablations: Sequence[Replacements], pairs: PromptPairs, part: slice, heads: Circuit, advance: Advance | None
+    ablations: Sequence[Replacements], pairs: PromptPairs, part: slice, heads: Circuit, progress: Progress | None
 ) -> Float[Tensor, "run batch"]:
     """logit_diff by every method, then of the clean and the corrupted run, which are recorded once for all of them."""
     model, here = ablations[0].model, pairs.take(part)
     tokens = here.clean_tokens, here.corrupted_tokens
-    clean, corrupted = (record(model, to_device(model, each), CLEAN_NAMES, advance) for each in tokens)
+    clean, corrupted = (
+        record(model, to_device(model, each), CLEAN_NAMES, of_run)
+        for each, of_run in in_parts(tokens, between(progress, 0, 40))
+    )
     clean_z, corrupted_z = ([layer["z"] for layer in trace] for trace in (clean, corrupted))
     variants, found = [Variant(None), Variant(None, heads)], {}
-    for ablation, each in zip(Ablation, ablations, strict=True):
-        replaced = corrupted_z if each.ablation is Ablation.RESAMPLE else each.of_rows(pairs, part, advance)
-        whole, found[ablation.value] = dense_runs(model, here, clean, replaced, each.starts[part], variants, advance)
+    for (ablation, each), of_runs in in_parts([*zip(Ablation, ablations, strict=True)], between(progress, 40, 85)):
+        replaced = corrupted_z if each.ablation is Ablation.RESAMPLE else each.of_rows(pairs, part, None)
+        whole, found[ablation.value] = few_ablated_runs(
+            model, here, clean, replaced, each.starts[part], variants, of_runs
+        )
     found["noising"] = found["resample"]
     swapped = replace(here, clean_tokens=here.corrupted_tokens, corrupted_tokens=here.clean_tokens)
     starts = first_changes(swapped, Ablation.RESAMPLE)
-    unpatched, found["denoising"] = dense_runs(model, swapped, corrupted, clean_z, starts, variants, advance)
+    unpatched, found["denoising"] = few_ablated_runs(
+        model, swapped, corrupted, clean_z, starts, variants, between(progress, 85, 100)
+    )
     return torch.stack([*(found[method] for method in METHODS), whole, unpatched])
 
 
@@ -126,7 +130,7 @@ def direct_and_total(
         `values` [effect layer head] and `per_prompt`: "direct" as `attribute_heads`; "total" is F(M) - F(M \\ head),
         what logit_diff loses if that head alone is ablated at every position.
     Raises:
-        SiteError, PromptError: say what was got and what is allowed.
+        ChoiceError, PromptError: say what was got and what is allowed.
     """
     ablation = check_ablation(ablation)
     direct = attribute_heads(model, pairs).per_prompt

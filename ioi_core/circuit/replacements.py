@@ -14,10 +14,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ioi_core.engine.forward import embed, layer_runs
-from ioi_core.engine.progress import Advance
-from ioi_core.engine.tensors import chunks, to_device
+from ioi_core.engine.progress import in_parts
+from ioi_core.engine.tensors import row_chunks, to_device
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress
 from ioi_core.vocabulary import ROLES, Ablation
 
 
@@ -46,16 +47,16 @@ class Replacements:
     starts: Int[np.ndarray, " batch"]
 
     @classmethod
-    def of(cls, model: Model, pairs: PromptPairs, ablation: Ablation, advance: Advance | None) -> "Replacements":
+    def of(cls, model: Model, pairs: PromptPairs, ablation: Ablation, progress: Progress | None) -> "Replacements":
         """Everything that is the same for all blocks of prompts; the means are taken here, once."""
         layout = layouts(pairs)
         if ablation is Ablation.MEAN and len(set(layout.tolist())) == len(pairs):
             ablation = Ablation.RESAMPLE  # each row's mean is its own corrupted run, which blocks record as they go
-        means = _means(model, pairs, layout, advance) if ablation is Ablation.MEAN else ()
+        means = _means(model, pairs, layout, progress) if ablation is Ablation.MEAN else ()
         return cls(model, ablation, layout, means, first_changes(pairs, ablation))
 
     def of_rows(
-        self, pairs: PromptPairs, rows: slice, advance: Advance | None
+        self, pairs: PromptPairs, rows: slice, progress: Progress | None
     ) -> tuple[Float[Tensor, "batch pos head d_head"], ...]:
         """Layer by layer, the z that replaces any head's at any position of the prompts of a block."""
         tokens = to_device(self.model, pairs.corrupted_tokens[rows])
@@ -65,7 +66,7 @@ class Replacements:
         if self.ablation is Ablation.ZERO:
             zeros = self.model.weights.W_E.new_zeros(1, 1, self.model.cfg.n_heads, self.model.cfg.d_head)
             return (zeros.expand(*tokens.shape, -1, -1),) * self.model.cfg.n_layers
-        return tuple(_recorded_z(self.model, tokens, advance))
+        return _recorded_z(self.model, tokens, progress)
 
 
 def first_changes(pairs: PromptPairs, ablation: Ablation) -> Int[np.ndarray, " batch"]:
@@ -81,33 +82,22 @@ def first_changes(pairs: PromptPairs, ablation: Ablation) -> Int[np.ndarray, " b
     return np.where(differs.any(1), differs.argmax(1), differs.shape[1])
 
 
-def recordings(pairs: PromptPairs, n_blocks: int, ablation: Ablation) -> int:
-    """About how many runs are recorded for what replaces z, for a progress."""
-    means = len(chunks(pairs.corrupted_tokens))
-    return {Ablation.ZERO: 0, Ablation.MEAN: means, Ablation.RESAMPLE: n_blocks}[ablation]
-
-
-def _recorded_z(model: Model, tokens: Int[Tensor, "batch pos"], advance: Advance | None) -> list[Tensor]:
-    found = []
-    for run in layer_runs(model, embed(model, tokens)):
-        found.append(run.z)
-        if advance:
-            advance(1)
-    return found
+def _recorded_z(
+    model: Model, tokens: Int[Tensor, "batch pos"], progress: Progress | None
+) -> tuple[Float[Tensor, "batch pos head d_head"], ...]:
+    return tuple(run.z for run in layer_runs(model, embed(model, tokens), progress=progress))
 
 
 def _means(
-    model: Model, pairs: PromptPairs, layout: Int[np.ndarray, " batch"], advance: Advance | None
+    model: Model, pairs: PromptPairs, layout: Int[np.ndarray, " batch"], progress: Progress | None
 ) -> tuple[Tensor, ...]:
     """Per layer [layout pos head d_head]; summed in float64, since a sum of many prompts rounds."""
     counts = np.bincount(layout)
     shape = (len(counts), pairs.corrupted_tokens.shape[1], model.cfg.n_heads, model.cfg.d_head)
     sums = [torch.zeros(shape, dtype=torch.float64, device=model.device) for _ in model.weights.layers]
-    for rows in chunks(pairs.corrupted_tokens):
-        at = to_device(model, layout[rows])
-        for total, z in zip(
-            sums, _recorded_z(model, to_device(model, pairs.corrupted_tokens[rows]), advance), strict=True
-        ):
+    for rows, part in in_parts(row_chunks(pairs.corrupted_tokens), progress):
+        at, tokens = to_device(model, layout[rows]), to_device(model, pairs.corrupted_tokens[rows])
+        for total, z in zip(sums, _recorded_z(model, tokens, part), strict=True):
             total.index_add_(0, at, z.double())
     size = to_device(model, counts)[:, None, None, None]
     return tuple((total / size).to(model.weights.W_E.dtype) for total in sums)

@@ -51,7 +51,7 @@ class CircuitResult(PromptResult):
     @property
     def _scale(self) -> Scale:
         """Fractions of F(M): nan where it is too small to divide by."""
-        return Scale.of("logit_diff_recovered", self.model_per_prompt, np.zeros_like(self.model_per_prompt))
+        return Scale.fractions_of(self.model_per_prompt)
 
     @property
     def template_numbers(self) -> tuple[int, ...]:
@@ -114,7 +114,7 @@ class CircuitEvaluation(CircuitResult):
     def faithfulness_by_template(self) -> Float[np.ndarray, " template"]:
         """F(C) / F(M) among the prompts of each of `template_numbers`; nan where F(M) is 0 there."""
         circuit, whole = self.by_template(self.per_prompt[:2])
-        scales = [Scale.of("logit_diff_recovered", mean, 0 * mean) for mean in whole[:, None]]
+        scales = [Scale.fractions_of(mean) for mean in whole[:, None]]
         return np.concatenate([scale(mean) for scale, mean in zip(scales, circuit[:, None], strict=True)])
 
 

@@ -23,7 +23,7 @@ from ioi_core.circuit.evaluation import EMPTY, M, evaluation
 from ioi_core.circuit.results import CircuitEvaluation
 from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.checks import check_pairs
-from ioi_core.engine.progress import Advance, advancing
+from ioi_core.engine.progress import between, in_parts
 from ioi_core.inputs import Choice, check_ablation, shown
 from ioi_core.model.weights import Model, head_axes
 from ioi_core.prompts.pairs import PromptPairs
@@ -75,19 +75,19 @@ def find_circuit(
     Raises:
         CircuitError: F(M) is 0 or less, so that the model does nothing that a circuit could be faithful to; a
             tolerance outside these bounds.
-        SiteError, PromptError: say what was got and what is allowed.
+        ChoiceError, PromptError: say what was got and what is allowed.
     """
     check_pairs(model, pairs)
     ablation = check_ablation(ablation)
     if not 0 < tolerance < 1:
         raise CircuitError(f"tolerance is {shown(tolerance)}: a fraction between 0 and 1 is wanted, such as 0.1")
     roles = tuple(role for role in ROLES if role in pairs.roles)
-    advance = advancing(progress, model.cfg.n_layers * (len(roles) + MOST_MEMBERS // 2))
-    effects = _effects(model, pairs, roles, advance)
+    effects = _effects(model, pairs, roles, between(progress, 0, 40))
     ranking = _ranked(effects.mean(-1), roles)
-    run = VariantRuns(model, pairs, ablation, advance)
+    run = VariantRuns(model, pairs, ablation, between(progress, 40, 45))
     prefixes = [Circuit.of(ranking[:size]) for size in range(min(MOST_MEMBERS, len(ranking)) + 1)]
-    whole, *grown = (per_prompt.mean() for per_prompt in run([M, *map(Variant, prefixes)]))
+    runs = run([M, *map(Variant, prefixes)], between(progress, 45, 60))
+    whole, *grown = (per_prompt.mean() for per_prompt in runs)
     _check_behaviour(float(whole))
     distances = np.abs(np.array(grown) / whole - 1)
     near = distances <= tolerance / 2
@@ -95,14 +95,15 @@ def find_circuit(
     allowed = max(tolerance, float(distances[n_added]))
     pruned: list[Member] = []
     circuit = prefixes[n_added]
-    while circuit:
+    for _, part in in_parts(range(n_added), between(progress, 60, 95)):
         fewer = [circuit.without(Circuit.of([member])) for member in circuit.members]
-        distances = np.abs(run([Variant(left) for left in fewer]).mean(-1) / whole - 1)
+        distances = np.abs(run([Variant(left) for left in fewer], part).mean(-1) / whole - 1)
         best = int(distances.argmin())
         if distances[best] > allowed:
             break
         pruned.append(circuit.members[best])
         circuit = fewer[best]
+    judged = run([Variant(circuit), M, EMPTY], between(progress, 95, 100))
     return FoundCircuit(
         values=effects.mean(-1),
         axes={"role": roles, **head_axes(model)},
@@ -111,7 +112,7 @@ def find_circuit(
         n_prompts=len(pairs),
         per_prompt=effects,
         circuit=circuit,
-        evaluation=evaluation(pairs, ablation, circuit, run([Variant(circuit), M, EMPTY])),
+        evaluation=evaluation(pairs, ablation, circuit, judged),
         ranking=ranking,
         growth=np.array(grown),
         n_added=n_added,
@@ -136,21 +137,13 @@ def _check_behaviour(whole: float) -> None:
 
 
 def _effects(
-    model: Model, pairs: PromptPairs, roles: tuple[str, ...], advance: Advance | None
+    model: Model, pairs: PromptPairs, roles: tuple[str, ...], progress: Progress | None
 ) -> Float[np.ndarray, "role layer head batch"]:
     """What noising z of each head at each role changes in logit_diff."""
     found = []
-    for role in roles:
+    for role, part in in_parts(roles, progress):
         patched = patch_activations(
-            model, pairs, "z", direction=Direction.NOISING, positions=role, metric="logit_diff",
-            progress=_silent(advance),
-        )  # fmt: skip
+            model, pairs, "z", direction=Direction.NOISING, positions=role, metric="logit_diff", progress=part
+        )
         found.append(patched.effects)
-        if advance:
-            advance(model.cfg.n_layers)
     return np.stack(found)
-
-
-def _silent(advance: Advance | None) -> Progress | None:
-    """A progress that can cancel and counts nothing."""
-    return (lambda done, total: advance(0)) if advance else None

@@ -15,15 +15,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.circuit.definition import Circuit, CircuitError, HeadList, check_circuit
+from ioi_core.circuit.definition import Circuit, CircuitError, check_circuit
 from ioi_core.circuit.replacements import first_changes
-from ioi_core.circuit.runs import CLEAN_NAMES, Variant, dense_runs
+from ioi_core.circuit.runs import CLEAN_NAMES, Variant, few_ablated_runs
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.memory import blocks
-from ioi_core.engine.progress import Advance, advancing
+from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import first_difference, record, record_from
-from ioi_core.engine.tensors import as_array, to_device
+from ioi_core.engine.tensors import joined, to_device
 from ioi_core.errors import PromptMismatchError
+from ioi_core.inputs import HeadList
 from ioi_core.model.weights import Model
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from ioi_core.prompts.pairs import PromptPairs
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     Flips = Mapping[str, PromptPairs]
 else:
     Flips = object
-
-_VECTORS_A_TOKEN = 7  # the clean run's and the flip's z, of d_model, of each token in each layer
 
 SIGNALS = {"ABB": (1, 1), "CDD": (1, 0), "BAA": (1, -1), "BAB": (-1, 1), "DCD": (-1, 0), "ABA": (-1, -1)}
 """Flip -> (S_pos, S_tok) that the heads are given."""
@@ -99,15 +98,11 @@ def token_and_position(model: Model, flips: Flips, heads: HeadList, *, progress:
         if not np.array_equal(flips[flip].clean_tokens, first.clean_tokens):
             raise PromptMismatchError(f"the clean prompts of {flip} are not those of {SIGNAL_FLIPS[0]}")
     exchanged = check_circuit(model, first, Circuit.of([(head, "END") for head in chosen]))
-    parts = blocks(model, first, _VECTORS_A_TOKEN)
     n_layers = 1 + max(head.layer for head in chosen)
-    total = len(parts) * len(SIGNALS) * (model.cfg.n_layers + n_layers)  # "ABB" needs no walk, the clean run one
-    advance = advancing(progress, total)
-    found = [
-        _block(model, [flips[flip].take(part) for flip in SIGNALS], exchanged, n_layers, advance).cpu()
-        for part in parts
-    ]
-    per_prompt = as_array(torch.cat(found, -1))
+    per_prompt = joined(
+        _block(model, [flips[flip].take(part) for flip in SIGNALS], exchanged, n_layers, of_block)
+        for part, of_block in in_parts(blocks(model, first, (*CLEAN_NAMES, "z")), progress)
+    )
     values = per_prompt.mean(-1)
     return SignalFit(
         values=values,
@@ -122,18 +117,18 @@ def token_and_position(model: Model, flips: Flips, heads: HeadList, *, progress:
 
 
 def _block(
-    model: Model, flips: Sequence[PromptPairs], exchanged: Circuit, n_layers: int, advance: Advance | None
+    model: Model, flips: Sequence[PromptPairs], exchanged: Circuit, n_layers: int, progress: Progress | None
 ) -> Float[Tensor, "flip batch"]:
     """logit_diff with the heads' output from each flip; the clean run is recorded once, flips up to the last head."""
-    clean = record(model, to_device(model, flips[0].clean_tokens), CLEAN_NAMES, advance)
+    clean = record(model, to_device(model, flips[0].clean_tokens), CLEAN_NAMES, between(progress, 0, 15))
     own_z = [layer["z"] for layer in clean]
     found: list[Tensor] = []
-    for flip in flips:
+    for flip, of_flip in in_parts(flips, between(progress, 15, 100)):
         tokens, start = to_device(model, flip.corrupted_tokens), first_difference(flip)
-        given = record_from(model, tokens, ("z",), clean, start, n_layers, advance)
+        given = record_from(model, tokens, ("z",), clean, start, n_layers, between(of_flip, 0, 50))
         z = [*(layer["z"] for layer in given), *own_z[n_layers:]]  # no head is exchanged in the layers above
         starts = first_changes(flip, Ablation.RESAMPLE)
-        found += dense_runs(model, flip, clean, z, starts, [Variant(None, exchanged)], advance)
+        found += few_ablated_runs(model, flip, clean, z, starts, [Variant(None, exchanged)], between(of_flip, 50, 100))
     return torch.stack(found)
 
 

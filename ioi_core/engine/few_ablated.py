@@ -14,17 +14,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ioi_core.engine.recording import Trace
-from ioi_core.engine.tensors import to_device
-from ioi_core.engine.wavefront import Group, Seeds, wavefront
+from ioi_core.engine.wavefront import CellStarts, Group, wavefront
 from ioi_core.model.weights import Model
+from ioi_core.results import Progress
 
 Watch = Callable[[int, tuple[int, ...], list[int], Tensor], None]
 """(layer, prompts, variant numbers, their z at END [batch variant head d_head])."""
 
 
 @dataclass(frozen=True, eq=False)
-class DenseCells:
-    """Variants of a clean run.
+class FewAblated:
+    """Variants of a clean run, each of which lacks a few heads.
 
     Attributes:
         clean: trace with "k", "v", "z" and "resid_mid"; replaced: per layer, the z of ablated heads.
@@ -39,7 +39,7 @@ class DenseCells:
     watch: Watch | None = None
 
     def finals(
-        self, ends: Int[np.ndarray, " batch"], advance: Callable[[int], None] | None = None
+        self, ends: Int[np.ndarray, " batch"], progress: Progress | None = None
     ) -> Iterator[tuple[Group, list[int], Float[Tensor, "batch variant d_model"]]]:
         """Groups, the numbers of their variants, and these variants' final residual streams at END.
 
@@ -48,44 +48,44 @@ class DenseCells:
         planned = self._planned(ends)
         if not planned:
             return
-        groups = [
-            Group(rows, start, end, column, True, sorted({layer for layer, _ in variants}))
-            for column, ((start, end, rows), variants) in enumerate(planned)
-        ]
-        masks = [self._masks(group, planned[group.column][1]) for group in groups]
+        groups = [plan.group for plan in planned]
+        found = wavefront(
+            self.model,
+            self.clean,
+            groups,
+            CellStarts("mid", lambda layer, group: self._begin(layer, planned[group.column])),
+            progress,
+            replace_z=lambda layer, group, z: self._replace_z(layer, planned[group.column], z),
+        )
+        for plan, final in zip(planned, found, strict=True):
+            yield plan.group, plan.numbers, final
 
-        def begin(layer: int, group: Group) -> Float[Tensor, "batch variant pos d_model"]:
-            new = [n for n, (first, _) in enumerate(planned[group.column][1]) if first == layer]
-            rows = to_device(self.model, np.array(group.prompts))
-            change = (self.replaced[layer] - self.clean[layer]["z"])[rows, group.span]
-            change = change[:, None] * masks[group.column][layer][:, new, :, :, None]
-            tell_z(layer, group, new, self.clean[layer]["z"][rows, group.end][:, None] + change[:, :, -1])
-            written = change.flatten(3) @ self.model.weights.layers[layer].W_O
-            return self.clean[layer]["resid_mid"][rows, group.span][:, None] + written
+    def _begin(self, layer: int, plan: "_Plan") -> Float[Tensor, "batch variant pos d_model"]:
+        """The streams of the variants that begin in this layer: the clean run's with what their heads write instead."""
+        rows, group = plan.group.rows(self.model), plan.group
+        begun = [column for column, first_layer in enumerate(plan.first_layers) if first_layer == layer]
+        change = (self.replaced[layer] - self.clean[layer]["z"])[rows, group.span]
+        change = change[:, None] * plan.ablated[layer][:, begun, :, :, None]
+        self._tell(layer, plan, begun, self.clean[layer]["z"][rows, group.end][:, None] + change[:, :, -1])
+        written = change.flatten(3) @ self.model.weights.layers[layer].W_O
+        return self.clean[layer]["resid_mid"][rows, group.span][:, None] + written
 
-        def replace_z(layer: int, group: Group, z: Tensor) -> Tensor:
-            mask = masks[group.column][layer][:, : z.shape[1], -z.shape[2] :, :, None]
-            rows = to_device(self.model, np.array(group.prompts))
-            given = self.replaced[layer][rows, group.span][:, None, -z.shape[2] :]
-            put_out = torch.where(mask, given, z)
-            tell_z(layer, group, range(z.shape[1]), put_out[:, :, -1])
-            return put_out
+    def _replace_z(self, layer: int, plan: "_Plan", z: Tensor) -> Float[Tensor, "batch variant pos head d_head"]:
+        """The z of the variants that began below, replaced where each ablates."""
+        n_variants, n_positions = z.shape[1:3]  # positions up to END: in the last layer END alone
+        ablated = plan.ablated[layer][:, :n_variants, -n_positions:, :, None]
+        given = self.replaced[layer][plan.group.rows(self.model), plan.group.span][:, None, -n_positions:]
+        put_out = torch.where(ablated, given, z)
+        self._tell(layer, plan, range(n_variants), put_out[:, :, -1])
+        return put_out
 
-        def tell_z(layer: int, group: Group, columns: Sequence[int], z: Tensor) -> None:
-            if self.watch and len(columns):
-                numbers = [planned[group.column][1][column][1] for column in columns]
-                self.watch(layer, group.prompts, numbers, z)
+    def _tell(self, layer: int, plan: "_Plan", columns: Sequence[int], z: Tensor) -> None:
+        if self.watch and len(columns):
+            self.watch(layer, plan.group.prompts, [plan.numbers[column] for column in columns], z)
 
-        tell = (lambda rows: advance(1)) if advance else None
-        found = wavefront(self.model, self.clean, groups, Seeds("mid", begin), tell, replace_z=replace_z)
-        for group, final in zip(groups, found, strict=True):
-            yield group, [number for _, number in planned[group.column][1]], final
-
-    def _planned(
-        self, ends: Int[np.ndarray, " batch"]
-    ) -> list[tuple[tuple[int, int, tuple[int, ...]], list[tuple[int, int]]]]:
-        """(start, END, prompts) and the (first layer, number) of each variant that begins there, by layer."""
-        planned: dict[tuple[int, int, tuple[int, ...]], list[tuple[int, int]]] = {}
+    def _planned(self, ends: Int[np.ndarray, " batch"]) -> list["_Plan"]:
+        """Variants that begin at the same position in the same prompts together, those of lower layers first."""
+        together: dict[tuple[int, int, tuple[int, ...]], list[tuple[int, int]]] = {}
         for number, ablated in self.ablated.items():
             if not ablated.any():
                 continue
@@ -96,10 +96,27 @@ class DenseCells:
                 starts.setdefault((int(somewhere[row].argmax()), int(ends[row])), []).append(int(row))
             for (start, end), rows in starts.items():
                 if start <= end:
-                    planned.setdefault((start, end, tuple(rows)), []).append((first_layer, number))
-        return [(key, sorted(variants, key=itemgetter(0))) for key, variants in planned.items()]
+                    together.setdefault((start, end, tuple(rows)), []).append((first_layer, number))
+        planned = []
+        for column, ((start, end, prompts), variants) in enumerate(together.items()):
+            first_layers, numbers = zip(*sorted(variants, key=itemgetter(0)), strict=True)
+            group = Group(prompts, start, end, column, True, sorted(set(first_layers)))
+            ablated = np.stack([self.ablated[number][list(prompts), group.span] for number in numbers])
+            by_layer = torch.tensor(ablated.transpose(3, 1, 0, 2, 4), device=self.model.device)
+            planned.append(_Plan(group, first_layers, list(numbers), by_layer))
+        return planned
 
-    def _masks(self, group: Group, variants: Sequence[tuple[int, int]]) -> Bool[Tensor, "layer batch variant pos head"]:
-        """Where the group's variants replace z."""
-        here = np.stack([self.ablated[number][list(group.prompts), group.span] for _, number in variants])
-        return torch.tensor(here.transpose(3, 1, 0, 2, 4), device=self.model.device)
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Variants that are carried as the cells of one group.
+
+    Attributes:
+        first_layers: where each begins, ascending; numbers: which variants they are.
+        ablated: where each replaces z.
+    """
+
+    group: Group
+    first_layers: tuple[int, ...]
+    numbers: list[int]
+    ablated: Bool[Tensor, "layer batch variant pos head"]

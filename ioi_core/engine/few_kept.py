@@ -2,16 +2,16 @@
 
 Where a circuit keeps no head, every z is replaced by a value that does not depend on the run. There attention carries
 nothing from one position to another, and the residual stream is one stream for all variants, position by position.
-Only slots, the positions at which some variant keeps some head, need more:
+Only kept positions, those at which some variant keeps some head, need more:
 
-- a slot's stream depends on its own stream so far and, if it keeps a head of this layer, on the streams at the slots
-  before it. Variants that agree in all of these share one state; they part where they first differ and are carried
-  apart only from there on;
+- the stream at a kept position depends on itself so far and, if a head of this layer is kept there, on the streams at
+  the kept positions before it. Variants that agree in all of these share one stream; they part where they first differ
+  and are carried apart only from there on;
 - queries, keys and values are computed for the heads that some variant keeps in a layer, and for no others; what the
   rest write is the replaced z through W_O, once.
 
 So a variant costs its own MLP rows at a few positions of a prompt, above the layer where it begins to differ. Nothing
-here approximates. `engine.wavefront` is for the opposite case, runs in which most heads work as always.
+here approximates. `engine.wavefront` is for the opposite case, runs in which most heads work as always; FACTOR
 """
 
 from collections.abc import Sequence
@@ -23,37 +23,38 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ioi_core.engine.forward import embed, normalize
-from ioi_core.engine.progress import Advance
+from ioi_core.engine.progress import with_progress
 from ioi_core.engine.tensors import to_device
-from ioi_core.engine.wavefront import add_mlp
+from ioi_core.engine.wavefront import add_mlps
 from ioi_core.model.weights import LayerWeights, Model
+from ioi_core.results import Progress
 
 
 @dataclass(frozen=True, eq=False)
-class Slots:
-    """Prompts whose slots come in the same order, and what each variant keeps there.
+class KeptPositions:
+    """Prompts whose kept positions come in the same order, and what each variant keeps there.
 
     Attributes:
         prompts: rows of the block.
-        positions: [batch slot] ascending along a row; the last one is END.
-        kept: [variant slot layer head].
+        positions: [batch place] ascending along a row; the last one is END. A place is one of them, counted from 0.
+        kept: [variant place layer head].
     """
 
     prompts: tuple[int, ...]
-    positions: Int[np.ndarray, "batch slot"]
-    kept: Bool[np.ndarray, "variant slot layer head"]
+    positions: Int[np.ndarray, "batch place"]
+    kept: Bool[np.ndarray, "variant place layer head"]
 
 
 @dataclass(frozen=True, eq=False)
-class _States:
-    """The distinct streams at one slot.
+class _Streams:
+    """The distinct residual streams at one place.
 
     Attributes:
-        streams: [batch state d_model].
-        of: [variant] the state that each variant is in.
+        resid: [batch stream d_model].
+        of: [variant] the stream that each variant has.
     """
 
-    streams: Float[Tensor, "batch state d_model"]
+    resid: Float[Tensor, "batch stream d_model"]
     of: Int[np.ndarray, " variant"]
 
 
@@ -89,53 +90,51 @@ class _Heads:
         return q, k, v
 
 
-def sparse_run(
+def run_few_kept(
     model: Model,
     tokens: Int[Tensor, "batch pos"],
     replaced: Sequence[Float[Tensor, "batch pos head d_head"]],
-    slots: Slots,
-    advance: Advance | None = None,
-) -> tuple[Float[Tensor, "batch state d_model"], Int[np.ndarray, " variant"]]:
-    """The final residual streams at END, and which of them is each variant's.
+    keeping: KeptPositions,
+    progress: Progress | None = None,
+) -> tuple[Float[Tensor, "batch stream d_model"], Int[np.ndarray, " variant"]]:
+    """Run all variants and return the final residual streams at END, and which of them is each variant's.
 
     Args:
-        tokens: of the slots' prompts; replaced: per layer, the z that every head puts out where it is not kept.
+        tokens: of the prompts of `keeping`; replaced: per layer, the z that every head puts out where it is not kept.
     """
-    everywhere = embed(model, tokens)
+    shared = embed(model, tokens)  # the one stream of all variants, right at every position but the kept ones
     rows = torch.arange(len(tokens), device=model.device)[:, None]
-    at = to_device(model, slots.positions)
-    none = np.zeros(len(slots.kept), dtype=np.int64)
-    states = [_States(everywhere[rows, at[:, [slot]]], none) for slot in range(at.shape[1])]
-    for index, layer in enumerate(model.weights.layers):
-        last = index == model.cfg.n_layers - 1
+    at = to_device(model, keeping.positions)
+    alike = np.zeros(len(keeping.kept), dtype=np.int64)
+    places = [_Streams(shared[rows, at[:, [place]]], alike) for place in range(at.shape[1])]
+    for index, layer in enumerate(with_progress(model.weights.layers, progress)):
+        end_only = index == model.cfg.n_layers - 1
         written = replaced[index].flatten(2) @ layer.W_O + layer.b_O  # by all heads together, nothing kept
-        kept = slots.kept[:, :, index]
-        moved = [_States(s.streams + written[rows, at[:, [slot]]], s.of) for slot, s in enumerate(states)]
+        kept = keeping.kept[:, :, index]
+        mid = [_Streams(s.resid + written[rows, at[:, [place]]], s.of) for place, s in enumerate(places)]
         if (chosen := np.flatnonzero(kept.any((0, 1)))).size:
             heads = _Heads.of(model, layer, chosen)
-            before = _Keys.of(heads, everywhere, states, at)
-            own = replaced[index][rows, at][:, :, to_device(model, chosen)]  # [batch slot head d_head]
-            asking = [len(states) - 1] if last else [*np.flatnonzero(kept.any((0, 2)))]
-            for slot in asking:
-                moved[slot] = _attend(heads, before, states, moved[slot], int(slot), kept[:, slot][:, chosen], own)
-        if last:
-            states = moved[-1:]
-            [after] = add_mlp(model, layer, [states[0].streams[:, :, None]])
-            states = [_States(after[:, :, 0], states[0].of)]
+            keys = _Keys.of(heads, shared, places, at)
+            own = replaced[index][rows, at][:, :, to_device(model, chosen)]  # [batch place head d_head]
+            asking = [len(places) - 1] if end_only else [*np.flatnonzero(kept.any((0, 2)))]
+            for place in asking:
+                mid[place] = _attend(heads, keys, places, mid[place], int(place), kept[:, place][:, chosen], own)
+        if end_only:
+            places = mid[-1:]
+            [post] = add_mlps(model, layer, [places[0].resid[:, :, None]])
+            places = [_Streams(post[:, :, 0], places[0].of)]
         else:
-            everywhere, states = _after_mlp(model, layer, everywhere + written, moved)
-        if advance:
-            advance(1)
-    return states[-1].streams, states[-1].of
+            shared, places = _after_mlp(model, layer, shared + written, mid)
+    return places[-1].resid, places[-1].of
 
 
 def _after_mlp(
-    model: Model, layer: LayerWeights, everywhere: Tensor, states: Sequence[_States]
-) -> tuple[Tensor, list[_States]]:
-    """What the layer's MLP makes of all streams, in one product."""
-    waves = [everywhere[:, None], *(state.streams[:, :, None] for state in states)]
-    first, *rest = add_mlp(model, layer, waves)
-    return first[:, 0], [_States(new[:, :, 0], state.of) for new, state in zip(rest, states, strict=True)]
+    model: Model, layer: LayerWeights, shared: Tensor, places: Sequence[_Streams]
+) -> tuple[Tensor, list[_Streams]]:
+    """Add what the layer's MLP makes of all streams, in one product."""
+    streams = [shared[:, None], *(place.resid[:, :, None] for place in places)]
+    first, *rest = add_mlps(model, layer, streams)
+    return first[:, 0], [_Streams(new[:, :, 0], place.of) for new, place in zip(rest, places, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,58 +142,67 @@ class _Keys:
     """What the kept heads of a layer can attend to.
 
     Attributes:
-        k, v: [batch pos head d_head], of the one stream outside the slots.
-        shared: [batch pos] where no slot stands; at: [batch slot] the slots' positions.
-        own: for each slot, queries, keys and values [batch state head d_head] of its states.
+        k, v: [batch pos head d_head], of the shared stream.
+        shared: [batch pos] where no place stands; at: [batch place] the places' positions.
+        own: for each place, queries, keys and values [batch stream head d_head] of its streams.
     """
 
     k: Float[Tensor, "batch pos head d_head"]
     v: Float[Tensor, "batch pos head d_head"]
     shared: Bool[Tensor, "batch pos"]
-    at: Int[Tensor, "batch slot"]
+    at: Int[Tensor, "batch place"]
     own: list[tuple[Tensor, Tensor, Tensor]]
 
     @classmethod
-    def of(cls, heads: _Heads, everywhere: Tensor, states: Sequence[_States], at: Int[Tensor, "batch slot"]) -> "_Keys":
+    def of(cls, heads: _Heads, shared: Tensor, places: Sequence[_Streams], at: Int[Tensor, "batch place"]) -> "_Keys":
         """Compute them."""
-        _, k, v = heads.qkv(everywhere)
-        shared = torch.ones(everywhere.shape[:2], dtype=torch.bool, device=everywhere.device).scatter_(1, at, False)
-        return cls(k, v, shared, at, [heads.qkv(state.streams) for state in states])
+        _, k, v = heads.qkv(shared)
+        elsewhere = torch.ones(shared.shape[:2], dtype=torch.bool, device=shared.device).scatter_(1, at, False)
+        return cls(k, v, elsewhere, at, [heads.qkv(place.resid) for place in places])
 
 
 def _attend(
     heads: _Heads,
     keys: _Keys,
-    states: Sequence[_States],
-    moved: _States,
-    slot: int,
+    places: Sequence[_Streams],
+    mid: _Streams,
+    place: int,
     kept: Bool[np.ndarray, "variant head"],
-    replaced: Float[Tensor, "batch slot head d_head"],
-) -> _States:
-    """One slot's states with what its kept heads write; variants that agree in everything it depends on share one."""
+    replaced: Float[Tensor, "batch place head d_head"],
+) -> _Streams:
+    """Add what the kept heads write to one place's streams; variants that agree in all that it depends on share one.
+
+    Three variants at the second place, where the first place has two streams (0 for A, 1 for B and C) and this one has
+    one (0 for all); one head is kept here by B and C, so these two ask, and what they see before them counts:
+
+        variant  stream here  keeps the head  1 + stream at the first place, if it asks  ->  stream after
+        A        0            0               0                                              0
+        B        0            1               2                                              1
+        C        0            1               2                                              1  (the same row as B)
+    """
     asks = np.any(kept, axis=1)[:, None]
-    earlier = [state.of[:, None] + 1 for state in states[:slot]]
-    depends = np.concatenate([states[slot].of[:, None], kept, *(asks * of for of in earlier)], axis=1)
+    seen = [asks * (earlier.of[:, None] + 1) for earlier in places[:place]]
+    depends = np.concatenate([places[place].of[:, None], kept, *seen], axis=1)
     _, first, of = np.unique(depends, axis=0, return_index=True, return_inverse=True)
-    streams = moved.streams[:, states[slot].of[first]]
+    resid = mid.resid[:, places[place].of[first]]
     if (asking := np.flatnonzero(asks[first])).size:
         variants = first[asking]
-        z = _mix(keys, [state.of[variants] for state in states[: slot + 1]], slot)
+        z = _mix(keys, [streams.of[variants] for streams in places[: place + 1]], place)
         keep = torch.tensor(kept[variants], dtype=z.dtype, device=z.device)
-        change = (z - replaced[:, None, slot]) * keep[:, :, None]
-        streams[:, asking] += torch.einsum("bshd,hdm->bsm", change, heads.W_O)
-    return _States(streams, of.reshape(-1).astype(np.int64))
+        change = (z - replaced[:, None, place]) * keep[:, :, None]
+        resid[:, asking] += torch.einsum("bshd,hdm->bsm", change, heads.W_O)
+    return _Streams(resid, of.reshape(-1).astype(np.int64))
 
 
 def _mix(
-    keys: _Keys, chosen: Sequence[Int[np.ndarray, " asking"]], slot: int
+    keys: _Keys, chosen: Sequence[Int[np.ndarray, " asking"]], place: int
 ) -> Float[Tensor, "batch asking head d_head"]:
-    """Attention of some states of a slot: to the shared stream before it and to their own states at slots up to it."""
-    q = keys.own[slot][0][:, chosen[slot]]
+    """Attention of some streams of a place: to the shared stream before it and to their own at places up to it."""
+    q = keys.own[place][0][:, chosen[place]]
     k, v = ([keys.own[other][part][:, of] for other, of in enumerate(chosen)] for part in (1, 2))
     position = torch.arange(keys.k.shape[1], device=q.device)
-    seen = keys.shared & (position < keys.at[:, [slot]])
-    there = torch.einsum("bshd,bphd->bshp", q, keys.k).masked_fill(~seen[:, None, None], -torch.inf)
+    visible = keys.shared & (position < keys.at[:, [place]])
+    there = torch.einsum("bshd,bphd->bshp", q, keys.k).masked_fill(~visible[:, None, None], -torch.inf)
     here = torch.stack([(q * key).sum(-1) for key in k], -1)
     weights = (torch.cat([there, here], -1) / q.shape[-1] ** 0.5).softmax(-1)
     n_there = there.shape[-1]

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ioi_core.engine.checks import check_positions, check_tokens
-from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
+from ioi_core.engine.progress import with_progress
+from ioi_core.engine.tensors import at_positions, joined, row_chunks, to_device
 from ioi_core.model.weights import LayerWeights, Model, ModelConfig
 from ioi_core.results import Progress
 
@@ -81,14 +82,16 @@ def layer_runs(
     model: Model,
     resid: Float[Tensor, "batch pos d_model"],
     before: Sequence[Mapping[str, Float[Tensor, "batch earlier head d_head"]]] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[LayerRun]:
     """Run the layers one after another on embedded tokens, yielding each one's activations.
 
     Args:
         before: keys and values ("k", "v") of each layer at positions before these tokens, if there are any; patterns
             then have more key than query positions.
+        progress: told of each layer when the next one is asked for.
     """
-    for index, layer in enumerate(model.weights.layers):
+    for index, layer in enumerate(with_progress(model.weights.layers, progress)):
         q, k, v = qkv(layer, model.cfg, resid)
         keys, values = (
             (k, v) if before is None else (torch.cat([before[index][n], x], 1) for n, x in (("k", k), ("v", v)))
@@ -128,10 +131,9 @@ def run(
         PromptError: ids, lengths or positions outside the model's range.
     """
     tokens, positions = check_tokens(model, tokens), check_positions(tokens, positions)
-    logits, parts = [], chunks(tokens)
-    for done, rows in enumerate(parts):
+
+    def logits(rows: slice) -> Float[Tensor, "batch d_vocab"]:
         *_, last = layer_runs(model, embed(model, to_device(model, tokens[rows])))
-        logits.append(unembed(model, at_positions(last.resid_post, positions[rows])).cpu())
-        if progress:
-            progress(done + 1, len(parts))
-    return as_array(torch.cat(logits))
+        return unembed(model, at_positions(last.resid_post, positions[rows]))
+
+    return joined((logits(rows) for rows in with_progress(row_chunks(tokens), progress)), dim=0)

@@ -1,7 +1,7 @@
 """How much memory patched runs may hold at once."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ioi_core.engine.wavefront import Group
@@ -22,27 +22,30 @@ def memory_budget() -> int:
     return int(text) * 2**20
 
 
-def blocks(model: Model, pairs: PromptPairs, vectors_a_token: int = 8) -> list[slice]:
+def blocks(model: Model, pairs: PromptPairs, recorded: Sequence[str], more_vectors: int = 0) -> list[slice]:
     """Blocks of prompts whose recorded runs take at most a third of the memory budget; a single prompt is not cut.
 
     Args:
-        vectors_a_token: how many vectors of d_model are kept of each token in each layer.
+        recorded: names of the activations that are kept of each layer, of all runs together.
+        more_vectors: how many more vectors of d_model are kept of each token in each layer.
     """
     cfg, pos = model.cfg, pairs.clean_tokens.shape[1]
-    a_token = cfg.n_layers * (vectors_a_token * cfg.d_model + 2 * cfg.n_heads * pos) * model.weights.W_E.element_size()
+    patterns = 1 + recorded.count("pattern")  # one while a layer runs
+    vectors = len(recorded) - recorded.count("pattern") + more_vectors
+    a_token = cfg.n_layers * (vectors * cfg.d_model + patterns * cfg.n_heads * pos) * model.weights.W_E.element_size()
     reference = cfg.d_vocab * model.weights.W_E.element_size()  # of each prompt, where kl is measured from it
     step = max(1, memory_budget() // 3 // (a_token * pos + reference))
     return [slice(start, min(start + step, len(pairs))) for start in range(0, len(pairs), step)]
 
 
-def chunks(model: Model, cells: int, planned: list[Group]) -> Iterator[list[Group]]:
-    """The groups, cut where needed, in chunks that each fit half the memory budget; `cells` is their number a layer."""
+def group_chunks(model: Model, cells_a_layer: int, groups: list[Group]) -> Iterator[list[Group]]:
+    """The groups, cut where needed, in chunks that each fit half the memory budget."""
     room = memory_budget() // 2
     chunk: list[Group] = []
     left = room
-    for group in planned:
-        for piece in _pieces(model, cells, group, room):
-            size = held_bytes(model, cells, piece)
+    for group in groups:
+        for piece in _pieces(model, cells_a_layer, group, room):
+            size = held_bytes(model, cells_a_layer, piece)
             if chunk and size > left:
                 yield chunk
                 chunk, left = [], room
@@ -59,14 +62,14 @@ def held_bytes(model: Model, cells_a_layer: int, group: Group) -> int:
 
 def cell_bytes(model: Model, group: Group) -> int:
     """What a cell holds in one prompt: residual streams, q, k, v, z, copies of the base's keys and values."""
-    vectors = 12 * (group.end + 1 - group.start) + 2 * (group.end + 1)
-    scores = 3 * model.cfg.n_heads * (group.end + 1 - group.start) * (group.end + 1)
+    vectors = 12 * group.width + 2 * (group.end + 1)
+    scores = 3 * model.cfg.n_heads * group.width * (group.end + 1)
     return (vectors * model.cfg.d_model + scores) * model.weights.W_E.element_size()
 
 
-def _pieces(model: Model, cells: int, group: Group, room: int) -> Iterator[Group]:
+def _pieces(model: Model, cells_a_layer: int, group: Group, room: int) -> Iterator[Group]:
     """A group cut by prompts, then by layers, until each piece fits (a single layer of one prompt is not cut)."""
-    per_prompt = held_bytes(model, cells, replace(group, prompts=group.prompts[:1]))
+    per_prompt = held_bytes(model, cells_a_layer, replace(group, prompts=group.prompts[:1]))
     step = max(1, room // per_prompt)
     layers = max(1, len(group.layers) * room // per_prompt) if step == 1 else len(group.layers)
     for start in range(0, len(group.prompts), step):

@@ -1,23 +1,62 @@
-"""Progress of an analysis, told in units of the engine's work."""
+"""Progress of an analysis: loops tell what they have done, and an analysis made of parts gives each part its share.
 
-from collections.abc import Callable
+A walk over the layers counts layers (`with_progress`); what holds several walks, such as blocks of prompts, divides its
+own progress among them (`in_parts`, `between`) without knowing how they count. So no total is planned ahead, done never
+goes back and ends at the total, and an exception raised in the caller's callback cancels after any layer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from ioi_core.results import Progress
 
+Item = TypeVar("Item")
 
-def advancing(progress: Progress | None, total: int) -> Callable[[int], None] | None:
-    """Adds up the engine's work units for `progress`."""
-    if progress is None:
-        return None
-    done = 0
-
-    def advance(units: int) -> None:
-        nonlocal done
-        done += units
-        progress(done, max(total, done, 1))
-
-    return advance
+_PER_CENT = 100
 
 
-Advance = Callable[[int], None]
-"""Told after each layer of each recorded run or walk: an exception raised in it cancels."""
+@dataclass
+class _Part:
+    """The progress of a part, told to the whole's as its `size` steps of `total` from `start` on."""
+
+    whole: Progress
+    start: int
+    size: int
+    total: int
+    told: int = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        self.told = self.size * done // total
+        self.whole(self.start + self.told, self.total)
+
+
+def with_progress(items: Sequence[Item], progress: Progress | None) -> Iterator[Item]:
+    """Yield the items, and tell after each how many of them are done."""
+    for number, item in enumerate(items):
+        yield item
+        if progress:
+            progress(number + 1, len(items))
+
+
+def in_parts(
+    items: Sequence[Item], progress: Progress | None, steps: int = _PER_CENT
+) -> Iterator[tuple[Item, Progress | None]]:
+    """Yield each item with the progress of its own part, and tell when it is done unless the part did so itself.
+
+    Args:
+        steps: how many steps of the whole each part is; all parts count alike.
+    """
+    for number, item in enumerate(items):
+        if progress is None:
+            yield item, None
+            continue
+        part = _Part(progress, number * steps, steps, len(items) * steps)
+        yield item, part
+        if part.told < steps:
+            part(1, 1)
+
+
+def between(progress: Progress | None, start: int, stop: int) -> Progress | None:
+    """The progress of a part that takes the whole from `start` to `stop` per cent."""
+    return _Part(progress, start, stop - start, _PER_CENT) if progress else None

@@ -1,6 +1,6 @@
 """Runs whose activations are kept: a whole run, or what a run adds to one whose first tokens it shares."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -12,6 +12,7 @@ from ioi_core.engine.forward import LayerRun, embed, layer_runs
 from ioi_core.engine.tensors import to_device
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress
 from ioi_core.vocabulary import Direction
 
 Trace = tuple[Mapping[str, Tensor], ...]
@@ -19,10 +20,10 @@ Trace = tuple[Mapping[str, Tensor], ...]
 
 
 def record(
-    model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str], advance: Callable[[int], None] | None = None
+    model: Model, tokens: Int[Tensor, "batch pos"], names: Sequence[str], progress: Progress | None = None
 ) -> Trace:
-    """Run the model once and keep the named activations of every layer; `advance` is told 1 after each of them."""
-    return _kept(layer_runs(model, embed(model, tokens)), names, advance)
+    """Run the model once and keep the named activations of every layer."""
+    return _kept(layer_runs(model, embed(model, tokens), progress=progress), names)
 
 
 def record_from(
@@ -32,31 +33,26 @@ def record_from(
     base: Trace,
     start: int,
     n_layers: int | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Trace:
     """Record a run whose tokens before `start` are the base run's: only the rest is computed.
 
     Args:
         base: trace with "k" and "v".
-        n_layers: stop after so many; None runs all. advance: as in `record`.
+        n_layers: stop after so many; None runs all.
     Returns:
         The named activations; nan before `start`, so that reading there by mistake cannot go unnoticed.
     """
     before = [{name: layer[name][:, :start] for name in ("k", "v")} for layer in base]
-    runs = layer_runs(model, embed(model, tokens[:, start:], start), before)
+    runs = layer_runs(model, embed(model, tokens[:, start:], start), before, progress)
     return tuple(
         {name: _after_nan(x, start, 2 if name == "pattern" else 1) for name, x in layer.items()}
-        for layer in _kept(islice(runs, n_layers), names, advance)
+        for layer in _kept(islice(runs, n_layers), names)
     )
 
 
-def _kept(runs: Iterable[LayerRun], names: Sequence[str], advance: Callable[[int], None] | None) -> Trace:
-    kept = []
-    for run in runs:
-        kept.append({name: getattr(run, name) for name in names})
-        if advance:
-            advance(1)
-    return tuple(kept)
+def _kept(runs: Iterable[LayerRun], names: Sequence[str]) -> Trace:
+    return tuple({name: getattr(run, name) for name in names} for run in runs)
 
 
 def _after_nan(activation: Tensor, start: int, dim: int) -> Tensor:

@@ -84,23 +84,44 @@ class Scale:
         logit_diff_recovered: 0 = corrupted, 1 = clean. logit_diff_change: 0 = clean, -1 = corrupted (ARENA).
         percent_of_clean: 0 = clean, -100 = a logit_diff of 0 (Wang et al. 2022).
         """
-        reach = max(1.0, abs(float(clean.mean())), abs(float(corrupted.mean())))
+        reach = max(abs(float(clean.mean())), abs(float(corrupted.mean())))
         match metric:
             case "logit_diff_recovered" | "logit_diff_change":
-                zero, parts, factor = corrupted if metric == "logit_diff_recovered" else clean, clean - corrupted, 1.0
+                zero = corrupted if metric == "logit_diff_recovered" else clean
                 undefined = (
                     "the clean and the corrupted prompts have the same mean logit_diff "
                     f"({clean.mean():.4f}), so there is nothing to recover: use another corruption or metric"
                 )
+                return cls._divided_by(clean - corrupted, zero, reach, undefined)
             case "percent_of_clean":
-                zero, parts, factor = clean, clean, 0.01
                 undefined = f"the clean prompts' mean logit_diff is {clean.mean():.4f}: no per cent can be taken of it"
+                return cls._divided_by(clean, clean, reach, undefined, factor=0.01)
             case _:
                 return cls(np.zeros_like(clean))
+
+    @classmethod
+    def fractions_of(cls, whole: Float[np.ndarray, " batch"]) -> "Scale":
+        """The scale on which the mean of some logit_diff is 1, and a logit_diff of 0 is 0."""
+        undefined = f"the model's mean logit_diff is {whole.mean():.4f}: there is nothing to take a fraction of"
+        return cls._divided_by(whole, np.zeros_like(whole), abs(float(whole.mean())), undefined)
+
+    @classmethod
+    def _divided_by(
+        cls,
+        parts: Float[np.ndarray, " batch"],
+        zero: Float[np.ndarray, " batch"],
+        reach: float,
+        undefined: str,
+        factor: float = 1.0,
+    ) -> "Scale":
+        """The scale whose unit is `factor` times the mean of `parts`.
+
+        Undefined where that mean is rounding beside `reach`, the size of the runs.
+        """
         mean = float(parts.mean(dtype=np.float64))
-        if abs(mean) < _SMALLEST_GAP * reach:
+        if abs(mean) < _SMALLEST_GAP * max(1.0, reach):
             return cls(zero, float("nan"), None, undefined)
-        return cls(zero, factor * mean, (parts / mean).astype(clean.dtype))
+        return cls(zero, factor * mean, (parts / mean).astype(parts.dtype))
 
     def __call__(self, raw: Float[np.ndarray, "*cells batch"]) -> Float[np.ndarray, "*cells batch"]:
         """Raw values on this scale."""
@@ -164,6 +185,10 @@ class Scorer:
         direction = answer_direction(self.model, self.answers)[rows]
         bias = answer_bias(self.model, self.answers)[rows]
         return (normalize(final, self.model.cfg.eps) @ direction[:, :, None])[..., 0] + bias[:, None]
+
+    def each(self, final: Float[Tensor, "batch d_model"]) -> Float[Tensor, " batch"]:
+        """Metric of one run of all prompts."""
+        return self(final[:, None], torch.arange(len(final), device=final.device))[:, 0]
 
     def _full_vocabulary(self, final: Float[Tensor, "rows cell d_model"], rows: Int[Tensor, " rows"]) -> Tensor:
         n_cells = final.shape[1]

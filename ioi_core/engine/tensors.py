@@ -1,5 +1,7 @@
 """Arrays to the device and back, one position of each row, rows in chunks."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -29,7 +31,18 @@ def as_array(tensor: Float[Tensor, "*shape"]) -> Float[np.ndarray, "*shape"]:
     return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).cpu().numpy()
 
 
-def chunks(tokens: Int[np.ndarray, "batch pos"]) -> list[slice]:
+def joined(parts: Iterable[Float[Tensor, "..."]], dim: int = -1) -> Float[np.ndarray, "..."]:
+    """Results of chunks or blocks of prompts after one another as NumPy, each taken off the device as it comes."""
+    return as_array(torch.cat([part.cpu() for part in parts], dim))
+
+
+def joined_columns(parts: Iterable[tuple[Float[Tensor, "..."], ...]]) -> list[Float[np.ndarray, "..."]]:
+    """Several results of each chunk or block, `batch` last: `joined` result by result."""
+    on_cpu = [[tensor.cpu() for tensor in part] for part in parts]
+    return [joined(column) for column in zip(*on_cpu, strict=True)]
+
+
+def row_chunks(tokens: Int[np.ndarray, "batch pos"]) -> list[slice]:
     """Slices over the rows, of about `TOKENS_PER_CHUNK` tokens each."""
     step = max(1, TOKENS_PER_CHUNK // tokens.shape[1])
     return [slice(start, start + step) for start in range(0, len(tokens), step)]

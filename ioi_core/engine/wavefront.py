@@ -9,19 +9,18 @@ almost everything, so a cell is carried through the layers only where it can dif
 4. wavefront: one walk over the layers carries all cells; each layer appends the cells that begin there, so weights are
    read once and every matrix product is large.
 
-`Group` is a block of cells that begin at the same position in prompts that end at the same one, so its tensors are
-dense: [batch cell pos d_model]. Products over positions run on all groups' rows at once; attention runs group by group.
+`Group` is a block of cells that begin at the same position in prompts that end at the same one, so its tensors have no
+gaps: [batch cell pos d_model]. Products over positions run on all groups' rows at once; attention runs group by group.
 Nothing here approximates; nothing leaves the model's device.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,6 +28,7 @@ from ioi_core.engine.forward import attention_pattern, mlp, normalize
 from ioi_core.engine.recording import Trace
 from ioi_core.engine.tensors import to_device
 from ioi_core.model.weights import LayerWeights, Model
+from ioi_core.results import Progress
 
 Stage = Literal["pre", "mid", "post"]
 _MLP_SLAB = 1024  # rows through an MLP at once: its hidden layer then stays in cache
@@ -57,9 +57,18 @@ class Group:
         """The positions that can differ from the base run."""
         return slice(self.start, self.end + 1)
 
+    @property
+    def width(self) -> int:
+        """How many positions the span has."""
+        return self.end + 1 - self.start
+
+    def rows(self, model: Model) -> Int[Tensor, " batch"]:
+        """The prompts as an index on the model's device."""
+        return to_device(model, np.array(self.prompts))
+
 
 @dataclass(frozen=True)
-class Seeds:
+class CellStarts:
     """Where cells begin: at which stage of their layer, and with which residual stream there.
 
     Attributes:
@@ -72,108 +81,108 @@ class Seeds:
 
 
 Overwrite = Callable[[int, Group, Mapping[Literal["q", "k", "v"], Tensor]], None]
-"""Told in each layer the queries, keys and values [batch cell pos head d_head] that a group's carried cells computed
-there (queries at END alone in the last layer), to set some of them in place."""
+"""Told in each layer the queries, keys and values [batch cell pos head d_head] that a group's cells computed there
+(queries at END alone in the last layer), to set some of them in place."""
 
 ReplaceZ = Callable[[int, Group, Tensor], Tensor]
-"""Given in each layer what a group's carried cells' heads put out, z [batch cell pos head d_head] (at END alone in the
-last layer), returns what is to be written instead."""
+"""Given in each layer what a group's cells' heads put out, z [batch cell pos head d_head] (at END alone in the last
+layer), returns what is to be written instead."""
 
 
 def wavefront(
     model: Model,
     base: Trace,
     groups: Sequence[Group],
-    seeds: Seeds,
-    progress: Callable[[int], None] | None = None,
+    starts: CellStarts,
+    progress: Progress | None = None,
     overwrite: Overwrite | None = None,
     replace_z: ReplaceZ | None = None,
 ) -> list[Float[Tensor, "batch cell d_model"]]:
-    """The final residual stream at END of every cell of every group.
+    """Carry all cells through the layers and return their final residual streams at END.
 
     Args:
         base: trace of the base run with "k" and "v", over prompts that the groups' indices refer to.
-        progress: told after each layer how many rows (cells times positions) it carried.
+        progress: told after each layer which share of the rows (cells times positions) has been carried.
         overwrite: sets queries, keys or values that are not to be computed; replace_z: the same of heads' outputs.
     Returns:
         One tensor a group, its cells layer after layer.
     """
-    prefix = [to_device(model, np.array(group.prompts)) for group in groups]
-    carried = [_no_cells(model, group) for group in groups]
+    rows = [group.rows(model) for group in groups]
+    cells = [model.weights.W_E.new_empty(len(group.prompts), 0, group.width, model.cfg.d_model) for group in groups]
+    done = _rows_done(model, groups)
     for index, layer in enumerate(model.weights.layers):
-        last = index == model.cfg.n_layers - 1
-
-        def begin(stage: Stage, waves: list[Tensor], index: int = index, last: bool = last) -> list[Tensor]:
-            if seeds.stage != stage:
-                return waves
-            return [_append(wave, seeds, index, group, last) for wave, group in zip(waves, groups, strict=True)]
-
-        carried = begin("pre", carried, last=False)
-        setters = _Setters(
-            partial(overwrite, index) if overwrite else None, partial(replace_z, index) if replace_z else None
-        )
-        carried = begin("mid", _attend(model, layer, base[index], groups, prefix, carried, last, setters))
-        carried = begin("post", add_mlp(model, layer, carried))
+        end_only = index == model.cfg.n_layers - 1
+        cells = _with_new_cells(cells, starts, "pre", index, groups)
+        cells = _attend(model, index, base, groups, rows, cells, overwrite, replace_z)
+        cells = _with_new_cells(cells, starts, "mid", index, groups, end_only)
+        cells = _with_new_cells(add_mlps(model, layer, cells), starts, "post", index, groups, end_only)
         if progress:
-            sizes = zip(groups, carried, strict=True)
-            progress(sum(wave.shape[0] * wave.shape[1] * (group.end + 1 - group.start) for group, wave in sizes))
-    return [wave[:, :, -1] for wave in carried]
+            progress(done[index], done[-1])
+    return [of_group[:, :, -1] for of_group in cells]
 
 
-@dataclass(frozen=True)
-class _Setters:
-    """`Overwrite` and `ReplaceZ` of one layer."""
-
-    inputs: Callable[[Group, Mapping[Literal["q", "k", "v"], Tensor]], None] | None
-    z: Callable[[Group, Tensor], Tensor] | None
-
-
-def _no_cells(model: Model, group: Group) -> Float[Tensor, "batch cell pos d_model"]:
-    shape = (len(group.prompts), 0, group.end + 1 - group.start, model.cfg.d_model)
-    return model.weights.W_E.new_empty(shape)
+def _rows_done(model: Model, groups: Sequence[Group]) -> list[int]:
+    """Rows that have been carried after each layer, up to the number of cells that a group begins in a layer."""
+    begun = np.zeros(model.cfg.n_layers, dtype=np.int64)
+    for group in groups:
+        begun[list(group.layers)] += len(group.prompts) * group.width
+    return [int(rows) for rows in begun.cumsum().cumsum()]
 
 
-def _append(
-    wave: Tensor, seeds: Seeds, layer: int, group: Group, last: bool
-) -> Float[Tensor, "batch cell pos d_model"]:
-    """The cells carried so far, and those that begin in this layer; in the last layer END alone goes on."""
-    if layer not in group.layers:
-        return wave
-    begun = seeds.make(layer, group)
-    return torch.cat([wave, begun[:, :, -1:] if last else begun], dim=1)
+def _with_new_cells(
+    cells: list[Tensor],
+    starts: CellStarts,
+    stage: Stage,
+    layer: int,
+    groups: Sequence[Group],
+    end_only: bool = False,
+) -> list[Float[Tensor, "batch cell pos d_model"]]:
+    """The cells carried so far, and behind them those that begin at this stage of this layer."""
+    if starts.stage != stage:
+        return cells
+    together = list(cells)
+    for number, group in enumerate(groups):
+        if layer in group.layers:
+            begun = starts.make(layer, group)
+            together[number] = torch.cat([cells[number], begun[:, :, -1:] if end_only else begun], dim=1)
+    return together
 
 
 def _attend(
     model: Model,
-    layer: LayerWeights,
-    base: Mapping[str, Tensor],
+    index: int,
+    base: Trace,
     groups: Sequence[Group],
-    prefix: Sequence[Tensor],
-    carried: list[Tensor],
-    last: bool,
-    setters: _Setters,
+    rows: Sequence[Tensor],
+    cells: list[Tensor],
+    overwrite: Overwrite | None,
+    replace_z: ReplaceZ | None,
 ) -> list[Float[Tensor, "batch cell pos d_model"]]:
     """Add the attention layer's output; in the last layer at END only."""
+    layer, heads = model.weights.layers[index], (model.cfg.n_heads, model.cfg.d_head)
     width = model.cfg.n_heads * model.cfg.d_head
-    kept = [wave[:, :, -1:] for wave in carried] if last else carried
-    normed = normalize(_flat(carried), model.cfg.eps)
-    asking = normalize(_flat(kept), model.cfg.eps) if last else normed
-    k_v = torch.addmm(layer.b_QKV[width:], normed, layer.W_QKV[:, width:])
-    queries = torch.addmm(layer.b_QKV[:width], asking, layer.W_QKV[:, :width])
-    mixed = []
-    for group, rows, q, kv in zip(groups, prefix, _like(queries, kept), _like(k_v, carried), strict=True):
-        keys, values = kv.unflatten(-1, (2, model.cfg.n_heads, model.cfg.d_head)).unbind(-3)
-        before = [base[name][rows, : group.start] for name in ("k", "v")]
-        q = q.unflatten(-1, (model.cfg.n_heads, model.cfg.d_head))
-        if setters.inputs:
-            setters.inputs(group, {"q": q, "k": keys, "v": values})
-        z = mix(q, _behind(before[0], keys), _behind(before[1], values))
-        mixed.append((setters.z(group, z) if setters.z else z).flatten(3))
-    written = torch.addmm(layer.b_O, _flat(mixed), layer.W_O)
-    return _like(written.add_(_flat(kept)), kept)
+    normed = normalize(_as_rows(cells), model.cfg.eps)
+    keys_values = torch.addmm(layer.b_QKV[width:], normed, layer.W_QKV[:, width:])
+    asking = cells
+    if index == model.cfg.n_layers - 1:
+        asking = [of_group[:, :, -1:] for of_group in cells]
+        normed = normalize(_as_rows(asking), model.cfg.eps)
+    queries = torch.addmm(layer.b_QKV[:width], normed, layer.W_QKV[:, :width])
+    outputs = []
+    for group, prompts, q, kv in zip(
+        groups, rows, _by_group(queries, asking), _by_group(keys_values, cells), strict=True
+    ):
+        q, (k, v) = q.unflatten(-1, heads), kv.unflatten(-1, (2, *heads)).unbind(-3)
+        if overwrite:
+            overwrite(index, group, {"q": q, "k": k, "v": v})
+        before = {name: base[index][name][prompts, : group.start] for name in ("k", "v")}
+        z = mix(q, _after_base(before["k"], k), _after_base(before["v"], v))
+        outputs.append((replace_z(index, group, z) if replace_z else z).flatten(3))
+    written = torch.addmm(layer.b_O, _as_rows(outputs), layer.W_O)
+    return _by_group(written.add_(_as_rows(asking)), asking)
 
 
-def _behind(before: Tensor, own: Tensor) -> Float[Tensor, "batch cell pos head d_head"]:
+def _after_base(before: Tensor, own: Tensor) -> Float[Tensor, "batch cell pos head d_head"]:
     """The base run's keys (or values) before the span, then each cell's own."""
     shared = before[:, None].expand(-1, own.shape[1], -1, -1, -1)
     return torch.cat([shared, own], dim=2)
@@ -195,23 +204,23 @@ def mix(
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(shape)
 
 
-def add_mlp(model: Model, layer: LayerWeights, waves: list[Tensor]) -> list[Float[Tensor, "batch cell pos d_model"]]:
+def add_mlps(model: Model, layer: LayerWeights, cells: list[Tensor]) -> list[Float[Tensor, "batch cell pos d_model"]]:
     """Add what the layer's MLP writes, position by position."""
-    rows = _flat(waves)
+    rows = _as_rows(cells)
     added = torch.empty_like(rows)
     for start in range(0, len(rows), _MLP_SLAB):
         slab = slice(start, start + _MLP_SLAB)
         torch.add(rows[slab], mlp(layer, rows[slab], model.cfg.eps), out=added[slab])
-    return _like(added, waves)
+    return _by_group(added, cells)
 
 
-def _flat(waves: Sequence[Tensor]) -> Float[Tensor, "rows d_model"]:
+def _as_rows(cells: Sequence[Tensor]) -> Float[Tensor, "rows d_model"]:
     """All groups' rows one after another: what a product over positions needs."""
-    rows = [wave.flatten(0, 2) for wave in waves]
+    rows = [of_group.flatten(0, 2) for of_group in cells]
     return torch.cat(rows) if len(rows) > 1 else rows[0]
 
 
-def _like(rows: Tensor, waves: Sequence[Tensor]) -> list[Tensor]:
-    """The reverse of `_flat`, whatever the width of a row."""
-    parts = rows.split([wave.shape[:3].numel() for wave in waves])
-    return [part.unflatten(0, wave.shape[:3]) for part, wave in zip(parts, waves, strict=True)]
+def _by_group(rows: Tensor, cells: Sequence[Tensor]) -> list[Tensor]:
+    """The reverse of `_as_rows`, whatever the width of a row."""
+    parts = rows.split([of_group.shape[:3].numel() for of_group in cells])
+    return [part.unflatten(0, of_group.shape[:3]) for part, of_group in zip(parts, cells, strict=True)]

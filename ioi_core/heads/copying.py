@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ioi_core.engine.forward import mlp, normalize
 from ioi_core.engine.memory import memory_budget
+from ioi_core.engine.progress import in_parts, with_progress
 from ioi_core.engine.tensors import as_array, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import Choice, Texts, TokenIds, WholeNumber, as_texts, as_whole_number, shown
@@ -70,12 +71,8 @@ def copy_scores(
     top_k = as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
     at_once = max(1, memory_budget() // (_SLAB_COPIES * _SLAB * model.weights.W_E.element_size()) // model.cfg.n_heads)
     parts, layers = ids.split(at_once), []
-    for layer in range(model.cfg.n_layers):
-        copied = []
-        for done, part in enumerate(parts):
-            copied.append(_copied(model, layer, part, top_k).cpu())
-            if progress:
-                progress(layer * len(parts) + done + 1, model.cfg.n_layers * len(parts))
+    for layer, of_layer in in_parts(range(model.cfg.n_layers), progress, len(parts)):
+        copied = [_copied(model, layer, part, top_k).cpu() for part in with_progress(parts, of_layer)]
         layers.append(torch.cat(copied, -1))
     per_prompt = torch.stack(layers, 1).float().numpy()
     return CopyScores(
@@ -129,15 +126,13 @@ def copied_tokens(
     if sign not in SIGNS:
         raise PromptError(f"sign {shown(sign)} is not known: use {' or '.join(SIGNS)}")
     ids = _token_ids(model, tokens)
-    found, parts = [], to_device(model, ids).split(_UNEMBED_ROWS)
-    for done, part in enumerate(parts):
+    found = []
+    for part in with_progress(to_device(model, ids).split(_UNEMBED_ROWS), progress):
         o = normalize(_written(model, head.layer, part)[:, head.head], model.cfg.eps)
         logits = (o if sign == "positive" else -o) @ model.weights.W_U + model.weights.b_U
         top = logits.sort(descending=True, stable=True)
         own = logits.gather(1, part[:, None])[:, 0]
         found.append((top.values[:, :top_k].cpu(), top.indices[:, :top_k].cpu(), own.cpu()))
-        if progress:
-            progress(done + 1, len(parts))
     values, top_ids, own = (torch.cat(column) for column in zip(*found, strict=True))
     return CopiedTokens(
         values=as_array(values),

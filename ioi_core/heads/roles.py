@@ -4,9 +4,10 @@
 same with all of them computed first. The published classes of GPT-2 small play no part (`published_classes`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +17,7 @@ from ioi_core.attention.patterns import role_attention
 from ioi_core.attention.repeated_tokens import head_scores
 from ioi_core.attribution.direct import attribute_heads
 from ioi_core.attribution.predictions import Predictions, predictions
+from ioi_core.engine.progress import in_parts
 from ioi_core.errors import PromptError
 from ioi_core.heads.copying import copy_scores
 from ioi_core.heads.rules import HEAD_ROLES, QUANTITIES, Evidence
@@ -26,7 +28,6 @@ from ioi_core.vocabulary import ROLES, Direction, Head
 
 _PREDICTS_IO = 0.75  # of the prompts: below it, a share of the mean logit_diff says little about any of them
 _TOP_TOKENS = 10  # IO must be among so many: chance prefers it to S half the time, but never puts it here
-_STEPS, _UNITS_A_STEP = 6, 100
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,15 +65,15 @@ def head_roles(model: Model, pairs: PromptPairs, *, progress: Progress | None = 
         PromptError: prompts the model cannot read, or that are no IOI prompts.
     """
     _check_ioi(tuple(pairs.roles))
-    step = partial(_step, progress)
-    return infer_roles(
-        predictions(model, pairs, progress=step(0)),
-        attribute_heads(model, pairs, progress=step(1)),
-        role_attention(model, pairs, progress=step(2)),
-        head_scores(model, progress=step(3)),
-        copy_scores(model, progress=step(4)),
-        patch_activations(model, pairs, "z", direction=Direction.NOISING, positions="END", progress=step(5)),
+    steps: Sequence[Callable[..., Any]] = (
+        partial(predictions, model, pairs),
+        partial(attribute_heads, model, pairs),
+        partial(role_attention, model, pairs),
+        partial(head_scores, model),
+        partial(copy_scores, model),
+        partial(patch_activations, model, pairs, "z", direction=Direction.NOISING, positions="END"),
     )
+    return infer_roles(*(measure(progress=of_step) for measure, of_step in in_parts(steps, progress)))
 
 
 def infer_roles(
@@ -119,16 +120,6 @@ def infer_roles(
         n_prompts=measurements.n_prompts,
         undefined=reason,
         measurements=measurements,
-    )
-
-
-def _step(progress: Progress | None, step: int) -> Progress | None:
-    """The progress of one of the steps, each counted alike."""
-    if progress is None:
-        return None
-    told: Callable[[int, int], None] = progress
-    return lambda done, total: told(
-        step * _UNITS_A_STEP + done * _UNITS_A_STEP // max(total, 1), _STEPS * _UNITS_A_STEP
     )
 
 

@@ -6,7 +6,7 @@ carries these edges to END. A layer's edges are a part: parts that are kept are 
 cancelled, or whose process died, is resumed.
 """
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from math import comb
 
@@ -15,14 +15,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.engine.memory import blocks, chunks, held_bytes, memory_budget
-from ioi_core.engine.progress import advancing
+from ioi_core.engine.memory import blocks, group_chunks, held_bytes, memory_budget
+from ioi_core.engine.progress import in_parts
 from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, of_two_runs
-from ioi_core.engine.tensors import as_array, at_positions, to_device
-from ioi_core.engine.wavefront import Group, Seeds, wavefront
+from ioi_core.engine.tensors import as_array, at_positions, joined_columns
+from ioi_core.engine.wavefront import CellStarts, Group, wavefront
 from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model
-from ioi_core.path_patching.edges import VECTORS_A_TOKEN, Paths, sending
+from ioi_core.path_patching.edges import RECORDED, Paths, sending
 from ioi_core.path_patching.patch import LOGITS, PathPlan, path_groups, plan
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, TwoRunResult
@@ -68,15 +68,15 @@ def edge_atlas(
         `values` [sender_layer sender_head receiver_layer receiver_head]; nan where the receiver is not above the
         sender.
     Raises:
-        SiteError, MetricError, PromptError: say what was got and what is allowed.
+        ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     request = plan(model, pairs, LOGITS, receiver_input, ALL, direction, metric, through_mlps)
     request = replace(request, include_mlps=False)
-    rows = blocks(model, pairs, VECTORS_A_TOKEN)
-    advance = advancing(progress, sum(_work(model, pairs.take(some)) for some in rows))
-    found = [_atlas_block(model, pairs.take(some), request, some.start, parts, advance) for some in rows]
-    joined = (as_array(torch.cat([block.cpu() for block in blocks], -1)) for blocks in zip(*found, strict=True))
-    return _as_atlas(model, request, *joined)
+    found = joined_columns(
+        _atlas_block(model, pairs.take(rows), request, rows.start, parts, of_block)
+        for rows, of_block in in_parts(blocks(model, pairs, RECORDED), progress)
+    )
+    return _as_atlas(model, request, *found)
 
 
 def count_cells(model: Model, **_: object) -> int:
@@ -87,20 +87,7 @@ def count_cells(model: Model, **_: object) -> int:
 def _groups(model: Model, pairs: PromptPairs) -> list[Group]:
     """Groups whose senders' streams fit the memory budget together."""
     groups = path_groups(pairs, ALL, model.cfg.n_layers - 1)
-    return [group for chunk in chunks(model, model.cfg.n_heads, groups) for group in chunk]
-
-
-def _work(model: Model, pairs: PromptPairs) -> int:
-    """Rows times layers of all edges; the senders' own streams are a few per cent and not counted."""
-    return sum(
-        _edge_work(model, group, layer) for group in _groups(model, pairs) for layer in range(model.cfg.n_layers)
-    )
-
-
-def _edge_work(model: Model, group: Group, layer: int) -> int:
-    senders = sum(sender < layer for sender in group.layers) * model.cfg.n_heads
-    rows = len(group.prompts) * (group.end + 1 - group.start)
-    return senders * model.cfg.n_heads * rows * (model.cfg.n_layers - layer)
+    return [group for chunk in group_chunks(model, model.cfg.n_heads, groups) for group in chunk]
 
 
 def _atlas_block(
@@ -109,23 +96,22 @@ def _atlas_block(
     request: PathPlan,
     first_prompt: int,
     parts: Parts | None,
-    advance: Callable[[int], None] | None,
+    progress: Progress | None,
 ) -> tuple[Tensor, Float[Tensor, " batch"], Float[Tensor, " batch"]]:
     """Raw logit_diff [layer head layer head batch] where there is a path, of the clean and of the corrupted run."""
-    cfg, rows = model.cfg, to_device(model, np.arange(len(pairs)))
+    cfg = model.cfg
     paths = Paths.record(model, pairs, request.direction, through_mlps=request.through_mlps, include_mlps=False)
-    if advance:
-        advance(0)  # a chance to cancel
+    if progress:
+        progress(0, 1)  # a chance to cancel
     scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
-    finals = (at_positions(trace[-1]["resid_post"], ends)[:, None] for trace in (paths.base, paths.source))
-    own, given = (scorer(final, rows)[:, 0] for final in finals)
+    own, given = (scorer.each(at_positions(run[-1]["resid_post"], ends)) for run in (paths.base, paths.source))
     values = own.expand(cfg.n_layers, cfg.n_heads, cfg.n_layers, cfg.n_heads, len(pairs)).clone()
-    for group in _groups(model, pairs):
+    for group, of_group in in_parts(_groups(model, pairs), progress):
         kept = _Kept.of(parts, first_prompt, group)
-        for layer, scores in _layers(paths, request, group, scorer, kept, advance):
+        for layer, scores in _layers(paths, request, group, scorer, kept, of_group):
             senders = slice(group.layers[0], group.layers[0] + scores.shape[0] // cfg.n_heads)
             edges = scores.unflatten(0, (-1, cfg.n_heads)).to(values)  # [layer head head batch]
-            values[senders, :, layer][..., to_device(model, np.array(group.prompts))] = edges
+            values[senders, :, layer][..., group.rows(model)] = edges
     return (values, given, own) if request.direction is Direction.DENOISING else (values, own, given)
 
 
@@ -159,19 +145,18 @@ def _layers(
     group: Group,
     scorer: Scorer,
     kept: _Kept,
-    advance: Callable[[int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[tuple[int, Float[Tensor, "sender head batch"]]]:
     """logit_diff of every edge into each layer that the group's senders reach."""
-    n_heads = paths.model.cfg.n_heads
-    for layer, streams in enumerate(paths.residuals(group.prompts, sending(group), group.layers)):
-        if layer == paths.model.cfg.n_layers or not streams.shape[1]:
+    n_heads, residuals = paths.model.cfg.n_heads, paths.residuals(group.prompts, sending(group), group.layers)
+    for layer, of_layer in in_parts(range(paths.model.cfg.n_layers), progress):
+        streams = next(residuals)
+        if not streams.shape[1]:
             continue
         part = kept.get(layer, (streams.shape[1], n_heads, len(group.prompts)))
         if part is None:
-            part = torch.cat(list(_edges_into(paths, request, group, layer, streams, scorer, advance)))
+            part = torch.cat(list(_edges_into(paths, request, group, layer, streams, scorer, of_layer)))
             kept.put(layer, part)
-        elif advance:
-            advance(_edge_work(paths.model, group, layer))
         yield layer, part
 
 
@@ -182,21 +167,21 @@ def _edges_into(
     layer: int,
     streams: Float[Tensor, "batch sender pos d_model"],
     scorer: Scorer,
-    advance: Callable[[int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[Float[Tensor, "sender head batch"]]:
     """Edges into one layer, some senders at a time."""
     model, name = paths.model, request.receiver_input
-    heads, prompts = range(model.cfg.n_heads), to_device(model, np.array(group.prompts))
+    heads, prompts = range(model.cfg.n_heads), group.rows(model)
     suffix = replace(group, layers=(layer,))
     step = max(1, memory_budget() // 2 // held_bytes(model, len(heads), suffix))
-    for some in streams.split(step, dim=1):
+    for some, of_some in in_parts(streams.split(step, dim=1), progress):
 
         def begin(layer: int, group: Group, some: Tensor = some) -> Tensor:
             inputs = paths.inputs(layer, name, heads, group, some)
             written = paths.written_by_receivers(layer, name, heads, group, inputs)
             return paths.resid_mid(layer, group) + written.flatten(1, 2)
 
-        [final] = wavefront(model, paths.base, [suffix], Seeds("mid", begin), advance)
+        [final] = wavefront(model, paths.base, [suffix], CellStarts("mid", begin), of_some)
         yield scorer(final, prompts).unflatten(1, (-1, len(heads))).permute(1, 2, 0)
 
 

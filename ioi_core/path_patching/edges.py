@@ -11,7 +11,7 @@ that head's z, and from there `engine.wavefront` carries the second run to END l
 Senders of a layer are its heads, in order, then its MLP if MLPs are senders; "below a layer" counts them from layer 0.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,18 +21,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ioi_core.engine.forward import normalize
+from ioi_core.engine.progress import between, with_progress
 from ioi_core.engine.recording import Trace, receiving_and_giving, record, record_source
 from ioi_core.engine.tensors import to_device
-from ioi_core.engine.wavefront import Group, Seeds, add_mlp, mix, wavefront
+from ioi_core.engine.wavefront import CellStarts, Group, add_mlps, mix, wavefront
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.results import Progress
 from ioi_core.vocabulary import Direction
 
 ReceiverInput = Literal["q", "k", "v"]
 
 _BASE = ("q", "k", "v", "z", "attn_out", "resid_pre", "resid_mid", "mlp_out", "resid_post")
-VECTORS_A_TOKEN = len(_BASE) + 3
-"""Vectors of d_model kept of each token in each layer: the base run's and the source's."""
+_SOURCE = ("z", "mlp_out", "resid_post")
+RECORDED = (*_BASE, *_SOURCE)
+"""What is kept of both runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,7 @@ class Paths:
         """Record both runs."""
         receives, _ = receiving_and_giving(pairs, direction)
         base = record(model, to_device(model, receives), _BASE)
-        source = record_source(model, pairs, direction, ("z", "mlp_out", "resid_post"), base)
+        source = record_source(model, pairs, direction, _SOURCE, base)
         return cls(model, base, source, through_mlps, model.cfg.n_heads + include_mlps)
 
     def residuals(
@@ -66,7 +69,7 @@ class Paths:
         prompts: Sequence[int],
         where: Int[np.ndarray, "batch pos"],
         layers: Sequence[int],
-        advance: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[Float[Tensor, "batch sender pos d_model"]]:
         """The residual stream before layer 0, 1, ... and after the last, one stream a sender below it.
 
@@ -75,25 +78,25 @@ class Paths:
         Args:
             where: the positions at which senders send; nothing changes at any other.
             layers: whose senders.
-            advance: told how many streams times positions each layer carried.
         """
         rows, positions = to_device(self.model, np.array(prompts))[:, None], to_device(self.model, where)
-        wave = self.base[0]["resid_pre"][rows, positions][:, None][:, :0]
-        for index, layer in enumerate(self.model.weights.layers):
-            yield wave
+        streams = self.base[0]["resid_pre"][rows, positions][:, None][:, :0]
+        for index, layer in enumerate(with_progress(self.model.weights.layers, progress)):
+            yield streams
             own = {name: self.base[index][name][rows, positions] for name in _BASE[3:]}  # [batch pos ...]
             given = {name: self.source[index][name][rows, positions] for name in ("z", "mlp_out")}
-            wave = wave.add_(own["attn_out"][:, None])  # in place: what was yielded has been read by now
+            streams = streams.add_(own["attn_out"][:, None])  # in place: what was yielded has been read by now
             if index in layers:
                 written = self._written(index, slice(None), (given["z"] - own["z"])[:, None])
-                wave = torch.cat([wave, own["resid_mid"][:, None] + written[:, 0]], dim=1)
-            [wave] = add_mlp(self.model, layer, [wave]) if self.through_mlps else [wave + own["mlp_out"][:, None]]
+                streams = torch.cat([streams, own["resid_mid"][:, None] + written[:, 0]], dim=1)
+            if self.through_mlps:
+                [streams] = add_mlps(self.model, layer, [streams])
+            else:
+                streams = streams + own["mlp_out"][:, None]
             if index in layers and self.senders_a_layer > self.model.cfg.n_heads:
                 mlp_sender = own["resid_post"] + (given["mlp_out"] - own["mlp_out"])
-                wave = torch.cat([wave, mlp_sender[:, None]], dim=1)
-            if advance:
-                advance(wave.shape[:3].numel())
-        yield wave
+                streams = torch.cat([streams, mlp_sender[:, None]], dim=1)
+        yield streams
 
     def _written(
         self, layer: int, heads: slice | list[int], change: Float[Tensor, "batch cell pos head d_head"]
@@ -125,7 +128,7 @@ class Paths:
 
     def _base(self, layer: int, name: str, group: Group) -> Float[Tensor, "batch pos head d_head"]:
         """An activation of the group's prompts in the base run, up to END."""
-        return self.base[layer][name][to_device(self.model, np.array(group.prompts)), : group.end + 1]
+        return self.base[layer][name][group.rows(self.model), : group.end + 1]
 
     def written_by_receivers(
         self,
@@ -145,9 +148,8 @@ class Paths:
 
     def resid_mid(self, layer: int, group: Group) -> Float[Tensor, "batch 1 pos d_model"]:
         """The base run's residual stream after attention, over the group's span; in the last layer at END alone."""
-        rows = to_device(self.model, np.array(group.prompts))
         asking = slice(group.end, group.end + 1) if layer == self.model.cfg.n_layers - 1 else group.span
-        return self.base[layer]["resid_mid"][rows, asking][:, None]
+        return self.base[layer]["resid_mid"][group.rows(self.model), asking][:, None]
 
 
 def sending(group: Group) -> Int[np.ndarray, "batch pos"]:
@@ -161,7 +163,7 @@ def to_end(
     name: ReceiverInput,
     receivers: Mapping[int, Sequence[int]],
     group: Group,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Float[Tensor, "batch sender d_model"]:
     """The final residual stream at END if the receivers' inputs are what each sender makes of them.
 
@@ -172,7 +174,8 @@ def to_end(
         One stream a sender of the group's layers below the last receiver.
     """
     replaced: dict[int, Tensor] = {}
-    for layer, streams in enumerate(paths.residuals(group.prompts, sending(group), group.layers, advance)):
+    residuals = paths.residuals(group.prompts, sending(group), group.layers, between(progress, 0, 30))
+    for layer, streams in enumerate(residuals):
         if layer in receivers and streams.shape[1]:
             replaced[layer] = paths.inputs(layer, name, receivers[layer], group, streams)
         if layer == max(receivers):
@@ -192,21 +195,6 @@ def to_end(
             own[:, :, :, list(receivers[layer])] = replaced[layer][:, : own.shape[1], -own.shape[2] :]
 
     suffix = replace(group, layers=layers)
-    [final] = wavefront(paths.model, paths.base, [suffix], Seeds("mid", begin), advance, overwrite)
+    second_run = between(progress, 30, 100)
+    [final] = wavefront(paths.model, paths.base, [suffix], CellStarts("mid", begin), second_run, overwrite)
     return final
-
-
-def work(model: Model, group: Group, senders_a_layer: int, receivers: Sequence[int]) -> int:
-    """Rows times layers that `to_end` will report for one group: the total of its progress; no receivers, the logits.
-
-    Args:
-        receivers: layers of the receivers, ascending.
-    """
-
-    def below(layer: int) -> int:
-        return senders_a_layer * sum(sender < layer for sender in group.layers) * len(group.prompts)
-
-    n_layers = model.cfg.n_layers
-    sent = sending(group).shape[1] * sum(below(layer + 1) for layer in range(max(receivers, default=n_layers)))
-    joined = [max((below(r) for r in receivers if r <= layer), default=0) for layer in range(n_layers)]
-    return sent + (group.end + 1 - group.start) * sum(joined)

@@ -4,10 +4,8 @@
 puts the scores on the metric's scale.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,26 +13,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.engine.checks import check_pairs
-from ioi_core.engine.memory import blocks, chunks
-from ioi_core.engine.progress import advancing
+from ioi_core.engine.memory import blocks, group_chunks
+from ioi_core.engine.progress import in_parts
 from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric, of_two_runs
-from ioi_core.engine.tensors import as_array, at_positions, to_device
+from ioi_core.engine.tensors import at_positions, joined_columns
 from ioi_core.engine.wavefront import Group
-from ioi_core.errors import HeadError, SiteError
-from ioi_core.inputs import Choice, check_direction, shown
+from ioi_core.errors import ChoiceError, HeadError
+from ioi_core.inputs import Choice, Receivers, check_direction, shown
 from ioi_core.model.weights import Model, head_axes
-from ioi_core.path_patching.edges import VECTORS_A_TOKEN, Paths, ReceiverInput, to_end, work
+from ioi_core.path_patching.edges import RECORDED, Paths, ReceiverInput, to_end
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, TwoRunResult
 from ioi_core.vocabulary import ALL, Direction, Head
 
 LOGITS = "logits"
 RECEIVER_INPUTS: tuple[ReceiverInput, ...] = ("q", "k", "v")
-
-if TYPE_CHECKING:
-    Receivers = str | Sequence[Head]
-else:
-    Receivers = object
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,15 +87,15 @@ def patch_paths(
         `values` [layer head] and `mlp_values` [layer]; nan where there is no path: senders in or above the last
         receiver's layer.
     Raises:
-        HeadError, SiteError, MetricError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     request = plan(model, pairs, receivers, receiver_input, sender_position, direction, metric, through_mlps)
     request = replace(request, include_mlps=include_mlps)
-    parts = blocks(model, pairs, VECTORS_A_TOKEN)
-    advance = advancing(progress, sum(_work(model, request, pairs.take(rows)) for rows in parts))
-    found = [patch_block(model, pairs.take(rows), request, advance) for rows in parts]
-    joined = (as_array(torch.cat([part.cpu() for part in parts], -1)) for parts in zip(*found, strict=True))
-    return _as_result(model, request, *joined)
+    found = joined_columns(
+        patch_senders(model, pairs.take(rows), request, of_block)
+        for rows, of_block in in_parts(blocks(model, pairs, RECORDED), progress)
+    )
+    return _as_result(model, request, *found)
 
 
 def count_cells(model: Model, *, include_mlps: bool, **_: object) -> int:
@@ -148,15 +141,15 @@ def plan(
     """Check the arguments.
 
     Raises:
-        HeadError, SiteError, MetricError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     check_pairs(model, pairs)
     check_metric(metric, PATH_UNITS)
     if receiver_input not in RECEIVER_INPUTS:
-        raise SiteError(f"receiver_input {shown(receiver_input)} is not known: use q, k or v")
+        raise ChoiceError(f"receiver_input {shown(receiver_input)} is not known: use q, k or v")
     positions = (ALL, *pairs.roles)
     if sender_position not in positions:
-        raise SiteError(f"sender_position {shown(sender_position)} is not known here: use {', '.join(positions)}")
+        raise ChoiceError(f"sender_position {shown(sender_position)} is not known here: use {', '.join(positions)}")
     heads = _receivers(model, receivers)
     return PathPlan(heads, receiver_input, sender_position, check_direction(direction), metric, through_mlps)
 
@@ -196,36 +189,29 @@ def _groups(pairs: PromptPairs, request: PathPlan, model: Model) -> list[Group]:
     return [Group(tuple(sorted(rows)), 0, 0, 0, True, range(model.cfg.n_layers))] if rows else []
 
 
-def _work(model: Model, request: PathPlan, pairs: PromptPairs) -> int:
-    senders, layers = _senders_a_layer(model, request), tuple(request.by_layer)
-    return sum(work(model, group, senders, layers) for group in _groups(pairs, request, model))
-
-
-def patch_block(
-    model: Model, pairs: PromptPairs, request: PathPlan, advance: Callable[[int], None] | None
+def patch_senders(
+    model: Model, pairs: PromptPairs, request: PathPlan, progress: Progress | None
 ) -> tuple[Float[Tensor, "layer sender batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
     """Raw logit_diff of every cell with a path, of the clean and of the corrupted run; runs on any device."""
     senders = _senders_a_layer(model, request)
     paths = Paths.record(
         model, pairs, request.direction, through_mlps=request.through_mlps, include_mlps=request.include_mlps
     )
-    if advance:
-        advance(0)  # a chance to cancel
+    if progress:
+        progress(0, 1)  # a chance to cancel
     scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
-    rows = to_device(model, np.arange(len(pairs)))
-    finals = (at_positions(trace[-1]["resid_post"], ends)[:, None] for trace in (paths.base, paths.source))
-    own, given = (scorer(final, rows)[:, 0] for final in finals)
+    own, given = (scorer.each(at_positions(run[-1]["resid_post"], ends)) for run in (paths.base, paths.source))
     values = own.expand(request.last(model), senders, len(pairs)).clone()
-    for chunk in chunks(model, senders, _groups(pairs, request, model)):
-        for group in chunk:
-            prompts = to_device(model, np.array(group.prompts))
-            if request.receivers:
-                final = to_end(paths, request.receiver_input, request.by_layer, group, advance)
-            else:
-                *_, streams = paths.residuals(group.prompts, ends[list(group.prompts), None], group.layers, advance)
-                final = streams[:, :, 0]
-            scores = scorer(final, prompts).unflatten(1, (len(group.layers), senders))
-            values[group.layers[0] : group.layers[-1] + 1, :, prompts] = scores.permute(1, 2, 0)
+    planned = [group for chunk in group_chunks(model, senders, _groups(pairs, request, model)) for group in chunk]
+    for group, of_group in in_parts(planned, progress):
+        prompts = group.rows(model)
+        if request.receivers:
+            final = to_end(paths, request.receiver_input, request.by_layer, group, of_group)
+        else:
+            *_, streams = paths.residuals(group.prompts, ends[list(group.prompts), None], group.layers, of_group)
+            final = streams[:, :, 0]
+        scores = scorer(final, prompts).unflatten(1, (len(group.layers), senders))
+        values[group.layers[0] : group.layers[-1] + 1, :, prompts] = scores.permute(1, 2, 0)
     return (values, given, own) if request.direction is Direction.DENOISING else (values, own, given)
 
 

@@ -22,11 +22,11 @@ from ioi_core import (
     run,
 )
 from ioi_core.activation_patching.estimate import estimate_block
-from ioi_core.activation_patching.exact import patch_block
+from ioi_core.activation_patching.exact import patch_cells
 from ioi_core.activation_patching.grid import plan_request
 from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES
 from ioi_core.engine.scoring import MetricError
-from ioi_core.errors import IOIError, SiteError
+from ioi_core.errors import ChoiceError, IOIError
 from tests.models.random_pairs import PAIRS, random_pairs, with_roles
 from tests.oracles.hooked_runs import HookedRuns, logit_diff
 from tests.oracles.peers import oracle_bridge
@@ -233,18 +233,18 @@ def test_rounding_between_the_runs_is_no_difference(demo_model: Model) -> None:
 
 def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
     pairs = PAIRS["one prompt"]
-    with pytest.raises(SiteError, match="resid_pre, resid_mid"):
+    with pytest.raises(ChoiceError, match="resid_pre, resid_mid"):
         patch_activations(small_model, pairs, "head_out")
-    with pytest.raises(SiteError, match="each, roles can"):
+    with pytest.raises(ChoiceError, match="each, roles can"):
         patch_activations(small_model, pairs, "resid_pre", positions="all")
-    with pytest.raises(SiteError, match="all, each, IO"):
+    with pytest.raises(ChoiceError, match="all, each, IO"):
         patch_activations(small_model, pairs, "z", positions="S3")
     with pytest.raises(MetricError, match="logit_diff, logit_diff_recovered, prob, kl"):
         patch_activations(small_model, pairs, "z", metric="accuracy")
-    with pytest.raises(SiteError, match="denoising or noising"):
+    with pytest.raises(ChoiceError, match="denoising or noising"):
         patch_activations(small_model, pairs, "z", direction="sideways")
     for wrong in ({"site": 3}, {"site": "z", "positions": 3}, {"site": "z", "direction": None}):
-        with pytest.raises(SiteError):
+        with pytest.raises(ChoiceError):
             patch_activations(small_model, pairs, **wrong)
     with pytest.raises(PromptError, match="ids 0 to 50256"):
         patch_activations(small_model, replace(pairs, answers=np.array([[1, 50257]])), "z")
@@ -284,7 +284,7 @@ def to_meta(model: Model) -> Model:
 def test_everything_stays_on_the_models_device(small_model: Model, site: str, metric: str) -> None:
     pairs = PAIRS["from position 1 on, unequal, bos"]
     request = plan_request(small_model, pairs, site, Direction.NOISING, "each", metric)
-    block = patch_block(to_meta(small_model), pairs, request)
+    block = patch_cells(to_meta(small_model), pairs, request)
     assert block.values.device.type == "meta"
     assert block.values.shape == (4, 4 if site in HEAD_SITES else 1, 5, 4)
     estimated = estimate_block(to_meta(small_model), pairs, request)

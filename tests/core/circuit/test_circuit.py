@@ -23,7 +23,7 @@ from ioi_core import (
     minimality,
     prompt_pairs,
 )
-from ioi_core.errors import SiteError
+from ioi_core.errors import ChoiceError
 
 heads = st.builds(Head, st.integers(0, 11), st.integers(0, 11))
 members = st.sets(st.tuples(heads, st.sampled_from(ROLES)), max_size=12)
@@ -105,7 +105,7 @@ def test_roles_that_the_prompts_lack_are_refused(small_model: Model) -> None:
 
 def test_unknown_ablations_and_circuits_without_members_are_refused(small_model: Model) -> None:
     pairs = ioi_dataset(small_model, 2)
-    with pytest.raises(SiteError, match="ablation 'median' is not known: use zero, mean, resample"):
+    with pytest.raises(ChoiceError, match="ablation 'median' is not known: use zero, mean, resample"):
         ablate(small_model, pairs, {}, ablation="median")
     with pytest.raises(CircuitError, match="this circuit has no heads"):
         minimality(small_model, pairs, {})

@@ -26,9 +26,9 @@ from ioi_core import (
 )
 from ioi_core.engine.recording import first_difference, receiving_and_giving, record, record_source
 from ioi_core.engine.scoring import MetricError
-from ioi_core.errors import IOIError, SiteError
+from ioi_core.errors import ChoiceError, IOIError
 from ioi_core.path_patching.edges import Paths, to_end
-from ioi_core.path_patching.patch import patch_block, path_groups, plan
+from ioi_core.path_patching.patch import patch_senders, path_groups, plan
 from tests.models.micro import A, B, C, D, E, micro_model, micro_pairs
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.models.random_pairs import PAIRS, random_pairs
@@ -345,10 +345,10 @@ def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
         ({"receivers": ["9.9"]}, HeadError, "list of at least one Head"),
         ({"receivers": [Head(4, 0)]}, HeadError, "heads 0-3 in layers 0-3"),
         ({"receivers": 7}, HeadError, "got|cannot be used"),
-        ({"receiver_input": "z"}, SiteError, "use q, k or v"),
-        ({"receiver_input": None}, SiteError, "use q, k or v"),
-        ({"sender_position": "S3"}, SiteError, "all, "),
-        ({"direction": "sideways"}, SiteError, "denoising or noising"),
+        ({"receiver_input": "z"}, ChoiceError, "use q, k or v"),
+        ({"receiver_input": None}, ChoiceError, "use q, k or v"),
+        ({"sender_position": "S3"}, ChoiceError, "all, "),
+        ({"direction": "sideways"}, ChoiceError, "denoising or noising"),
         ({"metric": "prob"}, MetricError, "logit_diff_change"),
         ({"metric": ["logit_diff"]}, MetricError, "logit_diff_change"),
     ]
@@ -378,7 +378,7 @@ def test_everything_stays_on_the_models_device(small_model: Model) -> None:
     for (heads, name), position in itertools.product(RECEIVERS.values(), ("all", "S2")):
         request = plan(meta, pairs, heads or "logits", name, position, "noising", "logit_diff", True)
         with torch.inference_mode():
-            values, *_ = patch_block(meta, pairs, request, None)
+            values, *_ = patch_senders(meta, pairs, request, None)
         assert values.device.type == "meta"
 
 
