@@ -7,8 +7,9 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
-from app.circuit.backup.words import BACKUP_WORDS, cause_story, expected_story, movers_story, stage_name
+from app.circuit.backup.words import cause_story, expected_story, movers_story, stage_name
 from app.circuit.choices import first_heads, heads_control, knock_out_control, strongest_writers
+from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -28,7 +29,7 @@ def show_backup(view: View) -> None:
         "diamond. **Where the bar ends to the right of it, something makes up for the loss.**"
     )
     with st.expander("Words on this page: direct effect, naive prediction, self-repair, backup"):
-        st.markdown(BACKUP_WORDS)
+        st.markdown(ABOUT["backup_words"])
     [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
     writers = strongest_writers(direct)
     left, right = st.columns(2)

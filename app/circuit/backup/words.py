@@ -7,17 +7,6 @@ import numpy as np
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.phrases import heads_words, interval, over_prompts, signed
 
-BACKUP_WORDS = """
-- **Direct effect**: what a head writes at END, the last token, towards IO rather than S.
-- **Naive prediction**: logit_diff without the direct effects of the heads that are gone. It would be right if no other
-  part of the model took notice.
-- **Self-repair** is what the model has beyond that. It has two causes that look alike. Either other heads, *backup
-  heads*, **write something else** once a head is gone. Or they write the same, and **LayerNorm** lets it count for
-  more: it divides by the length of the residual stream, which is shorter when a head that wrote much is gone.
-- So **backup heads hide ablations**: a head that can be missed is not a head that does nothing. And direct effects
-  are read with LayerNorm's scale held still, while an ablation moves it.
-"""
-
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
 _HARDLY = 0.02  # of logit_diff: heads that write less have nothing that could be made up for

@@ -30,7 +30,6 @@ from app.circuit.breaking.tables import (
     templates_frame,
 )
 from app.circuit.breaking.words import (
-    BREAK_WORDS,
     broken_story,
     compare_story,
     completeness_story,
@@ -43,6 +42,7 @@ from app.circuit.breaking.words import (
 from app.circuit.choices import ablation_control
 from app.circuit.members import Classes
 from app.circuit.starts import FOUND, circuit_classes, found_circuit, found_story, starting_circuit, starts_of
+from app.drawing.about import ABOUT
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
 from app.hosting.services import settings
@@ -62,7 +62,7 @@ def show_breaking(view: View) -> None:
         "the circuit loses, and what the whole model loses without the same heads."
     )
     with st.expander("Words on this page: ablation, faithfulness, completeness, minimality"):
-        st.markdown(BREAK_WORDS)
+        st.markdown(ABOUT["breaking_words"])
     pairs = circuit_pairs(view)
     left, right = st.columns(2)
     with left:

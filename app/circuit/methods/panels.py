@@ -8,7 +8,6 @@ from app.circuit.members import EVERYWHERE, PLACES
 from app.circuit.methods.charts import method_bars, total_scatter
 from app.circuit.methods.words import (
     METHOD_WORDS,
-    WARNINGS,
     contrast_frame,
     contrast_story,
     hidden_story,
@@ -16,6 +15,7 @@ from app.circuit.methods.words import (
     total_story,
 )
 from app.circuit.starts import circuit_classes
+from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -93,7 +93,7 @@ def show_methods(view: View) -> None:
     if role in ("END", EVERYWHERE):
         _show_hidden(view, chosen)
     st.subheader("What to keep in mind")
-    st.markdown(WARNINGS)
+    st.markdown(ABOUT["method_warnings"])
 
 
 def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> None:

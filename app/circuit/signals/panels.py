@@ -6,8 +6,9 @@ import streamlit as st
 
 from app.circuit.choices import heads_control, strongest_writers
 from app.circuit.signals.charts import signal_bars
-from app.circuit.signals.words import FLIP_WORDS, SIGNAL_WORDS, coefficients, examples_frame, fit_story, flips_frame
+from app.circuit.signals.words import FLIP_WORDS, coefficients, examples_frame, fit_story, flips_frame
 from app.circuit.starts import circuit_classes
+from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -29,7 +30,7 @@ def show_signals(view: View) -> None:
         "if they do where the place is another, they go by the place.**"
     )
     with st.expander("Words on this page: the two signals, the six variants, the formula"):
-        st.markdown(SIGNAL_WORDS)
+        st.markdown(ABOUT["signal_words"])
     flips = flip_pairs(view)
     first, source = _heads(view)
     [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
