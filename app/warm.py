@@ -34,7 +34,7 @@ from ioi_core import (
     load_model,
 )
 from ioi_core.heads.published import published_class
-from ioi_core.prompts.twins import with_abc_twins
+from ioi_core.prompts.twins import with_twins
 
 Parameters = dict[str, Any]
 
@@ -66,11 +66,11 @@ FIRST_REQUESTS: tuple[tuple[str, Callable[[Model, PromptPairs], list[Parameters]
     ("copy_scores", lambda model, pairs: [{}]),
     ("attention_and_writing", lambda model, pairs: [{"pairs": pairs}]),
     ("copied_tokens", lambda model, pairs: [*_copied(model, pairs)]),
-    ("explain_attention", lambda model, pairs: [_looks(pairs, head) for head in _heads(model)]),
+    ("explain_attention", lambda model, pairs: [_looks(pairs, head) for head in model.heads]),
     ("find_circuit", lambda model, pairs: _found(model, pairs)),
     ("edit_circuit", lambda model, pairs: [_opening(model, pairs) | {"removed": Circuit()}]),
     ("completeness_sets", lambda model, pairs: [_opening(model, pairs)]),
-    ("direct_and_total", lambda model, pairs: [{"pairs": with_abc_twins(model, pairs), "ablation": Ablation.MEAN}]),
+    ("direct_and_total", lambda model, pairs: [{"pairs": with_twins(model, pairs, "abc"), "ablation": Ablation.MEAN}]),
 )
 """Analysis -> the parameters of each request, in the order in which they are computed."""
 
@@ -85,12 +85,12 @@ def requests(model: Model, gallery: str) -> Iterator[tuple[str, Parameters]]:
 
 def _found(model: Model, pairs: PromptPairs) -> list[Parameters]:
     """The page finds a circuit where none is published."""
-    return [] if _published(model) else [{"pairs": with_abc_twins(model, pairs)}]
+    return [] if _published(model) else [{"pairs": with_twins(model, pairs, "abc")}]
 
 
 def _opening(model: Model, pairs: PromptPairs) -> Parameters:
     """The circuit that the page opens with; a found one is found here once more, since requests know no results."""
-    twins = with_abc_twins(model, pairs)
+    twins = with_twins(model, pairs, "abc")
     circuit = IOI_CIRCUIT if _published(model) else find_circuit(model, twins).circuit
     return {"pairs": twins, "circuit": circuit, "ablation": Ablation.MEAN}
 
@@ -118,17 +118,13 @@ def _patterns(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
 def _copied(model: Model, pairs: PromptPairs) -> Iterator[Parameters]:
     """Both signs of every head, for the names of the prompts."""
     tokens = list(dict.fromkeys(pairs.answers.ravel().tolist()))
-    for head in _heads(model):
+    for head in model.heads:
         for sign in ("positive", "negative"):
             yield {"head": head, "tokens": tokens, "top_k": 5, "sign": sign}
 
 
 def _looks(pairs: PromptPairs, head: Head) -> Parameters:
     return {"pairs": pairs, "head": head, "query": "END", "key": "IO"}
-
-
-def _heads(model: Model) -> list[Head]:
-    return [Head(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
 
 
 _MEMORY = 64 * 2**20

@@ -87,8 +87,7 @@ def head_control(view: View, strongest: Head) -> Head:
 
 def head_names(view: View) -> list[str]:
     """All heads of the model."""
-    cfg = view.model.cfg
-    return [str(Head(layer, head)) for layer in range(cfg.n_layers) for head in range(cfg.n_heads)]
+    return list(map(str, view.model.heads))
 
 
 def choose_head(name: str) -> None:

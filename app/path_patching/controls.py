@@ -124,9 +124,7 @@ def next_control(
         strongest: heads in the order in which they are offered.
         classes: named classes of heads; source: where they come from.
     """
-    names = [str(head) for head in strongest]
-    names += [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
-    allowed = list(dict.fromkeys(names))
+    allowed = [str(head) for head in dict.fromkeys([*strongest, *model.heads])]
     drop_stale(_NEXT, allowed)
     st.multiselect(
         "Next receivers (click senders in the figure, or pick them here)", allowed, key=_NEXT,
@@ -157,8 +155,7 @@ def _set_next(heads: Sequence[Head]) -> None:
 
 def attention_control(model: Model, pairs: PromptPairs, offered: Sequence[Head]) -> tuple[Head, str, str]:
     """A head, and from where to where it attends."""
-    heads = [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
-    names = list(dict.fromkeys([*map(str, offered), *heads]))
+    names = [str(head) for head in dict.fromkeys([*offered, *model.heads])]
     drop_stale("why_head", names, names[0])
     roles = tuple(role for role in ROLES if role in pairs.roles)
     first, second, third = st.columns(3)

@@ -14,9 +14,8 @@ from torch import Tensor
 from ioi_core.engine.checks import check_pairs, check_positions
 from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
 from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
-from ioi_core.errors import PromptError
-from ioi_core.model.weights import Model, head_axes
-from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.results import Progress, PromptResult
 
 PLACES = ("IO", "S1", "S2")
@@ -50,8 +49,7 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
         PromptError: prompts the model cannot read, or that have no IO, S1 and S2.
     """
     tokens = check_pairs(model, pairs).clean_tokens
-    if missing := [role for role in PLACES if role not in pairs.roles]:
-        raise PromptError(f"these prompts have no {', '.join(missing)} that a head could look at from END")
+    check_roles("heads look from END at names", pairs.roles, PLACES)
     places = np.stack([check_positions(tokens, pairs.roles[role]) for role in PLACES], 1)
     names = np.stack([pairs.answers[:, 0], pairs.answers[:, 1], pairs.answers[:, 1]], 1)  # IO, S, S again
     parts, attention, written = chunks(tokens), [], []
@@ -66,7 +64,7 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
     per_prompt = as_array(torch.cat(written, -1))
     return NameWriting(
         values=per_prompt.mean(-1),
-        axes={"name": PLACES, **head_axes(model)},
+        axes={"name": PLACES, **model.head_axes},
         metric="written",
         unit="logits",
         n_prompts=len(pairs),

@@ -18,7 +18,7 @@ from ioi_core.engine.memory import memory_budget
 from ioi_core.engine.tensors import TOKENS_PER_CHUNK, as_array, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import WholeNumber, as_whole_number
-from ioi_core.model.weights import END_OF_TEXT, Model, head_axes
+from ioi_core.model.weights import END_OF_TEXT, Model
 from ioi_core.results import Progress, PromptResult
 
 SCORES = ("previous_token", "duplicate_token", "induction")
@@ -64,7 +64,7 @@ def head_scores(
     per_prompt = as_array(torch.cat(found, -1))
     return PromptResult(
         values=per_prompt.mean(-1),
-        axes={"score": SCORES, **head_axes(model)},
+        axes={"score": SCORES, **model.head_axes},
         metric="attention",
         unit="probability",
         n_prompts=len(tokens),

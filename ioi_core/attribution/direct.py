@@ -16,7 +16,7 @@ from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
 from ioi_core.engine.scoring import answer_bias, answer_direction
 from ioi_core.engine.tensors import as_array, at_positions, chunks, to_device
-from ioi_core.model.weights import Model, head_axes
+from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
 
@@ -71,7 +71,7 @@ def attribute_heads(model: Model, pairs: PromptPairs, *, progress: Progress | No
     per_prompt, bias = contributions[:, :-1], contributions[:, -1]
     return HeadAttribution(
         values=per_prompt.mean(-1),
-        axes=head_axes(model),
+        axes=model.head_axes,
         metric="logit_diff",
         unit="logits",
         n_prompts=len(pairs),

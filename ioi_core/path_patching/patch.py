@@ -22,7 +22,7 @@ from ioi_core.engine.tensors import as_array, at_positions, to_device
 from ioi_core.engine.wavefront import Group
 from ioi_core.errors import HeadError, SiteError
 from ioi_core.inputs import Choice, check_direction, shown
-from ioi_core.model.weights import Model, head_axes
+from ioi_core.model.weights import Model
 from ioi_core.path_patching.edges import VECTORS_A_TOKEN, Paths, ReceiverInput, to_end, work
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, TwoRunResult
@@ -241,7 +241,7 @@ def _as_result(
         undefined = f"senders in layer {request.last(model)} and above have no path to any receiver"
     return PathResult(
         **of_two_runs(heads, scale, request.direction, clean, corrupted),
-        axes=head_axes(model),
+        axes=model.head_axes,
         metric=request.metric,
         unit=PATH_UNITS[request.metric],
         undefined=undefined,

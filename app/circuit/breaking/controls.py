@@ -148,7 +148,7 @@ def switch_off(plan: Plan, text: str) -> None:
 
 def add_control(plan: Plan) -> None:
     """Any head of the model, at any place, can join the circuit."""
-    names = [str(Head(n, head)) for n in range(plan.model.cfg.n_layers) for head in range(plan.model.cfg.n_heads)]
+    names = list(map(str, plan.model.heads))
     drop_stale(_ADD, names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect("Add heads", names, key=_ADD, placeholder="any head of the model")
