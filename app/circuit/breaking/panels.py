@@ -41,7 +41,7 @@ from app.circuit.breaking.words import (
 )
 from app.circuit.choices import ablation_control
 from app.circuit.members import Classes
-from app.circuit.starts import FOUND, circuit_classes, found_circuit, found_story, starting_circuit, starts_of
+from app.circuit.starts import FOUND, classes_of, found_circuit, found_story, starting_circuit, starts_of
 from app.drawing.about import ABOUT
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
@@ -72,7 +72,7 @@ def show_breaking(view: View) -> None:
     st.caption(twins_story(view, pairs))
     if smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         more_prompts_button(pairs, _GENERATED)
-    published, classes = circuit_classes(view.model, view.pairs)
+    published, classes = classes_of(view.model, view.pairs)
     if start == FOUND:
         st.caption(found_story(found_circuit(view.model, pairs)))
     plan = plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))

@@ -14,7 +14,7 @@ from app.circuit.methods.words import (
     total_frame,
     total_story,
 )
-from app.circuit.starts import circuit_classes
+from app.circuit.starts import classes_of
 from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
@@ -40,7 +40,7 @@ def show_total(view: View) -> None:
     pairs = circuit_pairs(view)
     ablation = ablation_control()
     st.caption(twins_story(view, pairs))
-    published, classes = circuit_classes(view.model, view.pairs)
+    published, classes = classes_of(view.model, view.pairs)
     [result] = compute(view.model, ask("direct_and_total", pairs=pairs, ablation=ablation))
     by_head: dict[Head, str] = {}
     for name, heads in classes.items():

@@ -7,7 +7,7 @@ import streamlit as st
 from app.circuit.choices import heads_control, strongest_writers
 from app.circuit.signals.charts import signal_bars
 from app.circuit.signals.words import FLIP_WORDS, coefficients, examples_frame, fit_story, flips_frame
-from app.circuit.starts import circuit_classes
+from app.circuit.starts import classes_of
 from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
@@ -46,7 +46,7 @@ def show_signals(view: View) -> None:
 
 def _heads(view: View) -> tuple[list[Head], str]:
     """The heads to begin with, and where they come from."""
-    published, classes = circuit_classes(view.model, view.pairs)
+    published, classes = classes_of(view.model, view.pairs)
     heads = list(classes.get(_CLASS, ()))
     if published:
         return heads, "To begin with: GPT-2 small's S-inhibition heads (Wang et al. 2022)."
