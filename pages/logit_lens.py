@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import url
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -50,7 +51,7 @@ show_by_template(
 )
 
 st.subheader(f"What would each layer say at each token of prompt {row + 1}?")
-cells = st.radio("Each cell shows", CELLS, key="cells", bind="query-params", horizontal=True)
+cells = st.radio("Each cell shows", CELLS, key=url.CELLS, bind="query-params", horizontal=True)
 grid = grid_labels(model, pairs, row, tokens)
 show_figure(
     "token_lens",

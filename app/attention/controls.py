@@ -4,6 +4,7 @@ import math
 
 import streamlit as st
 
+from app import url
 from app.attention.words import WEIGHTING
 from app.questions.patterns import RUNS
 from app.questions.prompt_patterns import MOST_CELLS, cells
@@ -13,15 +14,13 @@ from app.view import View
 from ioi_core import Head
 
 BY_HAND = "chosen by hand"
-HEAD = "head"
-"""Session key and URL name of the head looked at closely."""
 MOST_HEADS = 12
 
 
 def kind_control() -> bool:
     """Whether attention is value-weighted."""
     kind = st.radio(
-        "Attention", tuple(WEIGHTING), captions=tuple(WEIGHTING.values()), key="attention", bind="query-params",
+        "Attention", tuple(WEIGHTING), captions=tuple(WEIGHTING.values()), key=url.ATTENTION, bind="query-params",
         horizontal=True,
     )  # fmt: skip
     return kind == "value-weighted"
@@ -30,7 +29,7 @@ def kind_control() -> bool:
 def run_control() -> str:
     """Which of the two prompts the overview shows, or how they differ."""
     captions = ("as it is", "its twin", "clean minus corrupted")
-    return st.radio("Prompt", RUNS, captions=captions, key="run", bind="query-params", horizontal=True)
+    return st.radio("Prompt", RUNS, captions=captions, key=url.RUN, bind="query-params", horizontal=True)
 
 
 def layers_control(view: View) -> tuple[int, ...]:
@@ -42,7 +41,7 @@ def layers_control(view: View) -> tuple[int, ...]:
         return ()
     length = int(view.pairs.lengths[view.row])
     label = f"Layer (the prompt has {length} tokens: too long to draw all layers at once)"
-    return (int(st.selectbox(label, layers, key="layer", bind="query-params")),)
+    return (int(st.selectbox(label, layers, key=url.LAYER, bind="query-params")),)
 
 
 def too_long(view: View) -> str:
@@ -57,16 +56,16 @@ def too_long(view: View) -> str:
 def picked_heads(view: View) -> tuple[list[Head], str]:
     """The heads to show side by side, and in words why these; none if none are chosen or none can be ranked."""
     left, right = st.columns([2, 3])
-    by = left.selectbox("Which heads", (*MEASURES, BY_HAND), key="by", bind="query-params")
+    by = left.selectbox("Which heads", (*MEASURES, BY_HAND), key=url.BY, bind="query-params")
     if by == BY_HAND:
         names = head_names(view)
-        drop_stale("heads", names)
+        drop_stale(url.HEADS, names)
         start = [str(head) for head in ranking(view.model, view.pairs, "direct effect").top(4)]
         chosen = right.multiselect(
-            f"Heads, up to {MOST_HEADS}", names, start, key="heads", bind="query-params", max_selections=MOST_HEADS
+            f"Heads, up to {MOST_HEADS}", names, start, key=url.HEADS, bind="query-params", max_selections=MOST_HEADS
         )
         return [Head.parse(name) for name in chosen], "" if chosen else "No heads are chosen yet."
-    n = right.slider("How many, the strongest first", 1, MOST_HEADS, 4, key="top", bind="query-params")
+    n = right.slider("How many, the strongest first", 1, MOST_HEADS, 4, key=url.TOP, bind="query-params")
     st.caption(f"**{by}**: {MEASURES[by]}.")
     ranked = ranking(view.model, view.pairs, by)
     if ranked.undefined is not None:
@@ -78,9 +77,9 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
 def head_control(view: View, strongest: Head) -> Head:
     """The head to look at closely; a click on the overview sets the same choice."""
     names = head_names(view)
-    drop_stale(HEAD, names, str(strongest))
+    drop_stale(url.HEAD, names, str(strongest))
     chosen = st.selectbox(
-        "Head (or click one in the overview)", names, names.index(str(strongest)), key=HEAD, bind="query-params"
+        "Head (or click one in the overview)", names, names.index(str(strongest)), key=url.HEAD, bind="query-params"
     )
     return Head.parse(chosen)
 
@@ -92,4 +91,4 @@ def head_names(view: View) -> list[str]:
 
 def choose_head(name: str) -> None:
     """Choose the head to look at, as a click does."""
-    st.session_state[HEAD] = name
+    st.session_state[url.HEAD] = name

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app import url
 from app.drawing.look import notice
 from app.view import View
 from app.words.choices import ABLATIONS
@@ -72,21 +73,10 @@ def knock_out_control(key: str) -> Ablation:
     return Ablation(chosen)
 
 
-_PART = "circuit_part"
-_ABLATION = "ablation"
-
-
-def part_control(parts: Sequence[str]) -> str:
-    """Which part of the page is shown."""
-    return st.segmented_control(
-        "Show", parts, default=parts[0], key=_PART, bind="query-params", required=True, label_visibility="collapsed"
-    )
-
-
 def ablation_control() -> Ablation:
     """What an ablated head writes instead."""
     chosen = st.radio(
-        "Ablated heads write instead", tuple(ABLATIONS), captions=tuple(ABLATIONS.values()), key=_ABLATION,
+        "Ablated heads write instead", tuple(ABLATIONS), captions=tuple(ABLATIONS.values()), key=url.ABLATION,
         bind="query-params",
     )  # fmt: skip
     return Ablation(chosen)

@@ -12,14 +12,6 @@ from app.path_patching.trail import Step
 from app.words.phrases import changed, component_words, number, over_prompts, with_interval
 from ioi_core import AttentionSplit, Direction, PathResult, bootstrap_interval
 
-METRICS = {
-    "logit_diff_change": "change of logit_diff as a share of the clean-corrupted gap: 0 unharmed, -1 destroyed",
-    "percent_of_clean": "change of logit_diff in per cent of the clean one, as in the paper",
-    "logit_diff_recovered": "share of the clean-corrupted gap recovered: 0 corrupted, 1 clean",
-    "logit_diff": "logit_diff, in logits",
-}
-"""What a path is scored by, in words."""
-
 
 def ranking_frame(grid: EffectGrid, result: PathResult, step: Step) -> pd.DataFrame:
     """Every sender with a path: its effect and its interval, the largest first."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from app import url
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
 from app.circuit.backup.words import cause_story, expected_story, movers_story, stage_name
@@ -35,10 +36,10 @@ def show_backup(view: View) -> None:
     left, right = st.columns(2)
     with left:
         first, source = first_heads(view.model, writers)
-        heads = heads_control(view, "knock_out", "Heads to take away, in this order", writers, first)
+        heads = heads_control(view, url.KNOCK_OUT, "Heads to take away, in this order", writers, first)
         st.caption(f"To begin with: {source}.")
     with right:
-        ablation = knock_out_control("knock_out_by")
+        ablation = knock_out_control(url.KNOCK_OUT_BY)
     if not heads:
         st.write("Choose at least one head to take away.")
         return
@@ -95,8 +96,7 @@ def _show_stages(view: View, found: Sequence[Stage], backup: Backup) -> None:
 
 def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:
     names = [stage_name(stage) for stage in found[1:]]
-    # Other heads are another choice, which begins with all of them gone.
-    key = "_".join(["gone_of", *map(str, backup.knocked_out)])
+    key = url.gone_of(backup.knocked_out)
     chosen = st.selectbox("Heads that are gone", names, index=len(names) - 1, key=key, bind="query-params")
     stage = found[1 + names.index(chosen)]
     moved = movers(backup, len(stage.gone))

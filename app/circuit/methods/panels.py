@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import url
 from app.circuit.backup.numbers import stages
 from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
 from app.circuit.members import EVERYWHERE, PLACES
@@ -27,8 +28,6 @@ from app.shell.links import open_head
 from app.view import View
 from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs, PromptResult
 from ioi_core.circuit.methods import METHODS
-
-_ROLE = "method_at"
 
 
 def show_total(view: View) -> None:
@@ -80,9 +79,9 @@ def show_methods(view: View) -> None:
     left, right = st.columns(2)
     first, source = first_heads(view.model, writers)
     with left:
-        chosen = heads_control(view, "method_heads", "Heads, all of them at once", writers, first)
+        chosen = heads_control(view, url.METHOD_HEADS, "Heads, all of them at once", writers, first)
         st.caption(f"To begin with: {source}.")
-    role = right.selectbox("at", PLACES, index=PLACES.index("END"), key=_ROLE, bind="query-params")
+    role = right.selectbox("at", PLACES, index=PLACES.index("END"), key=url.METHOD_AT, bind="query-params")
     st.caption(twins_story(view, pairs))
     if not chosen:
         st.write("Choose at least one head.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from app import url
 from app.circuit.choices import heads_control, strongest_writers
 from app.circuit.signals.charts import signal_bars
 from app.circuit.signals.words import FLIP_WORDS, coefficients, examples_frame, fit_story, flips_frame
@@ -34,7 +35,7 @@ def show_signals(view: View) -> None:
     flips = flip_pairs(view)
     first, source = _heads(view)
     [direct] = compute(view.model, ask("attribute_heads", pairs=view.pairs))
-    chosen = heads_control(view, "signal_heads", "Heads that are told", strongest_writers(direct), first)
+    chosen = heads_control(view, url.SIGNAL_HEADS, "Heads that are told", strongest_writers(direct), first)
     st.caption(source)
     if not chosen:
         st.write("Choose at least one head.")
