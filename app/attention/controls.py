@@ -5,10 +5,11 @@ import math
 import streamlit as st
 
 from app import url
-from app.attention.words import WEIGHTING
+from app.attention.words import WEIGHTING, ranking_story
+from app.questions.measures import MEANINGS
 from app.questions.patterns import RUNS
 from app.questions.prompt_patterns import MOST_CELLS, cells
-from app.questions.ranking import MEASURES, ranking
+from app.questions.ranking import RANKED_BY, ranking
 from app.shell.widgets import drop_stale
 from app.view import View
 from ioi_core import Head
@@ -56,7 +57,7 @@ def too_long(view: View) -> str:
 def picked_heads(view: View) -> tuple[list[Head], str]:
     """The heads to show side by side, and in words why these; none if none are chosen or none can be ranked."""
     left, right = st.columns([2, 3])
-    by = left.selectbox("Which heads", (*MEASURES, BY_HAND), key=url.BY, bind="query-params")
+    by = left.selectbox("Which heads", (*RANKED_BY, BY_HAND), key=url.BY, bind="query-params")
     if by == BY_HAND:
         names = head_names(view)
         drop_stale(url.HEADS, names)
@@ -66,12 +67,12 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
         )
         return [Head.parse(name) for name in chosen], "" if chosen else "No heads are chosen yet."
     n = right.slider("How many, the strongest first", 1, MOST_HEADS, 4, key=url.TOP, bind="query-params")
-    st.caption(f"**{by}**: {MEASURES[by]}.")
-    ranked = ranking(view.model, view.pairs, by)
+    st.caption(f"**{by}**: {MEANINGS[RANKED_BY[by]]}.")
+    ranked = ranking(view.model, view.pairs, RANKED_BY[by])
     if ranked.undefined is not None:
         return [], f"Heads cannot be ranked by {by} here: {ranked.undefined}."
     heads = ranked.top(int(n))
-    return heads, ranked.story(heads)
+    return heads, ranking_story(ranked, heads)
 
 
 def head_control(view: View, strongest: Head) -> Head:
