@@ -14,7 +14,7 @@ from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.links import head_link
 from app.view import View
-from app.words.phrases import with_interval
+from app.words.phrases import adds_or_takes, with_interval
 from app.words.tokens import row_labels, row_roles
 from ioi_core import Head, PromptPairs, Result
 
@@ -28,8 +28,7 @@ def show_head(view: View, head: Head) -> None:
     )
     direct, sure = float(heads.values[head.layer, head.head]), with_interval(heads.per_prompt[head.layer, head.head])
     says(
-        f"Directly, head {head} {'adds' if direct >= 0 else 'takes'} {abs(direct):.3f} logits "
-        f"{'to' if direct >= 0 else 'from'} logit_diff (clean runs, {sure}); what patching shows beyond that goes "
+        f"{adds_or_takes(f'Directly, head {head}', direct)} (clean runs, {sure}); what patching shows beyond that goes "
         f"through later layers. {_looks(view.pairs, view.row, clean.values[0, 0, head.head])}"
     )
     head_link(head)

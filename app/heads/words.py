@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from app.words.phrases import number, ordinal, over_prompts, prompts, signed, with_interval
+from app.words.phrases import adds_or_takes, ends, number, ordinal, over_prompts, prompts, signed, with_interval
 from ioi_core import (
     HEAD_ROLES,
     PUBLISHED_CLASSES,
@@ -73,10 +73,9 @@ def direct_story(direct: HeadAttribution, head: Head) -> str:
     rank = int((sizes > abs(value)).sum()) + 1
     each = direct.per_prompt[head.layer, head.head]
     same = int((np.sign(each) == np.sign(value)).sum())
-    verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     said = (
-        f"Directly, head {head} {verb} {signed(abs(value), float(sizes.max())).lstrip('+')} logits {where} logit_diff "
-        f"({with_interval(each)}): {ordinal(rank)} of {sizes.size} heads by size."
+        f"{adds_or_takes(f'Directly, head {head}', value)} ({with_interval(each)}): {ordinal(rank)} of {sizes.size} "
+        "heads by size."
     )
     return said if len(each) == 1 else f"{said} The sign is the same in {same} of {len(each)} prompts."
 
@@ -121,7 +120,7 @@ def _mean(per_prompt: np.ndarray, sign: str = "") -> str:
 
 def interval_words(low: float, high: float, sign: str = "") -> str:
     """An interval in brackets, nothing where there is none."""
-    return "" if np.isnan(low) else f" ({low:{sign}.2f} to {high:{sign}.2f})"
+    return "" if np.isnan(low) else f" ({ends(low, high, lambda end: f'{end:{sign}.2f}')})"
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:

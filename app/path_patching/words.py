@@ -9,8 +9,10 @@ from app.drawing.frames import mean_frame
 from app.drawing.heatmap import EffectGrid
 from app.path_patching.cells import WEAKEST_EDGE, Edge, ranked, reach, with_path
 from app.path_patching.trail import Step
-from app.words.phrases import changed, component_words, number, over_prompts, with_interval
+from app.words.phrases import changed, component, number, over_prompts, with_interval
 from ioi_core import AttentionSplit, Direction, PathResult, bootstrap_interval
+
+_OWN_BIAS = "the head's own bias"
 
 
 def ranking_frame(grid: EffectGrid, result: PathResult, step: Step) -> pd.DataFrame:
@@ -107,7 +109,7 @@ def split_story(split: AttentionSplit) -> str:
     ]
     for side, values in zip(split.axes["side"], split.values, strict=True):
         order = np.argsort(-np.abs(values))[:3]
-        parts = ", ".join(f"{component_words(labels[n])} {number(float(values[n]))}" for n in order)
+        parts = ", ".join(f"{component(labels[n], _OWN_BIAS)} {number(float(values[n]))}" for n in order)
         at = split.query if side == "query" else split.key
         said.append(f"On the {side} side (at {at}) most comes from {parts}.")
     return " ".join(said)
@@ -127,7 +129,7 @@ def split_shares(split: AttentionSplit, side: str, most: int) -> tuple[list[str]
     """
     per_prompt, labels = split.at(side=side).per_prompt, split.axes["component"]
     order = np.argsort(-np.abs(per_prompt.mean(-1)))
-    names, shares = [component_words(labels[n]) for n in order[:most]], per_prompt[order[:most]]
+    names, shares = [component(labels[n], _OWN_BIAS) for n in order[:most]], per_prompt[order[:most]]
     if len(order) <= most:
         return names, shares
     others = per_prompt[order[most:]].sum(0, keepdims=True)

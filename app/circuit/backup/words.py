@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.phrases import heads_words, interval, over_prompts, signed
 
@@ -46,9 +44,9 @@ def cause_story(found: Sequence[Stage], stage: Stage, n_layers: int) -> str:
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
     said = (
         f"logit_diff is {abs(stage.repair):.2f} logits {'above' if stage.repair >= 0 else 'below'} what was "
-        f"expected, in three parts. LayerNorm: {_logits(stage.by_scale)}; it divides by {after:.2f} instead of "
+        f"expected, in three parts. LayerNorm: {signed(stage.by_scale)}; it divides by {after:.2f} instead of "
         f"{before:.2f} ({change:+d} %), so whatever is left counts for {counts}. Other heads that write "
-        f"something else than before: {_logits(stage.by_heads)}. MLPs that do: {_logits(stage.by_rest)}."
+        f"something else than before: {signed(stage.by_heads)}. MLPs that do: {signed(stage.by_rest)}."
     )
     if all(head.layer == n_layers - 1 for head in stage.gone):
         said += " No other head could notice: those that are gone stand in the last layer."
@@ -85,7 +83,3 @@ def movers_story(found: Sequence[Mover], stage: Stage) -> str:
         f"{said} Of these, {heads_words([mover.head for mover in own])} write{'s' * (len(own) == 1)} something else "
         "than before; the others write much the same, and LayerNorm lets it count differently."
     )
-
-
-def _logits(value: float) -> str:
-    return f"{value:+.2f}" if np.abs(value) >= 0.005 else "0.00"

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order
 from app.circuit.members import member_words
-from app.words.phrases import over_prompts, prompts
+from app.words.phrases import ends, over_prompts, prompts
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): a member below it could be left out
@@ -32,7 +32,7 @@ def faithfulness_words(result: CircuitEvaluation) -> str:
     low, high = result.faithfulness_interval()
     said = f"Faithfulness is {percent_of_model(result.faithfulness)}"
     if np.isfinite(low):
-        said += f" (95 % of resampled prompt sets give {percent_of_model(low)} to {percent_of_model(high)})"
+        said += f" (95 % interval {ends(low, high, percent_of_model)})"
     return f"{said}."
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from app.words.phrases import over_prompts
+from app.words.phrases import ends, over_prompts
 from ioi_core import PromptPairs, SignalFit
 from ioi_core.circuit.signals import SIGNALS
 
@@ -55,8 +55,7 @@ def _intervals(found: Coefficients) -> str:
     """Both intervals; nothing with a single prompt."""
     if np.isnan(found.token_interval[0]):
         return ""
-    (low, high), (least, most) = found.position_interval, found.token_interval
-    return f"; 95 % intervals: S_pos {low:+.2f} to {high:+.2f}, S_tok {least:+.2f} to {most:+.2f}"
+    return f"; 95 % intervals: S_pos {ends(*found.position_interval)}, S_tok {ends(*found.token_interval)}"
 
 
 def _then(value: float) -> str:
