@@ -10,12 +10,12 @@ from app.drawing.frames import mean_frame
 from app.logit_lens.charts import CELLS, head_heatmap, layer_bars, lens_curves, token_grid
 from app.logit_lens.grid import grid_labels
 from app.logit_lens.tables import curves_frame, heads_frame, lens_frame
-from app.logit_lens.words import head_effects, head_names, layer_effects, lens_story
+from app.logit_lens.words import head_effects, layer_effects, lens_story
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import open_head
-from app.words.phrases import stage
+from app.words.phrases import head_names, stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row

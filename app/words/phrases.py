@@ -6,6 +6,7 @@ import numpy as np
 
 from ioi_core import (
     Head,
+    Result,
     bootstrap_interval,
 )
 
@@ -36,6 +37,11 @@ def adds_or_takes(who: str, value: float) -> str:
     """ "Head 9.9 adds 3.000 logits to logit_diff", or that it takes them away."""
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     return f"{who} {verb} {number(abs(value)).removeprefix('+')} logits {where} logit_diff"
+
+
+def head_names(result: Result) -> list[list[str]]:
+    """What each cell of layers by heads is called."""
+    return [[f"head {layer}.{head}" for head in result.axes["head"]] for layer in result.axes["layer"]]
 
 
 def stage(label: str) -> str:

@@ -20,6 +20,7 @@ from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twins_story
 from app.shell.links import open_head
 from app.view import View
+from app.words.phrases import head_names
 from ioi_core import Ablation, Backup
 
 
@@ -113,15 +114,15 @@ def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:
         on_click=open_head,
     )
     changes = changes_of_others(backup, len(stage.gone))
-    n_layers, n_heads = changes.shape[:2]
     show_figure(
         "backup_changes",
         change_heatmap(changes, stage, backup),
         "",
         lambda: movers_frame(moved, stage.gone, backup),
         large=view.large,
-        min_width=90 + 42 * n_heads,
+        min_width=90 + 42 * changes.shape[1],
         on_click=open_head,
     )
-    keys = [[f"head {layer}.{head}" for head in range(n_heads)] for layer in range(n_layers)]
-    show_heatmaps_by_template(view, "backup_changes", changes, keys, f"Changes {stage_name(stage)}", "logits")
+    show_heatmaps_by_template(
+        view, "backup_changes", changes, head_names(backup), f"Changes {stage_name(stage)}", "logits"
+    )

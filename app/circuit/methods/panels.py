@@ -26,6 +26,7 @@ from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.links import open_head
 from app.view import View
+from app.words.phrases import head_names
 from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs, PromptResult
 from ioi_core.circuit.methods import METHODS
 
@@ -59,12 +60,8 @@ def show_total(view: View) -> None:
 
 
 def _by_template(view: View, result: PromptResult) -> None:
-    total = result.at(effect="total").per_prompt
-    n_layers, n_heads = total.shape[:2]
-    keys = [[f"head {layer}.{head}" for head in range(n_heads)] for layer in range(n_layers)]
-    show_heatmaps_by_template(
-        view, "direct_and_total", total, keys, "Total effects (rows: layers, columns: heads)", "logits"
-    )
+    total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
+    show_heatmaps_by_template(view, "direct_and_total", total, head_names(result), title, "logits")
 
 
 def show_methods(view: View) -> None:
