@@ -221,20 +221,6 @@ def test_classic_prompts_get_abc_twins_and_that_is_said(demo_model) -> None:
     assert any("4 prompts for each template, 56 prompts in all" in text.value for text in at.caption)
 
 
-def test_twins_change_names_alone(demo_model: Model) -> None:
-    classic = arena_pairs(demo_model)
-    twins = with_twins(demo_model, classic, "abc")
-    for field in dataclasses.fields(PromptPairs):
-        if not field.name.startswith("corrupted"):
-            assert getattr(twins, field.name) is getattr(classic, field.name)
-    names = np.zeros(classic.clean_tokens.shape, dtype=bool)
-    for role in ("IO", "S1", "S2"):
-        names[np.arange(len(classic)), classic.roles[role]] = True
-    assert ((twins.corrupted_tokens != twins.clean_tokens) == names).all()
-    for row, answers in zip(twins.corrupted_tokens, classic.answers, strict=True):
-        assert not set(answers.tolist()) & set(row.tolist()), "no twin names IO or S"
-
-
 def test_typed_corrupted_prompts_are_used_as_typed(visitor, demo_model) -> None:
     text = "When John and Mary went to the shops, John gave the bag to"
     other = "When Tom and Amy went to the shops, Dan gave the bag to"
