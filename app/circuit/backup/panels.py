@@ -9,7 +9,7 @@ from app import url
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
 from app.circuit.backup.words import cause_story, expected_story, movers_story, stage_name
-from app.circuit.choices import first_heads, heads_control, knock_out_control, strongest_writers
+from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
 from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
@@ -40,7 +40,8 @@ def show_backup(view: View) -> None:
         heads = heads_control(view, url.KNOCK_OUT, "Heads to take away, in this order", writers, first)
         st.caption(f"To begin with: {source}.")
     with right:
-        ablation = knock_out_control(url.KNOCK_OUT_BY)
+        # Zero first, as the notebooks do it.
+        ablation = ablation_control(url.KNOCK_OUT_BY, "Heads that are gone", Ablation.ZERO)
     if not heads:
         st.write("Choose at least one head to take away.")
         return
