@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from app.words.phrases import adds_or_takes, ends, number, ordinal, over_prompts, prompts, signed, with_interval
+from app.words.phrases import adds_or_takes, ends, listed, number, ordinal, over_prompts, prompts, signed, with_interval
 from ioi_core import (
     HEAD_ROLES,
     PUBLISHED_CLASSES,
@@ -30,7 +30,7 @@ NO_ROLES = "Roles are told apart on IOI prompts. In these only END is known, so 
 def verdict(model: Model, found: HeadRoles, head: Head) -> str:
     """The measured roles; the published class beside them where there is one to name."""
     roles = found.roles_of(head)
-    said = f"By the rules below, head {head} measures as {_and(roles)} ({over_prompts(found.n_prompts)})."
+    said = f"By the rules below, head {head} measures as {_role_words(roles)} ({over_prompts(found.n_prompts)})."
     if not roles:
         said = f"By the rules below, head {head} has none of the {len(HEAD_ROLES)} roles ({prompts(found.n_prompts)})."
     if found.undefined:
@@ -38,9 +38,8 @@ def verdict(model: Model, found: HeadRoles, head: Head) -> str:
     return f"{said} {published_words(model, head)}"
 
 
-def _and(roles: Sequence[str]) -> str:
-    names = [f"{'an' if role[0] in 'iS' else 'a'} {role} head" for role in roles]
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _role_words(roles: Sequence[str]) -> str:
+    return listed([f"{'an' if role[0] in 'iS' else 'a'} {role} head" for role in roles])
 
 
 def published_words(model: Model, head: Head) -> str:
@@ -50,7 +49,7 @@ def published_words(model: Model, head: Head) -> str:
     group = published_class(model, head)
     if group is None:
         return "It is not among the 26 heads of the circuit that Wang et al. 2022 published."
-    return f"Wang et al. 2022 published it as {_and([group.name])}."
+    return f"Wang et al. 2022 published it as {_role_words([group.name])}."
 
 
 def role_cards(found: HeadRoles, head: Head) -> str:

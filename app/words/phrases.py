@@ -105,10 +105,14 @@ def with_interval(per_prompt: np.ndarray) -> str:
     return interval(float(low), float(high), over_prompts(len(per_prompt)))
 
 
+def listed(names: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"; "" of nothing."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
 def heads_words(heads: Sequence[Head]) -> str:
     """ "9.9", "9.9 and 9.6", "9.9, 9.6 and 10.0"."""
-    names = list(map(str, heads))
-    return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), names[-1]]) if names else "no head"
+    return listed(list(map(str, heads))) or "no head"
 
 
 def number(effect: float) -> str:
