@@ -35,7 +35,6 @@ from ioi_core import (
     IOI_CIRCUIT,
     Ablation,
     FoundCircuit,
-    Head,
     IOIError,
     Model,
     PromptPairs,
@@ -43,7 +42,7 @@ from ioi_core import (
     load_model,
 )
 from ioi_core.circuit.definition import NO_HEADS
-from ioi_core.prompts.twins import with_abc_twins
+from ioi_core.prompts.twins import with_twins
 
 R = TypeVar("R")
 
@@ -70,10 +69,10 @@ def requests(model: Model, pairs: PromptPairs, find: Find) -> Iterator[Request[o
         yield from lens_requests(pairs, row)
         view = View(model, pairs, row, corruption="", large=False)
         yield from pattern_requests(view, range(model.cfg.n_layers), weighted=False)
-    for head in (Head(layer, n) for layer in range(model.cfg.n_layers) for n in range(model.cfg.n_heads)):
+    for head in model.heads:
         yield from copying_requests(head, answer_tokens(pairs))
         yield split_request(pairs, head)
-    twins, ablation = with_abc_twins(model, pairs), Ablation.MEAN
+    twins, ablation = with_twins(model, pairs, "abc"), Ablation.MEAN
     circuit = IOI_CIRCUIT if starts_of(model)[0] == PAPER else find(find_request(twins)).circuit
     yield edit_request(twins, circuit, NO_HEADS, ablation)
     yield sets_request(twins, circuit, ablation)

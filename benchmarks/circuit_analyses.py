@@ -30,7 +30,6 @@ from ioi_core import (
     contrast_methods,
     direct_and_total,
     ioi_dataset,
-    prompt_pairs,
     token_and_position,
 )
 from ioi_core.circuit.completeness_sets import TRIES
@@ -38,7 +37,7 @@ from ioi_core.circuit.methods import METHODS
 from ioi_core.circuit.runs import Variant, ablated_places
 from ioi_core.circuit.signals import SIGNALS
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
-from ioi_core.prompts.twins import with_abc_twins
+from ioi_core.prompts.twins import with_twins
 from tests.oracles.hooked_ablation import hooked_direct_effects
 
 NAME_MOVERS = [Head(9, 9), Head(10, 0), Head(9, 6)]
@@ -112,7 +111,7 @@ class Bench:
 
     def totals(self) -> "Row":
         """A hooked run for each head, and one of nothing."""
-        heads = [Head(layer, head) for layer, head in np.ndindex(self.model.cfg.n_layers, self.model.cfg.n_heads)]
+        heads = list(self.model.heads)
         chosen = [heads[n] for n in np.random.default_rng(0).choice(len(heads), self.sample, replace=False)]
         variants = [Variant(None), *(Variant(None, Circuit({head: "all"})) for head in chosen)]
         theirs: list[np.ndarray] = []
@@ -198,9 +197,7 @@ def main(arguments: list[str]) -> None:
 def classic(model: Model) -> tuple[PromptPairs, dict[str, PromptPairs]]:
     """The eight prompts with ABC twins, and their flips."""
     pairs = arena_pairs(model)
-    io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
-    flips = {flip: prompt_pairs(model, list(pairs.clean_text), None, io, s, corruption=flip) for flip in SIGNAL_FLIPS}
-    return with_abc_twins(model, pairs), flips
+    return with_twins(model, pairs, "abc"), {flip: with_twins(model, pairs, flip) for flip in SIGNAL_FLIPS}
 
 
 def generated(model: Model) -> tuple[PromptPairs, dict[str, PromptPairs]]:

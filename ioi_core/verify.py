@@ -20,7 +20,6 @@ from ioi_core.attribution.predictions import predictions
 from ioi_core.model.weights import Model
 from ioi_core.prompts.arena import arena25_pairs, arena_pairs
 from ioi_core.prompts.names import read_data
-from ioi_core.vocabulary import Head
 
 LOGIT_TOLERANCE = 1e-3  # logits; both sources ran float32 on other machines and print 4 decimals or more
 
@@ -75,11 +74,7 @@ def _notebook_checks(model: Model) -> Iterator[Check]:
     by_layer = layers.values[:-1]  # the notebook leaves b_U out
     yield _worst("attribution by layer", by_layer, published["attribute_layers"]["values"], layers.axes["component"])
     by_head = attribute_heads(model, pairs).values
-    yield _worst("attribution by head", by_head, published["attribute_heads"], _head_names(model))
-
-
-def _head_names(model: Model) -> list[str]:
-    return [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+    yield _worst("attribution by head", by_head, published["attribute_heads"], list(map(str, model.heads)))
 
 
 def _head_score_checks(model: Model) -> Iterator[Check]:
@@ -87,7 +82,7 @@ def _head_score_checks(model: Model) -> Iterator[Check]:
     published, found = read_data("notebook_figures.json")["head_scores"], head_scores(model)
     for score, values in zip(found.axes["score"], found.values, strict=True):
         name = f"{score.replace('_', '-')} scores"
-        yield _worst(name, values, published[score], _head_names(model), SCORE_TOLERANCE)
+        yield _worst(name, values, published[score], list(map(str, model.heads)), SCORE_TOLERANCE)
 
 
 def _patching_checks(model: Model) -> Iterator[Check]:

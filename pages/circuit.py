@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from app import url
 from app.circuit.backup.panels import show_backup
 from app.circuit.breaking.panels import show_breaking
-from app.circuit.choices import part_control
 from app.circuit.methods.panels import show_methods, show_total
 from app.circuit.signals.panels import show_signals
 from app.shell.current_view import current_view
+from app.shell.widgets import part_control
 
 # The name in the control, the question, and the panel that answers it.
 PARTS = {
@@ -21,6 +22,6 @@ PARTS = {
 view = current_view()
 
 title = st.empty()
-question, panel = PARTS[part_control(tuple(PARTS))]
+question, panel = PARTS[part_control(url.CIRCUIT_PART, tuple(PARTS))]
 title.header(question)
 panel(view)

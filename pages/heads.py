@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from app import url
 from app.heads.all_heads import show_all_heads
-from app.heads.controls import ALL, one_head_control, which_control
+from app.heads.controls import ALL, ONE, one_head_control
 from app.heads.edges_panel import show_edges
 from app.heads.panels import (
     show_attention,
@@ -17,11 +18,12 @@ from app.heads.panels import (
 )
 from app.questions.ranking import ranking
 from app.shell.current_view import current_view
+from app.shell.widgets import part_control
 
 view = current_view()
 
 title = st.empty()
-if which_control() == ALL:
+if part_control(url.HEADS_SHOWN, (ONE, ALL)) == ALL:
     title.header("What does each head do?")
     st.write(
         "Each row is one head, each column one thing measured of it, on these prompts or on random tokens. Most heads "

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import url
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -10,11 +11,11 @@ from app.logit_lens.charts import CELLS, head_heatmap, layer_bars, lens_curves, 
 from app.logit_lens.grid import grid_labels
 from app.logit_lens.requests import lens_requests
 from app.logit_lens.tables import curves_frame, heads_frame, lens_frame
-from app.logit_lens.words import head_effects, head_names, layer_effects, lens_story
+from app.logit_lens.words import head_effects, layer_effects, lens_story
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import open_head
-from app.words.phrases import stage
+from app.words.phrases import head_names, stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -42,7 +43,7 @@ show_by_template(
 )
 
 st.subheader(f"What would each layer say at each token of prompt {row + 1}?")
-cells = st.radio("Each cell shows", CELLS, key="cells", bind="query-params", horizontal=True)
+cells = st.radio("Each cell shows", CELLS, key=url.CELLS, bind="query-params", horizontal=True)
 grid = grid_labels(model, pairs, row, tokens)
 show_figure(
     "token_lens",

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app.drawing.about import PATH_WORDS
+from app.drawing.about import ABOUT
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
@@ -40,7 +40,7 @@ st.write(
     "click the strongest senders, and ask who acts on them."
 )
 with st.expander("Words on this page: direct and total, noising and denoising, frozen and recomputed"):
-    st.markdown(PATH_WORDS)
+    st.markdown(ABOUT["path_words"])
 steps = trail_control(model)
 choice = path_controls(pairs)
 results = compute_all(model, [path_request(pairs, step, choice) for step in steps])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from app.drawing.heatmap import EffectGrid
-from app.words.phrases import number
+from app.words.phrases import interval, number, over_prompts
 from app.words.tokens import ROLE_MEANINGS, row_labels, row_roles
 from ioi_core import (
     Direction,
@@ -96,12 +96,11 @@ def cell_story(result: PatchResult, grid: EffectGrid, place: tuple[int, int]) ->
     effect, before = float(grid.effects[place]), float(result.unpatched.mean())
     given = "clean" if result.direction is Direction.DENOISING else "corrupted"
     low, high = (float(bound) for bound in bootstrap_interval(grid.per_prompt[place], gaps=result.gaps))
-    few = result.n_prompts < 5
-    sure = "" if few else f"; 95 % of resampled prompt sets give {number(low)} to {number(high)}"
+    sure = interval(low, high, over_prompts(result.n_prompts))
     name = grid.names[place[0]][place[1]]
     return (
         f"Giving {name} its {given} activation changes {result.metric} from {before:.3g} to {before + effect:.3g} "
-        f"({number(effect)}{sure})."
+        f"({number(effect)}; {sure})."
     )
 
 

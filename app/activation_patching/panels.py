@@ -17,7 +17,7 @@ from app.questions.patterns import PromptPatterns
 from app.questions.prompt_patterns import layers_with, prompt_patterns
 from app.shell.links import head_link
 from app.view import View
-from app.words.phrases import with_interval
+from app.words.phrases import adds_or_takes, with_interval
 from ioi_core import Head, PromptPairs, Result
 
 
@@ -27,8 +27,7 @@ def show_head(view: View, head: Head) -> None:
     patterns = _patterns(view, head.layer)
     direct, sure = float(heads.values[head.layer, head.head]), with_interval(heads.per_prompt[head.layer, head.head])
     says(
-        f"Directly, head {head} {'adds' if direct >= 0 else 'takes'} {abs(direct):.3f} logits "
-        f"{'to' if direct >= 0 else 'from'} logit_diff (clean runs, {sure}); what patching shows beyond that goes "
+        f"{adds_or_takes(f'Directly, head {head}', direct)} (clean runs, {sure}); what patching shows beyond that goes "
         f"through later layers. {_looks(view.pairs, view.row, patterns.of(head, 'clean'))}"
     )
     head_link(head)

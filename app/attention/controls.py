@@ -4,24 +4,24 @@ import math
 
 import streamlit as st
 
-from app.attention.words import WEIGHTING
+from app import url
+from app.attention.words import WEIGHTING, ranking_story
+from app.questions.measures import MEANINGS
 from app.questions.patterns import RUNS
 from app.questions.prompt_patterns import MOST_CELLS, cells
-from app.questions.ranking import MEASURES, ranking
+from app.questions.ranking import RANKED_BY, ranking
 from app.shell.widgets import drop_stale
 from app.view import View
 from ioi_core import Head
 
 BY_HAND = "chosen by hand"
-HEAD = "head"
-"""Session key and URL name of the head looked at closely."""
 MOST_HEADS = 12
 
 
 def kind_control() -> bool:
     """Whether attention is value-weighted."""
     kind = st.radio(
-        "Attention", tuple(WEIGHTING), captions=tuple(WEIGHTING.values()), key="attention", bind="query-params",
+        "Attention", tuple(WEIGHTING), captions=tuple(WEIGHTING.values()), key=url.ATTENTION, bind="query-params",
         horizontal=True,
     )  # fmt: skip
     return kind == "value-weighted"
@@ -30,7 +30,7 @@ def kind_control() -> bool:
 def run_control() -> str:
     """Which of the two prompts the overview shows, or how they differ."""
     captions = ("as it is", "its twin", "clean minus corrupted")
-    return st.radio("Prompt", RUNS, captions=captions, key="run", bind="query-params", horizontal=True)
+    return st.radio("Prompt", RUNS, captions=captions, key=url.RUN, bind="query-params", horizontal=True)
 
 
 def layers_control(view: View) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ def layers_control(view: View) -> tuple[int, ...]:
         return ()
     length = int(view.pairs.lengths[view.row])
     label = f"Layer (the prompt has {length} tokens: too long to draw all layers at once)"
-    return (int(st.selectbox(label, layers, key="layer", bind="query-params")),)
+    return (int(st.selectbox(label, layers, key=url.LAYER, bind="query-params")),)
 
 
 def too_long(view: View) -> str:
@@ -57,40 +57,39 @@ def too_long(view: View) -> str:
 def picked_heads(view: View) -> tuple[list[Head], str]:
     """The heads to show side by side, and in words why these; none if none are chosen or none can be ranked."""
     left, right = st.columns([2, 3])
-    by = left.selectbox("Which heads", (*MEASURES, BY_HAND), key="by", bind="query-params")
+    by = left.selectbox("Which heads", (*RANKED_BY, BY_HAND), key=url.BY, bind="query-params")
     if by == BY_HAND:
         names = head_names(view)
-        drop_stale("heads", names)
+        drop_stale(url.HEADS, names)
         start = [str(head) for head in ranking(view.model, view.pairs, "direct effect").top(4)]
         chosen = right.multiselect(
-            f"Heads, up to {MOST_HEADS}", names, start, key="heads", bind="query-params", max_selections=MOST_HEADS
+            f"Heads, up to {MOST_HEADS}", names, start, key=url.HEADS, bind="query-params", max_selections=MOST_HEADS
         )
         return [Head.parse(name) for name in chosen], "" if chosen else "No heads are chosen yet."
-    n = right.slider("How many, the strongest first", 1, MOST_HEADS, 4, key="top", bind="query-params")
-    st.caption(f"**{by}**: {MEASURES[by]}.")
-    ranked = ranking(view.model, view.pairs, by)
+    n = right.slider("How many, the strongest first", 1, MOST_HEADS, 4, key=url.TOP, bind="query-params")
+    st.caption(f"**{by}**: {MEANINGS[RANKED_BY[by]]}.")
+    ranked = ranking(view.model, view.pairs, RANKED_BY[by])
     if ranked.undefined is not None:
         return [], f"Heads cannot be ranked by {by} here: {ranked.undefined}."
     heads = ranked.top(int(n))
-    return heads, ranked.story(heads)
+    return heads, ranking_story(ranked, heads)
 
 
 def head_control(view: View, strongest: Head) -> Head:
     """The head to look at closely; a click on the overview sets the same choice."""
     names = head_names(view)
-    drop_stale(HEAD, names, str(strongest))
+    drop_stale(url.HEAD, names, str(strongest))
     chosen = st.selectbox(
-        "Head (or click one in the overview)", names, names.index(str(strongest)), key=HEAD, bind="query-params"
+        "Head (or click one in the overview)", names, names.index(str(strongest)), key=url.HEAD, bind="query-params"
     )
     return Head.parse(chosen)
 
 
 def head_names(view: View) -> list[str]:
     """All heads of the model."""
-    cfg = view.model.cfg
-    return [str(Head(layer, head)) for layer in range(cfg.n_layers) for head in range(cfg.n_heads)]
+    return list(map(str, view.model.heads))
 
 
 def choose_head(name: str) -> None:
     """Choose the head to look at, as a click does."""
-    st.session_state[HEAD] = name
+    st.session_state[url.HEAD] = name

@@ -1,12 +1,29 @@
 """What attention patterns show, in words computed from them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from app.questions.measures import Measure
 from app.questions.patterns import PromptPatterns
+from app.words.phrases import signed
 from ioi_core import Head
 
 WEIGHTING = {"plain": "shares that add up to 1", "value-weighted": "shares times the size of what is read there"}
 """How attention can be counted, in words."""
+
+
+def ranking_story(ranked: Measure, heads: Sequence[Head]) -> str:
+    """The heads that are drawn, with the values that they were chosen by."""
+    reach = float(np.abs(ranked.values).max())
+    values = [ranked.of(head) for head in heads]
+    said = ", ".join(
+        f"{head} {signed(value, reach) if ranked.signed else f'{value:.2f}'}"
+        for head, value in zip(heads, values, strict=True)
+    )
+    unit = {"share": "of logit_diff recovered", "attention": "of attention"}.get(ranked.unit, ranked.unit)
+    strongest = f"the {len(heads)} strongest" if len(heads) > 1 else "the strongest"
+    return f"By {ranked.name}, {strongest} of {ranked.values.size} heads: {said} {unit} ({ranked.over})."
 
 
 def note(patterns: PromptPatterns, run: str) -> str:

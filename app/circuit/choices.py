@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app import url
 from app.drawing.look import notice
 from app.view import View
 from app.words.choices import ABLATIONS
@@ -62,31 +63,10 @@ def heads_control(view: View, key: str, label: str, offered: Sequence[Head], def
     return [Head.parse(name) for name in chosen]
 
 
-def knock_out_control(key: str) -> Ablation:
-    """What heads that are gone write instead; zero ablation first, as the notebooks do it."""
-    options = [Ablation.ZERO.value, *(name for name in ABLATIONS if name != Ablation.ZERO.value)]
-    chosen = st.radio(
-        "Heads that are gone write instead", options, captions=[ABLATIONS[name] for name in options], key=key,
-        bind="query-params",
-    )  # fmt: skip
-    return Ablation(chosen)
-
-
-_PART = "circuit_part"
-_ABLATION = "ablation"
-
-
-def part_control(parts: Sequence[str]) -> str:
-    """Which part of the page is shown."""
-    return st.segmented_control(
-        "Show", parts, default=parts[0], key=_PART, bind="query-params", required=True, label_visibility="collapsed"
-    )
-
-
-def ablation_control() -> Ablation:
-    """What an ablated head writes instead."""
-    chosen = st.radio(
-        "Ablated heads write instead", tuple(ABLATIONS), captions=tuple(ABLATIONS.values()), key=_ABLATION,
-        bind="query-params",
-    )  # fmt: skip
-    return Ablation(chosen)
+def ablation_control(
+    key: str = url.ABLATION, whose: str = "Ablated heads", first: Ablation = Ablation.MEAN
+) -> Ablation:
+    """Ask what ablated heads write instead; `first` is chosen to begin with."""
+    options = sorted(ABLATIONS, key=lambda name: name != first)
+    captions = [ABLATIONS[name] for name in options]
+    return Ablation(st.radio(f"{whose} write instead", options, captions=captions, key=key, bind="query-params"))

@@ -72,7 +72,7 @@ def found_story(found: FoundCircuit) -> str:
     )
 
 
-def circuit_classes(model: Model, pairs: PromptPairs) -> tuple[bool, Classes]:
+def classes_of(model: Model, pairs: PromptPairs) -> tuple[bool, Classes]:
     """Whether the classes are published ones, and their heads."""
     source, classes = head_classes(model, pairs)
     return source == PUBLISHED, classes

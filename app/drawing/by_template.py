@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app import url
 from app.drawing.by_template_charts import (
     MOST,
     TemplateGroup,
@@ -43,7 +44,7 @@ def show_by_template(
     groups = template_groups(view.pairs)
     if len(groups) < 2 or np.isnan(per_prompt).all():
         return
-    if not st.toggle("Template by template", key=f"templates_{name}", bind="query-params"):
+    if not st.toggle("Template by template", key=url.by_template(name), bind="query-params"):
         return
     show_figure(
         "by_template",

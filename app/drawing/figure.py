@@ -31,7 +31,7 @@ def show_figure(
     """Draw `figure`, the sentence it comes to, its download and its "About this figure".
 
     Args:
-        name: names the file, and the entry of `ABOUT`.
+        name: names the file, and the section of about.md.
         story: what the numbers say.
         frame: makes the table to download, when it is asked for.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
@@ -74,7 +74,7 @@ def show_foot(
     """What stands below every figure: the sentence it comes to, its definition and its download.
 
     Args:
-        name: the entry of `ABOUT`.
+        name: the section of about.md.
         file: names the file, where that is not `name`.
         page: a figure to be offered as a web page of its own.
     """

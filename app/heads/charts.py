@@ -21,7 +21,7 @@ from app.drawing.parts import (
     whiskers,
 )
 from app.heads.edges import METRIC, HeadEdge, intervals
-from app.words.phrases import interval, number, over_prompts, prompts
+from app.words.phrases import adds_or_takes, interval, number, over_prompts, prompts
 from app.words.tokens import ROLE_COLOURS
 from ioi_core import Direction, Head, HeadAttribution, NameWriting
 
@@ -34,11 +34,7 @@ def direct_bars(direct: HeadAttribution, head: Head, shown: int) -> go.Figure:
     """The head's direct effect in every prompt."""
     values = direct.per_prompt[head.layer, head.head]
     numbers = np.arange(1, len(values) + 1)
-    said = [
-        f"Prompt {n}: head {head} {'adds' if x >= 0 else 'takes'} {abs(x):.3f} logits "
-        f"{'to' if x >= 0 else 'away from'} logit_diff"
-        for n, x in zip(numbers, values, strict=True)
-    ]
+    said = [adds_or_takes(f"Prompt {n}: head {head}", x) for n, x in zip(numbers, values, strict=True)]
     figure = go.Figure(
         go.Bar(
             x=numbers, y=values, marker_color=_colours(values), customdata=said,

@@ -5,36 +5,24 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.attention.controls import HEAD, head_names
+from app import url
+from app.attention.controls import head_names
 from app.drawing.look import notice
 from app.shell.links import HEAD_ASKED_FOR
+from app.shell.widgets import direction_control
 from app.view import View
-from app.words.choices import DIRECTIONS
+from app.words.choices import HEAD_PARTS
 from ioi_core import HEAD_ROLES, Direction, Head, HeadError
 
 ONE, ALL = "one head", "all heads"
 
-SITES = {
-    "z": "its output",
-    "q": "its queries",
-    "k": "its keys",
-    "v": "its values",
-    "pattern": "its attention",
-}
+SITES = {site: f"its {part}" for site, part in HEAD_PARTS.items()}
 """What of a head can be patched, in words."""
 
 NAMES = {"answers": "of these prompts", "list": "all first names that prompts are made of"}
 """Which names a head's OV circuit can be asked about."""
 
 ANY = "any"
-_WHICH = "heads_shown"
-
-
-def which_control() -> str:
-    """Whether one head is looked at, or all are compared."""
-    return st.segmented_control(
-        "Show", (ONE, ALL), default=ONE, key=_WHICH, bind="query-params", required=True, label_visibility="collapsed"
-    )
 
 
 def one_head_control(view: View, strongest: Head) -> Head:
@@ -43,16 +31,16 @@ def one_head_control(view: View, strongest: Head) -> Head:
     Nothing is the select box's own default, so that every choice stays in the link, the strongest head too.
     """
     names = head_names(view)
-    asked = st.session_state.get(HEAD_ASKED_FOR) or st.query_params.get(HEAD) or st.session_state.get(HEAD)
+    asked = st.session_state.get(HEAD_ASKED_FOR) or st.query_params.get(url.HEAD) or st.session_state.get(url.HEAD)
     if asked in names:
         if st.session_state.pop(HEAD_ASKED_FOR, None):  # the model that has this head has come
-            st.session_state[HEAD] = asked
+            st.session_state[url.HEAD] = asked
     elif asked:
         st.session_state[HEAD_ASKED_FOR] = asked
-    kept = st.session_state.get(HEAD)
+    kept = st.session_state.get(url.HEAD)
     # Set anew even if it is the same: what another page's box of this name held would not come over to this one.
-    st.session_state[HEAD] = kept if kept in names else asked if asked in names else str(strongest)
-    chosen = st.selectbox("Head", names, index=None, key=HEAD, bind="query-params", on_change=_forget_asked)
+    st.session_state[url.HEAD] = kept if kept in names else asked if asked in names else str(strongest)
+    chosen = st.selectbox("Head", names, index=None, key=url.HEAD, bind="query-params", on_change=_forget_asked)
     if asked and asked not in names:
         notice(f"{_why_not(view, asked)} This is head {chosen} instead.")
     return Head.parse(chosen or str(strongest))
@@ -74,7 +62,7 @@ def _why_not(view: View, asked: str) -> str:
 def choose_one(name: str) -> None:
     """Look at a head that was clicked on this page."""
     if name:
-        st.session_state[_WHICH], st.session_state[HEAD] = ONE, name
+        st.session_state[url.HEADS_SHOWN], st.session_state[url.HEAD] = ONE, name
         _forget_asked()
 
 
@@ -83,21 +71,18 @@ def sites_control() -> tuple[list[str], Direction]:
     left, right = st.columns(2)
     with left:
         sites = st.pills(
-            "What is patched", tuple(SITES), selection_mode="multi", default=["z"], key="head_sites",
+            "What is patched", tuple(SITES), selection_mode="multi", default=["z"], key=url.HEAD_SITES,
             bind="query-params", format_func=lambda site: f"{SITES[site]} ({site})",
         )  # fmt: skip
     with right:
-        direction = st.radio(
-            "Direction", tuple(DIRECTIONS), captions=tuple(DIRECTIONS.values()), key="direction", bind="query-params",
-            horizontal=True,
-        )  # fmt: skip
-    return [site for site in SITES if site in sites], Direction(direction)
+        direction = direction_control(url.DIRECTION, horizontal=True)
+    return [site for site in SITES if site in sites], direction
 
 
 def names_control() -> str:
     """Which names the OV circuit is asked about."""
     return st.radio(
-        "Names", tuple(NAMES), captions=tuple(NAMES.values()), key="ov_names", bind="query-params", horizontal=True
+        "Names", tuple(NAMES), captions=tuple(NAMES.values()), key=url.OV_NAMES, bind="query-params", horizontal=True
     )
 
 
@@ -117,9 +102,9 @@ def table_filter(view: View, measures: Sequence[str]) -> TableFilter:
     layers = first.multiselect(
         "Layers", [str(layer) for layer in range(view.model.cfg.n_layers)], key="table_layers", placeholder="all"
     )
-    role = second.selectbox("Measured role", (ANY, *HEAD_ROLES), key="table_role", bind="query-params")
-    measure = third.selectbox("Only heads whose", measures, key="table_measure", bind="query-params")
+    role = second.selectbox("Measured role", (ANY, *HEAD_ROLES), key=url.TABLE_ROLE, bind="query-params")
+    measure = third.selectbox("Only heads whose", measures, key=url.TABLE_MEASURE, bind="query-params")
     least = fourth.number_input(
-        "is at least (without sign)", 0.0, None, 0.0, 0.05, key="table_least", bind="query-params"
+        "is at least (without sign)", 0.0, None, 0.0, 0.05, key=url.TABLE_LEAST, bind="query-params"
     )
     return TableFilter(tuple(layers), role, measure, float(least))

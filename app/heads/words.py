@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from app.words.phrases import number, ordinal, over_prompts, prompts, signed, with_interval
+from app.words.phrases import adds_or_takes, ends, listed, number, ordinal, over_prompts, prompts, signed, with_interval
 from ioi_core import (
     HEAD_ROLES,
     PUBLISHED_CLASSES,
@@ -30,7 +30,7 @@ NO_ROLES = "Roles are told apart on IOI prompts. In these only END is known, so 
 def verdict(model: Model, found: HeadRoles, head: Head) -> str:
     """The measured roles; the published class beside them where there is one to name."""
     roles = found.roles_of(head)
-    said = f"By the rules below, head {head} measures as {_and(roles)} ({over_prompts(found.n_prompts)})."
+    said = f"By the rules below, head {head} measures as {_role_words(roles)} ({over_prompts(found.n_prompts)})."
     if not roles:
         said = f"By the rules below, head {head} has none of the {len(HEAD_ROLES)} roles ({prompts(found.n_prompts)})."
     if found.undefined:
@@ -38,9 +38,8 @@ def verdict(model: Model, found: HeadRoles, head: Head) -> str:
     return f"{said} {published_words(model, head)}"
 
 
-def _and(roles: Sequence[str]) -> str:
-    names = [f"{'an' if role[0] in 'iS' else 'a'} {role} head" for role in roles]
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _role_words(roles: Sequence[str]) -> str:
+    return listed([f"{'an' if role[0] in 'iS' else 'a'} {role} head" for role in roles])
 
 
 def published_words(model: Model, head: Head) -> str:
@@ -50,7 +49,7 @@ def published_words(model: Model, head: Head) -> str:
     group = published_class(model, head)
     if group is None:
         return "It is not among the 26 heads of the circuit that Wang et al. 2022 published."
-    return f"Wang et al. 2022 published it as {_and([group.name])}."
+    return f"Wang et al. 2022 published it as {_role_words([group.name])}."
 
 
 def role_cards(found: HeadRoles, head: Head) -> str:
@@ -73,10 +72,9 @@ def direct_story(direct: HeadAttribution, head: Head) -> str:
     rank = int((sizes > abs(value)).sum()) + 1
     each = direct.per_prompt[head.layer, head.head]
     same = int((np.sign(each) == np.sign(value)).sum())
-    verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     said = (
-        f"Directly, head {head} {verb} {signed(abs(value), float(sizes.max())).lstrip('+')} logits {where} logit_diff "
-        f"({with_interval(each)}): {ordinal(rank)} of {sizes.size} heads by size."
+        f"{adds_or_takes(f'Directly, head {head}', value)} ({with_interval(each)}): {ordinal(rank)} of {sizes.size} "
+        "heads by size."
     )
     return said if len(each) == 1 else f"{said} The sign is the same in {same} of {len(each)} prompts."
 
@@ -121,7 +119,7 @@ def _mean(per_prompt: np.ndarray, sign: str = "") -> str:
 
 def interval_words(low: float, high: float, sign: str = "") -> str:
     """An interval in brackets, nothing where there is none."""
-    return "" if np.isnan(low) else f" ({low:{sign}.2f} to {high:{sign}.2f})"
+    return "" if np.isnan(low) else f" ({ends(low, high, lambda end: f'{end:{sign}.2f}')})"
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:

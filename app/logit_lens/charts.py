@@ -26,7 +26,7 @@ from app.drawing.parts import (
     wrapped,
 )
 from app.logit_lens.grid import GridLabels
-from app.words.phrases import component, interval, over_prompts, signed, stage
+from app.words.phrases import adds_or_takes, component, interval, over_prompts, signed, stage
 from ioi_core import HeadAttribution, PromptResult, TokenLens
 
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
@@ -134,8 +134,7 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
 
 
 def _effect_sentence(who: str, value: float, over: str) -> str:
-    verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
-    return f"{who} {verb} {abs(value):.3f} logits {where} logit_diff<br>({over})"
+    return f"{adds_or_takes(who, value)}<br>({over})"
 
 
 CELLS = ("top token", "probability of IO", "rank of IO")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.words.phrases import component, over_prompts, signed, with_interval
+from app.words.phrases import component, head_names, over_prompts, signed, with_interval
 from ioi_core import HeadAttribution, PromptResult, Result
 
 
@@ -29,11 +29,6 @@ def head_effects(result: HeadAttribution) -> str:
     """What stands out among the heads, named as the field does ("9.9")."""
     names = [name for row in head_names(result) for name in row]
     return effects(names, result.values.ravel(), result.n_prompts)
-
-
-def head_names(result: Result) -> list[list[str]]:
-    """What each cell of layers by heads is called."""
-    return [[f"head {layer}.{head}" for head in result.axes["head"]] for layer in result.axes["layer"]]
 
 
 def lens_story(result: PromptResult) -> str:

@@ -4,19 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from app import url
 from app.path_patching.cells import sender_head
 from app.path_patching.requests import PathChoice
 from app.path_patching.trail import START, Step, read_trail, write_trail
-from app.path_patching.words import METRICS
-from app.shell.widgets import drop_stale
-from app.words.choices import INPUTS, METRICS_OF
+from app.shell.widgets import direction_control, drop_stale
+from app.words.choices import INPUTS, METRICS, PATH_METRICS
 from ioi_core import ROLES, Direction, Head, IOIError, Model, PromptPairs
 
-_TRAIL, _NEXT = "trail", "next_receivers"
-_DIRECTIONS = {
-    "noising": "corrupted into clean: is this path needed?",
-    "denoising": "clean into corrupted: is this path enough?",
-}
+_NEXT = "next_receivers"
 _RECOMPUTED, _KEPT = "recomputed", "frozen"
 _BETWEEN = {
     _RECOMPUTED: "the paper's: a path may run through MLPs",
@@ -27,20 +23,16 @@ _BETWEEN = {
 def path_controls(pairs: PromptPairs) -> PathChoice:
     """The controls above the figure."""
     left, right = st.columns(2)
-    direction = Direction(
-        left.radio(
-            "Direction", tuple(_DIRECTIONS), captions=tuple(_DIRECTIONS.values()), key="path_direction",
-            bind="query-params",
-        )
-    )  # fmt: skip
+    with left:
+        direction = direction_control(url.PATH_DIRECTION, "this path", first=Direction.NOISING)
     between = right.radio(
-        "MLPs between sender and receiver", tuple(_BETWEEN), captions=tuple(_BETWEEN.values()), key="between",
+        "MLPs between sender and receiver", tuple(_BETWEEN), captions=tuple(_BETWEEN.values()), key=url.BETWEEN,
         bind="query-params",
     )  # fmt: skip
     left, right = st.columns(2)
     roles = tuple(role for role in ROLES if role in pairs.roles)
-    position = left.selectbox("Senders send from", ("all", *roles), key="sender_position", bind="query-params")
-    metric = right.selectbox("Scored by", METRICS_OF[direction], key=f"path_metric_{direction}", bind="query-params")
+    position = left.selectbox("Senders send from", ("all", *roles), key=url.SENDER_POSITION, bind="query-params")
+    metric = right.selectbox("Scored by", PATH_METRICS[direction], key=url.PATH_METRIC[direction], bind="query-params")
     st.caption(f"**{metric}**: {METRICS[metric]}.")
     return PathChoice(direction, metric, position, between == _RECOMPUTED)
 
@@ -56,7 +48,7 @@ def trail_control(model: Model) -> tuple[Step, ...]:
         text = st.text_input(
             "Receivers, one step after another",
             START,
-            key=_TRAIL,
+            key=url.TRAIL,
             bind="query-params",
             help='Steps are joined by ">". A step is "logits", or heads and then q, k or v: "9.6 9.9 10.0 q".',
         )
@@ -75,7 +67,7 @@ def trail_control(model: Model) -> tuple[Step, ...]:
 
 
 def _set_trail(steps: Sequence[Step]) -> None:
-    st.session_state[_TRAIL] = write_trail(steps)
+    st.session_state[url.TRAIL] = write_trail(steps)
     st.session_state[_NEXT] = []
 
 
@@ -104,9 +96,7 @@ def next_control(
         strongest: heads in the order in which they are offered.
         classes: named classes of heads; source: where they come from.
     """
-    names = [str(head) for head in strongest]
-    names += [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
-    allowed = list(dict.fromkeys(names))
+    allowed = [str(head) for head in dict.fromkeys([*strongest, *model.heads])]
     drop_stale(_NEXT, allowed)
     st.multiselect(
         "Next receivers (click senders in the figure, or pick them here)", allowed, key=_NEXT,
@@ -137,12 +127,11 @@ def _set_next(heads: Sequence[Head]) -> None:
 
 def attention_control(model: Model, pairs: PromptPairs, offered: Sequence[Head]) -> tuple[Head, str, str]:
     """A head, and from where to where it attends."""
-    heads = [str(Head(layer, head)) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
-    names = list(dict.fromkeys([*map(str, offered), *heads]))
-    drop_stale("why_head", names, names[0])
+    names = [str(head) for head in dict.fromkeys([*offered, *model.heads])]
+    drop_stale(url.WHY_HEAD, names, names[0])
     roles = tuple(role for role in ROLES if role in pairs.roles)
     first, second, third = st.columns(3)
-    head = first.selectbox("Head", names, key="why_head", bind="query-params")
-    query = second.selectbox("looks from", roles, index=roles.index("END"), key="why_query", bind="query-params")
-    key = third.selectbox("at", roles, key="why_key", bind="query-params")
+    head = first.selectbox("Head", names, key=url.WHY_HEAD, bind="query-params")
+    query = second.selectbox("looks from", roles, index=roles.index("END"), key=url.WHY_QUERY, bind="query-params")
+    key = third.selectbox("at", roles, key=url.WHY_KEY, bind="query-params")
     return Head.parse(head), query, key

@@ -9,16 +9,10 @@ from app.drawing.frames import mean_frame
 from app.drawing.heatmap import EffectGrid
 from app.path_patching.cells import WEAKEST_EDGE, Edge, ranked, reach, with_path
 from app.path_patching.trail import Step
-from app.words.phrases import changed, component_words, number, over_prompts, with_interval
+from app.words.phrases import changed, component, number, over_prompts, with_interval
 from ioi_core import AttentionSplit, Direction, PathResult, bootstrap_interval
 
-METRICS = {
-    "logit_diff_change": "change of logit_diff as a share of the clean-corrupted gap: 0 unharmed, -1 destroyed",
-    "percent_of_clean": "change of logit_diff in per cent of the clean one, as in the paper",
-    "logit_diff_recovered": "share of the clean-corrupted gap recovered: 0 corrupted, 1 clean",
-    "logit_diff": "logit_diff, in logits",
-}
-"""What a path is scored by, in words."""
+_OWN_BIAS = "the head's own bias"
 
 
 def ranking_frame(grid: EffectGrid, result: PathResult, step: Step) -> pd.DataFrame:
@@ -115,7 +109,7 @@ def split_story(split: AttentionSplit) -> str:
     ]
     for side, values in zip(split.axes["side"], split.values, strict=True):
         order = np.argsort(-np.abs(values))[:3]
-        parts = ", ".join(f"{component_words(labels[n])} {number(float(values[n]))}" for n in order)
+        parts = ", ".join(f"{component(labels[n], _OWN_BIAS)} {number(float(values[n]))}" for n in order)
         at = split.query if side == "query" else split.key
         said.append(f"On the {side} side (at {at}) most comes from {parts}.")
     return " ".join(said)
@@ -135,7 +129,7 @@ def split_shares(split: AttentionSplit, side: str, most: int) -> tuple[list[str]
     """
     per_prompt, labels = split.at(side=side).per_prompt, split.axes["component"]
     order = np.argsort(-np.abs(per_prompt.mean(-1)))
-    names, shares = [component_words(labels[n]) for n in order[:most]], per_prompt[order[:most]]
+    names, shares = [component(labels[n], _OWN_BIAS) for n in order[:most]], per_prompt[order[:most]]
     if len(order) <= most:
         return names, shares
     others = per_prompt[order[most:]].sum(0, keepdims=True)

@@ -28,7 +28,7 @@ def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple
     published = {group.name: group.heads for group in PUBLISHED_CLASSES}
     if all(published_class(model, head) for heads in published.values() for head in heads):
         return PUBLISHED, published
-    if any(role not in pairs.roles for role in ROLES):
+    if not has_all_roles(pairs):
         return MEASURED, {}
     return MEASURED, measured_classes(measured_roles(model, pairs))
 

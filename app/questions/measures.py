@@ -19,18 +19,23 @@ from ioi_core import (
 )
 from ioi_core.vocabulary import ALL
 
-_ON_RANDOM_TOKENS = {
-    "previous_token": ("previous-token score", "attention to the token before, on random tokens that repeat"),
-    "duplicate_token": ("duplicate-token score", "attention to the same token earlier on, on random tokens"),
-    "induction": ("induction score", "attention to what followed the same token earlier on, on random tokens"),
+MEANINGS = {
+    "direct effect": "what its own output at END adds to logit_diff",
+    "patching effect": "share of logit_diff that comes back with its clean output in the corrupted run",
+    "previous-token score": "attention to the token before, on random repeated tokens",
+    "duplicate-token score": "attention to the same token earlier on, on random repeated tokens",
+    "induction score": "attention to what followed the same token earlier on, on random repeated tokens",
+    "positive copy score": "share of names that it would write when it looks at them",
+    "negative copy score": "share of names that it would write against when it looks at them",
 }
+"""What can be said of every head, and what it is."""
 
-
-_COPYING = {
-    "positive": ("positive copy score", "share of names that it would write when it looks at them"),
-    "negative": ("negative copy score", "share of names that it would write against when it looks at them"),
+SCORES = {
+    "previous-token score": "previous_token",
+    "duplicate-token score": "duplicate_token",
+    "induction score": "induction",
 }
-
+"""Those that are attention on random repeated tokens, as `head_scores` calls them."""
 
 _LOOKS = (("END", "IO"), ("END", "S1"), ("END", "S2"), ("S2", "S1"), ("S2", "S1+1"), ("S1+1", "S1"))
 
@@ -73,6 +78,11 @@ class Measure:
         """A head's value."""
         return float(self.values[head.layer, head.head])
 
+    def top(self, n: int) -> list[Head]:
+        """The heads with the largest values, whatever their sign."""
+        order = np.argsort(-np.abs(self.values), axis=None, kind="stable")[:n]
+        return [Head(*divmod(int(place), self.values.shape[1])) for place in order]
+
     def rank(self, head: Head) -> int | None:
         """How many heads are ahead, and one; None where the value is undefined."""
         sizes = np.abs(self.values) if self.signed else self.values
@@ -109,28 +119,38 @@ def measure_requests(
 
 def measures(direct: PromptResult, patched: PatchResult, scores: PromptResult, copying: CopyScores) -> list[Measure]:
     """Effects on these prompts, and scores that need no prompts."""
-    over = over_prompts(direct.n_prompts)
-    effects = [
-        Measure(
-            "direct effect", "what its own output at END adds to logit_diff", "logits", over, direct.values, True,
-            per_prompt=direct.per_prompt, by_template=True,
-        ),
-        Measure(
-            "patching effect", "share of logit_diff that comes back with its clean output in the corrupted run",
-            "share", over, patched.effects.mean(-1), True, patched.undefined, patched.effects, patched.gaps, True,
-        ),
-    ]  # fmt: skip
-    sequences = f"mean over {scores.n_prompts} random sequences"
-    attention = [
-        Measure(name, meaning, "attention", sequences, found.values, per_prompt=found.per_prompt)
-        for score, (name, meaning) in _ON_RANDOM_TOKENS.items()
-        for found in [scores.at(score=score)]
-    ]
     names = f"of {copying.n_prompts} names"
-    return effects + attention + [
-        Measure(name, meaning, "share of names", names, copying.at(sign=sign).values)
-        for sign, (name, meaning) in _COPYING.items()
+    return [
+        direct_effect(direct),
+        patching_effect(patched),
+        *(attention_score(scores, name) for name in SCORES),
+        *(
+            Measure(name, MEANINGS[name], "share of names", names, copying.at(sign=sign).values)
+            for sign in ("positive", "negative") for name in [f"{sign} copy score"]
+        ),
     ]  # fmt: skip
+
+
+def direct_effect(direct: PromptResult) -> Measure:
+    """Read `attribute_heads`."""
+    return Measure(
+        "direct effect", MEANINGS["direct effect"], "logits", over_prompts(direct.n_prompts), direct.values, True,
+        per_prompt=direct.per_prompt, by_template=True,
+    )  # fmt: skip
+
+
+def patching_effect(patched: PatchResult) -> Measure:
+    """Read `patch_activations`, the second of `measure_requests`."""
+    return Measure(
+        "patching effect", MEANINGS["patching effect"], "share", over_prompts(patched.n_prompts),
+        patched.effects.mean(-1), True, patched.undefined, patched.effects, patched.gaps, True,
+    )  # fmt: skip
+
+
+def attention_score(scores: PromptResult, name: str) -> Measure:
+    """Read one of `SCORES` off `head_scores`."""
+    over, found = f"mean over {scores.n_prompts} random sequences", scores.at(score=SCORES[name])
+    return Measure(name, MEANINGS[name], "attention", over, found.values, per_prompt=found.per_prompt)
 
 
 def look_measures(attention: PromptResult) -> list[Measure]:

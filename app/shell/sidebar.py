@@ -6,6 +6,7 @@ refused with a message.
 
 import streamlit as st
 
+from app import url
 from app.hosting.models import DEMO, GPT2, MODEL_NAMES
 from app.hosting.services import settings
 from app.hosting.settings import Settings
@@ -25,7 +26,7 @@ def model_control() -> str:
     return st.sidebar.selectbox(
         "Model",
         MODEL_NAMES,
-        key="model",
+        key=url.MODEL,
         bind="query-params",
         on_change=_forget_stand_in,
         help=f"**{GPT2}**: the model of the paper, 124 million parameters. **{DEMO}**: a small model that comes with "
@@ -35,7 +36,7 @@ def model_control() -> str:
 
 def size_control() -> bool:
     """Whether text is to be projector-sized."""
-    size = st.sidebar.radio("Text size", ("normal", "large"), key="size", bind="query-params", horizontal=True)
+    size = st.sidebar.radio("Text size", ("normal", "large"), key=url.SIZE, bind="query-params", horizontal=True)
     return size == "large"
 
 
@@ -47,13 +48,13 @@ def prompt_controls() -> PromptChoice:
             "Prompts",
             (CLASSIC, GENERATED, OWN),
             captions=("the eight of the notebooks", "from templates, as many as you like", "type them yourself"),
-            key="prompts",
+            key=url.PROMPTS,
             bind="query-params",
         )
         bos = st.toggle(
             "BOS in front",
             value=True,
-            key="bos",
+            key=url.BOS,
             bind="query-params",
             help="Put the token <|endoftext|> before every prompt, as the notebooks do and the paper does not.",
         )
@@ -63,32 +64,34 @@ def prompt_controls() -> PromptChoice:
 
 
 def _generated(bos: bool, limits: Settings) -> PromptChoice:
-    drop_unreadable("n", "seed")
-    n = st.number_input("How many", 1, limits.max_prompts, min(20, limits.max_prompts), key="n", bind="query-params")
+    drop_unreadable(url.N, url.SEED)
+    n = st.number_input("How many", 1, limits.max_prompts, min(20, limits.max_prompts), key=url.N, bind="query-params")
     templates = st.selectbox(
         "Order of the names",
         ("mixed", "ABBA", "BABA"),
-        key="templates",
+        key=url.TEMPLATES,
         bind="query-params",
         help="**ABBA**: IO is named before S. **BABA**: S is named first.",
     )
-    seed = st.number_input("Seed", 0, 999_999, 0, key="seed", bind="query-params", help="Same seed, same prompts.")
+    seed = st.number_input("Seed", 0, 999_999, 0, key=url.SEED, bind="query-params", help="Same seed, same prompts.")
     return PromptChoice(GENERATED, bos, _corruption_control(), n=int(n), seed=int(seed), templates=templates)
 
 
 def _own(bos: bool, limits: Settings) -> PromptChoice:
     # No max_chars: Streamlit would cut a longer text from a link in silence, and so show another prompt.
     clean = st.text_area(
-        "Prompts, one a line", _EXAMPLE, key="text", bind="query-params",
+        "Prompts, one a line", _EXAMPLE, key=url.TEXT, bind="query-params",
         help="Each line stops where the answer comes next.",
     )  # fmt: skip
     corrupted = st.text_area(
-        "Corrupted prompts, one a line (optional)", key="corrupted", bind="query-params",
+        "Corrupted prompts, one a line (optional)", key=url.CORRUPTED, bind="query-params",
         help="Each as many tokens long as its clean prompt. Left empty, they are made by the corruption below.",
     )  # fmt: skip
     left, right = st.columns(2)
-    io = left.text_input("IO (optional)", key="io", bind="query-params", help="The right answer. Found if left empty.")
-    s = right.text_input("S (optional)", key="s", bind="query-params", help="The wrong answer. Found if left empty.")
+    io = left.text_input(
+        "IO (optional)", key=url.IO, bind="query-params", help="The right answer. Found if left empty."
+    )
+    s = right.text_input("S (optional)", key=url.S, bind="query-params", help="The wrong answer. Found if left empty.")
     corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
     return PromptChoice(
         OWN,
@@ -102,15 +105,17 @@ def _own(bos: bool, limits: Settings) -> PromptChoice:
 
 
 def _corruption_control() -> str:
-    return st.selectbox("Corruption", tuple(CORRUPTIONS), key="corruption", bind="query-params", help=_CORRUPTION_HELP)
+    return st.selectbox(
+        "Corruption", tuple(CORRUPTIONS), key=url.CORRUPTION, bind="query-params", help=_CORRUPTION_HELP
+    )
 
 
 def row_control(n_prompts: int) -> int:
     """Which prompt the figures of a single prompt show."""
     if n_prompts == 1:
         return 0
-    drop_unreadable("shown")
-    return int(st.number_input("Prompt shown", 1, n_prompts, 1, key="shown", bind="query-params")) - 1
+    drop_unreadable(url.SHOWN)
+    return int(st.number_input("Prompt shown", 1, n_prompts, 1, key=url.SHOWN, bind="query-params")) - 1
 
 
 STANDING_IN = "_standing_in"

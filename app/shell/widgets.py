@@ -1,9 +1,12 @@
-"""Choices that are no longer on offer are dropped before a widget is drawn with them."""
+"""Controls that several pages have; choices no longer on offer are dropped before a widget is drawn with them."""
 
 import re
 from collections.abc import Sequence
 
 import streamlit as st
+
+from app.words.choices import DIRECTIONS
+from ioi_core import Direction
 
 
 def drop_unreadable(*names: str) -> None:
@@ -29,3 +32,22 @@ def drop_stale(key: str, options: Sequence[str], instead: str | None = None) -> 
         st.session_state[key] = [name for name in kept if name in options]
     elif isinstance(kept, str) and kept not in options:
         st.session_state[key] = instead
+
+
+def direction_control(
+    key: str, what: str = "it", *, first: Direction = Direction.DENOISING, horizontal: bool = False
+) -> Direction:
+    """Ask which run receives activations from which; `what` is patched, `first` is chosen to begin with."""
+    options = sorted(DIRECTIONS, key=lambda direction: direction is not first)
+    captions = [DIRECTIONS[option].format(what) for option in options]
+    names = [option.value for option in options]
+    return Direction(
+        st.radio("Direction", names, captions=captions, key=key, bind="query-params", horizontal=horizontal)
+    )
+
+
+def part_control(key: str, parts: Sequence[str]) -> str:
+    """Ask which part of the page is shown; the first to begin with."""
+    return st.segmented_control(
+        "Show", parts, default=parts[0], key=key, bind="query-params", required=True, label_visibility="collapsed"
+    )

@@ -9,37 +9,43 @@ ABLATIONS = {
 }
 """What an ablated head writes instead."""
 
+HEAD_PARTS = {"z": "output", "q": "queries", "k": "keys", "v": "values", "pattern": "attention pattern"}
+"""What of a head can be patched."""
+
+INPUTS = {letter: HEAD_PARTS[letter] for letter in "qkv"}
+"""What of a head can receive a path."""
+
 SITES = {
     "resid_pre": "residual stream before the layer",
     "resid_mid": "residual stream between attention and MLP",
     "resid_post": "residual stream after the layer",
     "attn_out": "what the attention layer writes",
     "mlp_out": "what the MLP writes",
-    "z": "head output",
-    "q": "head queries",
-    "k": "head keys",
-    "v": "head values",
-    "pattern": "head attention pattern",
+    **{site: f"head {part}" for site, part in HEAD_PARTS.items()},
 }
 """What can be patched, in words."""
 
 METRICS = {
-    "logit_diff_recovered": "share of logit_diff recovered",
+    "logit_diff_recovered": "share of the clean-corrupted gap recovered: 0 corrupted, 1 clean",
+    "logit_diff_change": "change of logit_diff as a share of the clean-corrupted gap: 0 unharmed, -1 destroyed",
+    "percent_of_clean": "change of logit_diff in per cent of the clean one, as in the paper",
     "logit_diff": "logit_diff, in logits",
     "prob": "probability of IO",
     "kl": "distance from the clean prediction (KL), in nats",
 }
 """What a patched run is scored by, in words."""
 
-DIRECTIONS = {
-    "denoising": "clean into corrupted: is it enough?",
-    "noising": "corrupted into clean: is it needed?",
-}
+PATCH_METRICS = ("logit_diff_recovered", "logit_diff", "prob", "kl")
+"""The metrics of activation patching."""
 
-METRICS_OF = {
+PATH_METRICS = {
     Direction.NOISING: ("logit_diff_change", "percent_of_clean", "logit_diff"),
     Direction.DENOISING: ("logit_diff_recovered", "logit_diff"),
 }
-"""The metrics that answer each direction's question."""
+"""The metrics of path patching that answer each direction's question."""
 
-INPUTS = {"q": "queries", "k": "keys", "v": "values"}
+DIRECTIONS = {
+    Direction.DENOISING: "clean into corrupted: is {} enough?",
+    Direction.NOISING: "corrupted into clean: is {} needed?",
+}
+"""What each direction asks of what is patched."""

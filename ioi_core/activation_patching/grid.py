@@ -41,9 +41,9 @@ class PatchPlan:
 
     def axes(self, model: Model) -> dict[str, tuple[str, ...]]:
         """The result's axes: layer, head for head sites, position or role if there are several."""
-        axes = {"layer": tuple(str(layer) for layer in range(model.cfg.n_layers))}
-        if self.site in HEAD_SITES:
-            axes["head"] = tuple(str(head) for head in range(model.cfg.n_heads))
+        axes = model.head_axes
+        if self.site not in HEAD_SITES:
+            del axes["head"]
         if self.column_axis:
             axes[self.column_axis] = tuple(self.columns)
         return axes

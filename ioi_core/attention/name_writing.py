@@ -15,9 +15,8 @@ from ioi_core.engine.checks import check_pairs, check_positions
 from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.tensors import at_positions, joined_columns, row_chunks, to_device
-from ioi_core.errors import PromptError
-from ioi_core.model.weights import Model, head_axes
-from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.results import Progress, PromptResult
 
 PLACES = ("IO", "S1", "S2")
@@ -51,8 +50,7 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
         PromptError: prompts the model cannot read, or that have no IO, S1 and S2.
     """
     tokens = check_pairs(model, pairs).clean_tokens
-    if missing := [role for role in PLACES if role not in pairs.roles]:
-        raise PromptError(f"these prompts have no {', '.join(missing)} that a head could look at from END")
+    check_roles("heads look from END at names", pairs.roles, PLACES)
     places = np.stack([check_positions(tokens, pairs.roles[role]) for role in PLACES], 1)
     names = np.stack([pairs.answers[:, 0], pairs.answers[:, 1], pairs.answers[:, 1]], 1)  # IO, S, S again
 
@@ -64,7 +62,7 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
     attention, per_prompt = joined_columns(looked_and_wrote(rows) for rows in chunks)
     return NameWriting(
         values=per_prompt.mean(-1),
-        axes={"name": PLACES, **head_axes(model)},
+        axes={"name": PLACES, **model.head_axes},
         metric="written",
         unit="logits",
         n_prompts=len(pairs),

@@ -13,7 +13,7 @@ from ioi_core.engine.checks import check_pairs, check_positions, check_tokens, r
 from ioi_core.engine.forward import LayerRun, embed, layer_runs
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.tensors import joined, row_chunks, to_device
-from ioi_core.model.weights import LayerWeights, Model, head_axes
+from ioi_core.model.weights import LayerWeights, Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult, Result
 from ioi_core.vocabulary import ROLES, Head
@@ -105,7 +105,7 @@ def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | Non
     per_prompt = joined(attention(rows) for rows in with_progress(row_chunks(tokens), progress))
     return PromptResult(
         values=per_prompt.mean(-1),
-        axes={"query_role": roles, "key_role": roles, **head_axes(model)},
+        axes={"query_role": roles, "key_role": roles, **model.head_axes},
         metric="attention",
         unit="probability",
         n_prompts=len(pairs),

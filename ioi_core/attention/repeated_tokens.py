@@ -19,7 +19,7 @@ from ioi_core.engine.progress import in_parts
 from ioi_core.engine.tensors import TOKENS_PER_CHUNK, joined, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import WholeNumber, as_whole_number
-from ioi_core.model.weights import END_OF_TEXT, Model, head_axes
+from ioi_core.model.weights import END_OF_TEXT, Model
 from ioi_core.results import Progress, PromptResult
 
 SCORES = ("previous_token", "duplicate_token", "induction")
@@ -63,7 +63,7 @@ def head_scores(
     per_prompt = joined(scores(start, of_chunk) for start, of_chunk in in_parts(starts, progress, model.cfg.n_layers))
     return PromptResult(
         values=per_prompt.mean(-1),
-        axes={"score": SCORES, **head_axes(model)},
+        axes={"score": SCORES, **model.head_axes},
         metric="attention",
         unit="probability",
         n_prompts=len(tokens),

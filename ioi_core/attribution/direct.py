@@ -17,7 +17,7 @@ from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.scoring import answer_bias, answer_direction
 from ioi_core.engine.tensors import at_positions, joined, row_chunks, to_device
-from ioi_core.model.weights import Model, head_axes
+from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
 
@@ -72,7 +72,7 @@ def attribute_heads(model: Model, pairs: PromptPairs, *, progress: Progress | No
     per_prompt, bias = contributions[:, :-1], contributions[:, -1]
     return HeadAttribution(
         values=per_prompt.mean(-1),
-        axes=head_axes(model),
+        axes=model.head_axes,
         metric="logit_diff",
         unit="logits",
         n_prompts=len(pairs),

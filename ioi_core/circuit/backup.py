@@ -24,7 +24,7 @@ from ioi_core.engine.recording import record
 from ioi_core.engine.scoring import Scorer, answer_direction
 from ioi_core.engine.tensors import at_positions, joined_columns, to_device
 from ioi_core.inputs import Choice, HeadList, check_ablation
-from ioi_core.model.weights import Model, head_axes
+from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import Ablation, Head
@@ -107,7 +107,7 @@ def backup_heads(
     )
     return Backup(
         values=direct.mean(-1),
-        axes={"stage": ("none", *(f"without {head}" for head in order)), **head_axes(model)},
+        axes={"stage": ("none", *(f"without {head}" for head in order)), **model.head_axes},
         metric="logit_diff",
         unit="logits",
         n_prompts=len(pairs),

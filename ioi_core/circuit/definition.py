@@ -7,11 +7,11 @@ an `Ablation`. Circuits are values: they compare, hash and are part of cache key
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from ioi_core.errors import HeadError, IOIError, PromptError
+from ioi_core.errors import HeadError, IOIError
 from ioi_core.heads.published import PUBLISHED_CLASSES
 from ioi_core.inputs import Heads, shown
 from ioi_core.model.weights import Model
-from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.vocabulary import ALL, ROLES, Head
 
 Member = tuple[Head, str]
@@ -55,8 +55,7 @@ class Circuit(Mapping[Head, frozenset[str]]):
     @classmethod
     def full(cls, model: Model) -> "Circuit":
         """Every head at every position: the whole model."""
-        heads = [Head(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
-        return cls(dict.fromkeys(heads, ALL))
+        return cls(dict.fromkeys(model.heads, ALL))
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -137,12 +136,10 @@ def check_circuit(model: Model, pairs: PromptPairs, circuit: "Heads | Circuit") 
     checked = Circuit(circuit)
     for head in checked:
         model.check_head(head)
-    if missing := [role for role in checked.roles if role != ALL and role not in pairs.roles]:
-        heads = ", ".join(str(head) for head in checked.at(missing[0])[:8])
-        raise PromptError(
-            f"these prompts have no {missing[0]}, only {', '.join(pairs.roles)}: they are no IOI prompts, and "
-            f"{heads} cannot be told apart there"
-        )
+    for role in checked.roles:
+        heads = ", ".join(map(str, checked.at(role)[:8]))
+        if role != ALL:
+            check_roles(f"the circuit keeps {heads} at {role}", pairs.roles, [role])
     return checked
 
 

@@ -22,10 +22,10 @@ from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import record
 from ioi_core.engine.tensors import joined, to_device
 from ioi_core.inputs import Choice, Heads, check_ablation
-from ioi_core.model.weights import Model, head_axes
+from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
-from ioi_core.vocabulary import ALL, Ablation, Head
+from ioi_core.vocabulary import ALL, Ablation
 
 METHODS = ("zero", "mean", "resample", "noising", "denoising")
 
@@ -135,13 +135,13 @@ def direct_and_total(
     ablation = check_ablation(ablation)
     direct = attribute_heads(model, pairs).per_prompt
     shape = (model.cfg.n_layers, model.cfg.n_heads)
-    alone = [Circuit({Head(layer, head): ALL}) for layer, head in np.ndindex(*shape)]
+    alone = [Circuit({head: ALL}) for head in model.heads]
     variants = [Variant(None), *(Variant(None, head) for head in alone)]
     whole, *without = logit_diffs(model, pairs, variants, ablation, progress)
     per_prompt = np.stack([direct, (whole - np.stack(without)).reshape(*shape, -1)])
     return PromptResult(
         values=per_prompt.mean(-1),
-        axes={"effect": ("direct", "total"), **head_axes(model)},
+        axes={"effect": ("direct", "total"), **model.head_axes},
         metric="effect on logit_diff",
         unit="logits",
         n_prompts=len(pairs),

@@ -25,7 +25,7 @@ from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.progress import between, in_parts
 from ioi_core.inputs import Choice, check_ablation, shown
-from ioi_core.model.weights import Model, head_axes
+from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
@@ -106,7 +106,7 @@ def find_circuit(
     judged = run([Variant(circuit), M, EMPTY], between(progress, 95, 100))
     return FoundCircuit(
         values=effects.mean(-1),
-        axes={"role": roles, **head_axes(model)},
+        axes={"role": roles, **model.head_axes},
         metric="logit_diff_change",
         unit="logits",
         n_prompts=len(pairs),

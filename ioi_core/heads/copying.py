@@ -23,7 +23,7 @@ from ioi_core.engine.progress import in_parts, with_progress
 from ioi_core.engine.tensors import as_array, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import Choice, Texts, TokenIds, WholeNumber, as_texts, as_whole_number, shown
-from ioi_core.model.weights import Model, head_axes
+from ioi_core.model.weights import Model
 from ioi_core.prompts.names import IOI_LISTS
 from ioi_core.prompts.roles import answer_token
 from ioi_core.results import Progress, PromptResult, Result
@@ -77,7 +77,7 @@ def copy_scores(
     per_prompt = torch.stack(layers, 1).float().numpy()
     return CopyScores(
         values=per_prompt.mean(-1),
-        axes={"sign": SIGNS, **head_axes(model)},
+        axes={"sign": SIGNS, **model.head_axes},
         metric="copy_score",
         unit="fraction",
         n_prompts=len(ids),

@@ -18,16 +18,16 @@ from ioi_core.attention.repeated_tokens import head_scores
 from ioi_core.attribution.direct import attribute_heads
 from ioi_core.attribution.predictions import Predictions, predictions
 from ioi_core.engine.progress import in_parts
-from ioi_core.errors import PromptError
 from ioi_core.heads.copying import copy_scores
 from ioi_core.heads.rules import HEAD_ROLES, QUANTITIES, Evidence
 from ioi_core.model.weights import Model
-from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.results import Progress, Result
-from ioi_core.vocabulary import ROLES, Direction, Head
+from ioi_core.vocabulary import Direction, Head
 
 _PREDICTS_IO = 0.75  # of the prompts: below it, a share of the mean logit_diff says little about any of them
 _TOP_TOKENS = 10  # IO must be among so many: chance prefers it to S half the time, but never puts it here
+_NEED = "head roles are told apart on IOI prompts"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,7 +64,7 @@ def head_roles(model: Model, pairs: PromptPairs, *, progress: Progress | None = 
     Raises:
         PromptError: prompts the model cannot read, or that are no IOI prompts.
     """
-    _check_ioi(tuple(pairs.roles))
+    check_roles(_NEED, pairs.roles)
     steps: Sequence[Callable[..., Any]] = (
         partial(predictions, model, pairs),
         partial(attribute_heads, model, pairs),
@@ -98,7 +98,7 @@ def infer_roles(
         PromptError: the prompts are no IOI prompts.
         ValueError: results that are not those named above, or of different prompts or models.
     """
-    _check_ioi(attention.axes["query_role"])
+    check_roles(_NEED, attention.axes["query_role"])
     _check_results(predicted, direct, attention, scores, copying, at_end)
     measured = _measure(predicted, direct, attention, scores, copying, at_end)
     values = np.stack([_rule(role, measured) for role in HEAD_ROLES])
@@ -121,13 +121,6 @@ def infer_roles(
         undefined=reason,
         measurements=measurements,
     )
-
-
-def _check_ioi(roles: tuple[str, ...]) -> None:
-    if missing := [role for role in ROLES if role not in roles]:
-        raise PromptError(
-            f"head roles are told apart on IOI prompts: these have no {', '.join(missing)}, only {', '.join(roles)}"
-        )
 
 
 def _check_results(

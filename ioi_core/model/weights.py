@@ -79,6 +79,16 @@ class Model:
         """What rounds its results: dtype and kind of device; with the fingerprint it makes the key of a result."""
         return f"{self.weights.W_E.dtype} {self.device.type}"
 
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """Every head, layer by layer."""
+        return tuple(Head(layer, head) for layer in range(self.cfg.n_layers) for head in range(self.cfg.n_heads))
+
+    @property
+    def head_axes(self) -> dict[str, tuple[str, ...]]:
+        """The axes of every [layer head] result."""
+        return {"layer": _counted(self.cfg.n_layers), "head": _counted(self.cfg.n_heads)}
+
     def check_head(self, head: Head) -> Head:
         """Return `head` if this model has it.
 
@@ -101,9 +111,5 @@ class Model:
         return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def head_axes(model: Model) -> dict[str, tuple[str, ...]]:
-    """The axes of every [layer head] result."""
-    return {
-        "layer": tuple(str(layer) for layer in range(model.cfg.n_layers)),
-        "head": tuple(str(head) for head in range(model.cfg.n_heads)),
-    }
+def _counted(n: int) -> tuple[str, ...]:
+    return tuple(map(str, range(n)))

@@ -20,7 +20,7 @@ from ioi_core.engine.tensors import at_positions, joined_columns
 from ioi_core.engine.wavefront import Group
 from ioi_core.errors import ChoiceError, HeadError
 from ioi_core.inputs import Choice, Receivers, check_direction, shown
-from ioi_core.model.weights import Model, head_axes
+from ioi_core.model.weights import Model
 from ioi_core.path_patching.edges import RECORDED, Paths, ReceiverInput, to_end
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, TwoRunResult
@@ -232,7 +232,7 @@ def _as_result(
         undefined = f"senders in layer {request.last(model)} and above have no path to any receiver"
     return PathResult(
         **of_two_runs(heads, scale, request.direction, clean, corrupted),
-        axes=head_axes(model),
+        axes=model.head_axes,
         metric=request.metric,
         unit=PATH_UNITS[request.metric],
         undefined=undefined,

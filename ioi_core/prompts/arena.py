@@ -1,5 +1,6 @@
 """The 25 prompts whose path patching figures ARENA 1.4.1 publishes, rebuilt from their templates and names."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -42,16 +43,16 @@ _ARENA_SENTENCES = (
 )
 
 
+def arena_texts() -> Iterator[tuple[str, str, str, str]]:
+    """Yield each of the eight prompts: clean and corrupted text, IO and S (the name repeated in the clean one)."""
+    for sentence, one, other in _ARENA_SENTENCES:
+        for io, s in ((one, other), (other, one)):
+            yield sentence.format(s), sentence.format(io), io, s
+
+
 def arena_pairs(model: Model, *, prepend_bos: bool = True) -> PromptPairs:
     """The eight prompts of TransformerLens's demo and ARENA 1.4.1: four sentences, each with either name repeated.
 
     The corrupted prompt of each is its neighbour, in which the other name is repeated: only S2 differs.
     """
-    clean, corrupted, io, s = [], [], [], []
-    for sentence, one, other in _ARENA_SENTENCES:
-        for answer, repeated in ((one, other), (other, one)):
-            clean.append(sentence.format(repeated))
-            corrupted.append(sentence.format(answer))
-            io.append(answer)
-            s.append(repeated)
-    return prompt_pairs(model, clean, corrupted, io, s, prepend_bos=prepend_bos)
+    return prompt_pairs(model, *zip(*arena_texts(), strict=True), prepend_bos=prepend_bos)

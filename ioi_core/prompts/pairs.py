@@ -1,11 +1,12 @@
 """`PromptPairs`: clean and corrupted prompts, token by token, with the answers and the role of each position."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
 
+from ioi_core.errors import PromptError
 from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.vocabulary import ROLES
 
@@ -49,6 +50,21 @@ class PromptPairs:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+
+def check_roles(need: str, roles: Collection[str], wanted: Collection[str] = ROLES) -> None:
+    """Refuse prompts that have only `roles` where those `wanted` are needed.
+
+    Args:
+        need: what the roles are needed for; the message opens with it.
+    Raises:
+        PromptError: says which roles are missing and which there are.
+    """
+    if missing := [role for role in wanted if role not in roles]:
+        raise PromptError(
+            f"{need}, and these prompts have no {', '.join(missing)}, only {', '.join(roles)}: "
+            "choose prompts in which one name stands twice and another once"
+        )
 
 
 @dataclass(frozen=True)

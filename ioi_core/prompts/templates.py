@@ -62,8 +62,8 @@ class Template:
         return self.text.removesuffix(" [A]")
 
 
-def _twin(text: str) -> str:
-    """The same text with its first [A] and its first [B] swapped."""
+def mirrored(text: str) -> str:
+    """Return the same text with its first [A] and its first [B] swapped: ABBA of BABA and the reverse."""
     return text.replace("[A]", "[#]", 1).replace("[B]", "[A]", 1).replace("[#]", "[B]", 1)
 
 
@@ -73,8 +73,8 @@ def _order(text: str) -> Order:
 
 def _all_templates() -> tuple[Template, ...]:
     sources = [(family, text) for family, name in FAMILIES.items() for text in IOI_LISTS[name]]
-    baba = [(family, text if _order(text) == "BABA" else _twin(text)) for family, text in sources]
-    both = [*baba, *((family, _twin(text)) for family, text in baba)]
+    baba = [(family, text if _order(text) == "BABA" else mirrored(text)) for family, text in sources]
+    both = [*baba, *((family, mirrored(text)) for family, text in baba)]
     return tuple(Template(number, family, _order(text), text) for number, (family, text) in enumerate(both))
 
 

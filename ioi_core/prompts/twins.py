@@ -1,25 +1,30 @@
-"""ABC twins for prompts that have others: mean ablation averages over prompts in which nobody is named twice."""
+"""Twins of one corruption for prompts that have others, as mean ablation (ABC) and the signal flips need them."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from ioi_core.errors import PromptError
+from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model
-from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.prompts.typed import prompt_pairs
 
 
-def with_abc_twins(model: Model, pairs: PromptPairs) -> PromptPairs:
-    """The same prompts with ABC twins instead of their own corrupted ones.
+def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPairs:
+    """The same prompts with twins made by `corruption` instead of their own corrupted ones.
 
     Args:
         pairs: IOI prompts.
+        corruption: as in `prompt_pairs`.
     Raises:
-        PromptError: no twin can be made.
+        PromptError: the prompts have no roles, or no such twin can be made.
     """
+    check_roles("twins are made of IOI prompts", pairs.roles)
     io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
-    twins = prompt_pairs(model, list(pairs.clean_text), None, io, s, corruption="abc", prepend_bos=pairs.prepend_bos)
+    twins = prompt_pairs(
+        model, list(pairs.clean_text), None, io, s, corruption=corruption, prepend_bos=pairs.prepend_bos
+    )
     if not np.array_equal(twins.clean_tokens, pairs.clean_tokens):
-        raise PromptError("the prompts read as other tokens when ABC twins are made: choose ABC as the corruption")
+        raise PromptError(f"the prompts read as other tokens when {corruption} twins are made: choose generated ones")
     return replace(pairs, corrupted_tokens=twins.corrupted_tokens, corrupted_text=twins.corrupted_text)

@@ -1,5 +1,6 @@
 """What a hostile visitor types or puts into a link: shown as text, refused in words, and never a file or an address."""
 
+import ast
 import sys
 import threading
 from collections.abc import Iterator
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from app import url
 from app.hosting import services
 from app.hosting.models import ResidentModels
-from ioi_core import Model, ModelUnavailableError
+from ioi_core import Head, Model, ModelUnavailableError
 from tests import ROOT
 from tests.app.pages import body, opened, shown
 
@@ -90,6 +92,13 @@ def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         one.clear()
 
 
+def url_names() -> set[str]:
+    """Every parameter that a page may put into its address, and one of each kind of which there are many."""
+    listed = [name for constant, name in vars(url).items() if constant.isupper()]
+    names = {name for name in listed if isinstance(name, str)} | set(url.PATH_METRIC.values())
+    return names | {url.by_template("logit_lens_curve"), url.cell("layer-head"), url.gone_of([Head(9, 9)])}
+
+
 def interpreted(at) -> str:
     """Every text on the page that Streamlit reads as Markdown."""
     labels = [
@@ -153,9 +162,7 @@ def test_a_megabyte_in_a_link_is_refused_and_not_sent_back(loader, field):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_hostile_values_for_every_parameter_of_a_page_fall_back(loader, page):
-    """The names are those that the page itself puts into its address."""
-    source = "".join(file.read_text() for file in (ROOT / "app").rglob("*.py"))
-    names = {part.split('"')[0] for part in source.split('key="')[1:]} - {"text", "corrupted", "io", "s"}
+    names = url_names() - {"text", "corrupted", "io", "s"}
     assert {"model", "prompts", "n", "shown", "bos"} <= names
     for hostile in ("<script>alert(1)</script>", "../../etc/passwd", "9" * 400, "inf", "\x00"):
         at = opened(page, **dict.fromkeys(sorted(names), hostile))
@@ -163,3 +170,15 @@ def test_hostile_values_for_every_parameter_of_a_page_fall_back(loader, page):
         assert "Something went wrong" not in body(at)
         assert "<script" not in body(at)
     assert GUARD.addresses == []
+
+
+def test_every_parameter_of_an_address_is_in_the_table():
+    """A widget bound to the address takes its name from `app.url`, or from a caller that does."""
+    bound = 0
+    for file in [*(ROOT / "app").rglob("*.py"), *(ROOT / "pages").glob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            given = {word.arg: word.value for word in node.keywords} if isinstance(node, ast.Call) else {}
+            if "bind" in given:
+                bound += 1
+                assert not isinstance(given["key"], ast.Constant | ast.JoinedStr), f"{file}:{node.lineno}"
+    assert bound > 40, "this test no longer finds the widgets"

@@ -6,10 +6,12 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 import ioi_core
+from app import url
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
-from app.circuit.backup.words import BACKUP_WORDS, cause_story, expected_story, movers_story, stage_name
-from app.circuit.choices import first_heads, heads_control, knock_out_control, strongest_writers
+from app.circuit.backup.words import cause_story, expected_story, movers_story, stage_name
+from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
+from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -19,6 +21,7 @@ from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twins_story
 from app.shell.links import open_head
 from app.view import View
+from app.words.phrases import head_names
 from ioi_core import Ablation, Backup
 
 
@@ -29,16 +32,17 @@ def show_backup(view: View) -> None:
         "diamond. **Where the bar ends to the right of it, something makes up for the loss.**"
     )
     with st.expander("Words on this page: direct effect, naive prediction, self-repair, backup"):
-        st.markdown(BACKUP_WORDS)
+        st.markdown(ABOUT["backup_words"])
     direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
     writers = strongest_writers(direct)
     left, right = st.columns(2)
     with left:
         first, source = first_heads(view.model, writers)
-        heads = heads_control(view, "knock_out", "Heads to take away, in this order", writers, first)
+        heads = heads_control(view, url.KNOCK_OUT, "Heads to take away, in this order", writers, first)
         st.caption(f"To begin with: {source}.")
     with right:
-        ablation = knock_out_control("knock_out_by")
+        # Zero first, as the notebooks do it.
+        ablation = ablation_control(url.KNOCK_OUT_BY, "Heads that are gone", Ablation.ZERO)
     if not heads:
         st.write("Choose at least one head to take away.")
         return
@@ -95,8 +99,7 @@ def _show_stages(view: View, found: Sequence[Stage], backup: Backup) -> None:
 
 def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:
     names = [stage_name(stage) for stage in found[1:]]
-    # Other heads are another choice, which begins with all of them gone.
-    key = "_".join(["gone_of", *map(str, backup.knocked_out)])
+    key = url.gone_of(backup.knocked_out)
     chosen = st.selectbox("Heads that are gone", names, index=len(names) - 1, key=key, bind="query-params")
     stage = found[1 + names.index(chosen)]
     moved = movers(backup, len(stage.gone))
@@ -113,15 +116,15 @@ def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:
         on_click=open_head,
     )
     changes = changes_of_others(backup, len(stage.gone))
-    n_layers, n_heads = changes.shape[:2]
     show_figure(
         "backup_changes",
         change_heatmap(changes, stage, backup),
         "",
         lambda: movers_frame(moved, stage.gone, backup),
         large=view.large,
-        min_width=90 + 42 * n_heads,
+        min_width=90 + 42 * changes.shape[1],
         on_click=open_head,
     )
-    keys = [[f"head {layer}.{head}" for head in range(n_heads)] for layer in range(n_layers)]
-    show_heatmaps_by_template(view, "backup_changes", changes, keys, f"Changes {stage_name(stage)}", "logits")
+    show_heatmaps_by_template(
+        view, "backup_changes", changes, head_names(backup), f"Changes {stage_name(stage)}", "logits"
+    )

@@ -2,21 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.phrases import heads_words, interval, over_prompts, signed
-
-BACKUP_WORDS = """
-- **Direct effect**: what a head writes at END, the last token, towards IO rather than S.
-- **Naive prediction**: logit_diff without the direct effects of the heads that are gone. It would be right if no other
-  part of the model took notice.
-- **Self-repair** is what the model has beyond that. It has two causes that look alike. Either other heads, *backup
-  heads*, **write something else** once a head is gone. Or they write the same, and **LayerNorm** lets it count for
-  more: it divides by the length of the residual stream, which is shorter when a head that wrote much is gone.
-- So **backup heads hide ablations**: a head that can be missed is not a head that does nothing. And direct effects
-  are read with LayerNorm's scale held still, while an ablation moves it.
-"""
 
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
@@ -57,9 +44,9 @@ def cause_story(found: Sequence[Stage], stage: Stage, n_layers: int) -> str:
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
     said = (
         f"logit_diff is {abs(stage.repair):.2f} logits {'above' if stage.repair >= 0 else 'below'} what was "
-        f"expected, in three parts. LayerNorm: {_logits(stage.by_scale)}; it divides by {after:.2f} instead of "
+        f"expected, in three parts. LayerNorm: {signed(stage.by_scale)}; it divides by {after:.2f} instead of "
         f"{before:.2f} ({change:+d} %), so whatever is left counts for {counts}. Other heads that write "
-        f"something else than before: {_logits(stage.by_heads)}. MLPs that do: {_logits(stage.by_rest)}."
+        f"something else than before: {signed(stage.by_heads)}. MLPs that do: {signed(stage.by_rest)}."
     )
     if all(head.layer == n_layers - 1 for head in stage.gone):
         said += " No other head could notice: those that are gone stand in the last layer."
@@ -96,7 +83,3 @@ def movers_story(found: Sequence[Mover], stage: Stage) -> str:
         f"{said} Of these, {heads_words([mover.head for mover in own])} write{'s' * (len(own) == 1)} something else "
         "than before; the others write much the same, and LayerNorm lets it count differently."
     )
-
-
-def _logits(value: float) -> str:
-    return f"{value:+.2f}" if np.abs(value) >= 0.005 else "0.00"

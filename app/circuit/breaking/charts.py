@@ -12,7 +12,7 @@ from app.circuit.changes import Changes, write_changes
 from app.circuit.members import member_words
 from app.drawing.kept import drawn_once
 from app.drawing.parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, PLAIN_AXIS, laid_out, literal, whiskers
-from app.words.phrases import over_prompts, prompts
+from app.words.phrases import interval, over_prompts, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
 SIDES = ("#56B4E9", "#CC79A7")
@@ -33,7 +33,10 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     over, rows = over_prompts(result.n_prompts), np.arange(len(levels))
     values = np.array([level.value for level in levels])
     low, high = (np.array([getattr(level, end) for level in levels]) for end in ("low", "high"))
-    said = [f"{level.name}: logit_diff {level.value:+.3f} logits<br>{level.interval_words}({over})" for level in levels]
+    said = [
+        f"{level.name}: logit_diff {level.value:+.3f} logits<br>({interval(level.low, level.high, over)})"
+        for level in levels
+    ]
     figure = go.Figure(
         go.Bar(
             x=values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",

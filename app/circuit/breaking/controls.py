@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app import url
 from app.circuit.changes import Changes, extended, read_changes, read_member, switched, write_changes
 from app.circuit.members import OTHER, PLACES, Classes, class_of, member_text
 from app.circuit.starts import STARTS, starts_of
@@ -17,7 +18,6 @@ from app.shell.widgets import drop_stale
 from ioi_core import Circuit, Head, IOIError, Model, PromptPairs
 from ioi_core.circuit.definition import Member
 
-_START, _TEXT = "circuit_start", "circuit"
 _HISTORY, _DRAWN, _SAVED = "_circuit_history", "_circuit_drawn", "_circuit_saved"
 _MODEL = "_circuit_model"
 _ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"
@@ -54,12 +54,12 @@ class Plan:
 def start_control(model: Model) -> str:
     """Which circuit is changed; another one begins with nothing changed."""
     starts = starts_of(model)
-    asked = st.query_params.get(_START)
+    asked = st.query_params.get(url.CIRCUIT_START)
     if asked in STARTS and asked not in starts:
         notice(f"{model.name} has no such start as {asked!r}: that circuit is GPT-2 small's. Shown: {starts[0]}.")
-    drop_stale(_START, starts, starts[0])
+    drop_stale(url.CIRCUIT_START, starts, starts[0])
     chosen = st.selectbox(
-        "Start from", starts, key=_START, bind="query-params", on_change=_restart, help=_start_help(starts)
+        "Start from", starts, key=url.CIRCUIT_START, bind="query-params", on_change=_restart, help=_start_help(starts)
     )
     st.caption(f"**{chosen}**: {STARTS[chosen]}.")
     return chosen
@@ -80,7 +80,7 @@ def plan_control(model: Model, start: str, circuit: Circuit) -> Plan:
     """
     with st.expander("Your changes as text (to type, or to keep)"):
         text = st.text_input(
-            "Changes to the starting circuit", key=_TEXT, bind="query-params", on_change=_remember,
+            "Changes to the starting circuit", key=url.CIRCUIT, bind="query-params", on_change=_remember,
             help='Heads and roles: "0.2:S2" is added, "-3.1:END" is switched off. "all" stands for every position.',
         )  # fmt: skip
     try:
@@ -148,7 +148,7 @@ def switch_off(plan: Plan, text: str) -> None:
 
 def add_control(plan: Plan) -> None:
     """Any head of the model, at any place, can join the circuit."""
-    names = [str(Head(n, head)) for n in range(plan.model.cfg.n_layers) for head in range(plan.model.cfg.n_heads)]
+    names = list(map(str, plan.model.heads))
     drop_stale(_ADD, names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect("Add heads", names, key=_ADD, placeholder="any head of the model")
@@ -195,7 +195,7 @@ def more_prompts_button(pairs: PromptPairs, n: int) -> None:
 
 
 def _take_generated(n: int) -> None:
-    st.session_state.update({"prompts": "generated", "n": n, "corruption": "ABC"})
+    st.session_state.update({url.PROMPTS: "generated", url.N: n, url.CORRUPTION: "ABC"})
 
 
 def _remember() -> None:
@@ -209,7 +209,7 @@ def _remember() -> None:
 def set_changes(changes: Changes) -> None:
     """Put changes into the link; the ones before can be had back by undo."""
     _remember()
-    st.session_state[_TEXT] = write_changes(changes)
+    st.session_state[url.CIRCUIT] = write_changes(changes)
 
 
 def _switch(plan: Plan, members: Sequence[Member], on: bool) -> None:
@@ -222,12 +222,12 @@ def _add(plan: Plan, members: Sequence[Member]) -> None:
 
 
 def _undo() -> None:
-    st.session_state[_START], st.session_state[_TEXT] = st.session_state[_HISTORY].pop()
+    st.session_state[url.CIRCUIT_START], st.session_state[url.CIRCUIT] = st.session_state[_HISTORY].pop()
 
 
 def _restart() -> None:
     _remember()
-    st.session_state[_TEXT] = ""
+    st.session_state[url.CIRCUIT] = ""
 
 
 def _save(plan: Plan, name: str) -> None:
@@ -236,4 +236,4 @@ def _save(plan: Plan, name: str) -> None:
 
 def _load(changes: Changes) -> None:
     set_changes(changes)
-    st.session_state[_START] = "empty"
+    st.session_state[url.CIRCUIT_START] = "empty"

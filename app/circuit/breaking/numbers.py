@@ -39,13 +39,6 @@ class Level:
     low: float
     high: float
 
-    @property
-    def interval_words(self) -> str:
-        """The interval as a line of its own, or nothing."""
-        if np.isnan(self.low):
-            return ""
-        return f"95 % of resampled prompt sets give {self.low:+.2f} to {self.high:+.2f}<br>"
-
 
 @dataclass(frozen=True)
 class TemplateFaithfulness:

@@ -31,7 +31,6 @@ from app.circuit.breaking.tables import (
     templates_frame,
 )
 from app.circuit.breaking.words import (
-    BREAK_WORDS,
     broken_story,
     compare_story,
     completeness_story,
@@ -44,7 +43,8 @@ from app.circuit.breaking.words import (
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes
 from app.circuit.requests import edit_request, evaluate_request, sets_request
-from app.circuit.starts import FOUND, circuit_classes, found_circuit, found_story, starting_circuit, starts_of
+from app.circuit.starts import FOUND, classes_of, found_circuit, found_story, starting_circuit, starts_of
+from app.drawing.about import ABOUT
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
 from app.hosting.services import settings
@@ -64,7 +64,7 @@ def show_breaking(view: View) -> None:
         "the circuit loses, and what the whole model loses without the same heads."
     )
     with st.expander("Words on this page: ablation, faithfulness, completeness, minimality"):
-        st.markdown(BREAK_WORDS)
+        st.markdown(ABOUT["breaking_words"])
     pairs = circuit_pairs(view)
     left, right = st.columns(2)
     with left:
@@ -74,7 +74,7 @@ def show_breaking(view: View) -> None:
     st.caption(twins_story(view, pairs))
     if smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         more_prompts_button(pairs, _GENERATED)
-    published, classes = circuit_classes(view.model, view.pairs)
+    published, classes = classes_of(view.model, view.pairs)
     if start == FOUND:
         st.caption(found_story(found_circuit(view.model, pairs)))
     plan = plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))

@@ -6,28 +6,11 @@ import numpy as np
 
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order
 from app.circuit.members import member_words
-from app.words.phrases import over_prompts, prompts
+from app.words.phrases import ends, over_prompts, prompts
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): a member below it could be left out
 _SHOWN = 3
-
-BREAK_WORDS = """
-- A **circuit** C says which heads keep their work, and at which role of the sentence (the last word is END, the
-  repeated name S1 and S2, the other name IO). Everywhere else every head is **ablated**: what it writes is replaced.
-  MLPs, LayerNorms and embeddings always work.
-- **F(C)** is the mean logit_diff of such a run, **F(M)** that of the whole model M. **Faithfulness** is F(C) / F(M):
-  100 % if the circuit alone does what the model does.
-- **K** is what you switch off. It is taken out of the circuit *and* of the whole model. If the circuit is **complete**,
-  both lose the same: F(C \\ K) = F(M \\ K). If only the circuit falls, the model has other heads that step in: **backup
-  heads hide ablations**, so a head that can be missed is not thereby a head that does nothing.
-- **Minimality**: does each member count? Taken alone, a head may not be missed while others like it stand in, so a set
-  K of others is taken out first; what the head changes then, as a share of F(M), is its bar.
-- **More than 100 %** is no mistake: negative heads write against the answer, and a circuit without them can beat the
-  model.
-- **Zero ablation goes off distribution; means depend on the prompts and templates** they are taken over. That is why
-  the same circuit gets other figures from other prompts.
-"""
 
 
 def percent_of_model(share: float) -> str:
@@ -49,7 +32,7 @@ def faithfulness_words(result: CircuitEvaluation) -> str:
     low, high = result.faithfulness_interval()
     said = f"Faithfulness is {percent_of_model(result.faithfulness)}"
     if np.isfinite(low):
-        said += f" (95 % of resampled prompt sets give {percent_of_model(low)} to {percent_of_model(high)})"
+        said += f" (95 % interval {ends(low, high, percent_of_model)})"
     return f"{said}."
 
 

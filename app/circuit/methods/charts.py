@@ -42,8 +42,7 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
     """
     low, high = result.interval()
     named = set(outliers(result))
-    n_layers, n_heads = result.values.shape[1:]
-    heads = [Head(layer, head) for layer in range(n_layers) for head in range(n_heads)]
+    heads = [Head(*place) for place in np.ndindex(*result.values.shape[1:])]
     figure = go.Figure()
     _draw_lines(figure, result.values)
     for name in (_NO_CLASS, *CLASS_COLOURS):

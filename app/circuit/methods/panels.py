@@ -3,13 +3,13 @@
 import streamlit as st
 
 import ioi_core
+from app import url
 from app.circuit.backup.numbers import stages
 from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
 from app.circuit.members import EVERYWHERE, PLACES
 from app.circuit.methods.charts import method_bars, total_scatter
 from app.circuit.methods.words import (
     METHOD_WORDS,
-    WARNINGS,
     contrast_frame,
     contrast_story,
     hidden_story,
@@ -17,7 +17,8 @@ from app.circuit.methods.words import (
     total_story,
 )
 from app.circuit.requests import total_request
-from app.circuit.starts import circuit_classes
+from app.circuit.starts import classes_of
+from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -27,10 +28,9 @@ from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.links import open_head
 from app.view import View
+from app.words.phrases import head_names
 from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs, PromptResult
 from ioi_core.circuit.methods import METHODS
-
-_ROLE = "method_at"
 
 
 def show_total(view: View) -> None:
@@ -42,7 +42,7 @@ def show_total(view: View) -> None:
     pairs = circuit_pairs(view)
     ablation = ablation_control()
     st.caption(twins_story(view, pairs))
-    published, classes = circuit_classes(view.model, view.pairs)
+    published, classes = classes_of(view.model, view.pairs)
     result = compute(view.model, total_request(pairs, ablation))
     by_head: dict[Head, str] = {}
     for name, heads in classes.items():
@@ -62,12 +62,8 @@ def show_total(view: View) -> None:
 
 
 def _by_template(view: View, result: PromptResult) -> None:
-    total = result.at(effect="total").per_prompt
-    n_layers, n_heads = total.shape[:2]
-    keys = [[f"head {layer}.{head}" for head in range(n_heads)] for layer in range(n_layers)]
-    show_heatmaps_by_template(
-        view, "direct_and_total", total, keys, "Total effects (rows: layers, columns: heads)", "logits"
-    )
+    total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
+    show_heatmaps_by_template(view, "direct_and_total", total, head_names(result), title, "logits")
 
 
 def show_methods(view: View) -> None:
@@ -82,9 +78,9 @@ def show_methods(view: View) -> None:
     left, right = st.columns(2)
     first, source = first_heads(view.model, writers)
     with left:
-        chosen = heads_control(view, "method_heads", "Heads, all of them at once", writers, first)
+        chosen = heads_control(view, url.METHOD_HEADS, "Heads, all of them at once", writers, first)
         st.caption(f"To begin with: {source}.")
-    role = right.selectbox("at", PLACES, index=PLACES.index("END"), key=_ROLE, bind="query-params")
+    role = right.selectbox("at", PLACES, index=PLACES.index("END"), key=url.METHOD_AT, bind="query-params")
     st.caption(twins_story(view, pairs))
     if not chosen:
         st.write("Choose at least one head.")
@@ -95,7 +91,7 @@ def show_methods(view: View) -> None:
     if role in ("END", EVERYWHERE):
         _show_hidden(view, chosen)
     st.subheader("What to keep in mind")
-    st.markdown(WARNINGS)
+    st.markdown(ABOUT["method_warnings"])
 
 
 def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> None:

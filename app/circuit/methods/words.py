@@ -20,18 +20,6 @@ METHOD_WORDS = {
 }
 """What each method puts in the heads' place, in words."""
 
-WARNINGS = """
-- **Denoising tests whether heads are enough, noising whether they are needed.** They are not mirror images: one of
-  several heads that do the same work is not needed, and a head whose input is missing is not enough. Resample ablation
-  *is* noising, under another name.
-- **Backup heads hide ablations**: after a knock-out other heads can do the work, so a small bar does not mean that a
-  head does little.
-- **Direct effects are read with LayerNorm's scale held still; an ablation moves it**, so the two differ even if no
-  other head takes notice.
-- **Zero ablation goes off distribution**: later layers have never met a head that writes nothing. **Means depend on the
-  set of prompts and on the template** they are taken over.
-"""
-
 _NAMED = 8
 _FAR = 0.1  # of the largest effect: heads that are nearer than this to the diagonal and to 0 are not named
 

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import streamlit as st
 
 import ioi_core
+from app import url
 from app.circuit.choices import heads_control, strongest_writers
 from app.circuit.signals.charts import signal_bars
-from app.circuit.signals.words import FLIP_WORDS, SIGNAL_WORDS, coefficients, examples_frame, fit_story, flips_frame
-from app.circuit.starts import circuit_classes
+from app.circuit.signals.words import FLIP_WORDS, coefficients, examples_frame, fit_story, flips_frame
+from app.circuit.starts import classes_of
+from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -30,11 +32,11 @@ def show_signals(view: View) -> None:
         "if they do where the place is another, they go by the place.**"
     )
     with st.expander("Words on this page: the two signals, the six variants, the formula"):
-        st.markdown(SIGNAL_WORDS)
+        st.markdown(ABOUT["signal_words"])
     flips = flip_pairs(view)
     first, source = _heads(view)
     direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
-    chosen = heads_control(view, "signal_heads", "Heads that are told", strongest_writers(direct), first)
+    chosen = heads_control(view, url.SIGNAL_HEADS, "Heads that are told", strongest_writers(direct), first)
     st.caption(source)
     if not chosen:
         st.write("Choose at least one head.")
@@ -46,7 +48,7 @@ def show_signals(view: View) -> None:
 
 def _heads(view: View) -> tuple[list[Head], str]:
     """The heads to begin with, and where they come from."""
-    published, classes = circuit_classes(view.model, view.pairs)
+    published, classes = classes_of(view.model, view.pairs)
     heads = list(classes.get(_CLASS, ()))
     if published:
         return heads, "To begin with: GPT-2 small's S-inhibition heads (Wang et al. 2022)."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from app.words.phrases import over_prompts
+from app.words.phrases import ends, over_prompts
 from ioi_core import PromptPairs, SignalFit
 from ioi_core.circuit.signals import SIGNALS
 
@@ -19,18 +19,6 @@ FLIP_WORDS = {
     "ABA": "other token, other place",
 }
 """What a flip's S2 tells the heads, against the clean prompt's: which name is repeated, and at whose place it stood."""
-
-SIGNAL_WORDS = """
-- S-inhibition heads tell the name movers which name to stay away from. There are two ways to say it. **Token**: "not
-  John". **Position**: "not the name that came first".
-- Six variants of each prompt tell the two apart. In each of them S2 repeats a name that is the same, another or a new
-  **token**, at the same or at the other **place**.
-- The heads' output at END is taken from such a variant into the clean run, and nothing else. Where logit_diff turns
-  negative, the name movers were sent to the wrong name.
-- If both signals simply add up, six numbers follow from two: **logit_diff = a S_pos + b S_tok**. S_pos is +1 for the
-  same place and -1 for the other; S_tok is +1 for the same token, -1 for the other one and 0 for a new one. The
-  diamonds are this formula with the best a and b.
-"""
 
 
 @dataclass(frozen=True)
@@ -67,8 +55,7 @@ def _intervals(found: Coefficients) -> str:
     """Both intervals; nothing with a single prompt."""
     if np.isnan(found.token_interval[0]):
         return ""
-    (low, high), (least, most) = found.position_interval, found.token_interval
-    return f"; 95 % intervals: S_pos {low:+.2f} to {high:+.2f}, S_tok {least:+.2f} to {most:+.2f}"
+    return f"; 95 % intervals: S_pos {ends(*found.position_interval)}, S_tok {ends(*found.token_interval)}"
 
 
 def _then(value: float) -> str:

@@ -34,6 +34,8 @@ from ioi_core.demo.training import sentence_forms
 from ioi_core.demo.training.sentences import Names, Sentence, build, is_held_out_pair, unknown_words
 from ioi_core.demo.training.token_classes import END_OF_TEXT, demo_vocabulary, tokenizer
 from ioi_core.model.loading import DEMO_MODEL_DIR
+from ioi_core.prompts.arena import arena_texts
+from ioi_core.prompts.templates import mirrored
 from ioi_core.vocabulary import Head
 
 SEED = 20_000
@@ -41,13 +43,6 @@ READER_THRESHOLD = 0.5
 """A head counts as reading a position when it gives it at least this attention, mean over held-out sentences."""
 WRITING_THRESHOLD = 0.05
 """A name mover also writes at least this share of logit_diff directly."""
-ARENA_PROMPTS = (
-    ("When John and Mary went to the shops,{} gave the bag to", " John", " Mary"),
-    ("When Tom and James went to the park,{} gave the ball to", " James", " Tom"),
-    ("When Dan and Sid went to the shops,{} gave an apple to", " Sid", " Dan"),
-    ("After Martin and Amy went to the park,{} gave a drink to", " Amy", " Martin"),
-)
-
 OPENING_FORMS = (
     "[B] and [A] went to the [PLACE]. [B] gave a [OBJECT] to",
     "[B] and [A] had a long argument, and afterwards [B] said to",
@@ -65,7 +60,7 @@ def held_out_sentences(
         if not is_held_out_pair(a, b):
             continue
         form = rng.choice(forms)
-        form = sentence_forms.mirrored(form) if order == "ABBA" else form
+        form = mirrored(form) if order == "ABBA" else form
         earlier = [rng.choice(words) for _ in range(before)]
         sentences.append(build(form, Names(a, b, c), rng, bos=bos, before=earlier))
     return sentences
@@ -104,13 +99,12 @@ def behaviour(model: GPT2LMHeadModel, n: int) -> tuple[Score, ...]:
 def arena_sentences(*, bos: bool) -> list[Sentence]:
     """The eight prompts, each pair's ABBA and BABA form side by side."""
     sentences = []
-    for text, first, second in ARENA_PROMPTS:
-        for subject, answer in ((first, second), (second, first)):
-            subject_id, answer_id = (tokenizer().encode(name).ids[0] for name in (subject, answer))
-            tokens = [END_OF_TEXT] * bos + list(tokenizer().encode(text.format(subject)).ids)
-            s_at = [i for i, token in enumerate(tokens) if token == subject_id]
-            io_at = tokens.index(answer_id)
-            sentences.append(Sentence(tuple(tokens), answer_id, subject_id, (io_at,), (s_at[0],), s_at[1]))
+    for text, _, answer, subject in arena_texts():
+        subject_id, answer_id = (tokenizer().encode(f" {name}").ids[0] for name in (subject, answer))
+        tokens = [END_OF_TEXT] * bos + list(tokenizer().encode(text).ids)
+        s_at = [i for i, token in enumerate(tokens) if token == subject_id]
+        io_at = tokens.index(answer_id)
+        sentences.append(Sentence(tuple(tokens), answer_id, subject_id, (io_at,), (s_at[0],), s_at[1]))
     return sentences
 
 

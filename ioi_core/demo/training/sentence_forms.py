@@ -3,16 +3,14 @@ variations.
 
 Slots: [A] the indirect object, [B] the subject, [C] a third name, [PLACE], [OBJECT], [OTHER] any word outside
 the model's word list. Every template stops before the answer. BABA templates name the subject first;
-`mirrored` gives ABBA.
+`prompts.templates.mirrored` gives ABBA.
 """
 
-import json
 import re
 from functools import cache
-from pathlib import Path
 from random import Random
 
-LISTS = Path(__file__).resolve().parents[2] / "data" / "ioi_lists.json"
+from ioi_core.prompts.names import IOI_LISTS
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -94,35 +92,22 @@ ONE_NAME = (
 
 
 @cache
-def lists() -> dict[str, list[str]]:
-    """Wang et al.'s word lists and templates, under their own names."""
-    loaded = json.loads(LISTS.read_text(encoding="utf-8"))
-    return dict(loaded.get("redwood", loaded))
-
-
-@cache
 def paper_templates() -> tuple[str, ...]:
     """The generator's BABA templates, long ones included, less those that share their event with a held-out one."""
-    listed = [text.removesuffix(" [A]") for key in ("BABA_TEMPLATES", "BABA_LONG_TEMPLATES") for text in lists()[key]]
+    listed = [text.removesuffix(" [A]") for key in ("BABA_TEMPLATES", "BABA_LONG_TEMPLATES") for text in IOI_LISTS[key]]
     return tuple(text for text in listed if not any(event in text for event in HELD_OUT_EVENTS))
 
 
 @cache
 def places() -> tuple[str, ...]:
     """Words for [PLACE], each one token with its leading space."""
-    return (*lists()["PLACES"], *PLACES)
+    return (*IOI_LISTS["PLACES"], *PLACES)
 
 
 @cache
 def objects() -> tuple[str, ...]:
     """Words for [OBJECT], each one token with its leading space."""
-    return (*lists()["OBJECTS"], *OBJECTS)
-
-
-def mirrored(template: str) -> str:
-    """The ABBA twin of a BABA template: its first [B] and first [A] change places."""
-    swapped = template.replace("[B]", "[X]", 1).replace("[A]", "[B]", 1)
-    return swapped.replace("[X]", "[A]", 1)
+    return (*IOI_LISTS["OBJECTS"], *OBJECTS)
 
 
 def literal_texts() -> list[str]:

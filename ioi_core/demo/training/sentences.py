@@ -14,6 +14,7 @@ from random import Random
 
 from ioi_core.demo.training import sentence_forms
 from ioi_core.demo.training.token_classes import END_OF_TEXT, DemoVocabulary, demo_vocabulary, tokenizer
+from ioi_core.prompts.templates import mirrored
 
 MAX_LENGTH = 128
 HELD_OUT_SHARE = 16
@@ -146,7 +147,7 @@ class Corpus:
                 rng.choice(sentence_forms.paper_templates()) if kind < 0.55 else sentence_forms.free_template(rng)
             )
         if rng.random() < 0.5:
-            template = sentence_forms.mirrored(template)
+            template = mirrored(template)
         before = rng.random()
         if rng.random() < 0.1:
             return three_distinct(template)

@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.words.phrases import interval
 from ioi_core import Direction, Model, arena_pairs, bootstrap_interval, ioi_dataset, patch_activations, prompt_pairs
 from tests.app.pages import assert_fine, body, opened, says
 
@@ -29,8 +30,8 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     [strongest] = [text for text in says(at) if "Strongest" in text]
     assert f"head {layer}.{head} {effects[layer, head]:+.3f}" in strongest
     low, high = (float(bound) for bound in bootstrap_interval(result.effects[layer, head], gaps=result.gaps))
-    interval = f"({effects[layer, head]:+.3f}; 95 % of resampled prompt sets give {low:+.3f} to {high:+.3f})"
-    assert any(interval in text for text in says(at))
+    sure = f"({effects[layer, head]:+.3f}; {interval(low, high, 'mean over 8 prompts')})"
+    assert any(sure in text for text in says(at))
 
 
 @pytest.mark.parametrize("direction", Direction)

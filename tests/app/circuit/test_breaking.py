@@ -31,7 +31,7 @@ from ioi_core import (
     minimality,
 )
 from ioi_core.heads.published import PUBLISHED_CLASSES
-from ioi_core.prompts.twins import with_abc_twins
+from ioi_core.prompts.twins import with_twins
 from tests.app.pages import Loader, assert_fine, body, opened, says
 
 PAGE = "../pages/circuit.py"
@@ -210,7 +210,7 @@ def test_classic_prompts_get_abc_twins_and_that_is_said(demo_model) -> None:
     at = opened(PAGE, model="ioi-demo", **MEASURED)
     assert_fine(at)
     classic = arena_pairs(demo_model)
-    twins = with_abc_twins(demo_model, classic)
+    twins = with_twins(demo_model, classic, "abc")
     assert any("makes ABC twins" in text.value and "1 prompt for each template" in text.value for text in at.caption)
     roles = head_roles(demo_model, classic)
     circuit = Circuit.of([(head, KEPT_AT[role]) for role in roles.axes["role"] for head in roles.heads(role)])
@@ -219,20 +219,6 @@ def test_classic_prompts_get_abc_twins_and_that_is_said(demo_model) -> None:
     button(at, "Take 56 generated prompts").click().run()
     assert_fine(at)
     assert any("4 prompts for each template, 56 prompts in all" in text.value for text in at.caption)
-
-
-def test_twins_change_names_alone(demo_model: Model) -> None:
-    classic = arena_pairs(demo_model)
-    twins = with_abc_twins(demo_model, classic)
-    for field in dataclasses.fields(PromptPairs):
-        if not field.name.startswith("corrupted"):
-            assert getattr(twins, field.name) is getattr(classic, field.name)
-    names = np.zeros(classic.clean_tokens.shape, dtype=bool)
-    for role in ("IO", "S1", "S2"):
-        names[np.arange(len(classic)), classic.roles[role]] = True
-    assert ((twins.corrupted_tokens != twins.clean_tokens) == names).all()
-    for row, answers in zip(twins.corrupted_tokens, classic.answers, strict=True):
-        assert not set(answers.tolist()) & set(row.tolist()), "no twin names IO or S"
 
 
 def test_typed_corrupted_prompts_are_used_as_typed(visitor, demo_model) -> None:

@@ -52,7 +52,7 @@ def test_one_head_shows_the_cores_numbers(demo_model: Model, name: str) -> None:
     pairs, head = arena_pairs(demo_model), Head.parse(name)
     direct = float(attribute_heads(demo_model, pairs).values[head.layer, head.head])
     verb = "adds" if direct >= 0 else "takes"
-    assert any(f"Directly, head {name} {verb} {abs(direct):.2f} logits" in text for text in says(at))
+    assert any(f"Directly, head {name} {verb} {abs(direct):.3f} logits" in text for text in says(at))
     ranks = table(at, "rank").set_index("measure")
     scores, copying = head_scores(demo_model), copy_scores(demo_model)
     patched = patch_activations(demo_model, pairs, "z").effects.mean(-1)

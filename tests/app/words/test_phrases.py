@@ -20,3 +20,31 @@ def test_small_probabilities_are_not_rounded_to_nothing():
         "99.95 %",
         "over 99.99 %",
     ]
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("embed", "token embedding"),
+        ("bias", "bias b_U"),
+        ("11_attn_out", "attention 11"),
+        ("0_mlp_out", "MLP 0"),
+        ("3_b_O", "bias b_O 3"),
+        ("9.9", "head 9.9"),
+    ],
+)
+def test_components_of_every_analysis_have_one_name(label, name):
+    assert phrases.component(label) == name
+    assert phrases.component("bias", "the head's own bias") == "the head's own bias"
+
+
+def test_what_is_taken_away_is_said_without_a_sign():
+    assert phrases.adds_or_takes("Head 9.9", 3.0) == "Head 9.9 adds 3.000 logits to logit_diff"
+    assert phrases.adds_or_takes("Head 10.7", -0.0042) == "Head 10.7 takes 0.0042 logits away from logit_diff"
+
+
+def test_intervals_say_where_the_sign_is_uncertain():
+    assert phrases.interval(0.5, 1.25, "mean over 8 prompts") == "mean over 8 prompts, 95 % interval +0.50 to +1.25"
+    assert phrases.interval(-0.012, 0.5, "8") == "8, 95 % interval -0.012 to +0.50, sign uncertain"
+    assert phrases.interval(float("nan"), float("nan"), "1 prompt") == "1 prompt"
+    assert phrases.ends(0.25, 0.5, "{:.0%}".format) == "25% to 50%"

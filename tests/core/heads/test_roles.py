@@ -185,7 +185,7 @@ def test_other_tasks_are_refused_in_words(demo_model: Model) -> None:
     pairs = prompt_pairs(
         demo_model, "The capital of France is", "The capital of Italy is", io=" Paris", s=" Rome", prepend_bos=True
     )
-    with pytest.raises(PromptError, match=r"told apart on IOI prompts: these have no IO, S1, S1\+1, S2, only END"):
+    with pytest.raises(PromptError, match=r"on IOI prompts, and these prompts have no IO, S1, S1\+1, S2, only END"):
         head_roles(demo_model, pairs)
 
 

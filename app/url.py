@@ -1,0 +1,50 @@
+"""Every parameter of the pages' addresses: a widget bound to the address has one of these names as its key.
+
+Links that visitors keep go on meaning what they meant, so a name is never given another meaning. Where two pages
+have the same control, they share its name.
+"""
+
+from collections.abc import Sequence
+
+from ioi_core import Direction, Head
+
+# The sidebar's, on every page; N to SEED are those of generated prompts, TEXT to S those of typed ones.
+MODEL, SIZE, PROMPTS, BOS, CORRUPTION, SHOWN = "model", "size", "prompts", "bos", "corruption", "shown"
+N, TEMPLATES, SEED = "n", "templates", "seed"
+TEXT, CORRUPTED, IO, S = "text", "corrupted", "io", "s"
+
+# Logit lens and Attention
+CELLS = "cells"
+ATTENTION, RUN, LAYER, BY, HEADS, TOP = "attention", "run", "layer", "by", "heads", "top"
+HEAD = "head"  # the one looked at closely: Attention, Heads
+
+# Activation patching and Path patching
+SITE, WHERE, WHERE_HEAD, METRIC = "site", "where", "where_head", "metric"
+DIRECTION = "direction"  # Activation patching, Heads
+TRAIL, PATH_DIRECTION, BETWEEN, SENDER_POSITION = "trail", "path_direction", "between", "sender_position"
+PATH_METRIC = {Direction.NOISING: "path_metric_noising", Direction.DENOISING: "path_metric_denoising"}
+WHY_HEAD, WHY_QUERY, WHY_KEY = "why_head", "why_query", "why_key"
+
+# Heads
+HEADS_SHOWN, HEAD_SITES, OV_NAMES = "heads_shown", "head_sites", "ov_names"
+TABLE_ROLE, TABLE_MEASURE, TABLE_LEAST = "table_role", "table_measure", "table_least"
+
+# Circuit
+CIRCUIT_PART, CIRCUIT_START, CIRCUIT, ABLATION = "circuit_part", "circuit_start", "circuit", "ablation"
+KNOCK_OUT, KNOCK_OUT_BY = "knock_out", "knock_out_by"
+METHOD_HEADS, METHOD_AT, SIGNAL_HEADS = "method_heads", "method_at", "signal_heads"
+
+
+def by_template(figure: str) -> str:
+    """Return the parameter that shows a figure template by template."""
+    return f"templates_{figure}"
+
+
+def cell(kind: str) -> str:
+    """Return the parameter of the chosen cell; `kind` names what cells are, so that heads are not taken for places."""
+    return f"cell_{kind}"
+
+
+def gone_of(knocked_out: Sequence[Head]) -> str:
+    """Return the parameter of how many of these heads are gone; other heads are another choice, not begun yet."""
+    return "_".join(["gone_of", *map(str, knocked_out)])
