@@ -2,20 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from app.drawing.parts import (
-    CELL_TEXT,
-    DIVERGING,
-    PLAIN_AXIS,
-    click_targets,
-    clickable,
-    literal,
-    mark,
-    wrapped,
-)
+from app.drawing.parts import DIVERGING, PLAIN_AXIS, click_targets, clickable, frame, literal, mark, wrapped
 from app.words.phrases import interval, signed
 from ioi_core import (
     Head,
@@ -23,16 +15,48 @@ from ioi_core import (
 )
 
 
-def effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach: float, *, scale: bool) -> go.Heatmap:
-    """Cells of effects on the diverging scale, their numbers written in them; refuses undefined ones."""
+def effect_cells(values: np.ndarray, limit: float, text: Sequence[Sequence[str]], **how: Any) -> go.Heatmap:
+    """Cells of effects from -`limit` to `limit`, red to blue, their numbers written in them."""
+    colours = {"colorscale": DIVERGING, "zmin": -limit, "zmax": limit}
+    written = {"text": text, "texttemplate": "%{text}"} if text else {}
+    return go.Heatmap(z=values.astype(np.float32), xgap=1, ygap=1, **colours, **written, **how)
+
+
+def refuse_undefined(values: np.ndarray) -> None:
+    """Raise an error where an effect is undefined."""
     if not np.isfinite(values).all():
         raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
-    return go.Heatmap(
-        z=values.astype(np.float32), x=x, dx=1, customdata=said, hovertemplate="%{customdata}<extra></extra>",
-        colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, textfont=CELL_TEXT, showscale=scale,
-        text=[[signed(value, reach) for value in row] for row in values], texttemplate="%{text}",
-        colorbar={"thickness": 12},
-    )  # fmt: skip
+
+
+def name_cells(
+    figure: go.Figure,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    x: Sequence[float] | None = None,
+    row_title: str | None = "layer",
+    **x_axis: Any,
+) -> None:
+    """Name rows, the first on top, and columns, which stand at `x` or side by side; `x_axis` is Plotly's."""
+    x = list(range(len(columns))) if x is None else x
+    y, ends = list(range(len(rows))), [-0.5, x[-1] + 0.5]
+    figure.update_xaxes(tickvals=x, ticktext=columns, range=ends, **PLAIN_AXIS, **x_axis)
+    figure.update_yaxes(tickvals=y, ticktext=rows, range=[len(rows) - 0.5, -0.5], title=row_title, **PLAIN_AXIS)
+
+
+def clickable_cells(
+    cells: Sequence[go.Heatmap], told: Sequence[Sequence[list[str]]], size: int, x: Sequence[float] | None = None
+) -> go.Figure:
+    """Draw `cells`, each of which can be clicked.
+
+    Args:
+        told: [row][column] what a click tells and what hovering says.
+        size: as in `click_targets`; x: as in `name_cells`.
+    """
+    rows, columns = np.indices((len(told), len(told[0]) if told else 0)).reshape(2, -1)
+    places = columns if x is None else np.array(x)[columns]
+    figure = go.Figure([*cells, click_targets(places, rows, [cell for row in told for cell in row], size)])
+    return clickable(figure)
 
 
 @dataclass(frozen=True)
@@ -112,47 +136,30 @@ def effect_heatmap(
     n_rows, n_columns = grid.effects.shape
     with_path = n_rows if grid.no_path_from is None else grid.no_path_from
     shown = grid.effects[:with_path]
-    if not np.isfinite(shown).all():
-        raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
-    reach = float(np.abs(shown).max(initial=0)) or 1.0
-    written = {"text": _numbers(grid, reach), "texttemplate": "%{text}"} if n_rows <= _TEXT_ROWS else {}
-    figure = go.Figure(
-        go.Heatmap(
-            z=grid.effects.astype(np.float32), colorscale=DIVERGING, reversescale=less_is_good, zmin=-reach, zmax=reach,
-            xgap=1, ygap=1, colorbar={"thickness": 12}, hoverinfo="skip", textfont=CELL_TEXT, **written,
-        )
-    )  # fmt: skip
-    y, x = (axis.ravel() for axis in np.indices(shown.shape))
-    told = [[grid.keys[row][column], said[row][column]] for row, column in zip(y, x, strict=True)]
-    figure.add_trace(click_targets(x, y, told, 26 if n_rows <= _TEXT_ROWS else 14))
+    refuse_undefined(shown)
+    limit = float(np.abs(shown).max(initial=0)) or 1.0
+    few = n_rows <= _TEXT_ROWS
+    text = _numbers(grid, limit) if few else []
+    cells = effect_cells(grid.effects, limit, text, reversescale=less_is_good, hoverinfo="skip")
+    told = [
+        list(map(list, zip(*row, strict=True))) for row in zip(grid.keys[:with_path], said[:with_path], strict=True)
+    ]
+    figure = clickable_cells([cells], told, 26 if few else 14)
     for row, column in framed:
-        figure.add_shape(
-            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
-            line={"color": "#E69F00", "width": 3},
-        )  # fmt: skip
+        frame(figure, column, row)
     if with_path < n_rows:
         _band(figure, with_path, n_rows, n_columns)
-    figure.update_xaxes(
-        tickvals=list(range(n_columns)), ticktext=_column_texts(grid), range=[-0.5, n_columns - 0.5], tickangle=0,
-        side="top" if any(grid.roles) else "bottom", title=None if any(grid.roles) else grid.column_title,
-        **PLAIN_AXIS,
-    )  # fmt: skip
-    figure.update_yaxes(
-        tickvals=list(range(n_rows)), ticktext=list(grid.rows), title=grid.row_title, range=[n_rows - 0.5, -0.5],
-        **PLAIN_AXIS,
-    )  # fmt: skip
-    return clickable(figure)
+    above: dict[str, Any] = {"side": "top"} if any(grid.roles) else {"side": "bottom", "title": grid.column_title}
+    name_cells(figure, grid.rows, _column_texts(grid), row_title=grid.row_title, tickangle=0, **above)
+    return figure
 
 
 def _band(figure: go.Figure, first: int, n_rows: int, n_columns: int) -> None:
     """Rows without a path: hatched grey, and said so."""
-    figure.add_shape(
-        type="rect", x0=-0.5, x1=n_columns - 0.5, y0=first - 0.5, y1=n_rows - 0.5, line={"width": 0},
-        fillcolor="rgba(128, 128, 128, 0.22)",
-    )  # fmt: skip
-    figure.add_annotation(
-        x=(n_columns - 1) / 2, y=(first + n_rows - 1) / 2, text="no path: not below a receiver", showarrow=False
-    )
+    ends = {"x0": -0.5, "x1": n_columns - 0.5, "y0": first - 0.5, "y1": n_rows - 0.5}
+    figure.add_shape(type="rect", **ends, line={"width": 0}, fillcolor="rgba(128, 128, 128, 0.22)")
+    x, y = (n_columns - 1) / 2, (first + n_rows - 1) / 2
+    figure.add_annotation(x=x, y=y, text="no path: not below a receiver", showarrow=False)
 
 
 def heatmap_height(grid: EffectGrid) -> int:

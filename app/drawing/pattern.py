@@ -54,20 +54,17 @@ def attention_heatmap(
     length, roles = len(labels), roles or {}
     said = _sentences(labels, roles, f"{metric} %{{z:{'+' if diverging else ''}.3f}}")
     pixels = cell_pixels(length)
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.where(np.tri(length, dtype=bool), pattern, np.nan).astype(np.float32), showscale=False,
-            xgap=int(pixels > 8), ygap=int(pixels > 8), hoverongaps=False, **said,
-            **pattern_colours(reach, diverging=diverging),
-        )
-    )  # fmt: skip
+    seen, gap = np.where(np.tri(length, dtype=bool), pattern, np.nan).astype(np.float32), int(pixels > 8)
+    look = {"xgap": gap, "ygap": gap, "hoverongaps": False, "showscale": False}
+    figure = go.Figure()
+    figure.add_heatmap(z=seen, **look, **said, **pattern_colours(reach, diverging=diverging))
     places = _labelled(length, roles, apart=-(-14 // pixels))
     texts = [" ".join([*map(mark, roles.get(n, ())), literal(labels[n])]) for n in places]
     figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **PLAIN_AXIS)
     figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **PLAIN_AXIS)
     scale = f"{-reach:.2g} (red) to {reach:+.2g} (blue)" if diverging else f"0 (white) to {reach:.3g} (brown)"
-    figure = laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length)
-    return figure.update_layout(plot_bgcolor=UNSEEN, margin={"t": 68})
+    figure = laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length, top=68)
+    return figure.update_layout(plot_bgcolor=UNSEEN)
 
 
 def _sentences(labels: Sequence[str], roles: Mapping[int, Sequence[str]], value: str) -> dict[str, object]:
