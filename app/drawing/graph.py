@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import plotly.graph_objects as go
 
-from app.drawing.parts import OUTLINE, keyed, unseen_marks
+from app.drawing.parts import OUTLINE, click_targets, keyed
 
 LOGITS_COLOUR = "#F0E442"
 
@@ -70,7 +70,7 @@ def draw_edges(
         x=gapped[0], y=gapped[1], mode="lines", line=line, opacity=opacity, hoverinfo="skip", showlegend=False
     )
     x, y = ([at for start, end in edges for at in start[axis] + (end[axis] - start[axis]) * along] for axis in (0, 1))
-    figure.add_trace(unseen_marks(x, y, [["", said]] * len(x), 8, "circle"))
+    figure.add_trace(click_targets(x, y, [["", said]] * len(x), 8, "circle"))
 
 
 def name_layers(figure: go.Figure, n_layers: int) -> None:

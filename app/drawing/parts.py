@@ -106,27 +106,22 @@ def wrapped(label: str) -> str:
     return "<br>".join(literal(label[start : start + LINE]) for start in range(0, len(label), LINE))
 
 
-def unseen_marks(
+def click_targets(
     x: Sequence[float] | np.ndarray,
     y: Sequence[float] | np.ndarray,
     told: Sequence[Sequence[str]],
     size: int,
-    symbol: str,
+    symbol: str = "square",
 ) -> go.Scatter:
-    """Marks that can be hovered and clicked but not seen; `told` is each one's key and what hovering says."""
-    unseen, marker = {"marker": {"opacity": 0}}, {"symbol": symbol, "size": size, "opacity": 0}
-    how = {"mode": "markers", "marker": marker, "selected": unseen, "unselected": unseen, "showlegend": False}
-    return go.Scatter(x=x, y=y, **keyed(told), **how)
-
-
-def click_targets(x: np.ndarray, y: np.ndarray, told: list[list[str]], size: int) -> go.Scatter:
-    """Invisible squares over the cells of a heatmap, which reports no clicks to Streamlit itself.
+    """Invisible marks: squares over the cells of a heatmap, which reports no clicks to Streamlit itself, or on edges.
 
     Args:
-        told: of each cell, what a click tells and what hovering says.
+        told: of each mark, what a click tells and what hovering says.
         size: pixels; with the layout of `clickable`, the nearest square counts wherever in its cell the pointer is.
     """
-    return unseen_marks(x, y, told, size, "square")
+    unseen, marker = {"marker": {"opacity": 0}}, {"symbol": symbol, "size": size, "opacity": 0}
+    look = {"mode": "markers", "marker": marker, "selected": unseen, "unselected": unseen, "showlegend": False}
+    return go.Scatter(x=x, y=y, **look, **keyed(told))
 
 
 def clickable(figure: go.Figure) -> go.Figure:
