@@ -59,7 +59,7 @@ def name_cells(
 
 
 def clickable_cells(
-    cells: Sequence[go.Heatmap], told: Sequence[Sequence[list[str]]], size: int, x: Sequence[float] | None = None
+    cells: Sequence[go.Heatmap], told: Sequence[Sequence[Sequence[str]]], size: int, x: Sequence[float] | None = None
 ) -> go.Figure:
     """Draw `cells`, each of which can be clicked.
 
@@ -155,9 +155,7 @@ def effect_heatmap(
     few = n_rows <= _TEXT_ROWS
     text = _numbers(grid, limit) if few else []
     cells = effect_cells(grid.effects, limit, text, reversescale=less_is_good, hoverinfo="skip")
-    told = [
-        list(map(list, zip(*row, strict=True))) for row in zip(grid.keys[:with_path], said[:with_path], strict=True)
-    ]
+    told = [list(zip(*row, strict=True)) for row in zip(grid.keys[:with_path], said[:with_path], strict=True)]
     figure = clickable_cells([cells], told, 26 if few else 14)
     for row, column in framed:
         frame(figure, column, row)

@@ -71,34 +71,31 @@ def layer_bars(result: PromptResult) -> go.Figure:
 def head_heatmap(result: HeadAttribution) -> go.Figure:
     """Direct effect of every head, layer by layer, with b_O's share as a column apart."""
     n_layers, n_heads = result.values.shape
-    bias = result.bias[:, None]
-    reach = max(float(np.abs(result.values).max()), float(np.abs(result.bias).max()), 1e-6)
-    over = over_prompts(result.n_prompts)
-    low, high = result.interval()
-    heads = [
+    values = np.column_stack([result.values, result.bias])
+    refuse_undefined(values)
+    reach, over = max(float(np.abs(values).max()), 1e-6), over_prompts(result.n_prompts)
+    intervals = [
+        [interval(*ends, over) for ends in zip(*row, strict=True)] for row in zip(*result.interval(), strict=True)
+    ]
+    said = [
         [
-            _effect_sentence(
-                f"Head {layer}.{head}", result.values[layer, head], interval(low[layer, head], high[layer, head], over)
-            )
-            for head in range(n_heads)
+            *(_effect_sentence(f"Head {layer}.{n}", *cell) for n, cell in enumerate(zip(row, sure, strict=False))),
+            _effect_sentence(f"The bias b_O of layer {layer}", row[-1], over),
         ]
-        for layer in range(n_layers)
+        for layer, (row, sure) in enumerate(zip(values, intervals, strict=True))
     ]
-    biases = [
-        [_effect_sentence(f"The bias b_O of layer {layer}", value, over)] for layer, value in enumerate(result.bias)
-    ]
-    refuse_undefined(result.values)
-    texts, bias_texts = ([[signed(value, reach) for value in row] for row in rows] for rows in (result.values, bias))
-    cells = [
-        effect_cells(result.values, reach, texts, x=np.arange(n_heads), **hover(heads)),
-        effect_cells(bias, reach, bias_texts, x=np.array([n_heads + 0.5]), dx=1, showscale=False, **hover(biases)),
-    ]
-    # b_O's cells belong to no head: clicks on them tell nothing.
-    told = [
-        [*([f"{layer}.{head}", said] for head, said in enumerate(of_heads)), ["", of_bias]]
-        for layer, (of_heads, [of_bias]) in enumerate(zip(heads, biases, strict=True))
-    ]
+    texts = [[signed(value, reach) for value in row] for row in values]
     x = [*range(n_heads), n_heads + 0.5]
+    cells = [
+        effect_cells(
+            values[:, part], reach, [row[part] for row in texts], x=x[part], dx=1, **hover([row[part] for row in said])
+        )
+        for part in (slice(n_heads), slice(n_heads, None))
+    ]
+    cells[1].showscale = False
+    # b_O's cells belong to no head: clicks on them tell nothing.
+    keys = [[*(f"{layer}.{head}" for head in range(n_heads)), ""] for layer in range(n_layers)]
+    told = [list(zip(*row, strict=True)) for row in zip(keys, said, strict=True)]
     figure = clickable_cells(cells, told, 30, x)
     name_cells(figure, list(map(str, range(n_layers))), [*map(str, range(n_heads)), "b_O"], x=x, title="head")
     return laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
