@@ -3,9 +3,10 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from app.drawing.bars import prompt_columns
 from app.drawing.heatmap import EffectGrid, effect_heatmap, grid_intervals, heatmap_height
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, literal, mean_line, mean_note, prompt_axis
+from app.drawing.parts import CORRUPTED, FAVOURS_IO, by_sign, hover, laid_out, literal, mean_note
 from app.words.phrases import number, over_prompts
 from ioi_core import PatchResult
 
@@ -25,25 +26,18 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
     kind = "Estimated change" if result.estimate else "Change"
     figure = effect_heatmap(grid, said, [chosen] if chosen else [], less_is_good=result.metric == "kl")
     note = f"{result.unit}, {over}; no number: no change"
-    figure = laid_out(figure, f"{kind} in {result.metric}", note, heatmap_height(grid))
-    return figure.update_layout(margin={"t": 115}) if any(grid.roles) else figure
+    top = 115 if any(grid.roles) else None
+    return laid_out(figure, f"{kind} in {result.metric}", note, heatmap_height(grid), top=top)
 
 
 @drawn_once
 def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int], shown: int) -> go.Figure:
     """One cell's effect in every prompt."""
     values = grid.per_prompt[place]
-    numbers = np.arange(1, len(values) + 1)
-    said = [f"Prompt {n}: {value:+.3f} in {result.metric}" for n, value in zip(numbers, values, strict=True)]
+    said = [f"Prompt {n}: {value:+.3f} in {result.metric}" for n, value in enumerate(values, 1)]
     good = -1 if result.metric == "kl" else 1  # the heatmap's meaning: blue is towards the clean run
-    colours = [FAVOURS_IO if good * value >= 0 else FAVOURS_S for value in values]
-    figure = go.Figure(
-        go.Bar(x=numbers, y=values, marker_color=colours, customdata=said, hovertemplate="%{customdata}<extra></extra>")
-    )
-    mean_line(figure, values, CORRUPTED, result.gaps)
-    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    figure = prompt_columns(values, said, by_sign(good * values), shown, result.gaps)
     figure.update_yaxes(title=f"change, {result.unit}")
-    prompt_axis(figure, len(values), shown)
     over = (f"each of {len(values)} prompts" if len(values) > 1 else "1 prompt") + mean_note(len(values))
     return laid_out(figure, f"Change in {result.metric}, prompt by prompt", f"{result.unit}, {over}", 320)
 
@@ -57,17 +51,11 @@ def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResul
         f"{literal(name.capitalize())}:<br>estimate {a:+.3f}, exact {b:+.3f}"
         for name, a, b in zip(names, x, y, strict=True)
     ]
-    figure = go.Figure(
-        go.Scatter(
-            x=x, y=y, mode="markers", marker={"color": FAVOURS_IO, "size": 8, "opacity": 0.7}, customdata=said,
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-    )  # fmt: skip
+    figure, marker = go.Figure(), {"color": FAVOURS_IO, "size": 8, "opacity": 0.7}
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **hover(said))
     reach = (1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()))) or 1.0
-    figure.add_shape(
-        type="line", x0=-reach, y0=-reach, x1=reach, y1=reach, layer="below",
-        line={"dash": "dash", "width": 1, "color": CORRUPTED},
-    )  # fmt: skip
+    ends = {"x0": -reach, "y0": -reach, "x1": reach, "y1": reach}
+    figure.add_shape(type="line", **ends, line={"dash": "dash", "width": 1, "color": CORRUPTED}, layer="below")
     figure.update_xaxes(title="estimate", range=[-reach, reach], zeroline=True)
     figure.update_yaxes(title="exact", range=[-reach, reach], zeroline=True)
     r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"

@@ -8,9 +8,8 @@ import streamlit as st
 
 import ioi_core
 from app.drawing.figure import show_figure
-from app.drawing.heatmap import EffectGrid
+from app.drawing.heatmap import EffectGrid, attention_heatmap
 from app.drawing.look import says
-from app.drawing.pattern import attention_heatmap
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.patterns import PromptPatterns

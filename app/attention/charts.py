@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from app.drawing.heatmap import pattern_colours
 from app.drawing.kept import drawn_once
-from app.drawing.parts import PLAIN_AXIS, UNSEEN, click_targets, clickable, laid_out, literal
-from app.drawing.pattern import pattern_colours
+from app.drawing.parts import PLAIN_AXIS, UNSEEN, click_targets, clickable, frame, laid_out, literal
 from app.words.tokens import ROLE_COLOURS
 
 
@@ -44,12 +44,8 @@ def heads_overview(
     gap = max(3, length // 10)
     step = length + gap
     figure = go.Figure(_backgrounds(n_rows, n_heads, length, gap))
-    figure.add_heatmap(
-        z=tiled(values, gap),
-        colorbar={"thickness": 12},
-        hoverinfo="skip",
-        **pattern_colours(reach, diverging=diverging, faint=faint),
-    )
+    colours = pattern_colours(reach, diverging=diverging, faint=faint)
+    figure.add_heatmap(z=tiled(values, gap), hoverinfo="skip", **colours)
     figure.add_trace(_role_marks(n_rows, n_heads, step, gap, roles))
     row, head = (axis.ravel() for axis in np.indices((n_rows, n_heads)))
     middle = (length - 1) / 2
@@ -60,19 +56,11 @@ def heads_overview(
     ]
     figure.add_trace(click_targets(head * step + middle, row * step + middle, told, 44))
     if chosen:
-        top, left = chosen[0] * step, chosen[1] * step
-        figure.add_shape(
-            type="rect", x0=left - 0.5, x1=left + length - 0.5, y0=top - 0.5, y1=top + length - 0.5,
-            line={"color": "#E69F00", "width": 3},
-        )  # fmt: skip
-    figure.update_xaxes(
-        tickvals=np.arange(n_heads) * step + middle, ticktext=list(map(str, range(n_heads))), title="head",
-        range=[-gap, n_heads * step - gap], **PLAIN_AXIS,
-    )  # fmt: skip
-    figure.update_yaxes(
-        tickvals=np.arange(n_rows) * step + middle, ticktext=list(rows), title="layer",
-        range=[n_rows * step - gap, -gap], **PLAIN_AXIS,
-    )  # fmt: skip
+        frame(figure, chosen[1] * step, chosen[0] * step, length)
+    x, y = (np.arange(n) * step + middle for n in (n_heads, n_rows))
+    across, down = [-gap, n_heads * step - gap], [n_rows * step - gap, -gap]
+    figure.update_xaxes(tickvals=x, ticktext=list(map(str, range(n_heads))), title="head", range=across, **PLAIN_AXIS)
+    figure.update_yaxes(tickvals=y, ticktext=list(rows), title="layer", range=down, **PLAIN_AXIS)
     figure = laid_out(figure, title, note, 110 + n_rows * round(min(130, max(62, 780 / n_rows))))
     return clickable(figure)
 

@@ -1,39 +1,33 @@
-"""Bars below each other, each with its 95 % interval, and marks where something else was expected.
+"""Bars with 95 % intervals: below each other with marks where something else was expected, or one bar a prompt.
 
 Like `charts`, nothing is computed here and nothing knows the browser.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from app.drawing.parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, laid_out, whiskers
+from app.drawing.parts import (
+    CHOSEN,
+    CORRUPTED,
+    DARK,
+    FAVOURS_IO,
+    PLAIN_AXIS,
+    by_sign,
+    hover,
+    keyed,
+    laid_out,
+    mean_line,
+    prompt_axis,
+    whiskers,
+)
 from app.words.phrases import signed
 
-MARK = "#E69F00"
 _AROUND, _EACH = 150, 46  # pixels of height: title and axis, one bar
 _MARGIN = 1.15
-
-
-@dataclass(frozen=True)
-class RowBar:
-    """One bar.
-
-    Attributes:
-        name: on the axis, a sentence of HTML that is safe; its value is written behind it.
-        value, low, high: with its interval, nan for a single prompt.
-        said: what hovering says.
-        key: what a click tells; empty if it leads nowhere.
-    """
-
-    name: str
-    value: float
-    low: float
-    high: float
-    said: str
-    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,40 +45,82 @@ class RowMarks:
     said: Sequence[str]
 
 
-def row_bars(bars: Sequence[RowBar], marks: RowMarks | None, title: str, note: str, axis: str) -> go.Figure:
-    """The bars, the first on top; blue to the right and red to the left of 0."""
-    rows = np.arange(len(bars))
-    values, low, high = (np.array([getattr(bar, name) for bar in bars]) for name in ("value", "low", "high"))
-    figure = go.Figure(
-        go.Bar(
-            x=values, y=rows, orientation="h", customdata=[[bar.key, bar.said] for bar in bars], showlegend=False,
-            hovertemplate="%{customdata[1]}<extra></extra>", error_x=whiskers(values, low, high),
-            marker_color=[FAVOURS_IO if value >= 0 else FAVOURS_S for value in values],
-            selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
-        )
-    )  # fmt: skip
-    expected = np.array(marks.values if marks else [], dtype=float)
+def row_bars(
+    names: Sequence[str],
+    ends: np.ndarray,
+    said: Sequence[str],
+    title: str,
+    note: str,
+    axis: str,
+    *,
+    keys: Sequence[str] = (),
+    marks: RowMarks | None = None,
+    bold_values: bool = False,
+    symmetric: bool = False,
+    height: int | None = None,
+    **x_axis: Any,
+) -> go.Figure:
+    """The bars, the first on top; blue to the right and red to the left of 0.
+
+    Args:
+        names: on the y axis, HTML that is safe; bold_values: write the values behind them, with as many digits as the
+            axis asks for.
+        ends: [3 bar] values, and where their intervals begin and end, nan for a single prompt.
+        said: what hovering says; keys: what clicks tell, empty where they lead nowhere.
+        axis: title of the x axis; x_axis: what else Plotly is to know about it.
+        symmetric: 0 is in the middle, and its line behind the bars.
+        height: pixels, where bars are to be closer together.
+    """
+    values, low, high = ends
+    rows = np.arange(len(values))
+    told = keyed(list(zip(keys or [""] * len(rows), said, strict=True)))
+    look = {"marker_color": by_sign(values), "error_x": whiskers(values, low, high), "showlegend": False}
+    figure = go.Figure()
+    figure.add_bar(x=values, y=rows, orientation="h", **look, **told)
     if marks:
         _draw_marks(figure, marks, rows)
-    ends = np.concatenate([values, low, high, expected, [0.0]])
-    least, most = float(np.nanmin(ends)), float(np.nanmax(ends))
-    reach = max(abs(least), abs(most), 1e-6)
-    names = [f"{bar.name} <b>{signed(bar.value, reach)}</b>" for bar in bars]
-    figure.update_yaxes(
-        tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], showgrid=False, zeroline=False
-    )  # fmt: skip
-    figure.update_xaxes(title=axis, range=[_MARGIN * min(least, 0), _MARGIN * max(most, 0) or reach])
-    figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
-    figure = laid_out(figure, title, note, _AROUND + _EACH * len(rows) + 52 * bool(marks), legend=bool(marks))
-    return figure.update_layout(clickmode="event+select", barmode="overlay")
+    shown = [*ends.ravel(), *(marks.values if marks else []), 0.0]
+    least, most = float(np.nanmin(shown)), float(np.nanmax(shown))
+    reach = max(-least, most, 1e-6) if least or most else 1.0
+    if bold_values:
+        names = [f"{name} <b>{signed(value, reach)}</b>" for name, value in zip(names, values, strict=True)]
+    name_rows(figure, names)
+    if symmetric:
+        figure.update_xaxes(range=[-_MARGIN * reach, _MARGIN * reach], zeroline=True)
+    else:
+        figure.update_xaxes(range=[_MARGIN * least, _MARGIN * most or reach]).add_vline(x=0)
+    figure.update_xaxes(title=axis, **x_axis)
+    height = height or _AROUND + _EACH * len(rows) + 52 * bool(marks)
+    return laid_out(figure, title, note, height, legend=bool(marks)).update_layout(barmode="overlay")
+
+
+def name_rows(figure: go.Figure, names: Sequence[str]) -> None:
+    """Write the names of bars on the y axis, the first on top."""
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6], **PLAIN_AXIS)
 
 
 def _draw_marks(figure: go.Figure, marks: RowMarks, rows: np.ndarray) -> None:
     """Diamonds over the bars; the legend tells what they are, and what bars are."""
     figure.add_bar(x=[None], y=[None], name=marks.bars, marker_color=FAVOURS_IO, hoverinfo="skip")
+    marker = {"symbol": "diamond", "size": 13, "color": CHOSEN, "line": {"width": 1.5, "color": DARK}}
+    look = {"mode": "markers", "marker": marker, "cliponaxis": False}
     figure.add_scatter(
-        x=list(marks.values), y=rows, mode="markers", name=marks.name, customdata=[["", said] for said in marks.said],
-        hovertemplate="%{customdata[1]}<extra></extra>", cliponaxis=False,
-        marker={"symbol": "diamond", "size": 13, "color": MARK, "line": {"width": 1.5, "color": "#1b1f24"}},
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
-    )  # fmt: skip
+        x=list(marks.values), y=rows, name=marks.name, **look, **keyed([("", said) for said in marks.said])
+    )
+
+
+def prompt_columns(
+    values: np.ndarray, said: Sequence[str], colours: Sequence[str], shown: int, gaps: np.ndarray | None = None
+) -> go.Figure:
+    """One bar for each prompt, and behind them their mean with its interval.
+
+    Args:
+        said: what hovering says; shown: the prompt that is shown elsewhere on the page.
+        gaps: as in `PatchResult`.
+    """
+    figure = go.Figure()
+    figure.add_bar(x=np.arange(1, len(values) + 1), y=values, marker_color=colours, **hover(said))
+    mean_line(figure, values, CORRUPTED, gaps)
+    figure.add_hline(y=0)
+    prompt_axis(figure, len(values), shown)
+    return figure

@@ -8,8 +8,20 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.drawing.bars import name_rows
 from app.drawing.kept import drawn_once
-from app.drawing.parts import ATTENTION, CORRUPTED, DIVERGING, FAVOURS_IO, FAVOURS_S, PLAIN_AXIS, laid_out, literal
+from app.drawing.parts import (
+    ATTENTION,
+    CORRUPTED,
+    DARK,
+    DIVERGING,
+    FAVOURS_IO,
+    PLAIN_AXIS,
+    by_sign,
+    hover,
+    laid_out,
+    literal,
+)
 from app.words.phrases import prompts
 from ioi_core import PromptPairs
 from ioi_core.prompts.templates import TEMPLATES
@@ -70,10 +82,8 @@ def template_curves(
         said = [f"{one}: {value:+.2f} {unit}<br>{group.said}" for one, value in zip(where, own, strict=True)]
         behind = {"color": CORRUPTED, "dash": "dot", "width": 1.5}
         figure.add_scatter(x=x, y=overall, mode="lines", line=behind, hoverinfo="skip", **place)
-        figure.add_scatter(
-            x=x, y=own, mode="lines", line={"color": FAVOURS_IO, "width": 2.5}, customdata=said,
-            hovertemplate="%{customdata}<extra></extra>", **place,
-        )  # fmt: skip
+        line = {"color": FAVOURS_IO, "width": 2.5}
+        figure.add_scatter(x=x, y=own, mode="lines", line=line, **place, **hover(said))
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure.update_yaxes(matches="y", zeroline=True)
     return _small(figure, groups, title, f"{unit}; dotted: mean over all prompts", 150)
@@ -81,10 +91,17 @@ def template_curves(
 
 @drawn_once
 def template_heatmaps(
-    per_prompt: np.ndarray, groups: Sequence[TemplateGroup], keys: Sequence[Sequence[str]], title: str, unit: str,
-    *, less_is_good: bool = False, order: str = "rows and columns as above", labels: Sequence[str] = (),
+    per_prompt: np.ndarray,
+    groups: Sequence[TemplateGroup],
+    keys: Sequence[Sequence[str]],
+    title: str,
+    unit: str,
+    *,
+    less_is_good: bool = False,
+    order: str = "rows and columns as above",
+    labels: Sequence[str] = (),
     effects: bool = True,
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """One heatmap a template, all on one scale.
 
     Args:
@@ -104,12 +121,10 @@ def template_heatmaps(
             ]
             for names, values in zip(keys, mean, strict=True)
         ]
-        figure.add_heatmap(
-            z=mean.astype(np.float32), customdata=said, hovertemplate="%{customdata}<extra></extra>",
-            coloraxis="coloraxis", hoverongaps=False, xgap=1, ygap=1, **place,
-        )  # fmt: skip
-    scale = {"colorscale": DIVERGING if effects else ATTENTION, "reversescale": less_is_good,
-             "cmin": -reach if effects else 0, "cmax": reach, "colorbar": {"thickness": 12}}  # fmt: skip
+        look = {"coloraxis": "coloraxis", "hoverongaps": False, "xgap": 1, "ygap": 1}
+        figure.add_heatmap(z=mean.astype(np.float32), **look, **place, **hover(said))
+    colours = {"colorscale": DIVERGING, "cmin": -reach} if effects else {"colorscale": ATTENTION, "cmin": 0}
+    scale = {**colours, "cmax": reach, "reversescale": less_is_good, "colorbar": {"thickness": 12}}
     figure.update_layout(coloraxis=scale)
     figure.update_xaxes(showticklabels=False, **PLAIN_AXIS)
     figure.update_yaxes(showticklabels=False, autorange="reversed", **PLAIN_AXIS)
@@ -130,9 +145,14 @@ def defined_mean(per_prompt: np.ndarray) -> np.ndarray:
 
 @drawn_once
 def template_bars(
-    per_prompt: np.ndarray, groups: Sequence[TemplateGroup], cells: Sequence[str], title: str, unit: str,
-    *, colours: Sequence[str] = (),
-) -> go.Figure:  # fmt: skip
+    per_prompt: np.ndarray,
+    groups: Sequence[TemplateGroup],
+    cells: Sequence[str],
+    title: str,
+    unit: str,
+    *,
+    colours: Sequence[str] = (),
+) -> go.Figure:
     """One bar a template for each of a few values, and a dot for each of its prompts: too few for an interval.
 
     Args:
@@ -145,28 +165,22 @@ def template_bars(
     for column, (cell, own) in enumerate(zip(cells, per_prompt, strict=True), 1):
         means = [float(own[group.rows].mean()) for group in groups]
         said = [f"{cell}: {mean:+.3f} {unit}<br>{group.said}" for mean, group in zip(means, groups, strict=True)]
-        by_sign = [FAVOURS_IO if mean >= 0 else FAVOURS_S for mean in means]
-        figure.add_bar(
-            x=means, y=rows, orientation="h", hovertemplate="%{customdata}<extra></extra>",
-            customdata=said,
-            marker_color=colours[column - 1] if colours else by_sign, opacity=0.75 if dots else 1, row=1, col=column,
-        )  # fmt: skip
+        place = {"row": 1, "col": column}
+        look = {"marker_color": colours[column - 1] if colours else by_sign(means), "opacity": 0.75 if dots else 1}
+        figure.add_bar(x=means, y=rows, orientation="h", **look, **place, **hover(said))
         if dots:
             at = [(n, int(row)) for n, group in enumerate(groups) for row in group.rows]
-            figure.add_scatter(
-                x=[float(own[row]) for _, row in at], y=[n for n, _ in at], mode="markers",
-                marker={"color": "#1b1f24", "size": 6, "line": {"width": 1, "color": "#ffffff"}},
-                customdata=[f"prompt {row + 1}: {own[row]:+.3f} {unit}" for _, row in at],
-                hovertemplate="%{customdata}<extra></extra>", row=1, col=column,
-            )  # fmt: skip
+            x, y = [float(own[row]) for _, row in at], [n for n, _ in at]
+            marker = {"color": DARK, "size": 6, "line": {"width": 1, "color": "#ffffff"}}
+            said = [f"prompt {row + 1}: {own[row]:+.3f} {unit}" for _, row in at]
+            figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **place, **hover(said))
         figure.add_vline(x=float(own.mean()), line={"dash": "dot", "width": 1.5, "color": CORRUPTED}, col=column)
-    names = [literal(group.name.removeprefix("template ")) for group in groups]
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], showgrid=False, zeroline=False)
+    name_rows(figure, [literal(group.name.removeprefix("template ")) for group in groups])
     figure.update_yaxes(title="template" if dots else None, col=1)
     figure.update_xaxes(matches="x", zeroline=True)
     figure.update_annotations(font={"size": 12})
     note = f"{unit}; {'dots: prompts; ' * dots}dotted: mean over all"
-    return laid_out(figure, title, note, 130 + 24 * len(groups)).update_layout(margin={"t": 85})
+    return laid_out(figure, title, note, 130 + 24 * len(groups), top=85)
 
 
 def bars_width(cells: Sequence[str]) -> int:
@@ -186,5 +200,4 @@ def _side_by_side(groups: Sequence[TemplateGroup]) -> tuple[go.Figure, list[dict
 def _small(figure: go.Figure, groups: Sequence[TemplateGroup], title: str, note: str, each: int) -> go.Figure:
     figure.update_annotations(font={"size": 12})
     down = -(-len(groups) // _ACROSS)
-    figure = laid_out(figure, title, note, 110 + down * (each + 45))
-    return figure.update_layout(margin={"t": 85})
+    return laid_out(figure, title, note, 110 + down * (each + 45), top=85)

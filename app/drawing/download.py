@@ -1,6 +1,7 @@
 """Buttons under a figure: its numbers as CSV, or itself as a web page."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,32 +9,18 @@ import streamlit as st
 
 from app.drawing.frames import csv_bytes
 
+_button = partial(st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content")
+
 
 def download(name: str, frame: Callable[[], pd.DataFrame]) -> None:
     """A button that makes the CSV when it is pressed."""
-    st.download_button(
-        "Download CSV",
-        lambda: csv_bytes(frame()),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        key=f"csv-{name}",
-        on_click="ignore",
-        icon=":material/download:",
-        type="tertiary",
-        width="content",
-    )
+    _button("Download CSV", lambda: csv_bytes(frame()), f"{name}.csv", "text/csv", key=f"csv-{name}")
 
 
 def download_page(name: str, figure: go.Figure) -> None:
     """A button that makes a web page of the figure, Plotly included: it works with no network."""
-    st.download_button(
-        "Download web page",
-        lambda: figure.to_html(include_plotlyjs=True).encode(),
-        file_name=f"{name}.html",
-        mime="text/html",
-        key=f"html-{name}",
-        on_click="ignore",
-        icon=":material/download:",
-        type="tertiary",
-        width="content",
-    )
+
+    def page() -> bytes:
+        return figure.to_html(include_plotlyjs=True).encode()
+
+    _button("Download web page", page, f"{name}.html", "text/html", key=f"html-{name}")

@@ -1,38 +1,76 @@
-"""Heatmaps of effects: layers downwards, each cell with its number, its interval and a place to click."""
+"""Heatmaps: effects, layers downwards, each cell with its number and a place to click; one attention pattern.
 
-from collections.abc import Sequence
+Like `charts`, nothing is computed here and nothing knows the browser.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from app.drawing.kept import drawn_once
 from app.drawing.parts import (
-    CELL_TEXT,
+    ATTENTION,
     DIVERGING,
+    FAINT,
     PLAIN_AXIS,
+    UNSEEN,
     click_targets,
     clickable,
+    frame,
+    laid_out,
     literal,
     mark,
     wrapped,
 )
 from app.words.phrases import interval, signed
-from ioi_core import (
-    Head,
-    bootstrap_interval,
-)
+from ioi_core import Head, bootstrap_interval
 
 
-def effect_cells(values: np.ndarray, x: np.ndarray, said: list[list[str]], reach: float, *, scale: bool) -> go.Heatmap:
-    """Cells of effects on the diverging scale, their numbers written in them; refuses undefined ones."""
+def effect_cells(values: np.ndarray, limit: float, text: Sequence[Sequence[str]], **how: Any) -> go.Heatmap:
+    """Cells of effects from -`limit` to `limit`, red to blue, their numbers written in them."""
+    colours = {"colorscale": DIVERGING, "zmin": -limit, "zmax": limit}
+    written = {"text": text, "texttemplate": "%{text}"} if text else {}
+    return go.Heatmap(z=values.astype(np.float32), xgap=1, ygap=1, **colours, **written, **how)
+
+
+def refuse_undefined(values: np.ndarray) -> None:
+    """Raise an error where an effect is undefined."""
     if not np.isfinite(values).all():
         raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
-    return go.Heatmap(
-        z=values.astype(np.float32), x=x, dx=1, customdata=said, hovertemplate="%{customdata}<extra></extra>",
-        colorscale=DIVERGING, zmin=-reach, zmax=reach, xgap=1, ygap=1, textfont=CELL_TEXT, showscale=scale,
-        text=[[signed(value, reach) for value in row] for row in values], texttemplate="%{text}",
-        colorbar={"thickness": 12},
-    )  # fmt: skip
+
+
+def name_cells(
+    figure: go.Figure,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    x: Sequence[float] | None = None,
+    row_title: str | None = "layer",
+    **x_axis: Any,
+) -> None:
+    """Name rows, the first on top, and columns, which stand at `x` or side by side; `x_axis` is Plotly's."""
+    x = list(range(len(columns))) if x is None else x
+    y, ends = list(range(len(rows))), [-0.5, x[-1] + 0.5]
+    figure.update_xaxes(tickvals=x, ticktext=columns, range=ends, **PLAIN_AXIS, **x_axis)
+    figure.update_yaxes(tickvals=y, ticktext=rows, range=[len(rows) - 0.5, -0.5], title=row_title, **PLAIN_AXIS)
+
+
+def clickable_cells(
+    cells: Sequence[go.Heatmap], told: Sequence[Sequence[Sequence[str]]], size: int, x: Sequence[float] | None = None
+) -> go.Figure:
+    """Draw `cells`, each of which can be clicked.
+
+    Args:
+        told: [row][column] what a click tells and what hovering says.
+        size: as in `click_targets`; x: as in `name_cells`.
+    """
+    rows, columns = np.indices((len(told), len(told[0]) if told else 0)).reshape(2, -1)
+    places = columns if x is None else np.array(x)[columns]
+    figure = go.Figure([*cells, click_targets(places, rows, [cell for row in told for cell in row], size)])
+    return clickable(figure)
 
 
 @dataclass(frozen=True)
@@ -112,47 +150,28 @@ def effect_heatmap(
     n_rows, n_columns = grid.effects.shape
     with_path = n_rows if grid.no_path_from is None else grid.no_path_from
     shown = grid.effects[:with_path]
-    if not np.isfinite(shown).all():
-        raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
-    reach = float(np.abs(shown).max(initial=0)) or 1.0
-    written = {"text": _numbers(grid, reach), "texttemplate": "%{text}"} if n_rows <= _TEXT_ROWS else {}
-    figure = go.Figure(
-        go.Heatmap(
-            z=grid.effects.astype(np.float32), colorscale=DIVERGING, reversescale=less_is_good, zmin=-reach, zmax=reach,
-            xgap=1, ygap=1, colorbar={"thickness": 12}, hoverinfo="skip", textfont=CELL_TEXT, **written,
-        )
-    )  # fmt: skip
-    y, x = (axis.ravel() for axis in np.indices(shown.shape))
-    told = [[grid.keys[row][column], said[row][column]] for row, column in zip(y, x, strict=True)]
-    figure.add_trace(click_targets(x, y, told, 26 if n_rows <= _TEXT_ROWS else 14))
+    refuse_undefined(shown)
+    limit = float(np.abs(shown).max(initial=0)) or 1.0
+    few = n_rows <= _TEXT_ROWS
+    text = _numbers(grid, limit) if few else []
+    cells = effect_cells(grid.effects, limit, text, reversescale=less_is_good, hoverinfo="skip")
+    told = [list(zip(*row, strict=True)) for row in zip(grid.keys[:with_path], said[:with_path], strict=True)]
+    figure = clickable_cells([cells], told, 26 if few else 14)
     for row, column in framed:
-        figure.add_shape(
-            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
-            line={"color": "#E69F00", "width": 3},
-        )  # fmt: skip
+        frame(figure, column, row)
     if with_path < n_rows:
         _band(figure, with_path, n_rows, n_columns)
-    figure.update_xaxes(
-        tickvals=list(range(n_columns)), ticktext=_column_texts(grid), range=[-0.5, n_columns - 0.5], tickangle=0,
-        side="top" if any(grid.roles) else "bottom", title=None if any(grid.roles) else grid.column_title,
-        **PLAIN_AXIS,
-    )  # fmt: skip
-    figure.update_yaxes(
-        tickvals=list(range(n_rows)), ticktext=list(grid.rows), title=grid.row_title, range=[n_rows - 0.5, -0.5],
-        **PLAIN_AXIS,
-    )  # fmt: skip
-    return clickable(figure)
+    above: dict[str, Any] = {"side": "top"} if any(grid.roles) else {"side": "bottom", "title": grid.column_title}
+    name_cells(figure, grid.rows, _column_texts(grid), row_title=grid.row_title, tickangle=0, **above)
+    return figure
 
 
 def _band(figure: go.Figure, first: int, n_rows: int, n_columns: int) -> None:
     """Rows without a path: hatched grey, and said so."""
-    figure.add_shape(
-        type="rect", x0=-0.5, x1=n_columns - 0.5, y0=first - 0.5, y1=n_rows - 0.5, line={"width": 0},
-        fillcolor="rgba(128, 128, 128, 0.22)",
-    )  # fmt: skip
-    figure.add_annotation(
-        x=(n_columns - 1) / 2, y=(first + n_rows - 1) / 2, text="no path: not below a receiver", showarrow=False
-    )
+    ends = {"x0": -0.5, "x1": n_columns - 0.5, "y0": first - 0.5, "y1": n_rows - 0.5}
+    figure.add_shape(type="rect", **ends, line={"width": 0}, fillcolor="rgba(128, 128, 128, 0.22)")
+    x, y = (n_columns - 1) / 2, (first + n_rows - 1) / 2
+    figure.add_annotation(x=x, y=y, text="no path: not below a receiver", showarrow=False)
 
 
 def heatmap_height(grid: EffectGrid) -> int:
@@ -177,3 +196,73 @@ def _column_texts(grid: EffectGrid) -> list[str]:
         f"{wrapped(column)}<br>{' '.join(map(mark, roles))}" if any(grid.roles) else literal(column)
         for column, roles in zip(grid.columns, grid.roles, strict=True)
     ]
+
+
+_SPELLED_OUT = 40
+"""Up to so many tokens, hovering over a cell of one head says what they are."""
+
+
+def pattern_colours(reach: float, *, diverging: bool, faint: bool = False) -> dict[str, object]:
+    """Plotly's colour scale of attention, or of its differences, from 0 or -`reach` to `reach`."""
+    scale = DIVERGING if diverging else ATTENTION
+    if faint:  # half the colour stands at a quarter of the values
+        low, half, zero, other_half, high = (colour for _, colour in DIVERGING)
+        scale = (
+            [[0, low], [0.375, half], [0.5, zero], [0.625, other_half], [1, high]]
+            if diverging
+            else [*ATTENTION[:1], [0.25, FAINT], *ATTENTION[1:]]
+        )
+    return {"colorscale": scale, "zmin": -reach if diverging else 0, "zmax": reach}
+
+
+def cell_pixels(length: int) -> int:
+    """The height of a row of one head's pattern, so that long prompts still fit a screen or two."""
+    return max(6, min(22, 900 // length))
+
+
+@drawn_once
+def attention_heatmap(
+    pattern: np.ndarray,
+    labels: Sequence[str],
+    title: str,
+    *,
+    roles: Mapping[int, Sequence[str]] | None = None,
+    reach: float = 1.0,
+    metric: str = "attention",
+    diverging: bool = False,
+) -> go.Figure:
+    """One head's attention in one prompt: rows look, columns are looked at."""
+    length, roles = len(labels), roles or {}
+    said = _sentences(labels, roles, f"{metric} %{{z:{'+' if diverging else ''}.3f}}")
+    pixels = cell_pixels(length)
+    seen, gap = np.where(np.tri(length, dtype=bool), pattern, np.nan).astype(np.float32), int(pixels > 8)
+    look = {"xgap": gap, "ygap": gap, "hoverongaps": False, "showscale": False}
+    figure = go.Figure()
+    figure.add_heatmap(z=seen, **look, **said, **pattern_colours(reach, diverging=diverging))
+    places = _labelled(length, roles, apart=-(-14 // pixels))
+    texts = [" ".join([*map(mark, roles.get(n, ())), literal(labels[n])]) for n in places]
+    figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **PLAIN_AXIS)
+    figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **PLAIN_AXIS)
+    scale = f"{-reach:.2g} (red) to {reach:+.2g} (blue)" if diverging else f"0 (white) to {reach:.3g} (brown)"
+    figure = laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length, top=68)
+    return figure.update_layout(plot_bgcolor=UNSEEN)
+
+
+def _sentences(labels: Sequence[str], roles: Mapping[int, Sequence[str]], value: str) -> dict[str, object]:
+    """What hovering over a cell says; in a long prompt, where all sentences would be megabytes, by position only."""
+    if len(labels) > _SPELLED_OUT:
+        return {"hovertemplate": f"From position %{{y}} to position %{{x}}:<br>{value}<extra></extra>"}
+    names = [f"{literal(label)} ({', '.join([f'position {n}', *roles.get(n, ())])})" for n, label in enumerate(labels)]
+    said = [
+        [f"From {query} to {key}" if k <= q else "" for k, key in enumerate(names)] for q, query in enumerate(names)
+    ]
+    return {"customdata": said, "hovertemplate": f"%{{customdata}}:<br>{value}<extra></extra>"}
+
+
+def _labelled(length: int, roles: Mapping[int, Sequence[str]], *, apart: int) -> list[int]:
+    """The positions that get a label: those with a role first, then as many others as have room between them."""
+    kept: list[int] = []
+    for position in sorted(range(length), key=lambda n: (n not in roles, list(roles.get(n, ())) == ["S1+1"], n)):
+        if all(abs(position - other) >= apart for other in kept):
+            kept.append(position)
+    return sorted(kept)

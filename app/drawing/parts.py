@@ -1,9 +1,10 @@
-"""What all figures share: colours, their frame, intervals, cells that can be clicked. Nothing is computed here.
+"""What all figures share: template, colours, frame, intervals, cells that can be clicked. Nothing is computed here.
 
 Colour-blind people tell all of these colours apart; blue favours IO and red favours S.
 """
 
 import html
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,13 +17,49 @@ CLEAN, CORRUPTED = "#009E73", "#8A8A8A"
 DIVERGING = [[0.0, "#E0735B"], [0.25, "#F4B79F"], [0.5, "#FFFFFF"], [0.75, "#AFD3E8"], [1.0, "#5FA3D0"]]
 """Red to blue, so light that the same dark text is legible on all of it (contrast of 5 or more)."""
 
-CELL_TEXT = {"size": 12, "color": "#1b1f24"}
+CHOSEN, DARK = "#E69F00", "#1b1f24"
+OUTLINE = {"width": 1, "color": "#555555"}
 PLAIN_AXIS = {"showgrid": False, "zeroline": False}
+
+_OPAQUE = {"marker": {"opacity": 1}}  # a click, or a click elsewhere, fades nothing
+_MARKS = {"selected": _OPAQUE, "unselected": _OPAQUE}
+TEMPLATE = go.layout.Template(
+    data={
+        "bar": [_MARKS],
+        "scatter": [_MARKS],
+        "heatmap": [{"colorbar": {"thickness": 12}, "textfont": {"size": 12, "color": DARK}}],
+    },
+    layout={
+        "title": {"x": 0, "xanchor": "left", "y": 0.99, "yanchor": "top", "subtitle": {"font": {"size": 13}}},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "hoverlabel": {"align": "left"},
+        "colorway": [DARK],
+        "shapedefaults": {"line": {"width": 1, "color": CORRUPTED}},
+        "dragmode": False,
+    },
+)
+"""What every figure is drawn with unless it says otherwise. Only what Streamlit's theme leaves alone: in the browser it
+writes its colours, its fonts and their sizes, and its margins left and right, over those of any template."""
 
 
 def literal(text: str) -> str:
     """`text` so that Plotly shows it as it is."""
     return html.escape(text, quote=False).replace("$", "&#36;")
+
+
+def hover(said: Sequence[object]) -> dict[str, object]:
+    """Plotly's arguments for hovering over marks or cells, which says `said` of each."""
+    return {"customdata": said, "hovertemplate": "%{customdata}<extra></extra>"}
+
+
+def keyed(told: Sequence[Sequence[str]]) -> dict[str, object]:
+    """The same for what can be clicked; `told` is of each its key, which a click tells, and what hovering says."""
+    return {"customdata": told, "hovertemplate": "%{customdata[1]}<extra></extra>"}
+
+
+def by_sign(values: Sequence[float] | np.ndarray) -> list[str]:
+    """Blue for each value that is not below 0, red for each that is."""
+    return [FAVOURS_IO if value >= 0 else FAVOURS_S for value in values]
 
 
 def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray, *, caps: bool = True) -> dict[str, object] | None:
@@ -69,45 +106,42 @@ def wrapped(label: str) -> str:
     return "<br>".join(literal(label[start : start + LINE]) for start in range(0, len(label), LINE))
 
 
-def click_targets(x: np.ndarray, y: np.ndarray, told: list[list[str]], size: int) -> go.Scatter:
-    """Invisible squares over the cells of a heatmap, which reports no clicks to Streamlit itself.
+def click_targets(
+    x: Sequence[float] | np.ndarray,
+    y: Sequence[float] | np.ndarray,
+    told: Sequence[Sequence[str]],
+    size: int,
+    symbol: str = "square",
+) -> go.Scatter:
+    """Invisible marks: squares over the cells of a heatmap, which reports no clicks to Streamlit itself, or on edges.
 
     Args:
-        told: of each cell, what a click tells and what hovering says.
+        told: of each mark, what a click tells and what hovering says.
         size: pixels; with the layout of `clickable`, the nearest square counts wherever in its cell the pointer is.
     """
-    unseen = {"marker": {"opacity": 0}}
-    return go.Scatter(
-        x=x, y=y, mode="markers", marker={"symbol": "square", "size": size, "opacity": 0}, customdata=told,
-        hovertemplate="%{customdata[1]}<extra></extra>", showlegend=False, selected=unseen, unselected=unseen,
-    )  # fmt: skip
+    unseen, marker = {"marker": {"opacity": 0}}, {"symbol": symbol, "size": size, "opacity": 0}
+    look = {"mode": "markers", "marker": marker, "selected": unseen, "unselected": unseen, "showlegend": False}
+    return go.Scatter(x=x, y=y, **look, **keyed(told))
 
 
 def clickable(figure: go.Figure) -> go.Figure:
     """The figure, whose `click_targets` are hovered and clicked without a limit of distance."""
-    return figure.update_layout(clickmode="event+select", hoverdistance=-1)
+    return figure.update_layout(hoverdistance=-1)
 
 
-def laid_out(figure: go.Figure, title: str, note: str, height: int, *, legend: bool = False) -> go.Figure:
-    """The frame all figures share; `note` names the unit and the number of prompts."""
-    return figure.update_layout(
-        title={
-            "text": title,
-            "subtitle": {"text": note, "font": {"size": 13}},
-            "font": {"size": 15},
-            "x": 0,
-            "xanchor": "left",
-            "y": 0.99,
-            "yanchor": "top",
-        },
-        height=height,
-        margin={"l": 10, "r": 10, "t": 112 if legend else 60, "b": 10},
-        showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        hoverlabel={"align": "left"},
-        dragmode=False,
-        barmode="group",
-    )
+def frame(figure: go.Figure, left: float, top: float, side: float = 1) -> None:
+    """A frame around the cell, or the square of cells, whose first cell is at `left` and `top`."""
+    ends = {"x0": left - 0.5, "x1": left + side - 0.5, "y0": top - 0.5, "y1": top + side - 0.5}
+    figure.add_shape(type="rect", **ends, line={"color": CHOSEN, "width": 3})
+
+
+def laid_out(
+    figure: go.Figure, title: str, note: str, height: int, *, legend: bool = False, top: int | None = None
+) -> go.Figure:
+    """The frame all figures share; `note` names the unit and the number of prompts, `top` is the margin above."""
+    margin = {"l": 10, "r": 10, "t": top or (112 if legend else 60), "b": 10}
+    heading = {"text": title, "subtitle": {"text": note}, "font": {"size": 15}}
+    return figure.update_layout(template=TEMPLATE, title=heading, height=height, margin=margin, showlegend=legend)
 
 
 LOOKED_AT = "#A84300"

@@ -8,23 +8,10 @@ is symmetric. Hovering reads as a sentence.
 import numpy as np
 import plotly.graph_objects as go
 
-from app.drawing.heatmap import effect_cells
+from app.drawing.bars import row_bars
+from app.drawing.heatmap import clickable_cells, effect_cells, name_cells, refuse_undefined
 from app.drawing.kept import drawn_once
-from app.drawing.parts import (
-    CELL_TEXT,
-    CORRUPTED,
-    FAVOURS_IO,
-    FAVOURS_S,
-    PLAIN_AXIS,
-    click_targets,
-    clickable,
-    laid_out,
-    literal,
-    mark,
-    whisker_note,
-    whiskers,
-    wrapped,
-)
+from app.drawing.parts import CORRUPTED, FAVOURS_IO, hover, laid_out, literal, mark, whisker_note, wrapped
 from app.logit_lens.grid import GridLabels
 from app.words.phrases import adds_or_takes, component, interval, over_prompts, signed, stage
 from ioi_core import HeadAttribution, PromptResult, TokenLens
@@ -47,23 +34,20 @@ def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
             f"logit_diff {value:+.2f} logits ({over_prompts(result.n_prompts)})"
             for place, value in zip(where, result.values, strict=True)
         ]
-        figure.add_scatter(
-            x=np.arange(len(labels)), y=result.values, name=name, mode="lines+markers", customdata=said,
-            hovertemplate="%{customdata}<extra></extra>", line={"dash": dash, "width": 3 if dash == "solid" else 2,
-            "color": FAVOURS_IO if dash == "solid" else CORRUPTED},
-        )  # fmt: skip
+        colour, width = (FAVOURS_IO, 3) if dash == "solid" else (CORRUPTED, 2)
+        line = {"dash": dash, "width": width, "color": colour}
+        x = np.arange(len(labels))
+        figure.add_scatter(x=x, y=result.values, name=name, mode="lines+markers", line=line, **hover(said))
     low, high = final.interval()
     if np.isfinite(low).all():
-        x = np.arange(len(labels))
-        figure.add_scatter(
-            x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself", mode="lines",
-            fillcolor="rgba(46, 126, 187, 0.2)", line={"width": 0}, hoverinfo="skip", name="95 % interval",
-        )  # fmt: skip
+        there_and_back = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
+        look = {"fill": "toself", "mode": "lines", "fillcolor": "rgba(46, 126, 187, 0.2)", "line": {"width": 0}}
+        figure.add_scatter(**there_and_back, **look, hoverinfo="skip", name="95 % interval")
     shown = [n for n, label in enumerate(labels) if not label.endswith("_mid")]
     ticks = [labels[n].split("_")[0] if labels[n] != "final_post" else "end" for n in shown]
     figure.update_xaxes(tickvals=shown, ticktext=ticks, title="before layer (between: after attention)")
     figure.update_yaxes(title="logit_diff, logits", zeroline=True, zerolinewidth=2)
-    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    figure.add_hline(y=0)
     return laid_out(figure, "logit_diff at END", f"logits, {over_prompts(final.n_prompts)}", 400, legend=True)
 
 
@@ -71,66 +55,50 @@ def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
 def layer_bars(result: PromptResult) -> go.Figure:
     """One bar for each part of the model, from the embeddings down to the bias, with a whisker for its interval."""
     names = [component(label) for label in result.axes["component"]]
-    rows = np.arange(len(names))
-    low, high = result.interval()
-    over = over_prompts(result.n_prompts)
+    ends, over = np.array([result.values, *result.interval()]), over_prompts(result.n_prompts)
     said = [
-        _effect_sentence(f"{name[0].upper()}{name[1:]}", value, interval(least, most, over))
-        for name, value, least, most in zip(names, result.values, low, high, strict=True)
+        _effect_sentence(f"{name[0].upper()}{name[1:]}", value, interval(low, high, over))
+        for name, value, low, high in zip(names, *ends, strict=True)
     ]
-    farthest = float(np.nanmax(np.abs([result.values, low, high])))
-    reach = 1.15 * max(farthest, 1e-6)
-    figure = go.Figure(
-        go.Bar(
-            x=result.values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
-            marker_color=[FAVOURS_IO if value >= 0 else FAVOURS_S for value in result.values],
-            error_x=whiskers(result.values, low, high),
-        )
-    )  # fmt: skip
+    farthest = float(np.nanmax(np.abs(ends)))
     written = [f"{name} {signed(value, farthest)}" for name, value in zip(names, result.values, strict=True)]
-    figure.update_xaxes(title="logits (right: favours IO)", range=[-reach, reach], zeroline=True)
-    figure.update_yaxes(tickvals=rows, ticktext=written, range=[len(names) - 0.4, -0.6], **PLAIN_AXIS)
-    note = f"logits, {over}{whisker_note(result.n_prompts)}"
-    return laid_out(figure, "Direct effect on logit_diff", note, 130 + 24 * len(names))
+    title, note = "Direct effect on logit_diff", f"logits, {over}{whisker_note(result.n_prompts)}"
+    axis, height = "logits (right: favours IO)", 130 + 24 * len(names)
+    return row_bars(written, ends, said, title, note, axis, height=height, symmetric=True)
 
 
 @drawn_once
 def head_heatmap(result: HeadAttribution) -> go.Figure:
     """Direct effect of every head, layer by layer, with b_O's share as a column apart."""
     n_layers, n_heads = result.values.shape
-    reach = max(float(np.abs(result.values).max()), float(np.abs(result.bias).max()), 1e-6)
-    over = over_prompts(result.n_prompts)
-    low, high = result.interval()
-    heads = [
+    values = np.column_stack([result.values, result.bias])
+    refuse_undefined(values)
+    reach, over = max(float(np.abs(values).max()), 1e-6), over_prompts(result.n_prompts)
+    intervals = [
+        [interval(*ends, over) for ends in zip(*row, strict=True)] for row in zip(*result.interval(), strict=True)
+    ]
+    said = [
         [
-            _effect_sentence(
-                f"Head {layer}.{head}", result.values[layer, head], interval(low[layer, head], high[layer, head], over)
-            )
-            for head in range(n_heads)
+            *(_effect_sentence(f"Head {layer}.{n}", *cell) for n, cell in enumerate(zip(row, sure, strict=False))),
+            _effect_sentence(f"The bias b_O of layer {layer}", row[-1], over),
         ]
-        for layer in range(n_layers)
+        for layer, (row, sure) in enumerate(zip(values, intervals, strict=True))
     ]
-    biases = [
-        [_effect_sentence(f"The bias b_O of layer {layer}", value, over)] for layer, value in enumerate(result.bias)
+    texts = [[signed(value, reach) for value in row] for row in values]
+    x = [*range(n_heads), n_heads + 0.5]
+    cells = [
+        effect_cells(
+            values[:, part], reach, [row[part] for row in texts], x=x[part], dx=1, **hover([row[part] for row in said])
+        )
+        for part in (slice(n_heads), slice(n_heads, None))
     ]
-    figure = go.Figure()
-    figure.add_trace(effect_cells(result.values, np.arange(n_heads), heads, reach, scale=True))
-    figure.add_trace(effect_cells(result.bias[:, None], np.array([n_heads + 0.5]), biases, reach, scale=False))
+    cells[1].showscale = False
     # b_O's cells belong to no head: clicks on them tell nothing.
-    names = [[*(f"{layer}.{head}" for head in range(n_heads)), ""] for layer in range(n_layers)]
-    said = [[*of_heads, *of_bias] for of_heads, of_bias in zip(heads, biases, strict=True)]
-    row, column = (axis.ravel() for axis in np.indices((n_layers, n_heads + 1)))
-    told = [[names[n][m], said[n][m]] for n, m in zip(row, column, strict=True)]
-    figure.add_trace(click_targets(column + 0.5 * (column == n_heads), row, told, 30))
-    ticks = [*range(n_heads), n_heads + 0.5]
-    figure.update_xaxes(tickvals=ticks, ticktext=[*map(str, range(n_heads)), "b_O"], title="head", **PLAIN_AXIS)
-    figure.update_xaxes(range=[-0.5, n_heads + 1])
-    figure.update_yaxes(
-        tickvals=list(range(n_layers)), ticktext=[str(layer) for layer in range(n_layers)], title="layer",
-        range=[n_layers - 0.5, -0.5], **PLAIN_AXIS,
-    )  # fmt: skip
-    figure = laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
-    return clickable(figure)
+    keys = [[*(f"{layer}.{head}" for head in range(n_heads)), ""] for layer in range(n_layers)]
+    told = [list(zip(*row, strict=True)) for row in zip(keys, said, strict=True)]
+    figure = clickable_cells(cells, told, 30, x)
+    name_cells(figure, list(map(str, range(n_layers))), [*map(str, range(n_heads)), "b_O"], x=x, title="head")
+    return laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
 
 
 def _effect_sentence(who: str, value: float, over: str) -> str:
@@ -158,17 +126,12 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
         for layer, place in enumerate(places)
     ]
     z, text, colour = _grid_cells(cells, probs, io_probs, ranks, labels)
-    figure = go.Figure(
-        go.Heatmap(
-            z=z.astype(np.float32), text=text, texttemplate="%{text}", textfont=CELL_TEXT, customdata=said,
-            hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1, **colour,
-        )
-    )  # fmt: skip
+    figure, written = go.Figure(), {"text": text, "texttemplate": "%{text}"}
+    figure.add_heatmap(z=z.astype(np.float32), xgap=1, ygap=1, **written, **colour, **hover(said))
     notes = [" ".join(map(mark, roles)) for roles in labels.roles]
     ticks = [f"{wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
-    figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, side="top", tickangle=0, **PLAIN_AXIS)
     rows = ["Output" if place == "at the output" else place.capitalize() for place in places]
-    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.5, -0.5], **PLAIN_AXIS)
+    name_cells(figure, rows, ticks, row_title=None, side="top", tickangle=0)
     titles = {
         "top token": "Most probable next token",
         "probability of IO": f"Probability of IO ({answer})",
@@ -176,7 +139,7 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     }
     units = {"top token": "with its probability", "rank of IO": "1 = most probable of all tokens"}
     note = f"{units.get(cells, 'probability')}, 1 prompt"
-    return laid_out(figure, titles[cells], note, 165 + 46 * len(rows)).update_layout(margin={"t": 115})
+    return laid_out(figure, titles[cells], note, 165 + 46 * len(rows), top=115)
 
 
 def _grid_cells(

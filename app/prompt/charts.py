@@ -4,14 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.drawing.kept import drawn_once
-from app.drawing.parts import (
-    CLEAN,
-    CORRUPTED,
-    laid_out,
-    mean_line,
-    mean_note,
-    prompt_axis,
-)
+from app.drawing.parts import CLEAN, CORRUPTED, hover, laid_out, mean_line, mean_note, prompt_axis
 from app.words.phrases import prompts
 from ioi_core import Predictions
 
@@ -33,18 +26,14 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
             f"so {'IO' if value > 0 else 'S'} is more likely"
             for number, value in zip(numbers, values, strict=True)
         ]
-        figure.add_bar(
-            x=numbers, y=values, name=name, marker_color=colour, customdata=said,
-            hovertemplate="%{customdata}<extra></extra>",
-            text=[f"{value:+.1f}" for value in values] if len(numbers) <= LABELLED else None,
-            textposition="outside",
-            cliponaxis=False, constraintext="none",
-        )  # fmt: skip
+        text = {"text": [f"{value:+.1f}" for value in values], "textposition": "outside", "constraintext": "none"}
+        look = {"marker_color": colour, "cliponaxis": False, **(text if len(numbers) <= LABELLED else {})}
+        figure.add_bar(x=numbers, y=values, name=name, **look, **hover(said))
         mean_line(figure, values, colour)
     both = np.concatenate([result.clean_logit_diff, result.corrupted_logit_diff, [0.0]])
     margin = 0.15 * max(float(np.ptp(both)), 1e-6)
     figure.update_yaxes(title="logit_diff, logits (up: IO)", range=[both.min() - margin, both.max() + margin])
     prompt_axis(figure, result.n_prompts, chosen, LABELLED)
-    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    figure.add_hline(y=0)
     note = f"logits, {prompts(result.n_prompts)}{mean_note(result.n_prompts)}"
     return laid_out(figure, "logit_diff at END", note, 400, legend=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,8 +11,9 @@ from app.circuit.breaking.numbers import Level, TemplateFaithfulness, minimality
 from app.circuit.breaking.words import percent_of_model, set_words
 from app.circuit.changes import Changes, write_changes
 from app.circuit.members import member_words
+from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CORRUPTED, FAVOURS_IO, FAVOURS_S, PLAIN_AXIS, laid_out, literal, whiskers
+from app.drawing.parts import CHOSEN, CORRUPTED, OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal
 from app.words.phrases import interval, over_prompts, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
@@ -30,26 +32,15 @@ _LINE = 60  # letters of a hover's line
 @drawn_once
 def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     """logit_diff of each run below the other, with its interval."""
-    over, rows = over_prompts(result.n_prompts), np.arange(len(levels))
-    values = np.array([level.value for level in levels])
-    low, high = (np.array([getattr(level, end) for level in levels]) for end in ("low", "high"))
+    over = over_prompts(result.n_prompts)
     said = [
         f"{level.name}: logit_diff {level.value:+.3f} logits<br>({interval(level.low, level.high, over)})"
         for level in levels
     ]
-    figure = go.Figure(
-        go.Bar(
-            x=values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
-            marker_color=_colours(values), error_x=whiskers(values, low, high),
-        )
-    )  # fmt: skip
     names = [f"{level.name.replace(', ', ',<br>')}: <b>{level.value:+.2f}</b>" for level in levels]
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
-    ends = np.concatenate([values, low, high, [0]])
-    figure.update_xaxes(title="logits; lines: 95 %", range=_range(ends))
-    figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
-    note = f"logits, {result.ablation} ablation, {over}"
-    return laid_out(figure, "logit_diff, whole and broken", note, 150 + 46 * len(rows))
+    ends = np.array([(level.value, level.low, level.high) for level in levels]).T
+    title, note = "logit_diff, whole and broken", f"logits, {result.ablation} ablation, {over}"
+    return row_bars(names, ends, said, title, note, "logits; lines: 95 %", range=_range(ends))
 
 
 @drawn_once
@@ -71,15 +62,13 @@ def template_bars(
             f"{literal(name)}, {label}: {percent_of_model(value)} of the whole model's logit_diff<br>({prompts(count)})"
             for label, value, count in zip(labels, values, counts, strict=True)
         ]
-        figure.add_bar(
-            x=columns, y=values, name=literal(name), customdata=said, hovertemplate="%{customdata}<extra></extra>",
-            marker={"color": SIDES[side], "opacity": [1.0] + [0.75] * len(templates),
-                    "pattern": {"shape": "/" if side else ""}},
-        )  # fmt: skip
+        pattern = {"shape": "/" if side else ""}
+        marker = {"color": SIDES[side], "opacity": [1.0] + [0.75] * len(templates), "pattern": pattern}
+        figure.add_bar(x=columns, y=values, name=literal(name), marker=marker, **hover(said))
         if not several:
             _draw_points(figure, templates)
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
-    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
+    figure.add_hline(y=0)
     ticks = ["<b>all</b>", *(one.name.removeprefix("template ").replace(" ", "<br>") for one in found[0])]
     figure.update_xaxes(tickvals=columns, ticktext=ticks, tickangle=0, title="template", **PLAIN_AXIS)
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
@@ -97,11 +86,9 @@ def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness]) -
         f"One prompt of {one.name}: {percent_of_model(point)} of the template’s mean logit_diff"
         for _, point, one in places
     ]
-    figure.add_scatter(
-        x=[x for x, _, _ in places], y=[y for _, y, _ in places], mode="markers", customdata=said, showlegend=False,
-        hovertemplate="%{customdata}<extra></extra>",
-        marker={"size": 6, "color": CORRUPTED, "line": {"width": 1, "color": "#FFFFFF"}},
-    )  # fmt: skip
+    x, y = [x for x, _, _ in places], [y for _, y, _ in places]
+    marker = {"size": 6, "color": CORRUPTED, "line": {"width": 1, "color": "#FFFFFF"}}
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, showlegend=False, **hover(said))
 
 
 @drawn_once
@@ -127,27 +114,21 @@ def completeness_scatter(sets: Completeness, current: Completeness | None) -> go
     if current is not None:
         x, y = (np.atleast_1d(values) for values in (current.model_values, current.circuit_values))
         said = [["", f"What is off now: whole model {x[0]:+.2f}, circuit {y[0]:+.2f} ({over})"]]
-        _add_sets(figure, x, y, said, "what is off now", "star", "#E69F00")
-    ends = np.concatenate([sets.values.ravel(), *([current.values.ravel()] if current else []), [0]])
-    low, high = _range(ends)
+        _add_sets(figure, x, y, said, "what is off now", "star", CHOSEN)
+    low, high = _range(np.concatenate([sets.values.ravel(), *([current.values.ravel()] if current else [])]))
     diagonal = {"dash": "dash", "width": 2, "color": CORRUPTED}
     figure.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line=diagonal, layer="below")
     figure.update_xaxes(title="whole model without K, logit_diff", range=[low, high], zeroline=False)
     figure.update_yaxes(title="circuit without K, logit_diff", range=[low, high], zeroline=False)
     note = f"logits, {sets.ablation} ablation, {over}; dashed: complete"
-    figure = laid_out(figure, "Circuit and model without the same heads", note, 520, legend=True)
-    return figure.update_layout(clickmode="event+select", margin={"t": 150})
+    return laid_out(figure, "Circuit and model without the same heads", note, 520, legend=True, top=150)
 
 
 def _add_sets(
     figure: go.Figure, x: np.ndarray, y: np.ndarray, said: list[list[str]], name: str, symbol: str, colour: str
 ) -> None:
-    figure.add_scatter(
-        x=x, y=y, mode="markers", name=name, customdata=said, hovertemplate="%{customdata[1]}<extra></extra>",
-        marker={"size": 18 if symbol == "star" else 12, "symbol": symbol, "color": colour,
-                "line": {"width": 1, "color": "#555555"}},
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
-    )  # fmt: skip
+    marker = {"size": 18 if symbol == "star" else 12, "symbol": symbol, "color": colour, "line": OUTLINE}
+    figure.add_scatter(x=x, y=y, mode="markers", name=name, marker=marker, **keyed(said))
 
 
 @drawn_once
@@ -157,32 +138,22 @@ def minimality_bars(result: Minimality, low: np.ndarray, high: np.ndarray) -> go
     Args:
         low, high: [member] interval of each signed score.
     """
-    order = minimality_order(result)
-    values, over = result.signed_scores[order], over_prompts(result.n_prompts)
-    rows = np.arange(len(order))
-    said = []
+    over, order = over_prompts(result.n_prompts), minimality_order(result)
+    names, said = [], []
     for n in order:
         removed = result.removed[n]
         gone = f"With K = {_wrapped(str(removed))} gone" if removed else "With nothing else gone (K is empty)"
         without, both = result.values[:, n]
         member, share = member_words(result.members[n]), percent_of_model(float(result.signed_scores[n]))
+        names.append(f"{member} {share}")
         said.append(
             f"{gone}, logit_diff is {without:+.3f};<br>without {member} as well it is {both:+.3f}:<br>"
             f"a loss of {share} of F(M) ({over})"
         )
-    figure = go.Figure(
-        go.Bar(
-            x=values, y=rows, orientation="h", customdata=said, hovertemplate="%{customdata}<extra></extra>",
-            marker_color=_colours(values), error_x=whiskers(values, low[order], high[order]),
-        )
-    )  # fmt: skip
-    names = [f"{member_words(result.members[n])} {percent_of_model(float(result.signed_scores[n]))}" for n in order]
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(rows) - 0.4, -0.6], **PLAIN_AXIS)
-    ends = np.concatenate([values, low, high, [0]])
-    figure.update_xaxes(title="right: it helps; lines: 95 %", range=_range(ends), tickformat=".0%")
-    figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
-    note = f"share of F(M), {result.ablation} ablation, {over}"
-    return laid_out(figure, "What each member adds once its K is gone", note, 150 + 28 * len(rows))
+    ends = np.array([result.signed_scores, low, high])[:, order]
+    title, note = "What each member adds once its K is gone", f"share of F(M), {result.ablation} ablation, {over}"
+    axis: dict[str, Any] = {"range": _range(ends), "tickformat": ".0%", "height": 150 + 28 * len(order)}
+    return row_bars(names, ends, said, title, note, "right: it helps; lines: 95 %", **axis)
 
 
 def _wrapped(text: str) -> str:
@@ -190,12 +161,8 @@ def _wrapped(text: str) -> str:
     return "<br>".join(wrap(text, _LINE))
 
 
-def _colours(values: np.ndarray) -> list[str]:
-    return [FAVOURS_IO if value >= 0 else FAVOURS_S for value in values]
-
-
 def _range(ends: np.ndarray) -> list[float]:
-    """An axis that holds all of these, and a little more on the sides that are not 0."""
-    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    """An axis that holds all of these and 0, and a little more on the sides that are not 0."""
+    low, high = (float(end) for end in (np.nanmin(ends, initial=0), np.nanmax(ends, initial=0)))
     room = 0.08 * max(high - low, 1e-6)
     return [low - room * (low < 0), high + room]

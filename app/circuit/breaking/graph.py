@@ -10,8 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.circuit.members import EVERYWHERE, OTHER, PLACES, Classes, class_of, member_text, member_words
+from app.drawing.graph import LOGITS_COLOUR, Place, draw_edges, draw_nodes, name_layers, spread
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CLASS_COLOURS, laid_out, mark
+from app.drawing.parts import CLASS_COLOURS, CORRUPTED, PLAIN_AXIS, laid_out, mark
 from ioi_core import Circuit
 from ioi_core.circuit.definition import Member
 
@@ -29,11 +30,10 @@ CLASS_EDGES = (
 )
 """Which class acts on which, through what (Wang et al. 2022, figure 2)."""
 
-_OTHER_COLOUR, _LOGITS_COLOUR, _EDGE_COLOUR = "#FFFFFF", "#F0E442", "#8A8A8A"
+_OTHER_COLOUR = "#FFFFFF"
 _OFF_TEXT = "#7A7A7A"  # reads on light and dark alike
 _NARROWEST, _GAP, _FEWEST = 1.8, 0.4, 5.0  # in heads' widths: a column, between two, the whole figure
 _SLOT = 46  # pixels of a head
-Place = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,11 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
     columns, left = [], 0.0
     for (role, group), members in sorted(found.items()):
         groups[order[group]] = groups.get(order[group], ()) + tuple(members)
-        rows: dict[int, list[Member]] = {}
+        rows: dict[float, list[Member]] = {}
         for member in members:
             rows.setdefault(member[0].layer, []).append(member)
         width = max(_NARROWEST, *map(len, rows.values()))
-        for layer, row in rows.items():
-            places |= {member: (left + (n + 0.5) * width / len(row), layer) for n, member in enumerate(row)}
+        places |= spread(rows, left, width)
         columns.append((left + width / 2, order[group], PLACES[role]))
         left += width + _GAP
     gone = frozenset(off.members) & places.keys()
@@ -102,14 +101,12 @@ def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go
     _set_axes(figure, graph, n_layers)
     n_off = len(graph.off)
     note = f"filled: on ({len(graph.places) - n_off}), hollow: off ({n_off}); click a head to switch it"
-    figure = laid_out(figure, "The circuit, head by head", note, 240 + 46 * n_layers)
-    return figure.update_layout(clickmode="event+select", margin={"t": 150})
+    return laid_out(figure, "The circuit, head by head", note, 240 + 46 * n_layers, top=150)
 
 
 def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member], name: str, *, on: bool) -> None:
     if not members:
         return
-    x, y = zip(*(graph.places[member] for member in members), strict=True)
     group = "in no class" if name == OTHER else name
     said = [
         [
@@ -119,17 +116,12 @@ def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member
         ]
         for member in members
     ]
-    colour, text_colour = CLASS_COLOURS.get(name, _OTHER_COLOUR), "#000000" if on else _OFF_TEXT
-    marker = {"size": 36, "color": colour, "line": {"width": 1, "color": "#555555"}}
+    marker: dict[str, object] = {"size": 36, "color": CLASS_COLOURS.get(name, _OTHER_COLOUR)}
     if not on:
-        marker = {"size": 34, "color": colour, "symbol": "circle-open", "line": {"width": 3}}
-    figure.add_scatter(
-        x=x, y=y, mode="markers+text", text=[str(head) if on else f"<s>{head}</s>" for head, _ in members],
-        customdata=said, marker=marker, showlegend=False, cliponaxis=False,
-        hovertemplate="%{customdata[1]}<extra></extra>", textfont={"size": 12, "color": text_colour},
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}, "textfont": {"color": text_colour}},
-    )  # fmt: skip
+        marker |= {"size": 34, "symbol": "circle-open", "line": {"width": 3}}
+    places = [graph.places[member] for member in members]
+    names = [str(head) if on else f"<s>{head}</s>" for head, _ in members]
+    draw_nodes(figure, places, names, marker, told=said, text_colour="#000000" if on else _OFF_TEXT)
 
 
 def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, published: bool) -> None:
@@ -142,14 +134,12 @@ def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, publis
             lines[live].append((start, end))
         for live, drawn in lines.items():
             if drawn:
-                _draw_lines(figure, drawn, _edge_words(sender, receiver, through, published=published), live=live)
+                said = _edge_words(sender, receiver, through, published=published)
+                line = {"color": CORRUPTED, "width": 1.5 if live else 1, "dash": "solid" if live else "dot"}
+                # Their middles alone are hovered, so that a click at an end finds the head.
+                draw_edges(figure, drawn, said, np.linspace(0.3, 0.7, 5), opacity=0.6 if live else 0.4, **line)
     if logits is not None:
-        figure.add_scatter(
-            x=[logits[0]], y=[logits[1]], mode="markers+text", text=["logits"], hoverinfo="skip", showlegend=False,
-            marker={"size": 44, "color": _LOGITS_COLOUR, "symbol": "square", "line": {"width": 1, "color": "#555555"}},
-            textfont={"color": "#000000", "size": 12}, cliponaxis=False,
-            unselected={"marker": {"opacity": 1}, "textfont": {"color": "#000000"}},
-        )  # fmt: skip
+        draw_nodes(figure, [logits], ["logits"], {"size": 44, "color": LOGITS_COLOUR, "symbol": "square"})
 
 
 def _edges(
@@ -170,33 +160,11 @@ def _edge_words(sender: str, receiver: str, through: str, *, published: bool) ->
     return f"{sender[0].upper()}{sender[1:]} heads {acts}<br>{source}"
 
 
-def _draw_lines(figure: go.Figure, lines: Sequence[tuple[Place, Place]], said: str, *, live: bool) -> None:
-    """Several lines as one trace; hovering finds their middles alone, so that a click at an end finds the head."""
-    x, y = ([at for start, end in lines for at in (start[axis], end[axis], None)] for axis in (0, 1))
-    figure.add_scatter(
-        x=x, y=y, mode="lines", showlegend=False, hoverinfo="skip", opacity=0.6 if live else 0.4,
-        line={"color": _EDGE_COLOUR, "width": 1.5 if live else 1, "dash": "solid" if live else "dot"},
-    )  # fmt: skip
-    along = np.linspace(0.3, 0.7, 5)
-    x, y = ([at for start, end in lines for at in start[axis] + (end[axis] - start[axis]) * along] for axis in (0, 1))
-    figure.add_scatter(
-        x=x, y=y, mode="markers", showlegend=False, customdata=[["", said]] * len(x),
-        hovertemplate="%{customdata[1]}<extra></extra>", marker={"size": 8, "opacity": 0},
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
-
-
 def _set_axes(figure: go.Figure, graph: CircuitGraph, n_layers: int) -> None:
     names = [
         f"{name.replace(' ', '<br>')}<br>{mark(role) if role != EVERYWHERE else 'everywhere'}"
         for _, name, role in graph.columns
     ]
-    figure.update_xaxes(
-        tickvals=[x for x, _, _ in graph.columns], ticktext=names, side="top", showgrid=False, zeroline=False,
-        range=[-0.4, graph.width], tickangle=0, title=None,
-    )  # fmt: skip
-    layers = [*range(n_layers), n_layers]
-    figure.update_yaxes(
-        tickvals=layers, ticktext=[*map(str, range(n_layers)), "out"], title="layer", range=[-0.7, n_layers + 0.6],
-        zeroline=False, automargin=True,
-    )  # fmt: skip
+    ends = {"range": [-0.4, graph.width], "side": "top"}
+    figure.update_xaxes(tickvals=[x for x, _, _ in graph.columns], ticktext=names, tickangle=0, **PLAIN_AXIS, **ends)
+    name_layers(figure, n_layers)

@@ -6,9 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.circuit.methods.words import METHOD_WORDS, changes, gap_words, outliers
-from app.drawing.bars import RowBar, row_bars
+from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CLASS_COLOURS, CORRUPTED, laid_out, whiskers
+from app.drawing.parts import CLASS_COLOURS, CORRUPTED, OUTLINE, keyed, laid_out, whiskers
 from app.words.phrases import interval, over_prompts
 from ioi_core import Head, MethodContrast, PromptResult
 
@@ -19,18 +19,17 @@ _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into corru
 @drawn_once
 def method_bars(result: MethodContrast) -> go.Figure:
     """Change in logit_diff by each method, one below the other."""
-    over = over_prompts(result.n_prompts)
-    bars = [
-        RowBar(
-            _NAMES.get(one.method, f"{one.method} ablation").replace(" (", "<br>("), one.change, one.low, one.high,
-            f"{METHOD_WORDS[one.method][0].upper()}{METHOD_WORDS[one.method][1:]}.<br>logit_diff goes from "
-            f"{one.start:+.2f} ({one.run} run) to {one.after:+.2f},<br>a change of {one.change:+.2f} logits<br>"
-            f"({interval(one.low, one.high, over)})",
-        )
-        for one in changes(result)
-    ]  # fmt: skip
-    note = f"logits, {over}; line: 95 % interval"
-    return row_bars(bars, None, "Change in logit_diff by each method", note, "change, logits (right: towards IO)")
+    over, found = over_prompts(result.n_prompts), changes(result)
+    names = [_NAMES.get(one.method, f"{one.method} ablation").replace(" (", "<br>(") for one in found]
+    ends = np.array([(one.change, one.low, one.high) for one in found]).T
+    said = [
+        f"{METHOD_WORDS[one.method][0].upper()}{METHOD_WORDS[one.method][1:]}.<br>logit_diff goes from "
+        f"{one.start:+.2f} ({one.run} run) to {one.after:+.2f},<br>a change of {one.change:+.2f} logits<br>"
+        f"({interval(one.low, one.high, over)})"
+        for one in found
+    ]
+    title, note = "Change in logit_diff by each method", f"logits, {over}; line: 95 % interval"
+    return row_bars(names, ends, said, title, note, "change, logits (right: towards IO)", bold_values=True)
 
 
 @drawn_once
@@ -49,14 +48,14 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
         group = [head for head in heads if classes.get(head, _NO_CLASS) == name]
         if group:
             _draw_group(figure, result, (low, high), group, named, name)
-    for axis, title in (("x", "direct effect, logits (right: IO)"), ("y", "total effect, logits (up: missed)")):
-        figure.update_layout({f"{axis}axis": {"title": title, "zeroline": False}})
+    figure.update_xaxes(title="direct effect, logits (right: IO)", zeroline=False)
+    figure.update_yaxes(title="total effect, logits (up: missed)", zeroline=False)
     over = over_prompts(result.n_prompts)
     note = f"logits, {ablation} ablation, {over}"
-    figure = laid_out(figure, "Direct against total effect, head by head", note, 620, legend=True)
+    figure = laid_out(figure, "Direct against total effect, head by head", note, 620, legend=True, top=60)
     # Below the axis: on a phone the classes of GPT-2 small take nine lines.
     below = {"y": -0.16, "yanchor": "top"}
-    return figure.update_layout(clickmode="event+select", margin={"t": 60}, legend=below)
+    return figure.update_layout(legend=below)
 
 
 def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
@@ -64,27 +63,27 @@ def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
     ends = [float(values[0].min()), float(values[0].max())]
     room = 0.1 * max(ends[1] - ends[0], 1e-6)
     line = [min(ends[0], 0) - room, max(ends[1], 0) + room]
-    figure.add_hline(y=0, line={"width": 1, "color": CORRUPTED})
-    figure.add_vline(x=0, line={"width": 1, "color": CORRUPTED})
-    figure.add_scatter(
-        x=line, y=line, mode="lines", name="total = direct", hoverinfo="skip",
-        line={"color": CORRUPTED, "width": 2, "dash": "dash"}, customdata=[["", ""]] * 2,
-    )  # fmt: skip
+    figure.add_hline(y=0)
+    figure.add_vline(x=0)
+    look = {"mode": "lines", "line": {"color": CORRUPTED, "width": 2, "dash": "dash"}}
+    nothing = {"hoverinfo": "skip", "customdata": [["", ""]] * 2}
+    figure.add_scatter(x=line, y=line, name="total = direct", **look, **nothing)
 
 
 def _draw_group(
-    figure: go.Figure, result: PromptResult, bounds: tuple[np.ndarray, np.ndarray], group: Sequence[Head],
-    named: set[Head], name: str,
-) -> None:  # fmt: skip
+    figure: go.Figure,
+    result: PromptResult,
+    bounds: tuple[np.ndarray, np.ndarray],
+    group: Sequence[Head],
+    named: set[Head],
+    name: str,
+) -> None:
     """The heads of one class; those that stand out have their name and their intervals."""
     over = over_prompts(result.n_prompts)
     at = (slice(None), [head.layer for head in group], [head.head for head in group])
     values, low, high = result.values[at], bounds[0][at], bounds[1][at]
     said = [
-        [
-            str(head),
-            f"Head {head} ({name}):<br>" + gap_words(values[:, n], low[:, n], high[:, n], over),
-        ]
+        [str(head), f"Head {head} ({name}):<br>" + gap_words(values[:, n], low[:, n], high[:, n], over)]
         for n, head in enumerate(group)
     ]
     label = [f"<b>{head}</b>" if head in named else "" for head in group]
@@ -93,12 +92,8 @@ def _draw_group(
         whiskers(x, np.where(hidden, x, least), np.where(hidden, x, most), caps=False)
         for x, least, most in zip(values, low, high, strict=True)
     ]
-    colour = CLASS_COLOURS.get(name, _NO_COLOUR)
-    figure.add_scatter(
-        x=values[0], y=values[1], mode="markers+text", name=name, text=label,
-        textposition=[f"top {'left' if x < 0 else 'right'}" for x in values[0]],
-        customdata=said, hovertemplate="%{customdata[1]}<extra></extra>", cliponaxis=False,
-        error_x=errors[0], error_y=errors[1],
-        marker={"size": 11, "color": colour, "line": {"width": 1, "color": "#555555"}},
-        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
-    )  # fmt: skip
+    (x, y), (error_x, error_y) = values, errors
+    text = {"text": label, "textposition": [f"top {'left' if at < 0 else 'right'}" for at in x], "cliponaxis": False}
+    marker = {"size": 11, "color": CLASS_COLOURS.get(name, _NO_COLOUR), "line": OUTLINE}
+    look = {"mode": "markers+text", "name": name, "marker": marker, "error_x": error_x, "error_y": error_y}
+    figure.add_scatter(x=x, y=y, **look, **text, **keyed(said))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.attention.charts import heads_overview, tiled
-from app.drawing.pattern import attention_heatmap
+from app.drawing.heatmap import attention_heatmap
 
 
 def test_small_patterns_lie_apart_and_later_tokens_stay_empty() -> None:

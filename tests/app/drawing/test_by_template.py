@@ -159,7 +159,7 @@ def test_one_prompt_has_no_interval_and_no_templates(demo_model):
     assert len(charts.lens_curves(lens, logit_lens(demo_model, one, scale="per_layer")).data) == 2
     [bars] = charts.layer_bars(attribute_layers(demo_model, one)).data
     assert bars.error_x.array is None
-    assert "interval" not in bars.customdata[0]
+    assert "interval" not in bars.customdata[0][1]
 
 
 @pytest.mark.parametrize(
