@@ -4,15 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app.activation_patching.cells import (
-    cell_frame,
-    cell_story,
-    effect_grid,
-    estimate_story,
-    patch_frame,
-    runs_story,
-    strongest,
-)
+from app.activation_patching import cells
 from app.activation_patching.charts import estimate_scatter, patch_heatmap, prompt_effects
 from app.activation_patching.controls import cell_control, choose_cell, patch_controls
 from app.activation_patching.panels import show_head, show_layer
@@ -36,7 +28,7 @@ choice = patch_controls(pairs)
 figure = st.empty()
 roughly, exactly = patch_requests(pairs, choice)
 estimate = compute(model, roughly)
-sketch = effect_grid(model, pairs, row, estimate)
+sketch = cells.effect_grid(model, pairs, row, estimate)
 if estimate.undefined is None and not is_known(model, exactly):
     with figure.container():
         st.caption("First-order estimate, shown until the exact runs are done.")
@@ -47,7 +39,7 @@ if exact.undefined is not None:
     problem(f"Nothing to draw: {exact.undefined}.")
     st.stop()
 
-grid = effect_grid(model, pairs, row, exact)
+grid = cells.effect_grid(model, pairs, row, exact)
 if not grid.per_prompt.any():
     figure.empty()
     says(
@@ -63,8 +55,8 @@ with figure.container():
         show_figure(
             "patch_heatmap",
             patch_heatmap(grid, exact, place),
-            f"{strongest(grid, choice.metric)} {runs_story(exact)}",
-            lambda: patch_frame(exact),
+            f"{cells.strongest(grid, choice.metric)} {cells.runs_story(exact)}",
+            lambda: cells.patch_frame(exact),
             large=view.large,
             min_width=130 + 46 * len(grid.columns),
             on_click=partial(choose_cell, kind),
@@ -76,12 +68,12 @@ show_heatmaps_by_template(
 )  # fmt: skip
 
 st.subheader(f"A closer look: {grid.names[place[0]][place[1]]}")
-says(cell_story(exact, grid, place))
+says(cells.cell_story(exact, grid, place))
 show_figure(
     "patch_prompts",
     prompt_effects(grid, exact, place, row),
     "",
-    lambda: cell_frame(pairs, exact, grid.keys[place[0]][place[1]], grid.per_prompt[place]),
+    lambda: cells.cell_frame(pairs, exact, grid.keys[place[0]][place[1]], grid.per_prompt[place]),
     large=view.large,
 )
 if grid.of_heads:
@@ -100,7 +92,7 @@ else:
     show_figure(
         "patch_estimate",
         estimate_scatter(sketch, grid, exact, r),
-        estimate_story(sketch, grid, r),
+        cells.estimate_story(sketch, grid, r),
         lambda: estimate.to_frame().rename(columns={estimate.metric: "estimate"}).assign(exact=exact.values.ravel()),
         large=view.large,
     )

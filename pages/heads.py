@@ -3,19 +3,10 @@
 import streamlit as st
 
 from app import url
+from app.heads import panels
 from app.heads.all_heads import show_all_heads
 from app.heads.controls import ALL, ONE, one_head_control
 from app.heads.edges_panel import show_edges
-from app.heads.panels import (
-    show_attention,
-    show_copying,
-    show_direct,
-    show_pending,
-    show_ranks,
-    show_roles,
-    show_sites,
-    show_writing,
-)
 from app.questions.ranking import ranking
 from app.shell.current_view import current_view
 from app.shell.widgets import part_control
@@ -40,28 +31,28 @@ st.write(
     "it looks, how both go together, and which other heads it works with."
 )
 answer = st.empty()
-show_pending(view, answer, head)
+panels.show_pending(view, answer, head)
 
 st.subheader("What does it write towards the answer?")
-show_direct(view, head)
+panels.show_direct(view, head)
 
 st.subheader("Where does it look?")
-show_attention(view, head)
+panels.show_attention(view, head)
 
 st.subheader("Does it write the name it looks at?")
-show_writing(view, head)
+panels.show_writing(view, head)
 
 st.subheader("What would it write, looking at a name?")
-show_copying(view, head)
+panels.show_copying(view, head)
 
 st.subheader("What changes if it is patched?")
-show_sites(view, head)
+panels.show_sites(view, head)
 
 st.subheader("How does it compare with all other heads?")
-show_ranks(view, head)
+panels.show_ranks(view, head)
 
 st.subheader("Which role does it measure as, and why?")
-show_roles(view, head, answer)
+panels.show_roles(view, head, answer)
 
 st.subheader("Which heads does it work with?")
 show_edges(view, head)

@@ -10,20 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from app.drawing.parts import (
-    CHOSEN,
-    CORRUPTED,
-    DARK,
-    FAVOURS_IO,
-    PLAIN_AXIS,
-    by_sign,
-    hover,
-    keyed,
-    laid_out,
-    mean_line,
-    prompt_axis,
-    whiskers,
-)
+from app.drawing import parts
 from app.words.phrases import signed
 
 _AROUND, _EACH = 150, 46  # pixels of height: title and axis, one bar
@@ -73,8 +60,8 @@ def row_bars(
     """
     values, low, high = ends
     rows = np.arange(len(values))
-    told = keyed(list(zip(keys or [""] * len(rows), said, strict=True)))
-    look = {"marker_color": by_sign(values), "error_x": whiskers(values, low, high), "showlegend": False}
+    told = parts.keyed(list(zip(keys or [""] * len(rows), said, strict=True)))
+    look = {"marker_color": parts.by_sign(values), "error_x": parts.whiskers(values, low, high), "showlegend": False}
     figure = go.Figure()
     figure.add_bar(x=values, y=rows, orientation="h", **look, **told)
     if marks:
@@ -91,21 +78,23 @@ def row_bars(
         figure.update_xaxes(range=[_MARGIN * least, _MARGIN * most or reach]).add_vline(x=0)
     figure.update_xaxes(title=axis, **x_axis)
     height = height or _AROUND + _EACH * len(rows) + 52 * bool(marks)
-    return laid_out(figure, title, note, height, legend=bool(marks)).update_layout(barmode="overlay")
+    return parts.laid_out(figure, title, note, height, legend=bool(marks)).update_layout(barmode="overlay")
 
 
 def name_rows(figure: go.Figure, names: Sequence[str]) -> None:
     """Write the names of bars on the y axis, the first on top."""
-    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6], **PLAIN_AXIS)
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6], **parts.PLAIN_AXIS
+    )
 
 
 def _draw_marks(figure: go.Figure, marks: RowMarks, rows: np.ndarray) -> None:
     """Diamonds over the bars; the legend tells what they are, and what bars are."""
-    figure.add_bar(x=[None], y=[None], name=marks.bars, marker_color=FAVOURS_IO, hoverinfo="skip")
-    marker = {"symbol": "diamond", "size": 13, "color": CHOSEN, "line": {"width": 1.5, "color": DARK}}
+    figure.add_bar(x=[None], y=[None], name=marks.bars, marker_color=parts.FAVOURS_IO, hoverinfo="skip")
+    marker = {"symbol": "diamond", "size": 13, "color": parts.CHOSEN, "line": {"width": 1.5, "color": parts.DARK}}
     look = {"mode": "markers", "marker": marker, "cliponaxis": False}
     figure.add_scatter(
-        x=list(marks.values), y=rows, name=marks.name, **look, **keyed([("", said) for said in marks.said])
+        x=list(marks.values), y=rows, name=marks.name, **look, **parts.keyed([("", said) for said in marks.said])
     )
 
 
@@ -119,8 +108,8 @@ def prompt_columns(
         gaps: as in `PatchResult`.
     """
     figure = go.Figure()
-    figure.add_bar(x=np.arange(1, len(values) + 1), y=values, marker_color=colours, **hover(said))
-    mean_line(figure, values, CORRUPTED, gaps)
+    figure.add_bar(x=np.arange(1, len(values) + 1), y=values, marker_color=colours, **parts.hover(said))
+    parts.mean_line(figure, values, parts.CORRUPTED, gaps)
     figure.add_hline(y=0)
-    prompt_axis(figure, len(values), shown)
+    parts.prompt_axis(figure, len(values), shown)
     return figure

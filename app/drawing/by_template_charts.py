@@ -8,20 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.drawing import parts
 from app.drawing.bars import name_rows
 from app.drawing.kept import drawn_once
-from app.drawing.parts import (
-    ATTENTION,
-    CORRUPTED,
-    DARK,
-    DIVERGING,
-    FAVOURS_IO,
-    PLAIN_AXIS,
-    by_sign,
-    hover,
-    laid_out,
-    literal,
-)
 from app.words.phrases import prompts
 from ioi_core import PromptPairs
 from ioi_core.prompts.templates import TEMPLATES
@@ -50,7 +39,7 @@ class TemplateGroup:
         """The group in words that Plotly shows as they are, with its first prompt."""
         many = f" ({prompts(len(self.rows))}, such as:)" if len(self.rows) > 1 else ":"
         lines = textwrap.wrap(self.example, 70)
-        return "<br>".join([f"{literal(self.name)}{many}", *map(literal, lines)])
+        return "<br>".join([f"{parts.literal(self.name)}{many}", *map(parts.literal, lines)])
 
 
 def template_groups(pairs: PromptPairs) -> list[TemplateGroup]:
@@ -80,10 +69,10 @@ def template_curves(
     for group, place in zip(groups, places, strict=True):
         own = per_prompt[:, group.rows].mean(-1)
         said = [f"{one}: {value:+.2f} {unit}<br>{group.said}" for one, value in zip(where, own, strict=True)]
-        behind = {"color": CORRUPTED, "dash": "dot", "width": 1.5}
+        behind = {"color": parts.CORRUPTED, "dash": "dot", "width": 1.5}
         figure.add_scatter(x=x, y=overall, mode="lines", line=behind, hoverinfo="skip", **place)
-        line = {"color": FAVOURS_IO, "width": 2.5}
-        figure.add_scatter(x=x, y=own, mode="lines", line=line, **place, **hover(said))
+        line = {"color": parts.FAVOURS_IO, "width": 2.5}
+        figure.add_scatter(x=x, y=own, mode="lines", line=line, **place, **parts.hover(said))
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure.update_yaxes(matches="y", zeroline=True)
     return _small(figure, groups, title, f"{unit}; dotted: mean over all prompts", 150)
@@ -116,18 +105,18 @@ def template_heatmaps(
     for group, place, mean in zip(groups, places, means, strict=True):
         said = [
             [
-                f"{literal(key)}: {value:{'+' * effects}.3f}<br>{group.said}"
+                f"{parts.literal(key)}: {value:{'+' * effects}.3f}<br>{group.said}"
                 for key, value in zip(names, values, strict=True)
             ]
             for names, values in zip(keys, mean, strict=True)
         ]
         look = {"coloraxis": "coloraxis", "hoverongaps": False, "xgap": 1, "ygap": 1}
-        figure.add_heatmap(z=mean.astype(np.float32), **look, **place, **hover(said))
-    colours = {"colorscale": DIVERGING, "cmin": -reach} if effects else {"colorscale": ATTENTION, "cmin": 0}
+        figure.add_heatmap(z=mean.astype(np.float32), **look, **place, **parts.hover(said))
+    colours = {"colorscale": parts.DIVERGING, "cmin": -reach} if effects else {"colorscale": parts.ATTENTION, "cmin": 0}
     scale = {**colours, "cmax": reach, "reversescale": less_is_good, "colorbar": {"thickness": 12}}
     figure.update_layout(coloraxis=scale)
-    figure.update_xaxes(showticklabels=False, **PLAIN_AXIS)
-    figure.update_yaxes(showticklabels=False, autorange="reversed", **PLAIN_AXIS)
+    figure.update_xaxes(showticklabels=False, **parts.PLAIN_AXIS)
+    figure.update_yaxes(showticklabels=False, autorange="reversed", **parts.PLAIN_AXIS)
     if labels:
         named = {"showticklabels": True, "tickvals": list(range(len(labels))), "ticktext": list(labels), "tickangle": 0}
         figure.update_yaxes(**named, col=1)
@@ -166,21 +155,24 @@ def template_bars(
         means = [float(own[group.rows].mean()) for group in groups]
         said = [f"{cell}: {mean:+.3f} {unit}<br>{group.said}" for mean, group in zip(means, groups, strict=True)]
         place = {"row": 1, "col": column}
-        look = {"marker_color": colours[column - 1] if colours else by_sign(means), "opacity": 0.75 if dots else 1}
-        figure.add_bar(x=means, y=rows, orientation="h", **look, **place, **hover(said))
+        look = {
+            "marker_color": colours[column - 1] if colours else parts.by_sign(means),
+            "opacity": 0.75 if dots else 1,
+        }
+        figure.add_bar(x=means, y=rows, orientation="h", **look, **place, **parts.hover(said))
         if dots:
             at = [(n, int(row)) for n, group in enumerate(groups) for row in group.rows]
             x, y = [float(own[row]) for _, row in at], [n for n, _ in at]
-            marker = {"color": DARK, "size": 6, "line": {"width": 1, "color": "#ffffff"}}
+            marker = {"color": parts.DARK, "size": 6, "line": {"width": 1, "color": "#ffffff"}}
             said = [f"prompt {row + 1}: {own[row]:+.3f} {unit}" for _, row in at]
-            figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **place, **hover(said))
-        figure.add_vline(x=float(own.mean()), line={"dash": "dot", "width": 1.5, "color": CORRUPTED}, col=column)
-    name_rows(figure, [literal(group.name.removeprefix("template ")) for group in groups])
+            figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **place, **parts.hover(said))
+        figure.add_vline(x=float(own.mean()), line={"dash": "dot", "width": 1.5, "color": parts.CORRUPTED}, col=column)
+    name_rows(figure, [parts.literal(group.name.removeprefix("template ")) for group in groups])
     figure.update_yaxes(title="template" if dots else None, col=1)
     figure.update_xaxes(matches="x", zeroline=True)
     figure.update_annotations(font={"size": 12})
     note = f"{unit}; {'dots: prompts; ' * dots}dotted: mean over all"
-    return laid_out(figure, title, note, 130 + 24 * len(groups), top=85)
+    return parts.laid_out(figure, title, note, 130 + 24 * len(groups), top=85)
 
 
 def bars_width(cells: Sequence[str]) -> int:
@@ -192,7 +184,7 @@ def _side_by_side(groups: Sequence[TemplateGroup]) -> tuple[go.Figure, list[dict
     across = min(_ACROSS, len(groups))
     down = -(-len(groups) // across)
     gap = min(0.3 / down, 0.12)
-    names = [literal(group.name) for group in groups]
+    names = [parts.literal(group.name) for group in groups]
     figure = make_subplots(down, across, subplot_titles=names, vertical_spacing=gap, horizontal_spacing=0.03)
     return figure, [{"row": n // across + 1, "col": n % across + 1} for n in range(len(groups))]
 
@@ -200,4 +192,4 @@ def _side_by_side(groups: Sequence[TemplateGroup]) -> tuple[go.Figure, list[dict
 def _small(figure: go.Figure, groups: Sequence[TemplateGroup], title: str, note: str, each: int) -> go.Figure:
     figure.update_annotations(font={"size": 12})
     down = -(-len(groups) // _ACROSS)
-    return laid_out(figure, title, note, 110 + down * (each + 45), top=85)
+    return parts.laid_out(figure, title, note, 110 + down * (each + 45), top=85)

@@ -10,28 +10,15 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from app.drawing import parts
 from app.drawing.kept import drawn_once
-from app.drawing.parts import (
-    ATTENTION,
-    DIVERGING,
-    FAINT,
-    PLAIN_AXIS,
-    UNSEEN,
-    click_targets,
-    clickable,
-    frame,
-    laid_out,
-    literal,
-    mark,
-    wrapped,
-)
 from app.words.phrases import interval, signed
 from ioi_core import Head, bootstrap_interval
 
 
 def effect_cells(values: np.ndarray, limit: float, text: Sequence[Sequence[str]], **how: Any) -> go.Heatmap:
     """Cells of effects from -`limit` to `limit`, red to blue, their numbers written in them."""
-    colours = {"colorscale": DIVERGING, "zmin": -limit, "zmax": limit}
+    colours = {"colorscale": parts.DIVERGING, "zmin": -limit, "zmax": limit}
     written = {"text": text, "texttemplate": "%{text}"} if text else {}
     return go.Heatmap(z=values.astype(np.float32), xgap=1, ygap=1, **colours, **written, **how)
 
@@ -54,8 +41,8 @@ def name_cells(
     """Name rows, the first on top, and columns, which stand at `x` or side by side; `x_axis` is Plotly's."""
     x = list(range(len(columns))) if x is None else x
     y, ends = list(range(len(rows))), [-0.5, x[-1] + 0.5]
-    figure.update_xaxes(tickvals=x, ticktext=columns, range=ends, **PLAIN_AXIS, **x_axis)
-    figure.update_yaxes(tickvals=y, ticktext=rows, range=[len(rows) - 0.5, -0.5], title=row_title, **PLAIN_AXIS)
+    figure.update_xaxes(tickvals=x, ticktext=columns, range=ends, **parts.PLAIN_AXIS, **x_axis)
+    figure.update_yaxes(tickvals=y, ticktext=rows, range=[len(rows) - 0.5, -0.5], title=row_title, **parts.PLAIN_AXIS)
 
 
 def clickable_cells(
@@ -69,8 +56,8 @@ def clickable_cells(
     """
     rows, columns = np.indices((len(told), len(told[0]) if told else 0)).reshape(2, -1)
     places = columns if x is None else np.array(x)[columns]
-    figure = go.Figure([*cells, click_targets(places, rows, [cell for row in told for cell in row], size)])
-    return clickable(figure)
+    figure = go.Figure([*cells, parts.click_targets(places, rows, [cell for row in told for cell in row], size)])
+    return parts.clickable(figure)
 
 
 @dataclass(frozen=True)
@@ -158,7 +145,7 @@ def effect_heatmap(
     told = [list(zip(*row, strict=True)) for row in zip(grid.keys[:with_path], said[:with_path], strict=True)]
     figure = clickable_cells([cells], told, 26 if few else 14)
     for row, column in framed:
-        frame(figure, column, row)
+        parts.frame(figure, column, row)
     if with_path < n_rows:
         _band(figure, with_path, n_rows, n_columns)
     above: dict[str, Any] = {"side": "top"} if any(grid.roles) else {"side": "bottom", "title": grid.column_title}
@@ -191,9 +178,9 @@ def _numbers(grid: EffectGrid, reach: float) -> list[list[str]]:
 
 def _column_texts(grid: EffectGrid) -> list[str]:
     if grid.column_title == "role":
-        return [mark(role) for role in grid.columns]
+        return [parts.mark(role) for role in grid.columns]
     return [
-        f"{wrapped(column)}<br>{' '.join(map(mark, roles))}" if any(grid.roles) else literal(column)
+        f"{parts.wrapped(column)}<br>{' '.join(map(parts.mark, roles))}" if any(grid.roles) else parts.literal(column)
         for column, roles in zip(grid.columns, grid.roles, strict=True)
     ]
 
@@ -204,13 +191,13 @@ _SPELLED_OUT = 40
 
 def pattern_colours(reach: float, *, diverging: bool, faint: bool = False) -> dict[str, object]:
     """Plotly's colour scale of attention, or of its differences, from 0 or -`reach` to `reach`."""
-    scale = DIVERGING if diverging else ATTENTION
+    scale = parts.DIVERGING if diverging else parts.ATTENTION
     if faint:  # half the colour stands at a quarter of the values
-        low, half, zero, other_half, high = (colour for _, colour in DIVERGING)
+        low, half, zero, other_half, high = (colour for _, colour in parts.DIVERGING)
         scale = (
             [[0, low], [0.375, half], [0.5, zero], [0.625, other_half], [1, high]]
             if diverging
-            else [*ATTENTION[:1], [0.25, FAINT], *ATTENTION[1:]]
+            else [*parts.ATTENTION[:1], [0.25, parts.FAINT], *parts.ATTENTION[1:]]
         )
     return {"colorscale": scale, "zmin": -reach if diverging else 0, "zmax": reach}
 
@@ -240,19 +227,21 @@ def attention_heatmap(
     figure = go.Figure()
     figure.add_heatmap(z=seen, **look, **said, **pattern_colours(reach, diverging=diverging))
     places = _labelled(length, roles, apart=-(-14 // pixels))
-    texts = [" ".join([*map(mark, roles.get(n, ())), literal(labels[n])]) for n in places]
-    figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **PLAIN_AXIS)
-    figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **PLAIN_AXIS)
+    texts = [" ".join([*map(parts.mark, roles.get(n, ())), parts.literal(labels[n])]) for n in places]
+    figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **parts.PLAIN_AXIS)
+    figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **parts.PLAIN_AXIS)
     scale = f"{-reach:.2g} (red) to {reach:+.2g} (blue)" if diverging else f"0 (white) to {reach:.3g} (brown)"
-    figure = laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length, top=68)
-    return figure.update_layout(plot_bgcolor=UNSEEN)
+    figure = parts.laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length, top=68)
+    return figure.update_layout(plot_bgcolor=parts.UNSEEN)
 
 
 def _sentences(labels: Sequence[str], roles: Mapping[int, Sequence[str]], value: str) -> dict[str, object]:
     """What hovering over a cell says; in a long prompt, where all sentences would be megabytes, by position only."""
     if len(labels) > _SPELLED_OUT:
         return {"hovertemplate": f"From position %{{y}} to position %{{x}}:<br>{value}<extra></extra>"}
-    names = [f"{literal(label)} ({', '.join([f'position {n}', *roles.get(n, ())])})" for n, label in enumerate(labels)]
+    names = [
+        f"{parts.literal(label)} ({', '.join([f'position {n}', *roles.get(n, ())])})" for n, label in enumerate(labels)
+    ]
     said = [
         [f"From {query} to {key}" if k <= q else "" for k, key in enumerate(names)] for q, query in enumerate(names)
     ]

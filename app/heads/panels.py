@@ -13,33 +13,10 @@ from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
+from app.heads import tables, words
 from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
 from app.heads.requests import TOP_TOKENS, answer_tokens, copying_requests, writing_request
-from app.heads.tables import (
-    copying_frame,
-    direct_frame,
-    evidence_frame,
-    looks_frame,
-    looks_table,
-    rank_frame,
-    rank_story,
-    sites_frame,
-    writing_frame,
-)
-from app.heads.words import (
-    NO_ROLES,
-    PENDING,
-    copying_story,
-    direct_story,
-    looks_story,
-    possible_looks,
-    published_words,
-    role_cards,
-    sites_story,
-    verdict,
-    writing_story,
-)
 from app.questions.ask import ask
 from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute, compute_all
@@ -57,7 +34,11 @@ _INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 ti
 def show_pending(view: View, place: DeltaGenerator, head: Head) -> None:
     """What stands where the roles will be: measuring them takes longest."""
     with place.container():
-        says(PENDING if has_all_roles(view.pairs) else f"{NO_ROLES} {published_words(view.model, head)}")
+        says(
+            words.PENDING
+            if has_all_roles(view.pairs)
+            else f"{words.NO_ROLES} {words.published_words(view.model, head)}"
+        )
 
 
 def show_direct(view: View, head: Head) -> None:
@@ -66,8 +47,8 @@ def show_direct(view: View, head: Head) -> None:
     show_figure(
         "head_direct",
         direct_bars(direct, head, view.row),
-        direct_story(direct, head),
-        partial(direct_frame, view.pairs, direct, head),
+        words.direct_story(direct, head),
+        partial(tables.direct_frame, view.pairs, direct, head),
         large=view.large,
     )
     show_bars_by_template(
@@ -88,10 +69,12 @@ def show_attention(view: View, head: Head) -> None:
         return
     attention = compute(view.model, ask(ioi_core.role_attention, pairs=view.pairs))
     st.markdown("**Attention between roles**")
-    per_prompt, roles = possible_looks(attention, view.pairs, head), attention.axes["query_role"]
-    st.dataframe(looks_table(per_prompt, roles), hide_index=True, key="table-role_attention")
+    per_prompt, roles = words.possible_looks(attention, view.pairs, head), attention.axes["query_role"]
+    st.dataframe(tables.looks_table(per_prompt, roles), hide_index=True, key="table-role_attention")
     show_foot(
-        "role_attention", looks_story(attention, head), lambda: looks_frame(per_prompt, roles).assign(head=str(head))
+        "role_attention",
+        words.looks_story(attention, head),
+        lambda: tables.looks_frame(per_prompt, roles).assign(head=str(head)),
     )
     keys = [[f"from {query} to {key}" for key in roles] for query in roles]
     show_heatmaps_by_template(
@@ -110,8 +93,8 @@ def show_writing(view: View, head: Head) -> None:
     show_figure(
         "head_writing",
         writing_scatter(found, head, [io, s, s]),
-        writing_story(found, head),
-        partial(writing_frame, view.model, view.pairs, found, head),
+        words.writing_story(found, head),
+        partial(tables.writing_frame, view.model, view.pairs, found, head),
         large=view.large,
     )
 
@@ -123,12 +106,12 @@ def show_copying(view: View, head: Head) -> None:
     else:
         tokens = [answer_token(view.model, name, "a name") for name in IOI_LISTS["NAMES"]]
     written, against = compute(view.model, *copying_requests(head, tokens))
-    frame = copying_frame(view.model, tokens, written, against)
+    frame = tables.copying_frame(view.model, tokens, written, against)
     st.dataframe(frame, hide_index=True, key="table-head_copying", height=300 if len(frame) > 8 else "auto")
     show_foot(
         "head_copying",
-        copying_story(frame, head, TOP_TOKENS),
-        partial(copying_frame, view.model, tokens, written, against, literal=True),
+        words.copying_story(frame, head, TOP_TOKENS),
+        partial(tables.copying_frame, view.model, tokens, written, against, literal=True),
     )
 
 
@@ -144,11 +127,11 @@ def show_sites(view: View, head: Head) -> None:
         says(f"{found[0].undefined}.")
         return
     results = dict(zip(sites, found, strict=True))
-    frame = sites_frame(results, head)
+    frame = tables.sites_frame(results, head)
     show_figure(
         "head_sites",
         site_bars(frame, SITES, head, direction),
-        sites_story(results, head),
+        words.sites_story(results, head),
         lambda: frame,
         large=view.large,
     )
@@ -162,7 +145,7 @@ def show_sites(view: View, head: Head) -> None:
 def show_ranks(view: View, head: Head) -> None:
     """The head's scores and effects, each with its rank among all heads."""
     found = measures(*compute(view.model, *measure_requests(view.pairs)))
-    frame = rank_frame(found, head)
+    frame = tables.rank_frame(found, head)
     columns: dict[str, ColumnConfig] = {
         "value": st.column_config.NumberColumn("value", format="%.3f", width="small"),
         "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, format="%.3f", width="small"),
@@ -173,22 +156,22 @@ def show_ranks(view: View, head: Head) -> None:
         "what_it_is": st.column_config.TextColumn("what it is", width="large"),
     }
     st.dataframe(frame.drop(columns="head"), hide_index=True, column_config=columns, key="table-head_ranks")
-    show_foot("head_ranks", rank_story(found, head), lambda: frame)
+    show_foot("head_ranks", tables.rank_story(found, head), lambda: frame)
 
 
 def show_roles(view: View, head: Head, place: DeltaGenerator) -> None:
     """The roles' rules with what was measured; the answer goes to `place`, on top of the page."""
     if not has_all_roles(view.pairs):
-        st.write(NO_ROLES)
+        st.write(words.NO_ROLES)
         return
     found = measured_roles(view.model, view.pairs)
     with place.container():
-        says(verdict(view.model, found, head))
-    st.html(role_cards(found, head))
+        says(words.verdict(view.model, found, head))
+    st.html(words.role_cards(found, head))
     held = int(np.sum([one.holds for role in found.axes["role"] for one in found.evidence(head, role)]))
     total = sum(len(found.evidence(head, role)) for role in found.axes["role"])
     show_foot(
         "head_roles",
         f"Of the {total} conditions of all roles, head {head} meets {held}; a role needs all of its own.",
-        partial(evidence_frame, found, head),
+        partial(tables.evidence_frame, found, head),
     )

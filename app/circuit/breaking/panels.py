@@ -7,39 +7,11 @@ from typing import Any
 import streamlit as st
 
 import ioi_core
+from app.circuit.breaking import controls, tables, words
 from app.circuit.breaking.charts import completeness_scatter, level_bars, minimality_bars, template_bars
-from app.circuit.breaking.controls import (
-    Plan,
-    add_control,
-    buttons,
-    compare_control,
-    more_prompts_button,
-    plan_control,
-    saved_control,
-    start_control,
-    switch_off,
-    toggle,
-)
 from app.circuit.breaking.graph import circuit_figure, graph_of
 from app.circuit.breaking.member_table import table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels
-from app.circuit.breaking.tables import (
-    completeness_frame,
-    levels_frame,
-    members_frame,
-    minimality_frame,
-    templates_frame,
-)
-from app.circuit.breaking.words import (
-    broken_story,
-    compare_story,
-    completeness_story,
-    differing_words,
-    minimality_story,
-    percent_of_model,
-    size_words,
-    template_story,
-)
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes
 from app.circuit.requests import edit_request, evaluate_request, sets_request
@@ -68,18 +40,18 @@ def show_breaking(view: View) -> None:
     pairs = circuit_pairs(view)
     left, right = st.columns(2)
     with left:
-        start = start_control(view.model)
+        start = controls.start_control(view.model)
     with right:
         ablation = ablation_control()
     st.caption(twins_story(view, pairs))
     if smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
-        more_prompts_button(pairs, _GENERATED)
+        controls.more_prompts_button(pairs, _GENERATED)
     published, classes = classes_of(view.model, view.pairs)
     if start == FOUND:
         st.caption(found_story(found_circuit(view.model, pairs)))
-    plan = plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
+    plan = controls.plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
 
-    buttons(plan, classes)
+    controls.buttons(plan, classes)
     summary = st.container(horizontal=True, key="circuit-summary")
     _show_graph(view, plan, classes, published=published)
     broken = _break(view, pairs, plan, ablation)
@@ -88,7 +60,7 @@ def show_breaking(view: View) -> None:
 
     # Above what changes its height, so that neither the graph nor the table moves under the hand that switches.
     st.subheader("Every member, one by one")
-    add_control(plan)
+    controls.add_control(plan)
     _show_table(plan, classes, broken)
 
     st.subheader("How much is left?")
@@ -107,7 +79,7 @@ def show_breaking(view: View) -> None:
     _show_completeness(view, pairs, plan, broken)
 
 
-def _break(view: View, pairs: PromptPairs, plan: Plan, ablation: Ablation) -> Broken:
+def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Broken:
     """The circuit's numbers; as many of them as possible in one request."""
     whole = evaluate_request(pairs, plan.circuit, ablation)
     if EVERYWHERE in plan.left.roles:
@@ -124,7 +96,7 @@ def _break(view: View, pairs: PromptPairs, plan: Plan, ablation: Ablation) -> Br
     return Broken(before, edit.evaluation, edit.completeness, edit.minimality)
 
 
-def _show_graph(view: View, plan: Plan, classes: Classes, *, published: bool) -> None:
+def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> None:
     graph = graph_of(plan.circuit, plan.off, classes)
     source = (
         "Lines join classes as figure 2 of the paper does."
@@ -135,10 +107,10 @@ def _show_graph(view: View, plan: Plan, classes: Classes, *, published: bool) ->
         "circuit_graph",
         circuit_figure(graph, view.model.cfg.n_layers, published=published),
         "",
-        lambda: members_frame(plan.circuit, plan.off, classes, None),
+        lambda: tables.members_frame(plan.circuit, plan.off, classes, None),
         large=view.large,
         min_width=graph.pixels,
-        on_click=partial(toggle, plan),
+        on_click=partial(controls.toggle, plan),
         as_page=True,
     )
     st.caption(f"{source} Dotted: a head at one of its ends is off.")
@@ -150,27 +122,27 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
     falls = (now.logit_diff - broken.before.logit_diff, model - now.model_logit_diff)
     circuit_fall, model_fall = (f"{fall:+.2f} by what is off" if off else "nothing is off" for fall in falls)
     quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
-    st.metric("Faithfulness", percent_of_model(now.faithfulness), help="F(C) / F(M), the circuit as it is now")
+    st.metric("Faithfulness", words.percent_of_model(now.faithfulness), help="F(C) / F(M), the circuit as it is now")
     st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_fall, **quiet)
     without = "of the whole model without the same heads" if off else "of the whole model"
     st.metric(without, f"{model:+.2f}", model_fall, **quiet)
 
 
-def _show_levels(view: View, plan: Plan, broken: Broken) -> None:
+def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
     show_figure(
         "circuit_levels",
         level_bars(levels(broken, plan.off), broken.now),
-        broken_story(broken, plan.circuit, plan.off),
-        lambda: levels_frame(broken, plan.off),
+        words.broken_story(broken, plan.circuit, plan.off),
+        lambda: tables.levels_frame(broken, plan.off),
         large=view.large,
     )
 
 
-def _show_table(plan: Plan, classes: Classes, broken: Broken) -> None:
+def _show_table(plan: controls.Plan, classes: Classes, broken: Broken) -> None:
     if not plan.circuit:
         st.write("The circuit has no heads yet: add some above.")
         return
-    frame = members_frame(plan.circuit, plan.off, classes, broken.minimality)
+    frame = tables.members_frame(plan.circuit, plan.off, classes, broken.minimality)
     table_control(plan, frame)
     show_foot("circuit_members", "", lambda: frame)
 
@@ -187,8 +159,8 @@ def _show_minimality(view: View, broken: Broken) -> None:
     show_figure(
         "circuit_minimality",
         minimality_bars(result, low, high),
-        minimality_story(result),
-        lambda: minimality_frame(result),
+        words.minimality_story(result),
+        lambda: tables.minimality_frame(result),
         large=view.large,
     )
 
@@ -201,14 +173,14 @@ def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
     show_figure(
         "circuit_templates",
         template_bars([found], [broken.now], ["this circuit"]),
-        template_story(found, broken.now.faithfulness),
-        lambda: templates_frame(pairs, broken.now),
+        words.template_story(found, broken.now.faithfulness),
+        lambda: tables.templates_frame(pairs, broken.now),
         large=view.large,
         min_width=120 + 40 * len(found),
     )
 
 
-def _show_completeness(view: View, pairs: PromptPairs, plan: Plan, broken: Broken) -> None:
+def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken) -> None:
     """Many K at once; it stands last, so that nothing waits for it, and what is switched off does not change it."""
     if not plan.circuit:
         st.write("The circuit has no heads to take out.")
@@ -217,15 +189,15 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: Plan, broken: Broke
     show_figure(
         "circuit_completeness",
         completeness_scatter(sets, broken.completeness if plan.off else None),
-        completeness_story(sets),
-        lambda: completeness_frame(sets),
+        words.completeness_story(sets),
+        lambda: tables.completeness_frame(sets),
         large=view.large,
-        on_click=partial(switch_off, plan),
+        on_click=partial(controls.switch_off, plan),
     )
 
 
 def _evaluations(
-    view: View, pairs: PromptPairs, circuits: Sequence[Circuit], plan: Plan, broken: Broken
+    view: View, pairs: PromptPairs, circuits: Sequence[Circuit], plan: controls.Plan, broken: Broken
 ) -> list[CircuitEvaluation]:
     """F(C) of some circuits; what the page knows already is not asked again."""
     known = {plan.circuit: broken.before, plan.left: broken.now}
@@ -235,26 +207,30 @@ def _evaluations(
     return [known[circuit] for circuit in circuits]
 
 
-def _show_comparison(view: View, pairs: PromptPairs, plan: Plan, classes: Classes, start: str, broken: Broken) -> None:
-    kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved_control(plan).items()}
+def _show_comparison(
+    view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, start: str, broken: Broken
+) -> None:
+    kept = {
+        f"kept: {name}": changes.added.without(changes.off) for name, changes in controls.saved_control(plan).items()
+    }
     starts = {f"start: {name}": name for name in starts_of(view.model)}
-    names = compare_control(("this circuit", *starts, *kept), f"start: {start}")
+    names = controls.compare_control(("this circuit", *starts, *kept), f"start: {start}")
     known = {"this circuit": plan.left, **kept}
     circuits = [
         known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes) for name in names
     ]
     results = _evaluations(view, pairs, circuits, plan, broken)
-    says(compare_story(results, names))
-    st.write(differing_words(circuits, names))
+    says(words.compare_story(results, names))
+    st.write(words.differing_words(circuits, names))
     if results[0].no_fraction:
         return
     found = [by_template(pairs, result) for result in results]
-    labels = [f"{name} ({size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
+    labels = [f"{name} ({words.size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
     show_figure(
         "circuit_comparison",
         template_bars(found, results, labels),
         "",
-        lambda: templates_frame(pairs, results[0]).assign(
+        lambda: tables.templates_frame(pairs, results[0]).assign(
             circuit=str(circuits[0]),
             other_circuit=str(circuits[1]),
             other_faithfulness=[one.value for one in found[1]],

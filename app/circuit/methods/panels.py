@@ -7,15 +7,8 @@ from app import url
 from app.circuit.backup.numbers import stages
 from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
 from app.circuit.members import EVERYWHERE, PLACES
+from app.circuit.methods import words
 from app.circuit.methods.charts import method_bars, total_scatter
-from app.circuit.methods.words import (
-    METHOD_WORDS,
-    contrast_frame,
-    contrast_story,
-    hidden_story,
-    total_frame,
-    total_story,
-)
 from app.circuit.requests import total_request
 from app.circuit.starts import classes_of
 from app.drawing.about import ABOUT
@@ -52,8 +45,8 @@ def show_total(view: View) -> None:
     show_figure(
         "direct_and_total",
         total_scatter(result, by_head, ablation.value),
-        total_story(result),
-        lambda: total_frame(result, by_head, ablation.value),
+        words.total_story(result),
+        lambda: words.total_frame(result, by_head, ablation.value),
         large=view.large,
         on_click=open_head,
     )
@@ -98,11 +91,11 @@ def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> No
     show_figure(
         "methods",
         method_bars(result),
-        contrast_story(result, smallest_mean(pairs)),
-        lambda: contrast_frame(result),
+        words.contrast_story(result, smallest_mean(pairs)),
+        lambda: words.contrast_frame(result),
         large=view.large,
     )
-    names = [METHOD_WORDS[method].split(":")[0] for method in METHODS]
+    names = [words.METHOD_WORDS[method].split(":")[0] for method in METHODS]
     show_by_template(
         view, "methods", result.changes, names,
         lambda groups: template_curves(result.changes, groups, names, "Change by each method, in this order", "logits"),
@@ -116,4 +109,4 @@ def _show_hidden(view: View, chosen: list[Head]) -> None:
         ask(ioi_core.backup_heads, pairs=view.pairs, heads=chosen, ablation=Ablation.ZERO),
         ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
-    says(hidden_story(stages(backup, layers)))
+    says(words.hidden_story(stages(backup, layers)))
