@@ -4,10 +4,10 @@ import numpy as np
 import streamlit as st
 
 import ioi_core
+from app.colours import CLEAN, CORRUPTED
 from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure, show_table
 from app.drawing.look import says
-from app.drawing.parts import CLEAN, CORRUPTED
 from app.prompt.charts import LABELLED, prompt_bars
 from app.prompt.chips import show_prompts
 from app.prompt.panels import PREDICTION_COLUMNS

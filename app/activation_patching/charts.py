@@ -3,10 +3,11 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from app.colours import CORRUPTED, FAVOURS_IO
 from app.drawing.bars import prompt_columns
 from app.drawing.heatmap import EffectGrid, effect_heatmap, grid_intervals, heatmap_height
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CORRUPTED, FAVOURS_IO, by_sign, hover, laid_out, literal, mean_note
+from app.drawing.parts import by_sign, hover, laid_out, literal, mean_note
 from app.words.phrases import number, over_prompts
 from ioi_core import PatchResult
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from app.colours import ROLE_COLOURS, UNSEEN
 from app.drawing.heatmap import pattern_colours
 from app.drawing.kept import drawn_once
-from app.drawing.parts import PLAIN_AXIS, UNSEEN, click_targets, clickable, frame, laid_out, literal
-from app.words.tokens import ROLE_COLOURS
+from app.drawing.parts import PLAIN_AXIS, click_targets, clickable, frame, laid_out, literal
 
 
 @drawn_once

@@ -12,9 +12,9 @@ from app.attention.circuitsvis_frame import show_heads
 from app.attention.controls import choose_head
 from app.attention.tables import end_frame, pattern_frame
 from app.attention.words import end_story, head_story, hover, note, overview_story
+from app.colours import LOOKED_AT
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.heatmap import attention_heatmap, cell_pixels
-from app.drawing.parts import LOOKED_AT
 from app.questions.patterns import RUNS, PromptPatterns
 from app.questions.prompt_patterns import covering
 from app.view import View

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from app.colours import CHOSEN, CORRUPTED, DARK, FAVOURS_IO
 from app.drawing import parts
 from app.words.phrases import signed
 
@@ -90,8 +91,8 @@ def name_rows(figure: go.Figure, names: Sequence[str]) -> None:
 
 def _draw_marks(figure: go.Figure, marks: RowMarks, rows: np.ndarray) -> None:
     """Diamonds over the bars; the legend tells what they are, and what bars are."""
-    figure.add_bar(x=[None], y=[None], name=marks.bars, marker_color=parts.FAVOURS_IO, hoverinfo="skip")
-    marker = {"symbol": "diamond", "size": 13, "color": parts.CHOSEN, "line": {"width": 1.5, "color": parts.DARK}}
+    figure.add_bar(x=[None], y=[None], name=marks.bars, marker_color=FAVOURS_IO, hoverinfo="skip")
+    marker = {"symbol": "diamond", "size": 13, "color": CHOSEN, "line": {"width": 1.5, "color": DARK}}
     look = {"mode": "markers", "marker": marker, "cliponaxis": False}
     figure.add_scatter(
         x=list(marks.values), y=rows, name=marks.name, **look, **parts.keyed([("", said) for said in marks.said])
@@ -109,7 +110,7 @@ def prompt_columns(
     """
     figure = go.Figure()
     figure.add_bar(x=np.arange(1, len(values) + 1), y=values, marker_color=colours, **parts.hover(said))
-    parts.mean_line(figure, values, parts.CORRUPTED, gaps)
+    parts.mean_line(figure, values, CORRUPTED, gaps)
     figure.add_hline(y=0)
     parts.prompt_axis(figure, len(values), shown)
     return figure

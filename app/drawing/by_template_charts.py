@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.colours import ATTENTION, CORRUPTED, DARK, DIVERGING, FAVOURS_IO
 from app.drawing import parts
 from app.drawing.bars import name_rows
 from app.drawing.kept import drawn_once
@@ -69,9 +70,9 @@ def template_curves(
     for group, place in zip(groups, places, strict=True):
         own = per_prompt[:, group.rows].mean(-1)
         said = [f"{one}: {value:+.2f} {unit}<br>{group.said}" for one, value in zip(where, own, strict=True)]
-        behind = {"color": parts.CORRUPTED, "dash": "dot", "width": 1.5}
+        behind = {"color": CORRUPTED, "dash": "dot", "width": 1.5}
         figure.add_scatter(x=x, y=overall, mode="lines", line=behind, hoverinfo="skip", **place)
-        line = {"color": parts.FAVOURS_IO, "width": 2.5}
+        line = {"color": FAVOURS_IO, "width": 2.5}
         figure.add_scatter(x=x, y=own, mode="lines", line=line, **place, **parts.hover(said))
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure.update_yaxes(matches="y", zeroline=True)
@@ -112,7 +113,7 @@ def template_heatmaps(
         ]
         look = {"coloraxis": "coloraxis", "hoverongaps": False, "xgap": 1, "ygap": 1}
         figure.add_heatmap(z=mean.astype(np.float32), **look, **place, **parts.hover(said))
-    colours = {"colorscale": parts.DIVERGING, "cmin": -reach} if effects else {"colorscale": parts.ATTENTION, "cmin": 0}
+    colours = {"colorscale": DIVERGING, "cmin": -reach} if effects else {"colorscale": ATTENTION, "cmin": 0}
     scale = {**colours, "cmax": reach, "reversescale": less_is_good, "colorbar": {"thickness": 12}}
     figure.update_layout(coloraxis=scale)
     figure.update_xaxes(showticklabels=False, **parts.PLAIN_AXIS)
@@ -163,10 +164,10 @@ def template_bars(
         if dots:
             at = [(n, int(row)) for n, group in enumerate(groups) for row in group.rows]
             x, y = [float(own[row]) for _, row in at], [n for n, _ in at]
-            marker = {"color": parts.DARK, "size": 6, "line": {"width": 1, "color": "#ffffff"}}
+            marker = {"color": DARK, "size": 6, "line": {"width": 1, "color": "#ffffff"}}
             said = [f"prompt {row + 1}: {own[row]:+.3f} {unit}" for _, row in at]
             figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **place, **parts.hover(said))
-        figure.add_vline(x=float(own.mean()), line={"dash": "dot", "width": 1.5, "color": parts.CORRUPTED}, col=column)
+        figure.add_vline(x=float(own.mean()), line={"dash": "dot", "width": 1.5, "color": CORRUPTED}, col=column)
     name_rows(figure, [parts.literal(group.name.removeprefix("template ")) for group in groups])
     figure.update_yaxes(title="template" if dots else None, col=1)
     figure.update_xaxes(matches="x", zeroline=True)

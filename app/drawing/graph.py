@@ -11,10 +11,9 @@ import plotly.graph_objects as go
 
 from app.drawing.parts import OUTLINE, click_targets, keyed
 
-LOGITS_COLOUR = "#F0E442"
-
 Place = tuple[float, float]
 """Where a node stands: x and its layer."""
+
 
 _Node = TypeVar("_Node")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from app.colours import ATTENTION, DIVERGING, FAINT, UNSEEN
 from app.drawing import parts
 from app.drawing.kept import drawn_once
 from app.words.phrases import interval, signed
@@ -18,7 +19,7 @@ from ioi_core import Head, bootstrap_interval
 
 def effect_cells(values: np.ndarray, limit: float, text: Sequence[Sequence[str]], **how: Any) -> go.Heatmap:
     """Cells of effects from -`limit` to `limit`, red to blue, their numbers written in them."""
-    colours = {"colorscale": parts.DIVERGING, "zmin": -limit, "zmax": limit}
+    colours = {"colorscale": DIVERGING, "zmin": -limit, "zmax": limit}
     written = {"text": text, "texttemplate": "%{text}"} if text else {}
     return go.Heatmap(z=values.astype(np.float32), xgap=1, ygap=1, **colours, **written, **how)
 
@@ -191,13 +192,13 @@ _SPELLED_OUT = 40
 
 def pattern_colours(reach: float, *, diverging: bool, faint: bool = False) -> dict[str, object]:
     """Plotly's colour scale of attention, or of its differences, from 0 or -`reach` to `reach`."""
-    scale = parts.DIVERGING if diverging else parts.ATTENTION
+    scale = DIVERGING if diverging else ATTENTION
     if faint:  # half the colour stands at a quarter of the values
-        low, half, zero, other_half, high = (colour for _, colour in parts.DIVERGING)
+        low, half, zero, other_half, high = (colour for _, colour in DIVERGING)
         scale = (
             [[0, low], [0.375, half], [0.5, zero], [0.625, other_half], [1, high]]
             if diverging
-            else [*parts.ATTENTION[:1], [0.25, parts.FAINT], *parts.ATTENTION[1:]]
+            else [*ATTENTION[:1], [0.25, FAINT], *ATTENTION[1:]]
         )
     return {"colorscale": scale, "zmin": -reach if diverging else 0, "zmax": reach}
 
@@ -232,7 +233,7 @@ def attention_heatmap(
     figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **parts.PLAIN_AXIS)
     scale = f"{-reach:.2g} (red) to {reach:+.2g} (blue)" if diverging else f"0 (white) to {reach:.3g} (brown)"
     figure = parts.laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length, top=68)
-    return figure.update_layout(plot_bgcolor=parts.UNSEEN)
+    return figure.update_layout(plot_bgcolor=UNSEEN)
 
 
 def _sentences(labels: Sequence[str], roles: Mapping[int, Sequence[str]], value: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.words.tokens import ROLE_COLOURS
+from app.colours import ROLE_COLOURS
 
 _CHIP_COLOURS = "".join(
     f".ioi-{role.replace('+', 'p')} {{ background: {colour}; color: {'#fff' if role == 'IO' else '#000'}; }}"

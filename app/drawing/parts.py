@@ -9,20 +9,21 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.words.tokens import ROLE_COLOURS
+from app.colours import CHOSEN, CORRUPTED, DARK, FAVOURS_IO, FAVOURS_S, ROLE_COLOURS
 from ioi_core import bootstrap_interval
 
-FAVOURS_IO, FAVOURS_S = "#2E7EBB", "#D6503F"
-CLEAN, CORRUPTED = "#009E73", "#8A8A8A"
-DIVERGING = [[0.0, "#E0735B"], [0.25, "#F4B79F"], [0.5, "#FFFFFF"], [0.75, "#AFD3E8"], [1.0, "#5FA3D0"]]
-"""Red to blue, so light that the same dark text is legible on all of it (contrast of 5 or more)."""
-
-CHOSEN, DARK = "#E69F00", "#1b1f24"
 OUTLINE = {"width": 1, "color": "#555555"}
+
+
 PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
+
 _OPAQUE = {"marker": {"opacity": 1}}  # a click, or a click elsewhere, fades nothing
+
+
 _MARKS = {"selected": _OPAQUE, "unselected": _OPAQUE}
+
+
 TEMPLATE = go.layout.Template(
     data={
         "bar": [_MARKS],
@@ -144,12 +145,6 @@ def laid_out(
     return figure.update_layout(template=TEMPLATE, title=heading, height=height, margin=margin, showlegend=legend)
 
 
-LOOKED_AT = "#A84300"
-"""The colour of full attention."""
-
-ATTENTION = [[0.0, "#FFFFFF"], [1.0, LOOKED_AT]]
-FAINT = "#D4A480"
-UNSEEN = "rgba(128, 128, 128, 0.25)"
 LINE = 8
 """Letters of a token in one line; longer tokens are wrapped, never cut."""
 
@@ -157,15 +152,3 @@ LINE = 8
 def mark(role: str) -> str:
     """A role for a Plotly label: a square in its colour, and its name."""
     return f'<span style="color:{ROLE_COLOURS[role]}">■</span> {role}'
-
-
-CLASS_COLOURS = {
-    "previous token": "#DDDDDD",
-    "duplicate token": "#99DDFF",
-    "induction": "#77AADD",
-    "S-inhibition": "#44BB99",
-    "name mover": "#EEDD88",
-    "negative name mover": "#EE8866",
-    "backup name mover": "#BBCC33",
-}
-"""Paul Tol's light scheme, safe for colour-blind eyes and apart from the roles' colours: black text reads on all."""

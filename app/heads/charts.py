@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from app.colours import ROLE_COLOURS
 from app.drawing.bars import prompt_columns, row_bars
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, hover, laid_out, literal, mean_note, whisker_note
 from app.heads.edges import METRIC, HeadEdge, intervals
 from app.words.phrases import adds_or_takes, interval, number, over_prompts, prompts
-from app.words.tokens import ROLE_COLOURS
 from ioi_core import Direction, Head, HeadAttribution, NameWriting
 
 _MARKS = {"IO": "circle", "S1": "square", "S2": "diamond"}

@@ -8,10 +8,11 @@ is symmetric. Hovering reads as a sentence.
 import numpy as np
 import plotly.graph_objects as go
 
+from app.colours import CORRUPTED, FAVOURS_IO
 from app.drawing.bars import row_bars
 from app.drawing.heatmap import clickable_cells, effect_cells, name_cells, refuse_undefined
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CORRUPTED, FAVOURS_IO, hover, laid_out, literal, mark, whisker_note, wrapped
+from app.drawing.parts import hover, laid_out, literal, mark, whisker_note, wrapped
 from app.logit_lens.grid import GridLabels
 from app.words.phrases import adds_or_takes, component, interval, over_prompts, signed, stage
 from ioi_core import HeadAttribution, PromptResult, TokenLens

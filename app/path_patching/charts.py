@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from app.colours import LOGITS_COLOUR
 from app.drawing.bars import row_bars
-from app.drawing.graph import LOGITS_COLOUR, Place, draw_edges, draw_nodes, name_layers, spread
+from app.drawing.graph import Place, draw_edges, draw_nodes, name_layers, spread
 from app.drawing.heatmap import EffectGrid, effect_heatmap, grid_intervals, heatmap_height
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, laid_out, whisker_note

@@ -3,8 +3,9 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from app.colours import CLEAN, CORRUPTED
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CLEAN, CORRUPTED, hover, laid_out, mean_line, mean_note, prompt_axis
+from app.drawing.parts import hover, laid_out, mean_line, mean_note, prompt_axis
 from app.words.phrases import prompts
 from ioi_core import Predictions
 

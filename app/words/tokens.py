@@ -18,9 +18,6 @@ from ioi_core import (
     PromptPairs,
 )
 
-ROLE_COLOURS = {"IO": "#0072B2", "S1": "#D55E00", "S1+1": "#999999", "S2": "#E69F00", "END": "#CC79A7"}
-"""Okabe-Ito, safe for colour-blind eyes; the same on chips, axes and graphs."""
-
 ROLE_MEANINGS = {
     "IO": "indirect object, the right answer",
     "S1": "subject, first time",
@@ -29,7 +26,10 @@ ROLE_MEANINGS = {
     "END": "last token: the answer comes next",
 }
 
+
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", " ": "·"}
+
+
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
 
 

@@ -11,9 +11,10 @@ from app.circuit.breaking.numbers import Level, TemplateFaithfulness, minimality
 from app.circuit.breaking.words import percent_of_model, set_words
 from app.circuit.changes import Changes, write_changes
 from app.circuit.members import member_words
+from app.colours import CHOSEN, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CHOSEN, CORRUPTED, OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal
+from app.drawing.parts import OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal
 from app.words.phrases import interval, over_prompts, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 

@@ -10,9 +10,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.circuit.members import EVERYWHERE, OTHER, PLACES, Classes, class_of, member_text, member_words
-from app.drawing.graph import LOGITS_COLOUR, Place, draw_edges, draw_nodes, name_layers, spread
+from app.colours import CLASS_COLOURS, CORRUPTED, LOGITS_COLOUR
+from app.drawing.graph import Place, draw_edges, draw_nodes, name_layers, spread
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CLASS_COLOURS, CORRUPTED, PLAIN_AXIS, laid_out, mark
+from app.drawing.parts import PLAIN_AXIS, laid_out, mark
 from ioi_core import Circuit
 from ioi_core.circuit.definition import Member
 

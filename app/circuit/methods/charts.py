@@ -6,9 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.circuit.methods.words import METHOD_WORDS, changes, gap_words, outliers
+from app.colours import CLASS_COLOURS, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
-from app.drawing.parts import CLASS_COLOURS, CORRUPTED, OUTLINE, keyed, laid_out, whiskers
+from app.drawing.parts import OUTLINE, keyed, laid_out, whiskers
 from app.words.phrases import interval, over_prompts
 from ioi_core import Head, MethodContrast, PromptResult
 

@@ -5,7 +5,7 @@ import pytest
 
 from app.circuit.methods.charts import method_bars, total_scatter
 from app.circuit.methods.words import contrast_frame, outliers, total_frame, total_story
-from app.drawing.parts import CLASS_COLOURS, CORRUPTED
+from app.colours import CLASS_COLOURS, CORRUPTED
 from app.hosting import services
 from ioi_core import (
     Ablation,
