@@ -136,9 +136,14 @@ def without_one_pairs(model: Model) -> dict[str, dict[str, object]]:
     return WITHOUT_PAIRS | {"token_and_position": {"flips": flips, "heads": [Head(2, 1)]}}
 
 
+@pytest.fixture(scope="module")
+def asked(demo_model: Model) -> dict[str, dict[str, object]]:
+    """Analysis -> what pages ask of it first."""
+    return dict(requests(demo_model, "classic"))
+
+
 @pytest.mark.parametrize("analysis", ANALYSES)
-def test_every_analysis_gives_what_can_be_kept(demo_model: Model, analysis: str):
-    asked = dict(requests(demo_model, "classic"))
+def test_every_analysis_gives_what_can_be_kept(demo_model: Model, asked, analysis: str):
     unasked = without_one_pairs(demo_model).get(
         analysis, {"pairs": arena_pairs(demo_model)} | BESIDES_PAIRS.get(analysis, {})
     )
