@@ -1,6 +1,7 @@
 # Every target sets up what it needs: a virtual environment in .venv with pinned packages.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+WORKERS ?= 2
 
 .PHONY: run test lint check format demo-model verify bench kill-cache load image-test audit screenshots clean
 
@@ -8,7 +9,7 @@ run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
 
 test: .venv/installed-dev  ## all tests; browser tests skip loudly where there is no Chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/installed-dev  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

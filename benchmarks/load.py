@@ -106,12 +106,15 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, program: Sequence[str] = ("-m", "app"), **settings: str) -> Iterator[Server]:
+def serving(
+    folder: Path, program: Sequence[str] = ("-m", "app"), *, warm: bool = True, **settings: str
+) -> Iterator[Server]:
     """The app on a free port of this machine, its cache in `folder`, until the block ends.
 
     Args:
         settings: for its environment.
         program: what Python is to run, which is handed Streamlit's options.
+        warm: with what pages ask for first in the cache.
     """
     with socket.socket() as free:
         free.bind((HOST, 0))
@@ -119,7 +122,8 @@ def serving(folder: Path, program: Sequence[str] = ("-m", "app"), **settings: st
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("IOI_", "STREAMLIT_"))}
     environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache"), "OMP_WAIT_POLICY": "PASSIVE"}
     environment |= settings
-    subprocess.run([sys.executable, "-m", "app.warm"], cwd=ROOT, env=environment, check=True, timeout=600)
+    if warm:
+        subprocess.run([sys.executable, "-m", "app.warm"], cwd=ROOT, env=environment, check=True, timeout=600)
     command = [sys.executable, *program, "--server.address", HOST, "--server.port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -128,7 +132,7 @@ def serving(folder: Path, program: Sequence[str] = ("-m", "app"), **settings: st
             yield Server(process, port)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

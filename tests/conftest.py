@@ -1,11 +1,8 @@
-"""Shared fixtures: random models of several shapes, the bundled model, TransformerLens, visitors in Chromium."""
+"""Shared fixtures: random models of several shapes, the bundled model, TransformerLens; and how workers share tests."""
 
 import atexit
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 
 # No test reads or writes the user's own cache folder; what needs a folder of its own sets another.
@@ -16,38 +13,65 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
 # Before torch: its threads then sleep while they wait. Spinning, they slow each other down on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # one core a worker: threads of one would take another's
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, sync_playwright
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2LMHeadModel
+from xdist.scheduler import LoadFileScheduling
 
 from app.hosting import services
 from app.hosting.models import ResidentModels
 from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, load_model
-from tests import ROOT
 from tests.app.pages import Loader
-from tests.browser.visitor import CHROMIUM_NAMES, FLAGS, Visitor, wait_until_healthy
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.oracles.peers import oracle_bridge, oracle_gpt2
 
 atexit.register(shutil.rmtree, os.environ["IOI_CACHE_DIR"], ignore_errors=True)
 
 
+# A busy machine is no reason to fail: no example is timed.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+class ByRoom(LoadFileScheduling):
+    """A file's tests stay with one worker, and so do all tests in the browser: they share a server and a Chromium."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByRoom:
+    return ByRoom(config, log)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, save: Callable[[Path], Path]) -> Path:
+    """Return a folder that the first worker to ask for it makes, and all others find."""
+    root = factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
+    with FileLock(f"{folder}.lock"):
+        return folder if folder.exists() else save(folder)
+
+
 @pytest.fixture(scope="session")
 def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """4 layers, 4 heads of 16: a random model with non-trivial LayerNorms and biases."""
-    return save_random_gpt2(tmp_path_factory.mktemp("small"), 4, 64, 4)
+    return made_once(tmp_path_factory, "small", lambda folder: save_random_gpt2(folder, 4, 64, 4))
 
 
 @pytest.fixture(scope="session")
 def gpt2_shaped_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """GPT-2 small's shape, 124 M random parameters."""
-    return save_random_gpt2(tmp_path_factory.mktemp("gpt2_shaped"), 12, 768, 12)
+    return made_once(tmp_path_factory, "gpt2_shaped", lambda folder: save_random_gpt2(folder, 12, 768, 12))
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +82,11 @@ def small_model(small_folder: Path) -> Model:
 @pytest.fixture(scope="session")
 def gpt2_shaped_model(gpt2_shaped_folder: Path) -> Model:
     return load_model(str(gpt2_shaped_folder))
+
+
+@pytest.fixture(scope="session")
+def gpt2_shaped_bridge(gpt2_shaped_folder: Path) -> TransformerBridge:
+    return oracle_bridge(gpt2_shaped_folder)
 
 
 @pytest.fixture(scope="session")
@@ -92,49 +121,6 @@ def demo_model_64() -> Model:
 @pytest.fixture(scope="session")
 def demo_bridge() -> TransformerBridge:
     return oracle_bridge(DEMO_MODEL_DIR, torch.float64)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    log = folder / "log"
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
-    environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"}
-    environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache")}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            url = f"http://localhost:{port}"
-            wait_until_healthy(url, process, log)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(20)
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if path is None:
-        reason = f"NO CHROMIUM FOUND, the app stays untested in a browser: install one of {', '.join(CHROMIUM_NAMES)}"
-        if os.environ.get("IOI_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visitor(chromium: Browser, server: str) -> Iterator[Visitor]:
-    visitor = Visitor(chromium, server)
-    yield visitor
-    visitor.leave()
 
 
 @pytest.fixture

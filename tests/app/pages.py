@@ -29,20 +29,20 @@ class Loader:
             return self.demo
         if progress:
             progress(3_000_000, 500_000_000)
-        self.gate.wait(30)
+        self.gate.wait(60)
         if self.gpt2 is None:
             raise ModelUnavailableError("gpt2-small: the hub cannot be reached (*no* <b>network</b>)")
         return self.gpt2
 
 
 def opened(page: str | None = None, **query: str) -> AppTest:
-    at = AppTest.from_file(MAIN, default_timeout=60)
+    """A page as a link opens it; None is the first one."""
+    at = AppTest.from_file(MAIN, default_timeout=120)
     for name, value in query.items():
         at.query_params[name] = value
-    at.run()
     if page:
-        at.switch_page(page).run()
-    return at
+        at.switch_page(page)
+    return at.run()
 
 
 def shown(at: AppTest) -> str:
@@ -72,7 +72,7 @@ def first_requests(model: Model) -> list[Request[object]]:
 
 
 def gpt2_is(state: str) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if services.models().status("gpt2-small").state == state:
             return
         time.sleep(0.05)

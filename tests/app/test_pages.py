@@ -1,10 +1,12 @@
 """Pages as Streamlit runs them, without a browser: controls, hostile input, links, stand-in and failures."""
 
-import time
+from dataclasses import replace
 
 import pytest
 
+from app.drawing import kept
 from app.hosting import services
+from cache.analyses import ANALYSES
 from ioi_core import arena_pairs, attribute_heads, predictions
 from tests.app.pages import assert_fine, body, gpt2_is, opened, says, shown
 
@@ -184,9 +186,16 @@ def test_a_setting_that_cannot_be_used_is_named(loader, monkeypatch):
     assert "IOI_MAX_PROMPTS is &#x27;many&lt;b&gt;&#x27;" in body(at)
 
 
-def test_a_settled_page_is_quick(loader):
-    at = opened()
-    started = time.perf_counter()
+def test_a_settled_page_computes_and_draws_nothing_again(loader, monkeypatch):
+    at = opened(LENS)
+    drawn = dict(kept._figures)
+
+    def refused(*_args, **_kwargs):
+        raise AssertionError("it was computed again")
+
+    for name, entry in ANALYSES.items():
+        monkeypatch.setitem(ANALYSES, name, replace(entry, function=refused))
     for _ in range(5):
         at.run()
-    assert (time.perf_counter() - started) / 5 < 1.5
+        assert_fine(at)
+    assert kept._figures == drawn

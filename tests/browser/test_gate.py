@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def one_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("gate"), IOI_MAX_SESSIONS="1") as server:
+    with serving(tmp_path_factory.mktemp("gate"), warm=False, IOI_MAX_SESSIONS="1") as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -20,12 +20,14 @@ FLAGS = [
     "--disable-sync",
 ]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WAIT = 60_000
-"""Milliseconds until a page counts as stuck; patient, since tests run on busy machines too."""
+WAIT = 120_000
+"""Milliseconds until a page or a server counts as stuck; patient, since tests run on busy machines too."""
+
+expect.set_options(timeout=WAIT)
 
 
 def wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + WAIT / 1000
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
+import pytest
 
 from cache.analyses import Analysis
 from cache.computations import Computations
@@ -17,11 +19,36 @@ from cache.store.tiers import TieredStore
 MODEL = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
 
 
-def finish(job: Job, seconds: float = 10.0) -> Job:
+def finish(job: Job, seconds: float = 60.0) -> Job:
+    """Watch a job until it ends; so patient since tests run on busy machines too."""
     deadline = time.monotonic() + seconds
     while not job.wait(0.05):
         assert time.monotonic() < deadline, "the job does not end"
     return job
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(0.01)
+
+
+class Clock:
+    """Stands in for the module `time` of another module: its seconds pass when a test says so."""
+
+    def __init__(self):
+        self.seconds = 1000.0
+        self.time = time.time
+
+    @classmethod
+    def of(cls, module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> "Clock":
+        clock = cls()
+        monkeypatch.setattr(module, "time", clock)
+        return clock
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 class Gate:

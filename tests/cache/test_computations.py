@@ -1,19 +1,25 @@
 """Computations: exactly one for all who ask, cancelled when nobody waits, errors to everyone and never kept."""
 
 import threading
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from cache import jobs
 from cache.analyses import Analysis
 from cache.computations import Computations
 from cache.jobs import JobCancelledError, JobState, QueueFullError, UnexpectedEndError
 from cache.store.memory import MemoryStore
 from ioi_core.errors import PromptError
-from tests.cache.stand_ins import MODEL, Gate, finish
+from tests.cache.stand_ins import MODEL, Clock, Gate, finish, until
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that jobs have been left alone."""
+    return Clock.of(jobs, monkeypatch)
 
 
 def computations(function: Callable[..., object], **options) -> Computations:
@@ -33,7 +39,7 @@ def test_fifty_threads_that_ask_for_the_same_cause_one_computation():
     threads = [threading.Thread(target=ask) for _ in range(50)]
     for thread in threads:
         thread.start()
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     gate.opened.set()
     for thread in threads:
         thread.join()
@@ -103,41 +109,45 @@ def test_a_result_that_was_dropped_is_computed_again():
     assert gate.calls == [0, 0]
 
 
-def test_a_running_job_that_nobody_watches_is_cancelled_and_can_be_asked_for_again():
+def test_a_running_job_that_nobody_watches_is_cancelled_and_can_be_asked_for_again(clock):
     gate = Gate()
     asked = computations(gate, patience=0.1)
     job = asked.request("it", MODEL)
-    gate.entered.wait(5)
-    time.sleep(0.4)
+    assert gate.entered.wait(60)
+    clock.seconds += 0.11
+    until(lambda: gate.cancelled == 1)
     assert job.state is JobState.CANCELLED
-    assert gate.cancelled == 1
     with pytest.raises(JobCancelledError):
         job.result()
     gate.opened.set()
     assert finish(asked.request("it", MODEL, x=0)).state is JobState.DONE
 
 
-def test_one_watcher_among_many_keeps_a_job_alive():
+def test_one_watcher_among_many_keeps_a_job_alive(clock):
     gate = Gate()
     asked = computations(gate, patience=0.2)
     jobs = [asked.request("it", MODEL) for _ in range(5)]
     for _ in range(20):
-        jobs[0].wait(0.05)
+        clock.seconds += 0.15
+        jobs[0].watch()
+        seen = jobs[0].done
+        until(lambda seen=seen: jobs[0].done > seen + 1)  # it has looked at its watchers since
     assert gate.cancelled == 0
     gate.opened.set()
     assert finish(jobs[4]).state is JobState.DONE
 
 
-def test_a_waiting_job_that_nobody_watches_leaves_the_line():
+def test_a_waiting_job_that_nobody_watches_leaves_the_line(clock):
     gate = Gate()
     asked = computations(gate, patience=0.2, max_queued=1)
     running = asked.request("it", MODEL, x=0)
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     left_behind = asked.request("it", MODEL, x=1)
     with pytest.raises(QueueFullError, match="Try again in a moment"):
         asked.request("it", MODEL, x=2)
-    for _ in range(8):
-        running.wait(0.05)
+    for _ in range(2):
+        clock.seconds += 0.15
+        running.watch()
     wanted = asked.request("it", MODEL, x=2)
     assert left_behind.state is JobState.CANCELLED
     gate.opened.set()
@@ -149,7 +159,7 @@ def test_a_refused_request_can_be_repeated_later():
     gate = Gate()
     asked = computations(gate, max_queued=1)
     jobs = [asked.request("it", MODEL, x=0)]
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     jobs.append(asked.request("it", MODEL, x=1))
     with pytest.raises(QueueFullError):
         asked.request("it", MODEL, x=2)
@@ -163,7 +173,7 @@ def test_the_place_in_line_counts_the_running_job_and_moves_up():
     gate = Gate()
     asked = computations(gate)
     jobs = [asked.request("it", MODEL, x=0)]
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     jobs += [asked.request("it", MODEL, x=x) for x in (1, 2)]
     assert [job.ahead for job in jobs] == [0, 1, 2]
     gate.opened.set()
@@ -176,7 +186,7 @@ def test_one_visitors_twenty_jobs_do_not_starve_anothers_one():
     gate = Gate()
     asked = computations(gate, max_queued=60)
     jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     jobs += [asked.request("it", MODEL, visitor="ann", x=x) for x in range(1, 21)]
     late = [asked.request("it", MODEL, visitor="bob", x=x) for x in (100, 101)]
     latest = asked.request("it", MODEL, visitor="cyd", x=200)
@@ -196,7 +206,7 @@ def test_a_visitor_who_was_served_lets_others_go_first():
     gate = Gate()
     asked = computations(gate)
     jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     jobs += [asked.request("it", MODEL, visitor=visitor, x=x) for visitor, x in (("ann", 1), ("ann", 2), ("bob", 10))]
     jobs += [asked.request("it", MODEL, visitor="bob", x=11)]
     gate.opened.set()
@@ -209,7 +219,7 @@ def test_nobody_fills_more_than_half_of_the_line():
     gate = Gate()
     asked = computations(gate, max_queued=6)
     jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     jobs += [asked.request("it", MODEL, visitor="ann", x=x) for x in (1, 2, 3)]
     with pytest.raises(QueueFullError, match="3 of your computations"):
         asked.request("it", MODEL, visitor="ann", x=4)
@@ -221,12 +231,12 @@ def test_nobody_fills_more_than_half_of_the_line():
         finish(job)
 
 
-def test_progress_elapsed_and_time_left():
+def test_progress_elapsed_and_time_left(clock):
     step = threading.Semaphore(0)
 
     def slow(model, *, progress):
         step.acquire()
-        time.sleep(0.1)
+        clock.seconds += 0.5
         progress(1, 4)
         step.acquire()
         return 1
@@ -237,7 +247,8 @@ def test_progress_elapsed_and_time_left():
     while job.done == 0:
         job.wait(0.01)
     assert (job.done, job.total, job.state) == (1, 4, JobState.RUNNING)
-    assert job.seconds_left == pytest.approx(3 * job.seconds_elapsed, rel=0.2)
+    assert job.seconds_elapsed == 0.5
+    assert job.seconds_left == 1.5
     step.release()
     finish(job)
     assert job.seconds_left is None
@@ -256,7 +267,7 @@ def test_an_error_reaches_every_waiter_and_is_not_kept():
 
     asked = computations(fails_once)
     jobs = [asked.request("it", MODEL) for _ in range(10)]
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     gate.opened.set()
     for job in jobs:
         assert finish(job).state is JobState.FAILED

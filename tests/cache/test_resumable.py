@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from cache import jobs
 from cache.computations import Computations
 from cache.jobs import Job, JobState
 from cache.parts import Parts
@@ -18,23 +19,24 @@ from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore
 from ioi_core import Model, arena_pairs, edge_atlas
 from tests import ROOT
-from tests.cache.stand_ins import MODEL, N_PARTS, InParts, asked, tiered
+from tests.cache.stand_ins import MODEL, N_PARTS, Clock, InParts, asked, tiered, until
 
 
 def finish(job: Job) -> object:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not job.wait(0.05):
         assert time.monotonic() < deadline
     return job.result()
 
 
-def test_a_cancelled_analysis_goes_on_where_it_stopped():
+def test_a_cancelled_analysis_goes_on_where_it_stopped(monkeypatch):
+    clock = Clock.of(jobs, monkeypatch)
     store, analysis = MemoryStore(10**7), InParts(stop=4)
     computations = asked(store, analysis, patience=0.1)
     job = computations.request("it", MODEL, x=1)
-    assert analysis.stopped.wait(5)
-    time.sleep(0.4)
-    assert job.state is JobState.CANCELLED
+    assert analysis.stopped.wait(60)
+    clock.seconds += 0.11
+    until(lambda: job.state is JobState.CANCELLED)
     analysis.stop = N_PARTS
     result = finish(asked(store, analysis).request("it", MODEL, x=1))
     assert analysis.computed == [0, 1, 2, 3, 4, 5]
@@ -102,9 +104,9 @@ def child(folder: Path, stop: int) -> subprocess.Popen:
 def test_after_kill_9_only_the_missing_parts_are_computed(tmp_path):
     first = child(tmp_path, stop=3)
     assert first.stdout.readline() == "stopped\n"
-    time.sleep(0.3)  # until the part before has reached the disk
+    until(lambda: len(DiskStore(tmp_path, 10**8).keys("it:")) == 3)  # the part before has reached the disk
     first.send_signal(signal.SIGKILL)
-    first.wait(10)
+    first.wait(60)
     assert len(DiskStore(tmp_path, 10**8).keys("it:")) == 3
     second = child(tmp_path, stop=N_PARTS)
     out, _ = second.communicate(timeout=120)

@@ -110,7 +110,7 @@ def test_the_waiting_page_is_friendly_and_the_app_comes_when_there_is_room(monke
 @pytest.fixture(scope="module")
 def small_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("house")
-    with serving(folder, IOI_MAX_SESSIONS="2") as server:
+    with serving(folder, warm=False, IOI_MAX_SESSIONS="2") as server:
         yield server.port
     assert "Traceback" not in Path(folder / "log").read_text()
 

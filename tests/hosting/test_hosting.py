@@ -29,6 +29,7 @@ from app import __main__ as start
 from app.attention import circuitsvis_frame
 from app.hosting import logs, metrics
 from app.hosting.settings import Settings, check_model_settings
+from cache import jobs
 from cache.analyses import Analysis
 from cache.computations import Computations
 from cache.environment import SettingsError
@@ -39,7 +40,7 @@ from cache.store.memory import MemoryStore
 from cache.store.tiers import TieredStore
 from ioi_core.errors import PromptError
 from tests import ROOT
-from tests.cache.stand_ins import Gate, finish
+from tests.cache.stand_ins import Clock, Gate, finish
 
 MODEL = SimpleNamespace(name="m", fingerprint="f", numerics="float32", device="cpu")
 TYPED = "Quixotelsky"
@@ -160,7 +161,7 @@ def test_joining_failing_and_a_full_line_are_recorded():
     gate = Gate()
     asked, records = observed(gate, max_queued=1)
     first = asked.request("it", MODEL, x=0)
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     assert asked.request("it", MODEL, x=0) is first
     waiting = asked.request("it", MODEL, x=1)
     assert asked.waiting == 1
@@ -190,14 +191,16 @@ def test_a_failure_is_recorded_by_its_kind_and_not_in_its_words():
     assert TYPED not in str(records)
 
 
-def test_a_cancelled_job_is_recorded_once():
+def test_a_cancelled_job_is_recorded_once(monkeypatch):
+    clock = Clock.of(jobs, monkeypatch)
     gate = Gate()
     asked, records = observed(gate, patience=0.05)
     job = asked.request("it", MODEL)
-    gate.entered.wait(5)
+    assert gate.entered.wait(60)
     ended = threading.Event()
     job.when_ended(lambda _job: ended.set())
-    assert ended.wait(5)
+    clock.seconds += 0.06
+    assert ended.wait(60)
     assert job.state is JobState.CANCELLED
     assert [(one.outcome, one.error) for one in records] == [("cancelled", "JobCancelledError")]
     assert records[0].compute_seconds > 0

@@ -47,7 +47,7 @@ class Server:
 
     def ask(self, method: str, path: str, **headers: str) -> tuple[int, bytes]:
         """Status and body, the path sent as it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)
@@ -56,6 +56,11 @@ class Server:
         body = b"" if answer.status == 101 else answer.read()
         connection.close()
         return answer.status, body
+
+    def events(self) -> list[str]:
+        """What its log tells so far, without the line that it may be in the middle of."""
+        written, _, _ = self.log.read_text().rpartition("\n")
+        return [json.loads(line)["event"] for line in written.splitlines() if line.startswith("{")]
 
     def is_ready(self) -> bool:
         environment = os.environ | {"STREAMLIT_SERVER_PORT": str(self.port)}
@@ -69,7 +74,7 @@ def serving(folder: Path, before: str = "") -> Iterator[Server]:
         yield server
     finally:
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(30)
+        server.process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +87,7 @@ def test_it_is_ready_when_its_script_runs_and_counts_what_that_asked_for(server)
     assert server.is_ready()
     with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as answer:
         assert b'ioi_requests_total{analysis="predictions",cache="miss"} 1.0' in answer.read()
-    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
-    assert [line["event"] for line in lines if line["event"] in ("start", "request")][:2] == ["start", "request"]
+    assert [event for event in server.events() if event in ("start", "request")][:2] == ["start", "request"]
 
 
 def test_it_is_alive_but_not_ready_when_every_page_fails(tmp_path):
@@ -125,7 +129,7 @@ def test_only_its_own_pages_may_open_its_socket(server):
 
 
 def test_another_site_is_not_let_in_by_cors_and_nothing_is_taken_without_a_token(server):
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("GET", "/_stcore/health", headers={"Origin": "http://evil.example"})
     allowed = connection.getresponse().getheader("Access-Control-Allow-Origin")
     connection.close()

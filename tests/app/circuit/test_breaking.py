@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,8 +40,16 @@ MEASURED = {"circuit_start": "heads with measured roles"}
 NOT_GPT2 = "that circuit is GPT-2 small"
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one test's page has computed is found by the next one's."""
+    return tmp_path_factory.mktemp("kept") / "cache"
+
+
 @pytest.fixture
-def visitor(loader: Loader):
+def visitor(loader: Loader, kept: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("IOI_CACHE_DIR", str(kept))
+
     def page(**query: str) -> AppTest:
         generated = {"prompts": "generated", "n": "28", "corruption": "ABC"}
         return opened(PAGE, **({"model": "ioi-demo"} | generated | query))

@@ -109,7 +109,7 @@ def test_the_signal_figure_draws_the_cores_numbers(demo_model: Model, abc: Promp
 def test_which_signal_counts_in_words(position: float, token: float, words: str) -> None:
     values = np.array([position * p + token * t for p, t in SIGNALS.values()])
     result = SignalFit(
-        values, {"flip": tuple(SIGNALS)}, "logit_diff", "logits", 2, values[:, None].repeat(2, 1), None,
-        (Head(7, 3),), (position, token),
+        values=values, axes={"flip": tuple(SIGNALS)}, metric="logit_diff", unit="logits", n_prompts=2,
+        per_prompt=values[:, None].repeat(2, 1), heads=(Head(7, 3),), coefficients=(position, token),
     )  # fmt: skip
     assert words in fit_story(result, coefficients(result))

@@ -10,7 +10,7 @@ from ioi_core import ModelUnavailableError
 
 def wait_for(models: ResidentModels, state: ModelState) -> None:
     done = threading.Event()
-    for _ in range(200):
+    for _ in range(3000):
         if models.status("gpt2-small").state is state:
             return
         done.wait(0.02)
@@ -24,7 +24,7 @@ def test_the_demo_is_there_at_once_while_gpt2_loads_with_progress(demo_model):
         if name == "ioi-demo":
             return demo_model
         progress(10, 100)
-        gate.wait(10)
+        gate.wait(60)
         return demo_model
 
     models = ResidentModels(load)

@@ -25,7 +25,10 @@ def heads_result(values, bias) -> HeadAttribution:
     axes = {"layer": ("0", "1"), "head": ("0", "1", "2")}
     values = np.array(values, float)
     per_prompt = np.stack([values - 1, values + 1], -1)
-    return HeadAttribution(values, axes, "logit_diff", "logits", 2, per_prompt, bias=np.array(bias, float))
+    return HeadAttribution(
+        values=values, axes=axes, metric="logit_diff", unit="logits", n_prompts=2, per_prompt=per_prompt,
+        bias=np.array(bias, float), bias_per_prompt=np.stack([bias, bias], -1).astype(float),
+    )  # fmt: skip
 
 
 def test_effects_are_white_at_zero_and_b_o_stands_apart():

@@ -123,11 +123,14 @@ BESIDES_PAIRS = {
 """Analysis -> what it must be given besides the pairs, where no page asks for it first."""
 
 
+@pytest.fixture(scope="module")
+def asked(demo_model: Model) -> dict[str, Mapping[str, object]]:
+    """Analysis -> what pages ask of it first."""
+    return {request.analysis: request.parameters for request in reversed([*first_requests(demo_model)])}
+
+
 def some_parameters(model: Model, analysis: str) -> Mapping[str, object]:
-    """What a page asks for first; where no page does, a little."""
-    for request in first_requests(model):
-        if request.analysis == analysis:
-            return request.parameters
+    """A little, for analyses that no page asks for first."""
     if analysis == "token_and_position":
         flips = {flip: ioi_dataset(model, 2, corruption=flip) for flip in SIGNAL_FLIPS}
         return {"flips": flips, "heads": [Head(2, 1)]}
@@ -135,8 +138,8 @@ def some_parameters(model: Model, analysis: str) -> Mapping[str, object]:
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)
-def test_every_analysis_gives_what_can_be_kept(demo_model: Model, analysis: str):
-    result = ANALYSES[analysis].function(demo_model, **some_parameters(demo_model, analysis))
+def test_every_analysis_gives_what_can_be_kept(demo_model: Model, asked, analysis: str):
+    result = ANALYSES[analysis].function(demo_model, **(asked.get(analysis) or some_parameters(demo_model, analysis)))
     assert bits(decode(analysis, encode(analysis, result))) == bits(result)
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from diskcache import Cache
 
 from app.hosting import services
 from cache.analyses import Analysis
 from cache.computations import Computations
+from cache.store import disk
 from cache.store.disk import DiskStore
 from cache.store.index import PayloadDisk
 from cache.store.maintenance import verify
@@ -26,6 +28,7 @@ from cache.store.tiers import TieredStore
 from tests import ROOT
 from tests.app.pages import assert_fine, body
 from tests.app.pages import opened as page_opened
+from tests.cache.stand_ins import Clock, finish
 from tests.cache.store.disk_checks import (
     KEYS,
     MEGABYTE,
@@ -72,7 +75,7 @@ def assert_goes_on(store: DiskStore, reason: str, folder: Path) -> None:
     asked = Computations(tiers, analyses={"it": Analysis(lambda model, *, progress: result(6), 1)})
     for _ in range(2):
         job = asked.request("it", model)
-        assert job.wait(5)
+        finish(job)
         assert value_of(job.result()) == 6
     assert asked.is_kept("it", model)
     assert asked.warning == store.warning
@@ -120,6 +123,7 @@ def test_a_read_only_disk(tmp_path, mounted, filled_before):
 
 UNPRIVILEGED = """
 import os, sys
+from cache.store import disk
 from cache.store.disk import DiskStore
 import numpy as np
 if os.geteuid() == 0:
@@ -190,8 +194,13 @@ def test_a_full_disk_still_serves_what_it_has_and_is_used_again_once_there_is_ro
     assert_works_again(folder)
 
 
-def test_a_write_that_fails_halfway_leaves_no_file_and_is_tried_again_later(filled, monkeypatch):
-    store = opened(filled, try_again=0.2)
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    return Clock.of(disk, monkeypatch)
+
+
+def test_a_write_that_fails_halfway_leaves_no_file_and_is_tried_again_later(filled, monkeypatch, clock):
+    store = opened(filled, try_again=30)
     attempts = []
 
     def full(self, path, iterator, mode, encoding=None):
@@ -200,15 +209,15 @@ def test_a_write_that_fails_halfway_leaves_no_file_and_is_tried_again_later(fill
         Path(path).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(PayloadDisk, "_write", full)
-    for _ in range(5):
-        store.put("k", result(5, 20_000))
+    with monkeypatch.context() as failing:
+        failing.setattr(PayloadDisk, "_write", full)
+        for _ in range(5):
+            store.put("k", result(5, 20_000))
     assert len(attempts) == 1  # the disk is left alone for a while
     assert len(value_files(filled)) == 4
     assert "the disk is full" in store.warning
     assert right_or_nothing(store) == 8
-    monkeypatch.undo()
-    time.sleep(0.25)
+    clock.seconds += 31
     store.put("k", result(5, 20_000))
     assert value_of(store.get("k")) == 5
     assert store.warning is None
@@ -228,19 +237,21 @@ def test_an_index_without_room_leaves_no_file(filled, monkeypatch):
 # --- two processes
 
 
-def test_a_process_that_holds_the_index_only_delays_writing(filled):
-    store = opened(filled, timeout=0.2, try_again=0.3)
+def test_a_process_that_holds_the_index_only_delays_writing(filled, monkeypatch, clock):
+    store = opened(filled, timeout=0.2, try_again=30)
+    attempts: list[str] = []
+    put = Cache.set
+    monkeypatch.setattr(Cache, "set", lambda self, key, value: attempts.append(key) or put(self, key, value))
     with closing(sqlite3.connect(index(filled), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        started = time.monotonic()
         for _ in range(5):
             store.put("k", result(5))
-        assert time.monotonic() - started < 2
+        assert len(attempts) == 1, "one wait for the other process, not one for every result"
         assert store.get("k") is None
         assert right_or_nothing(store) == 8
         assert "cannot be used now" in store.warning
         other.execute("COMMIT")
-    time.sleep(0.35)
+    clock.seconds += 31
     store.put("k", result(5))
     assert value_of(store.get("k")) == 5
     assert store.warning is None

@@ -1,9 +1,9 @@
 """Activation patching against TransformerLens, against Hugging Face's GPT-2 with hooks, and its own identities."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -29,18 +29,23 @@ from ioi_core.engine.scoring import MetricError
 from ioi_core.errors import ChoiceError, IOIError
 from tests.models.random_pairs import PAIRS, random_pairs, with_roles
 from tests.oracles.hooked_runs import HookedRuns, logit_diff
-from tests.oracles.peers import oracle_bridge
 
 SITES = (*RESIDUAL_SITES, *HEAD_SITES)
+
+
+@pytest.fixture(scope="module")
+def hooked(small_bridge) -> Callable[[str, Direction], HookedRuns]:
+    """Both runs of each kind of prompts, made once for all sites."""
+    return cache(lambda kind, direction: HookedRuns(small_bridge, PAIRS[kind], direction))
 
 
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("kind", PAIRS)
 @pytest.mark.parametrize("site", RESIDUAL_SITES)
-def test_residual_sites_equal_hooked_forwards(small_model: Model, small_bridge, site, kind, direction) -> None:
+def test_residual_sites_equal_hooked_forwards(small_model: Model, hooked, site, kind, direction) -> None:
     pairs = PAIRS[kind]
     ours = patch_activations(small_model, pairs, site, direction=direction, metric="logit_diff")
-    oracle = HookedRuns(small_bridge, pairs, direction)
+    oracle = hooked(kind, direction)
     columns = list(ours.axes.items())[1]
     assert columns[0] == ("pos" if len(set(pairs.lengths)) == 1 else "role")
     for layer, (index, label) in itertools.product(range(4), enumerate(columns[1])):
@@ -52,9 +57,9 @@ def test_residual_sites_equal_hooked_forwards(small_model: Model, small_bridge, 
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("kind", PAIRS)
 @pytest.mark.parametrize("site", HEAD_SITES)
-def test_head_sites_equal_hooked_forwards(small_model: Model, small_bridge, site, kind, direction) -> None:
+def test_head_sites_equal_hooked_forwards(small_model: Model, hooked, site, kind, direction) -> None:
     pairs = PAIRS[kind]
-    oracle = HookedRuns(small_bridge, pairs, direction)
+    oracle = hooked(kind, direction)
     everywhere = [list(range(length)) for length in pairs.lengths]
     patch = partial(patch_activations, small_model, pairs, site, direction=direction, metric="logit_diff")
     all_positions, at_s2 = patch(), patch(positions="S2")
@@ -311,13 +316,12 @@ def check_sampled_cells(model: Model, bridge, pairs: PromptPairs, site: str, cel
 
 
 @pytest.mark.slow
-def test_gpt2_small_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_folder: Path) -> None:
-    bridge = oracle_bridge(gpt2_shaped_folder)
+def test_gpt2_small_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None:
     flipped = arena_pairs(gpt2_shaped_model).take(slice(0, 3))
     renamed = ioi_dataset(gpt2_shaped_model, 3, corruption="abc", prepend_bos=False)
-    check_sampled_cells(gpt2_shaped_model, bridge, flipped, "q", [(0, 3), (7, 11)])
-    check_sampled_cells(gpt2_shaped_model, bridge, flipped, "resid_pre", [(3, None), (11, None)])
-    check_sampled_cells(gpt2_shaped_model, bridge, renamed, "z", [(0, 0), (7, 11), (11, 0)])
+    check_sampled_cells(gpt2_shaped_model, gpt2_shaped_bridge, flipped, "q", [(0, 3), (7, 11)])
+    check_sampled_cells(gpt2_shaped_model, gpt2_shaped_bridge, flipped, "resid_pre", [(3, None), (11, None)])
+    check_sampled_cells(gpt2_shaped_model, gpt2_shaped_bridge, renamed, "z", [(0, 0), (7, 11), (11, 0)])
 
 
 @pytest.mark.parametrize("bos", [True, False])

@@ -27,7 +27,6 @@ from ioi_core.circuit.runs import Variant, logit_diffs
 from tests.core.circuit.examples import CIRCUIT, K, logit_diff
 from tests.models.micro import A, B, C, D, micro_model, micro_pairs
 from tests.oracles.hooked_ablation import HookedAblation
-from tests.oracles.peers import oracle_bridge
 
 PAIRS: dict[str, Callable[[Model], PromptPairs]] = {
     "mixed templates": lambda model: ioi_dataset(model, 15, corruption="abc", prepend_bos=False),
@@ -74,11 +73,10 @@ def test_the_bundled_model_equals_hooked_forwards(demo_model_64: Model, demo_bri
 
 
 @pytest.mark.slow
-def test_gpt2_shaped_model_equals_hooked_forwards(gpt2_shaped_model: Model, gpt2_shaped_folder) -> None:
+def test_gpt2_shaped_model_equals_hooked_forwards(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None:
     pairs = ioi_dataset(gpt2_shaped_model, 3, templates=[0, 50], corruption="abc", prepend_bos=False)
     removed = Circuit({Head(2, 2): "S1+1", Head(9, 9): "END"})
-    bridge = oracle_bridge(gpt2_shaped_folder)
-    check_against_hooks(gpt2_shaped_model, bridge, pairs, Ablation.MEAN, IOI_CIRCUIT, removed)
+    check_against_hooks(gpt2_shaped_model, gpt2_shaped_bridge, pairs, Ablation.MEAN, IOI_CIRCUIT, removed)
 
 
 def test_roles_are_looked_up_prompt_by_prompt(small_model: Model, small_bridge) -> None:

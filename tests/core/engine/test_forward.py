@@ -21,7 +21,7 @@ from ioi_core import (
     run,
 )
 from tests.models.random_pairs import random_pairs
-from tests.oracles.peers import oracle_bridge, oracle_gpt2
+from tests.oracles.peers import oracle_gpt2
 
 LENGTHS = [15, 9, 21, 15, 1, 2]
 
@@ -66,16 +66,17 @@ def test_run_equals_transformer_lens(small_model: Model, small_bridge, pairs: Pr
 
 
 @pytest.mark.slow
-def test_gpt2_small_shaped_model_equals_both_oracles(gpt2_shaped_model: Model, gpt2_shaped_folder: Path) -> None:
+def test_gpt2_small_shaped_model_equals_both_oracles(
+    gpt2_shaped_model: Model, gpt2_shaped_folder: Path, gpt2_shaped_bridge
+) -> None:
     pairs = random_pairs([15, 19, 12], bos=True)
     ours = run(gpt2_shaped_model, pairs.clean_tokens, pairs.roles["END"])
     np.testing.assert_allclose(log_probs(ours), hf_log_probs(oracle_gpt2(gpt2_shaped_folder), pairs), atol=1e-4)
-    bridge = oracle_bridge(gpt2_shaped_folder)
     tokens, ends = torch.tensor(pairs.clean_tokens), torch.tensor(pairs.roles["END"])
     with torch.no_grad():
-        logits, cache = bridge.run_with_cache(tokens)
+        logits, cache = gpt2_shaped_bridge.run_with_cache(tokens)
     np.testing.assert_allclose(log_probs(ours), log_probs(logits[torch.arange(3), ends]), atol=1e-4)
-    check_attribution(gpt2_shaped_model, bridge, cache, pairs)
+    check_attribution(gpt2_shaped_model, gpt2_shaped_bridge, cache, pairs)
 
 
 def check_attribution(model: Model, bridge, cache, pairs: PromptPairs) -> None:

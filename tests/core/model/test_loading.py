@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -254,15 +253,13 @@ def test_steady_memory_of_the_124m_model(gpt2_shaped_folder: Path) -> None:
 # --- the hub: each case in a process of its own, since its address and time-outs are read at import ---
 
 HUB_SCRIPT = """
-import sys, time
 from ioi_core import ModelUnavailableError, load_model, run
-start = time.monotonic()
 told = []
 try:
     model = load_model("distilgpt2", progress=lambda done, total: told.append((done, total)))
     print("LOADED", model.cfg.n_layers, told[-1] if told else None)
 except ModelUnavailableError as error:
-    print("UNAVAILABLE", round(time.monotonic() - start, 1), error)
+    print("UNAVAILABLE", error)
 """
 
 
@@ -285,13 +282,17 @@ def test_hub_that_refuses(tmp_path: Path) -> None:
     assert "IOI_MODEL_DIR" in said, "the message says what to do"
 
 
-def test_hub_that_never_answers_costs_seconds(tmp_path: Path) -> None:
+def test_hub_that_never_answers_is_asked_once_and_waited_for_seconds(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)  # connections are accepted by the kernel, and nobody ever answers
         said = load_from_hub(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        silent.setblocking(False)
+        silent.accept()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
     assert said.startswith("UNAVAILABLE")
-    assert float(said.split()[1]) < 15
+    assert "did not answer in 6 s" in said or "timed out" in said
 
 
 def test_offline_mode_asks_nobody(tmp_path: Path) -> None:
@@ -380,9 +381,7 @@ def test_download_with_progress_then_from_the_cache_without_a_hub(hub: str, tmp_
     assert said.startswith("LOADED 4 ("), said
     done, total = (int(number) for number in said.split("(")[1].rstrip(")\n").split(","))
     assert done == total > 10_000_000
-    start = time.monotonic()
     assert load_from_hub(tmp_path, "http://127.0.0.1:1").startswith("LOADED 4 None")
-    assert time.monotonic() - start < 60
 
 
 def test_the_bundled_folder_is_a_plain_hugging_face_one() -> None:

@@ -107,11 +107,11 @@ def test_bundled_model_equals_appendix_b(demo_model_64: Model, demo_bridge, corr
 
 
 @pytest.mark.slow
-def test_gpt2_small_shaped_model_equals_appendix_b(gpt2_shaped_model: Model, gpt2_shaped_folder: Path) -> None:
+def test_gpt2_small_shaped_model_equals_appendix_b(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None:
     """A seeded sample of senders into the receivers that the paper uses."""
-    bridge, rng = oracle_bridge(gpt2_shaped_folder), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     pairs = arena_pairs(gpt2_shaped_model).take(slice(0, 2))
-    oracle = AppendixB(bridge, pairs, Direction.NOISING)
+    oracle = AppendixB(gpt2_shaped_bridge, pairs, Direction.NOISING)
     for heads, name in (
         ([], "q"),
         ([Head(9, 9), Head(9, 6), Head(10, 0)], "q"),

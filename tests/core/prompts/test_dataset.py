@@ -126,7 +126,7 @@ def test_every_template_with_every_corruption(model: Model, corruption: str) -> 
     assert len(set(pairs.lengths.tolist())) > 5
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     n=st.integers(1, 30),
     seed=st.integers(0, 2**40),

@@ -342,7 +342,7 @@ ANSWER = st.one_of(st.none(), UNICODE, PIECES)
 ANSWERS = st.one_of(st.just((None, None)), st.permutations(["John", " Mary", "Paris"]), st.tuples(ANSWER, ANSWER))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(
     clean=ROWS,
     corrupted=st.one_of(st.none(), st.just("the same"), ROWS),
@@ -371,7 +371,7 @@ def test_any_text_gives_pairs_or_a_prompt_error(
 FILLER = st.text(string.ascii_lowercase + string.digits + " ,;:-_!?.(日é", max_size=20).map(str.strip)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     names=st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True),
     fillers=st.tuples(FILLER, FILLER, FILLER, FILLER),
