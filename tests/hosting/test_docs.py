@@ -1,0 +1,38 @@
+"""What the documents name is there: files, folders, and the modules of commands."""
+
+import re
+from importlib.util import find_spec
+
+import pytest
+
+from tests import ROOT
+
+DOCUMENTS = [
+    "README.md",
+    "docs/architecture.md",
+    "docs/hosting.md",
+    "benchmarks/README.md",
+    "ioi_core/demo/model/README.md",
+]
+OURS = "app|cache|ioi_core|pages|tests|docs|benchmarks|proxy"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_path_that_is_named_exists(document: str):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(rf"[`(]((?:{OURS})/[\w./-]*)[`)]", text)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, "Makefile", "Dockerfile", "compose.yaml"])
+def test_every_module_that_is_run_exists(document: str):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(rf'-m"?,? "?((?:{OURS})(?:\.\w+)*)', text)
+    assert [module for module in named if find_spec(module) is None] == []
+
+
+def test_the_architecture_names_every_room():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for top in ("app", "ioi_core"):
+        rooms = [folder.name for folder in (ROOT / top).iterdir() if (folder / "__init__.py").exists()]
+        assert [room for room in rooms if f"`{room}`" not in text and f"{top}/{room}" not in text] == []
