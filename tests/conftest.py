@@ -6,7 +6,11 @@ import shutil
 import tempfile
 
 # No test reads or writes the user's own cache folder; what needs a folder of its own sets another.
-os.environ["IOI_CACHE_DIR"] = tempfile.mkdtemp(prefix="ioi-test-cache-")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["IOI_CACHE_DIR"] += "/" + os.environ["PYTEST_XDIST_WORKER"]
+else:
+    os.environ["IOI_CACHE_DIR"] = tempfile.mkdtemp(prefix="ioi-test-cache-")
+    atexit.register(shutil.rmtree, os.environ["IOI_CACHE_DIR"], ignore_errors=True)
 # Before Hugging Face is imported, which reads it once: no test waits for the hub or downloads from it. Tests of the
 # hub set their own environment in a process of their own. A cache or folder that has the weights is used all the same.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -33,9 +37,6 @@ from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, load_model
 from tests.app.pages import Loader
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.oracles.peers import oracle_bridge, oracle_gpt2
-
-atexit.register(shutil.rmtree, os.environ["IOI_CACHE_DIR"], ignore_errors=True)
-
 
 # A busy machine is no reason to fail: no example is timed.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
