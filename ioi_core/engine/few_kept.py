@@ -11,7 +11,9 @@ Only kept positions, those at which some variant keeps some head, need more:
   rest write is the replaced z through W_O, once.
 
 So a variant costs its own MLP rows at a few positions of a prompt, above the layer where it begins to differ. Nothing
-here approximates. `engine.wavefront` is for the opposite case, runs in which most heads work as always; FACTOR
+here approximates. `engine.wavefront` is for the opposite case, runs in which most heads work as always. It can carry
+these runs too, but begins each anew at its first replaced z: the 55 runs of an edit of the 26-head circuit in two
+prompts (GPT-2 small's shape, ABC twins, one core) took it 5.6 s, this loop 0.25 s, 22 times less.
 """
 
 from collections.abc import Sequence
