@@ -94,7 +94,7 @@ def count_cells(
     """Return how many cells `patch_activations` patches in each prompt.
 
     Raises:
-        SiteError, MetricError, PromptError: say what was got and what is allowed.
+        ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     return prod(map(len, plan_request(model, pairs, site, direction, positions, metric).axes(model).values()))
 
