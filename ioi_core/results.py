@@ -6,7 +6,7 @@ moved something between a clean and a corrupted run. Every field must be given, 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -114,6 +114,11 @@ class PromptResult(Result):
             return frame
         low, high = self.interval()
         return frame.assign(low_95=low.ravel(), high_95=high.ravel())
+
+
+def over_prompts(per_prompt: Float[np.ndarray, "*cells batch"]) -> dict[str, Any]:
+    """Return the fields of a `PromptResult` that follow from each prompt's own value: it, the mean and the number."""
+    return {"values": np.asarray(per_prompt.mean(-1)), "n_prompts": per_prompt.shape[-1], "per_prompt": per_prompt}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.activation_patching.exact import Block, PatchResult, as_result, gather
+from ioi_core.activation_patching.exact import Block, PatchResult, as_result
 from ioi_core.activation_patching.grid import PatchPlan, plan_request
 from ioi_core.activation_patching.sites import source_names
 from ioi_core.engine.forward import embed, layer_runs
 from ioi_core.engine.memory import blocks
 from ioi_core.engine.progress import with_progress
-from ioi_core.engine.recording import receiving_and_giving, record
+from ioi_core.engine.recording import record, swap_if_denoising
 from ioi_core.engine.scoring import Scorer
 from ioi_core.engine.tensors import at_positions, to_device
 from ioi_core.inputs import Choice
@@ -45,32 +45,30 @@ def estimate_patching(
     """
     request = plan_request(model, pairs, site, direction, positions, metric)
     parts = blocks(model, pairs, ("pattern",), more_vectors=_KEPT_BY_AUTOGRAD)
-    found = []
+    estimated = []
     for rows in with_progress(parts, progress):
         with torch.inference_mode(False), torch.enable_grad():  # both are per thread: the caller's may differ
-            found.append(estimate_block(model, pairs.take(rows), request.take(rows)))
-    per_prompt, clean, corrupted = gather(found, request)
+            estimated.append(estimate_block(model, pairs.take(rows), request.take(rows)))
     undefined = None
     if request.metric == "kl" and request.direction is Direction.NOISING:
-        per_prompt = np.full_like(per_prompt, np.nan)
         undefined = "KL is at its minimum in the clean run, so its slope there is 0: no first-order estimate of noising"
-    return as_result(model, request, per_prompt, clean, corrupted, estimate=True, undefined=undefined)
+    return as_result(model, request, estimated, estimate=True, undefined=undefined)
 
 
 def estimate_block(model: Model, pairs: PromptPairs, request: PatchPlan) -> Block:
     """Base metric plus the first-order change of each cell, for a block of prompts."""
-    denoising = request.direction is Direction.DENOISING
-    receives, gives = receiving_and_giving(pairs, request.direction)
-    ends = pairs.roles["END"]
+    direction, ends = request.direction, pairs.roles["END"]
+    tokens = swap_if_denoising(direction, pairs.clean_tokens, pairs.corrupted_tokens)
+    base_tokens, source_tokens = (to_device(model, of_run) for of_run in tokens)
     with torch.no_grad():
-        source = record(model, to_device(model, gives), source_names(request.site))
-    runs = list(layer_runs(model, embed(model, to_device(model, receives)).requires_grad_()))
+        source = record(model, source_tokens, source_names(request.site))
+    runs = list(layer_runs(model, embed(model, base_tokens).requires_grad_()))
     own = [getattr(run, request.site) for run in runs]
     base_final = at_positions(runs[-1].resid_post, ends)
     source_final = at_positions(source[-1]["resid_post"], ends)
-    clean_final = source_final if denoising else base_final.detach()
+    clean_final, _ = swap_if_denoising(direction, base_final.detach(), source_final)
     scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)
-    base = scorer.each(base_final)
+    base = scorer.per_prompt(base_final)
     slopes = torch.autograd.grad(base.sum(), own)
     with torch.no_grad():
         by_position = [
@@ -78,8 +76,7 @@ def estimate_block(model: Model, pairs: PromptPairs, request: PatchPlan) -> Bloc
             for run, activation, slope in zip(source, own, slopes, strict=True)
         ]
         values = base.detach() + _by_column(torch.stack(by_position), request)
-        given = scorer.each(source_final)
-    return Block(values, (given, base.detach()) if denoising else (base.detach(), given))
+        return values, *swap_if_denoising(direction, base.detach(), scorer.per_prompt(source_final))
 
 
 def _by_position(products: Tensor, site: str) -> Float[Tensor, "cell batch pos"]:
@@ -93,6 +90,7 @@ def _by_position(products: Tensor, site: str) -> Float[Tensor, "cell batch pos"]
 def _by_column(
     changes: Float[Tensor, "layer cell batch pos"], request: PatchPlan
 ) -> Float[Tensor, "layer cell column batch"]:
+    """The changes summed over all positions, or taken at each prompt's own, column by column."""
     columns = []
     for positions in request.columns.values():
         if positions is None:

@@ -1,10 +1,11 @@
 """Activation patching: the total effect of moving one activation from one run into the other, cell by cell, exactly.
 
 `grid` plans which cells can change and groups them; for each block of prompts both runs are recorded, `sites` begins
-the groups' cells, `engine.wavefront` carries them to END, and `metrics` scores them there. Cells that cannot change
-keep the base run's own value.
+the groups' cells, `engine.wavefront` carries them to END, and a `Scorer` reads the metric there. Cells that cannot
+change keep the base run's own value.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,8 @@ from ioi_core.activation_patching.grid import PatchPlan, groups, plan_request
 from ioi_core.activation_patching.sites import RESIDUAL_SITES, Site, base_names, source_names
 from ioi_core.engine.memory import blocks, group_chunks
 from ioi_core.engine.progress import in_parts
-from ioi_core.engine.recording import receiving_and_giving, record, record_source
-from ioi_core.engine.scoring import UNITS, Scale, Scorer, of_two_runs
+from ioi_core.engine.recording import record, record_source, swap_if_denoising
+from ioi_core.engine.scoring import UNITS, Scale, Scorer, two_run_fields
 from ioi_core.engine.tensors import at_positions, joined_columns, to_device
 from ioi_core.engine.wavefront import wavefront
 from ioi_core.inputs import Choice
@@ -68,39 +69,39 @@ def patch_activations(
     """
     request = plan_request(model, pairs, site, direction, positions, metric)
     parts = blocks(model, pairs, (*base_names(request.site), *source_names(request.site)))
-    found = [
+    patched = (
         patch_cells(model, pairs.take(rows), request.take(rows), of_block)
         for rows, of_block in in_parts(parts, progress)
-    ]
-    return as_result(model, request, *gather(found, request))
+    )
+    return as_result(model, request, patched)
 
 
-def gather(
-    found: list["Block"], request: PatchPlan
-) -> tuple[Float[np.ndarray, "*cells batch"], Float[np.ndarray, " batch"], Float[np.ndarray, " batch"]]:
-    """Blocks of prompts after one another as NumPy, without axes of length one: values, clean, corrupted."""
-    per_prompt, clean, corrupted = joined_columns((block.values, *block.runs) for block in found)
-    if not request.column_axis:
-        per_prompt = per_prompt[..., 0, :]
-    if request.site in RESIDUAL_SITES:
-        per_prompt = per_prompt[:, 0]
-    return per_prompt, clean, corrupted
+Block = tuple[Float[Tensor, "layer cell column batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]
+"""Raw metrics of some prompts, on the model's device: of the cells, of the clean and of the corrupted run."""
 
 
 def as_result(
     model: Model,
     request: PatchPlan,
-    per_prompt: Float[np.ndarray, "*cells batch"],
-    clean: Float[np.ndarray, " batch"],
-    corrupted: Float[np.ndarray, " batch"],
+    blocks_of_prompts: Iterable[Block],
     *,
     estimate: bool = False,
     undefined: str | None = None,
 ) -> PatchResult:
-    """Raw metrics as a result: on the recovered scale if asked for, undefined where it has no scale."""
+    """Join raw metrics to a result: on the recovered scale if asked for, without axes of length one.
+
+    Args:
+        undefined: why no cell has a value; all are nan then, as they are where the metric has no scale.
+    """
+    raw, clean, corrupted = joined_columns(blocks_of_prompts)
+    if not request.column_axis:
+        raw = raw[..., 0, :]
+    if request.site in RESIDUAL_SITES:
+        raw = raw[:, 0]
     scale = Scale.of(request.metric, clean, corrupted)
+    per_prompt = np.full_like(raw, np.nan) if undefined else scale(raw)
     return PatchResult(
-        **of_two_runs(scale(per_prompt), scale, request.direction, clean, corrupted),
+        **two_run_fields(per_prompt, scale, request.direction, clean, corrupted),
         axes=request.axes(model),
         metric=request.metric,
         unit=UNITS[request.metric],
@@ -110,40 +111,24 @@ def as_result(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Raw metrics of some prompts, on the model's device.
-
-    Attributes:
-        values: [layer cell column batch].
-        runs: the unpatched (clean, corrupted) metrics, [batch] each.
-    """
-
-    values: Float[Tensor, "layer cell column batch"]
-    runs: tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]
-
-
 def patch_cells(model: Model, pairs: PromptPairs, request: PatchPlan, progress: Progress | None = None) -> Block:
     """Patch a block of prompts that fits the memory budget; runs on any device, also PyTorch's `meta`."""
-    site_name, denoising = request.site, request.direction is Direction.DENOISING
-    receives, _ = receiving_and_giving(pairs, request.direction)
-    ends = pairs.roles["END"]
-    base = record(model, to_device(model, receives), base_names(site_name))
+    direction = request.direction
+    base_tokens, _ = swap_if_denoising(direction, pairs.clean_tokens, pairs.corrupted_tokens)
+    base = record(model, to_device(model, base_tokens), base_names(request.site))
     if progress:
         progress(0, 1)  # a chance to cancel between the recorded runs
-    source = record_source(model, pairs, request.direction, source_names(site_name), base)
-    finals = [at_positions(trace[-1]["resid_post"], ends) for trace in (base, source)]
-    clean_final, corrupted_final = reversed(finals) if denoising else finals
-    scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)
-    clean, corrupted = scorer.each(clean_final), scorer.each(corrupted_final)
-    site = Site(site_name, model, base, source)
-    shape = (model.cfg.n_layers, site.cells_a_layer, len(request.columns), len(pairs))
-    values = (corrupted if denoising else clean).expand(shape).clone()
-    planned = list(group_chunks(model, site.cells_a_layer, groups(model, pairs, request)))
-    for chunk, of_chunk in in_parts(planned, progress):
+    source = record_source(model, pairs, direction, source_names(request.site), base)
+    finals = [at_positions(trace[-1]["resid_post"], pairs.roles["END"]) for trace in (base, source)]
+    scorer = Scorer.of(model, request.metric, pairs.answers, swap_if_denoising(direction, *finals)[0])
+    unpatched, of_source = map(scorer.per_prompt, finals)
+    site = Site(request.site, model, base, source)
+    values = unpatched.expand(model.cfg.n_layers, site.cells_a_layer, len(request.columns), -1).clone()
+    chunks = list(group_chunks(model, site.cells_a_layer, groups(model, pairs, request)))
+    for chunk, of_chunk in in_parts(chunks, progress):
         for group, final in zip(chunk, wavefront(model, base, chunk, site.starts(), of_chunk), strict=True):
             prompts = group.rows(model)
             scores = scorer(final, prompts).unflatten(1, (len(group.layers), -1))  # [batch layer cell]
             layers = slice(group.layers[0], group.layers[-1] + 1)
             values[layers, :, group.column, prompts] = scores.permute(1, 2, 0)
-    return Block(values, (clean, corrupted))
+    return values, *swap_if_denoising(direction, unpatched, of_source)

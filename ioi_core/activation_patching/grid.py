@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from jaxtyping import Int
 
-from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES, check_site, reaches_end
+from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES, check_site, last_layer_counts
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.scoring import check_metric
 from ioi_core.engine.wavefront import Group
@@ -28,9 +28,8 @@ class PatchPlan:
     """What is to be patched: the arguments of `patch_activations`, checked, and the grid they span.
 
     Attributes:
-        columns: label -> [batch] position of each prompt, or None for every position; one column without a label axis
-            where all positions or one role are patched.
-        column_axis: "pos" or "role", or None if there is a single column.
+        columns: label -> [batch] position of each prompt, or None for every position.
+        column_axis: "pos" or "role", or None if all positions or one role are patched: a single column.
     """
 
     site: str
@@ -101,7 +100,7 @@ def count_cells(
 
 def groups(model: Model, pairs: PromptPairs, request: PatchPlan) -> list[Group]:
     """Every cell that can differ from the base run, once."""
-    found: dict[tuple[int, int, int, int], list[int]] = {}
+    begun: dict[tuple[int, int, int, int], list[int]] = {}
     differs = pairs.clean_tokens != pairs.corrupted_tokens
     for column, positions in enumerate(request.columns.values()):
         for row in np.flatnonzero(differs.any(1)):
@@ -110,12 +109,12 @@ def groups(model: Model, pairs: PromptPairs, request: PatchPlan) -> list[Group]:
             if first <= start <= end:
                 same_token = positions is not None and not differs[row, start]
                 first_layer = int(same_token and request.site in ("resid_pre", "q", "k", "v"))
-                found.setdefault((column, start, end, first_layer), []).append(int(row))
+                begun.setdefault((column, start, end, first_layer), []).append(int(row))
     planned = []
-    for (column, start, end, first_layer), rows in found.items():
+    for (column, start, end, first_layer), rows in begun.items():
         whole = list(request.columns.values())[column] is None
         group = Group(tuple(rows), start, end, column, whole, range(first_layer, model.cfg.n_layers))
-        last = group.layers if reaches_end(request.site, model.cfg.n_layers - 1, group, model) else group.layers[:-1]
-        if last:
-            planned.append(replace(group, layers=last))
+        layers = group.layers if last_layer_counts(request.site, group) else group.layers[:-1]
+        if layers:
+            planned.append(replace(group, layers=layers))
     return planned

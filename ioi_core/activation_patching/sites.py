@@ -22,7 +22,6 @@ from ioi_core.model.weights import Model
 RESIDUAL_SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
 HEAD_SITES = ("z", "q", "k", "v", "pattern")
 
-
 # Residual sites: the stage a cell begins at, and the activation of the base run that it begins from.
 _STAGES: dict[str, tuple[Stage, str]] = {
     "resid_pre": ("pre", "resid_pre"),
@@ -37,7 +36,7 @@ def check_site(site: Choice) -> str:
     """Return `site` if it exists.
 
     Raises:
-        ChoiceError: says which ones do.
+        ChoiceError: names those that do.
     """
     if site not in RESIDUAL_SITES + HEAD_SITES:
         raise ChoiceError(f"site {shown(site)} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
@@ -59,17 +58,17 @@ class Site:
 
     @property
     def cells_a_layer(self) -> int:
-        """Cells of one layer in one column of the grid."""
-        return cells_a_layer(self.name, self.model)
+        """Cells of one layer in one column of the grid: its heads, or one."""
+        return self.model.cfg.n_heads if self.name in HEAD_SITES else 1
 
     def starts(self) -> CellStarts:
-        """How the engine begins this site's cells."""
+        """The start of this site's cells, for the engine."""
         if self.name in RESIDUAL_SITES:
             return CellStarts(_STAGES[self.name][0], self._residual)
         return CellStarts("mid", self._heads)
 
     def _residual(self, layer: int, group: Group) -> Float[Tensor, "batch 1 pos d_model"]:
-        """The base run's residual stream plus what the patch changes in it."""
+        """The base run's residual stream with the patch's change."""
         rows = group.rows(self.model)
         begun = self.base[layer][_STAGES[self.name][1]][rows, group.span].clone()
         where = _patched(group)
@@ -89,13 +88,8 @@ class Site:
         return base["resid_mid"][:, None, group.span] + written
 
 
-def cells_a_layer(site: str, model: Model) -> int:
-    """Cells of one layer in one column of a site's grid: its heads, or one."""
-    return model.cfg.n_heads if site in HEAD_SITES else 1
-
-
 def base_names(site: str) -> tuple[str, ...]:
-    """What the base run records for a site: keys and values for the engine, the rest for the cells' start, its end."""
+    """Return what is recorded of the base run: k and v for the engine, the rest to begin cells and to score it."""
     if site in RESIDUAL_SITES:
         return tuple(dict.fromkeys(("k", "v", site, _STAGES[site][1], "resid_post")))
     needs = {"z": (), "q": (), "k": ("q",), "v": ("pattern",), "pattern": ()}[site]
@@ -103,15 +97,13 @@ def base_names(site: str) -> tuple[str, ...]:
 
 
 def source_names(site: str) -> tuple[str, ...]:
-    """What the source run records for a site: what is moved, and its end."""
+    """Return what is recorded of the source run: what is moved, and its final residual stream."""
     return (site, "resid_post")
 
 
-def reaches_end(site: str, layer: int, group: Group, model: Model) -> bool:
-    """Whether a cell of this layer can change anything at END: in the last layer only keys and values of others can."""
-    own_position_only = site not in ("resid_pre", "k", "v")
-    at_end = group.whole or group.start == group.end
-    return at_end or layer < model.cfg.n_layers - 1 or not own_position_only
+def last_layer_counts(site: str, group: Group) -> bool:
+    """True if cells of the last layer can change anything at END: from before it only keys and values can."""
+    return group.whole or group.start == group.end or site in ("resid_pre", "k", "v")
 
 
 def _patched(group: Group) -> slice:
@@ -131,38 +123,36 @@ def _changed_z(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Te
 
 
 def _changed_q(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
-    """Only the patched positions ask differently; the others keep their z exactly."""
-    where = slice(group.start, group.end + 1 if group.whole else group.start + 1)
-    keys = slice(0, where.stop)
+    """Only the patched positions have other queries; the rest keep their z exactly."""
+    stop = group.end + 1 if group.whole else group.start + 1
+    pattern = attention_pattern(given[:, group.start : stop], base["k"][:, :stop])
     z = base["z"][:, group.span].clone()
-    z[:, _patched(group)] = _apply(attention_pattern(given[:, where], base["k"][:, keys]), base["v"][:, keys])
+    z[:, _patched(group)] = _mixed(pattern, base["v"][:, :stop])
     return z
 
 
 def _changed_k(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
     pattern = attention_pattern(base["q"][:, group.span], _merged(base["k"], given, group))
-    return _apply(pattern, base["v"][:, : group.end + 1])
+    return _mixed(pattern, base["v"][:, : group.end + 1])
 
 
 def _changed_v(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
     pattern = base["pattern"][:, :, group.span, : group.end + 1]
-    return _apply(pattern, _merged(base["v"], given, group))
+    return _mixed(pattern, _merged(base["v"], given, group))
 
 
 def _changed_pattern(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
     rows = given[:, :, group.span, : group.end + 1][:, :, _patched(group)]
     z = base["z"][:, group.span].clone()
-    z[:, _patched(group)] = _apply(rows, base["v"][:, : group.end + 1])
+    z[:, _patched(group)] = _mixed(rows, base["v"][:, : group.end + 1])
     return z
 
 
-def _apply(pattern: Tensor, v: Tensor) -> Float[Tensor, "batch pos head d_head"]:
+def _mixed(pattern: Tensor, v: Tensor) -> Float[Tensor, "batch pos head d_head"]:
     return (pattern @ v.transpose(1, 2)).transpose(1, 2)
 
 
-_ChangedZ = Callable[[dict[str, Tensor], Tensor, Group], Tensor]
-
-_CHANGED_Z: dict[str, _ChangedZ] = {
+_CHANGED_Z: dict[str, Callable[[dict[str, Tensor], Tensor, Group], Tensor]] = {
     "z": _changed_z,
     "q": _changed_q,
     "k": _changed_k,

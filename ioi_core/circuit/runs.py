@@ -197,7 +197,7 @@ def few_ablated_runs(
         starts: of `Replacements`.
     """
     scorer = Scorer(model, "logit_diff", pairs.answers)
-    unablated = scorer.each(at_positions(clean[-1]["resid_post"], pairs.roles["END"]))
+    unablated = scorer.per_prompt(at_positions(clean[-1]["resid_post"], pairs.roles["END"]))
     values = unablated.expand(len(variants), -1).clone()
     changes = (np.arange(pairs.clean_tokens.shape[1]) >= starts[:, None])[:, :, None, None]
     longest = Group((0,), 0, int(pairs.roles["END"].max()), 0, True, range(1))

@@ -38,22 +38,22 @@ class KeptPositions:
 
     Attributes:
         prompts: rows of the block.
-        positions: [batch place] ascending along a row; the last one is END. A place is one of them, counted from 0.
-        kept: [variant place layer head].
+        positions: [batch kept_pos] ascending along a row; the last one is END.
+        kept: [variant kept_pos layer head].
     """
 
     prompts: tuple[int, ...]
-    positions: Int[np.ndarray, "batch place"]
-    kept: Bool[np.ndarray, "variant place layer head"]
+    positions: Int[np.ndarray, "batch kept_pos"]
+    kept: Bool[np.ndarray, "variant kept_pos layer head"]
 
 
 @dataclass(frozen=True, eq=False)
 class _Streams:
-    """The distinct residual streams at one place.
+    """The distinct residual streams at one kept position.
 
     Attributes:
         resid: [batch stream d_model].
-        of: [variant] the stream that each variant has.
+        of: [variant] the stream of each variant.
     """
 
     resid: Float[Tensor, "batch stream d_model"]
@@ -102,108 +102,111 @@ def run_few_kept(
     """Run all variants and return the final residual streams at END, and which of them is each variant's.
 
     Args:
-        tokens: of the prompts of `keeping`; replaced: per layer, the z that every head puts out where it is not kept.
+        tokens: of the prompts of `keeping`; replaced: per layer, the z of every head where it is not kept.
     """
     shared = embed(model, tokens)  # the one stream of all variants, right at every position but the kept ones
     rows = torch.arange(len(tokens), device=model.device)[:, None]
     at = to_device(model, keeping.positions)
-    alike = np.zeros(len(keeping.kept), dtype=np.int64)
-    places = [_Streams(shared[rows, at[:, [place]]], alike) for place in range(at.shape[1])]
+    one_for_all = np.zeros(len(keeping.kept), dtype=np.int64)
+    streams = [_Streams(shared[rows, position], one_for_all) for position in at.split(1, dim=1)]
     for index, layer in enumerate(with_progress(model.weights.layers, progress)):
         end_only = index == model.cfg.n_layers - 1
-        written = replaced[index].flatten(2) @ layer.W_O + layer.b_O  # by all heads together, nothing kept
+        written = replaced[index].flatten(2) @ layer.W_O + layer.b_O  # by all heads if none is kept
         kept = keeping.kept[:, :, index]
-        mid = [_Streams(s.resid + written[rows, at[:, [place]]], s.of) for place, s in enumerate(places)]
+        mid = [_Streams(s.resid + written[rows, at[:, [n]]], s.of) for n, s in enumerate(streams)]
         if (chosen := np.flatnonzero(kept.any((0, 1)))).size:
             heads = _Heads.of(model, layer, chosen)
-            keys = _Keys.of(heads, shared, places, at)
-            own = replaced[index][rows, at][:, :, to_device(model, chosen)]  # [batch place head d_head]
-            asking = [len(places) - 1] if end_only else [*np.flatnonzero(kept.any((0, 2)))]
-            for place in asking:
-                mid[place] = _attend(heads, keys, places, mid[place], int(place), kept[:, place][:, chosen], own)
+            keys = _Keys.of(heads, shared, streams, at)
+            own = replaced[index][rows, at][:, :, to_device(model, chosen)]  # [batch kept_pos head d_head]
+            querying = [len(streams) - 1] if end_only else [*np.flatnonzero(kept.any((0, 2)))]
+            for n in querying:
+                mid[n] = _attend(heads, keys, streams, mid[n], int(n), kept[:, n][:, chosen], own)
         if end_only:
-            places = mid[-1:]
-            [post] = add_mlps(model, layer, [places[0].resid[:, :, None]])
-            places = [_Streams(post[:, :, 0], places[0].of)]
+            [post] = add_mlps(model, layer, [mid[-1].resid[:, :, None]])
+            streams = [_Streams(post[:, :, 0], mid[-1].of)]
         else:
-            shared, places = _after_mlp(model, layer, shared + written, mid)
-    return places[-1].resid, places[-1].of
+            shared, streams = _after_mlp(model, layer, shared + written, mid)
+    return streams[-1].resid, streams[-1].of
 
 
 def _after_mlp(
-    model: Model, layer: LayerWeights, shared: Tensor, places: Sequence[_Streams]
+    model: Model, layer: LayerWeights, shared: Tensor, mid: Sequence[_Streams]
 ) -> tuple[Tensor, list[_Streams]]:
-    """Add what the layer's MLP makes of all streams, in one product."""
-    streams = [shared[:, None], *(place.resid[:, :, None] for place in places)]
-    first, *rest = add_mlps(model, layer, streams)
-    return first[:, 0], [_Streams(new[:, :, 0], place.of) for new, place in zip(rest, places, strict=True)]
+    """Add the output of the layer's MLP to all streams, in one product."""
+    first, *rest = add_mlps(model, layer, [shared[:, None], *(streams.resid[:, :, None] for streams in mid)])
+    return first[:, 0], [_Streams(new[:, :, 0], old.of) for new, old in zip(rest, mid, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
 class _Keys:
-    """What the kept heads of a layer can attend to.
+    """Keys and values that the kept heads of a layer can attend to.
 
     Attributes:
         k, v: [batch pos head d_head], of the shared stream.
-        shared: [batch pos] where no place stands; at: [batch place] the places' positions.
-        own: for each place, queries, keys and values [batch stream head d_head] of its streams.
+        shared: [batch pos] everywhere but at kept positions; at: [batch kept_pos] these.
+        own: for each kept position, queries, keys and values [batch stream head d_head] of its streams.
     """
 
     k: Float[Tensor, "batch pos head d_head"]
     v: Float[Tensor, "batch pos head d_head"]
     shared: Bool[Tensor, "batch pos"]
-    at: Int[Tensor, "batch place"]
+    at: Int[Tensor, "batch kept_pos"]
     own: list[tuple[Tensor, Tensor, Tensor]]
 
     @classmethod
-    def of(cls, heads: _Heads, shared: Tensor, places: Sequence[_Streams], at: Int[Tensor, "batch place"]) -> "_Keys":
+    def of(
+        cls, heads: _Heads, shared: Tensor, streams: Sequence[_Streams], at: Int[Tensor, "batch kept_pos"]
+    ) -> "_Keys":
         """Compute them."""
         _, k, v = heads.qkv(shared)
         elsewhere = torch.ones(shared.shape[:2], dtype=torch.bool, device=shared.device).scatter_(1, at, False)
-        return cls(k, v, elsewhere, at, [heads.qkv(place.resid) for place in places])
+        return cls(k, v, elsewhere, at, [heads.qkv(at_position.resid) for at_position in streams])
 
 
 def _attend(
     heads: _Heads,
     keys: _Keys,
-    places: Sequence[_Streams],
+    streams: Sequence[_Streams],
     mid: _Streams,
-    place: int,
+    n: int,
     kept: Bool[np.ndarray, "variant head"],
-    replaced: Float[Tensor, "batch place head d_head"],
+    replaced: Float[Tensor, "batch kept_pos head d_head"],
 ) -> _Streams:
-    """Add what the kept heads write to one place's streams; variants that agree in all that it depends on share one.
+    """Add what the kept heads write at the `n`th kept position; variants for which all inputs agree share a stream.
 
-    Three variants at the second place, where the first place has two streams (0 for A, 1 for B and C) and this one has
-    one (0 for all); one head is kept here by B and C, so these two ask, and what they see before them counts:
+    Three variants at the second position, where the first has two streams (0 for A, 1 for B and C) and this one has one
+    (0 for all); B and C keep a head here, so that for them the streams that the head attends to count as well:
 
-        variant  stream here  keeps the head  1 + stream at the first place, if it asks  ->  stream after
-        A        0            0               0                                              0
-        B        0            1               2                                              1
-        C        0            1               2                                              1  (the same row as B)
+        variant  stream here  keeps the head  1 + stream at the first position, if so  ->  stream after
+        A        0            0               0                                            0
+        B        0            1               2                                            1
+        C        0            1               2                                            1  (the same row as B)
     """
-    asks = np.any(kept, axis=1)[:, None]
-    seen = [asks * (earlier.of[:, None] + 1) for earlier in places[:place]]
-    depends = np.concatenate([places[place].of[:, None], kept, *seen], axis=1)
+    attends = np.any(kept, axis=1)[:, None]
+    seen = [attends * (earlier.of[:, None] + 1) for earlier in streams[:n]]
+    depends = np.concatenate([streams[n].of[:, None], kept, *seen], axis=1)
     _, first, of = np.unique(depends, axis=0, return_index=True, return_inverse=True)
-    resid = mid.resid[:, places[place].of[first]]
-    if (asking := np.flatnonzero(asks[first])).size:
-        variants = first[asking]
-        z = _mix(keys, [streams.of[variants] for streams in places[: place + 1]], place)
+    resid = mid.resid[:, streams[n].of[first]]
+    if (querying := np.flatnonzero(attends[first])).size:
+        variants = first[querying]
+        z = _mix(keys, [at_position.of[variants] for at_position in streams[: n + 1]])
         keep = torch.tensor(kept[variants], dtype=z.dtype, device=z.device)
-        change = (z - replaced[:, None, place]) * keep[:, :, None]
-        resid[:, asking] += torch.einsum("bshd,hdm->bsm", change, heads.W_O)
+        change = (z - replaced[:, None, n]) * keep[:, :, None]
+        resid[:, querying] += torch.einsum("bshd,hdm->bsm", change, heads.W_O)
     return _Streams(resid, of.reshape(-1).astype(np.int64))
 
 
-def _mix(
-    keys: _Keys, chosen: Sequence[Int[np.ndarray, " asking"]], place: int
-) -> Float[Tensor, "batch asking head d_head"]:
-    """Attention of some streams of a place: to the shared stream before it and to their own at places up to it."""
-    q = keys.own[place][0][:, chosen[place]]
+def _mix(keys: _Keys, chosen: Sequence[Int[np.ndarray, " variant"]]) -> Float[Tensor, "batch variant head d_head"]:
+    """Attention of some variants at a kept position: to the shared stream before it, and to their own up to it.
+
+    Args:
+        chosen: the variants' streams at every kept position up to this one.
+    """
+    n = len(chosen) - 1
+    q = keys.own[n][0][:, chosen[n]]
     k, v = ([keys.own[other][part][:, of] for other, of in enumerate(chosen)] for part in (1, 2))
     position = torch.arange(keys.k.shape[1], device=q.device)
-    visible = keys.shared & (position < keys.at[:, [place]])
+    visible = keys.shared & (position < keys.at[:, [n]])
     there = torch.einsum("bshd,bphd->bshp", q, keys.k).masked_fill(~visible[:, None, None], -torch.inf)
     here = torch.stack([(q * key).sum(-1) for key in k], -1)
     weights = (torch.cat([there, here], -1) / q.shape[-1] ** 0.5).softmax(-1)

@@ -39,7 +39,7 @@ class LayerRun:
 
 
 def embed(model: Model, tokens: Int[Tensor, "batch pos"], start: int = 0) -> Float[Tensor, "batch pos d_model"]:
-    """Token plus position embeddings, the first layer's resid_pre; the first token stands at position `start`."""
+    """Token plus position embeddings, the first layer's resid_pre; the first token is at position `start`."""
     return model.weights.W_E[tokens] + model.weights.W_pos[start : start + tokens.shape[1]]
 
 
@@ -49,7 +49,7 @@ def normalize(x: Float[Tensor, "*batch d_model"], eps: float) -> Float[Tensor, "
 
 
 def layer_norm_scale(x: Float[Tensor, "*batch d_model"], eps: float) -> Float[Tensor, "*batch 1"]:
-    """What LayerNorm divides by, after centring: sqrt(variance + eps)."""
+    """The divisor of LayerNorm, after centring: sqrt(variance + eps)."""
     return (x.var(-1, unbiased=False, keepdim=True) + eps).sqrt()
 
 
@@ -73,7 +73,7 @@ def attention_pattern(
 
 
 def mlp(layer: LayerWeights, resid_mid: Float[Tensor, "*batch d_model"], eps: float) -> Float[Tensor, "*batch d_model"]:
-    """What the MLP writes, its LayerNorm included."""
+    """The MLP's output, its LayerNorm included."""
     hidden = F.gelu(F.linear(normalize(resid_mid, eps), layer.W_in.T, layer.b_in), approximate="tanh")
     return F.linear(hidden, layer.W_out.T, layer.b_out)
 
@@ -89,7 +89,7 @@ def layer_runs(
     Args:
         before: keys and values ("k", "v") of each layer at positions before these tokens, if there are any; patterns
             then have more key than query positions.
-        progress: told of each layer when the next one is asked for.
+        progress: called for each layer when the next one is asked for.
     """
     for index, layer in enumerate(with_progress(model.weights.layers, progress)):
         q, k, v = qkv(layer, model.cfg, resid)

@@ -1,7 +1,7 @@
-"""How much memory patched runs may hold at once."""
+"""The memory that patched runs may hold at once, and what is cut so that they stay within it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ioi_core.engine.wavefront import Group
@@ -38,30 +38,34 @@ def blocks(model: Model, pairs: PromptPairs, recorded: Sequence[str], more_vecto
     return [slice(start, min(start + step, len(pairs))) for start in range(0, len(pairs), step)]
 
 
-def group_chunks(model: Model, cells_a_layer: int, groups: list[Group]) -> Iterator[list[Group]]:
+def group_chunks(model: Model, cells_a_layer: int, groups: Iterable[Group]) -> Iterator[list[Group]]:
     """The groups, cut where needed, in chunks that each fit half the memory budget."""
-    room = memory_budget() // 2
+    left = room = memory_budget() // 2
     chunk: list[Group] = []
-    left = room
-    for group in groups:
-        for piece in _pieces(model, cells_a_layer, group, room):
-            size = held_bytes(model, cells_a_layer, piece)
-            if chunk and size > left:
-                yield chunk
-                chunk, left = [], room
-            chunk.append(piece)
-            left -= size
+    for piece in cut_groups(model, cells_a_layer, groups):
+        size = held_bytes(model, cells_a_layer, piece)
+        if chunk and size > left:
+            yield chunk
+            chunk, left = [], room
+        chunk.append(piece)
+        left -= size
     if chunk:
         yield chunk
 
 
+def cut_groups(model: Model, cells_a_layer: int, groups: Iterable[Group]) -> list[Group]:
+    """The groups, cut where needed so that each one fits half the memory budget by itself."""
+    room = memory_budget() // 2
+    return [piece for group in groups for piece in _pieces(model, cells_a_layer, group, room)]
+
+
 def held_bytes(model: Model, cells_a_layer: int, group: Group) -> int:
-    """About what a group's cells hold at once."""
+    """Bytes that a group's cells hold at once, roughly."""
     return len(group.prompts) * len(group.layers) * cells_a_layer * cell_bytes(model, group)
 
 
 def cell_bytes(model: Model, group: Group) -> int:
-    """What a cell holds in one prompt: residual streams, q, k, v, z, copies of the base's keys and values."""
+    """Bytes that a cell holds in one prompt: residual streams, q, k, v, z, copies of the base's keys and values."""
     vectors = 12 * group.width + 2 * (group.end + 1)
     scores = 3 * model.cfg.n_heads * group.width * (group.end + 1)
     return (vectors * model.cfg.d_model + scores) * model.weights.W_E.element_size()

@@ -1,4 +1,4 @@
-"""Progress of an analysis: loops tell what they have done, and an analysis made of parts gives each part its share.
+"""Progress of an analysis: loops report what they have done, and an analysis made of parts gives each part its share.
 
 A walk over the layers counts layers (`with_progress`); what holds several walks, such as blocks of prompts, divides its
 own progress among them (`in_parts`, `between`) without knowing how they count. So no total is planned ahead, done never
@@ -18,21 +18,21 @@ _PER_CENT = 100
 
 @dataclass
 class _Part:
-    """The progress of a part, told to the whole's as its `size` steps of `total` from `start` on."""
+    """The progress of a part, reported to the whole's as its `size` steps of `total` from `start` on."""
 
     whole: Progress
     start: int
     size: int
     total: int
-    told: int = 0
+    done: int = 0
 
     def __call__(self, done: int, total: int) -> None:
-        self.told = self.size * done // total
-        self.whole(self.start + self.told, self.total)
+        self.done = self.size * done // total
+        self.whole(self.start + self.done, self.total)
 
 
 def with_progress(items: Sequence[Item], progress: Progress | None) -> Iterator[Item]:
-    """Yield the items, and tell after each how many of them are done."""
+    """Yield the items, and report after each how many of them are done."""
     for number, item in enumerate(items):
         yield item
         if progress:
@@ -42,10 +42,10 @@ def with_progress(items: Sequence[Item], progress: Progress | None) -> Iterator[
 def in_parts(
     items: Sequence[Item], progress: Progress | None, steps: int = _PER_CENT
 ) -> Iterator[tuple[Item, Progress | None]]:
-    """Yield each item with the progress of its own part, and tell when it is done unless the part did so itself.
+    """Yield each item with the progress of its own part, and report its end unless the part did so itself.
 
     Args:
-        steps: how many steps of the whole each part is; all parts count alike.
+        steps: how many steps of the whole each part is; all parts count the same.
     """
     for number, item in enumerate(items):
         if progress is None:
@@ -53,7 +53,7 @@ def in_parts(
             continue
         part = _Part(progress, number * steps, steps, len(items) * steps)
         yield item, part
-        if part.told < steps:
+        if part.done < steps:
             part(1, 1)
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import TypeVar
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -14,6 +14,8 @@ from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress
 from ioi_core.vocabulary import Direction
+
+Run = TypeVar("Run")
 
 Trace = tuple[Mapping[str, Tensor], ...]
 """A run's recorded activations, layer by layer, under TransformerLens's names."""
@@ -39,7 +41,7 @@ def record_from(
 
     Args:
         base: trace with "k" and "v".
-        n_layers: stop after so many; None runs all.
+        n_layers: stop after this many; None runs all.
     Returns:
         The named activations; nan before `start`, so that reading there by mistake cannot go unnoticed.
     """
@@ -61,13 +63,12 @@ def _after_nan(activation: Tensor, start: int, dim: int) -> Tensor:
     return torch.cat([activation.new_full(shape, torch.nan), activation], dim)
 
 
-def receiving_and_giving(
-    pairs: PromptPairs, direction: Direction
-) -> tuple[Int[np.ndarray, "batch pos"], Int[np.ndarray, "batch pos"]]:
-    """Tokens of the run that receives activations, and of the run that they come from."""
-    if direction is Direction.DENOISING:
-        return pairs.corrupted_tokens, pairs.clean_tokens
-    return pairs.clean_tokens, pairs.corrupted_tokens
+def swap_if_denoising(direction: Direction, first: Run, second: Run) -> tuple[Run, Run]:
+    """Turn (clean, corrupted) into (base, source), the run that receives activations and the one they come from.
+
+    It also turns (base, source) back into (clean, corrupted).
+    """
+    return (second, first) if direction is Direction.DENOISING else (first, second)
 
 
 def first_difference(pairs: PromptPairs) -> int:
@@ -78,17 +79,17 @@ def first_difference(pairs: PromptPairs) -> int:
 
 
 def record_source(model: Model, pairs: PromptPairs, direction: Direction, names: Sequence[str], base: Trace) -> Trace:
-    """The run that activations come from, recorded; read off the base run where all its prompts are among that one's.
+    """Record the run that activations come from; read it off the base run if all its prompts are also that one's.
 
-    That is so for an S2 flip of prompts that come with either name repeated, as the classic eight do: each one's twin
-    is another prompt.
+    So they are under an S2 flip if each sentence comes with either name repeated, as in the classic eight prompts: each
+    one's twin is another prompt.
 
     Args:
         base: the receiving run's trace, with "k" and "v".
     """
-    receives, gives = receiving_and_giving(pairs, direction)
-    row_of = {row.tobytes(): index for index, row in enumerate(receives)}
-    twins = [row_of.get(row.tobytes()) for row in gives]
+    base_tokens, source_tokens = swap_if_denoising(direction, pairs.clean_tokens, pairs.corrupted_tokens)
+    row_of = {row.tobytes(): index for index, row in enumerate(base_tokens)}
+    twins = [row_of.get(row.tobytes()) for row in source_tokens]
     if None not in twins and base[0].keys() >= set(names):
         return tuple({name: layer[name][twins] for name in names} for layer in base)
-    return record_from(model, to_device(model, gives), names, base, first_difference(pairs))
+    return record_from(model, to_device(model, source_tokens), names, base, first_difference(pairs))

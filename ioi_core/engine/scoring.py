@@ -1,4 +1,8 @@
-"""The direction in the residual stream along which the two answers differ."""
+"""Metrics of a run at END, and the scales on which they are shown.
+
+logit_diff is read along the direction in the residual stream in which the two answers differ; the probability of IO and
+the KL divergence need the whole vocabulary.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +15,12 @@ from torch import Tensor
 
 from ioi_core.engine.forward import normalize, unembed
 from ioi_core.engine.memory import memory_budget
+from ioi_core.engine.recording import swap_if_denoising
 from ioi_core.engine.tensors import to_device
 from ioi_core.errors import IOIError
 from ioi_core.inputs import Choice, shown
 from ioi_core.model.weights import Model
+from ioi_core.results import over_prompts
 from ioi_core.vocabulary import Direction
 
 
@@ -39,7 +45,7 @@ PATH_UNITS = {
     "logit_diff_recovered": "fraction",
     "logit_diff": "logits",
 }
-"""Metrics of path patching -> their unit; all of them are logit_diff on a scale of its own, see `Scale`."""
+"""Metrics of path patching -> their unit; each is logit_diff on a scale of its own, see `Scale`."""
 
 _SMALLEST_GAP = 1e-4
 """Relative size of a mean below which it is rounding: nothing is divided by that."""
@@ -53,7 +59,7 @@ def check_metric(metric: Choice, units: Mapping[str, str] = UNITS) -> str:
     """Return `metric` if it is one of `units`.
 
     Raises:
-        MetricError: says which ones do.
+        MetricError: names those that are.
     """
     if metric not in tuple(units):
         raise MetricError(f"metric {shown(metric)} is not known: use one of {', '.join(units)}")
@@ -84,7 +90,7 @@ class Scale:
         logit_diff_recovered: 0 = corrupted, 1 = clean. logit_diff_change: 0 = clean, -1 = corrupted (ARENA).
         percent_of_clean: 0 = clean, -100 = a logit_diff of 0 (Wang et al. 2022).
         """
-        reach = max(abs(float(clean.mean())), abs(float(corrupted.mean())))
+        size = max(abs(float(clean.mean())), abs(float(corrupted.mean())))
         match metric:
             case "logit_diff_recovered" | "logit_diff_change":
                 zero = corrupted if metric == "logit_diff_recovered" else clean
@@ -92,10 +98,10 @@ class Scale:
                     "the clean and the corrupted prompts have the same mean logit_diff "
                     f"({clean.mean():.4f}), so there is nothing to recover: use another corruption or metric"
                 )
-                return cls._divided_by(clean - corrupted, zero, reach, undefined)
+                return cls._divided_by(clean - corrupted, zero, size, undefined)
             case "percent_of_clean":
                 undefined = f"the clean prompts' mean logit_diff is {clean.mean():.4f}: no per cent can be taken of it"
-                return cls._divided_by(clean, clean, reach, undefined, factor=0.01)
+                return cls._divided_by(clean, clean, size, undefined, factor=0.01)
             case _:
                 return cls(np.zeros_like(clean))
 
@@ -110,16 +116,16 @@ class Scale:
         cls,
         parts: Float[np.ndarray, " batch"],
         zero: Float[np.ndarray, " batch"],
-        reach: float,
+        size: float,
         undefined: str,
         factor: float = 1.0,
     ) -> "Scale":
         """The scale whose unit is `factor` times the mean of `parts`.
 
-        Undefined where that mean is rounding beside `reach`, the size of the runs.
+        Undefined where that mean is rounding beside `size`, that of the runs' means.
         """
         mean = float(parts.mean(dtype=np.float64))
-        if abs(mean) < _SMALLEST_GAP * max(1.0, reach):
+        if abs(mean) < _SMALLEST_GAP * max(1.0, size):
             return cls(zero, float("nan"), None, undefined)
         return cls(zero, factor * mean, (parts / mean).astype(parts.dtype))
 
@@ -128,26 +134,24 @@ class Scale:
         return ((raw - self.zero) / self.unit).astype(raw.dtype)
 
 
-def of_two_runs(
+def two_run_fields(
     per_prompt: Float[np.ndarray, "*cells batch"],
     scale: Scale,
     direction: Direction,
     clean: Float[np.ndarray, " batch"],
     corrupted: Float[np.ndarray, " batch"],
 ) -> dict[str, Any]:
-    """Return the fields of a `TwoRunResult` that its values and the raw metric of both runs make up.
+    """Return the fields of a `TwoRunResult` that follow from its values and the raw metric of both runs.
 
     Args:
         per_prompt: on `scale`; clean, corrupted: not on it.
     """
     return {
-        "values": per_prompt.mean(-1),
-        "n_prompts": len(clean),
-        "per_prompt": per_prompt,
+        **over_prompts(per_prompt),
         "direction": direction,
         "clean": float(clean.mean()),
         "corrupted": float(corrupted.mean()),
-        "unpatched": scale(corrupted if direction is Direction.DENOISING else clean),
+        "unpatched": scale(swap_if_denoising(direction, clean, corrupted)[0]),
         "gaps": scale.gaps,
     }
 
@@ -179,15 +183,15 @@ class Scorer:
         return cls(model, metric, answers, reference)
 
     def __call__(self, final: Float[Tensor, "rows cell d_model"], rows: Int[Tensor, " rows"]) -> Tensor:
-        """Metric of each cell: [rows cell]; `rows` says which prompt each row of `final` belongs to."""
+        """Metric of each cell: [rows cell]; `rows` are the prompts that the rows of `final` belong to."""
         if self.metric in ("prob", "kl"):
             return self._full_vocabulary(final, rows)
         direction = answer_direction(self.model, self.answers)[rows]
         bias = answer_bias(self.model, self.answers)[rows]
         return (normalize(final, self.model.cfg.eps) @ direction[:, :, None])[..., 0] + bias[:, None]
 
-    def each(self, final: Float[Tensor, "batch d_model"]) -> Float[Tensor, " batch"]:
-        """Metric of one run of all prompts."""
+    def per_prompt(self, final: Float[Tensor, "batch d_model"]) -> Float[Tensor, " batch"]:
+        """Metric of a single run in each of all prompts."""
         return self(final[:, None], torch.arange(len(final), device=final.device))[:, 0]
 
     def _full_vocabulary(self, final: Float[Tensor, "rows cell d_model"], rows: Int[Tensor, " rows"]) -> Tensor:

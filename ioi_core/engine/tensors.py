@@ -32,7 +32,7 @@ def as_array(tensor: Float[Tensor, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
 
 def joined(parts: Iterable[Float[Tensor, "..."]], dim: int = -1) -> Float[np.ndarray, "..."]:
-    """Results of chunks or blocks of prompts after one another as NumPy, each taken off the device as it comes."""
+    """Results of chunks or blocks of prompts, concatenated as NumPy; each is taken off the device as it comes."""
     return as_array(torch.cat([part.cpu() for part in parts], dim))
 
 

@@ -40,7 +40,7 @@ class Group:
 
     Attributes:
         prompts: rows of the traces, one or more.
-        column: which column of the grid these cells fill.
+        column: the column of the grid that these cells fill.
         whole: patch every position from `start` on; else `start` alone.
         layers: the layers where cells of this group begin, ascending.
     """
@@ -59,7 +59,7 @@ class Group:
 
     @property
     def width(self) -> int:
-        """How many positions the span has."""
+        """The number of positions in the span."""
         return self.end + 1 - self.start
 
     def rows(self, model: Model) -> Int[Tensor, " batch"]:
@@ -69,7 +69,7 @@ class Group:
 
 @dataclass(frozen=True)
 class CellStarts:
-    """Where cells begin: at which stage of their layer, and with which residual stream there.
+    """The stage of their layer at which cells begin, and their residual streams there.
 
     Attributes:
         stage: "pre" (before attention), "mid" (between attention and MLP) or "post" (after the MLP).
@@ -81,12 +81,12 @@ class CellStarts:
 
 
 Overwrite = Callable[[int, Group, Mapping[Literal["q", "k", "v"], Tensor]], None]
-"""Told in each layer the queries, keys and values [batch cell pos head d_head] that a group's cells computed there
-(queries at END alone in the last layer), to set some of them in place."""
+"""Called in each layer with the queries, keys and values [batch cell pos head d_head] that a group's cells computed
+there (queries at END alone in the last layer), to set some of them in place."""
 
 ReplaceZ = Callable[[int, Group, Tensor], Tensor]
-"""Given in each layer what a group's cells' heads put out, z [batch cell pos head d_head] (at END alone in the last
-layer), returns what is to be written instead."""
+"""Called in each layer with the z of a group's cells, [batch cell pos head d_head] (at END alone in the last layer);
+returns the z that is written instead."""
 
 
 def wavefront(
@@ -102,8 +102,8 @@ def wavefront(
 
     Args:
         base: trace of the base run with "k" and "v", over prompts that the groups' indices refer to.
-        progress: told after each layer which share of the rows (cells times positions) has been carried.
-        overwrite: sets queries, keys or values that are not to be computed; replace_z: the same of heads' outputs.
+        progress: called after each layer with the rows (cells times positions) carried so far.
+        overwrite: sets queries, keys or values that are not to be computed; replace_z: the same for z.
     Returns:
         One tensor a group, its cells layer after layer.
     """
@@ -140,12 +140,12 @@ def _with_new_cells(
     """The cells carried so far, and behind them those that begin at this stage of this layer."""
     if starts.stage != stage:
         return cells
-    together = list(cells)
+    extended = list(cells)
     for number, group in enumerate(groups):
         if layer in group.layers:
             begun = starts.make(layer, group)
-            together[number] = torch.cat([cells[number], begun[:, :, -1:] if end_only else begun], dim=1)
-    return together
+            extended[number] = torch.cat([cells[number], begun[:, :, -1:] if end_only else begun], dim=1)
+    return extended
 
 
 def _attend(
@@ -163,14 +163,14 @@ def _attend(
     width = model.cfg.n_heads * model.cfg.d_head
     normed = normalize(_as_rows(cells), model.cfg.eps)
     keys_values = torch.addmm(layer.b_QKV[width:], normed, layer.W_QKV[:, width:])
-    asking = cells
+    querying = cells
     if index == model.cfg.n_layers - 1:
-        asking = [of_group[:, :, -1:] for of_group in cells]
-        normed = normalize(_as_rows(asking), model.cfg.eps)
+        querying = [of_group[:, :, -1:] for of_group in cells]
+        normed = normalize(_as_rows(querying), model.cfg.eps)
     queries = torch.addmm(layer.b_QKV[:width], normed, layer.W_QKV[:, :width])
     outputs = []
     for group, prompts, q, kv in zip(
-        groups, rows, _by_group(queries, asking), _by_group(keys_values, cells), strict=True
+        groups, rows, _by_group(queries, querying), _by_group(keys_values, cells), strict=True
     ):
         q, (k, v) = q.unflatten(-1, heads), kv.unflatten(-1, (2, *heads)).unbind(-3)
         if overwrite:
@@ -179,7 +179,7 @@ def _attend(
         z = mix(q, _after_base(before["k"], k), _after_base(before["v"], v))
         outputs.append((replace_z(index, group, z) if replace_z else z).flatten(3))
     written = torch.addmm(layer.b_O, _as_rows(outputs), layer.W_O)
-    return _by_group(written.add_(_as_rows(asking)), asking)
+    return _by_group(written.add_(_as_rows(querying)), querying)
 
 
 def _after_base(before: Tensor, own: Tensor) -> Float[Tensor, "batch cell pos head d_head"]:
@@ -205,7 +205,7 @@ def mix(
 
 
 def add_mlps(model: Model, layer: LayerWeights, cells: list[Tensor]) -> list[Float[Tensor, "batch cell pos d_model"]]:
-    """Add what the layer's MLP writes, position by position."""
+    """Add the output of the layer's MLP, position by position."""
     rows = _as_rows(cells)
     added = torch.empty_like(rows)
     for start in range(0, len(rows), _MLP_SLAB):
@@ -215,12 +215,12 @@ def add_mlps(model: Model, layer: LayerWeights, cells: list[Tensor]) -> list[Flo
 
 
 def _as_rows(cells: Sequence[Tensor]) -> Float[Tensor, "rows d_model"]:
-    """All groups' rows one after another: what a product over positions needs."""
+    """All groups' rows concatenated, for a product over positions."""
     rows = [of_group.flatten(0, 2) for of_group in cells]
     return torch.cat(rows) if len(rows) > 1 else rows[0]
 
 
 def _by_group(rows: Tensor, cells: Sequence[Tensor]) -> list[Tensor]:
-    """The reverse of `_as_rows`, whatever the width of a row."""
+    """Undo `_as_rows`, whatever the width of a row."""
     parts = rows.split([of_group.shape[:3].numel() for of_group in cells])
     return [part.unflatten(0, of_group.shape[:3]) for part, of_group in zip(parts, cells, strict=True)]

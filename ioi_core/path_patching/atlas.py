@@ -1,6 +1,6 @@
 """The atlas of edges: every head into every later head's query, key or value, one edge at a time, exactly.
 
-One cell means what it means in `paths`, with a single sender and a single receiver. The senders' streams are carried
+One cell means what it means in `edges`, with a single sender and a single receiver. The senders' streams are carried
 once for all receivers; at each layer every sender below it changes every head's input there, and `engine.wavefront`
 carries these edges to END. A layer's edges are a part: parts that are kept are not computed again, so an atlas that was
 cancelled, or whose process died, is resumed.
@@ -15,21 +15,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ioi_core.engine.memory import blocks, group_chunks, held_bytes, memory_budget
+from ioi_core.engine.memory import blocks, cut_groups, held_bytes, memory_budget
 from ioi_core.engine.progress import in_parts
-from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, of_two_runs
-from ioi_core.engine.tensors import as_array, at_positions, joined_columns
+from ioi_core.engine.recording import swap_if_denoising
+from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, two_run_fields
+from ioi_core.engine.tensors import as_array, joined_columns
 from ioi_core.engine.wavefront import CellStarts, Group, wavefront
 from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model
-from ioi_core.path_patching.edges import RECORDED, Paths, sending
-from ioi_core.path_patching.patch import LOGITS, PathPlan, path_groups, plan
+from ioi_core.path_patching.edges import RECORDED, Paths, sender_positions
+from ioi_core.path_patching.patch import LOGITS, PathPlan, path_groups, plan, record_runs
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, TwoRunResult
 from ioi_core.vocabulary import ALL, Direction
 
 Parts = MutableMapping[str, np.ndarray]
-"""Finished parts of an analysis under names of their own; may forget any of them at any time."""
+"""Finished parts of an analysis under names of their own; it may drop any of them at any time."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,31 +64,24 @@ def edge_atlas(
         receiver_input: "q", "k" or "v".
         direction, through_mlps, metric: as in `patch_paths`; with DENOISING and through_mlps=False the edges are those
             of TransformerLens's `get_act_patch_direct_path_all_sources`.
-        parts: where finished parts are kept. Given again with the same other arguments, they are not computed anew.
+        parts: where finished parts are kept; those of an earlier call with the same other arguments are reused.
     Returns:
         `values` [sender_layer sender_head receiver_layer receiver_head]; nan where the receiver is not above the
         sender.
     Raises:
         ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
-    request = plan(model, pairs, LOGITS, receiver_input, ALL, direction, metric, through_mlps)
-    request = replace(request, include_mlps=False)
-    found = joined_columns(
+    request = plan(model, pairs, LOGITS, receiver_input, ALL, direction, metric, through_mlps, include_mlps=False)
+    raw = joined_columns(
         _atlas_block(model, pairs.take(rows), request, rows.start, parts, of_block)
         for rows, of_block in in_parts(blocks(model, pairs, RECORDED), progress)
     )
-    return _as_atlas(model, request, *found)
+    return _as_atlas(model, request, *raw)
 
 
 def count_cells(model: Model, **_: object) -> int:
     """Return how many edges `edge_atlas` patches in each prompt: from every head to every head of a later layer."""
     return comb(model.cfg.n_layers, 2) * model.cfg.n_heads**2
-
-
-def _groups(model: Model, pairs: PromptPairs) -> list[Group]:
-    """Groups whose senders' streams fit the memory budget together."""
-    groups = path_groups(pairs, ALL, model.cfg.n_layers - 1)
-    return [group for chunk in group_chunks(model, model.cfg.n_heads, groups) for group in chunk]
 
 
 def _atlas_block(
@@ -100,19 +94,16 @@ def _atlas_block(
 ) -> tuple[Tensor, Float[Tensor, " batch"], Float[Tensor, " batch"]]:
     """Raw logit_diff [layer head layer head batch] where there is a path, of the clean and of the corrupted run."""
     cfg = model.cfg
-    paths = Paths.record(model, pairs, request.direction, through_mlps=request.through_mlps, include_mlps=False)
-    if progress:
-        progress(0, 1)  # a chance to cancel
-    scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
-    own, given = (scorer.each(at_positions(run[-1]["resid_post"], ends)) for run in (paths.base, paths.source))
-    values = own.expand(cfg.n_layers, cfg.n_heads, cfg.n_layers, cfg.n_heads, len(pairs)).clone()
-    for group, of_group in in_parts(_groups(model, pairs), progress):
+    paths, scorer, unpatched, of_source = record_runs(model, pairs, request, progress)
+    values = unpatched.expand(cfg.n_layers, cfg.n_heads, cfg.n_layers, cfg.n_heads, -1).clone()
+    groups = cut_groups(model, cfg.n_heads, path_groups(pairs, ALL, cfg.n_layers - 1))
+    for group, of_group in in_parts(groups, progress):
         kept = _Kept.of(parts, first_prompt, group)
         for layer, scores in _layers(paths, request, group, scorer, kept, of_group):
             senders = slice(group.layers[0], group.layers[0] + scores.shape[0] // cfg.n_heads)
             edges = scores.unflatten(0, (-1, cfg.n_heads)).to(values)  # [layer head head batch]
             values[senders, :, layer][..., group.rows(model)] = edges
-    return (values, given, own) if request.direction is Direction.DENOISING else (values, own, given)
+    return values, *swap_if_denoising(request.direction, unpatched, of_source)
 
 
 @dataclass(frozen=True)
@@ -124,15 +115,15 @@ class _Kept:
 
     @classmethod
     def of(cls, parts: Parts | None, first_prompt: int, group: Group) -> "_Kept":
-        """Named by what is in them: another memory budget cuts other groups."""
+        """Name them by what is in them: another memory budget cuts other groups."""
         prompts = " ".join(str(first_prompt + row) for row in group.prompts)
         senders = f"{group.layers[0]}-{group.layers[-1]}"
         return cls(parts, f"prompts {prompts} positions {group.start}-{group.end} senders {senders}")
 
     def get(self, layer: int, shape: tuple[int, ...]) -> Tensor | None:
-        """A layer's part, if it is kept and is what it should be."""
-        found = None if self.parts is None else self.parts.get(f"{self.name} layer {layer}")
-        return torch.tensor(found) if found is not None and found.shape == shape and np.isfinite(found).all() else None
+        """A layer's part, if it is kept, of this shape and finite."""
+        part = None if self.parts is None else self.parts.get(f"{self.name} layer {layer}")
+        return torch.tensor(part) if part is not None and part.shape == shape and np.isfinite(part).all() else None
 
     def put(self, layer: int, part: Tensor) -> None:
         if self.parts is not None:
@@ -148,7 +139,7 @@ def _layers(
     progress: Progress | None,
 ) -> Iterator[tuple[int, Float[Tensor, "sender head batch"]]]:
     """logit_diff of every edge into each layer that the group's senders reach."""
-    n_heads, residuals = paths.model.cfg.n_heads, paths.residuals(group.prompts, sending(group), group.layers)
+    n_heads, residuals = paths.model.cfg.n_heads, paths.residuals(group.prompts, sender_positions(group), group.layers)
     for layer, of_layer in in_parts(range(paths.model.cfg.n_layers), progress):
         streams = next(residuals)
         if not streams.shape[1]:
@@ -174,30 +165,30 @@ def _edges_into(
     heads, prompts = range(model.cfg.n_heads), group.rows(model)
     suffix = replace(group, layers=(layer,))
     step = max(1, memory_budget() // 2 // held_bytes(model, len(heads), suffix))
-    for some, of_some in in_parts(streams.split(step, dim=1), progress):
+    for chunk, of_chunk in in_parts(streams.split(step, dim=1), progress):
 
-        def begin(layer: int, group: Group, some: Tensor = some) -> Tensor:
-            inputs = paths.inputs(layer, name, heads, group, some)
+        def begin(layer: int, group: Group, chunk: Tensor = chunk) -> Tensor:
+            inputs = paths.inputs(layer, name, heads, group, chunk)
             written = paths.written_by_receivers(layer, name, heads, group, inputs)
             return paths.resid_mid(layer, group) + written.flatten(1, 2)
 
-        [final] = wavefront(model, paths.base, [suffix], CellStarts("mid", begin), of_some)
+        [final] = wavefront(model, paths.base, [suffix], CellStarts("mid", begin), of_chunk)
         yield scorer(final, prompts).unflatten(1, (-1, len(heads))).permute(1, 2, 0)
 
 
 def _as_atlas(
     model: Model,
     request: PathPlan,
-    found: Float[np.ndarray, "layer head layer head batch"],
+    raw: Float[np.ndarray, "layer head layer head batch"],
     clean: Float[np.ndarray, " batch"],
     corrupted: Float[np.ndarray, " batch"],
 ) -> EdgeAtlas:
     scale, layers = Scale.of(request.metric, clean, corrupted), np.arange(model.cfg.n_layers)
     sizes = {"layer": model.cfg.n_layers, "head": model.cfg.n_heads}
-    per_prompt = scale(found)
+    per_prompt = scale(raw)
     per_prompt.swapaxes(1, 2)[layers[:, None] >= layers] = np.nan
     return EdgeAtlas(
-        **of_two_runs(per_prompt, scale, request.direction, clean, corrupted),
+        **two_run_fields(per_prompt, scale, request.direction, clean, corrupted),
         axes={
             f"{end}_{axis}": tuple(str(label) for label in range(size))
             for end in ("sender", "receiver")

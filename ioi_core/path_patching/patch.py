@@ -1,10 +1,10 @@
 """Path patching: the effect of every edge from any sender into chosen receivers, exactly (Wang et al. 2022).
 
-`paths` says what one cell means and computes it; this file plans the groups of prompts and positions, scores END and
+`edges` says what one cell means and computes it; this file plans the groups of prompts and positions, scores END and
 puts the scores on the metric's scale.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -13,9 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.engine.checks import check_pairs
-from ioi_core.engine.memory import blocks, group_chunks
+from ioi_core.engine.memory import blocks, cut_groups
 from ioi_core.engine.progress import in_parts
-from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric, of_two_runs
+from ioi_core.engine.recording import swap_if_denoising
+from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric, two_run_fields
 from ioi_core.engine.tensors import at_positions, joined_columns
 from ioi_core.engine.wavefront import Group
 from ioi_core.errors import ChoiceError, HeadError
@@ -82,20 +83,21 @@ def patch_paths(
             0), "logit_diff_recovered" (0 = corrupted, 1 = clean), "logit_diff". Ratios of means over prompts.
         through_mlps: True recomputes the MLPs between sender and receiver. False keeps them: another quantity,
             TransformerLens's direct path.
-        include_mlps: whether MLPs are senders too.
+        include_mlps: MLPs are senders too.
     Returns:
         `values` [layer head] and `mlp_values` [layer]; nan where there is no path: senders in or above the last
         receiver's layer.
     Raises:
         HeadError, ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
-    request = plan(model, pairs, receivers, receiver_input, sender_position, direction, metric, through_mlps)
-    request = replace(request, include_mlps=include_mlps)
-    found = joined_columns(
+    request = plan(
+        model, pairs, receivers, receiver_input, sender_position, direction, metric, through_mlps, include_mlps
+    )
+    raw = joined_columns(
         patch_senders(model, pairs.take(rows), request, of_block)
         for rows, of_block in in_parts(blocks(model, pairs, RECORDED), progress)
     )
-    return _as_result(model, request, *found)
+    return _as_result(model, request, *raw)
 
 
 def count_cells(model: Model, *, include_mlps: bool, **_: object) -> int:
@@ -113,15 +115,13 @@ class PathPlan:
     direction: Direction
     metric: str
     through_mlps: bool
-    include_mlps: bool = True
+    include_mlps: bool
 
     @property
     def by_layer(self) -> dict[int, tuple[int, ...]]:
         """Receiving heads of each layer, ascending."""
-        return {
-            layer: tuple(head.head for head in heads)
-            for layer, heads in groupby(self.receivers, lambda head: head.layer)
-        }
+        by_layer = groupby(self.receivers, lambda head: head.layer)
+        return {layer: tuple(head.head for head in heads) for layer, heads in by_layer}
 
     def last(self, model: Model) -> int:
         """The layer before which every sender with a path lies; one past the last layer for the logits."""
@@ -137,6 +137,7 @@ def plan(
     direction: Choice,
     metric: Choice,
     through_mlps: bool,
+    include_mlps: bool,
 ) -> PathPlan:
     """Check the arguments.
 
@@ -150,8 +151,8 @@ def plan(
     positions = (ALL, *pairs.roles)
     if sender_position not in positions:
         raise ChoiceError(f"sender_position {shown(sender_position)} is not known here: use {', '.join(positions)}")
-    heads = _receivers(model, receivers)
-    return PathPlan(heads, receiver_input, sender_position, check_direction(direction), metric, through_mlps)
+    heads, direction = _receivers(model, receivers), check_direction(direction)
+    return PathPlan(heads, receiver_input, sender_position, direction, metric, through_mlps, include_mlps)
 
 
 def _receivers(model: Model, receivers: Receivers) -> tuple[Head, ...]:
@@ -164,23 +165,19 @@ def _receivers(model: Model, receivers: Receivers) -> tuple[Head, ...]:
 
 def path_groups(pairs: PromptPairs, sender_position: str, last: int) -> list[Group]:
     """Prompts whose senders send from the same position on, up to the same END; none for what cannot differ."""
-    found: dict[tuple[int, int], list[int]] = {}
+    spans: dict[tuple[int, int], list[int]] = {}
     differs = pairs.clean_tokens != pairs.corrupted_tokens
     for row in np.flatnonzero(differs.any(1)):
         first, end = int(differs[row].argmax()), int(pairs.roles["END"][row])
         start = first if sender_position == ALL else int(pairs.roles[sender_position][row])
         if first <= start <= end:
-            found.setdefault((start, end), []).append(int(row))
+            spans.setdefault((start, end), []).append(int(row))
     whole, layers = sender_position == ALL, range(last)
-    return [Group(tuple(rows), start, end, 0, whole, layers) for (start, end), rows in found.items() if layers]
-
-
-def _senders_a_layer(model: Model, request: PathPlan) -> int:
-    return model.cfg.n_heads + request.include_mlps
+    return [Group(tuple(rows), start, end, 0, whole, layers) for (start, end), rows in spans.items() if layers]
 
 
 def _groups(pairs: PromptPairs, request: PathPlan, model: Model) -> list[Group]:
-    """The logits read END alone, so there all prompts make one group whose span is END."""
+    """Plan the groups; the logits read END alone, so for them all prompts make one group whose span is END."""
     if request.receivers:
         return path_groups(pairs, request.sender_position, request.last(model))
     rows = {row for group in path_groups(pairs, "END", 1) for row in group.prompts}
@@ -189,21 +186,30 @@ def _groups(pairs: PromptPairs, request: PathPlan, model: Model) -> list[Group]:
     return [Group(tuple(sorted(rows)), 0, 0, 0, True, range(model.cfg.n_layers))] if rows else []
 
 
-def patch_senders(
+def record_runs(
     model: Model, pairs: PromptPairs, request: PathPlan, progress: Progress | None
-) -> tuple[Float[Tensor, "layer sender batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """Raw logit_diff of every cell with a path, of the clean and of the corrupted run; runs on any device."""
-    senders = _senders_a_layer(model, request)
+) -> tuple[Paths, Scorer, Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """Record both runs; return them with a scorer of logit_diff, and that of the base and of the source run."""
     paths = Paths.record(
         model, pairs, request.direction, through_mlps=request.through_mlps, include_mlps=request.include_mlps
     )
     if progress:
         progress(0, 1)  # a chance to cancel
     scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
-    own, given = (scorer.each(at_positions(run[-1]["resid_post"], ends)) for run in (paths.base, paths.source))
-    values = own.expand(request.last(model), senders, len(pairs)).clone()
-    planned = [group for chunk in group_chunks(model, senders, _groups(pairs, request, model)) for group in chunk]
-    for group, of_group in in_parts(planned, progress):
+    unpatched, of_source = (
+        scorer.per_prompt(at_positions(run[-1]["resid_post"], ends)) for run in (paths.base, paths.source)
+    )
+    return paths, scorer, unpatched, of_source
+
+
+def patch_senders(
+    model: Model, pairs: PromptPairs, request: PathPlan, progress: Progress | None
+) -> tuple[Float[Tensor, "layer sender batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """Raw logit_diff of every cell with a path, of the clean and of the corrupted run; runs on any device."""
+    paths, scorer, unpatched, of_source = record_runs(model, pairs, request, progress)
+    senders, ends = paths.senders_a_layer, pairs.roles["END"]
+    values = unpatched.expand(request.last(model), senders, -1).clone()
+    for group, of_group in in_parts(cut_groups(model, senders, _groups(pairs, request, model)), progress):
         prompts = group.rows(model)
         if request.receivers:
             final = to_end(paths, request.receiver_input, request.by_layer, group, of_group)
@@ -212,26 +218,26 @@ def patch_senders(
             final = streams[:, :, 0]
         scores = scorer(final, prompts).unflatten(1, (len(group.layers), senders))
         values[group.layers[0] : group.layers[-1] + 1, :, prompts] = scores.permute(1, 2, 0)
-    return (values, given, own) if request.direction is Direction.DENOISING else (values, own, given)
+    return values, *swap_if_denoising(request.direction, unpatched, of_source)
 
 
 def _as_result(
     model: Model,
     request: PathPlan,
-    found: Float[np.ndarray, "layer sender batch"],
+    raw: Float[np.ndarray, "layer sender batch"],
     clean: Float[np.ndarray, " batch"],
     corrupted: Float[np.ndarray, " batch"],
 ) -> PathResult:
     scale, n_heads = Scale.of(request.metric, clean, corrupted), model.cfg.n_heads
-    per_prompt = np.full((model.cfg.n_layers, *found.shape[1:]), np.nan, found.dtype)
-    per_prompt[: len(found)] = scale(found)
+    per_prompt = np.full((model.cfg.n_layers, *raw.shape[1:]), np.nan, raw.dtype)
+    per_prompt[: len(raw)] = scale(raw)
     mlps = per_prompt[:, n_heads].copy() if request.include_mlps else None
     heads = per_prompt[:, :n_heads].copy()
     undefined = scale.undefined
     if undefined is None and request.receivers:
         undefined = f"senders in layer {request.last(model)} and above have no path to any receiver"
     return PathResult(
-        **of_two_runs(heads, scale, request.direction, clean, corrupted),
+        **two_run_fields(heads, scale, request.direction, clean, corrupted),
         axes=model.head_axes,
         metric=request.metric,
         unit=PATH_UNITS[request.metric],

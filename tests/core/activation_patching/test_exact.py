@@ -289,11 +289,11 @@ def to_meta(model: Model) -> Model:
 def test_everything_stays_on_the_models_device(small_model: Model, site: str, metric: str) -> None:
     pairs = PAIRS["from position 1 on, unequal, bos"]
     request = plan_request(small_model, pairs, site, Direction.NOISING, "each", metric)
-    block = patch_cells(to_meta(small_model), pairs, request)
-    assert block.values.device.type == "meta"
-    assert block.values.shape == (4, 4 if site in HEAD_SITES else 1, 5, 4)
-    estimated = estimate_block(to_meta(small_model), pairs, request)
-    assert (estimated.values.device.type, estimated.values.shape) == ("meta", block.values.shape)
+    values, *_ = patch_cells(to_meta(small_model), pairs, request)
+    assert values.device.type == "meta"
+    assert values.shape == (4, 4 if site in HEAD_SITES else 1, 5, 4)
+    estimated, *_ = estimate_block(to_meta(small_model), pairs, request)
+    assert (estimated.device.type, estimated.shape) == ("meta", values.shape)
 
 
 Cells = list[tuple[int, int | None]]

@@ -24,7 +24,7 @@ from ioi_core import (
     patch_paths,
     run,
 )
-from ioi_core.engine.recording import first_difference, receiving_and_giving, record, record_source
+from ioi_core.engine.recording import first_difference, record, record_source, swap_if_denoising
 from ioi_core.engine.scoring import MetricError
 from ioi_core.errors import ChoiceError, IOIError
 from ioi_core.path_patching.edges import Paths, to_end
@@ -188,7 +188,8 @@ def test_all_paths_into_the_one_head_above_are_the_total_effect(demo_model: Mode
 def test_twins_among_the_prompts_are_not_run_again(small_model: Model, direction: Direction, rows: slice) -> None:
     """All eight prompts are each other's twins; without the last one, one twin is missing and all are run."""
     pairs = arena_pairs(small_model).take(rows)
-    receives, gives = (torch.tensor(tokens) for tokens in receiving_and_giving(pairs, direction))
+    tokens = swap_if_denoising(direction, pairs.clean_tokens, pairs.corrupted_tokens)
+    receives, gives = (torch.tensor(of_run) for of_run in tokens)
     names, start = ("z", "mlp_out", "resid_post"), first_difference(pairs)
     with torch.inference_mode():
         base = record(small_model, receives, ("k", "v", *names))
@@ -376,7 +377,7 @@ def test_everything_stays_on_the_models_device(small_model: Model) -> None:
     )
     pairs = PAIRS["from position 1 on, unequal, bos"]
     for (heads, name), position in itertools.product(RECEIVERS.values(), ("all", "S2")):
-        request = plan(meta, pairs, heads or "logits", name, position, "noising", "logit_diff", True)
+        request = plan(meta, pairs, heads or "logits", name, position, "noising", "logit_diff", True, True)
         with torch.inference_mode():
             values, *_ = patch_senders(meta, pairs, request, None)
         assert values.device.type == "meta"
