@@ -1,7 +1,7 @@
-"""What a visitor changed about a starting circuit, as short text that a link can hold. No Streamlit here.
+"""A visitor's changes to a starting circuit, as short text that a link can hold. No Streamlit here.
 
-"0.2:S2 -3.1:END": head 0.2 was added at S2, and head 3.1 was switched off at END. What was switched off is K: it is
-taken out of the circuit and, to compare, out of the whole model. Links write a plus sign as a space: there is none.
+"0.2:S2 -3.1:END": head 0.2 was added at S2, and head 3.1 was switched off at END. K, all that is switched off, is
+taken out of the circuit and, to compare, out of the whole model. No plus sign is written: links turn it into a space.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ _LONGEST_TEXT, _OFF = 12_000, "-"
 
 
 class CircuitTextError(IOIError):
-    """A circuit, or changes of one, that cannot be read."""
+    """Changes to a circuit that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Changes:
     added: Circuit = NO_HEADS
     off: Circuit = NO_HEADS
 
-    def on_top_of(self, start: Circuit) -> "Circuit":
-        """The circuit with everything that was added, nothing switched off yet."""
+    def on_top_of(self, start: Circuit) -> Circuit:
+        """Return the circuit with everything that was added, nothing switched off yet."""
         return start.with_(self.added)
 
 
 def read_member(model: Model, text: str) -> Member:
-    """The head and the place that "9.9:END" names.
+    """Return the head and the role that "9.9:END" names.
 
     Raises:
         CircuitTextError, HeadError: say what was got and what is allowed.
@@ -46,7 +46,7 @@ def read_member(model: Model, text: str) -> Member:
 
 
 def read_changes(model: Model, text: str) -> Changes:
-    """The changes that a text holds; an empty text holds none.
+    """Return the changes that a text holds; an empty text holds none.
 
     Raises:
         CircuitTextError, HeadError: say what was got and what is allowed.
@@ -60,17 +60,17 @@ def read_changes(model: Model, text: str) -> Changes:
 
 
 def write_changes(changes: Changes) -> str:
-    """The changes as text: what was added, then what is switched off."""
+    """Return the changes as text: what was added, then what is switched off."""
     added = [member_text(member) for member in changes.added.members]
     return " ".join([*added, *(f"{_OFF}{member_text(member)}" for member in changes.off.members)])
 
 
 def switched(changes: Changes, members: Collection[Member], *, on: bool) -> Changes:
-    """The same with some members on or off; they stay part of what K is taken from."""
-    gone = Circuit.of([member for member in changes.off.members if member not in members])
-    return Changes(changes.added, gone if on else gone.with_(Circuit.of(members)))
+    """Return the changes with some members on or off; those off stay part of the circuit that K is taken from."""
+    others = Circuit.of([member for member in changes.off.members if member not in members])
+    return Changes(changes.added, others if on else others.with_(Circuit.of(members)))
 
 
 def extended(changes: Changes, members: Collection[Member]) -> Changes:
-    """The same with these members added, and on."""
+    """Return the changes with these members added, and on."""
     return switched(Changes(changes.added.with_(Circuit.of(members)), changes.off), members, on=True)

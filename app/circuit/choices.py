@@ -1,65 +1,71 @@
-"""Which heads a part of the Circuit page is about; all of it is in the link."""
+"""Which heads a part of the Circuit page is about, and what replaces ablated ones; all of it is in the link."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
+import ioi_core
 from app import url
 from app.drawing.look import notice
+from app.questions.ask import ask
+from app.questions.compute import compute
 from app.view import View
 from app.words.choices import ABLATIONS
-from ioi_core import Ablation, Head, HeadAttribution, Model, published_class
+from ioi_core import Ablation, Head, published_class
 
-MOST_HEADS = 10
-"""More heads at once make no figure that can be read."""
-
+_MOST_HEADS = 10  # more heads at once make no figure that can be read
 _STRONGEST = 3  # as many as GPT-2 small has name movers
 
 
-def strongest_writers(direct: HeadAttribution) -> list[Head]:
-    """All heads, those that write most towards IO first."""
-    order = (-direct.values).argsort(axis=None, kind="stable")
-    return [Head(*divmod(int(place), direct.values.shape[1])) for place in order]
+def strongest_writers(view: View) -> list[Head]:
+    """Return all heads, those that write most towards IO first."""
+    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs)).values
+    order = (-direct).argsort(axis=None, kind="stable")
+    return [Head(*divmod(int(n), direct.shape[1])) for n in order]
 
 
-def first_heads(model: Model, writers: Sequence[Head]) -> tuple[list[Head], str]:
-    """The heads to begin with, and what they are.
+def writers_control(view: View, key: str, label: str, writers: Sequence[Head]) -> list[Head]:
+    """Ask for heads, to begin with the name movers: the published ones, or the strongest writers of another model.
 
     Args:
         writers: all heads, those that write most towards IO first.
     """
-    groups = [(head, published_class(model, head)) for head in writers]
-    published = [head for head, group in groups if group and group.name == "name mover"]
-    if published:
-        return published, "GPT-2 small's published name movers, the strongest first"
-    return list(writers[:_STRONGEST]), f"the {_STRONGEST} heads that write most towards IO on these prompts"
+    classes = [published_class(view.model, head) for head in writers]
+    first = [head for head, group in zip(writers, classes, strict=True) if group and group.name == "name mover"]
+    source = "GPT-2 small's published name movers, the strongest first"
+    if not first:
+        first = list(writers[:_STRONGEST])
+        source = f"the {_STRONGEST} heads that write most towards IO on these prompts"
+    chosen = heads_control(view, key, label, writers, first)
+    st.caption(f"To begin with: {source}.")
+    return chosen
 
 
 def heads_control(view: View, key: str, label: str, offered: Sequence[Head], default: Sequence[Head]) -> list[Head]:
-    """Some heads, in the order in which they were chosen.
+    """Ask for some heads and return them in the order in which they were chosen.
 
-    What nobody has changed follows the prompts and the model: a new default replaces the one before.
+    Until a visitor changes the choice it follows the prompts and the model: a new default replaces the old one.
 
     Args:
         offered: every head of the model, in the order in which they are offered.
     """
-    names, wanted = [str(head) for head in offered], [str(head) for head in default]
-    put_in = f"_{key}_default"
+    names, default_names = [str(head) for head in offered], [str(head) for head in default]
+    default_key = f"_{key}_default"
     asked = list(st.session_state[key] if key in st.session_state else st.query_params.get_all(key))
-    usable = [name for name in dict.fromkeys(asked) if name in names][:MOST_HEADS]
-    untouched = asked == st.session_state.get(put_in)
+    usable = [name for name in dict.fromkeys(asked) if name in names][:_MOST_HEADS]
+    untouched = asked == st.session_state.get(default_key)
     if untouched or not (usable or key in st.session_state) or (asked and not usable):
-        usable, st.session_state[put_in] = wanted, wanted
+        usable, st.session_state[default_key] = default_names, default_names
     if not untouched and (left_out := [name for name in asked if name not in usable]):
         notice(
             f"Of the heads asked for, these are left out: {', '.join(left_out)[:60]}. {view.model.name} has no such "
-            f"heads, or they are more than {MOST_HEADS}. Shown: {', '.join(usable) or 'no head'}."
+            f"heads, or they are more than {_MOST_HEADS}. Shown: {', '.join(usable) or 'no head'}."
         )
     st.session_state[key] = usable
+    placeholder = "Heads, those that write most towards IO first"
     chosen = st.multiselect(
-        label, names, key=key, bind="query-params", max_selections=MOST_HEADS,
-        placeholder="Heads, those that write most towards IO first",
-    )  # fmt: skip
+        label, names, key=key, bind="query-params", max_selections=_MOST_HEADS, placeholder=placeholder
+    )
     return [Head.parse(name) for name in chosen]
 
 

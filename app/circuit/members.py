@@ -9,13 +9,13 @@ from ioi_core.heads.published import PUBLISHED_CLASSES
 OTHER = "no class"
 
 KEPT_AT: Mapping[str, str] = {group.name: group.kept_at for group in PUBLISHED_CLASSES}
-"""Class -> the role at which the paper's circuit keeps it."""
+"""Class -> the role at which the paper's circuit keeps its heads."""
 
 Classes = Mapping[str, tuple[Head, ...]]
 
 
 def class_of(member: Member, classes: Classes) -> str:
-    """The class that a member belongs to at its role; at every position, the head's first class."""
+    """Return the class that a member belongs to at its role; at every position, the head's first class."""
     head, role = member
     for name, heads in classes.items():
         if head in heads and role in (KEPT_AT[name], "all"):
@@ -25,18 +25,18 @@ def class_of(member: Member, classes: Classes) -> str:
 
 EVERYWHERE = "all"
 PLACES = (*ROLES, EVERYWHERE)
-"""Where a head can be kept: at one role of each prompt, or at every position."""
+"""The roles at which a head can be kept: one position of each prompt, or every position."""
 
 AT = ":"
 
 
 def member_text(member: Member) -> str:
-    """ "9.9:END"."""
+    """Return a member as links write it, "9.9:END"."""
     head, role = member
     return f"{head}{AT}{role}"
 
 
 def member_words(member: Member) -> str:
-    """ "9.9 at END"."""
+    """Return a member as a sentence says it, "9.9 at END"."""
     head, role = member
     return f"{head} at {'every position' if role == EVERYWHERE else role}"

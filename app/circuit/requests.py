@@ -1,39 +1,25 @@
-"""What the Circuit page asks as it opens, and on every change. Values; no Streamlit here."""
+"""The requests of the Circuit page that `app.warm` makes too, so that both mean the same result. No Streamlit here."""
 
 import ioi_core
 from app.questions.ask import Request, ask
-from ioi_core import (
-    Ablation,
-    Circuit,
-    CircuitEdit,
-    CircuitEvaluation,
-    Completeness,
-    FoundCircuit,
-    PromptPairs,
-    PromptResult,
-)
+from ioi_core import Ablation, Circuit, CircuitEdit, Completeness, FoundCircuit, PromptPairs, PromptResult
 
 
 def find_request(pairs: PromptPairs) -> Request[FoundCircuit]:
-    """The circuit that does what the model does; found by mean ablation, however it is ablated afterwards."""
+    """Ask for the circuit that does what the model does; mean ablation finds it, whatever ablates it afterwards."""
     return ask(ioi_core.find_circuit, pairs=pairs)
 
 
-def evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[CircuitEvaluation]:
-    """How much of what the model does a circuit does."""
-    return ask(ioi_core.evaluate_circuit, pairs=pairs, circuit=circuit, ablation=ablation)
-
-
 def edit_request(pairs: PromptPairs, circuit: Circuit, off: Circuit, ablation: Ablation) -> Request[CircuitEdit]:
-    """All that the page says of a circuit of which some members are off, in one go; it has heads at roles alone."""
+    """Ask at once for all that the page says of a circuit of which some members are off; no role may be "all"."""
     return ask(ioi_core.edit_circuit, pairs=pairs, circuit=circuit, removed=off, ablation=ablation)
 
 
 def sets_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[Completeness]:
-    """Many K at once."""
+    """Ask for the completeness of a circuit by many K."""
     return ask(ioi_core.completeness_sets, pairs=pairs, circuit=circuit, ablation=ablation)
 
 
 def total_request(pairs: PromptPairs, ablation: Ablation) -> Request[PromptResult]:
-    """Every head's direct and total effect."""
+    """Ask for every head's direct and total effect."""
     return ask(ioi_core.direct_and_total, pairs=pairs, ablation=ablation)

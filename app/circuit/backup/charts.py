@@ -1,4 +1,4 @@
-"""Figures of heads that are knocked out; like `charts`, nothing is computed here and nothing knows the browser."""
+"""Figures of heads that are knocked out. No Streamlit here."""
 
 from collections.abc import Sequence
 
@@ -18,85 +18,80 @@ _MOST_ROWS = 10
 
 
 @drawn_once
-def stage_bars(found: Sequence[Stage], result: Backup) -> go.Figure:
-    """logit_diff of every stage, and what one would have expected."""
-    over = over_prompts(result.n_prompts)
-    names = [stage_name(stage) for stage in found]
-    ends = np.array([(stage.real, *stage.real_interval) for stage in found]).T
-    said = [
+def stage_bars(stages: Sequence[Stage], result: Backup) -> go.Figure:
+    """Draw logit_diff of every stage, and what one would have expected."""
+    sample = over_prompts(result.n_prompts)
+    names = [stage_name(stage) for stage in stages]
+    ends = np.array([(stage.real, *stage.real_interval) for stage in stages]).T
+    hover_texts = [
         f"{name[0].upper()}{name[1:]}, logit_diff is {stage.real:+.2f} logits<br>"
-        f"({interval(*stage.real_interval, over)});<br>the final LayerNorm divides by {stage.scale:.2f}"
-        for name, stage in zip(names, found, strict=True)
+        f"({interval(*stage.real_interval, sample)});<br>the final LayerNorm divides by {stage.scale:.2f}"
+        for name, stage in zip(names, stages, strict=True)
     ]
-    naive = [
+    naive_texts = [
         f"Naive prediction: without the direct effects<br>of {heads_words(stage.gone)} it would be {stage.naive:+.2f}"
-        f" logits<br>({interval(*stage.naive_interval, over)})"
-        for stage in found
+        f" logits<br>({interval(*stage.naive_interval, sample)})"
+        for stage in stages
     ]
-    marks = RowMarks(
-        "expected if nothing else reacts", "real (line: 95 % interval)", [stage.naive for stage in found], naive
-    )
-    note = f"logits, {result.ablation} ablation at END, {over}"
+    naive = [stage.naive for stage in stages]
+    marks = RowMarks("expected if nothing else reacts", "real (line: 95 % interval)", naive, naive_texts)
+    note = f"logits, {result.ablation} ablation at END, {sample}"
     title, axis = "logit_diff as heads go, one after another", "logit_diff, logits (right: IO)"
-    return row_bars(names, ends, said, title, note, axis, marks=marks, bold_values=True)
+    return row_bars(names, ends, hover_texts, title, note, axis, marks=marks, bold_values=True)
 
 
 @drawn_once
-def mover_bars(found: Sequence[Mover], stage: Stage, result: Backup) -> go.Figure:
-    """The heads that moved most, and what LayerNorm's scale alone would have done to them; a bar can be clicked."""
-    over = over_prompts(result.n_prompts)
-    shown = found[:_MOST_ROWS]
-    reach = max(abs(mover.change) for mover in shown)
-    names = [f"{mover.head}: {signed(mover.before, reach)} → {signed(mover.after, reach)}" for mover in shown]
+def mover_bars(moved: Sequence[Mover], stage: Stage, result: Backup) -> go.Figure:
+    """Draw the heads that moved most, and what LayerNorm's scale alone would have done to them; bars can be clicked."""
+    sample = over_prompts(result.n_prompts)
+    shown = moved[:_MOST_ROWS]
+    largest = max(abs(mover.change) for mover in shown)
+    names = [f"{mover.head}: {signed(mover.before, largest)} → {signed(mover.after, largest)}" for mover in shown]
     ends = np.array([(mover.change, mover.low, mover.high) for mover in shown]).T
-    said = [
+    hover_texts = [
         f"Head {mover.head} directly wrote {mover.before:+.3f} logits towards IO;<br>without "
         f"{heads_words(stage.gone)} it writes {mover.after:+.3f}, a change of {mover.change:+.3f}<br>"
-        f"({interval(mover.low, mover.high, over)})"
+        f"({interval(mover.low, mover.high, sample)})"
         for mover in shown
     ]
-    alone = [
+    alone_texts = [
         f"Had head {mover.head} written just what it wrote before,<br>LayerNorm's scale alone would have changed its "
         f"direct effect by {mover.by_scale:+.3f} logits"
         for mover in shown
     ]
-    marks = RowMarks(
-        "by LayerNorm's scale alone", "change (line: 95 % interval)", [one.by_scale for one in shown], alone
-    )
-    title, note = "Direct effects that move most", f"logits, {over}; click: open the head"
+    alone = [mover.by_scale for mover in shown]
+    marks = RowMarks("by LayerNorm's scale alone", "change (line: 95 % interval)", alone, alone_texts)
+    title, note = "Direct effects that move most", f"logits, {sample}; click: open the head"
     axis, keys = "change, logits (right: IO)", [str(mover.head) for mover in shown]
-    return row_bars(names, ends, said, title, note, axis, keys=keys, marks=marks, bold_values=True)
+    return row_bars(names, ends, hover_texts, title, note, axis, keys=keys, marks=marks, bold_values=True)
 
 
 @drawn_once
 def change_heatmap(per_prompt: np.ndarray, stage: Stage, result: Backup) -> go.Figure:
-    """Every other head's change; cells can be clicked.
+    """Draw every other head's change; cells can be clicked.
 
     Args:
         per_prompt: [layer head batch] change in logits, nan for the heads that are gone.
     """
     changes, (low, high) = per_prompt.mean(-1), bootstrap_interval(per_prompt)
     n_layers, n_heads = changes.shape
-    reach = float(np.nanmax(np.abs(changes))) or 1.0
-    over = over_prompts(result.n_prompts)
-    texts = [["" if np.isnan(x) else signed(x, reach) for x in row] for row in changes]
-    told = [
-        [
-            [
-                f"{n}.{m}",
-                f"Head {n}.{m} is gone"
-                if np.isnan(changes[n, m])
-                else f"Head {n}.{m}: its direct effect moves by {changes[n, m]:+.3f} logits,<br>"
-                f"from {result.values[0, n, m]:+.3f} to {result.values[len(stage.gone), n, m]:+.3f}<br>"
-                f"({interval(low[n, m], high[n, m], over)})",
-            ]
-            for m in range(n_heads)
-        ]
-        for n in range(n_layers)
-    ]
-    figure = clickable_cells([effect_cells(changes, reach, texts, hoverinfo="skip")], told, 26)
+    limit = float(np.nanmax(np.abs(changes))) or 1.0
+    sample = over_prompts(result.n_prompts)
+    texts = [["" if np.isnan(change) else signed(change, limit) for change in row] for row in changes]
+
+    def hover_text(n: int, m: int) -> str:
+        if np.isnan(changes[n, m]):
+            return f"Head {n}.{m} is gone"
+        return (
+            f"Head {n}.{m}: its direct effect moves by {changes[n, m]:+.3f} logits,<br>"
+            f"from {result.values[0, n, m]:+.3f} to {result.values[len(stage.gone), n, m]:+.3f}<br>"
+            f"({interval(low[n, m], high[n, m], sample)})"
+        )
+
+    customdata = [[[f"{n}.{m}", hover_text(n, m)] for m in range(n_heads)] for n in range(n_layers)]
+    figure = clickable_cells([effect_cells(changes, limit, texts, hoverinfo="skip")], customdata, 26)
     for head in stage.gone:
         figure.add_annotation(x=head.head, y=head.layer, text="gone", showarrow=False)
     name_cells(figure, list(map(str, range(n_layers))), list(map(str, range(n_heads))), title="head", tickangle=0)
-    title, note = "Change in every head's direct effect", f"logits, {over}; click: open the head"
+    title, note = "Change in every head's direct effect", f"logits, {sample}; click: open the head"
     return laid_out(figure, title, note, 150 + 38 * n_layers)

@@ -1,4 +1,4 @@
-"""What a knock-out did to the heads that are left, and how much of it is LayerNorm's doing. No Streamlit here."""
+"""The effect of a knock-out on the heads that are left, and LayerNorm's part in it. No Streamlit here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,10 +36,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Mover:
-    """A head's direct effect before and after; `change` has the interval. Logits, means over prompts.
+    """A head's direct effect before and after; `low` and `high` are of `change`. Logits, means over prompts.
 
     Attributes:
-        by_scale: what `change` would be if the head wrote what it wrote before and only LayerNorm's scale changed.
+        by_scale: the `change` if the head wrote what it wrote before and only LayerNorm's scale changed.
     """
 
     head: Head
@@ -52,7 +52,7 @@ class Mover:
 
 
 def stages(result: Backup, layers: PromptResult) -> list[Stage]:
-    """Every stage; the first one lacks no head.
+    """Return every stage; the first one lacks no head.
 
     Args:
         layers: `attribute_layers` of the same prompts: b_U's share is not divided by any scale.
@@ -62,9 +62,8 @@ def stages(result: Backup, layers: PromptResult) -> list[Stage]:
 
 
 def _stage(result: Backup, bias: np.ndarray, gone: int) -> Stage:
-    real, naive, scale = (
-        values[gone] for values in (result.logit_diff_per_prompt, result.naive_per_prompt, result.scale_per_prompt)
-    )
+    real, naive = result.logit_diff_per_prompt[gone], result.naive_per_prompt[gone]
+    scale = result.scale_per_prompt[gone]
     ratio = result.scale_per_prompt[0] / scale
     by_scale = (naive - bias) * (ratio - 1)
     written = result.per_prompt[gone] - result.per_prompt[0] * ratio  # [layer head batch]
@@ -78,29 +77,24 @@ def _stage(result: Backup, bias: np.ndarray, gone: int) -> Stage:
 
 
 def movers(result: Backup, gone: int) -> list[Mover]:
-    """All heads that are left, those that moved most first."""
+    """Return all heads that are left, those that moved most first."""
     before, after = result.per_prompt[0], result.per_prompt[gone]
     by_scale = (before * (result.scale_per_prompt[0] / result.scale_per_prompt[gone] - 1)).mean(-1)
     low, high = bootstrap_interval(after - before)
     change = (after - before).mean(-1)
-    places = np.argwhere(_others(result, gone)).tolist()
-    found = [
-        Mover(
-            Head(layer, head), float(before[layer, head].mean()), float(after[layer, head].mean()),
-            float(change[layer, head]), float(low[layer, head]), float(high[layer, head]), float(by_scale[layer, head]),
-        )
-        for layer, head in places
-    ]  # fmt: skip
-    return sorted(found, key=lambda mover: -abs(mover.change))
+    numbers = np.stack([before.mean(-1), after.mean(-1), change, low, high, by_scale], -1)  # [layer head number]
+    heads = [Head(layer, head) for layer, head in np.argwhere(_others(result, gone)).tolist()]
+    unsorted = [Mover(head, *numbers[head.layer, head.head].tolist()) for head in heads]
+    return sorted(unsorted, key=lambda mover: -abs(mover.change))
 
 
 def changes_of_others(result: Backup, gone: int) -> np.ndarray:
-    """[layer head batch] change of each direct effect; nan for the heads that are gone."""
+    """Return the [layer head batch] change of each direct effect, nan for the heads that are gone."""
     return np.where(_others(result, gone)[..., None], result.changes_per_prompt[gone], np.nan)
 
 
 def _others(result: Backup, gone: int) -> np.ndarray:
-    """[layer head] whether a head is left."""
+    """Return [layer head] whether a head is left."""
     left = np.ones(result.values.shape[1:], dtype=bool)
     for head in result.knocked_out[:gone]:
         left[head.layer, head.head] = False
@@ -112,10 +106,10 @@ def _interval(per_prompt: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def stages_frame(found: Sequence[Stage], result: Backup) -> pd.DataFrame:
-    """Every stage with all its numbers."""
+def stages_frame(all_stages: Sequence[Stage], result: Backup) -> pd.DataFrame:
+    """Return a row for each stage with all its numbers."""
     rows: list[dict[str, object]] = []
-    for stage in found:
+    for stage in all_stages:
         row: dict[str, object] = {"heads_gone": " ".join(map(str, stage.gone)) or "none"}
         named = {
             "logit_diff": (stage.real, stage.real_interval),
@@ -125,25 +119,13 @@ def stages_frame(found: Sequence[Stage], result: Backup) -> pd.DataFrame:
         }
         for name, (value, (low, high)) in named.items():
             row |= {name: value, f"{name}_low_95": low, f"{name}_high_95": high}
-        row |= {"by_layernorm": stage.by_scale, "by_other_heads": stage.by_heads, "by_mlps": stage.by_rest}
-        rows.append(row | {"ablation": str(result.ablation), "unit": "logits", "prompts": result.n_prompts})
-    return pd.DataFrame(rows)
+        rows.append(row | {"by_layernorm": stage.by_scale, "by_other_heads": stage.by_heads, "by_mlps": stage.by_rest})
+    return pd.DataFrame(rows).assign(ablation=str(result.ablation), unit="logits", prompts=result.n_prompts)
 
 
-def movers_frame(found: Sequence[Mover], gone: Sequence[Head], result: Backup) -> pd.DataFrame:
-    """Every head that is left, those that moved most first."""
-    return pd.DataFrame(
-        {
-            "head": [str(mover.head) for mover in found],
-            "before": [mover.before for mover in found],
-            "after": [mover.after for mover in found],
-            "change": [mover.change for mover in found],
-            "low_95": [mover.low for mover in found],
-            "high_95": [mover.high for mover in found],
-            "change_by_layernorm_alone": [mover.by_scale for mover in found],
-            "heads_gone": " ".join(map(str, gone)),
-            "ablation": str(result.ablation),
-            "unit": "logits",
-            "prompts": result.n_prompts,
-        }
-    )
+def movers_frame(moved: Sequence[Mover], gone: Sequence[Head], result: Backup) -> pd.DataFrame:
+    """Return a row for each head that is left, those that moved most first."""
+    columns = {"low": "low_95", "high": "high_95", "by_scale": "change_by_layernorm_alone"}
+    frame = pd.DataFrame([vars(mover) for mover in moved]).astype({"head": str}).rename(columns=columns)
+    heads_gone, ablation = " ".join(map(str, gone)), str(result.ablation)
+    return frame.assign(heads_gone=heads_gone, ablation=ablation, unit="logits", prompts=result.n_prompts)

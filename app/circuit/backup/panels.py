@@ -1,16 +1,15 @@
-"""Who steps in? The Circuit page's part about backup heads: heads are knocked out one after another."""
+"""Backup heads: the Circuit page's part in which heads are knocked out one after another."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 import ioi_core
 from app import url
-from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
-from app.circuit.backup.numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
-from app.circuit.backup.words import cause_story, expected_story, movers_story, stage_name
-from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
+from app.circuit.backup import charts, numbers, words
+from app.circuit.choices import ablation_control, strongest_writers, writers_control
 from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
@@ -33,15 +32,11 @@ def show_backup(view: View) -> None:
     )
     with st.expander("Words on this page: direct effect, naive prediction, self-repair, backup"):
         st.markdown(ABOUT["backup_words"])
-    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
-    writers = strongest_writers(direct)
+    writers = strongest_writers(view)
     left, right = st.columns(2)
     with left:
-        first, source = first_heads(view.model, writers)
-        heads = heads_control(view, url.KNOCK_OUT, "Heads to take away, in this order", writers, first)
-        st.caption(f"To begin with: {source}.")
-    with right:
-        # Zero first, as the notebooks do it.
+        heads = writers_control(view, url.KNOCK_OUT, "Heads to take away, in this order", writers)
+    with right:  # zero first, as the notebooks do it
         ablation = ablation_control(url.KNOCK_OUT_BY, "Heads that are gone", Ablation.ZERO)
     if not heads:
         st.write("Choose at least one head to take away.")
@@ -55,28 +50,21 @@ def show_backup(view: View) -> None:
         ask(ioi_core.backup_heads, pairs=pairs, heads=heads, ablation=ablation),
         ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
-    found = stages(backup, layers)
-    _show_stages(view, found, backup)
+    stages = numbers.stages(backup, layers)
+    _show_stages(view, stages, backup)
     st.subheader("Who moves?")
-    _show_movers(view, found, backup)
+    _show_movers(view, stages, backup)
 
 
-def _show_stages(view: View, found: Sequence[Stage], backup: Backup) -> None:
-    last, n_prompts = found[-1], backup.n_prompts
-    stories = [expected_story(found, last, n_prompts)]
-    if len(found) > 2:
-        stories.insert(0, expected_story(found, found[1], n_prompts))
-    show_figure(
-        "backup_stages",
-        stage_bars(found, backup),
-        " ".join(stories),
-        lambda: stages_frame(found, backup),
-        large=view.large,
-    )
+def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
+    told = [stages[-1]] if len(stages) == 2 else [stages[1], stages[-1]]
+    story = " ".join(words.expected_story(stages[0], stage, backup.n_prompts) for stage in told)
+    figure, frame = charts.stage_bars(stages, backup), numbers.stages_frame(stages, backup)
+    show_figure("backup_stages", figure, story, lambda: frame, large=view.large)
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
-        name: st.column_config.NumberColumn(label, format="%+.2f", help=said)
-        for name, label, said in (
+        name: st.column_config.NumberColumn(label, format="%+.2f", help=explained)
+        for name, label, explained in (
             ("logit_diff", "logit_diff", "mean over prompts, in logits"),
             ("naive_prediction", "expected", "if nothing else reacted"),
             ("made_up_for", "made up for", "logit_diff minus expected"),
@@ -86,45 +74,28 @@ def _show_stages(view: View, found: Sequence[Stage], backup: Backup) -> None:
         )
     }
     columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", format="%.2f", help="at END")
-    frame = stages_frame(found, backup)
-    st.dataframe(
-        frame[list(columns)], hide_index=True, column_config=columns, key="table-backup_stages"
-    )  # fmt: skip
-    real, names = backup.logit_diff_per_prompt, [stage_name(stage) for stage in found]
+    st.dataframe(frame[list(columns)], hide_index=True, column_config=columns, key="table-backup_stages")
+    real, names = backup.logit_diff_per_prompt, [words.stage_name(stage) for stage in stages]
     show_by_template(
         view, "backup_stages", real, names,
         lambda groups: template_curves(real, groups, names, "What is left as heads go", "logits"),
     )  # fmt: skip
 
 
-def _show_movers(view: View, found: Sequence[Stage], backup: Backup) -> None:
-    names = [stage_name(stage) for stage in found[1:]]
+def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
+    names = [words.stage_name(stage) for stage in stages[1:]]
     key = url.gone_of(backup.knocked_out)
     chosen = st.selectbox("Heads that are gone", names, index=len(names) - 1, key=key, bind="query-params")
-    stage = found[1 + names.index(chosen)]
-    moved = movers(backup, len(stage.gone))
+    stage = stages[1 + names.index(chosen)]
+    moved = numbers.movers(backup, len(stage.gone))
     if not moved:
         st.write("No other head is left.")
         return
-    says(cause_story(found, stage, len(backup.axes["layer"])))
-    show_figure(
-        "backup_movers",
-        mover_bars(moved, stage, backup),
-        movers_story(moved, stage),
-        lambda: movers_frame(moved, stage.gone, backup),
-        large=view.large,
-        on_click=open_head,
-    )
-    changes = changes_of_others(backup, len(stage.gone))
-    show_figure(
-        "backup_changes",
-        change_heatmap(changes, stage, backup),
-        "",
-        lambda: movers_frame(moved, stage.gone, backup),
-        large=view.large,
-        min_width=90 + 42 * changes.shape[1],
-        on_click=open_head,
-    )
-    show_heatmaps_by_template(
-        view, "backup_changes", changes, head_names(backup), f"Changes {stage_name(stage)}", "logits"
-    )
+    says(words.cause_story(stages[0], stage, len(backup.axes["layer"])))
+    figure, story = charts.mover_bars(moved, stage, backup), words.movers_story(moved, stage)
+    frame = partial(numbers.movers_frame, moved, stage.gone, backup)
+    show_figure("backup_movers", figure, story, frame, large=view.large, on_click=open_head)
+    changes = numbers.changes_of_others(backup, len(stage.gone))
+    figure, width = charts.change_heatmap(changes, stage, backup), 90 + 42 * changes.shape[1]
+    show_figure("backup_changes", figure, "", frame, large=view.large, min_width=width, on_click=open_head)
+    show_heatmaps_by_template(view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits")

@@ -1,8 +1,7 @@
-"""Figures of a circuit's numbers; like `charts`, nothing is computed here and nothing knows the browser."""
+"""Figures of a broken circuit's numbers. No Streamlit here."""
 
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -27,50 +26,50 @@ _KINDS = {
     "random": ("random", "circle", "#DDDDDD"),
     "greedy": ("greedy: chosen to tell them apart", "diamond", "#EE8866"),
 }
-_LINE = 60  # letters of a hover's line
+_LINE = 60  # letters of a line of hover text
 
 
 @drawn_once
 def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
-    """logit_diff of each run below the other, with its interval."""
-    over = over_prompts(result.n_prompts)
-    said = [
-        f"{level.name}: logit_diff {level.value:+.3f} logits<br>({interval(level.low, level.high, over)})"
+    """Draw logit_diff of each run, one below the other, with its interval."""
+    sample = over_prompts(result.n_prompts)
+    hover_texts = [
+        f"{level.name}: logit_diff {level.value:+.3f} logits<br>({interval(level.low, level.high, sample)})"
         for level in levels
     ]
     names = [f"{level.name.replace(', ', ',<br>')}: <b>{level.value:+.2f}</b>" for level in levels]
     ends = np.array([(level.value, level.low, level.high) for level in levels]).T
-    title, note = "logit_diff, whole and broken", f"logits, {result.ablation} ablation, {over}"
-    return row_bars(names, ends, said, title, note, "logits; lines: 95 %", range=_range(ends))
+    title, note = "logit_diff, whole and broken", f"logits, {result.ablation} ablation, {sample}"
+    return row_bars(names, ends, hover_texts, title, note, "logits; lines: 95 %", range=_range(ends))
 
 
 @drawn_once
 def template_bars(
-    found: Sequence[Sequence[TemplateFaithfulness]], results: Sequence[CircuitEvaluation], names: Sequence[str]
+    circuits: Sequence[Sequence[TemplateFaithfulness]], results: Sequence[CircuitEvaluation], names: Sequence[str]
 ) -> go.Figure:
-    """Faithfulness template by template beside the overall one; of one circuit, or of two side by side.
+    """Draw faithfulness template by template beside the overall one, of one circuit or of two side by side.
 
     Args:
-        found: of each circuit, its templates; results: of each circuit; names: of each circuit.
+        circuits: each circuit's templates; results: each circuit's evaluation.
     """
-    figure, several = go.Figure(), len(found) > 1
-    columns = np.arange(len(found[0]) + 1)
-    for side, (templates, result, name) in enumerate(zip(found, results, names, strict=True)):
-        values = [result.faithfulness, *(one.value for one in templates)]
-        counts = [result.n_prompts, *(len(one.points) for one in templates)]
-        labels = ["all templates", *(one.name for one in templates)]
-        said = [
+    figure, several = go.Figure(), len(circuits) > 1
+    columns = np.arange(len(circuits[0]) + 1)
+    for side, (templates, result, name) in enumerate(zip(circuits, results, names, strict=True)):
+        values = [result.faithfulness, *(template.value for template in templates)]
+        counts = [result.n_prompts, *(len(template.points) for template in templates)]
+        labels = ["all templates", *(template.name for template in templates)]
+        hover_texts = [
             f"{literal(name)}, {label}: {percent_of_model(value)} of the whole model's logit_diff<br>({prompts(count)})"
             for label, value, count in zip(labels, values, counts, strict=True)
         ]
         pattern = {"shape": "/" if side else ""}
         marker = {"color": SIDES[side], "opacity": [1.0] + [0.75] * len(templates), "pattern": pattern}
-        figure.add_bar(x=columns, y=values, name=literal(name), marker=marker, **hover(said))
+        figure.add_bar(x=columns, y=values, name=literal(name), marker=marker, **hover(hover_texts))
         if not several:
             _draw_points(figure, templates)
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
     figure.add_hline(y=0)
-    ticks = ["<b>all</b>", *(one.name.removeprefix("template ").replace(" ", "<br>") for one in found[0])]
+    ticks = ["<b>all</b>", *(template.name.removeprefix("template ").replace(" ", "<br>") for template in circuits[0])]
     figure.update_xaxes(tickvals=columns, ticktext=ticks, tickangle=0, title="template", **PLAIN_AXIS)
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"
@@ -79,91 +78,89 @@ def template_bars(
 
 
 def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness]) -> None:
-    """Each prompt, where a template has several."""
-    places = [(n + 1, point, one) for n, one in enumerate(templates) for point in one.points if len(one.points) > 1]
-    if not places:
+    """Draw a point for each prompt, where a template has several."""
+    several = [(n, template) for n, template in enumerate(templates, 1) if len(template.points) > 1]
+    if not several:
         return
-    said = [
-        f"One prompt of {one.name}: {percent_of_model(point)} of the template’s mean logit_diff"
-        for _, point, one in places
+    x = [n for n, template in several for _ in template.points]
+    y = [point for _, template in several for point in template.points]
+    hover_texts = [
+        f"One prompt of {template.name}: {percent_of_model(point)} of the template’s mean logit_diff"
+        for _, template in several
+        for point in template.points
     ]
-    x, y = [x for x, _, _ in places], [y for _, y, _ in places]
     marker = {"size": 6, "color": CORRUPTED, "line": {"width": 1, "color": "#FFFFFF"}}
-    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, showlegend=False, **hover(said))
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, showlegend=False, **hover(hover_texts))
 
 
 @drawn_once
 def completeness_scatter(sets: Completeness, current: Completeness | None) -> go.Figure:
-    """F(C \\ K) against F(M \\ K) for many K, on the diagonal for a complete circuit; a click takes that K out.
+    """Draw F(C \\ K) against F(M \\ K) for many K: on the diagonal for a complete circuit; a click switches K off.
 
     Args:
         current: of what is switched off now, if anything is.
     """
-    over, figure = over_prompts(sets.n_prompts), go.Figure()
+    sample, figure = over_prompts(sets.n_prompts), go.Figure()
     for kind, (name, symbol, colour) in _KINDS.items():
-        rows = [n for n, found in enumerate(sets.kinds) if found == kind]
-        said = [
+        rows = [n for n, kind_of_set in enumerate(sets.kinds) if kind_of_set == kind]
+        customdata = [
             [
                 write_changes(Changes(off=sets.removed[n])),
                 f"K is {set_words(sets, n)}: {_wrapped(str(sets.removed[n]))};<br>without it logit_diff is "
                 f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>"
-                f"({over})" + (" Click to switch it off." if sets.removed[n] else ""),
+                f"({sample})" + (" Click to switch it off." if sets.removed[n] else ""),
             ]
             for n in rows
         ]
-        _add_sets(figure, sets.model_values[rows], sets.circuit_values[rows], said, name, symbol, colour)
+        _add_sets(figure, sets.model_values[rows], sets.circuit_values[rows], customdata, name, symbol, colour)
     if current is not None:
         x, y = (np.atleast_1d(values) for values in (current.model_values, current.circuit_values))
-        said = [["", f"What is off now: whole model {x[0]:+.2f}, circuit {y[0]:+.2f} ({over})"]]
-        _add_sets(figure, x, y, said, "what is off now", "star", CHOSEN)
+        customdata = [["", f"What is off now: whole model {x[0]:+.2f}, circuit {y[0]:+.2f} ({sample})"]]
+        _add_sets(figure, x, y, customdata, "what is off now", "star", CHOSEN)
     low, high = _range(np.concatenate([sets.values.ravel(), *([current.values.ravel()] if current else [])]))
     diagonal = {"dash": "dash", "width": 2, "color": CORRUPTED}
     figure.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line=diagonal, layer="below")
     figure.update_xaxes(title="whole model without K, logit_diff", range=[low, high], zeroline=False)
     figure.update_yaxes(title="circuit without K, logit_diff", range=[low, high], zeroline=False)
-    note = f"logits, {sets.ablation} ablation, {over}; dashed: complete"
+    note = f"logits, {sets.ablation} ablation, {sample}; dashed: complete"
     return laid_out(figure, "Circuit and model without the same heads", note, 520, legend=True, top=150)
 
 
 def _add_sets(
-    figure: go.Figure, x: np.ndarray, y: np.ndarray, said: list[list[str]], name: str, symbol: str, colour: str
+    figure: go.Figure, x: np.ndarray, y: np.ndarray, customdata: list[list[str]], name: str, symbol: str, colour: str
 ) -> None:
     marker = {"size": 18 if symbol == "star" else 12, "symbol": symbol, "color": colour, "line": OUTLINE}
-    figure.add_scatter(x=x, y=y, mode="markers", name=name, marker=marker, **keyed(said))
+    figure.add_scatter(x=x, y=y, mode="markers", name=name, marker=marker, **keyed(customdata))
 
 
 @drawn_once
-def minimality_bars(result: Minimality, low: np.ndarray, high: np.ndarray) -> go.Figure:
-    """What each member changes once its K is gone, those that count most first.
-
-    Args:
-        low, high: [member] interval of each signed score.
-    """
-    over, order = over_prompts(result.n_prompts), minimality_order(result)
-    names, said = [], []
+def minimality_bars(result: Minimality) -> go.Figure:
+    """Draw what each member changes once its K is gone, those that count most first."""
+    sample, order = over_prompts(result.n_prompts), minimality_order(result)
+    names, hover_texts = [], []
     for n in order:
         removed = result.removed[n]
         gone = f"With K = {_wrapped(str(removed))} gone" if removed else "With nothing else gone (K is empty)"
         without, both = result.values[:, n]
         member, share = member_words(result.members[n]), percent_of_model(float(result.signed_scores[n]))
         names.append(f"{member} {share}")
-        said.append(
+        hover_texts.append(
             f"{gone}, logit_diff is {without:+.3f};<br>without {member} as well it is {both:+.3f}:<br>"
-            f"a loss of {share} of F(M) ({over})"
+            f"a loss of {share} of F(M) ({sample})"
         )
-    ends = np.array([result.signed_scores, low, high])[:, order]
-    title, note = "What each member adds once its K is gone", f"share of F(M), {result.ablation} ablation, {over}"
-    axis: dict[str, Any] = {"range": _range(ends), "tickformat": ".0%", "height": 150 + 28 * len(order)}
-    return row_bars(names, ends, said, title, note, "right: it helps; lines: 95 %", **axis)
+    ends = np.array([result.signed_scores, *result.signed_scores_interval()])[:, order]
+    title, note = "What each member adds once its K is gone", f"share of F(M), {result.ablation} ablation, {sample}"
+    axis, height = "right: it helps; lines: 95 %", 150 + 28 * len(order)
+    return row_bars(names, ends, hover_texts, title, note, axis, height=height, range=_range(ends), tickformat=".0%")
 
 
 def _wrapped(text: str) -> str:
-    """A list of members on lines that a hover can show."""
+    """Return a list of members on several lines, short enough for hover text."""
     return "<br>".join(wrap(text, _LINE))
 
 
 def _range(ends: np.ndarray) -> list[float]:
-    """An axis that holds all of these and 0, and a little more on the sides that are not 0."""
+    """Return the range of an axis that holds all of these and 0, and a little more on the sides that are not 0."""
     low, high = (float(end) for end in (np.nanmin(ends, initial=0), np.nanmax(ends, initial=0)))
     room = 0.08 * max(high - low, 1e-6)
     return [low - room * (low < 0), high + room]

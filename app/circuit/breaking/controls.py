@@ -1,11 +1,12 @@
-"""The Circuit page's own controls: where to start, what is on, and the way back. All of it is in the link.
+"""The Circuit page's own controls: the starting circuit, what is on, undo and reset.
 
-The starting circuit and the changes (`circuit_text`) are two parameters of the link; undo and saved circuits are kept
-for one visit.
+The starting circuit and the changes (`app.circuit.changes`) are two parameters of the link; undo and saved circuits
+are kept for one visit.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -18,8 +19,7 @@ from app.shell.widgets import drop_stale
 from ioi_core import Circuit, Head, IOIError, Model, PromptPairs
 from ioi_core.circuit.definition import Member
 
-_HISTORY, _DRAWN, _SAVED = "_circuit_history", "_circuit_drawn", "_circuit_saved"
-_MODEL = "_circuit_model"
+_HISTORY, _DRAWN, _SAVED, _MODEL = "_circuit_history", "_circuit_drawn", "_circuit_saved", "_circuit_model"
 _ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"
 _IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown
 _MOST_STEPS, _LONGEST_NAME, _MOST_SAVED = 200, 40, 50
@@ -32,8 +32,8 @@ class Plan:
     """The circuit on the page.
 
     Attributes:
-        model: whose heads they are.
-        circuit: everything that can be switched; changes: on top of the start, and what is off.
+        model: the model whose heads they are.
+        circuit: everything that can be switched; changes: what was added to the start, and what is off.
     """
 
     model: Model
@@ -42,7 +42,7 @@ class Plan:
 
     @property
     def off(self) -> Circuit:
-        """K: what is switched off."""
+        """K, all that is switched off."""
         return self.changes.off
 
     @property
@@ -52,25 +52,23 @@ class Plan:
 
 
 def start_control(model: Model) -> str:
-    """Which circuit is changed; another one begins with nothing changed."""
+    """Ask for the starting circuit; another one begins with nothing changed."""
     starts = starts_of(model)
     asked = st.query_params.get(url.CIRCUIT_START)
     if asked in STARTS and asked not in starts:
         notice(f"{model.name} has no such start as {asked!r}: that circuit is GPT-2 small's. Shown: {starts[0]}.")
     drop_stale(url.CIRCUIT_START, starts, starts[0])
+    explained = "\n".join(f"- **{name}**: {STARTS[name]}" for name in starts)
+    drop_changes = partial(set_changes, Changes())
     chosen = st.selectbox(
-        "Start from", starts, key=url.CIRCUIT_START, bind="query-params", on_change=_restart, help=_start_help(starts)
+        "Start from", starts, key=url.CIRCUIT_START, bind="query-params", on_change=drop_changes, help=explained
     )
     st.caption(f"**{chosen}**: {STARTS[chosen]}.")
     return chosen
 
 
-def _start_help(starts: Sequence[str]) -> str:
-    return "\n".join(f"- **{name}**: {STARTS[name]}" for name in starts)
-
-
 def plan_control(model: Model, start: str, circuit: Circuit) -> Plan:
-    """The changes as text, to type or to keep, and the circuit that they make of the starting one.
+    """Ask for the changes as text, to type or to keep, and return the circuit that they make of the starting one.
 
     Args:
         start: the name of the starting circuit; circuit: its members.
@@ -78,11 +76,11 @@ def plan_control(model: Model, start: str, circuit: Circuit) -> Plan:
         CircuitTextError, HeadError: the link's or the typed changes cannot be read.
         CircuitError: they switch off a single role of a head that is kept at every position.
     """
+    explained = 'Heads and roles: "0.2:S2" is added, "-3.1:END" is switched off. "all" stands for every position.'
     with st.expander("Your changes as text (to type, or to keep)"):
         text = st.text_input(
-            "Changes to the starting circuit", key=url.CIRCUIT, bind="query-params", on_change=_remember,
-            help='Heads and roles: "0.2:S2" is added, "-3.1:END" is switched off. "all" stands for every position.',
-        )  # fmt: skip
+            "Changes to the starting circuit", key=url.CIRCUIT, bind="query-params", on_change=_remember, help=explained
+        )
     try:
         changes = read_changes(model, text)
         plan = Plan(model, changes.on_top_of(circuit), changes)
@@ -90,75 +88,64 @@ def plan_control(model: Model, start: str, circuit: Circuit) -> Plan:
     except IOIError:
         st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
         raise
-    _forget_other_models(model)
+    if st.session_state.get(_MODEL) != model.name:  # changes to another model's circuit cannot be undone on this one's
+        st.session_state.update({_MODEL: model.name, _HISTORY: []})
     st.session_state[_DRAWN] = (start, text)
     return plan
 
 
-def _forget_other_models(model: Model) -> None:
-    """What was done to another model's circuit cannot be undone on this one's."""
-    if st.session_state.get(_MODEL) != model.name:
-        st.session_state[_MODEL] = model.name
-        st.session_state[_HISTORY] = []
-
-
 def buttons(plan: Plan, classes: Classes) -> None:
-    """Everything, a class or nothing at a time, and the way back."""
-    members, gone = plan.circuit.members, set(plan.off.members)
+    """Offer to switch everything or a class, to undo and to reset."""
+    members, off = plan.circuit.members, set(plan.off.members)
     with st.container(horizontal=True, key="circuit-buttons"):
-        st.button(
-            "Everything off", icon=":material/toggle_off:", disabled=len(gone) == len(members), on_click=_switch,
-            args=(plan, members, False),
-        )  # fmt: skip
-        st.button(
-            "Everything on", icon=":material/toggle_on:", disabled=not gone, on_click=_switch,
-            args=(plan, plan.off.members, True),
-        )  # fmt: skip
+        change = partial(st.button, on_click=set_changes)
+        all_off = switched(plan.changes, members, on=False)
+        all_on = switched(plan.changes, plan.off.members, on=True)
+        unchanged, explained = plan.changes == Changes(), "Back to the starting circuit."
+        change("Everything off", icon=":material/toggle_off:", disabled=len(off) == len(members), args=(all_off,))
+        change("Everything on", icon=":material/toggle_on:", disabled=not off, args=(all_on,))
         st.button("Undo", icon=":material/undo:", disabled=not st.session_state.get(_HISTORY), on_click=_undo)
-        st.button(
-            "Reset", icon=":material/restart_alt:", disabled=plan.changes == Changes(), on_click=set_changes,
-            args=(Changes(),), help="Back to the starting circuit.",
-        )  # fmt: skip
+        change("Reset", icon=":material/restart_alt:", disabled=unchanged, args=(Changes(),), help=explained)
     groups: dict[str, list[Member]] = {name: [] for name in (*classes, OTHER)}
     for member in members:
         groups[class_of(member, classes)].append(member)
     with st.container(horizontal=True, key="circuit-classes", vertical_alignment="center"):
         for name, group in ((name, group) for name, group in groups.items() if group):
-            on = [member for member in group if member not in gone]
-            way = "off" if on else "on"
-            st.button(
-                f"{name} {way} ({len(on) or len(group)})", key=f"switch-{name}", type="tertiary",
-                icon=f":material/toggle_{'on' if on else 'off'}:", on_click=_switch,
-                args=(plan, on or group, not on), help=f"Switch {way}: {', '.join(map(member_text, on or group))}",
+            on = [member for member in group if member not in off]
+            way, icon = ("off", ":material/toggle_on:") if on else ("on", ":material/toggle_off:")
+            change(
+                f"{name} {way} ({len(on) or len(group)})", key=f"switch-{name}", type="tertiary", icon=icon,
+                args=(switched(plan.changes, on or group, on=not on),),
+                help=f"Switch {way}: {', '.join(map(member_text, on or group))}",
             )  # fmt: skip
 
 
 def toggle(plan: Plan, text: str) -> None:
-    """Switch a clicked member; what was clicked may be no member."""
+    """Switch a clicked member; `text` is empty where a click hit no member."""
     if text:
         member = read_member(plan.model, text)
-        _switch(plan, [member], on=member in plan.off.members)
+        set_changes(switched(plan.changes, [member], on=member in plan.off.members))
 
 
 def switch_off(plan: Plan, text: str) -> None:
-    """Make a clicked set K what is off; what was clicked may be no set."""
+    """Make a clicked set K what is off; `text` is empty where a click hit no set."""
     if text:
         set_changes(Changes(plan.changes.added, read_changes(plan.model, text).off))
 
 
 def add_control(plan: Plan) -> None:
-    """Any head of the model, at any place, can join the circuit."""
+    """Offer to add any head of the model, at any role."""
     names = list(map(str, plan.model.heads))
     drop_stale(_ADD, names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect("Add heads", names, key=_ADD, placeholder="any head of the model")
         role = st.selectbox("kept at", PLACES, index=PLACES.index("END"), key=_ADD_AT, width=130)
-        members = [(Head.parse(name), role) for name in chosen]
-        st.button("Add", icon=":material/add:", disabled=not members, on_click=_add, args=(plan, members))
+        larger = extended(plan.changes, [(Head.parse(name), role) for name in chosen])
+        st.button("Add", icon=":material/add:", disabled=not chosen, on_click=_add, args=(larger,))
 
 
 def saved_control(plan: Plan) -> dict[str, Changes]:
-    """Keep the circuit under a name for this visit; returns those that this model has, by name."""
+    """Offer to keep the circuit under a name for this visit; return this model's kept circuits by name."""
     saved: dict[str, tuple[str, Changes]] = st.session_state.setdefault(_SAVED, {})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Keep this circuit as", key=_NAME, placeholder="a name", max_chars=_LONGEST_NAME)
@@ -169,37 +156,33 @@ def saved_control(plan: Plan) -> dict[str, Changes]:
     if here:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Kept for this visit:", width="content")
+            button = partial(st.button, type="tertiary", icon=":material/bookmark:", on_click=_load)
             for name, changes in here.items():
-                st.button(
-                    name, key=f"load-{name}", type="tertiary", icon=":material/bookmark:", on_click=_load,
-                    args=(changes,),
-                )  # fmt: skip
+                button(name, key=f"load-{name}", args=(changes,))
     return here
 
 
 def compare_control(names: Sequence[str], other: str) -> tuple[str, str]:
-    """Which two circuits are compared; the first of all and `other` if nothing else was chosen."""
+    """Ask which two circuits are compared; the first of all and `other` if nothing else was chosen."""
     drop_stale("compare_one", names, names[0])
     drop_stale("compare_other", names, other)
     left, right = st.columns(2)
-    one = left.selectbox("Compare", names, key="compare_one")
-    return one, right.selectbox("with", names, index=names.index(other), key="compare_other")
+    first = left.selectbox("Compare", names, key="compare_one")
+    return first, right.selectbox("with", names, index=names.index(other), key="compare_other")
 
 
 def more_prompts_button(pairs: PromptPairs, n: int) -> None:
     """Offer prompts from templates, several to each."""
+    choices = {url.PROMPTS: "generated", url.N: n, url.CORRUPTION: "ABC"}
     st.button(
         f"Take {n} generated prompts with ABC twins instead", icon=":material/dataset:", type="tertiary",
-        on_click=_take_generated, args=(n,), help=f"Instead of these {len(pairs)}: several prompts for each template.",
+        on_click=st.session_state.update, args=(choices,),
+        help=f"Instead of these {len(pairs)}: several prompts for each template.",
     )  # fmt: skip
 
 
-def _take_generated(n: int) -> None:
-    st.session_state.update({url.PROMPTS: "generated", url.N: n, url.CORRUPTION: "ABC"})
-
-
 def _remember() -> None:
-    """Put what was last drawn on the pile for undo."""
+    """Add what was last drawn to the history of undo."""
     history: list[State] = st.session_state.setdefault(_HISTORY, [])
     if _DRAWN in st.session_state:
         history.append(st.session_state[_DRAWN])
@@ -207,27 +190,18 @@ def _remember() -> None:
 
 
 def set_changes(changes: Changes) -> None:
-    """Put changes into the link; the ones before can be had back by undo."""
+    """Put changes into the link; undo brings back the ones before."""
     _remember()
     st.session_state[url.CIRCUIT] = write_changes(changes)
 
 
-def _switch(plan: Plan, members: Sequence[Member], on: bool) -> None:
-    set_changes(switched(plan.changes, members, on=on))
-
-
-def _add(plan: Plan, members: Sequence[Member]) -> None:
-    set_changes(extended(plan.changes, members))
+def _add(larger: Changes) -> None:
+    set_changes(larger)
     st.session_state[_ADD] = []
 
 
 def _undo() -> None:
     st.session_state[url.CIRCUIT_START], st.session_state[url.CIRCUIT] = st.session_state[_HISTORY].pop()
-
-
-def _restart() -> None:
-    _remember()
-    st.session_state[url.CIRCUIT] = ""
 
 
 def _save(plan: Plan, name: str) -> None:

@@ -1,6 +1,6 @@
 """The circuit as a graph: layers upwards, one column for each class at each role, edges between classes.
 
-Like `charts`, nothing is computed here and nothing knows the browser.
+No Streamlit here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ CLASS_EDGES = (
     ("negative name mover", LOGITS, ""),
     ("backup name mover", LOGITS, ""),
 )
-"""Which class acts on which, through what (Wang et al. 2022, figure 2)."""
+"""(sender, receiver, receiver input) of the classes that act on each other (Wang et al. 2022, figure 2)."""
 
 _OTHER_COLOUR = "#FFFFFF"
 _OFF_TEXT = "#7A7A7A"  # reads on light and dark alike
@@ -39,7 +39,7 @@ _SLOT = 46  # pixels of a head
 
 @dataclass(frozen=True)
 class CircuitGraph:
-    """Where everything stands.
+    """The positions of all nodes.
 
     Attributes:
         places: member -> x and layer.
@@ -57,7 +57,7 @@ class CircuitGraph:
 
     @property
     def pixels(self) -> int:
-        """How wide the figure must be so that no head covers another."""
+        """The width at which no head covers another."""
         return 90 + round(_SLOT * self.width)
 
 
@@ -65,16 +65,16 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
     """Place the members of a circuit, those that are switched off too.
 
     Args:
-        circuit: everything that can be switched; off: what is off now.
+        circuit: everything that can be switched; off: the part of it that is off now.
     """
-    found: dict[tuple[int, int], list[Member]] = {}
+    by_column: dict[tuple[int, int], list[Member]] = {}
     order = [*classes, OTHER]
     for member in circuit.members:
-        found.setdefault((PLACES.index(member[1]), order.index(class_of(member, classes))), []).append(member)
+        by_column.setdefault((PLACES.index(member[1]), order.index(class_of(member, classes))), []).append(member)
     places: dict[Member, Place] = {}
     groups: dict[str, tuple[Member, ...]] = {}
     columns, left = [], 0.0
-    for (role, group), members in sorted(found.items()):
+    for (role, group), members in sorted(by_column.items()):
         groups[order[group]] = groups.get(order[group], ()) + tuple(members)
         rows: dict[float, list[Member]] = {}
         for member in members:
@@ -83,13 +83,12 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
         places |= spread(rows, left, width)
         columns.append((left + width / 2, order[group], PLACES[role]))
         left += width + _GAP
-    gone = frozenset(off.members) & places.keys()
-    return CircuitGraph(places, groups, frozenset(gone), tuple(columns), max(left, _FEWEST))
+    return CircuitGraph(places, groups, frozenset(off.members) & frozenset(places), tuple(columns), max(left, _FEWEST))
 
 
 @drawn_once
 def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go.Figure:
-    """The circuit; filled heads are on, hollow ones are off, and a click switches a head.
+    """Draw the circuit: filled heads are on, hollow ones are off, and a click switches a head.
 
     Args:
         published: whether the classes are the paper's own, so that its edges are too.
@@ -98,7 +97,8 @@ def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go
     _draw_edges(figure, graph, n_layers, published=published)
     for name, members in graph.groups.items():
         for on in (True, False):
-            _draw_heads(figure, graph, [member for member in members if (member not in graph.off) is on], name, on=on)
+            if switched := [member for member in members if (member not in graph.off) is on]:
+                _draw_heads(figure, graph, switched, name, on=on)
     _set_axes(figure, graph, n_layers)
     n_off = len(graph.off)
     note = f"filled: on ({len(graph.places) - n_off}), hollow: off ({n_off}); click a head to switch it"
@@ -106,10 +106,8 @@ def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go
 
 
 def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member], name: str, *, on: bool) -> None:
-    if not members:
-        return
     group = "in no class" if name == OTHER else name
-    said = [
+    customdata = [
         [
             member_text(member),
             f"Head {member_words(member)} ({group}) is {'on' if on else 'off'}.<br>"
@@ -122,23 +120,21 @@ def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member
         marker |= {"size": 34, "symbol": "circle-open", "line": {"width": 3}}
     places = [graph.places[member] for member in members]
     names = [str(head) if on else f"<s>{head}</s>" for head, _ in members]
-    draw_nodes(figure, places, names, marker, told=said, text_colour="#000000" if on else _OFF_TEXT)
+    draw_nodes(figure, places, names, marker, told=customdata, text_colour="#000000" if on else _OFF_TEXT)
 
 
 def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, published: bool) -> None:
-    """One line a pair of heads, those that lead to or from a head that is off dotted; then the logits."""
+    """Draw a line for each pair of heads, dotted where one of the two is off; then the logits."""
     ends = [x for x, _, role in graph.columns if role in ("END", EVERYWHERE)]
     logits = (float(np.mean(ends)), float(n_layers)) if ends else None
     for sender, receiver, through in CLASS_EDGES:
-        lines: dict[bool, list[tuple[Place, Place]]] = {True: [], False: []}
-        for start, end, live in _edges(graph, sender, receiver, logits):
-            lines[live].append((start, end))
-        for live, drawn in lines.items():
-            if drawn:
-                said = _edge_words(sender, receiver, through, published=published)
-                line = {"color": CORRUPTED, "width": 1.5 if live else 1, "dash": "solid" if live else "dot"}
-                # Their middles alone are hovered, so that a click at an end finds the head.
-                draw_edges(figure, drawn, said, np.linspace(0.3, 0.7, 5), opacity=0.6 if live else 0.4, **line)
+        edges = list(_edges(graph, sender, receiver, logits))
+        hover_text = _edge_words(sender, receiver, through, published=published)
+        for both_on in (True, False):
+            if drawn := [(start, end) for start, end, on in edges if on is both_on]:
+                line = {"color": CORRUPTED, "width": 1.5 if both_on else 1, "dash": "solid" if both_on else "dot"}
+                # Only the middles of edges react to the pointer, so that a click at an end finds the head.
+                draw_edges(figure, drawn, hover_text, np.linspace(0.3, 0.7, 5), opacity=0.6 if both_on else 0.4, **line)
     if logits is not None:
         draw_nodes(figure, [logits], ["logits"], {"size": 44, "color": LOGITS_COLOUR, "symbol": "square"})
 
@@ -146,7 +142,7 @@ def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, publis
 def _edges(
     graph: CircuitGraph, sender: str, receiver: str, logits: Place | None
 ) -> Iterator[tuple[Place, Place, bool]]:
-    """Start, end and whether both ends are on, for every two heads of these classes."""
+    """Yield start, end and whether both ends are on, for every two heads of these classes."""
     for member in graph.groups.get(sender, ()):
         if receiver == LOGITS and logits is not None:
             yield graph.places[member], logits, member not in graph.off

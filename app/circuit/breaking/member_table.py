@@ -1,4 +1,4 @@
-"""The table of a circuit's members, with a box for each that switches it off and on."""
+"""The table of a circuit's members, with a checkbox for each that switches it off and on."""
 
 from functools import partial
 from typing import Any
@@ -14,19 +14,19 @@ _TABLE = "_circuit_table"
 
 
 def table_control(plan: Plan, frame: pd.DataFrame) -> None:
-    """The circuit as a table with a box to tick for each member: the way by keyboard.
+    """Draw the circuit as a table with a checkbox for each member, so that a keyboard can switch it.
 
-    While the table itself is edited it keeps what it was first given and lays its own ticks over that, so that it is
-    not drawn anew and the keyboard's place in it is not lost.
+    While the table itself is edited it keeps the data that it was first drawn with and lays its own ticks over them,
+    so that it is not drawn again and the keyboard's focus in it is not lost.
     """
-    given = st.session_state.get(_TABLE)
-    if given is None or (given["circuit"], given["now"]) != (plan.circuit, plan.off) or _lost_edits(given):
-        number = given["number"] + 1 if given else 0
-        given = {"number": number, "circuit": plan.circuit, "first": plan.off, "now": plan.off}
-        st.session_state[_TABLE] = given
-    gone = set(given["first"].members)
-    shown = frame.assign(on=[member not in gone for member in plan.circuit.members])
-    key = _table_key(given)
+    table = st.session_state.get(_TABLE)
+    if table is None or (table["circuit"], table["now"]) != (plan.circuit, plan.off) or _lost_edits(table):
+        number = table["number"] + 1 if table else 0
+        table = {"number": number, "circuit": plan.circuit, "first": plan.off, "now": plan.off}
+        st.session_state[_TABLE] = table
+    off = set(table["first"].members)
+    shown = frame.assign(on=[member not in off for member in plan.circuit.members])
+    key = _table_key(table)
     st.data_editor(
         shown, key=key, hide_index=True, disabled=[name for name in shown.columns if name != "on"],
         on_change=partial(_table_edited, plan, key), column_config={
@@ -42,20 +42,20 @@ def table_control(plan: Plan, frame: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _table_key(given: dict[str, Any]) -> str:
-    return f"circuit-table-{given['number']}"
+def _table_key(table: dict[str, Any]) -> str:
+    return f"circuit-table-{table['number']}"
 
 
-def _lost_edits(given: dict[str, Any]) -> bool:
-    """Whether the table had ticks of its own that Streamlit has forgotten, as it does while another page is open."""
-    return given["first"] != given["now"] and _table_key(given) not in st.session_state
+def _lost_edits(table: dict[str, Any]) -> bool:
+    """Return whether the table had ticks that Streamlit has forgotten, as it does while another page is open."""
+    return table["first"] != table["now"] and _table_key(table) not in st.session_state
 
 
 def _table_edited(plan: Plan, key: str) -> None:
-    given, edits = st.session_state[_TABLE], st.session_state[key]["edited_rows"]
-    gone = set(given["first"].members)
+    table, edits = st.session_state[_TABLE], st.session_state[key]["edited_rows"]
+    off = set(table["first"].members)
     for row, cells in edits.items():
         member = plan.circuit.members[int(row)]
-        (gone.discard if cells["on"] else gone.add)(member)
-    given["now"] = Circuit.of(gone)
-    set_changes(Changes(plan.changes.added, given["now"]))
+        (off.discard if cells["on"] else off.add)(member)
+    table["now"] = Circuit.of(off)
+    set_changes(Changes(plan.changes.added, table["now"]))

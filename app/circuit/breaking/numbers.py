@@ -1,17 +1,10 @@
-"""The results of a broken circuit as levels, templates and tables. No Streamlit here."""
+"""The results of a broken circuit by run and by template. No Streamlit here."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ioi_core import (
-    Circuit,
-    CircuitEvaluation,
-    Completeness,
-    Minimality,
-    PromptPairs,
-    bootstrap_interval,
-)
+from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
 
 
 @dataclass(frozen=True)
@@ -58,15 +51,13 @@ class TemplateFaithfulness:
 
 
 def levels(broken: Broken, off: Circuit) -> list[Level]:
-    """logit_diff of the model and the circuit, whole and without K, and with every head ablated."""
+    """Return logit_diff of the model and the circuit, whole and without K, and with every head ablated."""
     now = broken.now
     runs = {"whole model": now.model_per_prompt}
     if off:
         runs["whole model, without what is off"] = broken.completeness.per_prompt[1]
         runs["circuit, nothing off"] = broken.before.per_prompt[0]
-        runs["circuit, as it is now"] = now.per_prompt[0]
-    else:
-        runs["circuit"] = now.per_prompt[0]
+    runs["circuit, as it is now" if off else "circuit"] = now.per_prompt[0]
     runs["every head ablated"] = now.per_prompt[2]
     low, high = bootstrap_interval(np.stack(list(runs.values())))
     return [
@@ -76,18 +67,18 @@ def levels(broken: Broken, off: Circuit) -> list[Level]:
 
 
 def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateFaithfulness]:
-    """Faithfulness template by template; nan where F(M) is 0 there."""
-    found, generated = [], len(pairs) > len(result.template_numbers)
+    """Return the faithfulness of each template, nan where F(M) is 0 there."""
+    templates, several = [], len(pairs) > len(result.template_numbers)
     for number, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
         rows = np.flatnonzero(result.templates == number)
         whole = float(result.model_per_prompt[rows].mean())
         points = result.per_prompt[0, rows] / whole if np.isfinite(value) else ()
         order = "ABBA" if pairs.roles["IO"][rows[0]] < pairs.roles["S1"][rows[0]] else "BABA"
-        name = f"template {number} {order}" if generated else f"prompt {rows[0] + 1}"
-        found.append(TemplateFaithfulness(number, name, int(rows[0]), float(value), tuple(map(float, points))))
-    return found
+        name = f"template {number} {order}" if several else f"prompt {rows[0] + 1}"
+        templates.append(TemplateFaithfulness(number, name, int(rows[0]), float(value), tuple(map(float, points))))
+    return templates
 
 
 def minimality_order(result: Minimality) -> np.ndarray:
-    """The members, those that count most first."""
+    """Return the numbers of the members, those that count most first."""
     return np.argsort(-result.scores, kind="stable")

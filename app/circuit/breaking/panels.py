@@ -1,4 +1,4 @@
-"""The parts of the Circuit page: each asks for its own results, waits for them with progress, and draws."""
+"""Break it: the Circuit page's first part; each panel asks for its own results, waits with progress, and draws."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,20 +7,18 @@ from typing import Any
 import streamlit as st
 
 import ioi_core
-from app.circuit.breaking import controls, tables, words
-from app.circuit.breaking.charts import completeness_scatter, level_bars, minimality_bars, template_bars
-from app.circuit.breaking.graph import circuit_figure, graph_of
+from app.circuit.breaking import charts, controls, graph, tables, words
 from app.circuit.breaking.member_table import table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes
-from app.circuit.requests import edit_request, evaluate_request, sets_request
-from app.circuit.starts import FOUND, classes_of, found_circuit, found_story, starting_circuit, starts_of
+from app.circuit.requests import edit_request, find_request, sets_request
+from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
 from app.drawing.about import ABOUT
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
 from app.hosting.services import settings
-from app.questions.ask import ask
+from app.questions.ask import Request, ask
 from app.questions.compute import compute, compute_all
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.view import View
@@ -48,7 +46,7 @@ def show_breaking(view: View) -> None:
         controls.more_prompts_button(pairs, _GENERATED)
     published, classes = classes_of(view.model, view.pairs)
     if start == FOUND:
-        st.caption(found_story(found_circuit(view.model, pairs)))
+        st.caption(found_story(compute(view.model, find_request(pairs))))
     plan = controls.plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
 
     controls.buttons(plan, classes)
@@ -58,7 +56,7 @@ def show_breaking(view: View) -> None:
     with summary:
         _show_summary(broken, plan.off)
 
-    # Above what changes its height, so that neither the graph nor the table moves under the hand that switches.
+    # Above whatever changes its height, so that neither graph nor table moves while a visitor switches heads there.
     st.subheader("Every member, one by one")
     controls.add_control(plan)
     _show_table(plan, classes, broken)
@@ -80,10 +78,10 @@ def show_breaking(view: View) -> None:
 
 
 def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Broken:
-    """The circuit's numbers; as many of them as possible in one request."""
-    whole = evaluate_request(pairs, plan.circuit, ablation)
+    """Return the circuit's numbers, as many of them as possible from one request."""
+    whole = _evaluate_request(pairs, plan.circuit, ablation)
     if EVERYWHERE in plan.left.roles:
-        left = evaluate_request(pairs, plan.left, ablation)
+        left = _evaluate_request(pairs, plan.left, ablation)
         both = ask(ioi_core.completeness, pairs=pairs, circuit=plan.circuit, removed=plan.off, ablation=ablation)
         now, complete, before = compute(view.model, left, both, whole)
         return Broken(before, now, complete, None)
@@ -96,8 +94,12 @@ def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablati
     return Broken(before, edit.evaluation, edit.completeness, edit.minimality)
 
 
+def _evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[CircuitEvaluation]:
+    return ask(ioi_core.evaluate_circuit, pairs=pairs, circuit=circuit, ablation=ablation)
+
+
 def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> None:
-    graph = graph_of(plan.circuit, plan.off, classes)
+    drawn = graph.graph_of(plan.circuit, plan.off, classes)
     source = (
         "Lines join classes as figure 2 of the paper does."
         if published
@@ -105,11 +107,11 @@ def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published:
     )
     show_figure(
         "circuit_graph",
-        circuit_figure(graph, view.model.cfg.n_layers, published=published),
+        graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published),
         "",
         lambda: tables.members_frame(plan.circuit, plan.off, classes, None),
         large=view.large,
-        min_width=graph.pixels,
+        min_width=drawn.pixels,
         on_click=partial(controls.toggle, plan),
         as_page=True,
     )
@@ -117,25 +119,21 @@ def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published:
 
 
 def _show_summary(broken: Broken, off: Circuit) -> None:
-    """The numbers to watch, above the graph: they change with every click."""
+    """Draw the numbers to watch, which change with every click."""
     now, model = broken.now, float(broken.completeness.model_values)
-    falls = (now.logit_diff - broken.before.logit_diff, model - now.model_logit_diff)
-    circuit_fall, model_fall = (f"{fall:+.2f} by what is off" if off else "nothing is off" for fall in falls)
-    quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
+    changes = (now.logit_diff - broken.before.logit_diff, model - now.model_logit_diff)
+    circuit_change, model_change = (f"{change:+.2f} by what is off" if off else "nothing is off" for change in changes)
+    uncoloured: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
     st.metric("Faithfulness", words.percent_of_model(now.faithfulness), help="F(C) / F(M), the circuit as it is now")
-    st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_fall, **quiet)
+    st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_change, **uncoloured)
     without = "of the whole model without the same heads" if off else "of the whole model"
-    st.metric(without, f"{model:+.2f}", model_fall, **quiet)
+    st.metric(without, f"{model:+.2f}", model_change, **uncoloured)
 
 
 def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
-    show_figure(
-        "circuit_levels",
-        level_bars(levels(broken, plan.off), broken.now),
-        words.broken_story(broken, plan.circuit, plan.off),
-        lambda: tables.levels_frame(broken, plan.off),
-        large=view.large,
-    )
+    figure = charts.level_bars(levels(broken, plan.off), broken.now)
+    story = words.broken_story(broken, plan.circuit, plan.off)
+    show_figure("circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large)
 
 
 def _show_table(plan: controls.Plan, classes: Classes, broken: Broken) -> None:
@@ -155,64 +153,49 @@ def _show_minimality(view: View, broken: Broken) -> None:
     if not result.members or result.no_fraction:
         st.write(f"There is nothing to draw: {result.no_fraction or 'no head is on'}.")
         return
-    low, high = result.signed_scores_interval()
-    show_figure(
-        "circuit_minimality",
-        minimality_bars(result, low, high),
-        words.minimality_story(result),
-        lambda: tables.minimality_frame(result),
-        large=view.large,
-    )
+    figure, story = charts.minimality_bars(result), words.minimality_story(result)
+    show_figure("circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large)
 
 
 def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
     if broken.now.no_fraction:
         st.write(f"There is nothing to draw: {broken.now.no_fraction}.")
         return
-    found = by_template(pairs, broken.now)
-    show_figure(
-        "circuit_templates",
-        template_bars([found], [broken.now], ["this circuit"]),
-        words.template_story(found, broken.now.faithfulness),
-        lambda: tables.templates_frame(pairs, broken.now),
-        large=view.large,
-        min_width=120 + 40 * len(found),
-    )
+    templates, width = by_template(pairs, broken.now), 120 + 40 * len(broken.now.template_numbers)
+    figure = charts.template_bars([templates], [broken.now], ["this circuit"])
+    story = words.template_story(templates, broken.now.faithfulness)
+    frame = partial(tables.templates_frame, pairs, broken.now)
+    show_figure("circuit_templates", figure, story, frame, large=view.large, min_width=width)
 
 
 def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken) -> None:
-    """Many K at once; it stands last, so that nothing waits for it, and what is switched off does not change it."""
+    """Draw many K at once: last on the page, so that nothing waits for it; what is switched off does not change it."""
     if not plan.circuit:
         st.write("The circuit has no heads to take out.")
         return
     sets = compute(view.model, sets_request(pairs, plan.circuit, broken.now.ablation))
-    show_figure(
-        "circuit_completeness",
-        completeness_scatter(sets, broken.completeness if plan.off else None),
-        words.completeness_story(sets),
-        lambda: tables.completeness_frame(sets),
-        large=view.large,
-        on_click=partial(controls.switch_off, plan),
-    )
+    figure = charts.completeness_scatter(sets, broken.completeness if plan.off else None)
+    story, frame = words.completeness_story(sets), partial(tables.completeness_frame, sets)
+    switch_off = partial(controls.switch_off, plan)
+    show_figure("circuit_completeness", figure, story, frame, large=view.large, on_click=switch_off)
 
 
 def _evaluations(
     view: View, pairs: PromptPairs, circuits: Sequence[Circuit], plan: controls.Plan, broken: Broken
 ) -> list[CircuitEvaluation]:
-    """F(C) of some circuits; what the page knows already is not asked again."""
+    """Return F(C) of some circuits; only what the page does not know yet is asked for."""
     known = {plan.circuit: broken.before, plan.left: broken.now}
     asked = [circuit for circuit in dict.fromkeys(circuits) if circuit not in known]
-    found = compute_all(view.model, [evaluate_request(pairs, circuit, broken.now.ablation) for circuit in asked])
-    known |= dict(zip(asked, found, strict=True))
+    results = compute_all(view.model, [_evaluate_request(pairs, circuit, broken.now.ablation) for circuit in asked])
+    known |= dict(zip(asked, results, strict=True))
     return [known[circuit] for circuit in circuits]
 
 
 def _show_comparison(
     view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, start: str, broken: Broken
 ) -> None:
-    kept = {
-        f"kept: {name}": changes.added.without(changes.off) for name, changes in controls.saved_control(plan).items()
-    }
+    saved = controls.saved_control(plan)
+    kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved.items()}
     starts = {f"start: {name}": name for name in starts_of(view.model)}
     names = controls.compare_control(("this circuit", *starts, *kept), f"start: {start}")
     known = {"this circuit": plan.left, **kept}
@@ -224,18 +207,8 @@ def _show_comparison(
     st.write(words.differing_words(circuits, names))
     if results[0].no_fraction:
         return
-    found = [by_template(pairs, result) for result in results]
+    templates = [by_template(pairs, result) for result in results]
     labels = [f"{name} ({words.size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
-    show_figure(
-        "circuit_comparison",
-        template_bars(found, results, labels),
-        "",
-        lambda: tables.templates_frame(pairs, results[0]).assign(
-            circuit=str(circuits[0]),
-            other_circuit=str(circuits[1]),
-            other_faithfulness=[one.value for one in found[1]],
-            other_overall=results[1].faithfulness,
-        ),
-        large=view.large,
-        min_width=120 + 56 * len(found[0]),
-    )
+    figure, width = charts.template_bars(templates, results, labels), 120 + 56 * len(templates[0])
+    frame = partial(tables.comparison_frame, pairs, circuits, results)
+    show_figure("circuit_comparison", figure, "", frame, large=view.large, min_width=width)

@@ -1,45 +1,37 @@
 """Tables behind the figures of a circuit that is broken, for the page and for download."""
 
-import numpy as np
+from collections.abc import Sequence
+
 import pandas as pd
 
 from app.circuit.breaking.numbers import Broken, by_template, levels, minimality_order
 from app.circuit.members import Classes, class_of, member_words
-from ioi_core import (
-    Circuit,
-    CircuitEvaluation,
-    Completeness,
-    Minimality,
-    PromptPairs,
-    bootstrap_interval,
-)
+from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
+from ioi_core.circuit.definition import Member
 
 
 def members_frame(circuit: Circuit, off: Circuit, classes: Classes, minimality: Minimality | None) -> pd.DataFrame:
-    """Every member: whether it is on, and what its loss would change."""
-    scores: dict[object, tuple[float, str]] = {}
+    """Return a row for each member: whether it is on, and what its loss would change."""
+    scores: dict[Member, float] = {}
+    removed: dict[Member, str] = {}
     if minimality is not None:
-        scores = {
-            member: (100 * float(score), str(removed))
-            for member, score, removed in zip(
-                minimality.members, minimality.signed_scores, minimality.removed, strict=True
-            )
-        }
-    gone, unknown = set(off.members), (float("nan"), "")
+        scores = dict(zip(minimality.members, minimality.signed_scores.tolist(), strict=True))
+        removed = dict(zip(minimality.members, map(str, minimality.removed), strict=True))
+    off_members = set(off.members)
     return pd.DataFrame(
         {
-            "on": [member not in gone for member in circuit.members],
+            "on": [member not in off_members for member in circuit.members],
             "head": [str(head) for head, _ in circuit.members],
             "kept_at": [role for _, role in circuit.members],
             "class": [class_of(member, classes) for member in circuit.members],
-            "minimality_percent": [scores.get(member, unknown)[0] for member in circuit.members],
-            "K_gone_as_well": [scores.get(member, unknown)[1] for member in circuit.members],
+            "minimality_percent": [100 * scores.get(member, float("nan")) for member in circuit.members],
+            "K_gone_as_well": [removed.get(member, "") for member in circuit.members],
         }
     )
 
 
 def levels_frame(broken: Broken, off: Circuit) -> pd.DataFrame:
-    """The levels, and how faithful the circuit is."""
+    """Return a row for each level, each with how faithful the circuit is."""
     now = broken.now
     low, high = now.faithfulness_interval()
     return pd.DataFrame([vars(level) for level in levels(broken, off)]).assign(
@@ -49,22 +41,32 @@ def levels_frame(broken: Broken, off: Circuit) -> pd.DataFrame:
 
 
 def templates_frame(pairs: PromptPairs, result: CircuitEvaluation) -> pd.DataFrame:
-    """Faithfulness by template."""
-    found = by_template(pairs, result)
-    return pd.DataFrame(
+    """Return faithfulness by template."""
+    rows = [
         {
-            "template": [one.name for one in found],
-            "example": [pairs.clean_text[one.first] for one in found],
-            "prompts": [int(np.count_nonzero(result.templates == one.number)) for one in found],
-            "faithfulness": [one.value for one in found],
-            "overall": result.faithfulness,
-            "ablation": str(result.ablation),
+            "template": template.name,
+            "example": pairs.clean_text[template.first],
+            "prompts": int((result.templates == template.number).sum()),
+            "faithfulness": template.value,
         }
-    )
+        for template in by_template(pairs, result)
+    ]
+    return pd.DataFrame(rows).assign(overall=result.faithfulness, ablation=str(result.ablation))
+
+
+def comparison_frame(
+    pairs: PromptPairs, circuits: Sequence[Circuit], results: Sequence[CircuitEvaluation]
+) -> pd.DataFrame:
+    """Return the faithfulness of two circuits by template."""
+    first, other = (templates_frame(pairs, result) for result in results)
+    return first.assign(
+        circuit=str(circuits[0]), other_circuit=str(circuits[1]), other_faithfulness=other["faithfulness"],
+        other_overall=results[1].faithfulness,
+    )  # fmt: skip
 
 
 def completeness_frame(sets: Completeness) -> pd.DataFrame:
-    """Every K and what the circuit and the model do without it."""
+    """Return a row for each K: what the circuit and the model do without it."""
     low, high = bootstrap_interval(sets.differences)
     return pd.DataFrame(
         {
@@ -84,20 +86,19 @@ def completeness_frame(sets: Completeness) -> pd.DataFrame:
 
 
 def minimality_frame(result: Minimality) -> pd.DataFrame:
-    """Every member, the K it was measured with, both runs and the score, those that count most first."""
+    """Return a row for each member, those that count most first: K, both runs and the score."""
     low, high = result.signed_scores_interval()
-    rows = [
+    frame = pd.DataFrame(
         {
-            "member": member_words(result.members[n]),
-            "K": str(result.removed[n]),
-            "F(C without K)": float(result.values[0, n]),
-            "F(C without K and member)": float(result.values[1, n]),
-            "minimality_with_sign": float(result.signed_scores[n]),
-            "low_95": float(low[n]),
-            "high_95": float(high[n]),
+            "member": [member_words(member) for member in result.members],
+            "K": [str(removed) for removed in result.removed],
+            "F(C without K)": result.values[0].astype(float),
+            "F(C without K and member)": result.values[1].astype(float),
+            "minimality_with_sign": result.signed_scores.astype(float),
+            "low_95": low.astype(float),
+            "high_95": high.astype(float),
             "ablation": str(result.ablation),
             "prompts": result.n_prompts,
         }
-        for n in minimality_order(result)
-    ]
-    return pd.DataFrame(rows)
+    )
+    return frame.iloc[minimality_order(result)]

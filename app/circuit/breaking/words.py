@@ -1,6 +1,7 @@
-"""A broken circuit in sentences computed from its numbers. No Streamlit here."""
+"""Sentences about a broken circuit, computed from its numbers. No Streamlit here."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -14,63 +15,60 @@ _SHOWN = 3
 
 
 def percent_of_model(share: float) -> str:
-    """A share of F(M), in per cent."""
+    """Return a share of F(M) in per cent."""
     return "undefined" if np.isnan(share) else f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
 
 
 def size_words(circuit: Circuit) -> str:
-    """ "11 heads"; also at how many roles, where that is more."""
+    """Return "11 heads", or "11 heads at 12 places" where some are kept at several roles."""
     heads, members = len(circuit), len(circuit.members)
-    said = f"{heads} head{'' if heads == 1 else 's'}" if heads else "no head"
-    return said if members == heads else f"{said} at {members} places"
+    text = f"{heads} head{'' if heads == 1 else 's'}" if heads else "no head"
+    return text if members == heads else f"{text} at {members} places"
 
 
 def faithfulness_words(result: CircuitEvaluation) -> str:
-    """F(C) / F(M) with its interval, or why there is none."""
+    """Say what F(C) / F(M) is, with its interval, or why there is none."""
     if result.no_fraction:
         return f"There is no faithfulness here: {result.no_fraction}."
     low, high = result.faithfulness_interval()
-    said = f"Faithfulness is {percent_of_model(result.faithfulness)}"
-    if np.isfinite(low):
-        said += f" (95 % interval {ends(low, high, percent_of_model)})"
-    return f"{said}."
+    sure = f" (95 % interval {ends(low, high, percent_of_model)})" if np.isfinite(low) else ""
+    return f"Faithfulness is {percent_of_model(result.faithfulness)}{sure}."
 
 
 def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
-    """What the circuit does, what was switched off, and whether the model misses it as much."""
-    now, over = broken.now, over_prompts(broken.now.n_prompts)
-    left = circuit.without(off)
-    said = [
-        f"{size_words(left).capitalize()} on: logit_diff is {now.logit_diff:+.2f} against {now.model_logit_diff:+.2f} "
-        f"in the whole model ({over}). {faithfulness_words(now)}"
+    """Say what the circuit does, what was switched off, and whether the model misses it as much."""
+    now, before = broken.now, broken.before
+    sentences = [
+        f"{size_words(circuit.without(off)).capitalize()} on: logit_diff is {now.logit_diff:+.2f} against "
+        f"{now.model_logit_diff:+.2f} in the whole model ({over_prompts(now.n_prompts)}). {faithfulness_words(now)}"
     ]
     if now.faithfulness > 1.005:
-        said.append(
+        sentences.append(
             "More than 100 %: heads that write against the answer are ablated too, so a part can beat the whole."
         )
     if not off:
-        return " ".join(said)
-    model_then, model_now = now.model_logit_diff, float(broken.completeness.model_values)
-    said.append(
-        f"Without what you switched off ({size_words(off)}) the circuit goes from {broken.before.logit_diff:+.2f} to "
-        f"{now.logit_diff:+.2f}, the whole model from {model_then:+.2f} to {model_now:+.2f}: the two now differ by "
+        return " ".join(sentences)
+    model_before, model_now = now.model_logit_diff, float(broken.completeness.model_values)
+    sentences.append(
+        f"Without what you switched off ({size_words(off)}) the circuit goes from {before.logit_diff:+.2f} to "
+        f"{now.logit_diff:+.2f}, the whole model from {model_before:+.2f} to {model_now:+.2f}: the two now differ by "
         f"{float(broken.completeness.incompleteness):.2f} logits (0 for a complete circuit)."
     )
-    circuit_lost, model_lost = broken.before.logit_diff - now.logit_diff, model_then - model_now
-    if circuit_lost > 0.1 * abs(model_then) and model_lost < circuit_lost / 2:
-        said.append(
+    circuit_loss, model_loss = before.logit_diff - now.logit_diff, model_before - model_now
+    if circuit_loss > 0.1 * abs(model_before) and model_loss < circuit_loss / 2:
+        sentences.append(
             "The model loses less than half as much as the circuit: other heads make up for it there (backup), or did "
             "the same work all along."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
-def template_story(found: Sequence[TemplateFaithfulness], overall: float) -> str:
-    """How far apart the templates are, and why that matters."""
-    known = [one for one in found if np.isfinite(one.value)]
-    if len(known) < 2:
+def template_story(templates: Sequence[TemplateFaithfulness], overall: float) -> str:
+    """Say how far apart the templates are, and why that matters."""
+    defined = [template for template in templates if np.isfinite(template.value)]
+    if len(defined) < 2:
         return "With one template there is nothing to compare: choose generated prompts to see how much it varies."
-    low, high = min(known, key=lambda one: one.value), max(known, key=lambda one: one.value)
+    low, high = min(defined, key=attrgetter("value")), max(defined, key=attrgetter("value"))
     return (
         f"From {percent_of_model(low.value)} in {low.name} to {percent_of_model(high.value)} in "
         f"{high.name}; {percent_of_model(overall)} over all. One figure misleads: templates above and below the whole "
@@ -79,7 +77,7 @@ def template_story(found: Sequence[TemplateFaithfulness], overall: float) -> str
 
 
 def set_words(sets: Completeness, n: int) -> str:
-    """One of several K as people say it."""
+    """Return one of several K as a sentence says it."""
     name, kind = sets.axes["set"][n], sets.kinds[n]
     if kind == "class":
         return f"everything {name}" if name.startswith("at ") else f"every {name} head"
@@ -87,22 +85,21 @@ def set_words(sets: Completeness, n: int) -> str:
 
 
 def completeness_story(sets: Completeness) -> str:
-    """How far from complete the circuit is, and by which K that shows most."""
-    apart = sets.incompleteness
-    worst, typical = int(apart.argmax()), float(np.median(apart))
+    """Say how far from complete the circuit is, and by which K that shows most."""
+    worst, typical = int(sets.incompleteness.argmax()), float(np.median(sets.incompleteness))
     ahead = "the model keeps more: heads outside the circuit do part of the work"
-    if sets.circuit_values[worst] > sets.model_values[worst]:
-        ahead = "the circuit keeps more: heads outside it work against the answer"
     circuit, model = float(sets.circuit_values[worst]), float(sets.model_values[worst])
+    if circuit > model:
+        ahead = "the circuit keeps more: heads outside it work against the answer"
     return (
-        f"For half of these {len(apart)} sets circuit and model differ by more than {typical:.2f} logits. They are "
-        f"furthest apart without {set_words(sets, worst)} ({sets.removed[worst]}): {circuit:+.2f} "
-        f"against {model:+.2f}; {ahead} ({over_prompts(sets.n_prompts)})."
+        f"For half of these {len(sets.kinds)} sets circuit and model differ by more than {typical:.2f} logits. They "
+        f"are furthest apart without {set_words(sets, worst)} ({sets.removed[worst]}): {circuit:+.2f} against "
+        f"{model:+.2f}; {ahead} ({over_prompts(sets.n_prompts)})."
     )
 
 
 def minimality_story(result: Minimality) -> str:
-    """Which members count most, and which could be left out."""
+    """Say which members count most, and which could be left out."""
     if result.no_fraction:
         return f"There is no minimality here: {result.no_fraction}."
     order, scores = minimality_order(result), result.signed_scores
@@ -111,34 +108,32 @@ def minimality_story(result: Minimality) -> str:
         for n in order[:_SHOWN]
     ]
     weak = [member_words(result.members[n]) for n in order if abs(scores[n]) < _MATTERS]
-    said = f"Most depends on {', '.join(strong)}."
+    text = f"Most depends on {', '.join(strong)}."
     if any(scores[n] < -_MATTERS for n in order):
-        said += " Below 0: with that member gone logit_diff rises, it works against the answer."
+        text += " Below 0: with that member gone logit_diff rises, it works against the answer."
     if weak:
         some = ", ".join(weak[:_SHOWN]) + (" and others" if len(weak) > _SHOWN else "")
-        said += f" {len(weak)} of {len(order)} change less than 1 % of F(M) ({some}): the circuit is not minimal."
-    else:
-        said += f" Each of the {len(order)} changes at least 1 % of F(M)."
-    return said
+        return f"{text} {len(weak)} of {len(order)} change less than 1 % of F(M) ({some}): the circuit is not minimal."
+    return f"{text} Each of the {len(order)} changes at least 1 % of F(M)."
 
 
 def differing_words(circuits: Sequence[Circuit], names: tuple[str, str]) -> str:
-    """Which members only one of two circuits has."""
-    said = []
+    """Say which members only one of two circuits has."""
+    sentences = []
     for name, here, there in zip(names, circuits, circuits[::-1], strict=True):
         only = [member_words(member) for member in here.members if member not in set(there.members)]
         if only:
             some = ", ".join(only[:12]) + (f" and {len(only) - 12} more" if len(only) > 12 else "")
-            said.append(f"Only in {name}: {some}.")
-    return " ".join(said) or "Both have the same members."
+            sentences.append(f"Only in {name}: {some}.")
+    return " ".join(sentences) or "Both have the same members."
 
 
 def compare_story(results: Sequence[CircuitEvaluation], names: tuple[str, str]) -> str:
-    """F(C) and faithfulness of two circuits."""
-    said = [
+    """Say what F(C) and the faithfulness of two circuits are, and on how many prompts the first is ahead."""
+    sentences = [
         f"{name[0].upper()}{name[1:]}: logit_diff {result.logit_diff:+.2f}. {faithfulness_words(result)}"
         for name, result in zip(names, results, strict=True)
     ]
     change = results[0].per_prompt[0] - results[1].per_prompt[0]
     better = int((change > 0).sum())
-    return f"{' '.join(said)} The first is ahead in {better} of {prompts(len(change))}."
+    return f"{' '.join(sentences)} The first is ahead in {better} of {prompts(len(change))}."

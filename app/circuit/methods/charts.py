@@ -1,11 +1,11 @@
-"""Figures that set methods side by side; like `charts`, nothing is computed here and nothing knows the browser."""
+"""Figures that set methods, and direct and total effects, side by side. No Streamlit here."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from app.circuit.methods.words import METHOD_WORDS, changes, gap_words, outliers
+from app.circuit.methods.words import METHOD_WORDS, changes, effects_text, outliers
 from app.colours import CLASS_COLOURS, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
@@ -19,23 +19,23 @@ _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into corru
 
 @drawn_once
 def method_bars(result: MethodContrast) -> go.Figure:
-    """Change in logit_diff by each method, one below the other."""
-    over, found = over_prompts(result.n_prompts), changes(result)
-    names = [_NAMES.get(one.method, f"{one.method} ablation").replace(" (", "<br>(") for one in found]
-    ends = np.array([(one.change, one.low, one.high) for one in found]).T
-    said = [
-        f"{METHOD_WORDS[one.method][0].upper()}{METHOD_WORDS[one.method][1:]}.<br>logit_diff goes from "
-        f"{one.start:+.2f} ({one.run} run) to {one.after:+.2f},<br>a change of {one.change:+.2f} logits<br>"
-        f"({interval(one.low, one.high, over)})"
-        for one in found
+    """Draw the change in logit_diff by each method, one below the other."""
+    sample, by_method = over_prompts(result.n_prompts), changes(result)
+    names = [_NAMES.get(change.method, f"{change.method} ablation").replace(" (", "<br>(") for change in by_method]
+    ends = np.array([(change.change, change.low, change.high) for change in by_method]).T
+    hover_texts = [
+        f"{METHOD_WORDS[change.method][0].upper()}{METHOD_WORDS[change.method][1:]}.<br>logit_diff goes from "
+        f"{change.start:+.2f} ({change.run}) to {change.after:+.2f},<br>a change of {change.change:+.2f} logits<br>"
+        f"({interval(change.low, change.high, sample)})"
+        for change in by_method
     ]
-    title, note = "Change in logit_diff by each method", f"logits, {over}; line: 95 % interval"
-    return row_bars(names, ends, said, title, note, "change, logits (right: towards IO)", bold_values=True)
+    title, note = "Change in logit_diff by each method", f"logits, {sample}; line: 95 % interval"
+    return row_bars(names, ends, hover_texts, title, note, "change, logits (right: towards IO)", bold_values=True)
 
 
 @drawn_once
 def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: str) -> go.Figure:
-    """Direct effect to the right, total effect upwards, one point a head; a point can be clicked.
+    """Draw direct effects to the right and total effects upwards, one point a head; a point can be clicked.
 
     Args:
         classes: the class of each head that has one.
@@ -51,19 +51,17 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
             _draw_group(figure, result, (low, high), group, named, name)
     figure.update_xaxes(title="direct effect, logits (right: IO)", zeroline=False)
     figure.update_yaxes(title="total effect, logits (up: missed)", zeroline=False)
-    over = over_prompts(result.n_prompts)
-    note = f"logits, {ablation} ablation, {over}"
+    note = f"logits, {ablation} ablation, {over_prompts(result.n_prompts)}"
     figure = laid_out(figure, "Direct against total effect, head by head", note, 620, legend=True, top=60)
     # Below the axis: on a phone the classes of GPT-2 small take nine lines.
-    below = {"y": -0.16, "yanchor": "top"}
-    return figure.update_layout(legend=below)
+    return figure.update_layout(legend={"y": -0.16, "yanchor": "top"})
 
 
 def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
-    """The diagonal, where total effects are direct ones, and both axes."""
-    ends = [float(values[0].min()), float(values[0].max())]
-    room = 0.1 * max(ends[1] - ends[0], 1e-6)
-    line = [min(ends[0], 0) - room, max(ends[1], 0) + room]
+    """Draw the diagonal, on which total effects equal direct ones, and both axes."""
+    low, high = float(values[0].min()), float(values[0].max())
+    room = 0.1 * max(high - low, 1e-6)
+    line = [min(low, 0) - room, max(high, 0) + room]
     figure.add_hline(y=0)
     figure.add_vline(x=0)
     look = {"mode": "lines", "line": {"color": CORRUPTED, "width": 2, "dash": "dash"}}
@@ -79,12 +77,12 @@ def _draw_group(
     named: set[Head],
     name: str,
 ) -> None:
-    """The heads of one class; those that stand out have their name and their intervals."""
-    over = over_prompts(result.n_prompts)
+    """Draw the heads of one class, those that stand out with their names and their intervals."""
+    sample = over_prompts(result.n_prompts)
     at = (slice(None), [head.layer for head in group], [head.head for head in group])
     values, low, high = result.values[at], bounds[0][at], bounds[1][at]
-    said = [
-        [str(head), f"Head {head} ({name}):<br>" + gap_words(values[:, n], low[:, n], high[:, n], over)]
+    customdata = [
+        [str(head), f"Head {head} ({name}):<br>" + effects_text(values[:, n], low[:, n], high[:, n], sample)]
         for n, head in enumerate(group)
     ]
     label = [f"<b>{head}</b>" if head in named else "" for head in group]
@@ -97,4 +95,4 @@ def _draw_group(
     text = {"text": label, "textposition": [f"top {'left' if at < 0 else 'right'}" for at in x], "cliponaxis": False}
     marker = {"size": 11, "color": CLASS_COLOURS.get(name, _NO_COLOUR), "line": OUTLINE}
     look = {"mode": "markers+text", "name": name, "marker": marker, "error_x": error_x, "error_y": error_y}
-    figure.add_scatter(x=x, y=y, **look, **text, **keyed(said))
+    figure.add_scatter(x=x, y=y, **look, **text, **keyed(customdata))

@@ -1,14 +1,15 @@
-"""Direct against total effects, and the same heads by every method: two parts of the Circuit page."""
+"""Direct and total, and ways to ablate: two parts of the Circuit page."""
+
+from functools import partial
 
 import streamlit as st
 
 import ioi_core
 from app import url
 from app.circuit.backup.numbers import stages
-from app.circuit.choices import ablation_control, first_heads, heads_control, strongest_writers
+from app.circuit.choices import ablation_control, strongest_writers, writers_control
 from app.circuit.members import EVERYWHERE, PLACES
-from app.circuit.methods import words
-from app.circuit.methods.charts import method_bars, total_scatter
+from app.circuit.methods import charts, words
 from app.circuit.requests import total_request
 from app.circuit.starts import classes_of
 from app.drawing.about import ABOUT
@@ -22,12 +23,12 @@ from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.links import open_head
 from app.view import View
 from app.words.phrases import head_names
-from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs, PromptResult
+from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs
 from ioi_core.circuit.methods import METHODS
 
 
 def show_total(view: View) -> None:
-    """Every head's direct effect beside what is missed without it."""
+    """Draw every head's direct effect beside what is missed without it."""
     st.write(
         "To the right: what a head writes itself. Upwards: what logit_diff loses without it. **On the dashed line both "
         "are the same; above it a head works through others, below it others make up for its loss.**"
@@ -42,37 +43,25 @@ def show_total(view: View) -> None:
         for head in heads:
             by_head.setdefault(head, name)  # a head may measure as several; its first class colours it
     source = "Wang et al. 2022" if published else "measured on these prompts by the rules of the Heads page"
-    show_figure(
-        "direct_and_total",
-        total_scatter(result, by_head, ablation.value),
-        words.total_story(result),
-        lambda: words.total_frame(result, by_head, ablation.value),
-        large=view.large,
-        on_click=open_head,
-    )
+    figure, story = charts.total_scatter(result, by_head, ablation.value), words.total_story(result)
+    frame = partial(words.total_frame, result, by_head, ablation.value)
+    show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head)
     st.caption(f"Colours: the head's class ({source}).")
-    _by_template(view, result)
-
-
-def _by_template(view: View, result: PromptResult) -> None:
     total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
     show_heatmaps_by_template(view, "direct_and_total", total, head_names(result), title, "logits")
 
 
 def show_methods(view: View) -> None:
-    """The same heads ablated and patched in five ways."""
+    """Draw the effect of the same heads ablated and patched in five ways."""
     st.write(
         "The same heads, taken away or put in by five methods. **They answer different questions, so they give "
         "different numbers**: no bar is the effect of these heads."
     )
     pairs = circuit_pairs(view)
-    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
-    writers = strongest_writers(direct)
+    writers = strongest_writers(view)
     left, right = st.columns(2)
-    first, source = first_heads(view.model, writers)
     with left:
-        chosen = heads_control(view, url.METHOD_HEADS, "Heads, all of them at once", writers, first)
-        st.caption(f"To begin with: {source}.")
+        chosen = writers_control(view, url.METHOD_HEADS, "Heads, all of them at once", writers)
     role = right.selectbox("at", PLACES, index=PLACES.index("END"), key=url.METHOD_AT, bind="query-params")
     st.caption(twins_story(view, pairs))
     if not chosen:
@@ -88,13 +77,8 @@ def show_methods(view: View) -> None:
 
 
 def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> None:
-    show_figure(
-        "methods",
-        method_bars(result),
-        words.contrast_story(result, smallest_mean(pairs)),
-        lambda: words.contrast_frame(result),
-        large=view.large,
-    )
+    figure, story = charts.method_bars(result), words.contrast_story(result, smallest_mean(pairs))
+    show_figure("methods", figure, story, lambda: words.contrast_frame(result), large=view.large)
     names = [words.METHOD_WORDS[method].split(":")[0] for method in METHODS]
     show_by_template(
         view, "methods", result.changes, names,
@@ -103,10 +87,11 @@ def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> No
 
 
 def _show_hidden(view: View, chosen: list[Head]) -> None:
-    """What the direct effects of these heads would let one expect."""
+    """Say what the direct effects of these heads would let one expect."""
     backup, layers = compute(
         view.model,
         ask(ioi_core.backup_heads, pairs=view.pairs, heads=chosen, ablation=Ablation.ZERO),
         ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
-    says(words.hidden_story(stages(backup, layers)))
+    before, *_, last = stages(backup, layers)
+    says(words.hidden_story(before, last))

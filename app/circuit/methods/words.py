@@ -1,4 +1,4 @@
-"""The same heads under several methods, and direct against total effects: sentences and tables. No Streamlit here."""
+"""Sentences and tables of heads under several methods, and of direct and total effects. No Streamlit here."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ METHOD_WORDS = {
     "noising": "noising: activation patching, corrupted into clean",
     "denoising": "denoising: activation patching, clean into corrupted",
 }
-"""What each method puts in the heads' place, in words."""
+"""Method -> what it replaces the heads' output by."""
 
 _NAMED = 8
 _FAR = 0.1  # of the largest effect: heads that are nearer than this to the diagonal and to 0 are not named
@@ -26,15 +26,16 @@ _FAR = 0.1  # of the largest effect: heads that are nearer than this to the diag
 
 @dataclass(frozen=True)
 class Change:
-    """What one method changes.
+    """The change by one method.
 
     Attributes:
-        start: the mean logit_diff it starts from, of the clean run, or of the corrupted one (denoising).
+        run: the run it starts from, "clean run" or "corrupted run" (denoising); start: that run's mean logit_diff.
         change: mean over prompts in logits, with its 95 % interval.
         share: of the distance between clean and corrupted run; nan where they coincide.
     """
 
     method: str
+    run: str
     start: float
     after: float
     change: float
@@ -42,65 +43,55 @@ class Change:
     high: float
     share: float
 
-    @property
-    def run(self) -> str:
-        """Which run it starts from."""
-        return "corrupted" if self.method == "denoising" else "clean"
-
 
 def changes(result: MethodContrast) -> list[Change]:
-    """Every method's change."""
+    """Return every method's change."""
     low, high = bootstrap_interval(result.changes)
     gap = result.clean - result.corrupted
-    found = []
+    by_method = []
     for n, method in enumerate(METHODS):
-        start = result.corrupted if method == "denoising" else result.clean
-        change = float(result.changes[n].mean())
+        run, start = ("corrupted", result.corrupted) if method == "denoising" else ("clean", result.clean)
+        after, change = float(result.values[n]), float(result.changes[n].mean())
         share = change / gap if abs(gap) > 1e-4 else float("nan")
-        found.append(Change(method, start, float(result.values[n]), change, float(low[n]), float(high[n]), share))
-    return found
+        by_method.append(Change(method, f"{run} run", start, after, change, float(low[n]), float(high[n]), share))
+    return by_method
 
 
-def places_words(circuit: Circuit) -> str:
-    """ "9.6 and 9.9 at END": heads that are all ablated at the same place."""
+def heads_at_role(circuit: Circuit) -> str:
+    """Return "9.6 and 9.9 at END" for heads that are all ablated at the same role."""
     [role] = circuit.roles
     return f"{heads_words(tuple(circuit))} at {'every position' if role == EVERYWHERE else role}"
 
 
 def contrast_story(result: MethodContrast, smallest_mean: int) -> str:
-    """How far the methods are apart, and what that says here."""
-    found = {change.method: change for change in changes(result)}
-    over = over_prompts(result.n_prompts)
-    noising, denoising = found["noising"], found["denoising"]
-    zero, mean = found["zero"].change, found["mean"].change
-    said = [
-        f"Without {places_words(result.heads)} logit_diff changes by {zero:+.2f} (zero), {mean:+.2f} (mean) or "
-        f"{found['resample'].change:+.2f} (resample) from the clean run's {result.clean:+.2f} ({over}).",
-        f"Needed? Noising takes {_share(-noising.share)} of the distance to the corrupted run. Enough? Denoising "
-        f"brings back {_share(denoising.share)} of it.",
+    """Say how far apart the methods are, and what that means here."""
+    by_method = {change.method: change for change in changes(result)}
+    zero, mean, resample = (by_method[method].change for method in ("zero", "mean", "resample"))
+    sentences = [
+        f"Without {heads_at_role(result.heads)} logit_diff changes by {zero:+.2f} (zero), {mean:+.2f} (mean) or "
+        f"{resample:+.2f} (resample) from the clean run's {result.clean:+.2f} ({over_prompts(result.n_prompts)}).",
+        f"Needed? Noising takes {_share(-by_method['noising'].share)} of the distance to the corrupted run. Enough? "
+        f"Denoising brings back {_share(by_method['denoising'].share)} of it.",
     ]
-    largest = max(abs(change.change) for change in found.values())
+    largest = max(abs(change.change) for change in by_method.values())
     if abs(zero - mean) > 0.2 * max(largest, 1e-6):
-        said.append(
+        sentences.append(
             f"Zero and mean ablation are {abs(zero - mean):.2f} logits apart: a good part of the zero bar is not the "
             "loss of what the heads tell about this prompt, but of what they always write."
         )
     if smallest_mean == 1:
-        said.append("The mean is taken over a single prompt for some template, so mean ablation is resample there.")
-    return " ".join(said)
+        sentences.append(
+            "The mean is taken over a single prompt for some template, so mean ablation is resample there."
+        )
+    return " ".join(sentences)
 
 
 def _share(share: float) -> str:
     return "an undefined share" if np.isnan(share) else f"{100 * share:.0f} %"
 
 
-def hidden_story(found: list[Stage]) -> str:
-    """What direct effects let one expect of zero ablation, and what happens.
-
-    Args:
-        found: the stages of a zero ablation of these heads at END.
-    """
-    before, last = found[0], found[-1]
+def hidden_story(before: Stage, last: Stage) -> str:
+    """Say what direct effects let one expect of a zero ablation of heads at END, and what it does."""
     return (
         f"Direct effects would make it {last.naive:+.2f} without {heads_words(last.gone)} at END; zero ablation there "
         f"leaves {last.real:+.2f}. The difference of {last.repair:+.2f} is what others do then, and LayerNorm's scale, "
@@ -109,66 +100,57 @@ def hidden_story(found: list[Stage]) -> str:
 
 
 def contrast_frame(result: MethodContrast) -> pd.DataFrame:
-    """Every method: where it starts, where it ends, and by how much it changes logit_diff."""
-    return pd.DataFrame(
-        [
-            {
-                "method": one.method,
-                "starts_from": f"{one.run} run",
-                "start": one.start,
-                "logit_diff": one.after,
-                "change": one.change,
-                "low_95": one.low,
-                "high_95": one.high,
-                "share_of_clean_minus_corrupted": one.share,
-                "heads": str(result.heads),
-                "unit": "logits",
-                "prompts": result.n_prompts,
-            }
-            for one in changes(result)
-        ]
-    )
+    """Return a row for each method: where it starts, where it ends, and by how much it changes logit_diff."""
+    columns = {
+        "run": "starts_from", "after": "logit_diff", "low": "low_95", "high": "high_95",
+        "share": "share_of_clean_minus_corrupted",
+    }  # fmt: skip
+    frame = pd.DataFrame([vars(change) for change in changes(result)]).rename(columns=columns)
+    return frame.assign(heads=str(result.heads), unit="logits", prompts=result.n_prompts)
 
 
 def outliers(result: PromptResult) -> list[Head]:
-    """The heads to name: those farthest from the diagonal, and the largest direct and total effects."""
+    """Return the heads to name: those farthest from the diagonal, and the largest direct and total effects."""
     direct, total = result.values
-    reach = max(float(np.abs(result.values).max()), 1e-6)
+    far = _FAR * _largest(result)
     picked: list[int] = []
     for distance in (np.abs(total - direct), np.abs(direct), np.abs(total)):
         order = np.argsort(-distance, axis=None, kind="stable")[:_NAMED]
-        picked += [int(place) for place in order if distance.ravel()[place] > _FAR * reach]
-    return [Head(*divmod(place, direct.shape[1])) for place in dict.fromkeys(picked)]
+        picked += [int(n) for n in order if distance.ravel()[n] > far]
+    return [Head(*divmod(n, direct.shape[1])) for n in dict.fromkeys(picked)]
+
+
+def _largest(result: PromptResult) -> float:
+    return max(float(np.abs(result.values).max()), 1e-6)
 
 
 def total_story(result: PromptResult) -> str:
-    """The heads whose two effects differ most, in both ways."""
+    """Say which heads' two effects differ most, in both directions."""
     direct, total = result.values
-    gap = total - direct
-    reach = max(float(np.abs(result.values).max()), 1e-6)
-    said = []
+    gap, largest = total - direct, _largest(result)
+    sentences = []
     for sign in (1, -1):
-        place = np.unravel_index(int(np.argmax(sign * gap)), gap.shape)
-        if sign * gap[place] > _FAR * reach:
-            said.append(
-                f"Head {place[0]}.{place[1]} {_apart(float(direct[place]), float(total[place]))}: "
-                f"direct effect {direct[place]:+.2f}, total {total[place]:+.2f}."
+        head = np.unravel_index(int(np.argmax(sign * gap)), gap.shape)
+        if sign * gap[head] > _FAR * largest:
+            sentences.append(
+                f"Head {head[0]}.{head[1]} {_meaning_of_gap(float(direct[head]), float(total[head]))}: "
+                f"direct effect {direct[head]:+.2f}, total {total[head]:+.2f}."
             )
-    if not said:
+    if not sentences:
         return "All heads lie near the line: here, what each of them writes itself is what is missed without it."
     low, high = result.interval()
     certain = np.all(~((low < 0) & (high > 0)), axis=0)  # of one prompt there is no interval, and nothing to doubt
-    opposite = int((certain & (direct * total < 0) & (np.abs(gap) > _FAR * reach)).sum())
+    opposite = int((certain & (direct * total < 0) & (np.abs(gap) > _FAR * largest)).sum())
     if opposite:
-        said.append(f"For {opposite} head{'s' * (opposite > 1)} the two even have opposite signs.")
-    small = int(((np.abs(direct) < 0.05 * reach) & (total > _FAR * reach)).sum())
+        sentences.append(f"For {opposite} head{'s' * (opposite > 1)} the two even have opposite signs.")
+    small = int(((np.abs(direct) < 0.05 * largest) & (total > _FAR * largest)).sum())
     if small:
-        said.append(f"{small} head{'s' * (small > 1)} with hardly any direct effect would be missed.")
-    return f"{' '.join(said)} ({prompts(result.n_prompts)})"
+        sentences.append(f"{small} head{'s' * (small > 1)} with hardly any direct effect would be missed.")
+    return f"{' '.join(sentences)} ({prompts(result.n_prompts)})"
 
 
-def _apart(direct: float, total: float) -> str:
-    """What it means that a head's two effects differ."""
+def _meaning_of_gap(direct: float, total: float) -> str:
+    """Say what it means that a head's two effects differ."""
     if abs(total) > abs(direct):
         helps = "does more" if total > 0 else "does more against the answer"
         return f"{helps} by way of others than by what it writes itself"
@@ -178,14 +160,10 @@ def _apart(direct: float, total: float) -> str:
 
 
 def total_frame(result: PromptResult, classes: dict[Head, str], ablation: str) -> pd.DataFrame:
-    """Every head's two effects."""
+    """Return a row for each head with its two effects."""
     low, high = result.interval()
-    layer, head = (axis.ravel() for axis in np.indices(result.values.shape[1:]))
-    heads = [Head(int(n), int(m)) for n, m in zip(layer, head, strict=True)]
-    columns: dict[str, object] = {
-        "head": [str(one) for one in heads],
-        "class": [classes.get(one, "") for one in heads],
-    }
+    heads = [Head(*cell) for cell in np.ndindex(*result.values.shape[1:])]
+    columns: dict[str, object] = {"head": list(map(str, heads)), "class": [classes.get(head, "") for head in heads]}
     for n, effect in enumerate(result.axes["effect"]):
         columns |= {
             f"{effect}_effect": result.values[n].ravel(),
@@ -195,9 +173,9 @@ def total_frame(result: PromptResult, classes: dict[Head, str], ablation: str) -
     return pd.DataFrame(columns).assign(ablation=ablation, unit="logits", prompts=result.n_prompts)
 
 
-def gap_words(values: np.ndarray, low: np.ndarray, high: np.ndarray, over: str) -> str:
-    """What a head's two effects are, for hovering; each argument is of (direct, total)."""
+def effects_text(values: np.ndarray, low: np.ndarray, high: np.ndarray, sample: str) -> str:
+    """Return a head's two effects as hover text; each array is of (direct, total)."""
     return ",<br>".join(
-        f"{name} effect {values[n]:+.3f} logits ({interval(float(low[n]), float(high[n]), over)})"
+        f"{name} effect {values[n]:+.3f} logits ({interval(float(low[n]), float(high[n]), sample)})"
         for n, name in enumerate(("direct", "total"))
     )

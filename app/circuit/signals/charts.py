@@ -1,8 +1,9 @@
-"""The figure of token against position; like `charts`, nothing is computed here and nothing knows the browser."""
+"""The figure of token against position. No Streamlit here."""
 
+import numpy as np
 import plotly.graph_objects as go
 
-from app.circuit.signals.words import FLIP_WORDS, flips_frame
+from app.circuit.signals.words import FLIP_WORDS
 from app.drawing.bars import RowMarks, row_bars
 from app.drawing.kept import drawn_once
 from app.words.phrases import interval, over_prompts
@@ -12,15 +13,12 @@ from ioi_core.circuit.signals import SIGNALS
 
 @drawn_once
 def signal_bars(result: SignalFit) -> go.Figure:
-    """logit_diff with each flip's signal, and what the formula says it would be."""
-    over, frame = over_prompts(result.n_prompts), flips_frame(result)
-    names = [
-        f"{words.replace(', ', ',<br>')} ({flip})" for words, flip in zip(frame["meaning"], frame["flip"], strict=True)
-    ]
-    ends = frame[["logit_diff", "low_95", "high_95"]].to_numpy().T
-    said = [
-        f"{_when(flip, meaning)}<br>logit_diff is {value:+.2f} logits<br>({interval(low, high, over)})"
-        for flip, meaning, value, low, high in zip(frame["flip"], frame["meaning"], *ends, strict=True)
+    """Draw logit_diff with each flip's signal, and what the formula says it would be."""
+    sample, ends = over_prompts(result.n_prompts), np.array([result.values, *result.interval()])
+    names = [f"{FLIP_WORDS[flip].replace(', ', ',<br>')} ({flip})" for flip in SIGNALS]
+    hover_texts = [
+        f"{_intervention(flip)}:<br>logit_diff is {value:+.2f} logits<br>({interval(low, high, sample)})"
+        for flip, value, low, high in zip(SIGNALS, *ends, strict=True)
     ]
     a, b = result.coefficients
     formula = [
@@ -28,14 +26,13 @@ def signal_bars(result: SignalFit) -> go.Figure:
         for (position, token), value in zip(SIGNALS.values(), result.fitted, strict=True)
     ]
     marks = RowMarks("a S_pos + b S_tok", "measured", list(map(float, result.fitted)), formula)
-    note = f"logits, {over}; line: 95 % interval"
+    note = f"logits, {sample}; line: 95 % interval"
     title = "logit_diff with the heads' signal from six variants"
-    return row_bars(names, ends, said, title, note, "logit_diff (right: IO)", marks=marks, bold_values=True)
+    return row_bars(names, ends, hover_texts, title, note, "logit_diff (right: IO)", marks=marks, bold_values=True)
 
 
-def _when(flip: str, meaning: str) -> str:
-    """What was done to the heads."""
+def _intervention(flip: str) -> str:
+    """Say what was done to the heads."""
     if flip == "ABB":
-        return "Nothing changed (the clean run):"
-    assert meaning == FLIP_WORDS[flip]
-    return f"Heads told of the {meaning.replace(', ', ' at the ')}:"
+        return "Nothing changed (the clean run)"
+    return f"Heads told of the {FLIP_WORDS[flip].replace(', ', ' at the ')}"

@@ -1,4 +1,4 @@
-"""Token or position: the Circuit page's part about what S-inhibition heads say."""
+"""Token or position: the Circuit page's part about what S-inhibition heads tell the name movers."""
 
 from collections.abc import Mapping
 
@@ -7,8 +7,7 @@ import streamlit as st
 import ioi_core
 from app import url
 from app.circuit.choices import heads_control, strongest_writers
-from app.circuit.signals.charts import signal_bars
-from app.circuit.signals.words import FLIP_WORDS, coefficients, examples_frame, fit_story, flips_frame
+from app.circuit.signals import charts, words
 from app.circuit.starts import classes_of
 from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template
@@ -25,7 +24,7 @@ _CLASS = "S-inhibition"
 
 
 def show_signals(view: View) -> None:
-    """Exchange the heads' signal for that of six variants of the prompts."""
+    """Exchange the heads' signal for that of six variants of the prompts, and draw what that does."""
     st.write(
         "S-inhibition heads tell the name movers which name to leave alone. Here they are told something else, and "
         "everything after them is computed again. **If bars turn red where the token is another, they go by the token; "
@@ -34,9 +33,8 @@ def show_signals(view: View) -> None:
     with st.expander("Words on this page: the two signals, the six variants, the formula"):
         st.markdown(ABOUT["signal_words"])
     flips = flip_pairs(view)
-    first, source = _heads(view)
-    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
-    chosen = heads_control(view, url.SIGNAL_HEADS, "Heads that are told", strongest_writers(direct), first)
+    first, source = _first_heads(view)
+    chosen = heads_control(view, url.SIGNAL_HEADS, "Heads that are told", strongest_writers(view), first)
     st.caption(source)
     if not chosen:
         st.write("Choose at least one head.")
@@ -46,8 +44,8 @@ def show_signals(view: View) -> None:
     _show_examples(view, flips)
 
 
-def _heads(view: View) -> tuple[list[Head], str]:
-    """The heads to begin with, and where they come from."""
+def _first_heads(view: View) -> tuple[list[Head], str]:
+    """Return the heads to begin with, and where they come from."""
     published, classes = classes_of(view.model, view.pairs)
     heads = list(classes.get(_CLASS, ()))
     if published:
@@ -64,25 +62,18 @@ def _heads(view: View) -> tuple[list[Head], str]:
 
 
 def _show_fit(view: View, result: SignalFit) -> None:
-    show_figure(
-        "signal_fit",
-        signal_bars(result),
-        fit_story(result, coefficients(result)),
-        lambda: flips_frame(result),
-        large=view.large,
-    )
-    where = [f"{FLIP_WORDS[flip]} ({flip})" for flip in SIGNALS]
+    figure, story = charts.signal_bars(result), words.fit_story(result)
+    show_figure("signal_fit", figure, story, lambda: words.flips_frame(result), large=view.large)
+    names = [f"{words.FLIP_WORDS[flip]} ({flip})" for flip in SIGNALS]
+    title = "logit_diff with each of the six signals, in the order above"
     show_by_template(
-        view, "signal_fit", result.per_prompt, where,
-        lambda groups: template_curves(
-            result.per_prompt, groups, where, "logit_diff with each of the six signals, in the order above", "logits"
-        ),
+        view, "signal_fit", result.per_prompt, names,
+        lambda groups: template_curves(result.per_prompt, groups, names, title, "logits"),
     )  # fmt: skip
 
 
 def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
     st.subheader("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
-    st.dataframe(
-        examples_frame(flips, view.row), hide_index=True, column_config=columns, key="table-signal_examples"
-    )  # fmt: skip
+    frame = words.examples_frame(flips, view.row)
+    st.dataframe(frame, hide_index=True, column_config=columns, key="table-signal_examples")

@@ -1,7 +1,6 @@
-"""Token against position in sentences and tables, computed from the fit's numbers. No Streamlit here."""
+"""Sentences and tables of token against position, computed from the fit's numbers. No Streamlit here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,75 +17,54 @@ FLIP_WORDS = {
     "DCD": "new token, other place",
     "ABA": "other token, other place",
 }
-"""What a flip's S2 tells the heads, against the clean prompt's: which name is repeated, and at whose place it stood."""
+"""Flip -> what its S2 tells the heads, against the clean prompt's: which name is repeated, and at whose place."""
 
 
-@dataclass(frozen=True)
-class Coefficients:
-    """a of S_pos and b of S_tok in logits, each with its 95 % interval (nan for a single prompt)."""
-
-    position: float
-    position_interval: tuple[float, float]
-    token: float
-    token_interval: tuple[float, float]
+Interval = tuple[float, float]
 
 
-def coefficients(result: SignalFit) -> Coefficients:
-    """The fit's two numbers and how sure they are."""
-    position, token = result.coefficients
+def coefficient_intervals(result: SignalFit) -> tuple[Interval, Interval] | None:
+    """Return the 95 % intervals of a of S_pos and b of S_tok in logits; a single prompt has none."""
     if result.n_prompts < 2:
-        unknown = (float("nan"), float("nan"))
-        return Coefficients(position, unknown, token, unknown)
-    low, high = np.quantile(result.coefficient_draws(), [0.025, 0.975], axis=0)
-    return Coefficients(position, (float(low[0]), float(high[0])), token, (float(low[1]), float(high[1])))
+        return None
+    (low_pos, low_tok), (high_pos, high_tok) = np.quantile(result.coefficient_draws(), [0.025, 0.975], axis=0).tolist()
+    return (low_pos, high_pos), (low_tok, high_tok)
 
 
-def fit_story(result: SignalFit, found: Coefficients) -> str:
-    """What the heads tell by, and how well two signals that add up describe it."""
-    over = over_prompts(result.n_prompts)
-    said = (
-        f"logit_diff = {found.position:+.2f} S_pos {_then(found.token)} S_tok"
-        f" ({over}{_intervals(found)}). {_which(found)}"
-    )
-    return f"{said} {_error_words(result)}"
+def fit_story(result: SignalFit) -> str:
+    """Say what the heads go by, and how well two signals that add up describe it."""
+    position, token = result.coefficients
+    sample, sure = over_prompts(result.n_prompts), ""
+    if intervals := coefficient_intervals(result):
+        sure = "; 95 % intervals: S_pos {}, S_tok {}".format(*(ends(*bounds) for bounds in intervals))
+    formula = f"logit_diff = {position:+.2f} S_pos {'+' if token >= 0 else '-'} {abs(token):.2f} S_tok"
+    return f"{formula} ({sample}{sure}). {_stronger_signal(abs(position), abs(token))} {_error_words(result)}"
 
 
-def _intervals(found: Coefficients) -> str:
-    """Both intervals; nothing with a single prompt."""
-    if np.isnan(found.token_interval[0]):
-        return ""
-    return f"; 95 % intervals: S_pos {ends(*found.position_interval)}, S_tok {ends(*found.token_interval)}"
-
-
-def _then(value: float) -> str:
-    return f"{'+' if value >= 0 else '-'} {abs(value):.2f}"
-
-
-def _which(found: Coefficients) -> str:
-    """Which of the two signals is the stronger one, and by how much."""
-    position, token = abs(found.position), abs(found.token)
+def _stronger_signal(position: float, token: float) -> str:
+    """Say which of the two signals is the stronger one, and by how much."""
     larger, smaller = max(position, token), min(position, token)
     if larger < 1e-3:
         return "These heads tell neither the token nor the place."
-    one, other = ("place", "token") if position > token else ("token", "place")
+    first, second = ("place", "token") if position > token else ("token", "place")
     if smaller < 0.1 * larger:
-        return f"These heads tell which {one} is repeated, and next to nothing about the {other}."
-    return f"Both count: the {one} {larger / smaller:.1f} times as much as the {other}."
+        return f"These heads tell which {first} is repeated, and next to nothing about the {second}."
+    return f"Both count: the {first} {larger / smaller:.1f} times as much as the {second}."
 
 
 def _error_words(result: SignalFit) -> str:
     error, share = result.mean_error, result.relative_error
-    said = f"The formula is off by {error:.2f} logits on average over the six"
+    text = f"The formula is off by {error:.2f} logits on average over the six"
     if np.isnan(share):
-        return f"{said}; the clean logit_diff is 0, so there is no share of it."
-    said += f", {100 * share:.0f} % of the clean run's {result.values[0]:+.2f}"
+        return f"{text}; the clean logit_diff is 0, so there is no share of it."
+    text += f", {100 * share:.0f} % of the clean run's {result.values[0]:+.2f}"
     if share > 0.2:
-        return f"{said}: these heads' signals do not simply add up, and the diamonds are not to be relied on."
-    return f"{said}: so the two signals nearly add up."
+        return f"{text}: these heads' signals do not simply add up, and the diamonds are not to be relied on."
+    return f"{text}: so the two signals nearly add up."
 
 
 def flips_frame(result: SignalFit) -> pd.DataFrame:
-    """Every flip: its signals, what was measured and what the formula says."""
+    """Return a row for each flip: its signals, what was measured and what the formula says."""
     low, high = result.interval()
     return pd.DataFrame(
         {
@@ -108,7 +86,7 @@ def flips_frame(result: SignalFit) -> pd.DataFrame:
 
 
 def examples_frame(flips: Mapping[str, PromptPairs], row: int) -> pd.DataFrame:
-    """One prompt's six variants."""
+    """Return one prompt's six variants."""
     return pd.DataFrame(
         {
             "flip": list(SIGNALS),

@@ -91,7 +91,7 @@ def test_heads_of_the_last_layer_leave_no_head_to_step_in(demo_model: Model, abc
     found = stages(backup, attribute_layers(demo_model, abc))
     assert found[-1].by_heads == pytest.approx(0, abs=1e-4)
     assert found[-1].repair > 1, "and yet something makes up for them"
-    assert "no head steps in" in cause_story(found, found[-1], demo_model.cfg.n_layers)
+    assert "no head steps in" in cause_story(found[0], found[-1], demo_model.cfg.n_layers)
 
 
 def test_movers_are_all_others_ranked(knocked: Backup) -> None:
@@ -129,7 +129,7 @@ def stage(**values: float) -> Stage:
 )
 def test_what_was_expected_in_words(real: float, naive: float, words: str) -> None:
     before = stage(real=3.55, naive=3.55)
-    said = expected_story([before], stage(real=real, naive=naive, repair=real - naive), 8)
+    said = expected_story(before, stage(real=real, naive=naive, repair=real - naive), 8)
     assert words in said
     assert f"Without 9.9 one would expect a logit_diff of {naive:+.2f} instead of +3.55" in said
     assert f"the model still has {real:+.2f}" in said
@@ -149,7 +149,7 @@ def test_who_makes_up_for_it_in_words(by_scale: float, by_heads: float, by_rest:
     after = stage(
         real=2.92, naive=0.57, repair=2.35, scale=19, by_scale=by_scale, by_heads=by_heads, by_rest=by_rest
     )  # fmt: skip
-    said = cause_story([before, after], after, 12)
+    said = cause_story(before, after, 12)
     assert words in said
     assert "(-5 %), so whatever is left counts for more" in said
     assert "last layer" not in said

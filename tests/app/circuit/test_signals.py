@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.circuit.signals.charts import signal_bars
-from app.circuit.signals.words import coefficients, fit_story, flips_frame
+from app.circuit.signals.words import coefficient_intervals, fit_story, flips_frame
 from ioi_core import (
     Head,
     Model,
@@ -87,14 +87,12 @@ def test_the_signal_figure_draws_the_cores_numbers(demo_model: Model, abc: Promp
     np.testing.assert_allclose(np.array(bars.x) + bars.error_x.array, high, atol=1e-5)
     np.testing.assert_allclose(np.array(bars.x) - bars.error_x.arrayminus, low, atol=1e-5)
     assert list(flips_frame(result)["flip"]) == list(SIGNALS)
-    found = coefficients(result)
-    for value, (least, most) in (
-        (found.position, found.position_interval),
-        (found.token, found.token_interval),
-    ):
-        assert least <= value <= most
-    one = replace(result, per_prompt=result.per_prompt[:, :1], n_prompts=1)
-    assert "interval" not in fit_story(one, coefficients(one))
+    intervals = coefficient_intervals(result)
+    assert intervals is not None
+    for value, (low_end, high_end) in zip(result.coefficients, intervals, strict=True):
+        assert low_end <= value <= high_end
+    single = replace(result, per_prompt=result.per_prompt[:, :1], n_prompts=1)
+    assert "interval" not in fit_story(single)
 
 
 @pytest.mark.parametrize(
@@ -112,4 +110,4 @@ def test_which_signal_counts_in_words(position: float, token: float, words: str)
         values=values, axes={"flip": tuple(SIGNALS)}, metric="logit_diff", unit="logits", n_prompts=2,
         per_prompt=values[:, None].repeat(2, 1), heads=(Head(7, 3),), coefficients=(position, token),
     )  # fmt: skip
-    assert words in fit_story(result, coefficients(result))
+    assert words in fit_story(result)
