@@ -25,7 +25,7 @@ from ioi_core import Ablation, Backup
 
 
 def show_backup(view: View) -> None:
-    """Take heads away one after another, and see what the others do then."""
+    """Take heads away one after another, and draw what the others do then."""
     st.write(
         "Heads are taken away at END, one after another. If the others did not care, logit_diff would fall to the "
         "diamond. **Where the bar ends to the right of it, something makes up for the loss.**"
@@ -57,8 +57,8 @@ def show_backup(view: View) -> None:
 
 
 def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
-    told = [stages[-1]] if len(stages) == 2 else [stages[1], stages[-1]]
-    story = " ".join(words.expected_story(stages[0], stage, backup.n_prompts) for stage in told)
+    first_and_last = stages[1:] if len(stages) == 2 else (stages[1], stages[-1])
+    story = " ".join(words.expected_story(stages[0], stage, backup.n_prompts) for stage in first_and_last)
     figure, frame = charts.stage_bars(stages, backup), numbers.stages_frame(stages, backup)
     show_figure("backup_stages", figure, story, lambda: frame, large=view.large)
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}

@@ -140,12 +140,12 @@ def minimality_bars(result: Minimality) -> go.Figure:
     names, hover_texts = [], []
     for n in order:
         removed = result.removed[n]
-        gone = f"With K = {_wrapped(str(removed))} gone" if removed else "With nothing else gone (K is empty)"
+        without_k = f"With K = {_wrapped(str(removed))} gone" if removed else "With nothing else gone (K is empty)"
         without, both = result.values[:, n]
         member, share = member_words(result.members[n]), percent_of_model(float(result.signed_scores[n]))
         names.append(f"{member} {share}")
         hover_texts.append(
-            f"{gone}, logit_diff is {without:+.3f};<br>without {member} as well it is {both:+.3f}:<br>"
+            f"{without_k}, logit_diff is {without:+.3f};<br>without {member} as well it is {both:+.3f}:<br>"
             f"a loss of {share} of F(M) ({sample})"
         )
     ends = np.array([result.signed_scores, *result.signed_scores_interval()])[:, order]

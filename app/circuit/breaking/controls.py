@@ -98,14 +98,16 @@ def buttons(plan: Plan, classes: Classes) -> None:
     """Offer to switch everything or a class, to undo and to reset."""
     members, off = plan.circuit.members, set(plan.off.members)
     with st.container(horizontal=True, key="circuit-buttons"):
-        change = partial(st.button, on_click=set_changes)
+        change_button = partial(st.button, on_click=set_changes)
         all_off = switched(plan.changes, members, on=False)
         all_on = switched(plan.changes, plan.off.members, on=True)
         unchanged, explained = plan.changes == Changes(), "Back to the starting circuit."
-        change("Everything off", icon=":material/toggle_off:", disabled=len(off) == len(members), args=(all_off,))
-        change("Everything on", icon=":material/toggle_on:", disabled=not off, args=(all_on,))
+        change_button(
+            "Everything off", icon=":material/toggle_off:", disabled=len(off) == len(members), args=(all_off,)
+        )
+        change_button("Everything on", icon=":material/toggle_on:", disabled=not off, args=(all_on,))
         st.button("Undo", icon=":material/undo:", disabled=not st.session_state.get(_HISTORY), on_click=_undo)
-        change("Reset", icon=":material/restart_alt:", disabled=unchanged, args=(Changes(),), help=explained)
+        change_button("Reset", icon=":material/restart_alt:", disabled=unchanged, args=(Changes(),), help=explained)
     groups: dict[str, list[Member]] = {name: [] for name in (*classes, OTHER)}
     for member in members:
         groups[class_of(member, classes)].append(member)
@@ -113,7 +115,7 @@ def buttons(plan: Plan, classes: Classes) -> None:
         for name, group in ((name, group) for name, group in groups.items() if group):
             on = [member for member in group if member not in off]
             way, icon = ("off", ":material/toggle_on:") if on else ("on", ":material/toggle_off:")
-            change(
+            change_button(
                 f"{name} {way} ({len(on) or len(group)})", key=f"switch-{name}", type="tertiary", icon=icon,
                 args=(switched(plan.changes, on or group, on=not on),),
                 help=f"Switch {way}: {', '.join(map(member_text, on or group))}",

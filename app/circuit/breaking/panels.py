@@ -28,7 +28,7 @@ _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 
 
 def show_breaking(view: View) -> None:
-    """Switch heads off and on, and see what the circuit and the whole model lose."""
+    """Let a visitor switch heads off and on, and draw what the circuit and the whole model lose."""
     st.write(
         "Everything outside the circuit is silenced. **Click a head** to silence it too, and watch two numbers: what "
         "the circuit loses, and what the whole model loses without the same heads."

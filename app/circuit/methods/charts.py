@@ -42,7 +42,7 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
     """
     low, high = result.interval()
     named = set(outliers(result))
-    heads = [Head(*place) for place in np.ndindex(*result.values.shape[1:])]
+    heads = [Head(*cell) for cell in np.ndindex(*result.values.shape[1:])]
     figure = go.Figure()
     _draw_lines(figure, result.values)
     for name in (_NO_CLASS, *CLASS_COLOURS):
