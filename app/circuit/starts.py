@@ -47,9 +47,10 @@ def found_story(result: FoundCircuit) -> str:
     """Say how the circuit was found."""
     return (
         f"Found on these {prompts(result.n_prompts)}: every head at every role was ranked by patching (noising), the "
-        f"first {result.n_added} of {len(result.ranking)} were taken, and {len(result.pruned)} of them could leave again "
-        f"with faithfulness within {100 * result.tolerance:.0f} % of the whole model. It is judged on the prompts it "
-        "was found on, which flatters it. To be fair, keep it under a name below, take another seed, and compare."
+        f"first {result.n_added} of {len(result.ranking)} were taken, and {len(result.pruned)} of them could leave "
+        f"again with faithfulness within {100 * result.tolerance:.0f} % of the whole model. It is judged on the "
+        "prompts it was found on, which flatters it. To be fair, keep it under a name below, take another seed, and "
+        "compare."
     )
 
 

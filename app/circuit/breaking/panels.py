@@ -56,7 +56,7 @@ def show_breaking(view: View) -> None:
     with summary:
         _show_summary(broken, plan.off)
 
-    # Above whatever changes its height, so that neither graph nor table moves while a visitor switches heads there.
+    # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
     st.subheader("Every member, one by one")
     controls.add_control(plan)
     _show_table(plan, classes, broken)
@@ -100,21 +100,15 @@ def _evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) 
 
 def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> None:
     drawn = graph.graph_of(plan.circuit, plan.off, classes)
-    source = (
-        "Lines join classes as figure 2 of the paper does."
-        if published
-        else "Lines join classes as the paper's circuit does; in this model they are not measured (see Path patching)."
-    )
+    figure = graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published)
+    frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
     show_figure(
-        "circuit_graph",
-        graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published),
-        "",
-        lambda: tables.members_frame(plan.circuit, plan.off, classes, None),
-        large=view.large,
-        min_width=drawn.pixels,
-        on_click=partial(controls.toggle, plan),
-        as_page=True,
-    )
+        "circuit_graph", figure, "", frame, large=view.large, min_width=drawn.pixels,
+        on_click=partial(controls.toggle, plan), as_page=True,
+    )  # fmt: skip
+    source = "Lines join classes as the paper's circuit does; in this model they are not measured (see Path patching)."
+    if published:
+        source = "Lines join classes as figure 2 of the paper does."
     st.caption(f"{source} Dotted: a head at one of its ends is off.")
 
 

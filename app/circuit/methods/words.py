@@ -50,10 +50,10 @@ def changes(result: MethodContrast) -> list[Change]:
     gap = result.clean - result.corrupted
     by_method = []
     for n, method in enumerate(METHODS):
-        run, start = ("corrupted", result.corrupted) if method == "denoising" else ("clean", result.clean)
+        run, start = ("corrupted run", result.corrupted) if method == "denoising" else ("clean run", result.clean)
         after, change = float(result.values[n]), float(result.changes[n].mean())
         share = change / gap if abs(gap) > 1e-4 else float("nan")
-        by_method.append(Change(method, f"{run} run", start, after, change, float(low[n]), float(high[n]), share))
+        by_method.append(Change(method, run, start, after, change, float(low[n]), float(high[n]), share))
     return by_method
 
 

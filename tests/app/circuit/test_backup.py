@@ -40,7 +40,7 @@ def knocked(small_model: Model, small_abc: PromptPairs) -> Backup:
 
 
 @pytest.fixture(scope="module")
-def found(small_model: Model, small_abc: PromptPairs, knocked: Backup) -> list[Stage]:
+def all_stages(small_model: Model, small_abc: PromptPairs, knocked: Backup) -> list[Stage]:
     return stages(knocked, attribute_layers(small_model, small_abc))
 
 
@@ -56,14 +56,14 @@ def residual_at_end(model: Model, pairs: PromptPairs) -> tuple[torch.Tensor, tor
     return trace[-1]["resid_post"][rows, ends], torch.stack(written, 1)
 
 
-def test_layernorms_part_is_the_clean_stream_without_the_heads_divided_anew(
-    small_model: Model, small_abc: PromptPairs, knocked: Backup, found: list[Stage]
+def test_layernorms_part_is_the_clean_stream_without_the_heads_divided_again(
+    small_model: Model, small_abc: PromptPairs, knocked: Backup, all_stages: list[Stage]
 ) -> None:
     with torch.inference_mode():
         stream, written = residual_at_end(small_model, small_abc)
         io, s = torch.tensor(small_abc.answers).T
         direction, bias = (small_model.weights.W_U[:, io] - small_model.weights.W_U[:, s]).T, small_model.weights.b_U
-        for number, stage in enumerate(found):
+        for number, stage in enumerate(all_stages):
             left = stream - sum(written[:, head.layer, head.head] for head in stage.gone)
             left = left - left.mean(-1, keepdim=True)
             with_old, with_new = (
@@ -74,24 +74,26 @@ def test_layernorms_part_is_the_clean_stream_without_the_heads_divided_anew(
             assert stage.by_scale == pytest.approx(float((with_new - with_old).mean()), abs=1e-4)
 
 
-def test_the_three_parts_add_up_and_only_later_heads_write_something_else(knocked: Backup, found: list[Stage]) -> None:
-    for number, stage in enumerate(found):
+def test_the_three_parts_add_up_and_only_later_heads_write_something_else(
+    knocked: Backup, all_stages: list[Stage]
+) -> None:
+    for number, stage in enumerate(all_stages):
         assert stage.by_scale + stage.by_heads + stage.by_rest == pytest.approx(stage.repair, abs=1e-5)
         assert stage.repair == pytest.approx(knocked.logit_diff[number] - knocked.naive[number], abs=1e-5)
         first = min((head.layer for head in stage.gone), default=99)
         for mover in movers(knocked, number):
             if mover.head.layer <= first:
                 assert mover.change == pytest.approx(mover.by_scale, abs=1e-5)
-    assert abs(found[1].by_heads) > 1e-3, "in a random model later heads react"
-    assert found[0].repair == found[0].by_scale == found[0].by_heads == 0
+    assert abs(all_stages[1].by_heads) > 1e-3, "in a random model later heads react"
+    assert all_stages[0].repair == all_stages[0].by_scale == all_stages[0].by_heads == 0
 
 
 def test_heads_of_the_last_layer_leave_no_head_to_step_in(demo_model: Model, abc: PromptPairs) -> None:
     backup = backup_heads(demo_model, abc, [Head(3, 2), Head(3, 4)])
-    found = stages(backup, attribute_layers(demo_model, abc))
-    assert found[-1].by_heads == pytest.approx(0, abs=1e-4)
-    assert found[-1].repair > 1, "and yet something makes up for them"
-    assert "no head steps in" in cause_story(found[0], found[-1], demo_model.cfg.n_layers)
+    all_stages = stages(backup, attribute_layers(demo_model, abc))
+    assert all_stages[-1].by_heads == pytest.approx(0, abs=1e-4)
+    assert all_stages[-1].repair > 1, "and yet something makes up for them"
+    assert "no head steps in" in cause_story(all_stages[0], all_stages[-1], demo_model.cfg.n_layers)
 
 
 def test_movers_are_all_others_ranked(knocked: Backup) -> None:
@@ -129,10 +131,10 @@ def stage(**values: float) -> Stage:
 )
 def test_what_was_expected_in_words(real: float, naive: float, words: str) -> None:
     before = stage(real=3.55, naive=3.55)
-    said = expected_story(before, stage(real=real, naive=naive, repair=real - naive), 8)
-    assert words in said
-    assert f"Without 9.9 one would expect a logit_diff of {naive:+.2f} instead of +3.55" in said
-    assert f"the model still has {real:+.2f}" in said
+    story = expected_story(before, stage(real=real, naive=naive, repair=real - naive), 8)
+    assert words in story
+    assert f"Without 9.9 one would expect a logit_diff of {naive:+.2f} instead of +3.55" in story
+    assert f"the model still has {real:+.2f}" in story
 
 
 @pytest.mark.parametrize(
@@ -149,40 +151,40 @@ def test_who_makes_up_for_it_in_words(by_scale: float, by_heads: float, by_rest:
     after = stage(
         real=2.92, naive=0.57, repair=2.35, scale=19, by_scale=by_scale, by_heads=by_heads, by_rest=by_rest
     )  # fmt: skip
-    said = cause_story(before, after, 12)
-    assert words in said
-    assert "(-5 %), so whatever is left counts for more" in said
-    assert "last layer" not in said
+    story = cause_story(before, after, 12)
+    assert words in story
+    assert "(-5 %), so whatever is left counts for more" in story
+    assert "last layer" not in story
 
 
 # Figures and page
 
 
-def test_backup_figures_draw_the_cores_numbers(knocked: Backup, found: list[Stage]) -> None:
-    real, _, naive = stage_bars(found, knocked).data
+def test_backup_figures_draw_the_cores_numbers(knocked: Backup, all_stages: list[Stage]) -> None:
+    real, _, naive = stage_bars(all_stages, knocked).data
     np.testing.assert_allclose(real.x, knocked.logit_diff, atol=1e-5)
     np.testing.assert_allclose(naive.x, knocked.naive, atol=1e-5)
     low, high = bootstrap_interval(knocked.logit_diff_per_prompt)
     np.testing.assert_allclose(np.array(real.x) + real.error_x.array, high, atol=1e-5)
     np.testing.assert_allclose(np.array(real.x) - real.error_x.arrayminus, low, atol=1e-5)
     moved = movers(knocked, 2)
-    bars, _, alone = mover_bars(moved, found[2], knocked).data
+    bars, _, alone = mover_bars(moved, all_stages[2], knocked).data
     assert [key for key, _ in bars.customdata] == [str(mover.head) for mover in moved[: len(bars.x)]]
     np.testing.assert_allclose(
-        bars.x, [knocked.changes[2][one.head.layer, one.head.head] for one in moved[:10]], atol=1e-6
+        bars.x, [knocked.changes[2][mover.head.layer, mover.head.head] for mover in moved[:10]], atol=1e-6
     )
     np.testing.assert_allclose(alone.x, [mover.by_scale for mover in moved[:10]])
     others = changes_of_others(knocked, 2)
-    figure = change_heatmap(others, found[2], knocked)
+    figure = change_heatmap(others, all_stages[2], knocked)
     np.testing.assert_allclose(figure.data[0].z, others.mean(-1), atol=1e-6)
     low, high = bootstrap_interval(others[3, 1])
-    [said] = [said for key, said in figure.data[1].customdata if key == "3.1"]
-    assert f"({interval(float(low), float(high), over_prompts(knocked.n_prompts))})" in said
+    [hover_text] = [hover_text for key, hover_text in figure.data[1].customdata if key == "3.1"]
+    assert f"({interval(float(low), float(high), over_prompts(knocked.n_prompts))})" in hover_text
     assert [note.text for note in figure.layout.annotations] == ["gone", "gone"]
-    gone = {f"{head}" for head in found[2].gone}
-    assert {key for key, said in figure.data[1].customdata if said.endswith("is gone")} == gone
-    assert list(stages_frame(found, knocked)["heads_gone"]) == ["none", "1.2", "1.2 3.0", "1.2 3.0 2.3"]
-    assert len(movers_frame(moved, found[2].gone, knocked)) == 14
+    gone = {f"{head}" for head in all_stages[2].gone}
+    assert {key for key, hover_text in figure.data[1].customdata if hover_text.endswith("is gone")} == gone
+    assert list(stages_frame(all_stages, knocked)["heads_gone"]) == ["none", "1.2", "1.2 3.0", "1.2 3.0 2.3"]
+    assert len(movers_frame(moved, all_stages[2].gone, knocked)) == 14
 
 
 def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:

@@ -64,12 +64,12 @@ def pairs(demo_model: Model) -> PromptPairs:
 
 @pytest.fixture(scope="module")
 def measured(demo_model: Model, pairs: PromptPairs) -> Circuit:
-    found = head_roles(demo_model, pairs)
-    return Circuit.of([(head, KEPT_AT[role]) for role in found.axes["role"] for head in found.heads(role)])
+    roles = head_roles(demo_model, pairs)
+    return Circuit.of([(head, KEPT_AT[role]) for role in roles.axes["role"] for head in roles.heads(role)])
 
 
 def button(at: AppTest, label: str):
-    return next(found for found in at.button if found.label.startswith(label))
+    return next(button for button in at.button if button.label.startswith(label))
 
 
 def numbers(at: AppTest) -> dict[str, str]:
@@ -295,10 +295,10 @@ def test_changes_are_read_as_they_are_written(demo_model: Model, added: Circuit,
 @given(text=st.text(max_size=60))
 def test_any_text_is_read_or_refused_in_words(demo_model: Model, text: str) -> None:
     try:
-        found = read_changes(demo_model, text)
+        changes = read_changes(demo_model, text)
     except (CircuitTextError, HeadError):
         return
-    assert read_changes(demo_model, write_changes(found)) == found
+    assert read_changes(demo_model, write_changes(changes)) == changes
 
 
 @given(start=CIRCUITS, members=CIRCUITS)
@@ -325,12 +325,12 @@ def test_every_published_head_stands_in_its_class_at_its_role() -> None:
 
 def test_templates_are_told_apart(demo_model: Model, pairs: PromptPairs, measured: Circuit) -> None:
     result = evaluate_circuit(demo_model, pairs, measured)
-    found = by_template(pairs, result)
-    assert [one.number for one in found] == sorted(set(pairs.templates.tolist()))
-    for one in found:
-        rows = pairs.templates == one.number
-        assert one.value == pytest.approx(
+    templates = by_template(pairs, result)
+    assert [template.number for template in templates] == sorted(set(pairs.templates.tolist()))
+    for template in templates:
+        rows = pairs.templates == template.number
+        assert template.value == pytest.approx(
             result.per_prompt[0, rows].mean() / result.model_per_prompt[rows].mean(), rel=1e-5
         )
-        assert np.mean(one.points) == pytest.approx(one.value, rel=1e-5)
-        assert one.name.endswith("BABA" if one.number < 50 else "ABBA")
+        assert np.mean(template.points) == pytest.approx(template.value, rel=1e-5)
+        assert template.name.endswith("BABA" if template.number < 50 else "ABBA")
