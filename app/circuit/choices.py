@@ -1,4 +1,4 @@
-"""Which heads a part of the Circuit page is about, and what replaces ablated ones; all of it is in the link."""
+"""Controls for the heads a part of the Circuit page is about, and for what replaces ablated ones; all in the link."""
 
 from collections.abc import Sequence
 
