@@ -56,11 +56,7 @@ class PatchPlan:
 def plan_request(
     model: Model, pairs: PromptPairs, site: Choice, direction: Choice, positions: Choice | None, metric: Choice
 ) -> PatchPlan:
-    """Check the arguments and lay out the grid.
-
-    Raises:
-        ChoiceError, MetricError, PromptError: say what was got and what is allowed.
-    """
+    """Check the arguments of `patch_activations` and lay out the grid; its errors are raised here."""
     check_site(site)
     check_metric(metric)
     check_pairs(model, pairs)

@@ -33,11 +33,7 @@ _STAGES: dict[str, tuple[Stage, str]] = {
 
 
 def check_site(site: Choice) -> str:
-    """Return `site` if it exists.
-
-    Raises:
-        ChoiceError: names those that do.
-    """
+    """Return `site` if it exists, else raise a ChoiceError that names those that do."""
     if site not in RESIDUAL_SITES + HEAD_SITES:
         raise ChoiceError(f"site {shown(site)} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
     return site

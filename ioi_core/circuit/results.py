@@ -77,11 +77,7 @@ class AblationResult(CircuitResult):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CircuitEvaluation(CircuitResult):
-    """`values` [run] logit_diff of the runs "circuit", F(C), "model", F(M), and "empty", everything ablated.
-
-    Attributes:
-        circuit: C.
-    """
+    """`values` [run] logit_diff of "circuit", F(C), "model", F(M), and "empty", everything ablated; `circuit` is C."""
 
     circuit: Circuit
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -21,10 +20,10 @@ from ioi_core.circuit.replacements import Replacements
 from ioi_core.engine.few_ablated import FewAblated
 from ioi_core.engine.few_kept import KeptPositions, run_few_kept
 from ioi_core.engine.memory import blocks, cell_bytes, memory_budget
-from ioi_core.engine.progress import Item, between, in_parts
+from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import Trace, record
 from ioi_core.engine.scoring import Scorer
-from ioi_core.engine.tensors import at_positions, joined, to_device
+from ioi_core.engine.tensors import at_positions, joined, slices, to_device
 from ioi_core.engine.wavefront import Group
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
@@ -137,16 +136,15 @@ def _few_kept_runs(
 ) -> Float[Tensor, "variant batch"]:
     """Run variants that keep heads at named roles alone."""
     scorer = Scorer(model, "logit_diff", pairs.answers)
-    tokens, parts = to_device(model, pairs.clean_tokens), []
+    tokens, values = to_device(model, pairs.clean_tokens), model.weights.W_E.new_empty(len(variants), len(pairs))
     variant_bytes = 8 * len(pairs) * len(ROLES) * model.cfg.d_model * model.weights.W_E.element_size()
-    for chunk, of_chunk in in_parts(_chunks(variants, max(1, memory_budget() // 3 // variant_bytes)), progress):
-        values = model.weights.W_E.new_empty(len(chunk), len(pairs))
-        for keeping, of_prompts in in_parts(_kept_positions(model, pairs, chunk), of_chunk):
+    chunk_size = max(1, memory_budget() // 3 // variant_bytes)
+    for chunk, of_chunk in in_parts(slices(len(variants), chunk_size), progress):
+        for keeping, of_prompts in in_parts(_kept_positions(model, pairs, variants[chunk]), of_chunk):
             rows = to_device(model, np.array(keeping.prompts))
             final, of = run_few_kept(model, tokens[rows], [z[rows] for z in replaced], keeping, of_prompts)
-            values[:, rows] = scorer(final, rows)[:, of].T
-        parts.append(values)
-    return torch.cat(parts)
+            values[chunk][:, rows] = scorer(final, rows)[:, of].T
+    return values
 
 
 def _kept_positions(model: Model, pairs: PromptPairs, variants: Sequence[Variant]) -> list[KeptPositions]:
@@ -157,9 +155,7 @@ def _kept_positions(model: Model, pairs: PromptPairs, variants: Sequence[Variant
     removed = np.stack([_role_mask(model, v.removed) for v in variants])
     groups = []
     for order, rows in _orders(pairs, used).items():
-        here = [
-            [_ROLES_AND_ALL.index(used[n]) for n, rank in enumerate(order) if rank == r] for r in range(max(order) + 1)
-        ]
+        here = [[ROLES.index(used[n]) for n, rank in enumerate(order) if rank == r] for r in range(max(order) + 1)]
         keeps = [kept[:, roles].any(1) & ~removed[:, [*roles, -1]].any(1) for roles in here]
         positions = np.stack([np.unique([pairs.roles[role][row] for role in used]) for row in rows])
         groups.append(KeptPositions(tuple(rows), positions, np.stack(keeps, 1)))
@@ -196,18 +192,14 @@ def few_ablated_runs(
     changes = (np.arange(pairs.clean_tokens.shape[1]) >= starts[:, None])[:, :, None, None]
     longest = Group((0,), 0, int(pairs.roles["END"].max()), 0, True, range(1))
     chunk_size = max(1, memory_budget() // 2 // (len(pairs) * cell_bytes(model, longest)))
-    for chunk, of_chunk in in_parts(_chunks(range(len(variants)), chunk_size), progress):
-        ablated = {number: ablated_cells(model, pairs, variants[number]) & changes for number in chunk}
+    for chunk, of_chunk in in_parts(slices(len(variants), chunk_size), progress):
+        numbers_here = range(len(variants))[chunk]
+        ablated = {number: ablated_cells(model, pairs, variants[number]) & changes for number in numbers_here}
         cells = FewAblated(model, clean, replaced, ablated)
         for group, numbers, final in cells.finals(pairs.roles["END"], of_chunk):
             prompts = group.rows(model)
             values[to_device(model, np.array(numbers))[:, None], prompts] = scorer(final, prompts).T
     return values
-
-
-def _chunks(variants: Sequence[Item], n: int) -> list[Sequence[Item]]:
-    """The variants, or their numbers, `n` at a time."""
-    return [variants[start : start + n] for start in range(0, len(variants), n)]
 
 
 def ablated_cells(model: Model, pairs: PromptPairs, variant: Variant) -> Bool[np.ndarray, "batch pos layer head"]:

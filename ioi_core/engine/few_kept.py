@@ -39,7 +39,6 @@ class KeptPositions:
     Attributes:
         prompts: rows of the block.
         positions: [batch kept_pos] ascending along a row; the last one is END.
-        kept: [variant kept_pos layer head].
     """
 
     prompts: tuple[int, ...]
@@ -49,12 +48,7 @@ class KeptPositions:
 
 @dataclass(frozen=True, eq=False)
 class _Streams:
-    """The distinct residual streams at one kept position.
-
-    Attributes:
-        resid: [batch stream d_model].
-        of: [variant] the stream of each variant.
-    """
+    """The distinct residual streams at one kept position, and `of`: which of them is each variant's."""
 
     resid: Float[Tensor, "batch stream d_model"]
     of: Int[np.ndarray, " variant"]
@@ -62,13 +56,7 @@ class _Streams:
 
 @dataclass(frozen=True, eq=False)
 class _Heads:
-    """Some heads of one layer.
-
-    Attributes:
-        chosen: their numbers.
-        W, b: columns of W_QKV and b_QKV: their queries, then keys, then values.
-        W_O: [head d_head d_model].
-    """
+    """The chosen heads of one layer; W and b are their columns of W_QKV and b_QKV, queries, then keys, then values."""
 
     chosen: Int[np.ndarray, " head"]
     W: Float[Tensor, "d_model qkv"]

@@ -77,12 +77,7 @@ def head_roles(model: Model, pairs: PromptPairs, *, progress: Progress | None = 
 
 
 def infer_roles(
-    predicted: Predictions,
-    direct: Result,
-    attention: Result,
-    scores: Result,
-    copying: Result,
-    at_end: PatchResult,
+    predicted: Predictions, direct: Result, attention: Result, scores: Result, copying: Result, at_end: PatchResult
 ) -> HeadRoles:
     """Roles of all heads of one model from results on the same IOI prompts.
 

@@ -139,11 +139,7 @@ def plan(
     through_mlps: bool,
     include_mlps: bool,
 ) -> PathPlan:
-    """Check the arguments.
-
-    Raises:
-        HeadError, ChoiceError, MetricError, PromptError: say what was got and what is allowed.
-    """
+    """Check the arguments of `patch_paths`; its errors are raised here."""
     check_pairs(model, pairs)
     check_metric(metric, PATH_UNITS)
     if receiver_input not in RECEIVER_INPUTS:
