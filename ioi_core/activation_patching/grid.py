@@ -25,7 +25,7 @@ from ioi_core.vocabulary import ALL, ROLES, Direction
 
 @dataclass(frozen=True)
 class PatchPlan:
-    """What is to be patched: the arguments of `patch_activations`, checked, and the grid they span.
+    """The arguments of `patch_activations`, checked, and the grid they span.
 
     Attributes:
         columns: label -> [batch] position of each prompt, or None for every position.

@@ -92,8 +92,8 @@ def _block(
     ablations: Sequence[Replacements], pairs: PromptPairs, part: slice, heads: Circuit, progress: Progress | None
 ) -> Float[Tensor, "run batch"]:
     """logit_diff by every method, then of the clean and the corrupted run, which are recorded once for all of them."""
-    model, here = ablations[0].model, pairs.take(part)
-    tokens = here.clean_tokens, here.corrupted_tokens
+    model, block = ablations[0].model, pairs.take(part)
+    tokens = block.clean_tokens, block.corrupted_tokens
     clean, corrupted = (
         record(model, to_device(model, each), CLEAN_NAMES, of_run)
         for each, of_run in in_parts(tokens, between(progress, 0, 40))
@@ -103,10 +103,10 @@ def _block(
     for (ablation, each), of_runs in in_parts([*zip(Ablation, ablations, strict=True)], between(progress, 40, 85)):
         replaced = corrupted_z if each.ablation is Ablation.RESAMPLE else each.of_rows(pairs, part, None)
         whole, values[ablation.value] = few_ablated_runs(
-            model, here, clean, replaced, each.starts[part], variants, of_runs
+            model, block, clean, replaced, each.starts[part], variants, of_runs
         )
     values["noising"] = values["resample"]
-    swapped = replace(here, clean_tokens=here.corrupted_tokens, corrupted_tokens=here.clean_tokens)
+    swapped = replace(block, clean_tokens=block.corrupted_tokens, corrupted_tokens=block.clean_tokens)
     starts = first_changes(swapped, Ablation.RESAMPLE)
     unpatched, values["denoising"] = few_ablated_runs(
         model, swapped, corrupted, clean_z, starts, variants, between(progress, 85, 100)

@@ -39,7 +39,7 @@ class EdgeAtlas(TwoRunResult):
 
     Attributes:
         receiver_input: "q", "k" or "v" of the receivers.
-        through_mlps: whether MLPs between sender and receiver were recomputed (Wang et al.) or kept.
+        through_mlps: MLPs between sender and receiver were recomputed (Wang et al.), else kept.
     """
 
     receiver_input: str
