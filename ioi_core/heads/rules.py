@@ -62,18 +62,9 @@ class Condition:
 
 
 HEAD_ROLES: Mapping[str, tuple[Condition, ...]] = {
-    "previous token": (
-        Condition("s1_next_to_s1", _ATTENDS),
-        Condition("previous_token", _ON_RANDOM_TOKENS),
-    ),
-    "duplicate token": (
-        Condition("s2_to_s1", _ATTENDS),
-        Condition("duplicate_token", _ON_RANDOM_TOKENS),
-    ),
-    "induction": (
-        Condition("s2_to_s1_next", _ATTENDS),
-        Condition("induction", _ON_RANDOM_TOKENS),
-    ),
+    "previous token": (Condition("s1_next_to_s1", _ATTENDS), Condition("previous_token", _ON_RANDOM_TOKENS)),
+    "duplicate token": (Condition("s2_to_s1", _ATTENDS), Condition("duplicate_token", _ON_RANDOM_TOKENS)),
+    "induction": (Condition("s2_to_s1_next", _ATTENDS), Condition("induction", _ON_RANDOM_TOKENS)),
     "S-inhibition": (
         Condition("end_to_s2", _ATTENDS),
         Condition("effect_at_end", _EFFECT),
