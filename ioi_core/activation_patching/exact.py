@@ -34,7 +34,7 @@ class PatchResult(TwoRunResult):
 
     Attributes:
         site: what was moved.
-        estimate: whether the values are a first-order estimate and not exact.
+        estimate: True for a first-order estimate, False for exact values.
     """
 
     site: str

@@ -25,7 +25,7 @@ from ioi_core.vocabulary import ALL, ROLES, Direction
 
 @dataclass(frozen=True)
 class PatchPlan:
-    """What is to be patched: the arguments of `patch_activations`, checked, and the grid they span.
+    """The arguments of `patch_activations`, checked, and the grid they span.
 
     Attributes:
         columns: label -> [batch] position of each prompt, or None for every position.
@@ -56,11 +56,7 @@ class PatchPlan:
 def plan_request(
     model: Model, pairs: PromptPairs, site: Choice, direction: Choice, positions: Choice | None, metric: Choice
 ) -> PatchPlan:
-    """Check the arguments and lay out the grid.
-
-    Raises:
-        ChoiceError, MetricError, PromptError: say what was got and what is allowed.
-    """
+    """Check the arguments of `patch_activations` and lay out the grid; its errors are raised here."""
     check_site(site)
     check_metric(metric)
     check_pairs(model, pairs)

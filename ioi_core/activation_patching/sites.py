@@ -33,11 +33,7 @@ _STAGES: dict[str, tuple[Stage, str]] = {
 
 
 def check_site(site: Choice) -> str:
-    """Return `site` if it exists.
-
-    Raises:
-        ChoiceError: names those that do.
-    """
+    """Return `site` if it exists, else raise a ChoiceError that names those that do."""
     if site not in RESIDUAL_SITES + HEAD_SITES:
         raise ChoiceError(f"site {shown(site)} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
     return site
@@ -72,17 +68,17 @@ class Site:
         rows = group.rows(self.model)
         begun = self.base[layer][_STAGES[self.name][1]][rows, group.span].clone()
         where = _patched(group)
-        given, own = (run[layer][self.name][rows, group.span][:, where] for run in (self.source, self.base))
+        source, base = (run[layer][self.name][rows, group.span][:, where] for run in (self.source, self.base))
         # The patched position of a residual site is the source's own value, not base + (source - base), which rounds.
-        begun[:, where] = given if self.name == _STAGES[self.name][1] else begun[:, where] + (given - own)
+        begun[:, where] = source if self.name == _STAGES[self.name][1] else begun[:, where] + (source - base)
         return begun[:, None]
 
     def _heads(self, layer: int, group: Group) -> Float[Tensor, "batch head pos d_model"]:
         """One cell a head: the base run's resid_mid with that head's z changed."""
         rows = group.rows(self.model)
         base = {name: tensor[rows] for name, tensor in self.base[layer].items()}
-        given = self.source[layer][self.name][rows]
-        change = _CHANGED_Z[self.name](base, given, group) - base["z"][:, group.span]
+        source = self.source[layer][self.name][rows]
+        change = _CHANGED_Z[self.name](base, source, group) - base["z"][:, group.span]
         W_O = self.model.weights.layers[layer].W_O.unflatten(0, change.shape[-2:])
         written = torch.einsum("bphd,hdm->bhpm", change, W_O)
         return base["resid_mid"][:, None, group.span] + written
@@ -111,38 +107,38 @@ def _patched(group: Group) -> slice:
     return slice(None) if group.whole else slice(0, 1)
 
 
-def _merged(own: Tensor, given: Tensor, group: Group) -> Tensor:
+def _merged(base: Tensor, source: Tensor, group: Group) -> Tensor:
     """The base run's activation [batch pos ...] up to END with the patched positions from the source."""
-    merged = own[:, : group.end + 1].clone()
-    merged[:, group.span][:, _patched(group)] = given[:, group.span][:, _patched(group)]
+    merged = base[:, : group.end + 1].clone()
+    merged[:, group.span][:, _patched(group)] = source[:, group.span][:, _patched(group)]
     return merged
 
 
-def _changed_z(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
-    return _merged(base["z"], given, group)[:, group.span]
+def _changed_z(base: dict[str, Tensor], source: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+    return _merged(base["z"], source, group)[:, group.span]
 
 
-def _changed_q(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+def _changed_q(base: dict[str, Tensor], source: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
     """Only the patched positions have other queries; the rest keep their z exactly."""
     stop = group.end + 1 if group.whole else group.start + 1
-    pattern = attention_pattern(given[:, group.start : stop], base["k"][:, :stop])
+    pattern = attention_pattern(source[:, group.start : stop], base["k"][:, :stop])
     z = base["z"][:, group.span].clone()
     z[:, _patched(group)] = _mixed(pattern, base["v"][:, :stop])
     return z
 
 
-def _changed_k(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
-    pattern = attention_pattern(base["q"][:, group.span], _merged(base["k"], given, group))
+def _changed_k(base: dict[str, Tensor], source: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+    pattern = attention_pattern(base["q"][:, group.span], _merged(base["k"], source, group))
     return _mixed(pattern, base["v"][:, : group.end + 1])
 
 
-def _changed_v(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+def _changed_v(base: dict[str, Tensor], source: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
     pattern = base["pattern"][:, :, group.span, : group.end + 1]
-    return _mixed(pattern, _merged(base["v"], given, group))
+    return _mixed(pattern, _merged(base["v"], source, group))
 
 
-def _changed_pattern(base: dict[str, Tensor], given: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
-    rows = given[:, :, group.span, : group.end + 1][:, :, _patched(group)]
+def _changed_pattern(base: dict[str, Tensor], source: Tensor, group: Group) -> Float[Tensor, "batch pos head d_head"]:
+    rows = source[:, :, group.span, : group.end + 1][:, :, _patched(group)]
     z = base["z"][:, group.span].clone()
     z[:, _patched(group)] = _mixed(rows, base["v"][:, : group.end + 1])
     return z

@@ -5,14 +5,15 @@ probability 1/2. A greedy K starts empty; at each step a few members that it lac
 joins that takes F(C \\ K) and F(M \\ K) furthest apart. Greedy K are grown side by side, each from draws of its own.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from ioi_core.circuit.definition import Circuit, CircuitError, Member, check_circuit
-from ioi_core.circuit.evaluation import M, common
+from ioi_core.circuit.evaluation import M, result_fields
 from ioi_core.circuit.results import Completeness
 from ioi_core.circuit.runs import Variant, VariantRuns
-from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.progress import between, in_parts
 from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
 from ioi_core.inputs import Choice, Heads, WholeNumber, as_whole_number, check_ablation
@@ -22,7 +23,7 @@ from ioi_core.results import Progress
 from ioi_core.vocabulary import Ablation
 
 TRIES = 5
-"""How many members are tried in one step of a greedy K."""
+"""The number of members that are tried in one step of a greedy K."""
 
 _MOST = 100
 
@@ -43,8 +44,8 @@ def completeness_sets(
     """F(C \\ K) and F(M \\ K) for K = nothing, each class of the circuit, random sets and greedy ones.
 
     Args:
-        n_random, n_greedy: how many K of each kind, 0 to 100.
-        steps: members that a greedy K takes in, 1 to 100; no more than the circuit has.
+        n_random, n_greedy: the number of K of each kind, 0 to 100.
+        steps: members that a greedy K comes to hold, 1 to 100; at most all of the circuit.
         seed: of the draws.
         ablation: as in `ablate`.
     Returns:
@@ -54,7 +55,7 @@ def completeness_sets(
         CircuitError: a circuit without heads.
         HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
-    checked, ablation = check_circuit(model, check_pairs(model, pairs), circuit), check_ablation(ablation)
+    checked, ablation = check_circuit(model, pairs, circuit), check_ablation(ablation)
     if not checked:
         raise CircuitError("completeness asks what becomes of a circuit without some of its heads: this one has none")
     counts = [as_whole_number(n, name, 0, _MOST) for n, name in ((n_random, "n_random"), (n_greedy, "n_greedy"))]
@@ -64,15 +65,15 @@ def completeness_sets(
     run = VariantRuns(model, pairs, ablation, between(progress, 0, 5))
     sets = {"nothing": ("empty", Circuit())}
     sets |= {name: ("class", removed) for name, removed in classes.items()}
-    sets |= {f"random {n + 1}": ("random", _random(checked, draws)) for n in range(counts[0])}
+    sets |= {f"random {n + 1}": ("random", _random_members(checked, draws)) for n in range(counts[0])}
     grown = 5 + 95 * steps // (steps + 1) if counts[1] else 5  # per cent: a step takes about as long as all sets do
     greedy = _greedy(run, checked, counts[1], steps, draws, between(progress, 5, grown))
     sets |= {f"greedy {n + 1}": ("greedy", removed) for n, removed in enumerate(greedy)}
     kinds, removed = zip(*sets.values(), strict=True)
-    whole, *found = run([M, *_both(checked, removed)], between(progress, grown, 100))
+    whole, *runs = run([M, *_variants(checked, removed)], between(progress, grown, 100))
     axes = {"run": ("circuit", "model"), "set": tuple(sets)}
-    per_prompt = np.stack(found).reshape(2, len(sets), len(pairs))
-    fields = common(pairs, ablation, per_prompt, axes, whole)
+    per_prompt = np.stack(runs).reshape(2, len(sets), len(pairs))
+    fields = result_fields(pairs, ablation, per_prompt, axes, whole)
     return Completeness(**fields, circuit=checked, removed=removed, kinds=kinds)
 
 
@@ -87,36 +88,31 @@ def circuit_classes(model: Model, circuit: Circuit) -> dict[str, Circuit]:
     return {name: classes[name] for name in (*published, *sorted(set(classes) - {*published})) if name in classes}
 
 
-def _random(circuit: Circuit, draws: np.random.Generator) -> Circuit:
+def _random_members(circuit: Circuit, draws: np.random.Generator) -> Circuit:
     chosen = draws.random(len(circuit.members)) < 0.5
     return Circuit.of([member for member, taken in zip(circuit.members, chosen, strict=True) if taken])
 
 
-def _both(circuit: Circuit, removed: tuple[Circuit, ...] | list[Circuit]) -> list[Variant]:
+def _variants(circuit: Circuit, removed: Sequence[Circuit]) -> list[Variant]:
     """C \\ K of each K, then M \\ K of each."""
     return [Variant(kept, k) for kept in (circuit, None) for k in removed]
 
 
 def _greedy(
-    run: VariantRuns,
-    circuit: Circuit,
-    n_sets: int,
-    steps: int,
-    draws: np.random.Generator,
-    progress: Progress | None,
+    run: VariantRuns, circuit: Circuit, n_sets: int, steps: int, draws: np.random.Generator, progress: Progress | None
 ) -> list[Circuit]:
-    """Greedy K, all of them one step further in each round."""
+    """Grow greedy K side by side: each round adds a member to every one of them."""
     grown = [Circuit()] * n_sets
     for _, part in in_parts(range(steps if n_sets else 0), progress):
-        tried = [[k.with_(Circuit.of([member])) for member in _drawn(circuit, k, draws)] for k in grown]
+        tried = [[k.with_(Circuit.of([member])) for member in _drawn_members(circuit, k, draws)] for k in grown]
         flat = [k for candidates in tried for k in candidates]
-        found = run(_both(circuit, flat), part).mean(-1).reshape(2, -1)
-        apart = dict(zip(flat, np.abs(found[0] - found[1]).tolist(), strict=True))
-        grown = [max(candidates, key=apart.__getitem__) for candidates in tried]
+        of_circuit, of_model = run(_variants(circuit, flat), part).mean(-1).reshape(2, -1)
+        distances = dict(zip(flat, np.abs(of_circuit - of_model).tolist(), strict=True))
+        grown = [max(candidates, key=distances.__getitem__) for candidates in tried]
     return grown
 
 
-def _drawn(circuit: Circuit, removed: Circuit, draws: np.random.Generator) -> list[Member]:
-    """A few members that K lacks."""
+def _drawn_members(circuit: Circuit, removed: Circuit, draws: np.random.Generator) -> list[Member]:
+    """Draw a few members that K lacks."""
     left = [member for member in circuit.members if member not in removed.members]
     return [left[n] for n in draws.choice(len(left), min(TRIES, len(left)), replace=False)]

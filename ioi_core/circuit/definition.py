@@ -7,6 +7,7 @@ an `Ablation`. Circuits are values: they compare, hash and are part of cache key
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from ioi_core.engine.checks import check_pairs
 from ioi_core.errors import HeadError, IOIError
 from ioi_core.heads.published import PUBLISHED_CLASSES
 from ioi_core.inputs import Heads, shown
@@ -19,7 +20,7 @@ Member = tuple[Head, str]
 
 
 class CircuitError(IOIError):
-    """A circuit that cannot be read, or that cannot be asked what it was asked."""
+    """A circuit that cannot be read, or that an analysis cannot be made of."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Circuit(Mapping[Head, frozenset[str]]):
 
     Attributes:
         heads: given as a mapping from heads to a role or roles; kept sorted, as ((head, roles), ...). A head without
-            roles is left out; "all" takes in every other role.
+            roles is left out; "all" includes every other role.
     Raises:
         HeadError: something that is no `Head`.
         CircuitError: a role that does not exist.
@@ -40,9 +41,8 @@ class Circuit(Mapping[Head, frozenset[str]]):
         """Put heads and roles in order, so that equal circuits are equal values."""
         if not isinstance(self.heads, Mapping | tuple):
             raise CircuitError(f"a circuit is a mapping from heads to roles, got {shown(self.heads)}")
-        given = dict(self.heads)
-        ordered = [(_head(head), _roles(head, given[head])) for head in given]
-        object.__setattr__(self, "heads", tuple(sorted((head, roles) for head, roles in ordered if roles)))
+        checked = [(_check_head(head), _ordered_roles(head, roles)) for head, roles in dict(self.heads).items()]
+        object.__setattr__(self, "heads", tuple(sorted((head, roles) for head, roles in checked if roles)))
 
     @classmethod
     def of(cls, members: Collection[Member]) -> "Circuit":
@@ -76,13 +76,14 @@ class Circuit(Mapping[Head, frozenset[str]]):
         return Circuit.of([*self.members, *Circuit(other).members])
 
     def without(self, other: "Heads | Circuit") -> "Circuit":
-        """The members that `other` has not; a head that `other` has at "all" is gone.
+        """The members that are not in `other`; a head that `other` has at "all" is removed.
 
         Raises:
-            CircuitError: single roles are to be taken from a head kept at every position.
+            CircuitError: `other` has single roles of a head that is kept at every position.
         """
-        gone = Circuit(other)
-        return Circuit({head: _remaining(head, roles, gone.get(head, frozenset())) for head, roles in self._ordered})
+        removed = Circuit(other)
+        left = {head: _roles_left(head, roles, removed.get(head, frozenset())) for head, roles in self._ordered}
+        return Circuit(left)
 
     @property
     def _ordered(self) -> tuple[tuple[Head, tuple[str, ...]], ...]:
@@ -103,13 +104,13 @@ class Circuit(Mapping[Head, frozenset[str]]):
         return ", ".join(f"{head} at {' '.join(roles)}" for head, roles in self._ordered) or "no heads"
 
 
-def _head(head: object) -> Head:
+def _check_head(head: object) -> Head:
     if not isinstance(head, Head):
         raise HeadError(f"a circuit holds heads, got {shown(head)}: use Head(9, 9) or Head.parse('9.9')")
     return head
 
 
-def _roles(head: object, given: object) -> tuple[str, ...]:
+def _ordered_roles(head: object, given: object) -> tuple[str, ...]:
     roles = [given] if isinstance(given, str) else given
     if not isinstance(roles, Collection):
         raise CircuitError(f"head {head} wants roles, got {shown(given)}: use {', '.join(ROLES)} or {ALL}")
@@ -118,21 +119,24 @@ def _roles(head: object, given: object) -> tuple[str, ...]:
     return (ALL,) if ALL in roles else tuple(role for role in ROLES if role in roles)
 
 
-def _remaining(head: Head, roles: tuple[str, ...], gone: frozenset[str]) -> tuple[str, ...]:
-    if ALL in gone:
+def _roles_left(head: Head, roles: tuple[str, ...], removed: frozenset[str]) -> tuple[str, ...]:
+    if ALL in removed:
         return ()
-    if ALL in roles and gone:
-        raise CircuitError(f"head {head} is kept at every position, so it cannot lose {', '.join(sorted(gone))} alone")
-    return tuple(role for role in roles if role not in gone)
+    if ALL in roles and removed:
+        raise CircuitError(
+            f"head {head} is kept at every position, so it cannot lose {', '.join(sorted(removed))} alone"
+        )
+    return tuple(role for role in roles if role not in removed)
 
 
 def check_circuit(model: Model, pairs: PromptPairs, circuit: "Heads | Circuit") -> Circuit:
-    """`circuit` as a `Circuit` that this model and these prompts have.
+    """Return `circuit` as a `Circuit`, once the model can read the pairs and has its heads, and the pairs its roles.
 
     Raises:
-        HeadError: a head that the model has not. CircuitError: a role that does not exist.
-        PromptError: a role that these prompts have not.
+        HeadError: a head that the model lacks. CircuitError: a role that does not exist.
+        PromptError: a role that these prompts lack, or prompts that the model cannot read.
     """
+    check_pairs(model, pairs)
     checked = Circuit(circuit)
     for head in checked:
         model.check_head(head)

@@ -1,7 +1,7 @@
-"""Does a circuit do what the model does? Faithfulness, completeness, minimality (Wang et al. 2022, section 4).
+"""Faithfulness, completeness and minimality of a circuit (Wang et al. 2022, section 4).
 
 F(X) is the mean logit_diff of a run that keeps X and ablates every other (head, position); M is the whole model. MLPs,
-LayerNorms and embeddings always work. All runs of a request go through `circuit_runs.logit_diffs` together.
+LayerNorms and embeddings always work. All runs of a request go through `runs.logit_diffs` together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,11 @@ from jaxtyping import Float
 from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Member, check_circuit
 from ioi_core.circuit.results import AblationResult, CircuitEdit, CircuitEvaluation, Completeness, Minimality
 from ioi_core.circuit.runs import Variant, logit_diffs
-from ioi_core.engine.checks import check_pairs
 from ioi_core.heads.published import published_class
 from ioi_core.inputs import Choice, Heads, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress
+from ioi_core.results import Progress, over_prompts
 from ioi_core.vocabulary import ALL, Ablation
 
 M = Variant(None)
@@ -47,10 +46,9 @@ def ablate(
     Raises:
         HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
-    removed = check_circuit(model, check_pairs(model, pairs), heads)
-    ablation = check_ablation(ablation)
+    removed, ablation = check_circuit(model, pairs, heads), check_ablation(ablation)
     whole, ablated = logit_diffs(model, pairs, [M, Variant(None, removed)], ablation, progress)
-    return AblationResult(**common(pairs, ablation, ablated, {}, whole), ablated=removed)
+    return AblationResult(**result_fields(pairs, ablation, ablated, {}, whole), ablated=removed)
 
 
 @torch.inference_mode()
@@ -65,15 +63,14 @@ def evaluate_circuit(
     """F(C) with everything outside the circuit ablated, F(M), and faithfulness F(C) / F(M).
 
     Args:
-        circuit: which heads keep their z, at which roles; a position that plays no role keeps none.
+        circuit: the heads that keep their z, and at which roles; a position that plays no role keeps none.
         ablation: as in `ablate`.
     Raises:
         HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
-    checked = check_circuit(model, check_pairs(model, pairs), circuit)
-    ablation = check_ablation(ablation)
-    found = logit_diffs(model, pairs, [Variant(checked), M, EMPTY], ablation, progress)
-    return evaluation(pairs, ablation, checked, found)
+    checked, ablation = check_circuit(model, pairs, circuit), check_ablation(ablation)
+    runs = logit_diffs(model, pairs, [Variant(checked), M, EMPTY], ablation, progress)
+    return evaluation(pairs, ablation, checked, runs)
 
 
 @torch.inference_mode()
@@ -93,11 +90,10 @@ def completeness(
     Raises:
         HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
     """
-    checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
+    checked, k = (check_circuit(model, pairs, heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)
-    variants = [M, Variant(checked, gone), Variant(None, gone)]
-    whole, *found = logit_diffs(model, pairs, variants, ablation, progress)
-    return _completeness(pairs, ablation, checked, gone, np.stack(found), whole)
+    runs = logit_diffs(model, pairs, [M, Variant(checked, k), Variant(None, k)], ablation, progress)
+    return _completeness(pairs, ablation, checked, k, runs[1:], runs[0])
 
 
 @torch.inference_mode()
@@ -109,7 +105,7 @@ def minimality(
     ablation: Choice = Ablation.MEAN,
     progress: Progress | None = None,
 ) -> Minimality:
-    """Does every member count? For each member v a K of other members: F(C \\ K) against F(C \\ (K + v)).
+    """Compare F(C \\ K) with F(C \\ (K + v)) for each member v and a K of other members: does every member count?
 
     A member that others can stand in for shows only once they are gone. K is, for a member of a published class of
     GPT-2 small kept at its published role, the other members of that class in C (as Wang et al. do, section 4.3). For
@@ -119,13 +115,12 @@ def minimality(
         CircuitError: the circuit has no heads, or heads at "all": members are heads at named roles.
         HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
-    checked = check_circuit(model, check_pairs(model, pairs), circuit)
-    ablation = check_ablation(ablation)
+    checked, ablation = check_circuit(model, pairs, circuit), check_ablation(ablation)
     if not checked:
         raise CircuitError("minimality asks whether each member counts: this circuit has no heads")
     candidates = _candidates(model, checked)
-    found = logit_diffs(model, pairs, [M, *_minimality_variants(checked, candidates)], ablation, progress)
-    return _minimality(pairs, ablation, checked, candidates, found[1:], found[0])
+    runs = logit_diffs(model, pairs, [M, *_minimality_variants(checked, candidates)], ablation, progress)
+    return _minimality(pairs, ablation, checked, candidates, runs[1:], runs[0])
 
 
 @torch.inference_mode()
@@ -147,26 +142,20 @@ def edit_circuit(
         CircuitError: the circuit has heads at "all": members are heads at named roles.
         HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
-    checked, gone = (check_circuit(model, check_pairs(model, pairs), heads) for heads in (circuit, removed))
+    checked, k = (check_circuit(model, pairs, heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)
-    left = checked.without(gone)
+    left = checked.without(k)
     candidates = _candidates(model, left)
-    found = logit_diffs(model, pairs, edit_variants(model, checked, gone), ablation, progress)
+    variants = [Variant(left), M, EMPTY, Variant(None, k), *_minimality_variants(left, candidates)]
+    runs = logit_diffs(model, pairs, variants, ablation, progress)
     return CircuitEdit(
-        evaluation(pairs, ablation, left, found[:3]),
-        _completeness(pairs, ablation, checked, gone, found[[0, 3]], found[1]),
-        _minimality(pairs, ablation, left, candidates, found[4:], found[1]),
+        evaluation(pairs, ablation, left, runs[:3]),
+        _completeness(pairs, ablation, checked, k, runs[[0, 3]], runs[1]),
+        _minimality(pairs, ablation, left, candidates, runs[4:], runs[1]),
     )
 
 
-def edit_variants(model: Model, circuit: Circuit, removed: Circuit) -> list[Variant]:
-    """All runs of `edit_circuit`, some of them more than once."""
-    left = circuit.without(removed)
-    runs = [Variant(left), M, EMPTY, Variant(None, removed)]
-    return [*runs, *_minimality_variants(left, _candidates(model, left))]
-
-
-def common(
+def result_fields(
     pairs: PromptPairs,
     ablation: Ablation,
     per_prompt: Float[np.ndarray, "*cells batch"],
@@ -175,12 +164,10 @@ def common(
 ) -> dict[str, Any]:
     """The fields that every `CircuitResult` has; `whole` is F(M)."""
     return {
-        "values": np.asarray(per_prompt.mean(-1)),
+        **over_prompts(per_prompt),
         "axes": axes,
         "metric": "logit_diff",
         "unit": "logits",
-        "n_prompts": len(pairs),
-        "per_prompt": per_prompt,
         "ablation": ablation,
         "model_per_prompt": whole,
         "templates": pairs.templates,
@@ -188,11 +175,11 @@ def common(
 
 
 def evaluation(
-    pairs: PromptPairs, ablation: Ablation, circuit: Circuit, found: Float[np.ndarray, "run batch"]
+    pairs: PromptPairs, ablation: Ablation, circuit: Circuit, runs: Float[np.ndarray, "run batch"]
 ) -> CircuitEvaluation:
     """The runs "circuit", "model" and "empty" as a result."""
     axes = {"run": ("circuit", "model", "empty")}
-    return CircuitEvaluation(**common(pairs, ablation, found, axes, found[1]), circuit=circuit)
+    return CircuitEvaluation(**result_fields(pairs, ablation, runs, axes, runs[1]), circuit=circuit)
 
 
 def _completeness(
@@ -200,10 +187,10 @@ def _completeness(
     ablation: Ablation,
     circuit: Circuit,
     removed: Circuit,
-    found: Float[np.ndarray, "run batch"],
+    runs: Float[np.ndarray, "run batch"],
     whole: Float[np.ndarray, " batch"],
 ) -> Completeness:
-    fields = common(pairs, ablation, found, {"run": ("circuit", "model")}, whole)
+    fields = result_fields(pairs, ablation, runs, {"run": ("circuit", "model")}, whole)
     return Completeness(**fields, circuit=circuit, removed=(removed,), kinds=("given",))
 
 
@@ -215,16 +202,16 @@ def _candidates(model: Model, circuit: Circuit) -> list[Candidate]:
     """Every member with each K that its rule allows."""
     if ALL in circuit.roles:
         raise CircuitError(f"minimality is asked of heads at named roles, this circuit holds {circuit}")
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for head, role in circuit.members:
         published = published_class(model, head)
         peers = Circuit({other: role for other in circuit.at(role) if other != head})
         if published and role == published.kept_at:
             peers = Circuit({other: role for other in peers if other in published.heads})
-            found.append(((head, role), peers))
+            candidates.append(((head, role), peers))
         else:
-            found += [((head, role), removed) for removed in dict.fromkeys((Circuit(), peers))]
-    return found
+            candidates += [((head, role), removed) for removed in dict.fromkeys((Circuit(), peers))]
+    return candidates
 
 
 def _minimality_variants(circuit: Circuit, candidates: Sequence[Candidate]) -> list[Variant]:
@@ -239,11 +226,11 @@ def _minimality(
     ablation: Ablation,
     circuit: Circuit,
     candidates: Sequence[Candidate],
-    found: Float[np.ndarray, "run batch"],
+    runs: Float[np.ndarray, "run batch"],
     whole: Float[np.ndarray, " batch"],
 ) -> Minimality:
-    """For each member the candidate with the largest difference, the first of equals."""
-    per_candidate = found.reshape(2, len(candidates), len(pairs))
+    """Choose for each member the candidate with the largest difference, the first of equals."""
+    per_candidate = runs.reshape(2, len(candidates), len(pairs))
     sizes = np.abs((per_candidate[0] - per_candidate[1]).mean(-1))
     best: dict[Member, int] = {}
     for number, (member, _) in enumerate(candidates):
@@ -252,7 +239,7 @@ def _minimality(
     labels = tuple(f"{head} {role}" for head, role in best)
     axes = {"run": ("without_k", "without_k_and_member"), "member": labels}
     return Minimality(
-        **common(pairs, ablation, per_candidate[:, list(best.values())], axes, whole),
+        **result_fields(pairs, ablation, per_candidate[:, list(best.values())], axes, whole),
         circuit=circuit,
         members=tuple(best),
         removed=tuple(candidates[number][1] for number in best.values()),

@@ -16,7 +16,6 @@ from ioi_core.attribution.direct import attribute_heads
 from ioi_core.circuit.definition import Circuit, check_circuit
 from ioi_core.circuit.replacements import Replacements, first_changes
 from ioi_core.circuit.runs import CLEAN_NAMES, Variant, few_ablated_runs, logit_diffs
-from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.memory import blocks
 from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import record
@@ -24,7 +23,7 @@ from ioi_core.engine.tensors import joined, to_device
 from ioi_core.inputs import Choice, Heads, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult
+from ioi_core.results import Progress, PromptResult, over_prompts
 from ioi_core.vocabulary import ALL, Ablation
 
 METHODS = ("zero", "mean", "resample", "noising", "denoising")
@@ -36,7 +35,7 @@ class MethodContrast(PromptResult):
 
     Attributes:
         heads: what was ablated or patched, at which roles.
-        clean_per_prompt, corrupted_per_prompt: [batch] logit_diff of the two runs, nothing done to them.
+        clean_per_prompt, corrupted_per_prompt: [batch] logit_diff of the two unpatched runs.
     """
 
     heads: Circuit
@@ -45,12 +44,12 @@ class MethodContrast(PromptResult):
 
     @property
     def clean(self) -> float:
-        """The clean run's mean logit_diff: what ablations and noising start from."""
+        """The clean run's mean logit_diff, from which ablations and noising start."""
         return float(self.clean_per_prompt.mean())
 
     @property
     def corrupted(self) -> float:
-        """The corrupted run's: what denoising starts from."""
+        """The corrupted run's mean logit_diff, from which denoising starts."""
         return float(self.corrupted_per_prompt.mean())
 
     @property
@@ -71,21 +70,18 @@ def contrast_methods(
     Raises:
         HeadError, CircuitError, PromptError: say what was got and what is allowed.
     """
-    chosen = check_circuit(model, check_pairs(model, pairs), heads)
+    chosen = check_circuit(model, pairs, heads)
     ablations = [Replacements.of(model, pairs, ablation, between(progress, 0, 15)) for ablation in Ablation]
     parts = blocks(model, pairs, (*CLEAN_NAMES, *CLEAN_NAMES, "z", "z"))  # both runs, a mean and 0
     *methods, clean, corrupted = joined(
         _block(ablations, pairs, part, chosen, of_block)
         for part, of_block in in_parts(parts, between(progress, 15, 100))
     )
-    per_prompt = np.stack(methods)
     return MethodContrast(
-        values=per_prompt.mean(-1),
+        **over_prompts(np.stack(methods)),
         axes={"method": METHODS},
         metric="logit_diff",
         unit="logits",
-        n_prompts=len(pairs),
-        per_prompt=per_prompt,
         heads=chosen,
         clean_per_prompt=clean,
         corrupted_per_prompt=corrupted,
@@ -96,26 +92,26 @@ def _block(
     ablations: Sequence[Replacements], pairs: PromptPairs, part: slice, heads: Circuit, progress: Progress | None
 ) -> Float[Tensor, "run batch"]:
     """logit_diff by every method, then of the clean and the corrupted run, which are recorded once for all of them."""
-    model, here = ablations[0].model, pairs.take(part)
-    tokens = here.clean_tokens, here.corrupted_tokens
+    model, block = ablations[0].model, pairs.take(part)
+    tokens = block.clean_tokens, block.corrupted_tokens
     clean, corrupted = (
         record(model, to_device(model, each), CLEAN_NAMES, of_run)
         for each, of_run in in_parts(tokens, between(progress, 0, 40))
     )
     clean_z, corrupted_z = ([layer["z"] for layer in trace] for trace in (clean, corrupted))
-    variants, found = [Variant(None), Variant(None, heads)], {}
+    variants, values = [Variant(None), Variant(None, heads)], {}
     for (ablation, each), of_runs in in_parts([*zip(Ablation, ablations, strict=True)], between(progress, 40, 85)):
         replaced = corrupted_z if each.ablation is Ablation.RESAMPLE else each.of_rows(pairs, part, None)
-        whole, found[ablation.value] = few_ablated_runs(
-            model, here, clean, replaced, each.starts[part], variants, of_runs
+        whole, values[ablation.value] = few_ablated_runs(
+            model, block, clean, replaced, each.starts[part], variants, of_runs
         )
-    found["noising"] = found["resample"]
-    swapped = replace(here, clean_tokens=here.corrupted_tokens, corrupted_tokens=here.clean_tokens)
+    values["noising"] = values["resample"]
+    swapped = replace(block, clean_tokens=block.corrupted_tokens, corrupted_tokens=block.clean_tokens)
     starts = first_changes(swapped, Ablation.RESAMPLE)
-    unpatched, found["denoising"] = few_ablated_runs(
+    unpatched, values["denoising"] = few_ablated_runs(
         model, swapped, corrupted, clean_z, starts, variants, between(progress, 85, 100)
     )
-    return torch.stack([*(found[method] for method in METHODS), whole, unpatched])
+    return torch.stack([*(values[method] for method in METHODS), whole, unpatched])
 
 
 @torch.inference_mode()
@@ -134,16 +130,12 @@ def direct_and_total(
     """
     ablation = check_ablation(ablation)
     direct = attribute_heads(model, pairs).per_prompt
-    shape = (model.cfg.n_layers, model.cfg.n_heads)
-    alone = [Circuit({head: ALL}) for head in model.heads]
-    variants = [Variant(None), *(Variant(None, head) for head in alone)]
+    variants = [Variant(None), *(Variant(None, Circuit({head: ALL})) for head in model.heads)]
     whole, *without = logit_diffs(model, pairs, variants, ablation, progress)
-    per_prompt = np.stack([direct, (whole - np.stack(without)).reshape(*shape, -1)])
+    total = (whole - np.stack(without)).reshape(direct.shape)
     return PromptResult(
-        values=per_prompt.mean(-1),
+        **over_prompts(np.stack([direct, total])),
         axes={"effect": ("direct", "total"), **model.head_axes},
         metric="effect on logit_diff",
         unit="logits",
-        n_prompts=len(pairs),
-        per_prompt=per_prompt,
     )

@@ -1,4 +1,4 @@
-"""What an ablated head puts out instead: nothing, a mean, or what it puts out in another prompt.
+"""The z that replaces an ablated head's: zero, a mean, or its z in another prompt.
 
 Mean ablation takes z from the corrupted prompts (Wang et al. 2022 use ABC) averaged over those **of the same layout**:
 the same template, the same number of tokens and every role at the same position, so that position p means the same
@@ -34,10 +34,9 @@ class Replacements:
     """The z that replaces an ablated head's, for some prompts at once.
 
     Attributes:
-        rows: which of `means` each prompt of the whole batch takes; empty unless MEAN.
+        rows: the layout of each prompt of the whole batch, the index of its mean.
         means: per layer [layout pos head d_head]; empty unless MEAN.
-        starts: the position of each prompt before which ablation changes nothing: the tokens up to there are the same
-            in all prompts that its z come from. The prompt's width if there is no other.
+        starts: `first_changes` of each prompt.
     """
 
     model: Model
@@ -48,7 +47,7 @@ class Replacements:
 
     @classmethod
     def of(cls, model: Model, pairs: PromptPairs, ablation: Ablation, progress: Progress | None) -> "Replacements":
-        """Everything that is the same for all blocks of prompts; the means are taken here, once."""
+        """Prepare everything that all blocks of prompts share; the means are taken here, once."""
         layout = layouts(pairs)
         if ablation is Ablation.MEAN and len(set(layout.tolist())) == len(pairs):
             ablation = Ablation.RESAMPLE  # each row's mean is its own corrupted run, which blocks record as they go
@@ -70,7 +69,10 @@ class Replacements:
 
 
 def first_changes(pairs: PromptPairs, ablation: Ablation) -> Int[np.ndarray, " batch"]:
-    """The first position of each row where what replaces z can differ from the clean run's z; its width if none."""
+    """The first position of each row where the replacing z can differ from the clean run's; the row's width if none.
+
+    Before it all prompts that the replacing z come from have the same tokens as the clean one.
+    """
     if ablation is Ablation.ZERO:
         return np.zeros(len(pairs), dtype=np.int64)
     differs = pairs.clean_tokens != pairs.corrupted_tokens

@@ -1,4 +1,4 @@
-"""What the circuit analyses return; every mean over prompts comes with its prompts, so that it can be resampled.
+"""Results of the circuit analyses; every mean over prompts comes with its prompts, so that it can be resampled.
 
 Faithfulness and minimality are ratios of means over prompts: an interval for one resamples numerator and denominator
 together (`bootstrap_interval` with `gaps`).
@@ -45,7 +45,7 @@ class CircuitResult(PromptResult):
 
     @property
     def no_fraction(self) -> str | None:
-        """Why no fraction of F(M) can be taken, if it is 0."""
+        """The reason why no fraction of F(M) can be taken, if F(M) is 0."""
         return self._scale.undefined
 
     @property
@@ -71,17 +71,13 @@ class AblationResult(CircuitResult):
 
     @property
     def change(self) -> Float[np.ndarray, " batch"]:
-        """What the ablation does to logit_diff, prompt by prompt."""
+        """logit_diff with the ablation minus without it, prompt by prompt."""
         return self.per_prompt - self.model_per_prompt
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CircuitEvaluation(CircuitResult):
-    """`values` [run] logit_diff of the runs "circuit", F(C), "model", F(M), and "empty", everything ablated.
-
-    Attributes:
-        circuit: C.
-    """
+    """`values` [run] logit_diff of "circuit", F(C), "model", F(M), and "empty", everything ablated; `circuit` is C."""
 
     circuit: Circuit
 
@@ -92,7 +88,7 @@ class CircuitEvaluation(CircuitResult):
 
     @property
     def empty_logit_diff(self) -> float:
-        """F of the circuit without heads: what embeddings, MLPs and the replaced z give by themselves."""
+        """F of the circuit without heads: what embeddings, MLPs and the replacing z give by themselves."""
         return float(self.values[2])
 
     @property
@@ -125,7 +121,7 @@ class Completeness(CircuitResult):
     Attributes:
         circuit: C.
         removed: K of each set, one if there is no axis of sets.
-        kinds: how each K came about: "given", "class", "random", "greedy".
+        kinds: the origin of each K: "given", "empty", "class", "random" or "greedy".
     """
 
     circuit: Circuit

@@ -12,6 +12,7 @@ so its faithfulness flatters it; ask `evaluate_circuit` about other prompts.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -27,12 +28,12 @@ from ioi_core.engine.progress import between, in_parts
 from ioi_core.inputs import Choice, check_ablation, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult
+from ioi_core.results import Progress, PromptResult, over_prompts
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
 TOLERANCE = 0.1
 MOST_MEMBERS = 100
-"""How many members step 2 adds at most."""
+"""The largest number of members that step 2 adds."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,13 +41,13 @@ class FoundCircuit(PromptResult):
     """`values` [role layer head]: each member's total effect by noising, in logits; step 1 ranks by its size.
 
     Attributes:
-        circuit: what is left after step 3.
+        circuit: the members left after step 3.
         evaluation: F(C), F(M) and faithfulness of `circuit` on these prompts.
         ranking: all members, the largest effect first.
         growth: [size] F(C) of the first 0, 1, 2, ... members of the ranking.
-        n_added: how many of the ranking step 2 added.
+        n_added: the number of members that step 2 added.
         pruned: members that step 3 took out, in that order.
-        tolerance: how far F(C) / F(M) may be from 1.
+        tolerance: the largest distance of F(C) / F(M) from 1.
     """
 
     circuit: Circuit
@@ -73,8 +74,7 @@ def find_circuit(
         pairs: prompts and their corrupted twins (corruption="abc" is meant).
         ablation: as in `ablate`. tolerance: a fraction of F(M), above 0 and below 1.
     Raises:
-        CircuitError: F(M) is 0 or less, so that the model does nothing that a circuit could be faithful to; a
-            tolerance outside these bounds.
+        CircuitError: F(M) is 0 or less, so that there is no behaviour to be faithful to; tolerance out of bounds.
         ChoiceError, PromptError: say what was got and what is allowed.
     """
     check_pairs(model, pairs)
@@ -103,16 +103,14 @@ def find_circuit(
             break
         pruned.append(circuit.members[best])
         circuit = fewer[best]
-    judged = run([Variant(circuit), M, EMPTY], between(progress, 95, 100))
+    runs = run([Variant(circuit), M, EMPTY], between(progress, 95, 100))
     return FoundCircuit(
-        values=effects.mean(-1),
+        **over_prompts(effects),
         axes={"role": roles, **model.head_axes},
         metric="logit_diff_change",
         unit="logits",
-        n_prompts=len(pairs),
-        per_prompt=effects,
         circuit=circuit,
-        evaluation=evaluation(pairs, ablation, circuit, judged),
+        evaluation=evaluation(pairs, ablation, circuit, runs),
         ranking=ranking,
         growth=np.array(grown),
         n_added=n_added,
@@ -124,8 +122,8 @@ def find_circuit(
 def _ranked(effects: Float[np.ndarray, "role layer head"], roles: tuple[str, ...]) -> tuple[Member, ...]:
     """All members, the largest effect first; equal ones in the order of the axes."""
     order = np.argsort(-np.abs(effects), axis=None, kind="stable")
-    places = zip(*np.unravel_index(order, effects.shape), strict=True)
-    return tuple((Head(int(layer), int(head)), roles[role]) for role, layer, head in places)
+    cells = zip(*np.unravel_index(order, effects.shape), strict=True)
+    return tuple((Head(int(layer), int(head)), roles[role]) for role, layer, head in cells)
 
 
 def _check_behaviour(whole: float) -> None:
@@ -139,11 +137,6 @@ def _check_behaviour(whole: float) -> None:
 def _effects(
     model: Model, pairs: PromptPairs, roles: tuple[str, ...], progress: Progress | None
 ) -> Float[np.ndarray, "role layer head batch"]:
-    """What noising z of each head at each role changes in logit_diff."""
-    found = []
-    for role, part in in_parts(roles, progress):
-        patched = patch_activations(
-            model, pairs, "z", direction=Direction.NOISING, positions=role, metric="logit_diff", progress=part
-        )
-        found.append(patched.effects)
-    return np.stack(found)
+    """The change of logit_diff by noising z of each head at each role."""
+    patch = partial(patch_activations, model, pairs, "z", direction=Direction.NOISING, metric="logit_diff")
+    return np.stack([patch(positions=role, progress=part).effects for role, part in in_parts(roles, progress)])

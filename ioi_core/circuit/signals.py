@@ -1,7 +1,7 @@
-"""What S-inhibition heads say: which token S is, or where it stood (Wang et al. 2022, appendix A).
+"""The signals of S-inhibition heads: which token S is, or where it was (Wang et al. 2022, appendix A).
 
-A flip is a prompt in which S2 repeats another name, or the name at another place, than in the clean prompt: token and
-position of what is repeated are the same, inverted or (the token) a name of no interest. The heads' output at END is
+A flip is a prompt in which S2 repeats another name, or the name at another position, than in the clean prompt: token
+and position of what is repeated are the same, inverted or (the token) of a third name. The heads' output at END is
 taken from the flip into the clean run, and everything after it is recomputed. logit_diff, always of the clean prompt's
 IO and S, is then fitted by a S_pos + b S_tok without a constant, where S_pos is 1 or -1 and S_tok 1, 0 or -1.
 """
@@ -28,7 +28,7 @@ from ioi_core.inputs import HeadList
 from ioi_core.model.weights import Model
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult
+from ioi_core.results import Progress, PromptResult, over_prompts
 from ioi_core.vocabulary import Ablation, Head
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ else:
     Flips = object
 
 SIGNALS = {"ABB": (1, 1), "CDD": (1, 0), "BAA": (1, -1), "BAB": (-1, 1), "DCD": (-1, 0), "ABA": (-1, -1)}
-"""Flip -> (S_pos, S_tok) that the heads are given."""
+"""Flip -> (S_pos, S_tok), the signals in its heads' output."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,7 +45,7 @@ class SignalFit(PromptResult):
     """`values` [flip] logit_diff with the heads' output at END taken from each flip; "ABB" is the clean run.
 
     Attributes:
-        heads: whose output is exchanged.
+        heads: those whose output is exchanged.
         coefficients: (a, b) of S_pos and S_tok, in logits: ordinary least squares over the six means.
     """
 
@@ -103,16 +103,13 @@ def token_and_position(model: Model, flips: Flips, heads: HeadList, *, progress:
         _block(model, [flips[flip].take(part) for flip in SIGNALS], exchanged, n_layers, of_block)
         for part, of_block in in_parts(blocks(model, first, (*CLEAN_NAMES, "z")), progress)
     )
-    values = per_prompt.mean(-1)
     return SignalFit(
-        values=values,
+        **over_prompts(per_prompt),
         axes={"flip": tuple(SIGNALS)},
         metric="logit_diff",
         unit="logits",
-        n_prompts=len(first),
-        per_prompt=per_prompt,
         heads=chosen,
-        coefficients=fit(values),
+        coefficients=fit(per_prompt.mean(-1)),
     )
 
 
@@ -122,14 +119,15 @@ def _block(
     """logit_diff with the heads' output from each flip; the clean run is recorded once, flips up to the last head."""
     clean = record(model, to_device(model, flips[0].clean_tokens), CLEAN_NAMES, between(progress, 0, 15))
     own_z = [layer["z"] for layer in clean]
-    found: list[Tensor] = []
+    logit_diffs: list[Tensor] = []
     for flip, of_flip in in_parts(flips, between(progress, 15, 100)):
         tokens, start = to_device(model, flip.corrupted_tokens), first_difference(flip)
-        given = record_from(model, tokens, ("z",), clean, start, n_layers, between(of_flip, 0, 50))
-        z = [*(layer["z"] for layer in given), *own_z[n_layers:]]  # no head is exchanged in the layers above
+        of_flip_run = record_from(model, tokens, ("z",), clean, start, n_layers, between(of_flip, 0, 50))
+        z = [*(layer["z"] for layer in of_flip_run), *own_z[n_layers:]]  # no head is exchanged in the layers above
         starts = first_changes(flip, Ablation.RESAMPLE)
-        found += few_ablated_runs(model, flip, clean, z, starts, [Variant(None, exchanged)], between(of_flip, 50, 100))
-    return torch.stack(found)
+        runs = few_ablated_runs(model, flip, clean, z, starts, [Variant(None, exchanged)], between(of_flip, 50, 100))
+        logit_diffs.append(runs[0])
+    return torch.stack(logit_diffs)
 
 
 def fit(values: Float[np.ndarray, " flip"]) -> tuple[float, float]:

@@ -16,11 +16,7 @@ def row_lengths(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, " batch
 
 
 def check_tokens(model: Model, tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, "batch pos"]:
-    """Return the tokens if the model can read them.
-
-    Raises:
-        PromptError: says what was got and what is allowed.
-    """
+    """Return the tokens if the model can read them, else raise a PromptError."""
     if tokens.ndim != 2 or 0 in tokens.shape:
         raise PromptError(f"tokens have shape {tokens.shape}: at least one row of at least one token is wanted")
     if tokens.shape[1] > model.cfg.n_ctx:
@@ -33,11 +29,7 @@ def check_tokens(model: Model, tokens: Int[np.ndarray, "batch pos"]) -> Int[np.n
 
 
 def check_pairs(model: Model, pairs: PromptPairs) -> PromptPairs:
-    """Return the pairs if the model can read them.
-
-    Raises:
-        PromptError: says what was got and what is allowed.
-    """
+    """Return the pairs if the model can read them, else raise a PromptError."""
     for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
         check_tokens(model, tokens)
     check_positions(pairs.clean_tokens, pairs.roles["END"])
@@ -52,11 +44,7 @@ def check_pairs(model: Model, pairs: PromptPairs) -> PromptPairs:
 def check_positions(
     tokens: Int[np.ndarray, "batch pos"], positions: Int[np.ndarray, " positions"]
 ) -> Int[np.ndarray, " batch"]:
-    """Return the positions if each lies in its row.
-
-    Raises:
-        PromptError: says what was got and what is allowed.
-    """
+    """Return the positions if each lies in its row, else raise a PromptError."""
     if positions.shape != (len(tokens),):
         raise PromptError(f"positions have shape {positions.shape}: one a row is wanted, {len(tokens)} in all")
     if positions.min() < 0 or positions.max() >= tokens.shape[1]:

@@ -12,7 +12,7 @@ Only kept positions, those at which some variant keeps some head, need more:
 
 So a variant costs its own MLP rows at a few positions of a prompt, above the layer where it begins to differ. Nothing
 here approximates. `engine.wavefront` is for the opposite case, runs in which most heads work as always. It can carry
-these runs too, but begins each anew at its first replaced z: the 55 runs of an edit of the 26-head circuit in two
+these runs too, but begins each one at its first replaced z: the 55 runs of an edit of the 26-head circuit in two
 prompts (GPT-2 small's shape, ABC twins, one core) took it 5.6 s, this loop 0.25 s, 22 times less.
 """
 
@@ -39,7 +39,6 @@ class KeptPositions:
     Attributes:
         prompts: rows of the block.
         positions: [batch kept_pos] ascending along a row; the last one is END.
-        kept: [variant kept_pos layer head].
     """
 
     prompts: tuple[int, ...]
@@ -49,12 +48,7 @@ class KeptPositions:
 
 @dataclass(frozen=True, eq=False)
 class _Streams:
-    """The distinct residual streams at one kept position.
-
-    Attributes:
-        resid: [batch stream d_model].
-        of: [variant] the stream of each variant.
-    """
+    """The distinct residual streams at one kept position, and `of`: which of them is each variant's."""
 
     resid: Float[Tensor, "batch stream d_model"]
     of: Int[np.ndarray, " variant"]
@@ -62,13 +56,7 @@ class _Streams:
 
 @dataclass(frozen=True, eq=False)
 class _Heads:
-    """Some heads of one layer.
-
-    Attributes:
-        chosen: their numbers.
-        W, b: columns of W_QKV and b_QKV: their queries, then keys, then values.
-        W_O: [head d_head d_model].
-    """
+    """The chosen heads of one layer; W and b are their columns of W_QKV and b_QKV, queries, then keys, then values."""
 
     chosen: Int[np.ndarray, " head"]
     W: Float[Tensor, "d_model qkv"]
@@ -207,9 +195,9 @@ def _mix(keys: _Keys, chosen: Sequence[Int[np.ndarray, " variant"]]) -> Float[Te
     k, v = ([keys.own[other][part][:, of] for other, of in enumerate(chosen)] for part in (1, 2))
     position = torch.arange(keys.k.shape[1], device=q.device)
     visible = keys.shared & (position < keys.at[:, [n]])
-    there = torch.einsum("bshd,bphd->bshp", q, keys.k).masked_fill(~visible[:, None, None], -torch.inf)
-    here = torch.stack([(q * key).sum(-1) for key in k], -1)
-    weights = (torch.cat([there, here], -1) / q.shape[-1] ** 0.5).softmax(-1)
-    n_there = there.shape[-1]
-    z = torch.einsum("bshp,bphd->bshd", weights[..., :n_there], keys.v)
-    return z + sum(weights[..., n_there + other, None] * value for other, value in enumerate(v))
+    to_shared = torch.einsum("bshd,bphd->bshp", q, keys.k).masked_fill(~visible[:, None, None], -torch.inf)
+    to_own = torch.stack([(q * key).sum(-1) for key in k], -1)
+    weights = (torch.cat([to_shared, to_own], -1) / q.shape[-1] ** 0.5).softmax(-1)
+    n_shared = to_shared.shape[-1]
+    z = torch.einsum("bshp,bphd->bshd", weights[..., :n_shared], keys.v)
+    return z + sum(weights[..., n_shared + other, None] * value for other, value in enumerate(v))

@@ -62,8 +62,7 @@ def qkv(
 
 
 def attention_pattern(
-    q: Float[Tensor, "batch query_pos head d_head"],
-    k: Float[Tensor, "batch key_pos head d_head"],
+    q: Float[Tensor, "batch query_pos head d_head"], k: Float[Tensor, "batch key_pos head d_head"]
 ) -> Float[Tensor, "batch head query_pos key_pos"]:
     """Causal softmax of q k / sqrt(d_head); queries are the last positions if there are fewer than keys."""
     scores = q.transpose(1, 2) @ k.permute(0, 2, 3, 1) / q.shape[-1] ** 0.5

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from ioi_core.engine.tensors import slices
 from ioi_core.engine.wavefront import Group
 from ioi_core.errors import IOIError
 from ioi_core.model.weights import Model
@@ -34,8 +35,7 @@ def blocks(model: Model, pairs: PromptPairs, recorded: Sequence[str], more_vecto
     vectors = len(recorded) - recorded.count("pattern") + more_vectors
     a_token = cfg.n_layers * (vectors * cfg.d_model + patterns * cfg.n_heads * pos) * model.weights.W_E.element_size()
     reference = cfg.d_vocab * model.weights.W_E.element_size()  # of each prompt, where kl is measured from it
-    step = max(1, memory_budget() // 3 // (a_token * pos + reference))
-    return [slice(start, min(start + step, len(pairs))) for start in range(0, len(pairs), step)]
+    return slices(len(pairs), max(1, memory_budget() // 3 // (a_token * pos + reference)))
 
 
 def group_chunks(model: Model, cells_a_layer: int, groups: Iterable[Group]) -> Iterator[list[Group]]:
@@ -76,8 +76,6 @@ def _pieces(model: Model, cells_a_layer: int, group: Group, room: int) -> Iterat
     per_prompt = held_bytes(model, cells_a_layer, replace(group, prompts=group.prompts[:1]))
     step = max(1, room // per_prompt)
     layers = max(1, len(group.layers) * room // per_prompt) if step == 1 else len(group.layers)
-    for start in range(0, len(group.prompts), step):
-        for first in range(0, len(group.layers), layers):
-            yield replace(
-                group, prompts=group.prompts[start : start + step], layers=group.layers[first : first + layers]
-            )
+    for some in slices(len(group.prompts), step):
+        for of_these in slices(len(group.layers), layers):
+            yield replace(group, prompts=group.prompts[some], layers=group.layers[of_these])

@@ -16,7 +16,7 @@ from torch import Tensor
 from ioi_core.engine.forward import normalize, unembed
 from ioi_core.engine.memory import memory_budget
 from ioi_core.engine.recording import swap_if_denoising
-from ioi_core.engine.tensors import to_device
+from ioi_core.engine.tensors import slices, to_device
 from ioi_core.errors import IOIError
 from ioi_core.inputs import Choice, shown
 from ioi_core.model.weights import Model
@@ -56,11 +56,7 @@ class MetricError(IOIError):
 
 
 def check_metric(metric: Choice, units: Mapping[str, str] = UNITS) -> str:
-    """Return `metric` if it is one of `units`.
-
-    Raises:
-        MetricError: names those that are.
-    """
+    """Return `metric` if it is one of `units`, else raise a MetricError that names these."""
     if metric not in tuple(units):
         raise MetricError(f"metric {shown(metric)} is not known: use one of {', '.join(units)}")
     return metric
@@ -172,11 +168,7 @@ class Scorer:
 
     @classmethod
     def of(
-        cls,
-        model: Model,
-        metric: str,
-        answers: Int[np.ndarray, "batch 2"],
-        clean_final: Float[Tensor, "batch d_model"],
+        cls, model: Model, metric: str, answers: Int[np.ndarray, "batch 2"], clean_final: Float[Tensor, "batch d_model"]
     ) -> "Scorer":
         """The scorer of a metric; kl is measured from the clean run's prediction."""
         reference = unembed(model, clean_final).log_softmax(-1) if metric == "kl" else None
@@ -200,8 +192,7 @@ class Scorer:
         flat, parts = final.flatten(0, 1), []
         # Logits, their exponentials and differences: about eight copies of a row are held while it is scored.
         step = max(1, memory_budget() // 4 // (8 * self.model.cfg.d_vocab * flat.element_size()))
-        for start in range(0, len(flat), step):
-            slab = slice(start, start + step)
+        for slab in slices(len(flat), step):
             log_probs = unembed(self.model, flat[slab]).log_softmax(-1)
             if self.metric == "prob":
                 io = to_device(self.model, self.answers[:, 0])[prompts[slab]]

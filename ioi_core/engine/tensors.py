@@ -42,7 +42,11 @@ def joined_columns(parts: Iterable[tuple[Float[Tensor, "..."], ...]]) -> list[Fl
     return [joined(column) for column in zip(*on_cpu, strict=True)]
 
 
+def slices(length: int, step: int) -> list[slice]:
+    """Cut 0 to `length` into slices of `step`, the last of them shorter."""
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
+
+
 def row_chunks(tokens: Int[np.ndarray, "batch pos"]) -> list[slice]:
     """Slices over the rows, of about `TOKENS_PER_CHUNK` tokens each."""
-    step = max(1, TOKENS_PER_CHUNK // tokens.shape[1])
-    return [slice(start, start + step) for start in range(0, len(tokens), step)]
+    return slices(len(tokens), max(1, TOKENS_PER_CHUNK // tokens.shape[1]))

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from ioi_core.engine.forward import attention_pattern, mlp, normalize
 from ioi_core.engine.recording import Trace
-from ioi_core.engine.tensors import to_device
+from ioi_core.engine.tensors import slices, to_device
 from ioi_core.model.weights import LayerWeights, Model
 from ioi_core.results import Progress
 
@@ -130,12 +130,7 @@ def _rows_done(model: Model, groups: Sequence[Group]) -> list[int]:
 
 
 def _with_new_cells(
-    cells: list[Tensor],
-    starts: CellStarts,
-    stage: Stage,
-    layer: int,
-    groups: Sequence[Group],
-    end_only: bool = False,
+    cells: list[Tensor], starts: CellStarts, stage: Stage, layer: int, groups: Sequence[Group], end_only: bool = False
 ) -> list[Float[Tensor, "batch cell pos d_model"]]:
     """The cells carried so far, and behind them those that begin at this stage of this layer."""
     if starts.stage != stage:
@@ -208,8 +203,7 @@ def add_mlps(model: Model, layer: LayerWeights, cells: list[Tensor]) -> list[Flo
     """Add the output of the layer's MLP, position by position."""
     rows = _as_rows(cells)
     added = torch.empty_like(rows)
-    for start in range(0, len(rows), _MLP_SLAB):
-        slab = slice(start, start + _MLP_SLAB)
+    for slab in slices(len(rows), _MLP_SLAB):
         torch.add(rows[slab], mlp(layer, rows[slab], model.cfg.eps), out=added[slab])
     return _by_group(added, cells)
 

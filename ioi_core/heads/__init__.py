@@ -1,1 +1,1 @@
-"""What a head is: its copying, the role it measures as, the class that it was published in."""
+"""Heads: what they copy, the roles that are measured, the classes that were published."""

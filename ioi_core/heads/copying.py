@@ -1,13 +1,13 @@
-"""What a head's OV circuit writes about a name: copy scores (Wang et al. 2022, section 3.1 and appendix G).
+"""Copy scores: does a head's OV circuit write the name it reads (Wang et al. 2022, section 3.1 and appendix G)?
 
-A name's token embedding goes through the first MLP alone, as if it stood at a position where no head wrote anything.
+A name's token embedding goes through the first MLP alone, as if at a position where no head wrote anything.
 Each head then reads it as if it attended there with probability 1, and what it would write is unembedded:
 x = W_E[t] + MLP0(ln2_0(W_E[t])); o = (ln1_L(x) W_V + b_V) W_O; logits = unembed(ln_final(o)). A head copies a name if
-the name's own token is among the top k of them; the negative score asks the same of -o, what the head pushes down.
+the name's own token is among the top k of them; for the negative score it is among those of -o.
 
 In a processed model W_V and b_V hold ln1's weight and bias. b_V itself was moved into b_O, which every head shares, so
-the stored one from before is used. Centring shifts x and o by a constant over d_model, which LayerNorm takes away, and
-logits by a constant over the vocabulary: neither changes a rank.
+the unfolded one is used. Centring shifts x and o by a constant over d_model, which LayerNorm removes, and logits by a
+constant over the vocabulary: neither changes a rank.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from ioi_core.inputs import Choice, Texts, TokenIds, WholeNumber, as_texts, as_w
 from ioi_core.model.weights import Model
 from ioi_core.prompts.names import IOI_LISTS
 from ioi_core.prompts.roles import answer_token
-from ioi_core.results import Progress, PromptResult, Result
+from ioi_core.results import Progress, PromptResult, Result, over_prompts
 from ioi_core.vocabulary import Head
 
 SIGNS = ("positive", "negative")
@@ -43,7 +43,7 @@ class CopyScores(PromptResult):
 
     Attributes:
         names: the names, without their leading space; `n_prompts` is their number.
-        top_k: how many top tokens a name's own must be among.
+        top_k: the number of top tokens that a name's own must be among.
     """
 
     names: tuple[str, ...]
@@ -74,14 +74,11 @@ def copy_scores(
     for layer, of_layer in in_parts(range(model.cfg.n_layers), progress, len(parts)):
         copied = [_copied(model, layer, part, top_k).cpu() for part in with_progress(parts, of_layer)]
         layers.append(torch.cat(copied, -1))
-    per_prompt = torch.stack(layers, 1).float().numpy()
     return CopyScores(
-        values=per_prompt.mean(-1),
+        **over_prompts(torch.stack(layers, 1).float().numpy()),
         axes={"sign": SIGNS, **model.head_axes},
         metric="copy_score",
         unit="fraction",
-        n_prompts=len(ids),
-        per_prompt=per_prompt,
         names=tuple(model.token_text(int(token)).strip() for token in ids),
         top_k=top_k,
     )
@@ -89,7 +86,7 @@ def copy_scores(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CopiedTokens(Result):
-    """What one head would write about some tokens; `values` [token k] are logits, the highest first.
+    """The tokens that one head would write for some tokens; `values` [token k] are logits, the highest first.
 
     Attributes:
         ids: [token k] the tokens of these logits.
@@ -114,31 +111,30 @@ def copied_tokens(
 
     Args:
         tokens: token ids that the head attends to.
-        sign: "positive" unembeds what the head writes, "negative" the opposite of it.
+        sign: "positive" unembeds o, what the head writes; "negative" -o.
     Returns:
         `values` [token k], logits centred over the vocabulary, and their `ids`; of equal logits the lower id is first.
     Raises:
-        HeadError: the model has no such head.
-        PromptError: token ids, top_k or sign outside what is allowed.
+        HeadError, PromptError: say what was got and what is allowed.
     """
     model.check_head(head)
     top_k = as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
     if sign not in SIGNS:
         raise PromptError(f"sign {shown(sign)} is not known: use {' or '.join(SIGNS)}")
     ids = _token_ids(model, tokens)
-    found = []
+    parts = []
     for part in with_progress(to_device(model, ids).split(_UNEMBED_ROWS), progress):
         o = normalize(_written(model, head.layer, part)[:, head.head], model.cfg.eps)
         logits = (o if sign == "positive" else -o) @ model.weights.W_U + model.weights.b_U
         top = logits.sort(descending=True, stable=True)
         own = logits.gather(1, part[:, None])[:, 0]
-        found.append((top.values[:, :top_k].cpu(), top.indices[:, :top_k].cpu(), own.cpu()))
-    values, top_ids, own = (torch.cat(column) for column in zip(*found, strict=True))
+        parts.append((top.values[:, :top_k].cpu(), top.indices[:, :top_k].cpu(), own.cpu()))
+    values, top_ids, own = (torch.cat(column) for column in zip(*parts, strict=True))
     return CopiedTokens(
         values=as_array(values),
         axes={
             "token": tuple(model.token_text(int(token)) for token in ids),
-            "k": tuple(str(place) for place in range(top_k)),
+            "k": tuple(str(rank) for rank in range(top_k)),
         },
         metric="logit",
         unit="logits",
@@ -149,18 +145,14 @@ def copied_tokens(
 
 
 def _token_ids(model: Model, tokens: TokenIds) -> Int[np.ndarray, " token"]:
-    """Token ids from any sequence of whole numbers.
-
-    Raises:
-        PromptError: not a sequence, empty, or an id that the model does not have.
-    """
+    """Return token ids from any sequence of whole numbers; PromptError if the model lacks one, or there are none."""
     if not isinstance(tokens, list | tuple | np.ndarray) or np.ndim(tokens) != 1 or len(tokens) == 0:
         raise PromptError(f"tokens must be a list of at least one token id, got {shown(tokens)}")
     return np.array([as_whole_number(token, "a token id", 0, model.cfg.d_vocab - 1) for token in tokens])
 
 
 def _written(model: Model, layer: int, tokens: Int[Tensor, " token"]) -> Float[Tensor, "token head d_model"]:
-    """o of every head of a layer: what it writes where it attends to a token alone, b_O left out."""
+    """o of every head of a layer, its output where it attends to a token alone, without b_O."""
     weights, eps = model.weights, model.cfg.eps
     embedded = weights.W_E[tokens]
     x = embedded + mlp(weights.layers[0], embedded, eps)
@@ -171,7 +163,7 @@ def _written(model: Model, layer: int, tokens: Int[Tensor, " token"]) -> Float[T
 
 
 def _copied(model: Model, layer: int, names: Int[Tensor, " name"], top_k: int) -> Bool[Tensor, "2 head name"]:
-    """Whether each head of a layer copies each name, by sign."""
+    """True where a head of the layer copies a name, by sign."""
     o = normalize(_written(model, layer, names), model.cfg.eps)
     own = names[:, None].expand(o.shape[:2])
     return _in_top(model, o.flatten(0, 1), own.flatten(), top_k).unflatten(1, o.shape[:2]).transpose(1, 2)
@@ -180,9 +172,9 @@ def _copied(model: Model, layer: int, names: Int[Tensor, " name"], top_k: int) -
 def _in_top(
     model: Model, o: Float[Tensor, "row d_model"], own: Int[Tensor, " row"], top_k: int
 ) -> Bool[Tensor, "2 row"]:
-    """Whether fewer than `top_k` tokens are ahead of each row's own one, in the logits of o and of -o.
+    """True where fewer than `top_k` tokens are ahead of the row's own one, in the logits of o and of -o.
 
-    The vocabulary is read slab by slab, and a row is dropped as soon as it has failed both ways: most heads copy
+    The vocabulary is read slab by slab, and a row is dropped once it has failed for both signs: most heads copy
     nothing, and their rows rarely need more than the first slab.
     """
     W_U, b_U = model.weights.W_U, model.weights.b_U

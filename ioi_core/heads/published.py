@@ -1,7 +1,7 @@
 """The 26 heads of GPT-2 small's IOI circuit as Wang et al. 2022 published them (arXiv 2211.00593, figure 2).
 
 Each class with the token role at which their circuit keeps it. They hold for GPT-2 small's own weights alone;
-`head_roles` says what heads of any model are measured to do.
+`head_roles` measures the roles of any model's heads.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""What each head does, by stated rules on measurements: `head_rules` applied to the results of other analyses.
+"""The roles of all heads, by stated rules on measurements: `rules` applied to the results of other analyses.
 
 `infer_roles` puts the results side by side as one table of quantities and reads every rule off it. `head_roles` is the
-same with all of them computed first. The published classes of GPT-2 small play no part (`published_classes`).
+same with all of them computed first. The published classes of GPT-2 small play no part (`published`).
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from ioi_core.results import Progress, Result
 from ioi_core.vocabulary import Direction, Head
 
 _PREDICTS_IO = 0.75  # of the prompts: below it, a share of the mean logit_diff says little about any of them
-_TOP_TOKENS = 10  # IO must be among so many: chance prefers it to S half the time, but never puts it here
+_TOP_TOKENS = 10  # IO must be among these: chance prefers it to S half the time, but never puts it here
 _NEED = "head roles are told apart on IOI prompts"
 
 
@@ -35,7 +35,7 @@ class HeadRoles(Result):
     """`values` [role layer head]: 1 where all conditions of the role hold, else 0; nan where one cannot be measured.
 
     Attributes:
-        measurements: values [quantity layer head], the fractions that the rules read (`head_rules.QUANTITIES`).
+        measurements: values [quantity layer head], the fractions that the rules read (`rules.QUANTITIES`).
     """
 
     measurements: Result
@@ -43,14 +43,14 @@ class HeadRoles(Result):
     def roles_of(self, head: Head) -> tuple[str, ...]:
         """The roles of a head; most have none."""
         has = self.at(layer=head.layer, head=head.head).values == 1
-        return tuple(role for role, found in zip(self.axes["role"], has, strict=True) if found)
+        return tuple(role for role, held in zip(self.axes["role"], has, strict=True) if held)
 
     def heads(self, role: str) -> tuple[Head, ...]:
         """The heads of a role, by layer."""
         return tuple(Head(int(layer), int(head)) for layer, head in np.argwhere(self.at(role=role).values == 1))
 
     def evidence(self, head: Head, role: str) -> tuple[Evidence, ...]:
-        """What was measured for each condition of a role, whether or not they hold."""
+        """The measured value of each condition of a role, whether or not they hold."""
         of_head = self.measurements.at(layer=head.layer, head=head.head)
         return tuple(Evidence(c, float(of_head.at(quantity=c.quantity).values)) for c in HEAD_ROLES[role])
 
@@ -62,7 +62,7 @@ def head_roles(model: Model, pairs: PromptPairs, *, progress: Progress | None = 
         pairs: IOI prompts. z at END is patched from their corrupted twins into the clean run (noising, as Wang et al.
             found S-inhibition heads): one head's clean z in a run on other names may say nothing there.
     Raises:
-        PromptError: prompts the model cannot read, or that are no IOI prompts.
+        PromptError: the model cannot read the prompts, or they are no IOI prompts.
     """
     check_roles(_NEED, pairs.roles)
     steps: Sequence[Callable[..., Any]] = (
@@ -77,12 +77,7 @@ def head_roles(model: Model, pairs: PromptPairs, *, progress: Progress | None = 
 
 
 def infer_roles(
-    predicted: Predictions,
-    direct: Result,
-    attention: Result,
-    scores: Result,
-    copying: Result,
-    at_end: PatchResult,
+    predicted: Predictions, direct: Result, attention: Result, scores: Result, copying: Result, at_end: PatchResult
 ) -> HeadRoles:
     """Roles of all heads of one model from results on the same IOI prompts.
 
@@ -126,7 +121,7 @@ def infer_roles(
 def _check_results(
     predicted: Result, direct: Result, attention: Result, scores: Result, copying: Result, at_end: PatchResult
 ) -> None:
-    """Catch a result handed over for another one: it would be read without complaint."""
+    """Refuse a result that was given for another one: nothing else would notice."""
     shapes = {result.values.shape[-2:] for result in (direct, attention, scores, copying, at_end)}
     prompts = {result.n_prompts for result in (predicted, direct, attention, at_end)}
     if len(shapes) > 1 or len(prompts) > 1:
@@ -141,8 +136,8 @@ def _measure(
     """Every quantity of `QUANTITIES` for every head."""
     logit_diff = float(predicted.clean_logit_diff.mean()) if _predicts_io(predicted) else float("nan")
     direct_effect = direct.values / logit_diff
-    towards_giver = 1 if at_end.direction is Direction.DENOISING else -1
-    effect = towards_giver * at_end.effects.mean(-1)
+    towards_source = 1 if at_end.direction is Direction.DENOISING else -1
+    effect = towards_source * at_end.effects.mean(-1)
     larger = np.maximum(np.abs(direct_effect), np.abs(effect))
     return {
         "direct_effect": direct_effect,
@@ -170,19 +165,20 @@ def _predicts_io(predicted: Predictions) -> bool:
 
 
 def _rule(role: str, measured: dict[str, Float[np.ndarray, "layer head"]]) -> Float[np.ndarray, "layer head"]:
-    """1 where all conditions hold, 0 where one fails, nan where one has nothing to go by."""
+    """1 where all conditions hold, 0 where one fails, nan where one is undefined."""
     values = np.stack([measured[condition.quantity] for condition in HEAD_ROLES[role]])
     holds = np.stack([c.holds(value) for c, value in zip(HEAD_ROLES[role], values, strict=True)])
     return np.where(np.isnan(values).any(0), np.nan, holds.all(0))
 
 
 def _undefined(predicted: Predictions, at_end: PatchResult) -> str:
-    """Why some rules have nothing to go by."""
-    reasons = []
+    """The reason why some rules are undefined."""
+    reasons = [at_end.undefined] if at_end.undefined else []
     if not _predicts_io(predicted):
-        reasons.append(
+        reasons.insert(
+            0,
             f"IO is ahead of S and among the model's {_TOP_TOKENS} most probable tokens in only "
             f"{_share_predicted(predicted):.0%} of the prompts (mean logit_diff "
-            f"{predicted.clean_logit_diff.mean():.2f}), so effects on logit_diff say nothing about roles"
+            f"{predicted.clean_logit_diff.mean():.2f}), so effects on logit_diff say nothing about roles",
         )
-    return "; ".join([*reasons, *([at_end.undefined] if at_end.undefined else [])])
+    return "; ".join(reasons)

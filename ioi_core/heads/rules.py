@@ -5,7 +5,7 @@ A role is the conjunction of a few conditions, each a measured quantity and a bo
 
 - attention of a quarter: the paper's classes average half or more, uniform attention over a prompt is below a tenth;
 - .1 on random tokens, where uniform attention gives .042 (previous token) or .014 (the others). It only asks that a
-  head does this at all outside of IOI prompts; how much it does so on them, its attention there must show;
+  head does this at all outside of IOI prompts; how much it does so on them is for its attention there to show;
 - a twentieth of logit_diff for an effect, direct or total;
 - half of the names for a copy score: the paper has above .95 for name movers, below .2 on average.
 
@@ -34,7 +34,7 @@ QUANTITIES: Mapping[str, str] = {
     "duplicate_token": "attention to the same token's earlier place on random repeated tokens",
     "induction": "attention to the token after that place on random repeated tokens",
 }
-"""What is measured of each head -> how it reads; all are fractions."""
+"""Name of a quantity measured of each head -> its description; all are fractions."""
 
 _ATTENDS = 0.25
 _ON_RANDOM_TOKENS = 0.1
@@ -57,23 +57,14 @@ class Condition:
     at_most: bool = False
 
     def holds(self, value: Float[np.ndarray, "*heads"]) -> Bool[np.ndarray, "*heads"]:
-        """Where the condition holds; nowhere at nan."""
+        """True where the condition holds; never at nan."""
         return np.asarray(value <= self.bound if self.at_most else value >= self.bound)
 
 
 HEAD_ROLES: Mapping[str, tuple[Condition, ...]] = {
-    "previous token": (
-        Condition("s1_next_to_s1", _ATTENDS),
-        Condition("previous_token", _ON_RANDOM_TOKENS),
-    ),
-    "duplicate token": (
-        Condition("s2_to_s1", _ATTENDS),
-        Condition("duplicate_token", _ON_RANDOM_TOKENS),
-    ),
-    "induction": (
-        Condition("s2_to_s1_next", _ATTENDS),
-        Condition("induction", _ON_RANDOM_TOKENS),
-    ),
+    "previous token": (Condition("s1_next_to_s1", _ATTENDS), Condition("previous_token", _ON_RANDOM_TOKENS)),
+    "duplicate token": (Condition("s2_to_s1", _ATTENDS), Condition("duplicate_token", _ON_RANDOM_TOKENS)),
+    "induction": (Condition("s2_to_s1_next", _ATTENDS), Condition("induction", _ON_RANDOM_TOKENS)),
     "S-inhibition": (
         Condition("end_to_s2", _ATTENDS),
         Condition("effect_at_end", _EFFECT),
@@ -95,14 +86,14 @@ HEAD_ROLES: Mapping[str, tuple[Condition, ...]] = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """One condition of a role and what was measured; its text is for the reader."""
+    """One condition of a role and what was measured; its `str` is what visitors read."""
 
     condition: Condition
     value: float
 
     @property
     def holds(self) -> bool:
-        """Whether the measured value meets the bound; never for nan."""
+        """True if the measured value meets the bound; never for nan."""
         return bool(self.condition.holds(np.array(self.value)))
 
     def __str__(self) -> str:

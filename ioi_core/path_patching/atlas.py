@@ -39,7 +39,7 @@ class EdgeAtlas(TwoRunResult):
 
     Attributes:
         receiver_input: "q", "k" or "v" of the receivers.
-        through_mlps: whether MLPs between sender and receiver were recomputed (Wang et al.) or kept.
+        through_mlps: MLPs between sender and receiver were recomputed (Wang et al.), else kept.
     """
 
     receiver_input: str
@@ -131,12 +131,7 @@ class _Kept:
 
 
 def _layers(
-    paths: Paths,
-    request: PathPlan,
-    group: Group,
-    scorer: Scorer,
-    kept: _Kept,
-    progress: Progress | None,
+    paths: Paths, request: PathPlan, group: Group, scorer: Scorer, kept: _Kept, progress: Progress | None
 ) -> Iterator[tuple[int, Float[Tensor, "sender head batch"]]]:
     """logit_diff of every edge into each layer that the group's senders reach."""
     n_heads, residuals = paths.model.cfg.n_heads, paths.residuals(group.prompts, sender_positions(group), group.layers)

@@ -44,7 +44,7 @@ class Paths:
 
     Attributes:
         base: the run that receives; source: the run that the senders' outputs come from.
-        through_mlps: whether MLPs between sender and receiver are recomputed (appendix B) or stay as in the base run.
+        through_mlps: MLPs between sender and receiver are recomputed (appendix B), else as in the base run.
         senders_a_layer: n_heads, and one more if MLPs are senders.
     """
 
@@ -101,7 +101,7 @@ class Paths:
     def _written(
         self, layer: int, heads: slice | list[int], change: Float[Tensor, "batch cell pos head d_head"]
     ) -> Float[Tensor, "batch cell head pos d_model"]:
-        """What some heads write into the residual stream for a change of their z, head by head."""
+        """Write a change of some heads' z into the residual stream, head by head."""
         W_O = self.model.weights.layers[layer].W_O.unflatten(0, (self.model.cfg.n_heads, self.model.cfg.d_head))
         return torch.einsum("bcphd,hdm->bchpm", change, W_O[heads])
 

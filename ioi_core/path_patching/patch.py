@@ -40,7 +40,7 @@ class PathResult(TwoRunResult):
         receivers: the receiving heads, in order; none means the logits.
         receiver_input: "q", "k" or "v" of the receivers; None for the logits.
         sender_position: "all", or the role at which senders send.
-        through_mlps: whether MLPs between sender and receiver were recomputed (Wang et al.) or kept.
+        through_mlps: MLPs between sender and receiver were recomputed (Wang et al.), else kept.
     """
 
     mlp_values: Float[np.ndarray, " layer"] | None
@@ -139,11 +139,7 @@ def plan(
     through_mlps: bool,
     include_mlps: bool,
 ) -> PathPlan:
-    """Check the arguments.
-
-    Raises:
-        HeadError, ChoiceError, MetricError, PromptError: say what was got and what is allowed.
-    """
+    """Check the arguments of `patch_paths`; its errors are raised here."""
     check_pairs(model, pairs)
     check_metric(metric, PATH_UNITS)
     if receiver_input not in RECEIVER_INPUTS:
