@@ -1,4 +1,4 @@
-"""How far a mean over prompts could have come out otherwise: bootstrap over prompts (Efron 1979)."""
+"""The uncertainty of a mean over prompts: bootstrap over prompts (Efron 1979)."""
 
 from functools import lru_cache
 
@@ -29,9 +29,9 @@ def bootstrap_interval(
     """
     if not 0 < level < 1:
         raise IOIError(f"level is {level}: a number between 0 and 1 is wanted, such as 0.95")
-    n = per_prompt.shape[-1]
+    n, undefined = per_prompt.shape[-1], np.full(per_prompt.shape[:-1], np.nan)
     if n < 2:
-        return np.full(per_prompt.shape[:-1], np.nan), np.full(per_prompt.shape[:-1], np.nan)
+        return undefined, undefined.copy()
     shares = _shares(n, seed).astype(per_prompt.dtype)
     means = per_prompt @ shares
     if gaps is not None:
