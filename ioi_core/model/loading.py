@@ -72,8 +72,8 @@ def _device(device: str | torch.device | None) -> torch.device:
         )
     if kind == "cuda":
         use_full_float32()
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ModelUnavailableError(f"device {wanted!r} was asked for, but PyTorch finds no CUDA device: use cpu")
+        if not torch.cuda.is_available():
+            raise ModelUnavailableError(f"device {wanted!r} was asked for, but PyTorch finds no CUDA device: use cpu")
     try:
         return torch.empty(0, device=wanted).device
     except RuntimeError as error:
