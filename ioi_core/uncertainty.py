@@ -29,9 +29,9 @@ def bootstrap_interval(
     """
     if not 0 < level < 1:
         raise IOIError(f"level is {level}: a number between 0 and 1 is wanted, such as 0.95")
-    n, undefined = per_prompt.shape[-1], np.full(per_prompt.shape[:-1], np.nan)
+    n = per_prompt.shape[-1]
     if n < 2:
-        return undefined, undefined.copy()
+        return np.full(per_prompt.shape[:-1], np.nan), np.full(per_prompt.shape[:-1], np.nan)
     shares = _shares(n, seed).astype(per_prompt.dtype)
     means = per_prompt @ shares
     if gaps is not None:

@@ -82,9 +82,6 @@ class MemoryStore:
         with self._lock:
             return [key for key in self._results if key.startswith(prefix)]
 
-    def __len__(self) -> int:
-        return len(self._results)
-
 
 def size_of(value: object) -> int:
     """Return the bytes that `value` keeps alive, with its arrays and containers (shared ones counted each time)."""

@@ -92,10 +92,7 @@ def _contributions(
 
 
 def _project(
-    writes: Float[Tensor, "*component batch d_model"],
-    final: Float[Tensor, "batch d_model"],
-    chunk: _Chunk,
-    eps: float,
+    writes: Float[Tensor, "*component batch d_model"], final: Float[Tensor, "batch d_model"], chunk: _Chunk, eps: float
 ) -> Float[Tensor, "*component batch"]:
     """Return what vectors written at END add to logit_diff, with the full run's final LayerNorm scale."""
     centred = writes - writes.mean(-1, keepdim=True)
