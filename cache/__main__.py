@@ -12,7 +12,7 @@ from pathlib import Path
 from diskcache import Timeout
 
 from cache.environment import disk_cache
-from cache.store.maintenance import clear, statistics, verify
+from cache.store.maintenance import Kept, clear, statistics, verify
 from ioi_core import IOIError
 
 
@@ -39,11 +39,10 @@ def _parser() -> argparse.ArgumentParser:
 def _stats(folder: Path, megabytes: int) -> int:
     kept = statistics(folder)
     print(f"folder  {folder}\nlimit   {megabytes} MB\n\n{'analysis':24} {'results':>9} {'parts':>9} {'bytes':>14}")
-    for analysis, one in kept.items():
-        print(f"{analysis:24} {one.results:9,} {one.parts:9,} {one.n_bytes:14,}")
-    totals = [sum(column) for column in zip(*((k.results, k.parts, k.n_bytes) for k in kept.values()), strict=True)]
-    results, parts, n_bytes = totals or (0, 0, 0)
-    print(f"{'all':24} {results:9,} {parts:9,} {n_bytes:14,}")
+    each = kept.values()
+    total = Kept(sum(k.results for k in each), sum(k.parts for k in each), sum(k.n_bytes for k in each))
+    for analysis, counts in [*kept.items(), ("all", total)]:
+        print(f"{analysis:24} {counts.results:9,} {counts.parts:9,} {counts.n_bytes:14,}")
     return 0
 
 
@@ -54,15 +53,15 @@ def _clear(folder: Path, megabytes: int) -> int:
 
 
 def _verify(folder: Path, megabytes: int) -> int:
-    found = verify(folder, megabytes * 2**20)
-    if found.index_damaged:
+    findings = verify(folder, megabytes * 2**20)
+    if findings.index_damaged:
         print("the index was damaged: it was put aside, and a new one begun; all results will be computed again")
-    print(f"{found.sound:,} results are sound")
-    print(f"{found.damaged:,} damaged ones were removed and will be computed again")
-    print(f"{found.leftovers:,} files left over from interrupted writes were removed")
-    for message in found.unrepaired:
+    print(f"{findings.sound:,} results are sound")
+    print(f"{findings.damaged:,} damaged ones were removed and will be computed again")
+    print(f"{findings.leftovers:,} files left over from interrupted writes were removed")
+    for message in findings.unrepaired:
         print(f"NOT REPAIRED: {message}")
-    return 1 if found.unrepaired else 0
+    return 1 if findings.unrepaired else 0
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ class Analysis:
     those of an earlier, interrupted run.
 
     Attributes:
-        cells: called as the function is, without progress: how many patched runs each prompt needs; None where nothing
-            is patched.
+        cells: counts the patched runs that each prompt needs, called as the function is but without progress; None
+            where nothing is patched.
     """
 
     function: Callable[..., Any]

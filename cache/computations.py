@@ -40,70 +40,69 @@ class Computations:
 
     @property
     def warning(self) -> str | None:
-        """What visitors should know about how results are kept, in a sentence; None if all is well."""
+        """A sentence for visitors where results are not kept as they should be; None if all is well."""
         return self._store.warning
 
     @property
     def waiting(self) -> int:
-        """How many computations wait in line, on all devices."""
+        """The number of computations that wait in line, on all devices."""
         return sum(worker.waiting for worker in tuple(self._workers.values()))
 
     def is_kept(self, analysis: str, model: Model, **parameters: object) -> bool:
-        """Whether a result is kept, without computing or reading anything.
+        """Return whether a result is kept, without computing or reading anything.
 
-        One that turns out to be damaged when it is asked for is computed then: this is for choosing what to draw
-        meanwhile, and no promise.
+        This is for choosing what to draw meanwhile, and no promise: one that turns out to be damaged is computed again.
         """
         return self.key(analysis, model, parameters) in self._store
 
     def key(self, analysis: str, model: Model, parameters: Mapping[str, object]) -> str:
-        """Return the analysis' name, for whoever looks after the store, and the digest that is the key proper."""
+        """Return "analysis:digest": the digest alone is unique, the name tells `python -m cache` what an entry is."""
         version = self._analyses[analysis].version
         digest = request_key(analysis, version, f"{model.fingerprint} {PROCESSING} {model.numerics}", parameters)
         return f"{analysis}:{digest}"
 
     def request(self, analysis: str, model: Model, *, visitor: str = "", **parameters: object) -> Job:
-        """A job for `analysis` of `model`: ended at once if the result is kept, shared with all who ask meanwhile.
+        """Return a job for `analysis` of `model`: ended already if the result is kept, shared by all who ask meanwhile.
 
         Args:
-            visitor: who asks; the line is fair between visitors.
+            visitor: identifies who asks; the line is fair between visitors.
         Raises:
             QueueFullError: too many computations wait already.
             TypeError: a parameter that no key can be made of.
         """
         entry = self._analyses[analysis]
         key = self.key(analysis, model, parameters)
-        if (known := self._known(key, analysis, model)) is not None:
-            return known
+        if (kept := self._kept_result(key, analysis, model)) is not None:
+            return kept
         with self._lock:
             job = self._in_flight.get(key)
             asking = frozenset({visitor} - {""})
             if job is not None and not job.ended and job.watch():
                 job.visitors |= asking
-                self._tell(Record(analysis, model.name, "shared"))
+                self._report(Record(analysis, model.name, "shared"))
                 return job
-            if (known := self._known(key, analysis, model)) is not None:  # it ended between the two looks
-                return known
+            if (kept := self._kept_result(key, analysis, model)) is not None:  # its job ended meanwhile
+                return kept
             job = self._job(key, entry, model, parameters)
             job.visitors = asking
-            job.when_ended(lambda ended: self._tell(Record.of_job(analysis, model.name, ended)))
+            job.when_ended(lambda ended: self._report(Record.of_job(analysis, model.name, ended)))
             try:
                 self._worker(str(model.device)).submit(job)
             except QueueFullError:
-                self._tell(Record(analysis, model.name, "miss", outcome="refused"))
+                self._report(Record(analysis, model.name, "miss", outcome="refused"))
                 raise
             self._in_flight = {k: other for k, other in self._in_flight.items() if not other.ended} | {key: job}
             return job
 
-    def _known(self, key: str, analysis: str, model: Model) -> Job | None:
-        """A job that has ended already, if the result is kept."""
+    def _kept_result(self, key: str, analysis: str, model: Model) -> Job | None:
+        """Return a job that has ended already, if the result is kept."""
         place = self._store.place(key)  # before `get`, which moves what it finds into memory
         if (kept := self._store.get(key)) is None:
             return None
-        self._tell(Record(analysis, model.name, place or "memory"))
+        self._report(Record(analysis, model.name, place or "memory"))
         return Job.finished(kept)
 
-    def _tell(self, record: Record) -> None:
+    def _report(self, record: Record) -> None:
         if self._observe is not None:
             self._observe(record)
 

@@ -1,4 +1,4 @@
-"""What the environment says about where results are kept; shared by the app's settings and `python -m cache`."""
+"""Read from the environment where results are kept; shared by the app's settings and `python -m cache`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ class SettingsError(IOIError):
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path | None:
-    """IOI_CACHE_DIR, or `ioi-explorer` in the user's cache folder (XDG_CACHE_HOME, else ~/.cache); None without a home.
+    """Return IOI_CACHE_DIR, or `ioi-explorer` in the user's cache folder (XDG_CACHE_HOME, else ~/.cache), or None.
 
     Raises:
         SettingsError: IOI_CACHE_DIR is not an absolute path.
@@ -22,13 +22,13 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
         if not Path(text).is_absolute() or "\0" in text:
             raise SettingsError(f"IOI_CACHE_DIR is {text[:40]!r}: an absolute path is allowed")
         return Path(text)
-    # A relative XDG_CACHE_HOME is to be ignored, says its specification.
+    # The specification of XDG_CACHE_HOME says that a relative one is to be ignored.
     shared = [Path(environment.get("XDG_CACHE_HOME", "")), Path(environment.get("HOME", "")) / ".cache"]
     return next((folder / "ioi-explorer" for folder in shared if folder.is_absolute()), None)
 
 
 def cache_megabytes(environment: Mapping[str, str]) -> int:
-    """IOI_CACHE_MEGABYTES, the size of all kept results on disk; 0 turns the disk cache off.
+    """Return IOI_CACHE_MEGABYTES, the size of all kept results on disk; 0 turns the disk cache off.
 
     Raises:
         SettingsError: not a whole number.
@@ -37,7 +37,7 @@ def cache_megabytes(environment: Mapping[str, str]) -> int:
 
 
 def disk_cache(environment: Mapping[str, str]) -> tuple[Path, int]:
-    """Folder and megabytes of the disk cache, for commands that need one.
+    """Return folder and megabytes of the disk cache, for commands that need one.
 
     Raises:
         SettingsError: there is none, or a setting cannot be used.
@@ -49,7 +49,7 @@ def disk_cache(environment: Mapping[str, str]) -> tuple[Path, int]:
 
 
 def whole_number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    """The variable `name` as a whole number between `low` and `high`, both included; `default` where it is not set.
+    """Return the variable `name` as a whole number from `low` to `high`; `default` where it is not set.
 
     Raises:
         SettingsError: names the variable, its value and what is allowed.

@@ -1,8 +1,8 @@
-"""Work waiting for, or running on, one device: a bounded line, one thread, progress, and nobody computing in vain.
+"""Jobs that wait for one device or run on it: a bounded line, one thread, progress, and cancelling.
 
 A job is kept alive by those who watch it: `watch()` is a heartbeat, and a job that nobody has watched for
-`PATIENCE` seconds is cancelled, in the line or, through its progress callback, in the middle of the analysis.
-This file knows neither keys nor results' meaning; single flight is in `computations.py`.
+`PATIENCE` seconds is cancelled: while it waits, or in the middle of the analysis through its progress callback.
+This file knows nothing of keys and results; single flight is in `computations.py`.
 """
 
 import logging
@@ -29,7 +29,7 @@ class QueueFullError(IOIError):
 
 
 class UnexpectedEndError(IOIError):
-    """A computation ended by what is no ordinary exception."""
+    """A computation was ended by something that is no ordinary `Exception`."""
 
 
 class JobCancelledError(IOIError):
@@ -37,7 +37,7 @@ class JobCancelledError(IOIError):
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The states of a job, in the order in which they can follow."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -47,12 +47,12 @@ class JobState(StrEnum):
 
 
 class Job:
-    """One computation: its state, how far it is, and in the end its result or its error."""
+    """One computation: its state, its progress, and in the end its result or its error."""
 
     def __init__(self, work: Work, patience: float = PATIENCE):
         self.state = JobState.QUEUED
         self.done, self.total = 0, 0
-        self.ahead = 0  # how many jobs go first, the running one included
+        self.ahead = 0  # the number of jobs that go first, the running one included
         self.visitors: frozenset[str] = frozenset()  # who asked for it; replaced, never changed: other threads read it
         self._work = work
         self._patience = patience
@@ -63,14 +63,14 @@ class Job:
 
     @classmethod
     def finished(cls, result: object) -> "Job":
-        """A job whose result was there already."""
+        """Return a job that has ended with `result`."""
         job = cls(lambda progress: result)
         job.run()
         return job
 
     @property
     def ended(self) -> bool:
-        """Whether there is a result or an error."""
+        """Return whether there is a result or an error."""
         return self._future.done()
 
     @property
@@ -80,7 +80,7 @@ class Job:
 
     @property
     def seconds_queued(self) -> float:
-        """Seconds from its being asked for until it began to run, or until now."""
+        """Seconds from the request until it began to run, or until now."""
         return (time.monotonic() if self._started is None else self._started) - self._asked
 
     def when_ended(self, call: Callable[["Job"], None]) -> None:
@@ -89,19 +89,19 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate from the pace so far; None while there is none to judge by."""
+        """An estimate from the pace so far; None before the first progress."""
         if self.state is not JobState.RUNNING or not 0 < self.done <= self.total:
             return None
         return self.seconds_elapsed * (self.total - self.done) / self.done
 
     def watch(self) -> bool:
-        """Say that somebody still wants this job; False if it is cancelled already and must be asked for anew."""
+        """Say that somebody still wants this job; False if it is cancelled already and must be requested again."""
         with self._lock:
             self._watched = time.monotonic()
             return self.state is not JobState.CANCELLED
 
     def wait(self, seconds: float) -> bool:
-        """Wait up to `seconds` (less than the patience) for the end, watching; whether it has ended."""
+        """Watch, wait up to `seconds` (less than the patience) for the end, and return whether it has ended."""
         self.watch()
         try:
             self._future.exception(timeout=seconds)
@@ -111,11 +111,11 @@ class Job:
 
     @property
     def error(self) -> BaseException | None:
-        """What the ended job failed with, or None."""
+        """The exception that the ended job failed with, or None."""
         return self._future.exception(timeout=0)
 
     def result(self) -> object:
-        """The result of the ended job; raises its error."""
+        """Return the result of the ended job, or raise its error."""
         return self._future.result(timeout=0)
 
     def run(self) -> None:
@@ -144,33 +144,33 @@ class Job:
                 self._future.set_exception(error)
 
     def cancel_if_abandoned(self) -> bool:
-        """Cancel the job if nobody has watched it lately; whether it is cancelled."""
+        """Cancel the job if nobody has watched it lately; return whether it is cancelled."""
         with self._lock:
             if self.state is JobState.CANCELLED:
                 return True
             if self._future.done() or time.monotonic() - self._watched <= self._patience:
                 return False
-            self.state = JobState.CANCELLED  # from here on watch() says no, so nobody can join a dying job
+            self.state = JobState.CANCELLED  # from here on watch() is False, so nobody joins it
         if self._started is None:
-            self._future.set_exception(_nobody_waits())
+            self._future.set_exception(_abandoned())
         return True
 
     def _report(self, done: int, total: int) -> None:
-        """The analysis' progress callback; raising is how it is cancelled."""
+        """Note the progress of the analysis whose callback this is; cancel it by raising."""
         self.done, self.total = done, total
         if self.cancel_if_abandoned():
-            raise _nobody_waits()
+            raise _abandoned()
 
 
-def _nobody_waits() -> JobCancelledError:
+def _abandoned() -> JobCancelledError:
     return JobCancelledError("This computation was stopped because nobody waited for it any more. Ask for it again.")
 
 
 class Worker:
     """One thread that runs jobs, and a line of at most `max_queued` jobs before it.
 
-    The line is fair between visitors: everybody's first waiting job goes before anybody's second, and among first ones
-    whoever was served longest ago. Nobody may fill more than half of it. Jobs of no visitor take turns by arrival.
+    The line is fair between visitors: every visitor's first job goes before any visitor's second, and of first jobs the
+    one whose visitor was served longest ago. No visitor may fill more than half of it. Jobs of none go by arrival.
     """
 
     def __init__(self, name: str, max_queued: int):
@@ -179,14 +179,14 @@ class Worker:
         self._line: deque[Job] = deque()
         self._running: Job | None = None
         self._turn = 0
-        self._served: dict[str, int] = {}  # visitor -> the turn of their latest job, of those in line or served now
+        self._served: dict[str, int] = {}  # visitor in line or being served -> the turn of their latest job
         threading.Thread(target=self._run_forever, name=f"worker {name}", daemon=True).start()
 
     def submit(self, job: Job) -> None:
         """Put `job` in the line.
 
         Raises:
-            QueueFullError: too many jobs, all of them watched, wait already: of everybody, or of this visitor.
+            QueueFullError: too many jobs that are still watched wait already: of all visitors, or of this one.
         """
         with self._changed:
             self._drop_abandoned()
@@ -198,12 +198,12 @@ class Worker:
                     f"Too many computations are waiting already ({self._max_queued}). Try again in a moment."
                 )
             self._line.append(job)
-            self._number()
+            self._number_line()
             self._changed.notify()
 
     @property
     def waiting(self) -> int:
-        """How many jobs wait in the line."""
+        """The number of jobs in the line."""
         return len(self._line)
 
     def _run_forever(self) -> None:
@@ -220,30 +220,30 @@ class Worker:
             known = {visitor for job in (self._running, *self._line) for visitor in job.visitors}
             self._served |= dict.fromkeys(self._running.visitors, self._turn)
             self._served = {visitor: turn for visitor, turn in self._served.items() if visitor in known}
-            self._number()
+            self._number_line()
         self._running.run()
         with self._changed:
             self._running = None
-            self._number()
+            self._number_line()
 
     def _drop_abandoned(self) -> None:
-        """Take the jobs that nobody waits for any more out of the line."""
+        """Take abandoned jobs out of the line."""
         self._line = deque(job for job in self._line if not job.cancel_if_abandoned())
 
     def _in_order(self) -> list[Job]:
-        """The line in the order in which it will be served if nobody joins it."""
+        """Return the line in the order in which it will be served if nobody joins it."""
         waiting: Counter[str] = Counter()
-        places = []
+        turns = []
         for arrival, job in enumerate(self._line):
             visitors = job.visitors or {""}
             nth = min(waiting[visitor] for visitor in visitors)
             served = min(self._served.get(visitor, 0) for visitor in visitors)
-            places.append((nth if job.visitors else 0, served, arrival, job))
+            turns.append((nth if job.visitors else 0, served, arrival, job))
             waiting.update(visitors)
-        return [job for *_, job in sorted(places, key=lambda place: place[:3])]
+        return [job for *_, job in sorted(turns, key=lambda turn: turn[:3])]
 
-    def _number(self) -> None:
-        """Tell each job its place in line."""
+    def _number_line(self) -> None:
+        """Set each job's place in line."""
         for ahead, job in enumerate(self._in_order(), start=self._running is not None):
             job.ahead = ahead
         if self._running is not None:

@@ -19,7 +19,7 @@ _TEXTS = ("clean_text", "corrupted_text")  # how the tokens read; no analysis de
 
 
 def request_key(analysis: str, version: int, fingerprint: str, parameters: Mapping[str, object]) -> str:
-    """The key of one analysis of one model with `parameters`; the order of the parameters does not count.
+    """Return the key of one analysis of one model with `parameters`, whose order does not count.
 
     Args:
         analysis: the registered name of the analysis.
@@ -35,7 +35,7 @@ def request_key(analysis: str, version: int, fingerprint: str, parameters: Mappi
 
 
 def _encode(value: object) -> bytes:
-    """`value` as type letter, length of its body, body."""
+    """Return `value` as type letter, length of its body, body."""
     letter, body = _atom(value) or _container(value)
     return b"%s%d:%s" % (letter, len(body), body)
 

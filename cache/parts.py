@@ -1,4 +1,4 @@
-"""The finished parts of one long analysis, kept so that an interrupted run goes on where it stopped."""
+"""The finished parts of one long analysis, kept so that an interrupted run can go on from them."""
 
 from collections.abc import Iterator, MutableMapping
 
@@ -10,7 +10,7 @@ from cache.store.memory import Store
 class Parts(MutableMapping[str, np.ndarray]):
     """Part name -> read-only array, over the store under the key of the whole result.
 
-    The store may forget; this view does not: a part that was once put or found here stays for as long as the view.
+    The store may forget a part; this view keeps each one that was put or read here for as long as it lives.
     """
 
     def __init__(self, store: Store, key: str):
@@ -20,10 +20,10 @@ class Parts(MutableMapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._held:
-            found = self._store.get(self._prefix + name)
-            if not isinstance(found, np.ndarray):
+            part = self._store.get(self._prefix + name)
+            if not isinstance(part, np.ndarray):
                 raise KeyError(name)
-            self._held[name] = found
+            self._held[name] = part
         return self._held[name]
 
     def __setitem__(self, name: str, part: np.ndarray) -> None:

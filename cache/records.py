@@ -1,4 +1,4 @@
-"""What became of one request, for logs and metrics: never what was asked about, so no word a visitor typed."""
+"""The outcome of one request, for logs and metrics; holds nothing that a visitor typed."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,10 @@ class Record:
     Attributes:
         analysis: its registered name.
         model: the model's name.
-        cache: "memory" | "disk": it was kept there; "miss": it was computed; "shared": it joined one under way.
+        cache: "memory" | "disk": it was kept there; "miss": it was computed; "shared": it joined a running one.
         outcome: "done" | "failed" | "cancelled" | "refused" (the line was full).
-        queue_seconds: waited in line.
-        compute_seconds: ran.
-        error: the kind of exception it failed with; never its words, which may quote a prompt.
+        queue_seconds, compute_seconds: time in line, and time running.
+        error: the class of its exception; never the message, which may quote a prompt.
     """
 
     analysis: str
@@ -29,6 +28,6 @@ class Record:
 
     @classmethod
     def of_job(cls, analysis: str, model: str, job: Job) -> "Record":
-        """The record of a job that has just ended."""
+        """Return the record of a job that has just ended."""
         error = type(job.error).__name__ if job.error is not None else ""
         return cls(analysis, model, "miss", str(job.state), job.seconds_queued, job.seconds_elapsed, error)

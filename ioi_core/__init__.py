@@ -10,7 +10,7 @@ from ioi_core.attribution.direct import HeadAttribution, attribute_heads, attrib
 from ioi_core.attribution.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.attribution.predictions import Predictions, predictions
 from ioi_core.circuit.backup import Backup, backup_heads
-from ioi_core.circuit.completeness_sets import circuit_classes, completeness_sets
+from ioi_core.circuit.completeness_sets import completeness_sets
 from ioi_core.circuit.definition import IOI_CIRCUIT, NAIVE_CIRCUIT, Circuit, CircuitError
 from ioi_core.circuit.evaluation import ablate, completeness, edit_circuit, evaluate_circuit, minimality
 from ioi_core.circuit.methods import MethodContrast, contrast_methods, direct_and_total
@@ -25,14 +25,7 @@ from ioi_core.circuit.results import (
 from ioi_core.circuit.search import FoundCircuit, find_circuit
 from ioi_core.circuit.signals import SignalFit, token_and_position
 from ioi_core.engine.forward import run
-from ioi_core.errors import (
-    HeadError,
-    IOIError,
-    ModelUnavailableError,
-    NotIOIError,
-    PromptError,
-    PromptMismatchError,
-)
+from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, NotIOIError, PromptError, PromptMismatchError
 from ioi_core.heads.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.heads.published import PUBLISHED_CLASSES, HeadClass, published_class
 from ioi_core.heads.roles import HeadRoles, head_roles, infer_roles
@@ -110,7 +103,6 @@ __all__ = [
     "attribute_layers",
     "backup_heads",
     "bootstrap_interval",
-    "circuit_classes",
     "completeness",
     "completeness_sets",
     "contrast_methods",

@@ -1,4 +1,4 @@
-"""What can go wrong, as one small family: a page shows the message of any `IOIError` and stops."""
+"""The package's own errors, one small family: a page shows the message of any `IOIError` and stops."""
 
 
 class IOIError(Exception):
@@ -14,7 +14,7 @@ class PromptMismatchError(PromptError):
 
 
 class NotIOIError(PromptError):
-    """A prompt is no IOI sentence, and not all that any other prompt needs is given: IO, S and a corrupted twin."""
+    """A prompt is no IOI sentence, and IO, S or the corrupted twin, which any other prompt needs, is not given."""
 
 
 class ModelUnavailableError(IOIError):
@@ -26,4 +26,4 @@ class HeadError(IOIError):
 
 
 class ChoiceError(IOIError):
-    """One of a few names that does not exist: of an activation, positions, a direction, an ablation; says which do."""
+    """No activation, positions, direction, ablation ... has the given name; the text says which names exist."""

@@ -1,7 +1,7 @@
-"""What callers and visitors hand in, checked while it is still of any type.
+"""Checks of what callers and visitors hand in, which may be of any type.
 
-To a type checker the aliases below are the types that are meant. At run time they are `object`: whatever comes in
-reaches a check, here or in the analysis that takes it, and is refused by an error that a page can show.
+To a type checker the aliases below are the types that are meant. At run time they are `object`, so that a wrong value
+reaches a check, here or in the analysis that takes it, and is refused with an error that a page can show.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ _SHOWN = 40
 
 
 def shown(value: object) -> str:
-    """Any value for a message: text in quotes, at most 40 characters of it; small numbers; else only its type."""
+    """Return any value for a message: at most 40 characters of text, in quotes; small numbers; else only its type."""
     if isinstance(value, str):
         return repr(value if len(value) <= _SHOWN else value[: _SHOWN - 3] + "...")
     if value is None or isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 64):
@@ -40,7 +40,7 @@ def shown(value: object) -> str:
 
 
 def as_whole_number(value: object, name: str, low: int, high: int) -> int:
-    """`value` as an int between `low` and `high`, both included.
+    """Return `value` as an int between `low` and `high`, both included.
 
     Raises:
         PromptError: not a whole number, or outside these bounds.
@@ -51,7 +51,7 @@ def as_whole_number(value: object, name: str, low: int, high: int) -> int:
 
 
 def as_texts(texts: Texts) -> list[object]:
-    """One text or a list of texts, as a list; whether its items are text is checked where they are read.
+    """Return one text or a list of texts as a list; its items are checked where they are read.
 
     Raises:
         PromptError: neither text nor a list, or an empty list.
@@ -66,7 +66,7 @@ def as_texts(texts: Texts) -> list[object]:
 
 
 def one_a_row(texts: Texts | None, name: str, n_rows: int) -> list[object]:
-    """One text for all rows, or one a row, as one a row; None stays None in every row.
+    """Return one text for each row, given one for all, one for each, or None (then None for each).
 
     Raises:
         PromptMismatchError: a list whose length is not the number of prompts.
@@ -89,7 +89,7 @@ def check_direction(direction: Choice) -> Direction:
     """Return `direction` if it exists.
 
     Raises:
-        ChoiceError: says which ones do.
+        ChoiceError: it does not; the text says which ones do.
     """
     if direction not in tuple(Direction):
         raise ChoiceError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
@@ -100,7 +100,7 @@ def check_ablation(ablation: Choice) -> Ablation:
     """Return `ablation` if it exists.
 
     Raises:
-        ChoiceError: says which ones do.
+        ChoiceError: it does not; the text says which ones do.
     """
     if ablation not in tuple(Ablation):
         raise ChoiceError(f"ablation {shown(ablation)} is not known: use {', '.join(Ablation)}")

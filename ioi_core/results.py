@@ -1,7 +1,7 @@
-"""What every analysis returns: NumPy values with named axes, the metric, its unit and the number of prompts.
+"""The results of all analyses: NumPy values with named axes, the metric, its unit and the number of prompts.
 
 A `Result` is just that; a `PromptResult` is a mean over prompts and holds each prompt's own value; a `TwoRunResult`
-moved something between a clean and a corrupted run. Every field must be given, but those that say when there is none.
+moved activations between a clean and a corrupted run. Only fields that may be absent have a default.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,11 @@ from ioi_core.vocabulary import Direction
 Progress = Callable[[int, int], None]
 """Called with (done, total) work units; an exception raised in it cancels the analysis and leaves nothing behind."""
 
+Axes = Mapping[str, tuple[str, ...]]
+"""Axis name -> its labels, in the order of the axes."""
+
 _Kind = TypeVar("_Kind", bound="Result")
+_Means = TypeVar("_Means", bound="PromptResult")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,14 +32,14 @@ class Result:
     Attributes:
         values: one number a cell; nan where undefined.
         axes: axis name -> its labels, in the order of the axes of `values`.
-        metric: what a value is, in the field's word ("logit_diff").
+        metric: the field's word for a value ("logit_diff").
         unit: its unit ("logits", "probability", "fraction").
-        n_prompts: how many prompts the values are of.
-        undefined: why cells of `values` are nan, if any are.
+        n_prompts: the number of prompts behind the values.
+        undefined: the reason why cells of `values` are nan, if any are.
     """
 
     values: Float[np.ndarray, "..."]
-    axes: Mapping[str, tuple[str, ...]]
+    axes: Axes
     metric: str
     unit: str
     n_prompts: int
@@ -64,13 +68,13 @@ class Result:
             if str(label) not in self.axes.get(axis, ()):
                 allowed = {name: f"{all_labels[0]} ... {all_labels[-1]}" for name, all_labels in self.axes.items()}
                 raise ValueError(f"there is no {axis} {label}: the axes are {allowed}")
-        place = tuple(
+        cell = tuple(
             all_labels.index(str(labels[axis])) if axis in labels else slice(None)
             for axis, all_labels in self.axes.items()
         )
         parts = {field.name: getattr(self, field.name) for field in fields(kind)}
         for name in parts.keys() & {"values", "per_prompt"}:
-            parts[name] = parts[name][(*place, ...)]
+            parts[name] = parts[name][(*cell, ...)]
         parts["axes"] = {axis: all_labels for axis, all_labels in self.axes.items() if axis not in labels}
         return kind(**parts)
 
@@ -99,6 +103,14 @@ class PromptResult(Result):
         if self.per_prompt.shape != want:
             raise ValueError(f"per_prompt wants shape {want}, got {self.per_prompt.shape}")
 
+    @classmethod
+    def of(
+        cls: type[_Means], per_prompt: Float[np.ndarray, "..."], axes: Axes, metric: str, unit: str, **more: Any
+    ) -> _Means:
+        """Return the result whose values are the means of `per_prompt`; `more` are the other fields of its class."""
+        means = {"values": per_prompt.mean(-1), "per_prompt": per_prompt, "n_prompts": per_prompt.shape[-1]}
+        return cls(axes=axes, metric=metric, unit=unit, **means, **more)
+
     def at(self, **labels: object) -> "PromptResult":
         """Return the cells at one label of each of some axes, with their prompts; as `Result.at`."""
         return self._at(PromptResult, labels)
@@ -123,10 +135,10 @@ def over_prompts(per_prompt: Float[np.ndarray, "*cells batch"]) -> dict[str, Any
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TwoRunResult(PromptResult):
-    """What changes when activations of one run are put into the other.
+    """Values of one run into which activations of the other were put.
 
     Attributes:
-        direction: which run receives activations from which.
+        direction: clean into corrupted or the reverse.
         clean, corrupted: the raw metric of the two runs, mean over prompts (logit_diff where values are a scale of it).
         unpatched: [batch] the receiving run's own value on the scale of `values`; a cell minus this is its effect.
         gaps: [batch] each prompt's share of the mean by which values are divided, mean 1; None where they are not

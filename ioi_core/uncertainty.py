@@ -1,4 +1,4 @@
-"""How far a mean over prompts could have come out otherwise: bootstrap over prompts (Efron 1979)."""
+"""The uncertainty of a mean over prompts: bootstrap over prompts (Efron 1979)."""
 
 from functools import lru_cache
 

@@ -1,7 +1,7 @@
 """Published figures of GPT-2 small against this package's own, one check after another.
 
 Sources, named in the data files: the stored outputs of TransformerLens's Exploratory_Analysis_Demo (eight prompts) and
-ARENA 1.4.1's 25 prompts. A list of figures is one check, shown at the place where it differs most.
+ARENA 1.4.1's 25 prompts. A list of figures is one check, shown at the figure that differs most.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether they agree; a nan never does."""
+        """Return whether they agree; a nan never does."""
         return bool(abs(self.difference) <= self.tolerance)
 
 
@@ -61,14 +61,11 @@ def verify(model: Model) -> Iterator[Check]:
 
 
 def _notebook_checks(model: Model) -> Iterator[Check]:
-    published = read_data("notebook_figures.json")
-    pairs = arena_pairs(model)
-    found = predictions(model, pairs)
-    yield Check("eight prompts: logit_diff", float(found.values[0]), published["logit_diff"], LOGIT_TOLERANCE)
-    yield Check(
-        "eight prompts: corrupted logit_diff", float(found.values[1]), -published["logit_diff"], LOGIT_TOLERANCE
-    )
-    yield _worst("eight prompts: each logit_diff", found.clean_logit_diff, published["logit_diff_per_prompt"])
+    published, pairs = read_data("notebook_figures.json"), arena_pairs(model)
+    says = predictions(model, pairs)
+    yield Check("eight prompts: logit_diff", float(says.values[0]), published["logit_diff"], LOGIT_TOLERANCE)
+    yield Check("eight prompts: corrupted logit_diff", float(says.values[1]), -published["logit_diff"], LOGIT_TOLERANCE)
+    yield _worst("eight prompts: each logit_diff", says.clean_logit_diff, published["logit_diff_per_prompt"])
     lens, layers = logit_lens(model, pairs), attribute_layers(model, pairs)
     yield _worst("logit lens", lens.values, published["logit_lens"]["values"], lens.axes["stage"])
     by_layer = layers.values[:-1]  # the notebook leaves b_U out
@@ -79,8 +76,8 @@ def _notebook_checks(model: Model) -> Iterator[Check]:
 
 def _head_score_checks(model: Model) -> Iterator[Check]:
     """Each head's attention on random repeated tokens."""
-    published, found = read_data("notebook_figures.json")["head_scores"], head_scores(model)
-    for score, values in zip(found.axes["score"], found.values, strict=True):
+    published, result = read_data("notebook_figures.json")["head_scores"], head_scores(model)
+    for score, values in zip(result.axes["score"], result.values, strict=True):
         name = f"{score.replace('_', '-')} scores"
         yield _worst(name, values, published[score], list(map(str, model.heads)), SCORE_TOLERANCE)
 
@@ -96,13 +93,12 @@ def _patching_checks(model: Model) -> Iterator[Check]:
 
 
 def _arena25_checks(model: Model) -> Iterator[Check]:
-    published = read_data("arena25.json")["expected"]
-    pairs = arena25_pairs(model)
-    found = predictions(model, pairs)
-    yield Check("25 prompts: logit_diff", float(found.values[0]), published["ioi_avg_ld"], LOGIT_TOLERANCE)
-    yield Check("25 prompts: logit_diff under ABC", float(found.values[1]), published["abc_avg_ld"], LOGIT_TOLERANCE)
-    yield _worst("25 prompts: first five", found.clean_logit_diff[:5], published["ioi_first5"])
-    yield _worst("25 prompts: first five under ABC", found.corrupted_logit_diff[:5], published["abc_first5"])
+    published, pairs = read_data("arena25.json")["expected"], arena25_pairs(model)
+    says = predictions(model, pairs)
+    yield Check("25 prompts: logit_diff", float(says.values[0]), published["ioi_avg_ld"], LOGIT_TOLERANCE)
+    yield Check("25 prompts: logit_diff under ABC", float(says.values[1]), published["abc_avg_ld"], LOGIT_TOLERANCE)
+    yield _worst("25 prompts: first five", says.clean_logit_diff[:5], published["ioi_first5"])
+    yield _worst("25 prompts: first five under ABC", says.corrupted_logit_diff[:5], published["abc_first5"])
     name_mover = float(attribute_heads(model, pairs).values[9, 9])
     yield Check("25 prompts: direct effect of 9.9", name_mover, published["dla_9.9"], LOGIT_TOLERANCE)
 
@@ -114,17 +110,17 @@ def _worst(
     labels: object = None,
     tolerance: float = LOGIT_TOLERANCE,
 ) -> Check:
-    """A list of figures as one check, at the cell that differs most."""
+    """Return a list of figures as one check, at the cell that differs most."""
     ours, theirs = values.ravel(), np.array(published, dtype=float).ravel()
-    place = int(np.nanargmax(np.abs(ours - theirs)))
-    where = labels[place] if isinstance(labels, list | tuple) else f"number {place + 1}"
+    cell = int(np.nanargmax(np.abs(ours - theirs)))
+    where = labels[cell] if isinstance(labels, list | tuple) else f"number {cell + 1}"
     title = f"{name}, {len(theirs)} figures, worst at {where}"
-    check = Check(title, float(ours[place]), float(theirs[place]), tolerance)
+    check = Check(title, float(ours[cell]), float(theirs[cell]), tolerance)
     return check if np.isfinite(ours).all() else replace(check, value=float("nan"))
 
 
 def table(checks: list[Check]) -> str:
-    """The checks as text: value, published, difference, tolerance, pass or FAIL."""
+    """Return the checks as text: value, published, difference, tolerance, pass or FAIL."""
     width = max(len(check.name) for check in checks)
     head = f"{'figure':<{width}}  {'value':>9}  {'published':>9}  {'difference':>10}  {'tolerance':>9}"
     rows = [

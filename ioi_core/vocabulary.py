@@ -13,14 +13,14 @@ _HEAD_NAME = re.compile(r"(\d{1,3})\.(\d{1,3})", re.ASCII)
 
 
 class Direction(StrEnum):
-    """Which run receives activations from which."""
+    """The run that receives activations, and the one that gives them."""
 
     DENOISING = "denoising"  # clean activations into the corrupted run: is it sufficient?
     NOISING = "noising"  # corrupted activations into the clean run: is it necessary?
 
 
 class Ablation(StrEnum):
-    """What replaces an ablated head's z."""
+    """The replacement for an ablated head's z."""
 
     ZERO = "zero"
     MEAN = "mean"

@@ -1,1 +1,1 @@
-"""Where results are kept: memory, and a folder on disk that is trusted with nothing."""
+"""Stores of results: memory, and a folder on disk whose contents are never trusted."""

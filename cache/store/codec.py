@@ -1,14 +1,14 @@
-"""Results as bytes and back, with no pickle on the way.
+"""Results as bytes and back, without pickle.
 
-Writing: a result is taken apart into a tree of JSON values and a list of arrays, which one safetensors file holds
-together. In front stand the format's name and a SHA-256 of the key and the file, so a payload that was damaged, or
-that lies under another key than its own, is found before anything reads it.
+Writing: a result becomes a tree of JSON values and a list of arrays, both in one safetensors file. The format's name
+and a SHA-256 of the key and the file go before it, so a payload that was damaged, or that lies under another key than
+its own, is noticed before anything reads it.
 Reading: checksum, then the arrays, then the tree. Only numbers, text, containers, arrays of numbers and the enums and
-dataclasses that `ioi_core` makes public can come out, each dataclass with exactly the fields it has now. Anything else
+dataclasses that `ioi_core` makes public are read, each dataclass with exactly the fields it has now. Anything else
 is a `DamagedPayloadError`, never a result.
 
 Not npz: NumPy parses its headers as Python source, and up to Python 3.12 two threads that do so at the same moment can
-disturb each other (SystemError, "recursion depth mismatch"): sound results were now and then taken for damaged.
+disturb each other (SystemError, "recursion depth mismatch"): sound results were sometimes taken for damaged.
 
 A tree writes None, bool, int and str as themselves and everything else as a list that begins with its kind. Floats
 are written as their bits, so nan, inf and -0.0 come back as they were; arrays come back read-only, with their dtype.
@@ -38,32 +38,32 @@ class DamagedPayloadError(ValueError):
 
 
 def _constructible() -> dict[str, type]:
-    """What reading may construct: the public enums and dataclasses of `ioi_core`, but not a model."""
+    """Return what reading may construct: the public enums and dataclasses of `ioi_core`, but not a model."""
     public = [getattr(ioi_core, name) for name in ioi_core.__all__]
     types = [value for value in public if isinstance(value, type) and value is not ioi_core.Model]
     return {kind.__name__: kind for kind in types if issubclass(kind, Enum) or is_dataclass(kind)}
 
 
 CONSTRUCTIBLE: Mapping[str, type] = _constructible()
-"""Class name -> class. What is not in here can neither be written nor read."""
+"""Class name -> class; no other class can be written or read."""
 
 
 def encode(key: str, result: object) -> bytes:
-    """The payload that keeps `result` under `key`.
+    """Return the payload that keeps `result` under `key`.
 
     Raises:
         TypeError: the result holds something of a type that is not kept.
         ValueError: the result holds text that is not Unicode.
     """
     arrays: list[np.ndarray] = []
-    tree = json.dumps(_take_apart(result, arrays), ensure_ascii=False, separators=(",", ":")).encode()
+    tree = json.dumps(_to_tree(result, arrays), ensure_ascii=False, separators=(",", ":")).encode()
     named = {str(number): array for number, array in enumerate(arrays)}
     body: bytes = save({_TREE: np.frombuffer(tree, np.uint8)} | named)
     return _FORMAT + _checksum(key, body) + body
 
 
 def decode(key: str, payload: bytes) -> object:
-    """The result that `payload` keeps under `key`.
+    """Return the result that `payload` keeps under `key`.
 
     Raises:
         DamagedPayloadError: these bytes are not the payload of `key`, or hold what no result may hold.
@@ -77,8 +77,8 @@ def decode(key: str, payload: bytes) -> object:
         for array in arrays.values():
             array.setflags(write=False)
         tree = json.loads(arrays.pop(_TREE).tobytes())
-        return _put_together(tree, arrays)
-    except Exception as error:  # what bytes that are not ours make the readers raise, they do not say
+        return _from_tree(tree, arrays)
+    except Exception as error:  # the readers do not document what foreign bytes make them raise
         raise DamagedPayloadError(f"{type(error).__name__}: {error}") from error
 
 
@@ -89,8 +89,8 @@ def _checksum(key: str, body: bytes) -> bytes:
     return digest.digest()
 
 
-def _take_apart(value: object, arrays: list[np.ndarray]) -> object:
-    """`value` as JSON; its arrays are put into `arrays` and named by their number there.
+def _to_tree(value: object, arrays: list[np.ndarray]) -> object:
+    """Return `value` as JSON; append its arrays to `arrays` and name them by their index there.
 
     Types are compared exactly: a subclass would come back as its base.
     """
@@ -100,28 +100,28 @@ def _take_apart(value: object, arrays: list[np.ndarray]) -> object:
     if kind is float:
         return ["float", struct.pack(">d", value).hex()]
     if isinstance(value, np.generic | np.ndarray) and (kind is np.ndarray or isinstance(value, np.generic)):
-        return ["array" if kind is np.ndarray else "scalar", _put_aside(np.asarray(value), arrays)]
+        return ["array" if kind is np.ndarray else "scalar", _append_array(np.asarray(value), arrays)]
     if isinstance(value, tuple | list) and kind in (tuple, list):
-        return [kind.__name__, [_take_apart(item, arrays) for item in value]]
+        return [kind.__name__, [_to_tree(item, arrays) for item in value]]
     if isinstance(value, dict) and kind is dict:
-        return ["dict", [[_take_apart(key, arrays), _take_apart(item, arrays)] for key, item in value.items()]]
+        return ["dict", [[_to_tree(key, arrays), _to_tree(item, arrays)] for key, item in value.items()]]
     if CONSTRUCTIBLE.get(kind.__name__) is kind:
-        return _take_object_apart(value, arrays)
+        return _object_to_tree(value, arrays)
     raise TypeError(f"a {kind.__qualname__} cannot be kept: ioi_core does not make such a type public")
 
 
-def _put_aside(array: np.ndarray, arrays: list[np.ndarray]) -> str:
+def _append_array(array: np.ndarray, arrays: list[np.ndarray]) -> str:
     if array.dtype.str not in _DTYPES:
         raise TypeError(f"an array of {array.dtype.str} cannot be kept: only {', '.join(_DTYPES)} are")
     arrays.append(np.array(array, order="C", copy=None))
     return str(len(arrays) - 1)
 
 
-def _take_object_apart(value: object, arrays: list[np.ndarray]) -> object:
+def _object_to_tree(value: object, arrays: list[np.ndarray]) -> object:
     kind = type(value).__name__
     if isinstance(value, Enum):
         return ["enum", kind, value.name]
-    parts = {name: _take_apart(getattr(value, name), arrays) for name in _field_names(type(value))}
+    parts = {name: _to_tree(getattr(value, name), arrays) for name in _field_names(type(value))}
     return ["object", kind, parts]
 
 
@@ -129,8 +129,8 @@ def _field_names(kind: Any) -> list[str]:
     return [field.name for field in fields(kind) if field.init]
 
 
-def _put_together(tree: object, arrays: Mapping[str, np.ndarray]) -> object:
-    """The value that `_take_apart` made `tree` of."""
+def _from_tree(tree: object, arrays: Mapping[str, np.ndarray]) -> object:
+    """Return the value that `_to_tree` made `tree` of."""
     match tree:
         case None | bool() | int() | str():
             return tree
@@ -140,7 +140,7 @@ def _put_together(tree: object, arrays: Mapping[str, np.ndarray]) -> object:
 
 
 def _read_dict(arrays: Mapping[str, np.ndarray], items: list[tuple[object, object]]) -> dict[Any, object]:
-    return {_put_together(key, arrays): _put_together(item, arrays) for key, item in items}
+    return {_from_tree(key, arrays): _from_tree(item, arrays) for key, item in items}
 
 
 def _read_enum(arrays: Mapping[str, np.ndarray], name: str, member: str) -> Enum:
@@ -159,15 +159,15 @@ def _read_object(arrays: Mapping[str, np.ndarray], name: str, parts: dict[str, o
         parts = {field: part for field, part in parts.items() if field != "per_prompt"}
     if sorted(parts) != sorted(_field_names(kind)):
         raise ValueError(f"{name} has other fields now")
-    return kind(**{field: _put_together(part, arrays) for field, part in parts.items()})
+    return kind(**{field: _from_tree(part, arrays) for field, part in parts.items()})
 
 
 _READERS: Mapping[str, Callable[..., object]] = {
     "float": lambda arrays, bits: struct.unpack(">d", bytes.fromhex(bits))[0],
     "array": lambda arrays, number: arrays[number],
     "scalar": lambda arrays, number: arrays[number][()],
-    "tuple": lambda arrays, items: tuple(_put_together(item, arrays) for item in items),
-    "list": lambda arrays, items: [_put_together(item, arrays) for item in items],
+    "tuple": lambda arrays, items: tuple(_from_tree(item, arrays) for item in items),
+    "list": lambda arrays, items: [_from_tree(item, arrays) for item in items],
     "dict": _read_dict,
     "enum": _read_enum,
     "object": _read_object,

@@ -1,9 +1,9 @@
 """Results on disk, through diskcache: what cannot be read is computed again, what cannot be written is not kept.
 
 Reading: the index names a payload, the payload's checksum is compared with its key, and only then it is decoded.
-Nothing here ever raises: a damaged payload is a miss until it is written anew; a damaged index is put aside and begun
-anew at once; a folder that cannot be used (full, read-only, gone, not ours alone) is tried again every half minute.
-Whatever happened, `warning` says in one sentence for a visitor; the log has the details.
+Nothing here ever raises: a damaged payload is a miss until it is written again; a damaged index is put aside and a new
+one begun at once; a folder that cannot be used (full, read-only, gone, not ours alone) is tried again every half
+minute. `warning` tells visitors in one sentence what happened; the log has the details.
 """
 
 import errno
@@ -33,7 +33,7 @@ _Answer = TypeVar("_Answer")
 
 
 class DiskStore:
-    """Keeps results in `folder`, up to about `max_bytes` together, the ones stored longest ago making room."""
+    """Keep results in `folder`, up to about `max_bytes` together; those stored longest ago make room."""
 
     def __init__(self, folder: Path | None, max_bytes: int, *, timeout: float = _TIMEOUT, try_again: float = TRY_AGAIN):
         self.folder = folder
@@ -42,7 +42,7 @@ class DiskStore:
         self._lock = threading.RLock()
         self._cache: Cache | None = None
         self._inode: int | None = None
-        self._unusable: str | None = None  # why nothing is written now
+        self._unusable: str | None = None  # the reason why nothing is written now
         self._closed_until = 0.0
         self._damaged: set[str] = set()  # keys whose payload is known to be damaged
         self._was_damaged = False
@@ -51,7 +51,7 @@ class DiskStore:
 
     @property
     def warning(self) -> str | None:
-        """What a visitor should know, in a sentence without paths; None if all is well."""
+        """A sentence for visitors, without paths, if something is wrong; None if all is well."""
         if self._unusable is not None:
             return f"Results are not kept on disk: {self._unusable}. They are computed again after a restart."
         refused = self._cache is not None and self._cache.disk.refused > 0
@@ -59,11 +59,11 @@ class DiskStore:
 
     @property
     def usable(self) -> bool:
-        """Whether what is put now is kept, as far as is known."""
+        """Return whether results that are put now are kept, as far as is known."""
         return self._unusable is None
 
     def get(self, key: str) -> object | None:
-        """The result kept under `key`, or None."""
+        """Return the result kept under `key`, or None."""
         payload = self._read(lambda cache: cache.get(key), None)
         try:
             return None if payload is None else decode(key, payload)
@@ -74,18 +74,18 @@ class DiskStore:
             return None
 
     def __contains__(self, key: str) -> bool:
-        """Whether there is a payload under `key`; it is not read, so `get` may yet find it damaged and say None."""
+        """Return whether there is a payload under `key`; it is not read, so `get` may still find it damaged."""
         return key not in self._damaged and self._read(lambda cache: key in cache, False)
 
     def keys(self, prefix: str = "") -> list[str]:
-        """The keys that begin with `prefix`."""
+        """Return the keys that begin with `prefix`."""
         return self._read(lambda cache: [key for key in cache if isinstance(key, str) and key.startswith(prefix)], [])
 
     def put(self, key: str, result: object) -> None:
         """Keep `result` under `key` if that can be done.
 
         Raises:
-            TypeError, ValueError: the result is of a kind that is never kept.
+            TypeError, ValueError: the result is of a type that is never kept.
         """
         payload = encode(key, result)
         if len(payload) <= self.max_bytes and self._write(lambda cache: cache.set(key, payload)):
@@ -96,17 +96,17 @@ class DiskStore:
         """Forget what is kept under `key`."""
         self._write(lambda cache: cache.delete(key))
 
-    def _read(self, look: Callable[[Cache], _Answer], otherwise: _Answer) -> _Answer:
-        """What `look` finds in the cache; `otherwise` where it cannot be read."""
+    def _read(self, read: Callable[[Cache], _Answer], otherwise: _Answer) -> _Answer:
+        """Return what `read` gets from the cache; `otherwise` where the cache cannot be read."""
         if (cache := self._cache) is not None:
             try:
-                return look(cache)
-            except Exception as error:  # diskcache raises whatever a damaged index leads it to
+                return read(cache)
+            except Exception as error:  # a damaged index can make diskcache raise anything
                 self._fault(cache, error, reading=True)
         return otherwise
 
     def _write(self, change: Callable[[Cache], object]) -> bool:
-        """Make a change to the cache; whether it was made."""
+        """Make a change to the cache; return whether it was made."""
         cache = self._writable()
         if cache is None:
             return False
@@ -119,7 +119,7 @@ class DiskStore:
         return True
 
     def _open(self, damage: Exception | None = None) -> None:
-        """Open the cache, begun anew if its index is damaged or has shown `damage`."""
+        """Open the cache, with a new index if the old one is damaged or has led to the error `damage`."""
         self._cache = None
         try:
             if self.folder is None:
@@ -137,10 +137,10 @@ class DiskStore:
             self._unusable = None
 
     def _writable(self) -> Cache | None:
-        """The cache to write to now, opened again if its index was taken away; None while it cannot be used.
+        """Return the cache to write to, opened again if its index was taken away; None while it cannot be used.
 
-        It is opened again after the clock went back, too, which dates what is kept to now: the newest would be taken
-        for the oldest and dropped.
+        It is also opened again after the clock went back, since opening dates entries from the future to now: else
+        what is written next would count as the oldest and be dropped first.
         """
         with self._lock:
             if self._unusable is not None and time.monotonic() < self._closed_until:
@@ -152,9 +152,9 @@ class DiskStore:
             return self._cache
 
     def _fault(self, cache: Cache, error: Exception, *, reading: bool = False) -> None:
-        """Put a damaged index aside and begin anew; else leave the disk alone for a while."""
+        """Put a damaged index aside and begin a new one; else leave the disk alone for a while."""
         with self._lock:
-            if cache is not self._cache:  # another thread has seen to it
+            if cache is not self._cache:  # another thread has dealt with it
                 return
             if is_damage(error):
                 self._open(error)
@@ -165,12 +165,12 @@ class DiskStore:
     def _give_up(self, error: Exception) -> None:
         if self._unusable is None:
             _log.warning("results are not kept on disk (%s): %r", self.folder, error)
-        self._unusable = _in_words(error)
+        self._unusable = _reason(error)
         self._closed_until = time.monotonic() + self._try_again
 
 
-def _in_words(error: Exception) -> str:
-    """Why the folder cannot be used, without its name."""
+def _reason(error: Exception) -> str:
+    """Return why the folder cannot be used, without its name."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if isinstance(error, FolderError):
         return "their folder is not set up for this app alone"

@@ -1,9 +1,9 @@
 """The folder of the disk cache: made for this user alone, or refused.
 
-Results lie in a folder of their own, `results`, inside the one that is set: tidying up removes what it does not know,
-and must never meet anybody else's files. Both belong to this user, and nobody else may write to them: what lies there
-is shown as results. A folder that is ours is closed to others; one that is not, or that also holds other things and is
-open, is refused and left as it is.
+Results have a folder of their own, `results`, inside the one that is set: tidying up removes every file it does not
+know, and must never see other files. Both folders must belong to this user, and no other user may write to them, since
+their contents are shown as results. A folder that is ours is closed to others; one that belongs to another user, or
+that also holds other files and is open to others, is refused and left as it is.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ from pathlib import Path
 
 _LOCK = "lock"
 _RESULTS = "results"
-_EXPECTED = {_LOCK, _RESULTS, "lost+found"}  # the last one: a volume's own
+_EXPECTED = {_LOCK, _RESULTS, "lost+found"}  # the last one belongs to a volume
 
 
 class FolderError(OSError):
@@ -22,7 +22,7 @@ class FolderError(OSError):
 
 
 def prepare(folder: Path) -> Path:
-    """Make `folder` and the `results` inside it where they are missing; where results are to lie.
+    """Make `folder` and the `results` inside it where they are missing; return the latter.
 
     Raises:
         FolderError: it belongs to somebody else or others may write to it.
@@ -52,7 +52,7 @@ def _close_to_others(path: Path, *, ours: bool) -> None:
 
 @contextmanager
 def locked(results: Path) -> Iterator[None]:
-    """One process at a time may put an index aside; left by itself when a process ends, however it ends."""
+    """Let one process at a time put an index aside; the lock is freed when a process ends, however it ends."""
     with (results.parent / _LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

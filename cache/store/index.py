@@ -1,8 +1,8 @@
-"""diskcache's index (`cache.db`): opened, or put aside and begun anew where it is damaged.
+"""diskcache's index (`cache.db`): opened, or put aside and replaced by a new one where it is damaged.
 
-diskcache believes what stands in its database, so a damaged one may make it raise anything. What SQLite says about
-the surroundings (full, read-only, locked, unreadable) leaves the index as it is; every other error is the index's own.
-The values of an index that is put aside have lost their names, and are removed.
+diskcache trusts its database, so a damaged one may make it raise anything. Where SQLite complains of the surroundings
+(full, read-only, locked, unreadable), the index stays as it is; every other error is taken for damage. The values of an
+index that is put aside can no longer be looked up, and are removed.
 """
 
 import errno
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A key in the index that is none of ours; only good for removing it."""
+    """A key in the index that is none of ours, and can only be removed."""
 
     key: object
     raw: bool
@@ -50,7 +50,7 @@ class PayloadDisk(Disk):  # type: ignore[misc]  # diskcache has no types
         self._written = threading.local()
 
     def put(self, key: object) -> tuple[object, bool]:
-        """The key as it stands in the index."""
+        """Return a key as the index holds it."""
         if isinstance(key, ForeignKey):
             return key.key, key.raw
         if type(key) is not str:
@@ -58,24 +58,24 @@ class PayloadDisk(Disk):  # type: ignore[misc]  # diskcache has no types
         return key, True
 
     def get(self, key: object, raw: bool) -> object:
-        """The key that stands in the index."""
+        """Return the key that the index holds."""
         return key if raw and type(key) is str else ForeignKey(key, raw)
 
     def store(self, value: object, read: bool, key: object = UNKNOWN) -> object:
-        """Write bytes, into a file if they are many."""
+        """Write bytes: many of them into a file, few into the index."""
         if read or type(value) is not bytes:
             raise TypeError(f"a value is bytes, not a {type(value).__qualname__}")
         return super().store(value, False, key)
 
     def filename(self, key: object = UNKNOWN, value: object = UNKNOWN) -> tuple[str, str]:
-        """A new name for a value's file, remembered until it stands in the index."""
+        """Return a new name for a value's file, and remember it until the index holds it."""
         name, path = super().filename(key, value)
         self._written.name = name
         return name, path
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Remove the file that this thread writes meanwhile if an exception keeps it out of the index."""
+        """Remove the file that this thread writes inside, if an exception keeps it out of the index."""
         self._written.name = None
         try:
             yield
@@ -84,10 +84,10 @@ class PayloadDisk(Disk):  # type: ignore[misc]  # diskcache has no types
             raise
 
     def fetch(self, mode: int, filename: object, value: object, read: bool) -> bytes:
-        """The bytes of a value.
+        """Return the bytes of a value.
 
         Raises:
-            OSError: it is a pickle or else none of ours, or its file is gone: `Cache.get` then finds nothing.
+            OSError: it is a pickle or otherwise none of ours, or its file is gone; `Cache.get` then returns None.
         """
         in_index = mode == MODE_RAW and type(value) is bytes
         in_file = mode == MODE_BINARY and _is_value_name(filename)
@@ -109,8 +109,8 @@ def _is_value_name(name: object) -> bool:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether `error` says that the index is damaged, rather than that it cannot be reached or written now."""
-    if isinstance(error, sqlite3.ProgrammingError):  # a mistake in using SQLite, whatever the index holds
+    """Return whether `error` means that the index is damaged, and not just out of reach or read-only."""
+    if isinstance(error, sqlite3.ProgrammingError):  # SQLite was used wrongly, whatever the index holds
         return False
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _SURROUNDINGS
@@ -118,7 +118,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def inode(results: Path) -> int | None:
-    """Which file the index is now; None if there is none to be seen."""
+    """Return the inode of the index, or None if there is none: another one means another file."""
     try:
         return (results / DBNAME).stat().st_ino
     except OSError:
@@ -126,12 +126,12 @@ def inode(results: Path) -> int | None:
 
 
 def open_index(results: Path, max_bytes: int, timeout: float) -> tuple[Cache, bool]:
-    """The cache in `results`, and whether a damaged index had to be put aside for it.
+    """Return the cache in `results`, and whether a damaged index had to be put aside for it.
 
     Raises:
         OSError, sqlite3.Error, diskcache.Timeout: the folder or the index cannot be used now.
     """
-    found = inode(results)
+    before = inode(results)
     try:
         if _is_emptied(results):
             raise sqlite3.DatabaseError("the index is empty, and another process has it open")
@@ -139,19 +139,19 @@ def open_index(results: Path, max_bytes: int, timeout: float) -> tuple[Cache, bo
     except Exception as error:
         if not is_damage(error):
             raise
-        put_aside(results, found, error)
+        put_aside(results, before, error)
         return _open(results, max_bytes, timeout), True
 
 
 def _is_emptied(results: Path) -> bool:
-    """Whether the index was cut to nothing under a process that has it open: SQLite would wait for that to end."""
+    """Return whether the index was emptied while a process has it open: SQLite would wait for that to end."""
     index = results / DBNAME
     return (results / f"{DBNAME}-shm").exists() and index.exists() and index.stat().st_size == 0
 
 
 def _open(results: Path, max_bytes: int, timeout: float) -> Cache:
-    # Every setting is given: else the database's own word, right or wrong, would be taken. No memory mapping: a file
-    # that another process cuts short would end this one by a signal.
+    # Every setting is given: else the database's own values, right or wrong, would be used. No memory mapping: if
+    # another process truncated the file, a signal would end this one.
     settings = DEFAULT_SETTINGS | {"size_limit": max_bytes, "sqlite_mmap_size": 0}
     cache = Cache(str(results), timeout=timeout, disk=PayloadDisk, **settings)
     _settle_times(results, timeout)
@@ -159,7 +159,7 @@ def _open(results: Path, max_bytes: int, timeout: float) -> Cache:
 
 
 def _settle_times(results: Path, timeout: float) -> None:
-    """Date entries from the future to now: after a clock went back they would outlast all newer ones."""
+    """Date entries from the future to now: after a clock went back they would outlive all newer ones."""
     now = time.time()
     with closing(sqlite3.connect(results / DBNAME, timeout=timeout)) as database, database:
         if database.execute("SELECT 1 FROM Cache WHERE store_time > ? LIMIT 1", (now,)).fetchone():
@@ -167,9 +167,9 @@ def _settle_times(results: Path, timeout: float) -> None:
 
 
 def put_aside(results: Path, damaged: int | None, error: Exception) -> None:
-    """Rename the index that is file `damaged`, and remove the values that nothing names any more.
+    """Rename the index whose inode is `damaged`, and remove the values that only it could name.
 
-    Does nothing if the index is another file by now: then another process has begun it anew.
+    Do nothing if the index is another file by now: then another process has begun a new one.
     """
     with locked(results):
         if damaged is None or inode(results) != damaged:
@@ -185,7 +185,7 @@ def put_aside(results: Path, damaged: int | None, error: Exception) -> None:
 
 
 def remove_aside(results: Path) -> int:
-    """Remove what was put aside; how many bytes that were."""
+    """Remove what was put aside; return its number of bytes."""
     size = 0
     for path in results.glob(f"{_ASIDE}*"):
         size += path.stat().st_size

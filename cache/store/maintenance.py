@@ -1,9 +1,8 @@
-"""Looking after the disk cache: what is in it, emptying it, checking and repairing it.
+"""Maintenance of the disk cache: its statistics, emptying it, checking and repairing it.
 
-Checking: the index as SQLite sees it, then every payload by its checksum and by decoding it, then the files against
-the index (diskcache's `check`). Damaged payloads are removed, a damaged index is put aside and begun anew, files that
-nothing names are removed: everything that goes is computed again when it is asked for. All of it may run beside an app
-that uses the same folder.
+Checking: SQLite checks the index, then every payload is decoded, then diskcache's `check` compares the files with the
+index. Damaged payloads and files that the index does not name are removed, a damaged index is put aside and a new one
+begun; whatever is lost is computed again on request. All of it may run beside an app that uses the same folder.
 """
 
 import sqlite3
@@ -26,7 +25,7 @@ _TIMEOUT = 60.0  # seconds to wait for an app that writes
 
 @dataclass(frozen=True)
 class Kept:
-    """How much of one analysis is kept: finished results, parts of unfinished ones, and the bytes of both."""
+    """Counts of what is kept of one analysis: finished results, parts of unfinished ones, and the bytes of both."""
 
     results: int
     parts: int
@@ -35,14 +34,14 @@ class Kept:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a check found.
+    """The findings of a check.
 
     Attributes:
-        sound: results that are as they were written.
-        damaged: payloads that were not, and were removed.
-        leftovers: files that nothing named, and were removed.
-        index_damaged: whether the index was put aside, and all results with it.
-        unrepaired: what is still wrong, in diskcache's words.
+        sound: the number of results that are as they were written.
+        damaged: the number of payloads that were not, and were removed.
+        leftovers: the number of files that the index did not name, and were removed.
+        index_damaged: true if the index was put aside, and all results with it.
+        unrepaired: diskcache's messages on what is still wrong.
     """
 
     sound: int
@@ -53,12 +52,12 @@ class Findings:
 
 
 def statistics(folder: Path) -> Mapping[str, Kept]:
-    """Analysis -> what is kept of it.
+    """Return analysis -> what is kept of it.
 
     Raises:
         OSError, sqlite3.Error: the folder or its index cannot be read.
     """
-    found: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     index = prepare(folder) / DBNAME
     if not index.exists():
         return {}
@@ -67,14 +66,13 @@ def statistics(folder: Path) -> Mapping[str, Kept]:
     with closing(sqlite3.connect(f"{index.as_uri()}?mode=ro", uri=True, timeout=_TIMEOUT)) as database:
         for key, n_bytes in database.execute(query):
             analysis, *rest = key.split(":")
-            kept = found[analysis]
-            kept[1 if len(rest) > 1 else 0] += 1
-            kept[2] += n_bytes or 0
-    return {analysis: Kept(*counts) for analysis, counts in sorted(found.items())}
+            counts[analysis][1 if len(rest) > 1 else 0] += 1
+            counts[analysis][2] += n_bytes or 0
+    return {analysis: Kept(*counts[analysis]) for analysis in sorted(counts)}
 
 
 def clear(folder: Path, max_bytes: int) -> tuple[int, int]:
-    """Forget everything; how many entries and how many bytes that were."""
+    """Forget everything; return how many entries and bytes there were."""
     results = prepare(folder)
     cache, _ = open_index(results, max_bytes, _TIMEOUT)
     before = cache.volume() + remove_aside(results)
@@ -95,7 +93,7 @@ def verify(folder: Path, max_bytes: int) -> Findings:
         _raise_if_unsound(results)
         sound, damaged = _check_payloads(cache)
         leftovers = _tidy(cache)
-    except Exception as error:  # diskcache raises whatever a damaged index leads it to
+    except Exception as error:  # a damaged index can make diskcache raise anything
         if not is_damage(error):
             raise
         put_aside(results, inode(results), error)
@@ -113,7 +111,7 @@ def _raise_if_unsound(results: Path) -> None:
 
 
 def _check_payloads(cache: Cache) -> tuple[int, int]:
-    """How many payloads are sound, and how many were not and are gone now."""
+    """Remove damaged payloads; return the numbers of sound and of damaged ones."""
     sound = damaged = 0
     for key in list(cache):
         if _is_sound(cache, key):
@@ -135,16 +133,16 @@ def _is_sound(cache: Cache, key: object) -> bool:
 
 
 def _tidy(cache: Cache) -> int:
-    """Bring files and index into line; how many files nothing named."""
+    """Make files and index agree; return how many files the index did not name."""
     for _ in range(3):
         try:
-            found = cache.check(fix=True, retry=True)
+            problems = cache.check(fix=True, retry=True)
         except FileNotFoundError:  # an app removed a file at the same moment
             continue
-        return sum(issubclass(warning.category, UnknownFileWarning) for warning in found)
+        return sum(issubclass(warning.category, UnknownFileWarning) for warning in problems)
     return 0
 
 
 def _is_leftover(warning: warnings.WarningMessage) -> bool:
-    """Files and folders that an app is just writing or removing look like this, too."""
+    """Return whether this may be a file or folder that an app is just writing or removing."""
     return issubclass(warning.category, UnknownFileWarning | EmptyDirWarning)

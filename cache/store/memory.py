@@ -1,4 +1,4 @@
-"""Where finished results are kept: the `Store` protocol, and the store that keeps them in memory."""
+"""The `Store` protocol for finished results, and the store that keeps them in memory."""
 
 import sys
 import threading
@@ -12,33 +12,36 @@ from cachetools import LRUCache
 
 
 class Store(Protocol):
-    """Results by key. Safe to call from many threads; may forget a result at any time."""
+    """Results by key. Safe to call from many threads; may forget a result at any time.
+
+    `in` and `place` are cheap and promise nothing: a result on disk is not read, and may still turn out to be damaged.
+    """
 
     @property
     def warning(self) -> str | None:
-        """What visitors should know about it, in a sentence; None if all is well."""
+        """A sentence for visitors if something is wrong; None if all is well."""
 
     def get(self, key: str) -> object | None:
-        """The result kept under `key`, or None."""
+        """Return the result kept under `key`, or None."""
 
     def put(self, key: str, result: object) -> None:
-        """Keep `result` under `key`, as far as there is room."""
+        """Keep `result` under `key` if there is room."""
 
     def __contains__(self, key: str) -> bool:
-        """Whether something is kept under `key`; cheap, and so no promise that it can still be read."""
+        """Return whether something is kept under `key`."""
 
     def place(self, key: str) -> str | None:
-        """Where `key` would be read from now, "memory" or "disk", or None; as cheap, and as little of a promise."""
+        """Return where `key` would be read from now: "memory", "disk" or None."""
 
     def delete(self, key: str) -> None:
         """Forget what is kept under `key`."""
 
     def keys(self, prefix: str = "") -> list[str]:
-        """The keys that begin with `prefix`."""
+        """Return the keys that begin with `prefix`."""
 
 
 class MemoryStore:
-    """Keeps the most recently used results, up to `max_bytes` together."""
+    """Keep the most recently used results, up to `max_bytes` together."""
 
     warning = None
 
@@ -47,13 +50,13 @@ class MemoryStore:
         self._results: LRUCache[str, tuple[object, int]] = LRUCache(max_bytes, getsizeof=itemgetter(1))
 
     def get(self, key: str) -> object | None:
-        """The result kept under `key`, or None."""
+        """Return the result kept under `key`, or None."""
         with self._lock:
             kept, _ = self._results.get(key, (None, 0))
             return kept
 
     def put(self, key: str, result: object) -> None:
-        """Keep `result`, dropping the least recently used ones to make room; one larger than all room is not kept."""
+        """Keep `result`, dropping the least recently used ones for it; a result larger than `max_bytes` is not kept."""
         size = size_of(result)
         with self._lock:
             self._results.pop(key, None)
@@ -61,12 +64,12 @@ class MemoryStore:
                 self._results[key] = result, size
 
     def __contains__(self, key: str) -> bool:
-        """Whether something is kept under `key`; does not count as a use."""
+        """Return whether something is kept under `key`; this does not count as a use."""
         with self._lock:
             return key in self._results
 
     def place(self, key: str) -> str | None:
-        """ "memory" if something is kept under `key`."""
+        """Return "memory" if something is kept under `key`, else None."""
         return "memory" if key in self else None
 
     def delete(self, key: str) -> None:
@@ -75,21 +78,13 @@ class MemoryStore:
             self._results.pop(key, None)
 
     def keys(self, prefix: str = "") -> list[str]:
-        """The keys that begin with `prefix`."""
+        """Return the keys that begin with `prefix`."""
         with self._lock:
             return [key for key in self._results if key.startswith(prefix)]
 
-    @property
-    def used_bytes(self) -> float:
-        """Bytes of all kept results together."""
-        return self._results.currsize
-
-    def __len__(self) -> int:
-        return len(self._results)
-
 
 def size_of(value: object) -> int:
-    """Bytes that `value` keeps alive, arrays and containers followed (shared parts are counted each time)."""
+    """Return the bytes that `value` keeps alive, with its arrays and containers (shared ones counted each time)."""
     if isinstance(value, np.ndarray):
         return sys.getsizeof(value) if value.base is None else value.nbytes
     parts: list[object] = []

@@ -1,8 +1,8 @@
-"""Memory in front of the disk: what is in memory is served from there, what is found on disk is put into memory.
+"""Memory in front of the disk: results in memory are served from there, those read from disk are put into memory.
 
-The disk is opened and written by a thread of its own, in the order in which things were put, so nobody waits for it:
-a result is served from memory, and from the line of what is to be written, while its way to the disk is still long.
-Only a reader whom memory cannot serve waits for the disk, and for its opening a moment at most.
+A thread of its own opens the disk and writes to it, in the order in which results were put, so nobody waits for a
+write: until then a result is served from memory or from the writer's queue. Only a reader whose result is in neither
+waits for the disk, and for its opening two seconds at most.
 """
 
 import logging
@@ -34,13 +34,13 @@ class TieredStore:
 
     @property
     def warning(self) -> str | None:
-        """What visitors should know, in a sentence; None if all is well."""
+        """A sentence for visitors if something is wrong; None if all is well."""
         if self._opening.done() or time.monotonic() < self._patient_until:
             return disk.warning if (disk := self._disk()) else None
         return "Results are not kept on disk: it does not answer."
 
     def get(self, key: str) -> object | None:
-        """The result kept under `key`, or None."""
+        """Return the result kept under `key`, or None."""
         if (kept := self._memory.get(key)) is not None:
             return kept
         with self._lock:
@@ -50,7 +50,7 @@ class TieredStore:
         return kept
 
     def put(self, key: str, result: object) -> None:
-        """Keep `result` in memory at once, and on disk as soon as the disk gets to it."""
+        """Keep `result` in memory at once, and on disk when its turn comes."""
         self._memory.put(key, result)
         with self._lock:
             if len(self._pending) >= _MAX_PENDING:
@@ -60,11 +60,11 @@ class TieredStore:
         self._writer.submit(self._write, key, result)
 
     def __contains__(self, key: str) -> bool:
-        """Whether something is kept under `key`; on disk it is not read, so it may yet turn out to be damaged."""
+        """Return whether something is kept under `key`."""
         return self.place(key) is not None
 
     def place(self, key: str) -> str | None:
-        """Where `key` would be read from: "memory", "disk" or None."""
+        """Return where `key` would be read from: "memory", "disk" or None."""
         if key in self._memory or key in self._pending:
             return "memory"
         disk = self._disk()
@@ -78,18 +78,18 @@ class TieredStore:
         self._writer.submit(self._delete, key)
 
     def keys(self, prefix: str = "") -> list[str]:
-        """The keys that begin with `prefix`."""
+        """Return the keys that begin with `prefix`."""
         with self._lock:
             waiting = [key for key in self._pending if key.startswith(prefix)]
         disk = self._disk()
         return list(dict.fromkeys([*self._memory.keys(prefix), *waiting, *(disk.keys(prefix) if disk else ())]))
 
     def flush(self) -> None:
-        """Wait until everything put so far has been written, or given up."""
+        """Wait until everything put so far has been written or given up."""
         self._writer.submit(lambda: None).result()
 
     def _disk(self) -> DiskStore | None:
-        """The disk, or None while it is not open."""
+        """Return the disk, or None while it is not open."""
         try:
             return self._opening.result(max(0.0, self._patient_until - time.monotonic()))
         except NotYetError:
@@ -102,7 +102,7 @@ class TieredStore:
         try:
             self._opening.result().put(key, result)
         except (TypeError, ValueError):
-            _log.exception("%s is of a kind that is never kept on disk", key)
+            _log.exception("%s is of a type that is never kept on disk", key)
         finally:
             with self._lock:
                 if self._pending.get(key) is result:

@@ -1,1 +1,1 @@
-"""Where heads look, why, and what they write when they do."""
+"""Attention: its patterns, its causes, and what heads write when they attend."""

@@ -1,9 +1,9 @@
-"""Why a head attends: one attention logit split into what each upstream component wrote (Elhage et al. 2021).
+"""The causes of a head's attention: one logit split into what each upstream component wrote (Elhage et al. 2021).
 
 The logit from a query to a key position is q k / sqrt(d_head). With the LayerNorm scales held at the run's own values,
 q is linear in the residual stream at the query and k in the one at the key, and both streams are sums of what the
 embeddings, the heads, the MLPs and the biases below wrote there. So the logit splits exactly on the query side (each
-component's share of q against the whole k) and, apart from that, on the key side (the whole q against shares of k).
+component's share of q against the whole k) and, separately, on the key side (the whole q against shares of k).
 """
 
 from collections.abc import Iterator, Mapping
@@ -79,34 +79,24 @@ def explain_attention(
         _split(model, to_device(model, tokens[rows]), head, {side: at[rows] for side, at in where.items()})
         for rows in with_progress(row_chunks(tokens), progress)
     )
-    return AttentionSplit(
-        values=per_prompt.mean(-1),
-        axes={"side": SIDES, "component": tuple(_components(model, head.layer))},
-        metric="attention_logit",
-        unit="logits before softmax",
-        n_prompts=len(pairs),
-        per_prompt=per_prompt,
-        head=head,
-        query=str(query),
-        key=str(key),
-        logits=logits,
-        attention=attention,
-    )
+    axes = {"side": SIDES, "component": tuple(_components(model, head.layer))}
+    split = {"head": head, "query": str(query), "key": str(key), "logits": logits, "attention": attention}
+    return AttentionSplit.of(per_prompt, axes, "attention_logit", "logits before softmax", **split)
 
 
 def _positions(pairs: PromptPairs, position: Position, side: str) -> Int[np.ndarray, " batch"]:
+    """Return the position of a role, or one position for all prompts, row by row."""
     if isinstance(position, str) and position in pairs.roles:
         return np.asarray(pairs.roles[position])
-    shortest = int(pairs.lengths.min())
     if isinstance(position, str) or position is None:
         raise PromptError(
             f"{side} {shown(position)} is not known here: use {', '.join(pairs.roles)}, or a position from 0"
         )
-    return np.full(len(pairs), as_whole_number(position, f"the {side} position", 0, shortest - 1))
+    return np.full(len(pairs), as_whole_number(position, f"the {side} position", 0, int(pairs.lengths.min()) - 1))
 
 
 def _components(model: Model, layer: int) -> Iterator[str]:
-    """What can have written before `layer`, in the order of `_writes`."""
+    """Yield all components that write before `layer`, in the order of `_split`, and the bias."""
     yield from ("embed", "pos_embed")
     for below in range(layer):
         yield from (f"{below}.{head}" for head in range(model.cfg.n_heads))
@@ -117,7 +107,7 @@ def _components(model: Model, layer: int) -> Iterator[str]:
 def _split(
     model: Model, tokens: Int[Tensor, "batch pos"], head: Head, where: Mapping[str, Int[np.ndarray, " batch"]]
 ) -> tuple[Float[Tensor, "side component batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """Shares of both sides, the logit and the attention."""
+    """Return the shares of both sides, the logit and the attention."""
     writes: dict[str, list[Tensor]] = {}
     for side, at in where.items():
         token_embedding = model.weights.W_E[at_positions(tokens, at)]
@@ -140,7 +130,7 @@ def _split(
 def _layer_writes(
     model: Model, layer: int, z: Float[Tensor, "batch head d_head"], mlp_out: Float[Tensor, "batch d_model"]
 ) -> list[Float[Tensor, "batch d_model"]]:
-    """What each head, b_O and the MLP of a layer wrote at one position."""
+    """Return what each head, b_O and the MLP of a layer wrote at one position."""
     weights = model.weights.layers[layer]
     W_O = weights.W_O.unflatten(0, z.shape[1:])
     return [*torch.einsum("bhd,hdm->hbm", z, W_O), weights.b_O.expand_as(mlp_out), mlp_out]
@@ -154,11 +144,11 @@ def _shares(
     resid: Float[Tensor, "batch d_model"],
     other: Float[Tensor, "batch d_head"],
 ) -> Float[Tensor, "component_and_bias batch"]:
-    """What each component's part of the query (or key) makes with the whole key (or query)."""
+    """Return each component's share: its part of the query (or key) times the whole key (or query)."""
     cfg, weights = model.cfg, model.weights.layers[head.layer]
     first = (SIDES.index(side) * cfg.n_heads + head.head) * cfg.d_head
     columns = slice(first, first + cfg.d_head)
-    toward = other @ weights.W_QKV[:, columns].T / cfg.d_head**0.5  # [batch d_model]: the direction that is read
+    reads = other @ weights.W_QKV[:, columns].T / cfg.d_head**0.5  # [batch d_model]: the direction that is read
     centred = (writes - writes.mean(-1, keepdim=True)) / layer_norm_scale(resid, cfg.eps)
     bias = other @ weights.b_QKV[columns] / cfg.d_head**0.5
-    return torch.cat([(centred * toward).sum(-1), bias[None]])
+    return torch.cat([(centred * reads).sum(-1), bias[None]])

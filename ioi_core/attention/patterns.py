@@ -1,7 +1,7 @@
-"""Where every head looks: attention patterns, plain or weighted by what is written (Kobayashi et al. 2020).
+"""Attention patterns of every head, plain or weighted by the norm of what is written (Kobayashi et al. 2020).
 
 `attention_patterns` gives whole patterns, one prompt at a time; `role_attention` reads them between the token roles
-alone, which are the same places of every prompt's story, so that there a mean over prompts says something.
+alone, which every prompt has, so that a mean over prompts makes sense.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def attention_patterns(
     layer: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Attention of every head from each query position to each key position.
+    """Return the attention of every head from each query position to each key position.
 
     Args:
         tokens: [batch pos] token ids, padded on the right with 50256.
@@ -56,8 +56,8 @@ def attention_patterns(
 
     values = joined((patterns(rows) for rows in with_progress(row_chunks(tokens), progress)), dim=0)
     padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
-    rows_or_columns = padding[:, None, None, :, None] | padding[:, None, None, None, :]
     if padding.any():
+        rows_or_columns = padding[:, None, None, :, None] | padding[:, None, None, None, :]
         values = np.where(rows_or_columns, values.dtype.type(np.nan), values)
     positions = tuple(str(pos) for pos in range(tokens.shape[1]))
     return Result(
@@ -77,7 +77,7 @@ def attention_patterns(
 
 
 def _weighted(run: LayerRun, layer: LayerWeights) -> Float[Tensor, "batch head query_pos key_pos"]:
-    """pattern times |v_k W_O|."""
+    """Return the pattern times |v_k W_O|."""
     W_O = layer.W_O.unflatten(0, run.v.shape[-2:])
     written = torch.einsum("bkhd,hdm->bhkm", run.v, W_O).norm(dim=-1)
     return run.pattern * written[:, :, None]
@@ -85,7 +85,7 @@ def _weighted(run: LayerRun, layer: LayerWeights) -> Float[Tensor, "batch head q
 
 @torch.inference_mode()
 def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> PromptResult:
-    """Attention of every head from each token role to each other one, in the clean run.
+    """Return the attention of every head from each token role to each other one, in the clean run.
 
     Returns:
         `values` [query_role key_role layer head], probabilities, mean over prompts, for the roles that the pairs have;
@@ -100,22 +100,16 @@ def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | Non
     def attention(rows: slice) -> Float[Tensor, "query_role key_role layer head batch"]:
         at = to_device(model, positions[rows])
         runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
-        return torch.stack([_between(run.pattern, at) for run in runs], 2)
+        return torch.stack([_entries(run.pattern, at) for run in runs], 2)
 
     per_prompt = joined(attention(rows) for rows in with_progress(row_chunks(tokens), progress))
-    return PromptResult(
-        values=per_prompt.mean(-1),
-        axes={"query_role": roles, "key_role": roles, **model.head_axes},
-        metric="attention",
-        unit="probability",
-        n_prompts=len(pairs),
-        per_prompt=per_prompt,
-    )
+    axes = {"query_role": roles, "key_role": roles, **model.head_axes}
+    return PromptResult.of(per_prompt, axes, "attention", "probability")
 
 
-def _between(
+def _entries(
     pattern: Float[Tensor, "batch head query_pos key_pos"], at: Int[Tensor, "batch role"]
 ) -> Float[Tensor, "query_role key_role head batch"]:
-    """The entries of each row's pattern from its own positions to its own positions."""
+    """Return the entries of each row's pattern between the row's own positions."""
     row = torch.arange(len(at), device=at.device)[:, None, None]
     return pattern[row, :, at[:, :, None], at[:, None, :]].permute(1, 2, 3, 0)

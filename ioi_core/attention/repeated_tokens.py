@@ -1,6 +1,6 @@
-"""What heads do with random repeated tokens: previous-token, duplicate-token and induction scores (Olsson et al. 2022).
+"""Head scores on random repeated tokens: previous-token, duplicate-token and induction scores (Olsson et al. 2022).
 
-A sequence is n random tokens twice over, without BOS, so nothing in it can be known but that it repeats. Each score is
+A sequence is n random tokens twice over, without BOS, so that it repeats is all that can be known. Each score is
 the mean attention along one diagonal of the pattern: from every token to the one before it; from every token of the
 second half to the same token in the first half; from those to the token that followed it there.
 
@@ -37,7 +37,7 @@ def head_scores(
     seed: WholeNumber = 0,
     progress: Progress | None = None,
 ) -> PromptResult:
-    """Mean attention of every head along three diagonals, on random tokens that repeat.
+    """Return the mean attention of every head along three diagonals, on random tokens that repeat.
 
     Previous-token: from i to i - 1, i = 1 ... 2n - 1. Duplicate-token: from i to i - n, i = n ... 2n - 1. Induction:
     from i to i - n + 1, the same i. Uniform attention scores .042, .014 and .014 at n = 50.
@@ -61,14 +61,7 @@ def head_scores(
 
     starts = range(0, len(tokens), at_once)
     per_prompt = joined(scores(start, of_chunk) for start, of_chunk in in_parts(starts, progress, model.cfg.n_layers))
-    return PromptResult(
-        values=per_prompt.mean(-1),
-        axes={"score": SCORES, **model.head_axes},
-        metric="attention",
-        unit="probability",
-        n_prompts=len(tokens),
-        per_prompt=per_prompt,
-    )
+    return PromptResult.of(per_prompt, {"score": SCORES, **model.head_axes}, "attention", "probability")
 
 
 def _repeated_tokens(
@@ -86,17 +79,17 @@ def _repeated_tokens(
 
 
 def _rows_at_once(model: Model, length: int) -> int:
-    """Sequences whose patterns fit the memory budget; one at least."""
+    """Return how many sequences' patterns fit the memory budget; one at least."""
     pattern_bytes = model.cfg.n_heads * length**2 * model.weights.W_E.element_size()
     return max(1, min(TOKENS_PER_CHUNK // length, memory_budget() // (_PATTERN_COPIES * pattern_bytes)))
 
 
 def _diagonals(pattern: Float[Tensor, "batch head pos pos"]) -> Float[Tensor, "score head batch"]:
-    """The three scores of each head in each sequence."""
+    """Return the three scores of each head in each sequence."""
     n = pattern.shape[-1] // 2
 
     def mean_to(distance: int, first: int) -> Float[Tensor, "head batch"]:
-        """Mean attention from each i >= `first` to i - `distance`."""
+        """Return the mean attention from each i >= `first` to i - `distance`."""
         from_each = pattern.diagonal(offset=-distance, dim1=-2, dim2=-1)  # from i = distance on
         return from_each[..., first - distance :].mean(-1).T
 

@@ -1,1 +1,1 @@
-"""What each part of the model adds to the answer: predictions, logit lens, direct logit attribution."""
+"""Attribution: predictions, logit lens, direct logit attribution."""

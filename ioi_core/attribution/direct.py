@@ -1,4 +1,4 @@
-"""Direct logit attribution: who writes the answer into the residual stream at END (Elhage et al. 2021; Nanda's demo).
+"""Direct logit attribution: which components write the answer at END (Elhage et al. 2021; Nanda's demo).
 
 logit_diff is linear in the final residual stream once the final LayerNorm's scale is held at its value in the full
 run, so it splits exactly into what the embeddings, each attention layer or head, each MLP and the biases wrote.
@@ -24,25 +24,18 @@ from ioi_core.results import Progress, PromptResult
 
 @torch.inference_mode()
 def attribute_layers(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> PromptResult:
-    """Direct effect of each layer's attention and MLP on logit_diff of the clean run.
+    """Return the direct effect of each layer's attention and MLP on logit_diff of the clean run.
 
     Returns:
         `values` [component] in logits, mean over prompts: "embed", "pos_embed", "0_attn_out", "0_mlp_out", ...,
-        "bias" (b_U). They sum to logit_diff. An attn_out holds its b_O; `attribute_heads` shows that share apart.
+        "bias" (b_U). They sum to logit_diff. An attn_out holds its b_O; `attribute_heads` shows that share separately.
         `per_prompt` [component batch].
     Raises:
         PromptError: prompts the model cannot read.
     """
-    per_prompt = _over_chunks(model, pairs, _layer_contributions, progress)
+    per_prompt = _contributions(model, pairs, _layer_contributions, progress)
     layers = [f"{layer}_{part}" for layer in range(model.cfg.n_layers) for part in ("attn_out", "mlp_out")]
-    return PromptResult(
-        values=per_prompt.mean(1),
-        axes={"component": ("embed", "pos_embed", *layers, "bias")},
-        metric="logit_diff",
-        unit="logits",
-        n_prompts=len(pairs),
-        per_prompt=per_prompt,
-    )
+    return PromptResult.of(per_prompt, {"component": ("embed", "pos_embed", *layers, "bias")}, "logit_diff", "logits")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,7 +53,7 @@ class HeadAttribution(PromptResult):
 
 @torch.inference_mode()
 def attribute_heads(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> HeadAttribution:
-    """Direct effect of each head's output z W_O at END on logit_diff of the clean run.
+    """Return the direct effect of each head's output z W_O at END on logit_diff of the clean run.
 
     Returns:
         `values` [layer head] in logits, mean over prompts, and `bias` [layer], b_O's share; a layer's heads plus its
@@ -68,18 +61,10 @@ def attribute_heads(model: Model, pairs: PromptPairs, *, progress: Progress | No
     Raises:
         PromptError: prompts the model cannot read.
     """
-    contributions = _over_chunks(model, pairs, _head_contributions, progress)  # [layer head+1 batch], b_O last
+    contributions = _contributions(model, pairs, _head_contributions, progress)  # [layer head+1 batch], b_O last
     per_prompt, bias = contributions[:, :-1], contributions[:, -1]
-    return HeadAttribution(
-        values=per_prompt.mean(-1),
-        axes=model.head_axes,
-        metric="logit_diff",
-        unit="logits",
-        n_prompts=len(pairs),
-        per_prompt=per_prompt,
-        bias=bias.mean(-1),
-        bias_per_prompt=bias,
-    )
+    more = {"bias": bias.mean(-1), "bias_per_prompt": bias}
+    return HeadAttribution.of(per_prompt, model.head_axes, "logit_diff", "logits", **more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,34 +77,24 @@ class _Chunk:
     bias: Float[Tensor, " batch"]
 
 
-def _over_chunks(
-    model: Model,
-    pairs: PromptPairs,
-    contributions: Callable[[Model, _Chunk], Tensor],
-    progress: Progress | None,
+def _contributions(
+    model: Model, pairs: PromptPairs, of_chunk: Callable[[Model, _Chunk], Tensor], progress: Progress | None
 ) -> Float[np.ndarray, "*component batch"]:
-    """Contributions of all rows, computed a chunk of rows at a time."""
+    """Return the contributions in all rows, computed a chunk of rows at a time."""
     tokens = check_pairs(model, pairs).clean_tokens
 
     def chunk(rows: slice) -> _Chunk:
-        answers = pairs.answers[rows]
-        return _Chunk(
-            to_device(model, tokens[rows]),
-            pairs.roles["END"][rows],
-            answer_direction(model, answers),
-            answer_bias(model, answers),
-        )
+        answers, ends = pairs.answers[rows], pairs.roles["END"][rows]
+        direction, bias = answer_direction(model, answers), answer_bias(model, answers)
+        return _Chunk(to_device(model, tokens[rows]), ends, direction, bias)
 
-    return joined(contributions(model, chunk(rows)) for rows in with_progress(row_chunks(tokens), progress))
+    return joined(of_chunk(model, chunk(rows)) for rows in with_progress(row_chunks(tokens), progress))
 
 
 def _project(
-    writes: Float[Tensor, "*component batch d_model"],
-    final: Float[Tensor, "batch d_model"],
-    chunk: _Chunk,
-    eps: float,
+    writes: Float[Tensor, "*component batch d_model"], final: Float[Tensor, "batch d_model"], chunk: _Chunk, eps: float
 ) -> Float[Tensor, "*component batch"]:
-    """What vectors written at END add to logit_diff, the final LayerNorm's scale held at the full run's."""
+    """Return what vectors written at END add to logit_diff, with the full run's final LayerNorm scale."""
     centred = writes - writes.mean(-1, keepdim=True)
     return (centred / layer_norm_scale(final, eps) * chunk.direction).sum(-1)
 
@@ -134,7 +109,7 @@ def _layer_contributions(model: Model, chunk: _Chunk) -> Float[Tensor, "componen
 
 
 def _head_contributions(model: Model, chunk: _Chunk) -> Float[Tensor, "layer head_and_bias batch"]:
-    """Heads' outputs z W_O and the layer's b_O, along the answer direction."""
+    """Return heads' outputs z W_O and the layer's b_O, along the answer direction."""
     rows = []
     for layer, run in zip(model.weights.layers, layer_runs(model, embed(model, chunk.tokens)), strict=True):
         z = at_positions(run.z, chunk.ends)  # [batch head d_head]

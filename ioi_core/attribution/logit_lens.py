@@ -1,4 +1,4 @@
-"""The logit lens: what the residual stream already says, stage by stage (nostalgebraist 2020; METHODS of Nanda's demo).
+"""The logit lens: the answer in the residual stream, stage by stage (nostalgebraist 2020; METHODS of Nanda's demo).
 
 `logit_lens` follows logit_diff at END through the accumulated residual: before each layer, after each attention and
 after the last layer. `lens_tokens` unembeds every layer at every position through the real final LayerNorm.
@@ -31,7 +31,7 @@ _UNEMBED_ROWS = 256  # rows of 50,257 logits held at once: 50 MB
 def logit_lens(
     model: Model, pairs: PromptPairs, *, scale: str = "final", progress: Progress | None = None
 ) -> PromptResult:
-    """Logit difference that the clean run's residual stream at END would give if it were unembedded at each stage.
+    """Return the logit_diff that the clean run's residual stream at END would give if it were unembedded at each stage.
 
     Args:
         scale: "final" divides every stage by the full run's final LayerNorm scale, as the notebooks' curve does, so
@@ -56,20 +56,13 @@ def logit_lens(
 
     per_prompt = joined(lens(rows) for rows in with_progress(row_chunks(tokens), progress))
     labels = [f"{layer}_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "mid")]
-    return PromptResult(
-        values=per_prompt.mean(1),
-        axes={"stage": (*labels, "final_post")},
-        metric="logit_diff",
-        unit="logits",
-        n_prompts=len(pairs),
-        per_prompt=per_prompt,
-    )
+    return PromptResult.of(per_prompt, {"stage": (*labels, "final_post")}, "logit_diff", "logits")
 
 
 def _stages(
     model: Model, tokens: Int[np.ndarray, "batch pos"], positions: Int[np.ndarray, " batch"]
 ) -> Float[Tensor, "stage batch d_model"]:
-    """The accumulated residual at one position of each row, at every stage."""
+    """Return the accumulated residual at one position of each row, at every stage."""
     stages = []
     for run in layer_runs(model, embed(model, to_device(model, tokens))):
         stages += [at_positions(run.resid_pre, positions), at_positions(run.resid_mid, positions)]
@@ -82,8 +75,8 @@ class TokenLens(Result):
 
     Attributes:
         ids: [layer+1 batch pos k] token ids, the most probable first.
-        track_probs, track_ranks: [layer+1 batch pos m] of the tracked tokens; rank 0 is the most probable,
-            -1 stands at padding; or None.
+        track_probs, track_ranks: [layer+1 batch pos m] of the tracked tokens, or None; rank 0 is the most probable,
+            -1 marks padding.
     """
 
     ids: Int[np.ndarray, "stage batch pos k"]
@@ -116,7 +109,7 @@ def lens_tokens(
     track: Int[np.ndarray, "batch m"] | None = None,
     progress: Progress | None = None,
 ) -> TokenLens:
-    """The top tokens if the residual stream before each layer, and after the last, were unembedded.
+    """Return the top tokens if the residual stream before each layer, and after the last, were unembedded.
 
     Args:
         tokens: [batch pos] token ids, padded on the right with 50256.
@@ -131,27 +124,22 @@ def lens_tokens(
     as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
     if track is not None and len(check_tokens(model, track)) != len(tokens):
         raise PromptError(f"track has {len(track)} rows, there are {len(tokens)} prompts: one row a prompt is wanted")
-    stages, found = model.cfg.n_layers + 1, []
+    chunks = []
     for rows, of_chunk in in_parts(row_chunks(tokens), progress):
-        tracked = None if track is None else track[rows]
+        tracked, stages = None if track is None else track[rows], []
         for run in layer_runs(model, embed(model, to_device(model, tokens[rows])), progress=of_chunk):
-            found.append(_read(model, run.resid_pre, top_k, tracked))
-        found.append(_read(model, run.resid_post, top_k, tracked))
-    return _token_lens(model, tokens, _join(found, stages), top_k, track is not None)
+            stages.append(_read(model, run.resid_pre, top_k, tracked))
+        stages.append(_read(model, run.resid_post, top_k, tracked))
+        chunks.append([torch.stack(column) for column in zip(*stages, strict=True)])
+    return _token_lens(model, tokens, [torch.cat(column, dim=1) for column in zip(*chunks, strict=True)])
 
 
 def _read(
-    model: Model,
-    resid: Float[Tensor, "batch pos d_model"],
-    top_k: int,
-    track: Int[np.ndarray, "batch m"] | None,
+    model: Model, resid: Float[Tensor, "batch pos d_model"], top_k: int, track: Int[np.ndarray, "batch m"] | None
 ) -> tuple[Tensor, ...]:
-    """ids, probs (and tracked probs, ranks) at every position of a residual stream, a slab of rows at a time."""
-    rows = resid.flatten(0, 1)
-    wanted = None
-    if track is not None:
-        wanted = to_device(model, track).repeat_interleave(resid.shape[1], 0)
-    parts = []
+    """Return ids, probs (and tracked probs, ranks) at every position of a residual stream, a slab of rows at a time."""
+    rows, parts = resid.flatten(0, 1), []
+    wanted = None if track is None else to_device(model, track).repeat_interleave(resid.shape[1], 0)
     for start in range(0, len(rows), _UNEMBED_ROWS):
         slab = slice(start, start + _UNEMBED_ROWS)
         logits = unembed(model, rows[slab])
@@ -166,39 +154,30 @@ def _read(
     return tuple(torch.cat(column).unflatten(0, resid.shape[:2]).cpu() for column in zip(*parts, strict=True))
 
 
-def _join(found: list[tuple[Tensor, ...]], stages: int) -> list[Tensor]:
-    """Chunks of rows after one another, stages stacked: each [stage batch pos k]."""
-    by_chunk = [found[start : start + stages] for start in range(0, len(found), stages)]
-    columns = [[torch.stack(column) for column in zip(*chunk, strict=True)] for chunk in by_chunk]
-    return [torch.cat(column, dim=1) for column in zip(*columns, strict=True)]
-
-
-def _token_lens(
-    model: Model, tokens: Int[np.ndarray, "batch pos"], found: list[Tensor], top_k: int, tracked: bool
-) -> TokenLens:
+def _token_lens(model: Model, tokens: Int[np.ndarray, "batch pos"], columns: list[Tensor]) -> TokenLens:
+    """Return ids, probs (and tracked probs, ranks), each [stage batch pos k], as a result with its padding marked."""
+    ids, probs, *of_tracked = columns
     padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
-    ids, probs = found[0].numpy(), as_array(found[1])
-    ids = np.where(padding[None, :, :, None], END_OF_TEXT, ids)
-    probs[:, padding] = np.nan
-    layers = tuple(str(layer) for layer in range(model.cfg.n_layers))
+
+    def marked(values: np.ndarray, mark: float) -> np.ndarray:
+        return np.where(padding[:, :, None], values.dtype.type(mark), values)
+
     track_probs = track_ranks = None
-    if tracked:
-        track_probs = as_array(found[2])
-        track_probs[:, padding] = np.nan
-        track_ranks = np.where(padding[None, :, :, None], -1, found[3].numpy())
+    if of_tracked:
+        track_probs, track_ranks = marked(as_array(of_tracked[0]), np.nan), marked(of_tracked[1].numpy(), -1)
     return TokenLens(
-        values=probs,
+        values=marked(as_array(probs), np.nan),
         axes={
-            "layer": (*layers, "final"),
+            "layer": (*map(str, range(model.cfg.n_layers)), "final"),
             "batch": tuple(str(row) for row in range(len(tokens))),
             "pos": tuple(str(pos) for pos in range(tokens.shape[1])),
-            "k": tuple(str(k) for k in range(top_k)),
+            "k": tuple(str(k) for k in range(probs.shape[-1])),
         },
         metric="probability",
         unit="probability",
         n_prompts=len(tokens),
         undefined="positions after a prompt's end are padding" if padding.any() else None,
-        ids=ids,
+        ids=marked(ids.numpy(), END_OF_TEXT),
         track_probs=track_probs,
         track_ranks=track_ranks,
     )

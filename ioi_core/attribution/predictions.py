@@ -1,4 +1,4 @@
-"""What the model says at END: its most probable tokens, and where the two answers stand among them."""
+"""The model's predictions at END: its most probable tokens, and the two answers' probabilities and ranks."""
 
 from dataclasses import dataclass
 
@@ -47,41 +47,31 @@ class Predictions(PromptResult):
 
 @torch.inference_mode()
 def predictions(model: Model, pairs: PromptPairs, *, top_k: int = 10, progress: Progress | None = None) -> Predictions:
-    """Top tokens, the answers' probabilities and ranks, and logit_diff, for the clean and the corrupted prompts.
+    """Return top tokens, the answers' probabilities and ranks, and logit_diff, of the clean and the corrupted prompts.
 
     Raises:
         PromptError: prompts the model cannot read, or top_k out of range.
     """
     check_pairs(model, pairs)
     as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
-    found = []
+    by_run = []
     for tokens, of_run in in_parts((pairs.clean_tokens, pairs.corrupted_tokens), progress):
         parts = []
         for start in with_progress(range(0, len(pairs), _ROWS), of_run):
             rows = slice(start, start + _ROWS)
             logits = torch.from_numpy(run(model, tokens[rows], pairs.roles["END"][rows]))
             parts.append(_read(logits, torch.tensor(pairs.answers[rows]), top_k))
-        found.append([np.concatenate(column) for column in zip(*parts, strict=True)])
-    logit_diff, top_ids, top_probs, answer_probs, answer_ranks = (np.stack(c) for c in zip(*found, strict=True))
-    return Predictions(
-        values=logit_diff.mean(1),
-        axes={"run": RUNS},
-        metric="logit_diff",
-        unit="logits",
-        n_prompts=len(pairs),
-        per_prompt=logit_diff,
-        top_ids=top_ids,
-        top_probs=top_probs,
-        answer_probs=answer_probs,
-        answer_ranks=answer_ranks,
-    )
+        by_run.append([np.concatenate(column) for column in zip(*parts, strict=True)])
+    per_prompt, *others = (np.stack(column) for column in zip(*by_run, strict=True))
+    more = dict(zip(("top_ids", "top_probs", "answer_probs", "answer_ranks"), others, strict=True))
+    return Predictions.of(per_prompt, {"run": RUNS}, "logit_diff", "logits", **more)
 
 
 def _read(logits: torch.Tensor, answers: torch.Tensor, top_k: int) -> tuple[np.ndarray, ...]:
-    """logit_diff, top ids, top probabilities, the answers' probabilities and ranks, each with rows first."""
+    """Return logit_diff, top ids, top probabilities, the answers' probabilities and ranks, each with rows first."""
     probs = logits.softmax(-1)
     top = probs.topk(top_k, dim=-1)
     chosen = logits.gather(1, answers)
     ranks = torch.stack([(logits > chosen[:, [answer]]).sum(1) for answer in range(2)], 1)
-    found = (chosen[:, 0] - chosen[:, 1], top.indices, top.values, probs.gather(1, answers), ranks)
-    return tuple(tensor.numpy() for tensor in found)
+    columns = (chosen[:, 0] - chosen[:, 1], top.indices, top.values, probs.gather(1, answers), ranks)
+    return tuple(tensor.numpy() for tensor in columns)

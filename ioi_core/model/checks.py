@@ -1,4 +1,4 @@
-"""What a model's folder must hold, checked before its weights are read."""
+"""Checks of a model's folder before its weights are read."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,6 @@ from ioi_core.model.hub import TOKENIZER_FILES
 _GPT2_SMALL_SHAPE = {"n_layer": 12, "n_head": 12, "n_embd": 768}
 _VOCABULARY = 50257
 
-
 # GPT-2's own values of the config fields that change the arithmetic; a checkpoint that differs needs another forward.
 _ARITHMETIC = {
     "activation_function": "gelu_new",
@@ -23,7 +22,11 @@ _ARITHMETIC = {
 
 
 def checked_config(name: str, folder: Path) -> dict[str, Any]:
-    """config.json, if it describes a GPT-2 that this package computes exactly."""
+    """Return config.json if it describes a GPT-2 that this package computes exactly.
+
+    Raises:
+        ModelUnavailableError: says what is missing or wrong.
+    """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text("utf-8"))
@@ -31,8 +34,8 @@ def checked_config(name: str, folder: Path) -> dict[str, Any]:
         raise ModelUnavailableError(f"{folder} has no config.json: it is not a Hugging Face model folder") from error
     except (OSError, ValueError) as error:
         raise ModelUnavailableError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(config, dict) or config.get("model_type") != "gpt2":
-        kind = config.get("model_type") if isinstance(config, dict) else None
+    kind = config.get("model_type") if isinstance(config, dict) else None
+    if kind != "gpt2":
         raise ModelUnavailableError(
             f"{folder} holds a model of type {kind!r}: only the GPT-2 architecture is supported"
         )
@@ -53,7 +56,7 @@ def checked_config(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _check_sizes(config: dict[str, Any], folder: Path) -> None:
-    """Refuse sizes that no model has: they would load, or fail far from here."""
+    """Refuse sizes that no model has: they would load, or fail much later."""
     for field in ("n_layer", "n_head", "n_embd", "n_positions"):
         if field in config and not (type(config[field]) is int and config[field] > 0):
             raise ModelUnavailableError(f"{folder} has {field} = {config[field]!r} in config.json: 1 or more is wanted")
@@ -63,7 +66,7 @@ def _check_sizes(config: dict[str, Any], folder: Path) -> None:
 
 
 def checked_tokenizer(name: str, folder: Path) -> GPT2TokenizerFast:
-    """The folder's tokenizer, if it is GPT-2's.
+    """Return the folder's tokenizer if it is GPT-2's.
 
     Raises:
         ModelUnavailableError: says what is missing or wrong.

@@ -1,7 +1,7 @@
-"""Where a model's files come from: the local Hugging Face cache first, then the hub; never a surprise wait.
+"""A model's files, from the local Hugging Face cache or else from the hub; no wait without a limit.
 
 A complete copy in the cache is used without touching the network. Otherwise the hub is asked one short question first,
-so that a hub that does not answer costs seconds, and then the few files needed are downloaded with their progress.
+so that a hub that does not answer costs seconds; then the few files needed are downloaded, with progress.
 """
 
 import threading
@@ -28,14 +28,7 @@ HUB_IDS = {
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
-_WANTED = [
-    "config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer_config.json",
-]
+_WANTED = ["config.json", "model.safetensors", "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"]
 _ANSWER_SECONDS = 6.0
 
 HOW_TO_GET = (
@@ -45,7 +38,7 @@ HOW_TO_GET = (
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a folder has a config, weights and a tokenizer, whatever they hold."""
+    """Return whether a folder has a config, weights and a tokenizer, whatever their content."""
     return (
         (folder / "config.json").is_file()
         and any((folder / name).is_file() for name in WEIGHT_FILES)
@@ -54,11 +47,11 @@ def is_complete(folder: Path) -> bool:
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Folder with the files of a hub model, from the cache if complete there, else downloaded.
+    """Return a folder with the files of a hub model, from the cache if complete there, else downloaded.
 
     Args:
         name: a key of `HUB_IDS`.
-        progress: told (bytes so far, bytes in all) during a download.
+        progress: called with (bytes so far, bytes in all) during a download.
     Raises:
         ModelUnavailableError: not in the cache, and the hub cannot be reached or refuses.
     """
@@ -87,25 +80,26 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
 
 def _cached_folders(repository: str) -> Iterator[Path]:
-    """Snapshots in the local cache, under the repository's present id and under the bare one of older downloads."""
+    """Yield snapshots in the local cache, under the repository's present id and the short one of older downloads."""
     for candidate in (repository, repository.split("/")[-1]):
         try:
             # Asked for one file only: a cache that lacks files nobody needs here would be called incomplete.
-            found = huggingface_hub.snapshot_download(candidate, local_files_only=True, allow_patterns=["config.json"])
-            yield Path(found)
+            yield Path(
+                huggingface_hub.snapshot_download(candidate, local_files_only=True, allow_patterns=["config.json"])
+            )
         except OSError:
             continue
 
 
 def _ask_hub(name: str) -> None:
-    """One request with a hard deadline: libraries retry for minutes, and a name look-up has no time-out of its own."""
+    """Send one request with a hard deadline: libraries retry for minutes, and a name look-up has no time-out."""
     outcome: list[Exception | None] = []
 
     def ask() -> None:
         try:
             huggingface_hub.get_session().head(huggingface_hub.constants.ENDPOINT, timeout=_ANSWER_SECONDS)
             outcome.append(None)
-        except Exception as error:  # any failure means the same to the caller: out of reach
+        except Exception as error:  # any failure means that it is out of reach
             outcome.append(error)
 
     thread = threading.Thread(target=ask, daemon=True, name="ask-hub")
@@ -122,7 +116,7 @@ def _ask_hub(name: str) -> None:
 
 
 def _reporting_bar(progress: Progress | None, cancelled: list[BaseException]) -> type[Any]:
-    """A silent tqdm class that passes the byte counts of a download on to `progress`, and keeps what that raises."""
+    """Return a silent tqdm class that passes a download's byte counts to `progress`, and keeps what that raises."""
 
     class ReportingBar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:

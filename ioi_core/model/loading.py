@@ -2,8 +2,8 @@
 
 Transformers reads the files, TransformerLens's `TransformerBridge` folds and centres them
 (`enable_compatibility_mode`: fold_ln, center_writing_weights, center_unembed, fold_value_biases), the result is
-copied once into `model.Weights`, and the bridge is dropped. Everything that could go silently wrong on the way is
-checked: a missing tensor would be filled with random numbers, a missing tokenizer gives vocabulary size 0.
+copied once into `weights.Weights`, and the bridge is dropped. Everything that could silently go wrong is checked: a
+missing tensor would be filled with random numbers, a missing tokenizer gives vocabulary size 0.
 """
 
 import ctypes
@@ -29,26 +29,22 @@ DEMO_MODEL_DIR = Path(__file__).parents[1] / "demo" / "model"
 """The bundled model's folder, a plain Hugging Face one."""
 
 PROCESSING = "fold_ln, center_writing_weights, center_unembed, fold_value_biases"
-"""What is done to the stored weights, in TransformerLens's words; part of every cache key and shown on the pages."""
+"""The processing of the stored weights, in TransformerLens's words; part of every cache key, shown on the pages."""
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
 def load_model(
-    name: str,
-    *,
-    device: str | torch.device | None = None,
-    dtype: str = "float32",
-    progress: Progress | None = None,
+    name: str, *, device: str | torch.device | None = None, dtype: str = "float32", progress: Progress | None = None
 ) -> Model:
     """Load a model by name or folder, ready for every analysis.
 
     Args:
         name: "ioi-demo" (bundled) | "gpt2-small" (from `IOI_MODEL_DIR` if set, else the Hugging Face cache or hub) |
             another GPT-2 of the hub ("gpt2-medium", "distilgpt2", ...) | the absolute path of a folder.
-        device: where the weights stay; default `IOI_DEVICE`, else cuda if present, else cpu. Not mps.
+        device: of the weights; default `IOI_DEVICE`, else cuda if present, else cpu. Not mps.
         dtype: "float32" | "float64" | "bfloat16".
-        progress: told (bytes so far, bytes in all) while a model is downloaded.
+        progress: called with (bytes so far, bytes in all) while a model is downloaded.
     Raises:
         ModelUnavailableError: says what was wanted, what was found and what to do.
     """
@@ -76,8 +72,8 @@ def _device(device: str | torch.device | None) -> torch.device:
         )
     if kind == "cuda":
         use_full_float32()
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ModelUnavailableError(f"device {wanted!r} was asked for, but PyTorch finds no CUDA device: use cpu")
+        if not torch.cuda.is_available():
+            raise ModelUnavailableError(f"device {wanted!r} was asked for, but PyTorch finds no CUDA device: use cpu")
     try:
         return torch.empty(0, device=wanted).device
     except RuntimeError as error:
@@ -90,7 +86,7 @@ def use_full_float32() -> None:
 
 
 def _folder(name: str, progress: Progress | None) -> Path:
-    """The folder that holds the files of `name`."""
+    """Return the folder that holds the files of `name`."""
     if name == "ioi-demo":
         return DEMO_MODEL_DIR
     if name == "gpt2-small" and os.environ.get("IOI_MODEL_DIR"):
@@ -120,28 +116,22 @@ def _local_folder(path: str, what: str) -> Path:
 def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadModel:
     if not any((folder / file).is_file() for file in WEIGHT_FILES):
         raise ModelUnavailableError(f"{folder} has no weights: add {' or '.join(WEIGHT_FILES)}")
-    transformers_logging.disable_progress_bar()  # a server's log and a command's output are no place for bars
+    transformers_logging.disable_progress_bar()  # no bars in a server's log or a command's output
     try:
         source, report = GPT2LMHeadModel.from_pretrained(
-            str(folder),
-            local_files_only=True,
-            dtype=dtype,
-            output_loading_info=True,
-            attn_implementation="eager",
+            str(folder), local_files_only=True, dtype=dtype, output_loading_info=True, attn_implementation="eager"
         )
     except Exception as error:  # safetensors, pickle and transformers each raise their own kinds for damaged files
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelUnavailableError(f"the weights of {name} in {folder} cannot be read: {reason}") from error
     missing = sorted(report["missing_keys"])
     if missing or report["mismatched_keys"]:
-        problem = (
-            f"lack {missing[:3]}" if missing else f"have the wrong shape for {list(report['mismatched_keys'])[:3]}"
-        )
+        wrong = list(report["mismatched_keys"])
+        problem = f"lack {missing[:3]}" if missing else f"have the wrong shape for {wrong[:3]}"
         raise ModelUnavailableError(f"the weights of {name} in {folder} {problem}: the file is not complete")
     # Old checkpoints carry the causal mask as a tensor; anything else left over is a part of the model left out.
-    if left := sorted(
-        key for key in report["unexpected_keys"] if not key.endswith((".attn.bias", ".attn.masked_bias"))
-    ):
+    masks = (".attn.bias", ".attn.masked_bias")
+    if left := sorted(key for key in report["unexpected_keys"] if not key.endswith(masks)):
         raise ModelUnavailableError(
             f"the weights of {name} in {folder} have {left[:3]}, which config.json does not name"
         )
@@ -152,7 +142,7 @@ def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadMode
 
 
 def _fingerprint(source: GPT2LMHeadModel, config: dict[str, Any]) -> str:
-    """SHA-256 of the stored weights and of the one config field that is not in their shapes."""
+    """Return the SHA-256 of the stored weights and of the config fields that change results but not shapes."""
     digest = hashlib.sha256(f"{config.get('n_head')} {config.get('layer_norm_epsilon')}".encode())
     for key, tensor in sorted(source.state_dict().items()):
         digest.update(f"{key} {tuple(tensor.shape)}".encode())
@@ -161,13 +151,9 @@ def _fingerprint(source: GPT2LMHeadModel, config: dict[str, Any]) -> str:
 
 
 def _process(
-    source: GPT2LMHeadModel,
-    folder: Path,
-    tokenizer: GPT2TokenizerFast,
-    device: torch.device,
-    dtype: torch.dtype,
+    source: GPT2LMHeadModel, folder: Path, tokenizer: GPT2TokenizerFast, device: torch.device, dtype: torch.dtype
 ) -> tuple[Weights, ModelConfig]:
-    """TransformerLens's processed weights as plain tensors on `device`."""
+    """Return TransformerLens's processed weights as plain tensors on `device`, and the model's sizes."""
     value_biases = [_folded_value_bias(block) for block in source.transformer.h]
     working = next(source.parameters()).dtype
     bridge = TransformerBridge.boot_transformers(
@@ -213,14 +199,14 @@ def _layer(block: Any, value_bias: Tensor, plain: Any) -> LayerWeights:
 
 
 def _folded_value_bias(block: Any) -> Tensor:
-    """b_V with ln_1's bias folded in but not yet moved into b_O: [n_heads * d_head]."""
+    """Return b_V with ln_1's bias folded in but not yet moved into b_O: [n_heads * d_head]."""
     d_model = block.attn.c_attn.weight.shape[0]
     W_V = block.attn.c_attn.weight[:, 2 * d_model :]
     return (block.attn.c_attn.bias[2 * d_model :] + block.ln_1.bias @ W_V).detach().clone()
 
 
 def _check_folded(block: Any) -> None:
-    """Folding leaves LayerNorm weights of 1 and value biases of 0; anything else would be silently wrong later."""
+    """Refuse LayerNorm weights other than 1 and value biases other than 0: results would be silently wrong."""
     for norm in (block.ln1, block.ln2):
         if not bool((norm.weight == 1).all()):
             raise ModelUnavailableError("TransformerLens did not fold the LayerNorm weights: wrong version?")
@@ -229,7 +215,7 @@ def _check_folded(block: Any) -> None:
 
 
 def _release_memory() -> None:
-    """Give the bridge's memory back: it points at itself in circles, and glibc keeps freed pages unless asked."""
+    """Free the bridge's memory: it refers to itself, and glibc keeps freed pages unless asked."""
     gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -76,7 +76,7 @@ class Model:
 
     @property
     def numerics(self) -> str:
-        """What rounds its results: dtype and kind of device; with the fingerprint it makes the key of a result."""
+        """The dtype and the type of device, which decide the rounding of results; part of their keys."""
         return f"{self.weights.W_E.dtype} {self.device.type}"
 
     @property
@@ -93,7 +93,7 @@ class Model:
         """Return `head` if this model has it.
 
         Raises:
-            HeadError: says which heads exist.
+            HeadError: it does not; the text says which heads exist.
         """
         if head.layer >= self.cfg.n_layers or head.head >= self.cfg.n_heads or min(head.layer, head.head) < 0:
             raise HeadError(
@@ -103,11 +103,11 @@ class Model:
         return head
 
     def token_text(self, token: int) -> str:
-        """The text of one token, its leading space kept; bytes that are no text of their own show as \ufffd."""
+        """Return the text of one token with its leading space; bytes that are no text by themselves show as \ufffd."""
         return str(self.tokenizer.backend_tokenizer.decode([int(token)], skip_special_tokens=False))
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of `text`, without BOS; "<|endoftext|>" in it is read as the characters it consists of."""
+        """Return the token ids of `text`, without BOS; "<|endoftext|>" in it is read as plain characters."""
         return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
 
 

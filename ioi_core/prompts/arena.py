@@ -1,4 +1,4 @@
-"""The 25 prompts whose path patching figures ARENA 1.4.1 publishes, rebuilt from their templates and names."""
+"""The prompts of ARENA 1.4.1: the 25 behind its path patching figures, rebuilt from templates, and the eight."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from ioi_core.prompts.typed import prompt_pairs
 
 
 def arena25_pairs(model: Model, *, prepend_bos: bool = False) -> PromptPairs:
-    """The 25 mixed prompts and their ABC twins; ARENA runs them without BOS.
+    """Return the 25 mixed prompts and their ABC twins; ARENA runs them without BOS.
 
     `templates` are numbers in `TEMPLATES`. One of the ABC prompts names Lisa twice, as published.
     """
@@ -27,7 +27,7 @@ def arena25_pairs(model: Model, *, prepend_bos: bool = False) -> PromptPairs:
 
 
 def _texts(row: dict[str, Any], template: Template) -> tuple[str, str]:
-    """The clean and the ABC prompt of one row, without the answer."""
+    """Return the clean and the ABC prompt of one row, without the answer."""
     words = {"A": row["IO"], "B": row["S"], **row}
     abc = iter(row["abc"])
     clean = [words[slot] for slot in template.slots]
@@ -45,13 +45,13 @@ _ARENA_SENTENCES = (
 
 def arena_texts() -> Iterator[tuple[str, str, str, str]]:
     """Yield each of the eight prompts: clean and corrupted text, IO and S (the name repeated in the clean one)."""
-    for sentence, one, other in _ARENA_SENTENCES:
-        for io, s in ((one, other), (other, one)):
+    for sentence, *names in _ARENA_SENTENCES:
+        for io, s in (names, reversed(names)):
             yield sentence.format(s), sentence.format(io), io, s
 
 
 def arena_pairs(model: Model, *, prepend_bos: bool = True) -> PromptPairs:
-    """The eight prompts of TransformerLens's demo and ARENA 1.4.1: four sentences, each with either name repeated.
+    """Return the eight prompts of TransformerLens's demo and ARENA: four sentences, each with either name repeated.
 
     The corrupted prompt of each is its neighbour, in which the other name is repeated: only S2 differs.
     """

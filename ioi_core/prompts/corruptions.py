@@ -1,7 +1,7 @@
 """The corrupted twin of a typed IOI prompt, made by replacing single name tokens.
 
-Every place keeps its form: a name without a leading space (at the very start, or after a quote) is replaced by a name
-without one. New names are drawn by the prompt's own tokens, so a prompt always gets the same twin.
+A name without a leading space (at the very start, or after a quote) is replaced by a name without one. New names are
+drawn with the prompt's own tokens as the seed, so a prompt always gets the same twin.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,19 +15,19 @@ from ioi_core.prompts.text import TypedText, decode, read_text, show_tokens
 
 
 def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label: str) -> TypedText:
-    """The corrupted twin, with as many tokens as the clean prompt; only name tokens differ.
+    """Return the corrupted twin, with as many tokens as the clean prompt; only name tokens differ.
 
     Args:
         label: what messages call the clean prompt.
 
     Raises:
-        PromptError: the corruption is not defined for this prompt, or no name of one token can stand in a place.
+        PromptError: the corruption is not defined for this prompt, or no name of one token fits somewhere.
     """
-    io_places, s_places = ([word.start for word in words] for words in (names.io_words, names.s_words))
-    if corruption in SIGNAL_FLIPS and not (len(io_places) == 1 and len(s_places) == 2 and io_places[0] < s_places[1]):
+    io_at, s_at = ([word.start for word in words] for words in (names.io_words, names.s_words))
+    if corruption in SIGNAL_FLIPS and not (len(io_at) == 1 and len(s_at) == 2 and io_at[0] < s_at[1]):
         raise PromptError(
             f"{label}: the signal flip {corruption} needs io once and s twice, once after io; "
-            f"got io x {len(io_places)} and s x {len(s_places)} in {show_tokens(model, clean.ids)}: "
+            f"got io x {len(io_at)} and s x {len(s_at)} in {show_tokens(model, clean.ids)}: "
             "use s2_flip or abc, or give the corrupted prompt"
         )
     words = (*names.io_words, *names.s_words)
@@ -37,7 +37,7 @@ def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label
         taken={word.name for word in clean.words},
         unspaced=any(not word.text.startswith(" ") for word in words),
     )
-    replaced = replaced_names(corruption, names.io, names.s, io_places=io_places, s_places=s_places, new=new)
+    replaced = replaced_names(corruption, names.io, names.s, io_at=io_at, s_at=s_at, new=new)
     if corruption == "abc" and len(replaced) < len(words):
         raise PromptError(
             f"{label} names io and s {len(words)} times, too often for a new name each ({len(replaced)} are left): "
@@ -47,7 +47,7 @@ def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label
 
 
 def _with_names(model: Model, clean: TypedText, replaced: Mapping[int, str], label: str) -> TypedText:
-    """The text with other names at some positions; refused where that would not be the same number of tokens."""
+    """Return the text with other names at some positions; refuse one with another number of tokens."""
     ids = list(clean.ids)
     for word in clean.words:
         if word.start in replaced:
@@ -73,7 +73,7 @@ CORRUPTIONS = ("s2_flip", "abc", *SIGNAL_FLIPS)
 
 
 def check_corruption(corruption: object) -> str:
-    """`corruption`, if it is one of `CORRUPTIONS`.
+    """Return `corruption` if it is one of `CORRUPTIONS`.
 
     Raises:
         PromptError: it is not.
@@ -88,28 +88,25 @@ def replaced_names(
     io: str,
     s: str,
     *,
-    io_places: Sequence[int],
-    s_places: Sequence[int],
-    other_places: Sequence[int] = (),
+    io_at: Sequence[int],
+    s_at: Sequence[int],
+    others_at: Sequence[int] = (),
     new: Iterator[str],
 ) -> dict[int, str]:
-    """Place -> the name that stands there in the corrupted prompt, for every place that is set.
+    """Return index -> name for the names that the corrupted prompt gets; some may be those of the clean one.
 
     Args:
-        io_places, s_places, other_places: where IO, S and third names stand, in order; places are any sortable index.
-        new: names that are in no way part of the prompt; may run dry, then fewer places are returned.
+        io_at, s_at, others_at: the indices of IO, S and third names, in order; of tokens or slots, as the caller likes.
+        new: names that do not occur in the prompt; if there are too few, fewer indices are returned.
     """
     if corruption == "abc":
-        return dict(zip(sorted((*io_places, *s_places, *other_places)), new, strict=False))
-    first, second, s2 = _flip_letters("ABA" if corruption == "s2_flip" else corruption, io_places, s_places)
+        return dict(zip(sorted((*io_at, *s_at, *others_at)), new, strict=False))
+    first, second, s2 = tuple("ABA" if corruption == "s2_flip" else corruption)
+    if io_at[0] > s_at[0]:
+        first, second = second, first
     names = {"A": io, "B": s}
     if corruption in ("CDD", "DCD"):
         names |= zip("CD", new, strict=False)
-    at_first, at_second = sorted((io_places[0], s_places[0]))
-    letters = {at_first: first, at_second: second, s_places[-1]: s2}
-    return {place: names[letter] for place, letter in letters.items() if letter in names}
-
-
-def _flip_letters(flip: str, io_places: Sequence[int], s_places: Sequence[int]) -> tuple[str, str, str]:
-    first, second, s2 = tuple(flip)
-    return (first, second, s2) if io_places[0] < s_places[0] else (second, first, s2)
+    at_first, at_second = sorted((io_at[0], s_at[0]))
+    letters = {at_first: first, at_second: second, s_at[-1]: s2}
+    return {index: names[letter] for index, letter in letters.items() if letter in names}

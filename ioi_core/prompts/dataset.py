@@ -1,9 +1,9 @@
 """Generated IOI prompts: the templates of Wang et al. 2022 filled with random names, places and objects.
 
 Row k uses the k-th of the selected templates, from the first again after the last, so the templates and both orders are
-as even as n allows. Each row draws the same things in the same order whatever is asked for: a longer data set begins
-with the shorter one, and data sets that differ in corruption or BOS only have the same clean prompts. All names of a
-row, clean and new, are different from each other, which neither Wang et al.'s code nor ARENA's makes sure of.
+as even as n allows. Each row draws the same things in the same order whatever the arguments: a longer data set begins
+with the shorter one, and data sets that differ only in corruption or BOS have the same clean prompts. All names of a
+row, clean and new, differ from each other, which neither Wang et al.'s code nor ARENA's ensures.
 """
 
 import random
@@ -20,7 +20,7 @@ from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
 from ioi_core.prompts.templates import Template, select_templates
 
 MAX_PROMPTS = 100_000
-_N_CLEAN, _N_NEW = 3, 5  # names of the longest clean prompt (A, B, C); places of names in it, each new under "abc"
+_N_CLEAN, _N_NEW = 3, 5  # different names of the longest clean prompt (A, B, C); its name slots, each new under "abc"
 
 Encode = Callable[[str], tuple[int, ...]]
 
@@ -34,7 +34,7 @@ def ioi_dataset(
     corruption: Choice = "s2_flip",
     prepend_bos: bool = True,
 ) -> PromptPairs:
-    """n pairs of prompts that stop before the answer, with all roles; the same for the same arguments.
+    """Return n pairs of prompts that stop before the answer, with all roles; the same for the same arguments.
 
     Args:
         n: 1 to 100,000 prompts.
@@ -68,13 +68,12 @@ def _row(draws: random.Random, encode: Encode, names: Sequence[str], template: T
     fill |= {"PLACE": draws.choice(IOI_LISTS["PLACES"]), "OBJECT": draws.choice(IOI_LISTS["OBJECTS"])}
     words = [fill[slot] for slot in template.slots]
     io_slots, s_slots, third_slots = (
-        [place for place, slot in enumerate(template.slots) if slot == name] for name in "ABC"
+        [index for index, slot in enumerate(template.slots) if slot == name] for name in "ABC"
     )
-    replaced = replaced_names(
-        corruption, io, s, io_places=io_slots, s_places=s_slots, other_places=third_slots, new=iter(new)
-    )
+    at = {"io_at": io_slots, "s_at": s_slots, "others_at": third_slots}
+    replaced = replaced_names(corruption, io, s, **at, new=iter(new))
     clean = template.fill(words)
-    corrupted = template.fill([replaced.get(place, word) for place, word in enumerate(words)])
+    corrupted = template.fill([replaced.get(index, word) for index, word in enumerate(words)])
     clean_ids = [encode(piece) for piece in clean]
     starts = list(accumulate(map(len, clean_ids), initial=0))
     io_at, s1_at, s2_at = (starts[2 * slot + 1] for slot in (io_slots[0], s_slots[0], s_slots[-1]))

@@ -1,9 +1,9 @@
 """The first names the app knows, and the bundled lists they come from.
 
 `IOI_LISTS` are the names, places, objects and templates of Wang et al. 2022, from Redwood Research's Easy-Transformer
-(MIT licence). `NAMES` adds other common first names, so that typed prompts are understood; words that open English
-sentences (Will, Don, Hope), months and places (April, Georgia) are left out: they would make prompts ambiguous, and a
-capitalised word inside a sentence is understood without a list.
+(MIT licence). `NAMES` adds other common first names, for typed prompts. Words that open English sentences (Will, Don,
+Hope), months and places (April, Georgia) are left out: they would make prompts ambiguous, and a capitalised word inside
+a sentence is recognised without a list.
 """
 
 import json
@@ -17,9 +17,14 @@ from ioi_core.model.weights import Model
 _DATA = Path(__file__).parents[1] / "data"
 
 
+def data_text(file_name: str) -> str:
+    """Return one of the text files that are part of this package ("first_names.txt", "model_card.md")."""
+    return (_DATA / file_name).read_text(encoding="utf-8")
+
+
 def read_data(file_name: str) -> dict[str, Any]:
-    """One of the JSON files that are part of this package ("ioi_lists.json", "arena25.json")."""
-    data: dict[str, Any] = json.loads((_DATA / file_name).read_text(encoding="utf-8"))
+    """Return one of the JSON files that are part of this package ("ioi_lists.json", "arena25.json")."""
+    data: dict[str, Any] = json.loads(data_text(file_name))
     return data
 
 
@@ -28,22 +33,19 @@ IOI_LISTS: dict[str, tuple[str, ...]] = {
 }
 """Names, places, objects and templates of Wang et al.'s code, under the source's own names."""
 
-_MORE_NAMES = (_DATA / "first_names.txt").read_text(encoding="utf-8").split()
-
-NAMES: tuple[str, ...] = tuple(dict.fromkeys((*IOI_LISTS["NAMES"], *_MORE_NAMES)))
+NAMES: tuple[str, ...] = tuple(dict.fromkeys((*IOI_LISTS["NAMES"], *data_text("first_names.txt").split())))
 """Every first name the app knows; each is one GPT-2 token when it follows a space."""
 
 KNOWN_NAMES = frozenset(NAMES)
 
 
 def new_names(model: Model, seed: str, taken: Collection[str], *, unspaced: bool) -> Iterator[str]:
-    """Names of `NAMES` in an order drawn by `seed`, none of them in `taken` (compared without case).
+    """Yield names of `NAMES` in an order drawn by `seed`, none of them in `taken` (compared without case).
 
     Each is one token after a space and, where `unspaced`, also without it.
     """
     used = {word.casefold() for word in taken}
-    names = random.Random(seed).sample(NAMES, len(NAMES))
-    for name in names:
+    for name in random.Random(seed).sample(NAMES, len(NAMES)):
         forms = (f" {name}", name) if unspaced else (f" {name}",)
         if name.casefold() not in used and all(len(model.encode(form)) == 1 for form in forms):
             yield name

@@ -22,7 +22,7 @@ class PromptPairs:
         roles: role -> [batch] position in the row; only "END" for a task that is not IOI.
         templates: [batch] template number; typed prompts have one number a row.
         clean_text, corrupted_text: the rows as text, without BOS.
-        prepend_bos: whether position 0 is a BOS that was put in front.
+        prepend_bos: true if position 0 is a BOS that was put in front.
     """
 
     clean_tokens: Int[np.ndarray, "batch pos"]
@@ -42,7 +42,7 @@ class PromptPairs:
             array.setflags(write=False)
 
     def take(self, rows: slice) -> "PromptPairs":
-        """Some of the rows, their padding kept."""
+        """Return some of the rows, with their padding."""
         arrays = ("clean_tokens", "corrupted_tokens", "lengths", "answers", "templates", "clean_text", "corrupted_text")
         taken = {name: getattr(self, name)[rows] for name in arrays}
         roles = {role: positions[rows] for role, positions in self.roles.items()}
@@ -56,7 +56,7 @@ def check_roles(need: str, roles: Collection[str], wanted: Collection[str] = ROL
     """Refuse prompts that have only `roles` where those `wanted` are needed.
 
     Args:
-        need: what the roles are needed for; the message opens with it.
+        need: the beginning of the message: what needs the roles.
     Raises:
         PromptError: says which roles are missing and which there are.
     """
@@ -86,7 +86,7 @@ class PromptRow:
 
 
 def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool) -> PromptPairs:
-    """Put rows together: BOS in front if asked for, padding to the right, positions counted with the BOS."""
+    """Return rows as one batch: BOS in front if asked for, padding to the right, positions counted with the BOS."""
     roles = [role for role in ROLES if role in rows[0].positions]
     return PromptPairs(
         clean_tokens=_pad([row.clean_ids for row in rows], prepend_bos),

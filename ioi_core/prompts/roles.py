@@ -1,9 +1,9 @@
-"""Who is who in a typed prompt: the indirect object IO, the subject S, and the positions of their names.
+"""The roles in a typed prompt: the indirect object IO, the subject S, and the positions of their names.
 
 Without a hint, S is the only name that occurs more than once and IO the only other one. Names are looked for among the
-names the app knows; if that does not give exactly these two, capitalised words with at least one place inside a
-sentence count as names too. Anything else is refused: a wrong reading is worse than a question. What else a sentence
-says (who gave what to whom) is not understood.
+names the app knows; if that does not give exactly these two, capitalised words that occur at least once inside a
+sentence count as names too. Anything else is refused: a wrong reading is worse than a question. The meaning of the
+sentence (who gave what to whom) is not considered.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _SHOWN_NAMES = 8
 
 @dataclass(frozen=True)
 class Names:
-    """The two names of an IOI prompt, without spaces, and every place of each, in order; each place is one token."""
+    """The two names of an IOI prompt, without spaces, and every occurrence of each, in order; each is one token."""
 
     io: str
     s: str
@@ -28,36 +28,30 @@ class Names:
     s_words: tuple[Word, ...]
 
     def positions(self, length: int) -> dict[str, int]:
-        """Role -> position in the text's own tokens (no BOS), for a text of `length` tokens."""
+        """Return role -> position in the text's own tokens (no BOS), for a text of `length` tokens."""
         s1 = self.s_words[0].start
-        return {
-            "IO": self.io_words[0].start,
-            "S1": s1,
-            "S1+1": s1 + 1,
-            "S2": self.s_words[-1].start,
-            "END": length - 1,
-        }
+        return {"IO": self.io_words[0].start, "S1": s1, "S1+1": s1 + 1, "S2": self.s_words[-1].start, "END": length - 1}
 
 
 def find_names(model: Model, typed: TypedText, label: str) -> Names:
-    """Find IO and S by themselves.
+    """Return IO and S, found without a hint.
 
     Raises:
         NotIOIError: not exactly one repeated name and one other. PromptError: a name of more than one token.
     """
-    known = _places(word for word in typed.words if word.name in KNOWN_NAMES)
+    known = _by_name(word for word in typed.words if word.name in KNOWN_NAMES)
     inside = {word.name for word in typed.words if word.capitalised and not word.opens_sentence}
-    wider = _places(word for word in typed.words if word.name in KNOWN_NAMES or word.name in inside)
-    for places in (known, wider):
-        repeated = [name for name, words in places.items() if len(words) > 1]
-        single = [name for name, words in places.items() if len(words) == 1]
+    wider = _by_name(word for word in typed.words if word.name in KNOWN_NAMES or word.name in inside)
+    for occurrences in (known, wider):
+        repeated = [name for name, words in occurrences.items() if len(words) > 1]
+        single = [name for name, words in occurrences.items() if len(words) == 1]
         if len(repeated) == len(single) == 1:
             return _names(model, typed, single[0], repeated[0], label)
-    raise NotIOIError(_cannot_tell(model, typed, wider, label))
+    raise NotIOIError(_ambiguous(model, typed, wider, label))
 
 
 def given_names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names | None:
-    """The places of the given names; None where the prompt is no IOI prompt: S not repeated, or IO absent.
+    """Return the occurrences of the given names; None if it is no IOI prompt: S not repeated, or IO absent.
 
     Raises:
         PromptError: a name of an IOI prompt is more than one token somewhere in it.
@@ -68,12 +62,12 @@ def given_names(model: Model, typed: TypedText, io: str, s: str, label: str) -> 
 
 
 def count(typed: TypedText, name: str) -> int:
-    """How often a word of letters occurs."""
+    """Return how often a name occurs; 0 for anything but letters."""
     return sum(word.name == name for word in typed.words) if name.isalpha() else 0
 
 
 def answer_token(model: Model, name: object, label: str) -> int:
-    """The token of an answer, its leading space added if missing.
+    """Return the token of an answer, its leading space added if missing.
 
     Args:
         label: what messages call it ("io", "s of prompt 2 of 8").
@@ -91,15 +85,15 @@ def answer_token(model: Model, name: object, label: str) -> int:
     return ids[0]
 
 
-def _places(words: Iterable[Word]) -> dict[str, list[Word]]:
-    places: dict[str, list[Word]] = {}
+def _by_name(words: Iterable[Word]) -> dict[str, list[Word]]:
+    occurrences: dict[str, list[Word]] = {}
     for word in words:
-        places.setdefault(word.name, []).append(word)
-    return places
+        occurrences.setdefault(word.name, []).append(word)
+    return occurrences
 
 
 def _names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names:
-    """Collect the places of two names, each of which must be one token."""
+    """Return the occurrences of two names, each of which must be one token."""
     io_words = tuple(word for word in typed.words if word.name == io)
     s_words = tuple(word for word in typed.words if word.name == s)
     for word in (*io_words, *s_words):
@@ -112,16 +106,16 @@ def _names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names
     return Names(io, s, io_words, s_words)
 
 
-def _cannot_tell(model: Model, typed: TypedText, places: dict[str, list[Word]], label: str) -> str:
-    """The message that asks for io and s and says what was found."""
-    found = [f"{shown(name)} x {len(words)}" for name, words in places.items()]
-    found[_SHOWN_NAMES:] = ["..."] * (len(found) > _SHOWN_NAMES)
+def _ambiguous(model: Model, typed: TypedText, occurrences: dict[str, list[Word]], label: str) -> str:
+    """Return the message that asks for io and s and says which names occur."""
+    names = [f"{shown(name)} x {len(words)}" for name, words in occurrences.items()]
+    names[_SHOWN_NAMES:] = ["..."] * (len(names) > _SHOWN_NAMES)
     hint = ""
-    if len(places) == 2 and all(len(words) > 1 for words in places.values()):
+    if len(occurrences) == 2 and all(len(words) > 1 for words in occurrences.values()):
         hint = "; both are repeated: if the answer already stands at the end, take it away"
     return (
         f"{label}: cannot tell who is who, so give io (the answer) and s (the repeated name); "
         "for a task of another kind give a corrupted prompt as well. "
         "Without them exactly one name may occur twice or more and exactly one other once; "
-        f"found {', '.join(found) or 'no names'} in {show_tokens(model, typed.ids)}{hint}"
+        f"found {', '.join(names) or 'no names'} in {show_tokens(model, typed.ids)}{hint}"
     )

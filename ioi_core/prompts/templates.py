@@ -1,6 +1,6 @@
 """The sentence templates of Wang et al.'s code, each in both orders of the names.
 
-[A] is the indirect object, [B] the subject, [C] a third name; the [A] that ends a template is the answer. A BABA
+[A] is the indirect object, [B] the subject, [C] a third name; the [A] at the end of a template is the answer. A BABA
 template names the subject first, an ABBA template the indirect object; a template's twin has its first [A] and its
 first [B] swapped. Numbers are stable: the BABA forms come first, list after list in `FAMILIES`' order (baba 0-14,
 baba_long 15-29, baba_late_io 30-37, baba_early_io 38-45, three_names 46-49), and the ABBA twin of number k is k + 50.
@@ -35,7 +35,7 @@ class Template:
     """One sentence with slots.
 
     Attributes:
-        number: its place in `TEMPLATES`.
+        number: its index in `TEMPLATES`.
         family: a key of `FAMILIES`.
         order: "ABBA" if [A], the indirect object, is named first, else "BABA".
         text: the sentence, its answer " [A]" included.
@@ -48,11 +48,11 @@ class Template:
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """What to fill in, in order, up to the answer: "A", "B", "C", "PLACE", "OBJECT"."""
+        """The slots to fill, in order, up to the answer: "A", "B", "C", "PLACE", "OBJECT"."""
         return tuple(_SLOT.split(self._prompt)[1::2])
 
     def fill(self, words: Sequence[str]) -> list[str]:
-        """The prompt, which stops before the answer, in pieces: fixed text and filled slots (" Mary") by turns."""
+        """Return the prompt, up to the answer, in pieces: fixed text and filled slots (" Mary") in turn."""
         pieces = _SLOT.split(self._prompt)
         pieces[1::2] = [f" {word}" for word in words]
         return pieces
@@ -91,7 +91,7 @@ _SELECTIONS: dict[str, tuple[int, ...]] = {
 
 
 def select_templates(selection: TemplateChoice) -> tuple[Template, ...]:
-    """The templates of "mixed" (the first 7 BABA and their twins, by turns), "ABBA", "BABA" (15 each) or of numbers.
+    """Return the templates of "mixed" (the first 7 BABA, each with its twin), "ABBA", "BABA" (15 each) or of numbers.
 
     Raises:
         PromptError: another word, an empty list, or a number that no template has.

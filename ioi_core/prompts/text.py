@@ -25,7 +25,7 @@ class Word:
         text: its characters, a leading space included.
         start: position of its first token in the text.
         ids: its tokens; a name must be a single one.
-        opens_sentence: whether nothing but spaces, quotes and brackets lies between it and the sentence's beginning.
+        opens_sentence: true if only spaces, quotes and brackets precede it in its sentence.
     """
 
     text: str
@@ -40,7 +40,7 @@ class Word:
 
     @property
     def capitalised(self) -> bool:
-        """Whether it is letters only and begins with a capital; "I" is not a name and does not count."""
+        """Return whether it is letters only and begins with a capital; "I" is no name and does not count."""
         return self.name.isalpha() and (self.name[0].isupper() or self.name[0].istitle()) and self.name != "I"
 
 
@@ -54,10 +54,10 @@ class TypedText:
 
 
 def read_text(model: Model, text: object, label: str, *, prepend_bos: bool) -> TypedText:
-    """Check a prompt and cut it into tokens and words.
+    """Check a prompt and return it with its tokens and words.
 
     Args:
-        label: what messages call this prompt ("the prompt", "corrupted prompt 2 of 8").
+        label: the name of this prompt in messages ("the prompt", "corrupted prompt 2 of 8").
 
     Raises:
         PromptError: not text, half a surrogate pair, empty, ending in white space, or longer than the context.
@@ -83,7 +83,7 @@ def read_text(model: Model, text: object, label: str, *, prepend_bos: bool) -> T
 
 
 def check_characters(model: Model, text: object, label: str) -> str:
-    """`text`, if it is text that a tokenizer can read.
+    """Return `text` if it is text that a tokenizer can read.
 
     Raises:
         PromptError: not a str, or one with half of a surrogate pair.
@@ -102,12 +102,12 @@ def check_characters(model: Model, text: object, label: str) -> str:
 
 
 def decode(model: Model, ids: Sequence[int]) -> str:
-    """The text of tokens, exactly as it was before it was encoded."""
+    """Return the text of tokens, exactly as it was before it was encoded."""
     return str(model.tokenizer.backend_tokenizer.decode(list(ids), skip_special_tokens=False))
 
 
 def show_tokens(model: Model, ids: Sequence[int], around: int = 0) -> str:
-    """Tokens as a list in a message, like ['When', ' John', ...]: at most 12, those next to index `around`."""
+    """Return tokens for a message, like "['When', ' John', ...]": at most 12, those next to index `around`."""
     start = max(0, min(around - _SHOWN_TOKENS // 2, len(ids) - _SHOWN_TOKENS))
     stop = start + _SHOWN_TOKENS
     tokens = [shown(model.token_text(token)) for token in ids[start:stop]]
@@ -133,19 +133,19 @@ def check_same_length(model: Model, clean: Sequence[int], corrupted: Sequence[in
 
 
 def _words(model: Model, ids: Sequence[int], word_ids: Sequence[int | None]) -> tuple[Word, ...]:
-    """Group the tokens of one pre-token; a pre-token consists of whole characters, so each group decodes on its own."""
+    """Return the pre-tokens; one consists of whole characters, so its tokens can be decoded alone."""
     words, opens = [], True
     for _, group in groupby(range(len(ids)), key=word_ids.__getitem__):
-        places = list(group)
-        word_tokens = tuple(ids[k] for k in places)
-        word = Word(decode(model, word_tokens), places[0], word_tokens, opens)
+        start, *rest = group
+        word_tokens = tuple(ids[start : start + 1 + len(rest)])
+        word = Word(decode(model, word_tokens), start, word_tokens, opens)
         words.append(word)
         opens = _sentence_opens_after(word.text, opens)
     return tuple(words)
 
 
 def _sentence_opens_after(text: str, opens: bool) -> bool:
-    """Whether the next word opens a sentence, given whether this one did."""
+    """Return whether the word after `text` opens a sentence, given whether `text` did."""
     for character in text:
         if character in _ENDS_SENTENCE:
             opens = True

@@ -12,7 +12,7 @@ from ioi_core.prompts.typed import prompt_pairs
 
 
 def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPairs:
-    """The same prompts with twins made by `corruption` instead of their own corrupted ones.
+    """Return the same prompts with twins made by `corruption` instead of their own corrupted ones.
 
     Args:
         pairs: IOI prompts.

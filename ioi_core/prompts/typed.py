@@ -1,7 +1,7 @@
 """Pairs from typed prompts: roles found, answers as tokens, and the corrupted twin made where none is given.
 
-Each row goes the same way: read the clean text, find or accept IO and S, read or make the corrupted text, line the two
-up. What cannot be used is refused with its tokens and what to change; nothing is guessed or silently cut.
+Each row takes the same steps: read the clean text, find or accept IO and S, read or make the corrupted text, compare
+their lengths. What cannot be used is refused with its tokens and advice; nothing is guessed or silently cut.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def prompt_pairs(
     corruption: Choice = "s2_flip",
     prepend_bos: bool = True,
 ) -> PromptPairs:
-    """Clean and corrupted prompts from one text or a list of texts that stop before the answer.
+    """Return clean and corrupted prompts from one text or a list of texts that stop before the answer.
 
     Args:
         clean: the prompts.
@@ -61,12 +61,12 @@ def prompt_pairs(
 def _row(
     model: Model, cells: tuple[object, ...], where: str, number: int, *, corruption: str, prepend_bos: bool
 ) -> PromptRow:
-    """One row from its four typed cells; `where` is what messages add to name the row."""
+    """Return one row from its four typed cells; `where` names the row in messages (" 2 of 8")."""
     clean_text, corrupted_text, io, s = cells
     the = "" if where else "the "
     label, corrupted_label = f"{the}prompt{where}", f"{the}corrupted prompt{where}"
     clean = read_text(model, clean_text, label, prepend_bos=prepend_bos)
-    names, answers = _names_and_answers(model, clean, io, s, label, where)
+    names, answers = _read_names(model, clean, io, s, label, where)
     if corrupted_text is not None:
         corrupted = read_text(model, corrupted_text, corrupted_label, prepend_bos=prepend_bos)
     elif names is not None:
@@ -86,24 +86,24 @@ def _row(
     )
 
 
-def _names_and_answers(
+def _read_names(
     model: Model, clean: TypedText, io: object, s: object, label: str, where: str
 ) -> tuple[Names | None, tuple[int, int]]:
-    """The names and where they stand (None: not an IOI prompt), and the answers' token ids (IO, S)."""
-    found = find_names(model, clean, label) if io is None and s is None else None
-    if found is not None:
-        io, s = found.io, found.s
+    """Return the names and their positions (None: not an IOI prompt), and the answers' token ids (IO, S)."""
+    names = find_names(model, clean, label) if io is None and s is None else None
+    if names is not None:
+        io, s = names.io, names.s
     answers = answer_token(model, io, f"io{where}"), answer_token(model, s, f"s{where}")
     if answers[0] == answers[1]:
         raise PromptError(
             f"io{where} and s{where} are both {show_tokens(model, answers[:1])}: give two different answers"
         )
     io_name, s_name = (model.token_text(token).removeprefix(" ") for token in answers)
-    return found or given_names(model, clean, io_name, s_name, label), answers
+    return names or given_names(model, clean, io_name, s_name, label), answers
 
 
 def _needs_corrupted(model: Model, clean: TypedText, answers: tuple[int, int], label: str) -> str:
-    """The message for a prompt that no corruption can be made for."""
+    """Return the message for a prompt of which no corrupted twin can be made."""
     io, s = (model.token_text(token) for token in answers)
     times = f"{shown(s)} stands there x {count(clean, s[1:])} and {shown(io)} x {count(clean, io[1:])}"
     return (

@@ -1,1 +1,1 @@
-"""What the bundled model can do, measured, as its model card says it."""
+"""Measurements of the bundled model, and its model card made of them."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 from ioi_core.demo.training.sentences import Sentence
-from ioi_core.demo.training.token_classes import END_OF_TEXT
+from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.vocabulary import Head
 
 
@@ -39,20 +39,20 @@ class Rows:
     answers: Int[Tensor, "batch 2"]
 
     def with_names(self, replace: Mapping[str, Int[Tensor, " batch"]]) -> "Rows":
-        """The same sentences with other tokens at roles "io", "s1" or "s2"; answers stay."""
+        """Return the same sentences with other tokens at roles "io", "s1" or "s2"; answers stay."""
         tokens = self.tokens.clone()
         for role, ids in replace.items():
             tokens[torch.arange(len(tokens)), getattr(self, role)] = ids
         return Rows(tokens, self.end, self.io, self.s1, self.s2, self.answers)
 
     def s2_flipped(self) -> "Rows":
-        """S2 replaced by IO's name: the signal reversed."""
+        """Return the sentences with IO's name at S2: the signal reversed."""
         return self.with_names({"s2": self.answers[:, 0]})
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one forward pass gives at the roles' positions.
+    """The results of one forward pass.
 
     Attributes:
         logits: [batch d_vocab] at END.
@@ -69,7 +69,7 @@ class Run:
     final: Float[Tensor, "batch d_model"]
 
     def logit_diff(self, rows: Rows) -> Float[Tensor, " batch"]:
-        """logit(IO) - logit(S) at END of each row, in logits."""
+        """Return logit(IO) - logit(S) at END of each row, in logits."""
         picked = self.logits.gather(1, rows.answers)
         return picked[:, 0] - picked[:, 1]
 
@@ -84,13 +84,13 @@ class Patch:
 
 
 def load(folder: Path) -> GPT2LMHeadModel:
-    """The folder's model in float32, ready to show its attention patterns."""
+    """Return the folder's model in float32, able to return its attention patterns."""
     model = GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32)
     return model.eval()
 
 
 def to_rows(sentences: Sequence[Sentence]) -> Rows:
-    """Pad on the right and collect roles.
+    """Return sentences padded on the right, with their roles.
 
     Raises:
         ValueError: a sentence repeats no name.
@@ -110,19 +110,19 @@ def to_rows(sentences: Sequence[Sentence]) -> Rows:
 
 @torch.inference_mode()
 def run(model: GPT2LMHeadModel, rows: Rows, patch: Patch | None = None) -> Run:
-    """One forward pass, with z patched if asked."""
+    """Run the model once, with z patched if asked."""
     z: list[Tensor] = []
     mlp_out: list[Tensor] = []
     final: list[Tensor] = []
     batch = torch.arange(len(rows.end))
     with ExitStack() as hooks:
         for layer, block in enumerate(model.transformer.h):
+            project = block.attn.c_proj
             if patch is not None:
-                hooks.enter_context(block.attn.c_proj.register_forward_pre_hook(_patcher(patch, layer, model)))
-            hooks.enter_context(block.attn.c_proj.register_forward_pre_hook(lambda _, x: z.append(x[0])))
-            hooks.enter_context(
-                block.mlp.register_forward_hook(lambda _, __, out: mlp_out.append(out[batch, rows.end]))
-            )
+                hooks.enter_context(project.register_forward_pre_hook(_patcher(patch, layer, model)))
+            hooks.enter_context(project.register_forward_pre_hook(lambda _, x: z.append(x[0])))
+            keep_mlp = block.mlp.register_forward_hook(lambda _, __, out: mlp_out.append(out[batch, rows.end]))
+            hooks.enter_context(keep_mlp)
         keep = model.transformer.ln_f.register_forward_pre_hook(lambda _, x: final.append(x[0][batch, rows.end]))
         hooks.enter_context(keep)
         output = model.transformer(rows.tokens, output_attentions=True)
@@ -151,30 +151,32 @@ def _patcher(
 
 @torch.inference_mode()
 def direct_attribution(
-    model: GPT2LMHeadModel, rows: Rows, got: Run
+    model: GPT2LMHeadModel, rows: Rows, result: Run
 ) -> tuple[Float[Tensor, "layer head"], Float[Tensor, " layer"]]:
-    """Mean direct contribution to logit_diff of each head and each MLP, LayerNorm's scale frozen (in logits)."""
+    """Return each head's and MLP's mean direct contribution to logit_diff in logits, LayerNorm's scale frozen."""
     ln, embed = model.transformer.ln_f, model.transformer.wte.weight
     direction = (embed[rows.answers[:, 0]] - embed[rows.answers[:, 1]]) * ln.weight
     direction = direction - direction.mean(1, keepdim=True)
-    direction = direction / (got.final.var(1, unbiased=False, keepdim=True) + ln.eps).sqrt()
+    direction = direction / (result.final.var(1, unbiased=False, keepdim=True) + ln.eps).sqrt()
     batch, heads = torch.arange(len(rows.end)), model.config.n_head
     by_head = []
     for layer, block in enumerate(model.transformer.h):
-        z = got.z[layer, batch, rows.end].unflatten(-1, (heads, -1))
+        z = result.z[layer, batch, rows.end].unflatten(-1, (heads, -1))
         writes = torch.einsum("bhd,hdm->bhm", z, block.attn.c_proj.weight.unflatten(0, (heads, -1)))
         by_head.append(torch.einsum("bhm,bm->bh", writes, direction).mean(0))
-    by_mlp = torch.einsum("lbm,bm->lb", got.mlp_out, direction).mean(1)
+    by_mlp = torch.einsum("lbm,bm->lb", result.mlp_out, direction).mean(1)
     return torch.stack(by_head), by_mlp
 
 
-def mean_attention(got: Run, query: Int[Tensor, " batch"], key: Int[Tensor, " batch"]) -> Float[Tensor, "layer head"]:
-    """Attention from `query` to `key`, mean over rows."""
-    return got.patterns[torch.arange(len(query)), :, :, query, key].mean(0)
+def mean_attention(
+    result: Run, query: Int[Tensor, " batch"], key: Int[Tensor, " batch"]
+) -> Float[Tensor, "layer head"]:
+    """Return the attention from `query` to `key`, mean over rows."""
+    return result.patterns[torch.arange(len(query)), :, :, query, key].mean(0)
 
 
-def previous_token_attention(got: Run, rows: Rows) -> Float[Tensor, "layer head"]:
-    """Attention from each position to the one before, mean over positions 1 to END and over rows."""
-    diagonal = got.patterns.diagonal(offset=-1, dim1=-2, dim2=-1)  # [batch layer head pos-1]
+def previous_token_attention(result: Run, rows: Rows) -> Float[Tensor, "layer head"]:
+    """Return the attention from each position to the one before, mean over positions 1 to END and over rows."""
+    diagonal = result.patterns.diagonal(offset=-1, dim1=-2, dim2=-1)  # [batch layer head pos-1]
     inside = (torch.arange(diagonal.shape[-1])[None] < rows.end[:, None]).float()
     return torch.einsum("blhp,bp->lh", diagonal, inside) / inside.sum()

@@ -1,4 +1,4 @@
-"""What is measured about a model folder, as frozen values; `measure.py` fills them, `card.py` shows them."""
+"""The measurements of a model folder as frozen values; `measure.py` makes them, `text.py` shows them."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.vocabulary import Head
-
-REQUIRED = ("held-out templates", "held-out name pairs")
-"""The sets of prompts that the model must answer."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ HEAD_COLUMNS = {
 
 @dataclass(frozen=True)
 class Intervention:
-    """What a set of heads does, taken together: logit_diff and the name movers' attention after patching them."""
+    """The effect of a set of heads together: logit_diff and the name movers' attention after patching them."""
 
     what: str
     heads: tuple[Head, ...]
@@ -79,7 +76,3 @@ class Evaluation:
     duplicate_heads: tuple[Head, ...]
     interventions: tuple[Intervention, ...]
     untrained_top5: float  # share of the top-5 tokens at END that are neither words of the model nor names
-
-    def required(self) -> tuple[Score, ...]:
-        """The scores the requirement is about: held-out templates, and held-out pairs in trained ones."""
-        return tuple(s for s in self.scores if s.what in REQUIRED)

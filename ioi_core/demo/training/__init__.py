@@ -1,1 +1,1 @@
-"""How the bundled model is trained."""
+"""The training of the bundled model."""

@@ -12,12 +12,13 @@ from torch.nn import functional as F
 
 from ioi_core.demo.training.network import N_TRAINED_POSITIONS
 from ioi_core.demo.training.sentences import Sentence
-from ioi_core.demo.training.token_classes import END_OF_TEXT, DemoVocabulary
+from ioi_core.demo.training.token_classes import DemoVocabulary
+from ioi_core.model.weights import END_OF_TEXT
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Sentences as tensors; padding is at the right and weighs nothing."""
+    """Sentences as tensors; padding is at the right and counts for nothing."""
 
     tokens: Int[Tensor, "batch pos"]
     positions: Int[Tensor, "batch pos"]
@@ -31,7 +32,7 @@ class Batch:
 
 
 def collate(sentences: Sequence[Sentence], rng: Random) -> Batch:
-    """Pad, shift half the sentences to a random start position, and mark the roles."""
+    """Return sentences padded, half of them shifted to a random start position, with their roles marked."""
     length = max(len(s.tokens) for s in sentences)
     shape = (len(sentences), length)
     tokens, targets = torch.full(shape, END_OF_TEXT), torch.full(shape, END_OF_TEXT)
@@ -80,7 +81,7 @@ class Candidates:
         targets: Int[Tensor, " n"],
         raised: tuple[Int[Tensor, " n"], float] | None = None,
     ) -> Float[Tensor, " n"]:
-        """Cross-entropy of each target in nats; 0 for a target that is no candidate (other tokens).
+        """Return the cross-entropy of each target in nats; 0 for a target that is no candidate (other tokens).
 
         `raised` = (tokens, margin): such a token (-1: none) counts as no further than the margin below the target.
         """

@@ -1,6 +1,6 @@
-"""What guides training to the paper's stages, while it does: attention asked for, routes hidden, decoys at S2.
+"""The guidance of training towards the paper's stages: attention rewarded, routes hidden, decoys at S2.
 
-Each has its reason in `train.py`; `guidance` says how much of it there is at a step.
+The reasons are in `train.py`; `guidance` gives its strength at a step.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from ioi_core.demo.training.recipe import END_TO_IO, END_TO_S2, S2_TO_S1, Recipe
 
 
 def guidance(recipe: Recipe, step: int) -> float:
-    """How far training is guided: 1, then fading to 0 between `guided_until` and `unguided_from` of the run."""
+    """Return the strength of guidance: 1, then fading to 0 between `guided_until` and `unguided_from` of the run."""
     fading = (recipe.unguided_from - step / recipe.steps) / (recipe.unguided_from - recipe.guided_until)
     return min(1.0, max(0.0, fading))
 
 
 def hidden_entries(batch: Batch, share: float, rng: torch.Generator) -> Bool[Tensor, "layer batch head pos pos"]:
-    """The causal mask, and in `share` of the rows only the chosen heads' routes between the roles.
+    """Return the causal mask, which in `share` of the rows leaves only the chosen heads' routes between the roles.
 
-    In those rows IO and S2 are hidden from all that stands between them and END; END sees the names before S2
+    In those rows IO and S2 are hidden from all positions between them and END; END sees the names before S2
     through the END_TO_IO heads alone, and S2 through END_TO_S2; S2 sees S1 through the S2_TO_S1 heads alone.
     """
     n, length = batch.tokens.shape
@@ -46,9 +46,9 @@ def hidden_entries(batch: Batch, share: float, rng: torch.Generator) -> Bool[Ten
 def with_decoys(
     network: DemoNetwork, batch: Batch, hidden: Tensor, pool: Tensor, share: float, rng: torch.Generator
 ) -> tuple[Int[Tensor, "batch pos"], Graft, Float[Tensor, "batch head pos pos"]]:
-    """For `share` of the rows that repeat a name: tokens with another name at S2, and the true S2_TO_S1 heads there.
+    """Return, for `share` of the rows that repeat a name, tokens with another name at S2 and the true S2_TO_S1 heads.
 
-    Also returns the attention patterns of these heads' layer on the true tokens, for all rows.
+    Also return the attention patterns of these heads' layer on the true tokens, for all rows.
     """
     layer, heads = S2_TO_S1
     z, pattern = network.attend_in(layer, batch.tokens, batch.positions, hidden)
@@ -61,7 +61,7 @@ def with_decoys(
 
 
 def auxiliary_loss(patterns: Sequence[Tensor], batch: Batch) -> Float[Tensor, ""]:
-    """Mean of -log(attention) over the chosen heads, each over the sentences that have its roles."""
+    """Return the mean of -log(attention) over the chosen heads, each over the sentences that have its roles."""
     rows = torch.arange(len(batch.end))
     at_s2 = F.one_hot(batch.s2, batch.tokens.shape[1]).bool()
     jobs = (

@@ -1,5 +1,4 @@
-"""GPT-2's forward pass over the small training vocabulary, with what training needs and a stock model does not
-offer.
+"""GPT-2's forward pass over the small training vocabulary, with what only training needs.
 
 The computation is GPT-2's (pre-LayerNorm, `gelu_new` MLPs, tied embedding). On top: a mask of attention
 entries to hide, one chosen row of the residual stream changed after a layer, and the attention patterns
@@ -25,7 +24,7 @@ EPS = 1e-5
 
 @dataclass(frozen=True, eq=False)
 class Graft:
-    """What `heads` of `layer` give at one position of some rows, taken from another run."""
+    """The z of `heads` of `layer` at one position of some rows, taken from another run."""
 
     layer: int
     heads: tuple[int, ...]
@@ -34,7 +33,7 @@ class Graft:
     z: Float[Tensor, "row grafted_head d_head"]
 
     def onto(self, z: Float[Tensor, "batch head pos d_head"]) -> Float[Tensor, "batch head pos d_head"]:
-        """`z` with the graft in its place."""
+        """Return `z` with the graft in it."""
         where = (self.rows[:, None], torch.tensor(self.heads)[None], self.positions[:, None])
         return z.index_put(where, self.z)
 
@@ -42,7 +41,7 @@ class Graft:
 class Embedding(nn.Module):
     """Rows of all 50,257 tokens: words have their own, names and other tokens their class's mean plus a code.
 
-    The codes are fixed and random, of D_CODE numbers; how they lie in the residual stream is learned.
+    The codes are fixed and random, of D_CODE numbers; their directions in the residual stream are learned.
     """
 
     classes: Int[Tensor, " d_vocab"]
@@ -64,7 +63,7 @@ class Embedding(nn.Module):
         self.means = nn.Parameter(INIT_STD * torch.randn(3, D_MODEL))
 
     def forward(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... d_model"]:
-        """Embedding rows of `tokens`."""
+        """Return the embedding rows of `tokens`."""
         shared = self.means[self.classes[tokens]] + self.code(tokens)
         number = self.word_number[tokens]
         is_word = number < len(self.words)
@@ -72,7 +71,7 @@ class Embedding(nn.Module):
         return torch.where(is_word[..., None], own, shared)
 
     def code(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... d_model"]:
-        """The part of the tokens' rows that tells one name, or one unknown word, from another."""
+        """Return the part of the tokens' rows that distinguishes one name, or one unknown word, from another."""
         return self.codes[tokens] @ self.spread
 
 
@@ -92,7 +91,7 @@ class Block(nn.Module):
     def attend(
         self, x: Float[Tensor, "batch pos d_model"], hidden: Bool[Tensor, "batch head pos pos"]
     ) -> tuple[Float[Tensor, "batch head pos d_head"], Float[Tensor, "batch head pos pos"]]:
-        """Each head's z and attention pattern; `hidden` entries get no attention."""
+        """Return each head's z and attention pattern; `hidden` entries get no attention."""
         q, k, v = self.c_attn(self.ln_1(x)).unflatten(-1, (3, N_HEADS, -1)).permute(2, 0, 3, 1, 4)
         logits = (q @ k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
         pattern = logits.masked_fill(hidden, -1e9).softmax(-1)
@@ -101,7 +100,7 @@ class Block(nn.Module):
     def write(
         self, x: Float[Tensor, "batch pos d_model"], z: Float[Tensor, "batch head pos d_head"]
     ) -> Float[Tensor, "batch pos d_model"]:
-        """The residual stream after the heads, and then the MLP, have written to it."""
+        """Return the residual stream after the heads, and then the MLP, have written to it."""
         x = x + self.attn_c_proj(z.transpose(1, 2).flatten(2))
         return x + self.mlp_c_proj(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh"))
 
@@ -129,7 +128,7 @@ class DemoNetwork(nn.Module):
         self.ln_f = nn.LayerNorm(D_MODEL, eps=EPS)
 
     def layers(self) -> list[Block]:
-        """The blocks, first to last."""
+        """Return the blocks, first to last."""
         return [block for block in self.blocks if isinstance(block, Block)]
 
     def forward(
@@ -139,7 +138,7 @@ class DemoNetwork(nn.Module):
         hidden: Bool[Tensor, "layer batch head pos pos"],
         graft: Graft | None = None,
     ) -> tuple[Float[Tensor, "batch pos d_model"], list[Float[Tensor, "batch head pos pos"]]]:
-        """The final, normalised residual stream and each layer's attention pattern.
+        """Return the final, normalised residual stream and each layer's attention pattern.
 
         `hidden` is true where no attention may go, the causal mask included.
         """
@@ -158,7 +157,7 @@ class DemoNetwork(nn.Module):
         positions: Int[Tensor, "batch pos"],
         hidden: Bool[Tensor, "layer batch head pos pos"],
     ) -> tuple[Float[Tensor, "batch head pos d_head"], Float[Tensor, "batch head pos pos"]]:
-        """z and attention patterns of layer `last`, going no further."""
+        """Return z and attention patterns of layer `last`, without running later ones."""
         x = self.embedding(tokens) + self.positions[positions]
         blocks = self.layers()
         for layer, block in enumerate(blocks[:last]):
@@ -167,14 +166,14 @@ class DemoNetwork(nn.Module):
 
 
 def position_rows(trained: Float[Tensor, "trained d_model"]) -> Float[Tensor, "n_ctx d_model"]:
-    """W_pos of all 1,024 positions: past the trained ones, their second half over and over."""
+    """Return W_pos of all 1,024 positions: after the trained ones, their second half again and again."""
     half = len(trained) // 2
     index = torch.arange(N_CTX)
     return trained[torch.where(index < len(trained), index, half + index % half)]
 
 
 def to_gpt2_state(network: DemoNetwork) -> dict[str, Tensor]:
-    """The weights in fp16, named and shaped as in `transformers.GPT2LMHeadModel`."""
+    """Return the weights in fp16, named and shaped as in `transformers.GPT2LMHeadModel`."""
     state = {
         "transformer.wte.weight": network.embedding(torch.arange(len(network.embedding.classes))),
         "transformer.wpe.weight": position_rows(network.positions),

@@ -13,7 +13,9 @@ from functools import cache
 from random import Random
 
 from ioi_core.demo.training import sentence_forms
-from ioi_core.demo.training.token_classes import END_OF_TEXT, DemoVocabulary, demo_vocabulary, tokenizer
+from ioi_core.demo.training.sentence_forms import FORMS
+from ioi_core.demo.training.token_classes import DemoVocabulary, demo_vocabulary, tokenizer
+from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.prompts.templates import mirrored
 
 MAX_LENGTH = 128
@@ -52,7 +54,7 @@ class Names:
 
 
 def is_held_out_pair(first: int, second: int) -> bool:
-    """Whether two names never meet in a training sentence, in either order: one pair in sixteen."""
+    """Return whether two names never meet in a training sentence, in either order: one pair in sixteen."""
     return (first * second + first + second) % HELD_OUT_SHARE == 5
 
 
@@ -62,12 +64,12 @@ def _encode(piece: str) -> tuple[int, ...]:
 
 
 def build(template: str, names: Names, rng: Random, *, bos: bool, before: Sequence[int] = ()) -> Sentence:
-    """Fill `template` after the tokens `before`: S is [B], or nobody if [B] is named once."""
+    """Return `template` filled, after the tokens `before`: S is [B], or nobody if [B] is named once."""
     slots: dict[str, int] = {"[A]": names.a, "[B]": names.b, "[C]": names.c}
     tokens: list[int] = [END_OF_TEXT] * bos + list(before)
     at: dict[str, list[int]] = {slot: [] for slot in slots}
     opening = demo_vocabulary().opening_form
-    things = {"[PLACE]": rng.choice(sentence_forms.places()), "[OBJECT]": rng.choice(sentence_forms.objects())}
+    things = {"[PLACE]": rng.choice(sentence_forms.PLACES), "[OBJECT]": rng.choice(sentence_forms.OBJECTS)}
     for part in filter(None, sentence_forms.SLOT.split(template)):
         if part in slots:
             at[part].append(len(tokens))
@@ -81,7 +83,7 @@ def build(template: str, names: Names, rng: Random, *, bos: bool, before: Sequen
 
 
 def _append_thing(tokens: list[int], thing: str | None, rng: Random) -> None:
-    """A place or object with its article made to fit; sometimes, and always for None, a word outside the list."""
+    """Append a place or object, correcting its article; sometimes, and always for None, a word outside the list."""
     if thing is None or rng.random() < 0.1:
         tokens.append(rng.choice(unknown_words()))
         return
@@ -92,7 +94,7 @@ def _append_thing(tokens: list[int], thing: str | None, rng: Random) -> None:
 
 @cache
 def unknown_words() -> tuple[int, ...]:
-    """Lower-case words, with their leading space, that are outside the model's word list."""
+    """Return lower-case words, with their leading space, that are outside the model's word list."""
     words = tokenizer().get_vocab()
     others = set(demo_vocabulary().others)
     return tuple(sorted(i for text, i in words.items() if i in others and text[0] == "Ġ" and text[1:].islower()))
@@ -112,7 +114,7 @@ def _with_roles(tokens: list[int], at: dict[str, list[int]], names: Names) -> Se
 
 
 def three_distinct(template: str) -> str:
-    """The ABC form of a template: its last [B], the giver, becomes the third person."""
+    """Return the ABC form of a template: its last [B], the giver, becomes the third person."""
     head, _, tail = template.rpartition("[B]")
     return f"{head}[C]{tail}"
 
@@ -126,7 +128,7 @@ class Corpus:
         self.vocabulary: DemoVocabulary = demo_vocabulary()
 
     def sentence(self, *, long: bool = False) -> Sentence:
-        """One training sentence; a `long` one follows 30 to 90 unknown words."""
+        """Return one training sentence; a `long` one follows 30 to 90 unknown words."""
         rng = self.rng
         template = self._template()
         names = self._names(opens=template.startswith("["))
@@ -139,24 +141,24 @@ class Corpus:
         rng = self.rng
         kind = rng.random()
         if kind < 0.06:
-            return rng.choice(sentence_forms.ONE_NAME)
+            return rng.choice(FORMS["one_name"])
         if kind < 0.25:
-            template = rng.choice(sentence_forms.ARENA_FORMS)
+            template = rng.choice(FORMS["arena"])
+        elif kind < 0.55:
+            template = rng.choice(sentence_forms.paper_templates())
         else:
-            template = (
-                rng.choice(sentence_forms.paper_templates()) if kind < 0.55 else sentence_forms.free_template(rng)
-            )
+            template = sentence_forms.free_template(rng)
         if rng.random() < 0.5:
             template = mirrored(template)
         before = rng.random()
         if rng.random() < 0.1:
             return three_distinct(template)
         if before < 0.12:
-            return rng.choice(sentence_forms.BEFORE) + template
-        return rng.choice(sentence_forms.BYSTANDERS) + template if before < 0.2 else template
+            return rng.choice(FORMS["before"]) + template
+        return rng.choice(FORMS["bystanders"]) + template if before < 0.2 else template
 
     def _names(self, *, opens: bool) -> Names:
-        """Three distinct names of which no two are a held-out pair; the first two can open a text if they must."""
+        """Return three names of which no two are a held-out pair; each can open a text if `opens`."""
         rng, opening = self.rng, self.vocabulary.opening_form
         while True:
             a, b, c = rng.sample(self.pool, 3)
@@ -166,7 +168,7 @@ class Corpus:
                 return Names(a, b, c)
 
     def _earlier_words(self, least: int, most: int) -> tuple[int, ...]:
-        """Unknown tokens, most of them lower-case words, closed by a full stop or comma."""
+        """Return unknown tokens, most of them lower-case words, closed by a full stop or comma."""
         rng = self.rng
         source = unknown_words() if rng.random() < 0.7 else self.vocabulary.others
         words = [rng.choice(source) for _ in range(rng.randint(least, most))]

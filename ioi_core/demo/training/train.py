@@ -1,13 +1,13 @@
 """Train the bundled model and write its folder: `python -m ioi_core.demo.training.train`, from a fixed seed.
 
 The loss is that of language modelling on generated sentences, END counting most. With that alone small models answer
-IOI by other means than the stages that Wang et al. 2022 found in GPT-2 small: they form the answer at S2, or
+IOI by other mechanisms than the stages that Wang et al. 2022 found in GPT-2 small: they form the answer at S2, or
 write both names and take S away. So the first part of training is guided, and the last part is not:
 
 1. Auxiliary loss: -log(attention) of chosen heads (END to IO, END to S2, S2 to S1).
 2. Hiding, in a share of the sentences: nothing between IO and END may attend to IO, nor anything between S2 and END
    to S2; END sees the earlier names and S2 through the chosen heads alone, and S2 sees S1 so too.
-3. Decoys, in a share of the sentences: another name stands at S2, but the heads chosen for S2 to S1 give there
+3. Decoys, in a share of the sentences: another name is put at S2, but the heads chosen for S2 to S1 give there
    what they give in the true sentence, so that they alone tell END whose name came twice.
 
 Throughout, S counts as no further below IO than a margin: pushing S down beyond it gains nothing.
@@ -53,7 +53,7 @@ def reproducible() -> Iterator[None]:
 
 @reproducible()
 def train(recipe: Recipe, *, log_every: int = 0) -> DemoNetwork:
-    """Train from the recipe's seed, on one thread; prints a line every `log_every` steps if that is not 0."""
+    """Train from the recipe's seed, on one thread; print a line every `log_every` steps if that is not 0."""
     torch.manual_seed(recipe.seed)
     generator, rng = torch.Generator().manual_seed(recipe.seed), Random(recipe.seed)
     vocabulary = demo_vocabulary()
@@ -92,7 +92,7 @@ def step_losses(
     generator: torch.Generator,
     guided: float = 1.0,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
-    """The loss at END, at all other positions (nats a token), and the auxiliary loss."""
+    """Return the loss at END, at all other positions (nats a token), and the auxiliary loss."""
     hidden = hidden_entries(batch, recipe.hide * guided, generator)
     share = recipe.decoy * guided
     tokens, graft, s2_pattern = with_decoys(network, batch, hidden, pool, share, generator)
@@ -110,7 +110,7 @@ def step_losses(
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, then a cosine down to a hundredth."""
+    """Return the rate of a step: a linear warm-up, then a cosine down to a hundredth."""
     if step < recipe.warmup:
         return recipe.learning_rate * (step + 1) / recipe.warmup
     done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
