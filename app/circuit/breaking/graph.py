@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from app.circuit.members import EVERYWHERE, OTHER, PLACES, Classes, class_of, member_text, member_words
 from app.colours import CLASS_COLOURS, CORRUPTED, LOGITS_COLOUR
-from app.drawing.graph import Place, draw_edges, draw_nodes, name_layers, spread
+from app.drawing.graph import Point, draw_edges, draw_nodes, name_layers, spread
 from app.drawing.kept import drawn_once
 from app.drawing.parts import PLAIN_AXIS, laid_out, mark
 from ioi_core import Circuit
@@ -49,7 +49,7 @@ class CircuitGraph:
         width: of all columns, in heads' widths.
     """
 
-    places: Mapping[Member, Place]
+    places: Mapping[Member, Point]
     groups: Mapping[str, tuple[Member, ...]]
     off: frozenset[Member]
     columns: tuple[tuple[float, str, str], ...]
@@ -71,7 +71,7 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
     order = [*classes, OTHER]
     for member in circuit.members:
         found.setdefault((PLACES.index(member[1]), order.index(class_of(member, classes))), []).append(member)
-    places: dict[Member, Place] = {}
+    places: dict[Member, Point] = {}
     groups: dict[str, tuple[Member, ...]] = {}
     columns, left = [], 0.0
     for (role, group), members in sorted(found.items()):
@@ -122,7 +122,7 @@ def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member
         marker |= {"size": 34, "symbol": "circle-open", "line": {"width": 3}}
     places = [graph.places[member] for member in members]
     names = [str(head) if on else f"<s>{head}</s>" for head, _ in members]
-    draw_nodes(figure, places, names, marker, told=said, text_colour="#000000" if on else _OFF_TEXT)
+    draw_nodes(figure, places, names, marker, customdata=said, text_colour="#000000" if on else _OFF_TEXT)
 
 
 def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, published: bool) -> None:
@@ -130,7 +130,7 @@ def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, publis
     ends = [x for x, _, role in graph.columns if role in ("END", EVERYWHERE)]
     logits = (float(np.mean(ends)), float(n_layers)) if ends else None
     for sender, receiver, through in CLASS_EDGES:
-        lines: dict[bool, list[tuple[Place, Place]]] = {True: [], False: []}
+        lines: dict[bool, list[tuple[Point, Point]]] = {True: [], False: []}
         for start, end, live in _edges(graph, sender, receiver, logits):
             lines[live].append((start, end))
         for live, drawn in lines.items():
@@ -144,8 +144,8 @@ def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, publis
 
 
 def _edges(
-    graph: CircuitGraph, sender: str, receiver: str, logits: Place | None
-) -> Iterator[tuple[Place, Place, bool]]:
+    graph: CircuitGraph, sender: str, receiver: str, logits: Point | None
+) -> Iterator[tuple[Point, Point, bool]]:
     """Start, end and whether both ends are on, for every two heads of these classes."""
     for member in graph.groups.get(sender, ()):
         if receiver == LOGITS and logits is not None:
