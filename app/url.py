@@ -40,7 +40,7 @@ def by_template(figure: str) -> str:
 
 
 def cell(kind: str) -> str:
-    """Return the parameter of the chosen cell; `kind` is of cells, so that heads are not taken for positions."""
+    """Return the parameter of the chosen cell; `kind` tells cells of heads from those of positions."""
     return f"cell_{kind}"
 
 

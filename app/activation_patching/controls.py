@@ -10,7 +10,7 @@ from app.words.choices import METRICS, PATCH_METRICS, SITES
 from ioi_core import ROLES, PromptPairs
 from ioi_core.activation_patching.sites import RESIDUAL_SITES
 
-_EVERYWHERE, _ONE_BY_ONE = "all positions at once", "one position at a time"
+_ALL_AT_ONCE, _ONE_BY_ONE = "all positions at once", "one position at a time"
 
 
 def patch_controls(pairs: PromptPairs) -> PatchChoice:
@@ -21,14 +21,14 @@ def patch_controls(pairs: PromptPairs) -> PatchChoice:
         "Which activation is moved", sites, sites.index(PatchChoice.site), key=url.SITE, bind="query-params"
     )
     roles = tuple(role for role in ROLES if role in pairs.roles)
-    places, key = (_EVERYWHERE, *roles, _ONE_BY_ONE), url.WHERE_HEAD
+    places, key = (_ALL_AT_ONCE, *roles, _ONE_BY_ONE), url.WHERE_HEAD
     if site in RESIDUAL_SITES:
         places, key = (_ONE_BY_ONE, "roles"), url.WHERE
     positions = middle.selectbox("Where", places, key=key, bind="query-params")
     metric = right.selectbox("Scored by", PATCH_METRICS, key=url.METRIC, bind="query-params")
     st.caption(f"**{site}**: {SITES[site]}. **{metric}**: {METRICS[metric]}.")
     direction = direction_control(url.DIRECTION, horizontal=True)
-    codes = {_EVERYWHERE: "all", _ONE_BY_ONE: "each", "roles": "roles"}
+    codes = {_ALL_AT_ONCE: "all", _ONE_BY_ONE: "each", "roles": "roles"}
     return PatchChoice(site, direction, codes.get(positions, positions), metric)
 
 

@@ -33,8 +33,7 @@ def heads_overview(
 
     Args:
         values: [layer head query_pos key_pos].
-        rows: the layers' numbers.
-        texts: [layer][head] hover texts.
+        rows: the layers' numbers; texts: [layer][head] hover texts.
         roles: position -> its roles, marked on top of and left of each pattern.
         limit: the value of the darkest colour; diverging: values may be negative.
         faint: give half the colour to a quarter of `limit`, so that heads which write little are still seen.

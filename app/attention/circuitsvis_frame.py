@@ -53,8 +53,7 @@ def show_heads(
 
     Args:
         name: of the frame; heads: their names.
-        patterns: [head query_pos key_pos], nothing negative.
-        tokens: the prompt's tokens, spelled out visibly.
+        patterns: [head query_pos key_pos], nothing negative; tokens: the prompt's, spelled out visibly.
         limit: the value drawn in full `colour`; 0 is white.
         alt: the drawing in words, for those who do not see it.
     """

@@ -11,7 +11,7 @@ from app.colours import CHOSEN, CORRUPTED, DARK, FAVOURS_IO
 from app.drawing import parts
 from app.words.phrases import signed
 
-_AROUND, _EACH = 150, 46  # pixels of height: title and axis, one bar
+_FRAME_HEIGHT, _BAR_HEIGHT = 150, 46  # pixels
 _MARGIN = 1.15
 
 
@@ -20,7 +20,7 @@ class RowMarks:
     """A mark on each bar: what was expected there.
 
     Attributes:
-        name: in the legend; bars: what the legend calls the bars.
+        name, bars: of the marks and of the bars in the legend.
         values: [bar]; texts: their hover texts.
     """
 
@@ -48,13 +48,11 @@ def row_bars(
     """Draw bars in rows, the first on top; blue to the right and red to the left of 0.
 
     Args:
-        names: on the y axis, HTML that is safe; bold_values: write the values behind them, with as many digits as the
-            axis asks for.
+        names: on the y axis, as safe HTML; bold_values: append the values, all rounded alike.
         ends: [3 bar] values, and where their intervals begin and end, nan for a single prompt.
         texts: hover texts; keys: what a click hands on, "" where it leads nowhere.
         axis: title of the x axis; x_axis: Plotly's other settings of it.
-        symmetric: 0 is in the middle, and its line behind the bars.
-        height: pixels, where bars are to be closer together.
+        symmetric: 0 is in the middle, its line behind the bars; height: pixels, for bars closer together.
     """
     values, low, high = ends
     rows = np.arange(len(values))
@@ -75,7 +73,7 @@ def row_bars(
     else:
         figure.update_xaxes(range=[_MARGIN * least, _MARGIN * most or limit]).add_vline(x=0)
     figure.update_xaxes(title=axis, **x_axis)
-    height = height or _AROUND + _EACH * len(rows) + 52 * bool(marks)
+    height = height or _FRAME_HEIGHT + _BAR_HEIGHT * len(rows) + 52 * bool(marks)
     return parts.laid_out(figure, title, note, height, legend=bool(marks)).update_layout(barmode="overlay")
 
 

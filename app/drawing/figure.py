@@ -35,7 +35,7 @@ def show_figure(
         name: of the file, and of the section of about.md.
         story: the sentence; frame: makes the table to download, on request.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
-        suffix: tells figures of one name apart.
+        suffix: distinguishes figures of one name.
         as_page: also offer the figure as a web page of its own, which works with no network.
         on_click: gets the first entry of a clicked point's customdata, before the page runs again.
     """
@@ -57,7 +57,7 @@ def show_chart(
         key = f"figure-{name}"
         config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS}
         if on_click:
-            select = partial(_hand_on_click, key, on_click)
+            select = partial(_on_select, key, on_click)
             st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points")
         else:
             st.plotly_chart(figure, key=key, config=config)
@@ -95,7 +95,7 @@ def _download_page(name: str, figure: go.Figure) -> None:
     )  # fmt: skip
 
 
-def _hand_on_click(key: str, on_click: Callable[[str], None]) -> None:
+def _on_select(key: str, on_click: Callable[[str], None]) -> None:
     points = st.session_state[key].selection.points
     if points:
         on_click(str(points[0]["customdata"][0]))

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, cache_megabytes, whole_number
 
-__all__ = ["Settings", "SettingsError", "check_model_settings"]
-
 
 @dataclass(frozen=True)
 class Settings:

@@ -94,10 +94,8 @@ def chips(
     """Return HTML of a prompt, a chip a token: its role in colour and in words, changed tokens underlined.
 
     Args:
-        labels: tokens as `visible` spells them; escaped here.
-        roles: position -> its roles.
-        changed: positions to mark as differing from the clean prompt.
-        name: the row's name for screen readers.
+        labels: tokens as `visible` spells them, escaped here; roles: position -> its roles.
+        changed: positions to mark as differing from the clean prompt; name: the row's name for screen readers.
     """
     drawn = "".join(_chip(n, label, roles.get(n, ()), n in changed) for n, label in enumerate(labels))
     return f'<div class="ioi-chips" role="list" aria-label="{html.escape(name)}">{drawn}</div>'
