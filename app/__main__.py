@@ -1,7 +1,7 @@
-"""`python -m app`: check the settings, then serve the dashboard. What follows is handed to `streamlit run`.
+"""`python -m app`: check the settings, then serve the dashboard. Arguments are passed on to `streamlit run`.
 
-A setting that makes no sense ends it at once, with status 2 and one line that names the setting: a limit that was
-mistyped must not go unnoticed. Run it from the repository's root, where Streamlit's own settings lie.
+An invalid setting ends it at once, with status 2 and a line that names the setting: a mistyped limit must not go
+unnoticed. Run it from the repository's root, where Streamlit's own settings are.
 """
 
 import os
@@ -19,7 +19,7 @@ _SHORTEST_SECRET = 32
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until stopped; the exit status."""
+    """Serve until stopped; return the exit status."""
     try:
         settings = Settings.from_environment(os.environ)
         check_model_settings(os.environ)
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _share_cookie_secret() -> None:
-    """Hand IOI_COOKIE_SECRET to Streamlit, which makes one up otherwise; replicas must have the same one."""
+    """Pass IOI_COOKIE_SECRET to Streamlit, which makes one up otherwise; replicas must have the same one."""
     if secret := os.environ.get("IOI_COOKIE_SECRET", "").strip():
         if len(secret) < _SHORTEST_SECRET:
             raise SettingsError(f"IOI_COOKIE_SECRET is short: {_SHORTEST_SECRET} characters or more are allowed")

@@ -3,7 +3,6 @@
 ROLE_COLOURS = {"IO": "#0072B2", "S1": "#D55E00", "S1+1": "#999999", "S2": "#E69F00", "END": "#CC79A7"}
 """Okabe-Ito, safe for colour-blind eyes; the same on chips, axes and graphs."""
 
-
 LOGITS_COLOUR = "#F0E442"
 
 FAVOURS_IO, FAVOURS_S = "#2E7EBB", "#D6503F"

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """One run of the script: for one visitor, after each of their actions."""
+    """Run the script once: for one visitor, after each of their actions."""
     st.set_page_config(page_title="IOI Explorer", layout="wide")
     page = st.navigation(
         [
@@ -52,19 +52,21 @@ def main() -> None:
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
         PAGE_ERRORS.inc()
-        if _nobody_looks():
-            raise RuntimeError(f"error {number}") from None  # to the health check; the words are in the log, or nowhere
+        if _without_browser():
+            raise RuntimeError(
+                f"error {number}"
+            ) from None  # to the health check; the message is in the log, if anywhere
         problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
 
 
-def _nobody_looks() -> bool:
-    """Whether this run belongs to no browser: it is the health check's, see `app.ready`."""
+def _without_browser() -> bool:
+    """True if this run belongs to no browser: it is the health check's, see `app.ready`."""
     context = get_script_run_ctx()
     return runtime.exists() and context is not None and runtime.get_instance().get_client(context.session_id) is None
 
 
 def _draw_shared() -> None:
-    """Sidebar, banner and strip; sets the view."""
+    """Draw sidebar, banners and strip, and set the view."""
     wanted = model_control()
     choice = prompt_controls()
     large = size_control()
@@ -82,7 +84,7 @@ def _draw_shared() -> None:
 
 
 def _strip(view: View) -> None:
-    """What is shown, on top of every page."""
+    """Draw the strip on top of every page: what is shown."""
     pairs, name = view.pairs, view.model.name
     facts = {
         "Model": f"{name} (bundled, not GPT-2)" if name == DEMO else name,

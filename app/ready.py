@@ -1,7 +1,7 @@
 """`python -m app.ready`: status 0 if the dashboard served here can draw its first page, 1 if not.
 
-More than being alive, which is what Streamlit's `/_stcore/health` says even while every page fails: the server runs the
-whole script for nobody, bundled model and first computation included, and reports whether it got to its end.
+Streamlit's own `/_stcore/health` is fine even while every page fails; here the server runs the whole script without a
+browser, bundled model and first computation included, and reports whether it reached the end.
 """
 
 import os
@@ -12,7 +12,7 @@ _LONGEST = 55.0  # seconds; Streamlit gives a first run, which loads the model, 
 
 
 def main() -> int:
-    """Ask the server on this machine; the exit status."""
+    """Ask the server on this machine; return the exit status."""
     port = os.environ.get("STREAMLIT_SERVER_PORT", "8501")
     base = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
     address = f"http://127.0.0.1:{port}{'/' + base if base else ''}/_stcore/script-health-check"

@@ -1,7 +1,6 @@
 """Every parameter of the pages' addresses: a widget bound to the address has one of these names as its key.
 
-Links that visitors keep go on meaning what they meant, so a name is never given another meaning. Where two pages
-have the same control, they share its name.
+Visitors keep links, so a name never changes its meaning. Two pages with the same control share its name.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ TEXT, CORRUPTED, IO, S = "text", "corrupted", "io", "s"
 # Logit lens and Attention
 CELLS = "cells"
 ATTENTION, RUN, LAYER, BY, HEADS, TOP = "attention", "run", "layer", "by", "heads", "top"
-HEAD = "head"  # the one looked at closely: Attention, Heads
+HEAD = "head"  # the one shown closely: Attention, Heads
 
 # Activation patching and Path patching
 SITE, WHERE, WHERE_HEAD, METRIC = "site", "where", "where_head", "metric"
@@ -41,7 +40,7 @@ def by_template(figure: str) -> str:
 
 
 def cell(kind: str) -> str:
-    """Return the parameter of the chosen cell; `kind` names what cells are, so that heads are not taken for places."""
+    """Return the parameter of the chosen cell; `kind` tells cells of heads from those of positions."""
     return f"cell_{kind}"
 
 

@@ -1,4 +1,4 @@
-"""What a page shows: the model, the prompts and the one prompt looked at, as the shared controls have set them."""
+"""The shared controls' values: the model, the prompts and the one prompt that is shown."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ class View:
     """The shared controls' values.
 
     Attributes:
-        model: the model that computes; never another one than the strip names.
+        model: the model that computes, always the one that the strip names.
         pairs: the prompts.
         row: index of the prompt that figures of a single prompt show.
-        corruption: how the corrupted prompts came about, in words.
+        corruption: of the corrupted prompts, in words.
         large: projector-sized text.
     """
 

@@ -1,6 +1,6 @@
-"""`python -m app.warm`: compute ahead what the pages ask for as they first open, into the folder kept on disk.
+"""`python -m app.warm`: compute what the pages request as they first open, and keep it on disk.
 
-The requests are the pages' own, made by the functions that the pages themselves ask with.
+The requests are made by the pages' own functions.
 """
 
 import argparse
@@ -31,34 +31,22 @@ from cache.environment import disk_cache
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore
 from cache.store.tiers import TieredStore
-from ioi_core import (
-    IOI_CIRCUIT,
-    Ablation,
-    FoundCircuit,
-    IOIError,
-    Model,
-    PromptPairs,
-    arena_pairs,
-    load_model,
-)
+from ioi_core import IOI_CIRCUIT, Ablation, FoundCircuit, IOIError, Model, PromptPairs, arena_pairs, load_model
 from ioi_core.circuit.definition import NO_HEADS
 from ioi_core.prompts.twins import with_twins
 
 R = TypeVar("R")
 
-GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {
-    "classic": arena_pairs,
-}
+GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {"classic": arena_pairs}
 """Name -> the prompts."""
 
 Find = Callable[[Request[FoundCircuit]], FoundCircuit]
 
 
 def requests(model: Model, pairs: PromptPairs, find: Find) -> Iterator[Request[object]]:
-    """What the pages ask for as they open, whichever prompt and head is looked at; some of it more than once.
+    """Yield what the pages request as they open, for every prompt and head that can be shown; some of it twice.
 
-    Args:
-        find: has the circuit found that the Circuit page opens with, where none is published.
+    `find` computes the circuit that the Circuit page opens with, where none is published.
     """
     yield from role_requests(pairs)
     yield from measure_requests(pairs)
@@ -83,7 +71,7 @@ _MEMORY = 64 * 2**20
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; exit status 0 all is well, 1 not, 2 it could not be run."""
+    """Run the command; return exit status 0 if all is kept, 1 if it is not, 2 if it could not be run."""
     parser = argparse.ArgumentParser(prog="python -m app.warm", description=__doc__)
     parser.add_argument("--model", default="ioi-demo", help="a model's name or absolute folder; default: %(default)s")
     parser.add_argument("--gallery", default="classic", choices=sorted(GALLERIES), help="which prompts")
@@ -96,12 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-class _Warming:
-    """Asks for results and waits for them; counts each once."""
+class _Requester:
+    """Requests results, waits for them, and counts each once."""
 
     def __init__(self, computations: Computations, model: Model):
         self._computations, self._model = computations, model
-        self.known: dict[str, bool] = {}  # key -> whether the result was there already
+        self.known: dict[str, bool] = {}  # key -> True if the result was kept already
 
     def __call__(self, request: Request[R]) -> R:
         analysis, parameters = request.analysis, request.parameters
@@ -117,15 +105,15 @@ def _warm(folder: Path, max_bytes: int, model_name: str, gallery: str) -> int:
     model = load_model(model_name)
     disk = DiskStore(folder, max_bytes)
     store = TieredStore(MemoryStore(_MEMORY), lambda: disk)
-    warming = _Warming(Computations(store), model)
+    requester = _Requester(Computations(store), model)
     started = time.monotonic()
-    for request in requests(model, GALLERIES[gallery](model), warming):
-        warming(request)
+    for request in requests(model, GALLERIES[gallery](model), requester):
+        requester(request)
     store.flush()
     if not disk.usable:
         print(store.warning, file=sys.stderr)
         return 1
-    asked, known, seconds = len(warming.known), sum(warming.known.values()), time.monotonic() - started
+    asked, known, seconds = len(requester.known), sum(requester.known.values()), time.monotonic() - started
     print(f"{gallery} on {model_name}: {asked:,} results, {known:,} of them known, {seconds:.1f} s, in {folder}")
     return 0
 

@@ -26,14 +26,14 @@ st.write(
 )
 choice = patch_controls(pairs)
 figure = st.empty()
-roughly, exactly = patch_requests(pairs, choice)
-estimate = compute(model, roughly)
-sketch = cells.effect_grid(model, pairs, row, estimate)
-if estimate.undefined is None and not is_known(model, exactly):
+estimate_request, exact_request = patch_requests(pairs, choice)
+estimate = compute(model, estimate_request)
+estimate_grid = cells.effect_grid(model, pairs, row, estimate)
+if estimate.undefined is None and not is_known(model, exact_request):
     with figure.container():
         st.caption("First-order estimate, shown until the exact runs are done.")
-        st.plotly_chart(patch_heatmap(sketch, estimate, None), key="figure-sketch")
-exact = compute(model, exactly)
+        st.plotly_chart(patch_heatmap(estimate_grid, estimate, None), key="figure-sketch")
+exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()
     problem(f"Nothing to draw: {exact.undefined}.")
@@ -50,11 +50,11 @@ if not grid.per_prompt.any():
 kind = "-".join(exact.axes)
 with figure.container():
     detail = st.container()
-    place = cell_control(grid, kind)
+    cell = cell_control(grid, kind)
     with detail:
         show_figure(
             "patch_heatmap",
-            patch_heatmap(grid, exact, place),
+            patch_heatmap(grid, exact, cell),
             f"{cells.strongest(grid, choice.metric)} {cells.runs_story(exact)}",
             lambda: cells.patch_frame(exact),
             large=view.large,
@@ -67,19 +67,19 @@ show_heatmaps_by_template(
     less_is_good=choice.metric == "kl",
 )  # fmt: skip
 
-st.subheader(f"A closer look: {grid.names[place[0]][place[1]]}")
-says(cells.cell_story(exact, grid, place))
+st.subheader(f"A closer look: {grid.names[cell[0]][cell[1]]}")
+says(cells.cell_story(exact, grid, cell))
 show_figure(
     "patch_prompts",
-    prompt_effects(grid, exact, place, row),
+    prompt_effects(grid, exact, cell, row),
     "",
-    lambda: cells.cell_frame(pairs, exact, grid.keys[place[0]][place[1]], grid.per_prompt[place]),
+    lambda: cells.cell_frame(pairs, exact, grid.keys[cell[0]][cell[1]], grid.per_prompt[cell]),
     large=view.large,
 )
 if grid.of_heads:
-    show_head(view, grid.head(place))
+    show_head(view, grid.head(cell))
 else:
-    show_layer(view, place[0], grid, place[1])
+    show_layer(view, cell[0], grid, cell[1])
 
 st.subheader("How good is the quick estimate?")
 if estimate.undefined is not None:
@@ -91,8 +91,8 @@ else:
     r = correlation(estimate, exact)
     show_figure(
         "patch_estimate",
-        estimate_scatter(sketch, grid, exact, r),
-        cells.estimate_story(sketch, grid, r),
+        estimate_scatter(estimate_grid, grid, exact, r),
+        cells.estimate_story(estimate_grid, grid, r),
         lambda: estimate.to_frame().rename(columns={estimate.metric: "estimate"}).assign(exact=exact.values.ravel()),
         large=view.large,
     )

@@ -56,11 +56,7 @@ show_figure(
 
 st.subheader("Which layers write the answer?")
 show_figure(
-    "attribution_by_layer",
-    layer_bars(layers),
-    layer_effects(layers),
-    lambda: mean_frame(layers),
-    large=view.large,
+    "attribution_by_layer", layer_bars(layers), layer_effects(layers), lambda: mean_frame(layers), large=view.large
 )
 
 st.subheader("Which heads write the answer?")

@@ -8,22 +8,10 @@ from app.drawing.about import ABOUT
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
-from app.path_patching.cells import path_grid, ranked, sender_head, trail_edges
-from app.path_patching.charts import edge_graph, path_heatmap, picked_places, split_bars
-from app.path_patching.controls import attention_control, next_control, path_controls, pick, picked_heads, trail_control
+from app.path_patching import charts, controls, words
+from app.path_patching.cells import active_senders, path_grid, sender_head, trail_edges
 from app.path_patching.panels import show_ranking
 from app.path_patching.requests import path_request, split_request
-from app.path_patching.words import (
-    edges_frame,
-    graph_story,
-    nothing_to_draw,
-    path_story,
-    ranking_frame,
-    runs_story,
-    split_frame,
-    split_shares,
-    split_story,
-)
 from app.questions.classes import head_classes
 from app.questions.compute import compute, compute_all
 from app.shell.current_view import current_view
@@ -41,42 +29,42 @@ st.write(
 )
 with st.expander("Words on this page: direct and total, noising and denoising, frozen and recomputed"):
     st.markdown(ABOUT["path_words"])
-steps = trail_control(model)
-choice = path_controls(pairs)
+steps = controls.trail_control(model)
+choice = controls.path_controls(pairs)
 results = compute_all(model, [path_request(pairs, step, choice) for step in steps])
 step, result = steps[-1], results[-1]
 grid = path_grid(result)
-if words := nothing_to_draw(grid, result, step):
-    problem(words)
+if reason := words.nothing_to_draw(grid, result, step):
+    problem(reason)
     st.stop()
 
 show_figure(
     "path_heatmap",
-    path_heatmap(grid, result, step, picked_places(grid, picked_heads())),
-    f"{path_story(grid, result, step)} {runs_story(result)}",
-    lambda: ranking_frame(grid, result, step),
+    charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads())),
+    f"{words.path_story(grid, result, step)} {words.runs_story(result)}",
+    lambda: words.ranking_frame(grid, result, step),
     large=view.large,
     min_width=130 + 46 * len(grid.columns),
-    on_click=pick,
+    on_click=controls.add_receiver,
 )
 show_heatmaps_by_template(
     view, "paths", grid.per_prompt, grid.keys, f"Change in {changed(result.metric)}, by template", result.unit
 )
-senders = [head for place in ranked(grid) if (head := sender_head(grid.keys[place[0]][place[1]]))]
+senders = [head for cell in active_senders(grid) if (head := sender_head(grid.keys[cell[0]][cell[1]]))]
 source, classes = head_classes(model, pairs)
-next_control(model, steps, senders, classes, source)
-head_links(picked_heads() or senders[:3])
+controls.next_control(model, steps, senders, classes, source)
+head_links(controls.picked_heads() or senders[:3])
 
 st.subheader("Who acts most, one by one")
-show_ranking(ranking_frame(grid, result, step))
+show_ranking(words.ranking_frame(grid, result, step))
 
 st.subheader("The paths found so far")
 edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]
 show_figure(
     "path_graph",
-    edge_graph(edges, steps, result.metric, model.cfg.n_layers),
-    graph_story(steps),
-    lambda: edges_frame(edges, steps, result.metric),
+    charts.edge_graph(edges, steps, result.metric, model.cfg.n_layers),
+    words.graph_story(steps),
+    lambda: words.edges_frame(edges, steps, result.metric),
     large=view.large,
     min_width=560,
     as_page=True,
@@ -86,14 +74,19 @@ st.subheader("Why does a head attend?")
 if len(pairs.roles) < 2:
     st.write("These prompts have no roles to attend to: only END is known.")
     st.stop()
-head, query, key = attention_control(model, pairs, (*step.heads, *senders))
+head, query, key = controls.attention_control(model, pairs, (*step.heads, *senders))
 split = compute(model, split_request(pairs, head, query, key))
-says(split_story(split))
+says(words.split_story(split))
 for column, side in zip(st.columns(2), split.axes["side"], strict=True):
     with column:
         show_figure(
-            "path_split", split_bars(split, side), "", partial(split_frame, split, side), large=view.large, suffix=side
+            "path_split",
+            charts.split_bars(split, side),
+            "",
+            partial(words.split_frame, split, side),
+            large=view.large,
+            suffix=side,
         )
-        names, shares = split_shares(split, side, 2)
+        names, shares = words.split_shares(split, side, 2)
         title = f"Shares of head {head}'s {side} side, by template"
         show_bars_by_template(view, f"split_{side}", shares, names, title, split.unit)

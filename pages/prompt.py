@@ -9,8 +9,7 @@ from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure, show_table
 from app.drawing.look import says
 from app.prompt.charts import LABELLED, prompt_bars
-from app.prompt.chips import show_prompts
-from app.prompt.panels import PREDICTION_COLUMNS
+from app.prompt.panels import PREDICTION_COLUMNS, show_prompts
 from app.prompt.tables import answers_table, predictions_table, prompt_frame
 from app.prompt.words import all_prompts_story, prediction_story
 from app.questions.ask import ask
@@ -29,8 +28,8 @@ st.write(
     else "**IO** stands for the right answer and **S** for the wrong one, as you gave them."
 )
 st.write("Every box is one token, the unit that the model reads; a middle dot is a space.")
-found = compute(model, ask(ioi_core.predictions, pairs=pairs))
-says(prediction_story(model, pairs, found, row))
+result = compute(model, ask(ioi_core.predictions, pairs=pairs))
+says(prediction_story(model, pairs, result, row))
 
 show_prompts(model, pairs, row)
 
@@ -38,19 +37,19 @@ st.subheader(f"The model's next token after prompt {row + 1}")
 clean, corrupted = st.columns(2)
 with clean:
     st.markdown("**Clean prompt**")
-    show_table("predictions_clean", predictions_table(model, found, "clean", row), PREDICTION_COLUMNS)
+    show_table("predictions_clean", predictions_table(model, result, "clean", row), PREDICTION_COLUMNS)
 with corrupted:
     st.markdown("**Corrupted prompt**")
-    show_table("predictions_corrupted", predictions_table(model, found, "corrupted", row), PREDICTION_COLUMNS)
+    show_table("predictions_corrupted", predictions_table(model, result, "corrupted", row), PREDICTION_COLUMNS)
 st.markdown("**Where the two answers stand**")
-show_table("answers", answers_table(model, pairs, found, row), PREDICTION_COLUMNS)
+show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS)
 
 st.subheader("How much does it prefer IO to S?")
-differences = dict(zip(RUNS, (found.clean_logit_diff, found.corrupted_logit_diff), strict=True))
+differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))
 show_figure(
     "logit_diff",
-    prompt_bars(found, row),
-    all_prompts_story(found),
+    prompt_bars(result, row),
+    all_prompts_story(result),
     lambda: prompt_frame(pairs, {f"{run}_logit_diff": values for run, values in differences.items()}),
     large=view.large,
     min_width=120 + 48 * len(pairs) if len(pairs) <= LABELLED else 0,

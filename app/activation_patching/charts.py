@@ -1,64 +1,64 @@
-"""Figures of activation patching; like `charts`, nothing is computed here and nothing knows the browser."""
+"""Figures of activation patching."""
 
 import numpy as np
 import plotly.graph_objects as go
 
 from app.colours import CORRUPTED, FAVOURS_IO
 from app.drawing.bars import prompt_columns
-from app.drawing.heatmap import EffectGrid, effect_heatmap, grid_intervals, heatmap_height
+from app.drawing.heatmap import EffectGrid, effect_heatmap, heatmap_height, interval_texts
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, hover, laid_out, literal, mean_note
 from app.words.phrases import number, over_prompts
-from ioi_core import PatchResult
+from ioi_core import PatchResult, bootstrap_interval
 
 
 @drawn_once
 def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int] | None) -> go.Figure:
-    """What each cell's patch changed; cells can be clicked, the chosen one is framed."""
-    over = over_prompts(result.n_prompts)
-    intervals = grid_intervals(grid, result.gaps, over)
-    said = [
+    """Draw each cell's effect; cells can be clicked, the chosen one is framed."""
+    sample = over_prompts(result.n_prompts)
+    intervals = interval_texts(*bootstrap_interval(grid.per_prompt, gaps=result.gaps), sample)
+    texts = [
         [
-            f"{literal(name.capitalize())}:<br>changes {result.metric} by {number(effect)}<br>({sure})"
-            for name, effect, sure in zip(*cells, strict=True)
+            f"{literal(name.capitalize())}:<br>changes {result.metric} by {number(effect)}<br>({note})"
+            for name, effect, note in zip(*cells, strict=True)
         ]
         for cells in zip(grid.names, grid.effects, intervals, strict=True)
     ]
     kind = "Estimated change" if result.estimate else "Change"
-    figure = effect_heatmap(grid, said, [chosen] if chosen else [], less_is_good=result.metric == "kl")
-    note = f"{result.unit}, {over}; no number: no change"
+    figure = effect_heatmap(grid, texts, [chosen] if chosen else [], less_is_good=result.metric == "kl")
+    note = f"{result.unit}, {sample}; no number: no change"
     top = 115 if any(grid.roles) else None
     return laid_out(figure, f"{kind} in {result.metric}", note, heatmap_height(grid), top=top)
 
 
 @drawn_once
-def prompt_effects(grid: EffectGrid, result: PatchResult, place: tuple[int, int], shown: int) -> go.Figure:
-    """One cell's effect in every prompt."""
-    values = grid.per_prompt[place]
-    said = [f"Prompt {n}: {value:+.3f} in {result.metric}" for n, value in enumerate(values, 1)]
+def prompt_effects(grid: EffectGrid, result: PatchResult, cell: tuple[int, int], shown: int) -> go.Figure:
+    """Draw one cell's effect in every prompt."""
+    values = grid.per_prompt[cell]
+    texts = [f"Prompt {n}: {value:+.3f} in {result.metric}" for n, value in enumerate(values, 1)]
     good = -1 if result.metric == "kl" else 1  # the heatmap's meaning: blue is towards the clean run
-    figure = prompt_columns(values, said, by_sign(good * values), shown, result.gaps)
+    figure = prompt_columns(values, texts, by_sign(good * values), shown, result.gaps)
     figure.update_yaxes(title=f"change, {result.unit}")
-    over = (f"each of {len(values)} prompts" if len(values) > 1 else "1 prompt") + mean_note(len(values))
-    return laid_out(figure, f"Change in {result.metric}, prompt by prompt", f"{result.unit}, {over}", 320)
+    sample = (f"each of {len(values)} prompts" if len(values) > 1 else "1 prompt") + mean_note(len(values))
+    return laid_out(figure, f"Change in {result.metric}, prompt by prompt", f"{result.unit}, {sample}", 320)
 
 
 @drawn_once
 def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResult, correlation: float) -> go.Figure:
-    """The first-order estimate of each cell against its exact effect."""
+    """Draw the first-order estimate of each cell against its exact effect."""
     x, y = estimate.effects.ravel(), exact.effects.ravel()
     names = [name for row in exact.names for name in row]
-    said = [
+    texts = [
         f"{literal(name.capitalize())}:<br>estimate {a:+.3f}, exact {b:+.3f}"
         for name, a, b in zip(names, x, y, strict=True)
     ]
     figure, marker = go.Figure(), {"color": FAVOURS_IO, "size": 8, "opacity": 0.7}
-    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **hover(said))
-    reach = (1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()))) or 1.0
-    ends = {"x0": -reach, "y0": -reach, "x1": reach, "y1": reach}
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **hover(texts))
+    limit = (1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()))) or 1.0
+    ends = {"x0": -limit, "y0": -limit, "x1": limit, "y1": limit}
     figure.add_shape(type="line", **ends, line={"dash": "dash", "width": 1, "color": CORRUPTED}, layer="below")
-    figure.update_xaxes(title="estimate", range=[-reach, reach], zeroline=True)
-    figure.update_yaxes(title="exact", range=[-reach, reach], zeroline=True)
+    figure.update_xaxes(title="estimate", range=[-limit, limit], zeroline=True)
+    figure.update_yaxes(title="exact", range=[-limit, limit], zeroline=True)
     r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
     note = f"change in {result.metric}, {result.unit}; correlation {r}; dashed: equal"
     return laid_out(figure, "Estimate against exact, one point a cell", note, 420)

@@ -1,4 +1,4 @@
-"""What else is known about a patched head or layer: its direct effect and its attention in the prompt shown."""
+"""Panels on a patched head or layer: its direct effect and its attention in the prompt shown."""
 
 from functools import partial
 
@@ -21,13 +21,13 @@ from ioi_core import Head, PromptPairs, Result
 
 
 def show_head(view: View, head: Head) -> None:
-    """The head's direct effect, and where it looks in the clean and in the corrupted prompt."""
+    """Draw the head's direct effect, and its attention in the clean and in the corrupted prompt."""
     heads = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
     patterns = _patterns(view, head.layer)
-    direct, sure = float(heads.values[head.layer, head.head]), with_interval(heads.per_prompt[head.layer, head.head])
+    direct, note = float(heads.values[head.layer, head.head]), with_interval(heads.per_prompt[head.layer, head.head])
     says(
-        f"{adds_or_takes(f'Directly, head {head}', direct)} (clean runs, {sure}); what patching shows beyond that goes "
-        f"through later layers. {_looks(view.pairs, view.row, patterns.of(head, 'clean'))}"
+        f"{adds_or_takes(f'Directly, head {head}', direct)} (clean runs, {note}); what patching shows beyond that goes "
+        f"through later layers. {_attention_words(view.pairs, view.row, patterns.of(head, 'clean'))}"
     )
     head_link(head)
     for column, run in zip(st.columns(2), ("clean", "corrupted"), strict=True):
@@ -35,7 +35,7 @@ def show_head(view: View, head: Head) -> None:
         with column:
             show_figure(
                 "patch_attention",
-                attention_heatmap(pattern, labels, f"Head {head}, {patterns.named(run)}", roles=patterns.roles),
+                attention_heatmap(pattern, labels, f"Head {head}, {patterns.title(run)}", roles=patterns.roles),
                 "",
                 partial(_attention_frame, pattern, labels),
                 large=view.large,
@@ -44,17 +44,18 @@ def show_head(view: View, head: Head) -> None:
 
 
 def show_layer(view: View, layer: int, grid: EffectGrid, column: int) -> None:
-    """The layer's direct effects, and which of its heads look from END at the position of the cell."""
+    """Say the layer's direct effects, and which of its heads look from END at the position of the cell."""
     layers = compute(view.model, ask(ioi_core.attribute_layers, pairs=view.pairs))
-    says(f"{_direct(layers, layer)} {_who_looks(view, _patterns(view, layer), layer, grid, column)}")
+    attending = _attending_heads_words(view, _patterns(view, layer), layer, grid, column)
+    says(f"{_direct_effects_words(layers, layer)} {attending}")
 
 
 def _patterns(view: View, layer: int) -> PromptPatterns:
     return prompt_patterns(view, layers_with(view, layer), weighted=False)
 
 
-def _looks(pairs: PromptPairs, row: int, pattern: np.ndarray) -> str:
-    """How much END looks at each role."""
+def _attention_words(pairs: PromptPairs, row: int, pattern: np.ndarray) -> str:
+    """Say how much END attends to each role."""
     end = int(pairs.roles["END"][row])
     roles = [role for role in ("IO", "S1", "S1+1", "S2") if role in pairs.roles]
     if not roles:
@@ -63,7 +64,7 @@ def _looks(pairs: PromptPairs, row: int, pattern: np.ndarray) -> str:
     return f"In clean prompt {row + 1}, its attention from END: {shares}."
 
 
-def _direct(layers: Result, layer: int) -> str:
+def _direct_effects_words(layers: Result, layer: int) -> str:
     by_name = dict(zip(layers.axes["component"], layers.values, strict=True))
     return (
         f"Direct effects on logit_diff (clean runs): attention {layer} {by_name[f'{layer}_attn_out']:+.3f} logits, "
@@ -71,7 +72,7 @@ def _direct(layers: Result, layer: int) -> str:
     )
 
 
-def _who_looks(view: View, patterns: PromptPatterns, layer: int, grid: EffectGrid, column: int) -> str:
+def _attending_heads_words(view: View, patterns: PromptPatterns, layer: int, grid: EffectGrid, column: int) -> str:
     end = int(view.pairs.roles["END"][view.row])
     position = column
     if grid.column_title == "role":

@@ -1,4 +1,4 @@
-"""What the Activation patching page asks. Values; no Streamlit here."""
+"""Requests of the Activation patching page. No Streamlit here."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ioi_core.vocabulary import ALL
 
 @dataclass(frozen=True)
 class PatchChoice:
-    """What a visitor wants patched, the arguments of `patch_activations`; by default what the page opens with."""
+    """The visitor's choices, arguments of `patch_activations`; by default those the page opens with."""
 
     site: str = "z"
     direction: Direction = Direction.DENOISING
@@ -19,7 +19,7 @@ class PatchChoice:
 
 
 def patch_requests(pairs: PromptPairs, choice: PatchChoice) -> tuple[Request[PatchResult], Request[PatchResult]]:
-    """The first-order estimate, and the exact runs."""
+    """Ask for the first-order estimate, and for the exact runs."""
     estimate, exact = (
         ask(
             function, pairs=pairs, site=choice.site, direction=choice.direction, positions=choice.positions,

@@ -1,7 +1,7 @@
-"""Figures of attention; like `charts`, nothing is computed here and nothing knows the browser.
+"""Figures of attention.
 
-Attention is white to brown, differences red to blue, white at 0. What stands after a token cannot be looked at: it is
-grey, never white, which means "not looked at".
+Attention is white to brown, differences red to blue, white at 0. No token attends to later ones: those cells are grey,
+never white, which means "not looked at".
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,42 +19,40 @@ from app.drawing.parts import PLAIN_AXIS, click_targets, clickable, frame, laid_
 def heads_overview(
     values: np.ndarray,
     rows: Sequence[str],
-    said: Sequence[Sequence[str]],
+    texts: Sequence[Sequence[str]],
     roles: Mapping[int, Sequence[str]],
     chosen: tuple[int, int] | None,
     *,
-    reach: float,
+    limit: float,
     title: str,
     note: str,
     diverging: bool,
     faint: bool,
 ) -> go.Figure:
-    """A small pattern of every head, layers downwards; patterns can be clicked, the chosen one is framed.
+    """Draw a small pattern of every head, layers downwards; patterns can be clicked, the chosen one is framed.
 
     Args:
         values: [layer head query_pos key_pos].
-        rows: the layers' numbers.
-        said: [layer][head] what hovering says.
+        rows: the layers' numbers; texts: [layer][head] hover texts.
         roles: position -> its roles, marked on top of and left of each pattern.
-        reach: the value of the darkest colour.
-        diverging: values may be negative.
-        faint: give half the colour to a quarter of `reach`, so that heads which write little are still seen.
+        limit: the value of the darkest colour; diverging: values may be negative.
+        faint: give half the colour to a quarter of `limit`, so that heads which write little are still seen.
     """
     n_rows, n_heads, length, _ = values.shape
     gap = max(3, length // 10)
     step = length + gap
     figure = go.Figure(_backgrounds(n_rows, n_heads, length, gap))
-    colours = pattern_colours(reach, diverging=diverging, faint=faint)
+    colours = pattern_colours(limit, diverging=diverging, faint=faint)
     figure.add_heatmap(z=tiled(values, gap), hoverinfo="skip", **colours)
     figure.add_trace(_role_marks(n_rows, n_heads, step, gap, roles))
     row, head = (axis.ravel() for axis in np.indices((n_rows, n_heads)))
     middle = (length - 1) / 2
-    told = [
+    customdata = [
         [f"{layer}.{n}", literal(words).replace("\n", "<br>")]
-        for layer, of_layer in zip(rows, said, strict=True)
+        for layer, of_layer in zip(rows, texts, strict=True)
         for n, words in enumerate(of_layer)
     ]
-    figure.add_trace(click_targets(head * step + middle, row * step + middle, told, 44))
+    figure.add_trace(click_targets(head * step + middle, row * step + middle, customdata, 44))
     if chosen:
         frame(figure, chosen[1] * step, chosen[0] * step, length)
     x, y = (np.arange(n) * step + middle for n in (n_heads, n_rows))
@@ -66,7 +64,7 @@ def heads_overview(
 
 
 def tiled(values: np.ndarray, gap: int) -> np.ndarray:
-    """[layer head query_pos key_pos] as one picture, `gap` cells apart; nan where nothing is to be painted."""
+    """Return [layer head query_pos key_pos] as one picture, patterns `gap` cells apart; nan stays blank."""
     n_rows, n_heads, length, _ = values.shape
     seen = np.where(np.tri(length, dtype=bool), values, np.nan).astype(np.float32)
     apart = np.pad(seen, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=np.nan)
@@ -75,7 +73,7 @@ def tiled(values: np.ndarray, gap: int) -> np.ndarray:
 
 
 def _backgrounds(n_rows: int, n_heads: int, length: int, gap: int) -> go.Heatmap:
-    """A grey square behind each pattern, a little larger: what its tokens cannot look at, and a line around it."""
+    """Return a grey square behind each pattern, a little larger: the cells of later tokens, and a line around all."""
     line = length / 60
     z = np.full((2 * n_rows - 1, 2 * n_heads - 1), np.nan, np.float32)
     z[::2, ::2] = 0
@@ -87,7 +85,7 @@ def _backgrounds(n_rows: int, n_heads: int, length: int, gap: int) -> go.Heatmap
 
 
 def _role_marks(n_rows: int, n_heads: int, step: int, gap: int, roles: Mapping[int, Sequence[str]]) -> go.Scatter:
-    """Role colours beside each pattern, on top for what is looked at and on the left for what looks."""
+    """Return role colours beside each pattern, on top for keys and on the left for queries."""
     row, head = (axis.ravel() for axis in np.indices((n_rows, n_heads)))
     x: list[float] = []
     y: list[float] = []

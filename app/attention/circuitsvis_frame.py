@@ -1,9 +1,9 @@
 """circuitsvis without its own HTML, which loads from the internet and lets a prompt run script in the page.
 
-The library's script is served by this app (`static_files`). Streamlit's frame has the page's own origin, so it holds
-nothing but a second frame, with an origin of its own and no rights except to run scripts; a content policy there
-allows one script, the one below, known by its hash, and what that one loads. Tokens and numbers reach it as JSON in
-which nothing can end the element that carries it.
+The library's script is served by this app (`static_files`). Streamlit's frame has the page's own origin, so it only
+holds a second frame, with an origin of its own and no rights except to run scripts; a content policy there allows one
+script, the one below, known by its hash, and what that one loads. Tokens and numbers reach it as JSON in which nothing
+can end the element that carries it.
 """
 
 import base64
@@ -47,24 +47,15 @@ _STYLE = (
 
 
 def show_heads(
-    name: str,
-    heads: Sequence[str],
-    patterns: np.ndarray,
-    tokens: Sequence[str],
-    *,
-    reach: float,
-    colour: str,
-    said: str,
+    name: str, heads: Sequence[str], patterns: np.ndarray, tokens: Sequence[str], *, limit: float, colour: str, alt: str
 ) -> None:
     """Draw the attention of some heads, small and enlarged, as circuitsvis does.
 
     Args:
-        name: tells frames of one page apart.
-        heads: what each is called.
-        patterns: [head query_pos key_pos], nothing negative.
-        tokens: the prompt's tokens, spelled out visibly.
-        reach: the value drawn in full `colour`; 0 is white.
-        said: what the drawing shows, for those who do not see it.
+        name: of the frame; heads: their names.
+        patterns: [head query_pos key_pos], nothing negative; tokens: the prompt's, spelled out visibly.
+        limit: the value drawn in full `colour`; 0 is white.
+        alt: the drawing in words, for those who do not see it.
     """
     script = _served_script()
     if script is None:
@@ -74,26 +65,26 @@ def show_heads(
         "attention": np.round(patterns.astype(np.float64), 4).tolist(),
         "tokens": list(tokens),
         "attentionHeadNames": list(heads),
-        "maxValue": reach,
-        "minValue": -reach,
+        "maxValue": limit,
+        "minValue": -limit,
         "positiveColor": colour,
     }
     rows = -(-len(heads) // 4)
     st.html(f"<style>{_frame_height(name, rows)}</style>")
     with st.container(key=name):
-        st.iframe(frame(script, props, said), height=100 + 130 * rows + _WIDEST, alt=said)
+        st.iframe(frame(script, props, alt), height=100 + 130 * rows + _WIDEST, alt=alt)
 
 
 @st.cache_resource(show_spinner=False)
 def _served_script() -> str | None:
-    """The address of the library's script, as the browser sees it."""
+    """Return the address of the library's script for the browser; None if it is missing."""
     file = publish_circuitsvis()
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     return f"{'/' + base if base else ''}/app/static/{file}" if file else None
 
 
 def _frame_height(name: str, rows: int) -> str:
-    """The frame as high as what is in it: four small squares side by side, `rows` times, and one large square."""
+    """Return CSS that fits the frame to its content: `rows` rows of four small squares, and one large square."""
     side = f"min(100cqw - 16px, {_WIDEST}px)"
     return (
         f".st-key-{name} {{ container-type: inline-size; }} "
@@ -102,8 +93,8 @@ def _frame_height(name: str, rows: int) -> str:
     )
 
 
-def frame(script: str, props: dict[str, object], said: str) -> str:
-    """HTML for Streamlit's frame: the frame without rights, and in it the drawing."""
+def frame(script: str, props: dict[str, object], alt: str) -> str:
+    """Return HTML for Streamlit's frame: the frame without rights, and in it the drawing."""
     inside = (
         f'<!doctype html><html lang="en" data-library="{html.escape(script)}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{_STYLE}</style></head><body>'
@@ -112,11 +103,11 @@ def frame(script: str, props: dict[str, object], said: str) -> str:
     )
     return (
         "<!doctype html><style>html, body, iframe { margin: 0; border: 0; width: 100%; height: 100%; display: block; }"
-        f'</style><iframe sandbox="allow-scripts" title="{html.escape(said)}" srcdoc="{html.escape(inside)}"></iframe>'
+        f'</style><iframe sandbox="allow-scripts" title="{html.escape(alt)}" srcdoc="{html.escape(inside)}"></iframe>'
     )
 
 
 def inert_json(value: object) -> str:
-    """JSON that is the same inside any HTML: nothing in it opens or ends an element, a comment or an entity."""
+    """Return JSON that is safe inside any HTML: nothing in it opens or ends an element, a comment or an entity."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

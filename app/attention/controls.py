@@ -1,4 +1,4 @@
-"""The attention page's own controls: how attention is counted, in which prompt, and for which heads."""
+"""The Attention page's own controls: the metric, the prompt, the layers and heads."""
 
 import math
 
@@ -19,7 +19,7 @@ MOST_HEADS = 12
 
 
 def kind_control() -> bool:
-    """Whether attention is value-weighted."""
+    """Ask for the metric; True for value-weighted attention."""
     kind = st.radio(
         "Attention", tuple(WEIGHTING), captions=tuple(WEIGHTING.values()), key=url.ATTENTION, bind="query-params",
         horizontal=True,
@@ -28,13 +28,13 @@ def kind_control() -> bool:
 
 
 def run_control() -> str:
-    """Which of the two prompts the overview shows, or how they differ."""
+    """Ask which of `RUNS` the overview shows."""
     captions = ("as it is", "its twin", "clean minus corrupted")
     return st.radio("Prompt", RUNS, captions=captions, key=url.RUN, bind="query-params", horizontal=True)
 
 
 def layers_control(view: View) -> tuple[int, ...]:
-    """All layers, or for a long prompt the one that is chosen; none if even one is too much for a browser."""
+    """Return all layers, or for a long prompt a chosen one; none if even one is too much for a browser."""
     layers = tuple(range(view.model.cfg.n_layers))
     if cells(view, len(layers)) <= MOST_CELLS:
         return layers
@@ -46,7 +46,7 @@ def layers_control(view: View) -> tuple[int, ...]:
 
 
 def too_long(view: View) -> str:
-    """Why a prompt that is too much for a browser is not drawn."""
+    """Explain why a prompt that is too much for a browser is not drawn."""
     length, most = int(view.pairs.lengths[view.row]), math.isqrt(MOST_CELLS // view.model.cfg.n_heads)
     return (
         f"Prompt {view.row + 1} has {length} tokens. Attention is drawn for prompts of up to {most}: each head has "
@@ -55,7 +55,7 @@ def too_long(view: View) -> str:
 
 
 def picked_heads(view: View) -> tuple[list[Head], str]:
-    """The heads to show side by side, and in words why these; none if none are chosen or none can be ranked."""
+    """Ask for the heads to show side by side; return also why these, or why there are none."""
     left, right = st.columns([2, 3])
     by = left.selectbox("Which heads", (*RANKED_BY, BY_HAND), key=url.BY, bind="query-params")
     if by == BY_HAND:
@@ -76,7 +76,7 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
 
 
 def head_control(view: View, strongest: Head) -> Head:
-    """The head to look at closely; a click on the overview sets the same choice."""
+    """Ask for the head to look at closely; a click on the overview sets the same choice."""
     names = head_names(view)
     drop_stale(url.HEAD, names, str(strongest))
     chosen = st.selectbox(
@@ -86,10 +86,10 @@ def head_control(view: View, strongest: Head) -> Head:
 
 
 def head_names(view: View) -> list[str]:
-    """All heads of the model."""
+    """Return the names of all heads of the model."""
     return list(map(str, view.model.heads))
 
 
 def choose_head(name: str) -> None:
-    """Choose the head to look at, as a click does."""
+    """Choose the head to look at, on a click."""
     st.session_state[url.HEAD] = name

@@ -1,4 +1,4 @@
-"""The parts of the attention page: all heads, one head closely, some heads as circuitsvis draws them."""
+"""The panels of the Attention page: all heads, one head closely, some heads as circuitsvis draws them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,7 +11,7 @@ from app.attention.charts import heads_overview
 from app.attention.circuitsvis_frame import show_heads
 from app.attention.controls import choose_head
 from app.attention.tables import end_frame, pattern_frame
-from app.attention.words import end_story, head_story, hover, note, overview_story
+from app.attention.words import end_story, head_story, hover_texts, note, overview_story
 from app.colours import LOOKED_AT
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.heatmap import attention_heatmap, cell_pixels
@@ -20,21 +20,21 @@ from app.questions.prompt_patterns import covering
 from app.view import View
 from ioi_core import Head
 
-_CIRCUITSVIS_CELLS = 20_000
-"""So many numbers circuitsvis draws without a pause."""
+_MOST_CIRCUITSVIS_CELLS = 20_000
+"""The most numbers that circuitsvis draws without a pause."""
 
 
 def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) -> None:
-    """All heads at a glance."""
-    whose = "all heads" if len(patterns.layers) > 1 else f"the heads of layer {patterns.layers[0]}"
+    """Draw all heads at a glance."""
+    which = "all heads" if len(patterns.layers) > 1 else f"the heads of layer {patterns.layers[0]}"
     figure = heads_overview(
         patterns.values(run),
         [str(layer) for layer in patterns.layers],
-        hover(patterns, run),
+        hover_texts(patterns, run),
         patterns.roles,
         (patterns.layers.index(head.layer), head.head) if head.layer in patterns.layers else None,
-        reach=patterns.reach(run),
-        title=f"{patterns.metric.capitalize()} of {whose}, {patterns.named(run)}",
+        limit=patterns.limit(run),
+        title=f"{patterns.metric.capitalize()} of {which}, {patterns.title(run)}",
         note=note(patterns, run),
         diverging=run == "difference",
         faint=patterns.weighted,
@@ -52,7 +52,7 @@ def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) ->
 
 
 def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
-    """One head: clean, corrupted and how they differ."""
+    """Draw one head: clean, corrupted and their difference."""
     patterns = covering(view, patterns, [head])
     length = len(patterns.tokens("clean"))
     three_fit = length <= 20 and not view.large
@@ -61,9 +61,9 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
         figure = attention_heatmap(
             patterns.of(head, run),
             patterns.tokens(run),
-            f"Head {head}, {'clean minus corrupted' if run == 'difference' else patterns.named(run)}",
+            f"Head {head}, {'clean minus corrupted' if run == 'difference' else patterns.title(run)}",
             roles=patterns.roles,
-            reach=patterns.reach(run, [head]),
+            limit=patterns.limit(run, [head]),
             metric="value-weighted" if patterns.weighted else "attention",
             diverging=run == "difference",
         )
@@ -78,8 +78,8 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
 
 
 def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head], story: str) -> None:
-    """Some heads as circuitsvis draws them, clean beside corrupted."""
-    fit = _CIRCUITSVIS_CELLS // len(patterns.tokens("clean")) ** 2
+    """Draw some heads with circuitsvis, clean beside corrupted."""
+    fit = _MOST_CIRCUITSVIS_CELLS // len(patterns.tokens("clean")) ** 2
     if fit == 0:
         st.write("The prompt is too long for circuitsvis. The closer look above shows one head at a time.")
         return
@@ -96,15 +96,15 @@ def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head
                 names,
                 np.stack([patterns.of(head, run) for head in heads]),
                 patterns.tokens(run),
-                reach=patterns.reach(run, heads),
+                limit=patterns.limit(run, heads),
                 colour=LOOKED_AT,
-                said=f"{patterns.metric.capitalize()} of heads {', '.join(names)} in {patterns.named(run)}",
+                alt=f"{patterns.metric.capitalize()} of heads {', '.join(names)} in {patterns.title(run)}",
             )
     show_foot("circuitsvis", story, partial(pattern_frame, view, patterns, heads))
 
 
 def show_from_end(view: View, patterns: PromptPatterns) -> None:
-    """How much every head looks from END at each name, as a table."""
+    """Draw a table of every head's attention from END to each name."""
     if not patterns.names:
         st.write("IO and S do not stand in this prompt, so there is nothing to look back at.")
         return

@@ -12,7 +12,7 @@ from ioi_core import Head
 
 
 def pattern_frame(view: View, patterns: PromptPatterns, heads: Sequence[Head]) -> pd.DataFrame:
-    """The attention of some heads, one row for each position and each position it can look at."""
+    """Return the attention of some heads, a row for each query position and each key position up to it."""
     length = int(view.pairs.lengths[view.row])
     query, key = np.tril_indices(length)
     tokens = {
@@ -38,7 +38,7 @@ def pattern_frame(view: View, patterns: PromptPatterns, heads: Sequence[Head]) -
 
 
 def end_frame(patterns: PromptPatterns) -> pd.DataFrame:
-    """Attention from END to each name, a row a head, those that look most at IO first."""
+    """Return attention from END to each name, a row a head, those with most to IO first."""
     layer, head = (axis.ravel() for axis in np.indices(patterns.clean.shape[:2]))
     columns = {
         f"{role} {run}": patterns.values(run)[:, :, patterns.end, position].ravel().astype(np.float64)

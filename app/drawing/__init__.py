@@ -1,1 +1,1 @@
-"""What all figures share."""
+"""Figures: their shared parts, and what is drawn around them."""

@@ -1,11 +1,9 @@
-"""What each figure shows, how it is defined and where the definition comes from (METHODS 1-3).
+"""The texts of "About this figure": what it shows, its definition and source (METHODS 1-3).
 
-The texts stand in about.md beside each page's room, a section a figure: `## name of the figure`.
+They are in the about.md of each page's room, a section a figure: `## name of the figure`.
 """
 
 from pathlib import Path
-
-_APP = Path(__file__).parents[1]
 
 
 def read_sections(folder: Path) -> dict[str, str]:
@@ -24,4 +22,4 @@ def read_sections(folder: Path) -> dict[str, str]:
     return sections
 
 
-ABOUT = read_sections(_APP)
+ABOUT = read_sections(Path(__file__).parents[1])

@@ -9,9 +9,10 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.drawing.about import ABOUT
-from app.drawing.download import download, download_page
+from app.drawing.frames import csv_bytes
 from app.drawing.look import says
 
+_button = partial(st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content")
 _LARGER = 1.3
 _NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
 
@@ -28,16 +29,15 @@ def show_figure(
     suffix: str = "",
     as_page: bool = False,
 ) -> None:
-    """Draw `figure`, the sentence it comes to, its download and its "About this figure".
+    """Draw `figure`, the sentence on its numbers, its download and its "About this figure".
 
     Args:
-        name: names the file, and the section of about.md.
-        story: what the numbers say.
-        frame: makes the table to download, when it is asked for.
+        name: of the file, and of the section of about.md.
+        story: the sentence; frame: makes the table to download, on request.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
-        suffix: tells figures of one name apart.
+        suffix: distinguishes figures of one name.
         as_page: also offer the figure as a web page of its own, which works with no network.
-        on_click: told the first entry of a clicked point's customdata, before the page runs again.
+        on_click: gets the first entry of a clicked point's customdata, before the page runs again.
     """
     full_name = f"{name}_{suffix}" if suffix else name
     show_chart(full_name, figure, large=large, min_width=min_width, on_click=on_click)
@@ -45,12 +45,7 @@ def show_figure(
 
 
 def show_chart(
-    name: str,
-    figure: go.Figure,
-    *,
-    large: bool,
-    min_width: int = 0,
-    on_click: Callable[[str], None] | None = None,
+    name: str, figure: go.Figure, *, large: bool, min_width: int = 0, on_click: Callable[[str], None] | None = None
 ) -> None:
     """Draw `figure` alone, for several that share one foot; the arguments are those of `show_figure`."""
     if large:
@@ -62,7 +57,7 @@ def show_chart(
         key = f"figure-{name}"
         config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS}
         if on_click:
-            select = partial(_clicked, key, on_click)
+            select = partial(_on_select, key, on_click)
             st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points")
         else:
             st.plotly_chart(figure, key=key, config=config)
@@ -71,31 +66,43 @@ def show_chart(
 def show_foot(
     name: str, story: str, frame: Callable[[], pd.DataFrame], *, file: str = "", page: go.Figure | None = None
 ) -> None:
-    """What stands below every figure: the sentence it comes to, its definition and its download.
+    """Draw what is below every figure: the sentence on its numbers, its definition and its download.
 
     Args:
-        name: the section of about.md.
-        file: names the file, where that is not `name`.
-        page: a figure to be offered as a web page of its own.
+        name: the section of about.md; file: the file's name where that is another.
+        page: a figure to offer as a web page of its own.
     """
     if story:
         says(story)
     with st.container(horizontal=True):
         with st.container(), st.expander("About this figure"):
             st.markdown(ABOUT[name])
-        download(file or name, frame)
+        _download(file or name, frame)
         if page is not None:
-            download_page(file or name, page)
+            _download_page(file or name, page)
 
 
-def _clicked(key: str, on_click: Callable[[str], None]) -> None:
+def _download(name: str, frame: Callable[[], pd.DataFrame]) -> None:
+    """Draw a button that makes the CSV when it is pressed."""
+    _button("Download CSV", lambda: csv_bytes(frame()), f"{name}.csv", "text/csv", key=f"csv-{name}")
+
+
+def _download_page(name: str, figure: go.Figure) -> None:
+    """Draw a button that makes a web page of the figure, Plotly included: it works with no network."""
+    _button(
+        "Download web page", lambda: figure.to_html(include_plotlyjs=True).encode(), f"{name}.html", "text/html",
+        key=f"html-{name}",
+    )  # fmt: skip
+
+
+def _on_select(key: str, on_click: Callable[[str], None]) -> None:
     points = st.session_state[key].selection.points
     if points:
         on_click(str(points[0]["customdata"][0]))
 
 
 def _enlarged(drawn: go.Figure) -> go.Figure:
-    """A copy with projector-sized text, and the room it needs."""
+    """Return a copy with projector-sized text, and the room it needs."""
     figure = go.Figure(drawn)
     figure.update_layout(
         font={"size": 16},
@@ -109,4 +116,4 @@ def _enlarged(drawn: go.Figure) -> go.Figure:
 def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None) -> None:
     """Draw a table (cells are shown literally) with its download."""
     st.dataframe(frame, hide_index=True, column_config=columns, key=f"table-{name}")
-    download(name, lambda: frame)
+    _download(name, lambda: frame)

@@ -2,7 +2,7 @@
 
 UTF-8 with a byte order mark, so that spreadsheets read "é" and "·" right. A text that a spreadsheet would run as a
 formula (it begins with = + - @, their full-width twins, tab or carriage return) gets an apostrophe in front, the
-common practice; numbers stay numbers. Tokens keep their real spaces here: a file is for computing, not for looking.
+common practice; numbers stay numbers. Tokens keep their real spaces here: a file is for computing.
 """
 
 import pandas as pd
@@ -13,7 +13,7 @@ _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """`frame` as CSV, formulas neutralised."""
+    """Return `frame` as CSV, formulas neutralised."""
     safe = frame.copy()
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
@@ -23,10 +23,10 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def neutral(text: str) -> str:
-    """`text`, with an apostrophe in front if a spreadsheet would run it."""
+    """Return `text`, with an apostrophe in front if a spreadsheet would run it."""
     return "'" + text if text.startswith(_STARTS_FORMULA) else text
 
 
 def mean_frame(result: PromptResult) -> pd.DataFrame:
-    """Means over prompts, each with its interval."""
+    """Return means over prompts, each with its interval."""
     return result.to_frame(interval=True).assign(prompts=result.n_prompts)

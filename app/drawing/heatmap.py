@@ -1,7 +1,4 @@
-"""Heatmaps: effects, layers downwards, each cell with its number and a place to click; one attention pattern.
-
-Like `charts`, nothing is computed here and nothing knows the browser.
-"""
+"""Heatmaps: effects, layers downwards, each cell with its number and clickable; one attention pattern."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +11,18 @@ from app.colours import ATTENTION, DIVERGING, FAINT, UNSEEN
 from app.drawing import parts
 from app.drawing.kept import drawn_once
 from app.words.phrases import interval, signed
-from ioi_core import Head, bootstrap_interval
+from ioi_core import Head
 
 
 def effect_cells(values: np.ndarray, limit: float, text: Sequence[Sequence[str]], **how: Any) -> go.Heatmap:
-    """Cells of effects from -`limit` to `limit`, red to blue, their numbers written in them."""
+    """Return cells of effects from -`limit` to `limit`, red to blue, with their numbers."""
     colours = {"colorscale": DIVERGING, "zmin": -limit, "zmax": limit}
     written = {"text": text, "texttemplate": "%{text}"} if text else {}
     return go.Heatmap(z=values.astype(np.float32), xgap=1, ygap=1, **colours, **written, **how)
 
 
 def refuse_undefined(values: np.ndarray) -> None:
-    """Raise an error where an effect is undefined."""
+    """Raise a ValueError if an effect is undefined."""
     if not np.isfinite(values).all():
         raise ValueError("undefined effects cannot be painted: say why they are undefined instead")
 
@@ -39,7 +36,7 @@ def name_cells(
     row_title: str | None = "layer",
     **x_axis: Any,
 ) -> None:
-    """Name rows, the first on top, and columns, which stand at `x` or side by side; `x_axis` is Plotly's."""
+    """Label rows, the first on top, and columns, at `x` or side by side; `x_axis` is Plotly's."""
     x = list(range(len(columns))) if x is None else x
     y, ends = list(range(len(rows))), [-0.5, x[-1] + 0.5]
     figure.update_xaxes(tickvals=x, ticktext=columns, range=ends, **parts.PLAIN_AXIS, **x_axis)
@@ -47,17 +44,17 @@ def name_cells(
 
 
 def clickable_cells(
-    cells: Sequence[go.Heatmap], told: Sequence[Sequence[Sequence[str]]], size: int, x: Sequence[float] | None = None
+    cells: Sequence[go.Heatmap],
+    customdata: Sequence[Sequence[Sequence[str]]],
+    size: int,
+    x: Sequence[float] | None = None,
 ) -> go.Figure:
-    """Draw `cells`, each of which can be clicked.
-
-    Args:
-        told: [row][column] what a click tells and what hovering says.
-        size: as in `click_targets`; x: as in `name_cells`.
-    """
-    rows, columns = np.indices((len(told), len(told[0]) if told else 0)).reshape(2, -1)
-    places = columns if x is None else np.array(x)[columns]
-    figure = go.Figure([*cells, parts.click_targets(places, rows, [cell for row in told for cell in row], size)])
+    """Draw clickable cells; `customdata` [row][column] and `size` as in `click_targets`, `x` as in `name_cells`."""
+    rows, columns = np.indices((len(customdata), len(customdata[0]) if customdata else 0)).reshape(2, -1)
+    positions = columns if x is None else np.array(x)[columns]
+    figure = go.Figure(
+        [*cells, parts.click_targets(positions, rows, [cell for row in customdata for cell in row], size)]
+    )
     return parts.clickable(figure)
 
 
@@ -72,7 +69,7 @@ class EffectGrid:
         roles: the roles of each column, where columns are positions.
         row_title, column_title: what the axes are.
         keys: [row][column] names that no prompt changes ("head 9.9", "layer 3, position 10", "layer 3, S2").
-        names: [row][column] the same with the tokens that stand there.
+        names: [row][column] the same with the tokens at those positions.
         no_path_from: the first row without a path to what is measured; from there on cells hold nan.
     """
 
@@ -95,16 +92,16 @@ class EffectGrid:
 
     @property
     def of_heads(self) -> bool:
-        """Whether each cell belongs to one head."""
+        """True if each cell belongs to one head."""
         return "head" in (self.row_title, self.column_title)
 
-    def head(self, place: tuple[int, int]) -> Head:
+    def head(self, cell: tuple[int, int]) -> Head:
         """The head of a cell."""
-        row, column = place
+        row, column = cell
         return Head.parse(self.rows[row] if self.row_title == "head" else f"{self.rows[row]}.{self.columns[column]}")
 
-    def place(self, key: str) -> tuple[int, int] | None:
-        """Row and column of the cell called `key`, if there is one."""
+    def cell(self, key: str) -> tuple[int, int] | None:
+        """Return row and column of the cell called `key`, if there is one."""
         for row, keys in enumerate(self.keys):
             if key in keys:
                 return row, keys.index(key)
@@ -112,27 +109,21 @@ class EffectGrid:
 
 
 _TEXT_ROWS = 40
-"""Up to so many rows every cell has its number written in it."""
+"""The most rows with which numbers are written into the cells."""
 
 
-def grid_intervals(grid: EffectGrid, gaps: np.ndarray | None, over: str) -> list[list[str]]:
-    """[row column] what each cell's mean is taken over, with its interval; `gaps` as in `PatchResult`."""
-    low, high = bootstrap_interval(grid.per_prompt, gaps=gaps)
-    return [[interval(*bounds, over) for bounds in zip(*row, strict=True)] for row in zip(low, high, strict=True)]
+def interval_texts(low: np.ndarray, high: np.ndarray, sample: str) -> list[list[str]]:
+    """Return [row][column] `sample` and the interval of each cell, in words."""
+    return [[interval(*bounds, sample) for bounds in zip(*row, strict=True)] for row in zip(low, high, strict=True)]
 
 
 def effect_heatmap(
-    grid: EffectGrid,
-    said: list[list[str]],
-    framed: Sequence[tuple[int, int]],
-    *,
-    less_is_good: bool = False,
+    grid: EffectGrid, texts: list[list[str]], framed: Sequence[tuple[int, int]], *, less_is_good: bool = False
 ) -> go.Figure:
-    """Cells of effects that can be clicked; a click tells the cell's key.
+    """Draw effects in cells that can be clicked; a click hands on the cell's key.
 
     Args:
-        said: [row][column] what hovering says.
-        framed: cells with a frame.
+        texts: [row][column] hover texts; framed: the cells with a frame.
         less_is_good: blue is for negative effects.
     """
     n_rows, n_columns = grid.effects.shape
@@ -141,21 +132,21 @@ def effect_heatmap(
     refuse_undefined(shown)
     limit = float(np.abs(shown).max(initial=0)) or 1.0
     few = n_rows <= _TEXT_ROWS
-    text = _numbers(grid, limit) if few else []
+    text = _cell_texts(grid, limit) if few else []
     cells = effect_cells(grid.effects, limit, text, reversescale=less_is_good, hoverinfo="skip")
-    told = [list(zip(*row, strict=True)) for row in zip(grid.keys[:with_path], said[:with_path], strict=True)]
-    figure = clickable_cells([cells], told, 26 if few else 14)
+    customdata = [list(zip(*row, strict=True)) for row in zip(grid.keys[:with_path], texts[:with_path], strict=True)]
+    figure = clickable_cells([cells], customdata, 26 if few else 14)
     for row, column in framed:
         parts.frame(figure, column, row)
     if with_path < n_rows:
-        _band(figure, with_path, n_rows, n_columns)
+        _grey_out_rows(figure, with_path, n_rows, n_columns)
     above: dict[str, Any] = {"side": "top"} if any(grid.roles) else {"side": "bottom", "title": grid.column_title}
     name_cells(figure, grid.rows, _column_texts(grid), row_title=grid.row_title, tickangle=0, **above)
     return figure
 
 
-def _band(figure: go.Figure, first: int, n_rows: int, n_columns: int) -> None:
-    """Rows without a path: hatched grey, and said so."""
+def _grey_out_rows(figure: go.Figure, first: int, n_rows: int, n_columns: int) -> None:
+    """Cover the rows without a path in grey, with a note."""
     ends = {"x0": -0.5, "x1": n_columns - 0.5, "y0": first - 0.5, "y1": n_rows - 0.5}
     figure.add_shape(type="rect", **ends, line={"width": 0}, fillcolor="rgba(128, 128, 128, 0.22)")
     x, y = (n_columns - 1) / 2, (first + n_rows - 1) / 2
@@ -163,16 +154,16 @@ def _band(figure: go.Figure, first: int, n_rows: int, n_columns: int) -> None:
 
 
 def heatmap_height(grid: EffectGrid) -> int:
-    """Pixels that leave room for every row."""
+    """Return the height in pixels that leaves room for every row."""
     n_rows = len(grid.rows)
     return 150 + (34 if n_rows <= _TEXT_ROWS else 16) * n_rows + (60 if any(grid.roles) else 40)
 
 
-def _numbers(grid: EffectGrid, reach: float) -> list[list[str]]:
-    """The effects as text; none where every prompt is exactly unchanged, or where there is no path."""
+def _cell_texts(grid: EffectGrid, limit: float) -> list[list[str]]:
+    """Return the effects as text; "" where every prompt is exactly unchanged, or where there is no path."""
     untouched = (grid.per_prompt == 0).all(-1) | np.isnan(grid.effects)
     return [
-        ["" if nothing else signed(value, reach) for value, nothing in zip(row, still, strict=True)]
+        ["" if nothing else signed(value, limit) for value, nothing in zip(row, still, strict=True)]
         for row, still in zip(grid.effects, untouched, strict=True)
     ]
 
@@ -186,25 +177,25 @@ def _column_texts(grid: EffectGrid) -> list[str]:
     ]
 
 
-_SPELLED_OUT = 40
-"""Up to so many tokens, hovering over a cell of one head says what they are."""
+_MOST_SPELLED_OUT = 40
+"""The longest prompt, in tokens, whose tokens are in every hover text: more of them would be megabytes."""
 
 
-def pattern_colours(reach: float, *, diverging: bool, faint: bool = False) -> dict[str, object]:
-    """Plotly's colour scale of attention, or of its differences, from 0 or -`reach` to `reach`."""
+def pattern_colours(limit: float, *, diverging: bool, faint: bool = False) -> dict[str, object]:
+    """Return Plotly's colour scale of attention from 0 to `limit`, or of its differences from -`limit`."""
     scale = DIVERGING if diverging else ATTENTION
-    if faint:  # half the colour stands at a quarter of the values
+    if faint:  # half the colour at a quarter of the values
         low, half, zero, other_half, high = (colour for _, colour in DIVERGING)
         scale = (
             [[0, low], [0.375, half], [0.5, zero], [0.625, other_half], [1, high]]
             if diverging
             else [*ATTENTION[:1], [0.25, FAINT], *ATTENTION[1:]]
         )
-    return {"colorscale": scale, "zmin": -reach if diverging else 0, "zmax": reach}
+    return {"colorscale": scale, "zmin": -limit if diverging else 0, "zmax": limit}
 
 
 def cell_pixels(length: int) -> int:
-    """The height of a row of one head's pattern, so that long prompts still fit a screen or two."""
+    """Return the height of a row of one head's pattern; long prompts still fit a screen or two."""
     return max(6, min(22, 900 // length))
 
 
@@ -215,44 +206,46 @@ def attention_heatmap(
     title: str,
     *,
     roles: Mapping[int, Sequence[str]] | None = None,
-    reach: float = 1.0,
+    limit: float = 1.0,
     metric: str = "attention",
     diverging: bool = False,
 ) -> go.Figure:
-    """One head's attention in one prompt: rows look, columns are looked at."""
+    """Draw one head's attention in one prompt: rows look, columns are looked at."""
     length, roles = len(labels), roles or {}
-    said = _sentences(labels, roles, f"{metric} %{{z:{'+' if diverging else ''}.3f}}")
+    hover = _hover(labels, roles, f"{metric} %{{z:{'+' if diverging else ''}.3f}}")
     pixels = cell_pixels(length)
     seen, gap = np.where(np.tri(length, dtype=bool), pattern, np.nan).astype(np.float32), int(pixels > 8)
-    look = {"xgap": gap, "ygap": gap, "hoverongaps": False, "showscale": False}
+    style = {"xgap": gap, "ygap": gap, "hoverongaps": False, "showscale": False}
     figure = go.Figure()
-    figure.add_heatmap(z=seen, **look, **said, **pattern_colours(reach, diverging=diverging))
-    places = _labelled(length, roles, apart=-(-14 // pixels))
-    texts = [" ".join([*map(parts.mark, roles.get(n, ())), parts.literal(labels[n])]) for n in places]
-    figure.update_xaxes(tickvals=places, ticktext=texts, tickangle=-60, title="looked at", **parts.PLAIN_AXIS)
-    figure.update_yaxes(tickvals=places, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **parts.PLAIN_AXIS)
-    scale = f"{-reach:.2g} (red) to {reach:+.2g} (blue)" if diverging else f"0 (white) to {reach:.3g} (brown)"
+    figure.add_heatmap(z=seen, **style, **hover, **pattern_colours(limit, diverging=diverging))
+    positions = _labelled_positions(length, roles, spacing=-(-14 // pixels))
+    texts = [" ".join([*map(parts.mark, roles.get(n, ())), parts.literal(labels[n])]) for n in positions]
+    figure.update_xaxes(tickvals=positions, ticktext=texts, tickangle=-60, title="looked at", **parts.PLAIN_AXIS)
+    figure.update_yaxes(
+        tickvals=positions, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **parts.PLAIN_AXIS
+    )
+    scale = f"{-limit:.2g} (red) to {limit:+.2g} (blue)" if diverging else f"0 (white) to {limit:.3g} (brown)"
     figure = parts.laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length, top=68)
     return figure.update_layout(plot_bgcolor=UNSEEN)
 
 
-def _sentences(labels: Sequence[str], roles: Mapping[int, Sequence[str]], value: str) -> dict[str, object]:
-    """What hovering over a cell says; in a long prompt, where all sentences would be megabytes, by position only."""
-    if len(labels) > _SPELLED_OUT:
+def _hover(labels: Sequence[str], roles: Mapping[int, Sequence[str]], value: str) -> dict[str, object]:
+    """Return Plotly's arguments for a hover text per cell; in a long prompt by position only."""
+    if len(labels) > _MOST_SPELLED_OUT:
         return {"hovertemplate": f"From position %{{y}} to position %{{x}}:<br>{value}<extra></extra>"}
     names = [
         f"{parts.literal(label)} ({', '.join([f'position {n}', *roles.get(n, ())])})" for n, label in enumerate(labels)
     ]
-    said = [
+    sentences = [
         [f"From {query} to {key}" if k <= q else "" for k, key in enumerate(names)] for q, query in enumerate(names)
     ]
-    return {"customdata": said, "hovertemplate": f"%{{customdata}}:<br>{value}<extra></extra>"}
+    return {"customdata": sentences, "hovertemplate": f"%{{customdata}}:<br>{value}<extra></extra>"}
 
 
-def _labelled(length: int, roles: Mapping[int, Sequence[str]], *, apart: int) -> list[int]:
-    """The positions that get a label: those with a role first, then as many others as have room between them."""
+def _labelled_positions(length: int, roles: Mapping[int, Sequence[str]], *, spacing: int) -> list[int]:
+    """Return the positions to label: those with a role first, then as many others as have room between them."""
     kept: list[int] = []
     for position in sorted(range(length), key=lambda n: (n not in roles, list(roles.get(n, ())) == ["S1+1"], n)):
-        if all(abs(position - other) >= apart for other in kept):
+        if all(abs(position - other) >= spacing for other in kept):
             kept.append(position)
     return sorted(kept)

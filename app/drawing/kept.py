@@ -1,9 +1,8 @@
 """Figures that are drawn once for all visitors: building one with Plotly takes far longer than anything else of a page.
 
-A chart is a function of what it is given and of nothing else, so the figure is kept under a digest of the whole of it,
-arrays included. The digest is made with pickle, which is only ever written here, never read. Equal arguments may, in
-rare cases, have two digests; then the figure is drawn twice. A kept figure is everybody's: whoever wants to change one
-copies it first.
+A chart depends on its arguments alone, so the figure is kept under a digest of them all, arrays included. The digest
+is made with pickle, which is only ever written here, never read. Equal arguments may, in rare cases, have two digests;
+then the figure is drawn twice. A kept figure is shared: copy it before you change it.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ _figures: LRUCache[bytes, go.Figure] = LRUCache(KEPT)
 
 
 def drawn_once(chart: Callable[_P, go.Figure]) -> Callable[_P, go.Figure]:
-    """Make `chart` hand out one figure for equal arguments."""
+    """Make `chart` return one figure for equal arguments."""
     name = f"{chart.__module__}.{chart.__qualname__}"
 
     def digest(*args: _P.args, **kwargs: _P.kwargs) -> bytes:

@@ -17,20 +17,20 @@ _LARGE = "html { font-size: 125%; }"
 
 
 def style(*, large: bool) -> None:
-    """Put the style sheet in; `large` is for a projector."""
+    """Add the style sheet; `large` is for a projector."""
     st.html(f"<style>{_STYLE}{_LARGE if large else ''}</style>")
 
 
 def problem(text: str) -> None:
-    """An expected failure, its text shown literally."""
+    """Draw an expected failure, its text shown literally."""
     st.html(f'<div class="ioi-notice ioi-problem" role="alert">{html.escape(text)}</div>')
 
 
 def notice(text: str) -> None:
-    """What a visitor should know about the page, shown literally."""
+    """Draw a notice about the page, shown literally."""
     st.html(f'<div class="ioi-notice ioi-standin" role="status">{html.escape(text)}</div>')
 
 
 def says(text: str) -> None:
-    """The sentence that a figure's numbers say, shown literally."""
+    """Draw the sentence on a figure's numbers, shown literally."""
     st.html(f'<p class="ioi-says">{html.escape(text)}</p>')

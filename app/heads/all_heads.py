@@ -1,4 +1,4 @@
-"""The table of all heads with all their numbers: sorted by a click on a column, filtered, and a way to each head."""
+"""The table of all heads with all their measures; it can be sorted, filtered, and leads to each head."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,14 +11,15 @@ from streamlit.elements.lib.column_types import ColumnConfig
 import ioi_core
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_foot
+from app.heads import tables
 from app.heads.controls import ANY, choose_one, table_filter
-from app.heads.tables import all_heads_frame, bounds, filtered, with_intervals
 from app.heads.words import NO_ROLES, table_story
 from app.questions.ask import ask
 from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute
-from app.questions.measures import Measure, look_measures, measure_requests, measures
+from app.questions.measures import Measure, all_measures, measure_requests, role_attention_measures
 from app.view import View
+from app.words.phrases import capitalised
 from ioi_core import Head
 
 _KEY = "table-all_heads"
@@ -26,29 +27,29 @@ _INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replac
 
 
 def show_all_heads(view: View) -> None:
-    """Every head, a row each."""
+    """Draw every head, a row each."""
     pairs = view.pairs
-    found = measures(*compute(view.model, *measure_requests(pairs)))
+    measures = all_measures(*compute(view.model, *measure_requests(pairs)))
     roles = None
     if has_all_roles(pairs):
         attention = compute(view.model, ask(ioi_core.role_attention, pairs=pairs))
-        found += look_measures(attention)
+        measures += role_attention_measures(attention)
         roles = measured_roles(view.model, pairs)
     else:
         st.write(f"{NO_ROLES} The scores and effects are there all the same.")
-    for one in found:
-        if one.undefined:
-            st.write(f"There is no {one.name} here, so its column is empty.")
-    choice = table_filter(view, [one.name for one in found])
-    frame = all_heads_frame(view.model, found, roles)
+    for measure in measures:
+        if measure.undefined:
+            st.write(f"There is no {measure.name} here, so its column is empty.")
+    choice = table_filter(view, [measure.name for measure in measures])
+    frame = tables.all_heads_frame(view.model, measures, roles)
     role = choice.role if roles is not None else ANY
-    shown = filtered(frame, choice.layers, role, choice.measure, choice.least)
-    [measure] = [one for one in found if one.name == choice.measure]
-    visible = with_intervals(shown, [measure])
+    shown = tables.filtered(frame, choice.layers, role, choice.measure, choice.least)
+    [measure] = [measure for measure in measures if measure.name == choice.measure]
+    visible = tables.with_intervals(shown, [measure])
     st.dataframe(
         visible.drop(columns=["layer", "head"]),
-        hide_index=True, column_config=_columns(found), key=_KEY, height=560, selection_mode="single-row",
-        on_select=partial(_selected, shown),
+        hide_index=True, column_config=_columns(measures), key=_KEY, height=560, selection_mode="single-row",
+        on_select=partial(_show_selected, shown),
     )  # fmt: skip
     st.caption(
         "Tick the box in front of a head to look at it. A click on a column's title sorts by it. Behind the measure "
@@ -57,36 +58,33 @@ def show_all_heads(view: View) -> None:
     show_foot(
         "all_heads",
         table_story(shown, len(frame), choice.measure),
-        lambda: with_intervals(shown, found).assign(prompts=len(pairs)),
+        lambda: tables.with_intervals(shown, measures).assign(prompts=len(pairs)),
     )
     if measure.by_template and measure.per_prompt is not None:
         _show_templates(view, measure, measure.per_prompt)
 
 
-def _columns(found: Sequence[Measure]) -> dict[str, ColumnConfig]:
-    """How each column is shown, and what it is."""
+def _columns(measures: Sequence[Measure]) -> dict[str, ColumnConfig]:
     columns: dict[str, ColumnConfig] = {"name": st.column_config.TextColumn("head", pinned=True, width=60)}
-    for one in found:
-        digits = "%+.3f" if one.signed else "%.2f"
-        said = {one.name: f"{one.meaning} ({one.unit}, {one.over})"} | dict.fromkeys(bounds(one), _INTERVAL)
-        columns |= {
-            name: st.column_config.NumberColumn(name, format=digits, help=words) for name, words in said.items()
-        }
+    for measure in measures:
+        digits = "%+.3f" if measure.signed else "%.2f"
+        help_text = f"{measure.meaning} ({measure.unit}, {measure.sample})"
+        texts = {measure.name: help_text} | dict.fromkeys(tables.interval_columns(measure), _INTERVAL)
+        columns |= {name: st.column_config.NumberColumn(name, format=digits, help=text) for name, text in texts.items()}
     return columns
 
 
 def _show_templates(view: View, measure: Measure, per_prompt: np.ndarray) -> None:
-    """One measure of all heads, template by template."""
     n_layers, n_heads = per_prompt.shape[:2]
     keys = [[str(Head(layer, head)) for head in range(n_heads)] for layer in range(n_layers)]
-    title = f"{measure.name[:1].upper()}{measure.name[1:]} of all heads, by template"
+    title = f"{capitalised(measure.name)} of all heads, by template"
     show_heatmaps_by_template(
         view, "all_heads", per_prompt, keys, title, measure.unit, order="rows: layers, columns: heads, both from 0",
         effects=measure.signed,
     )  # fmt: skip
 
 
-def _selected(shown: pd.DataFrame) -> None:
+def _show_selected(shown: pd.DataFrame) -> None:
     rows = st.session_state[_KEY].selection.rows
     if rows:
         choose_one(str(shown["name"].iloc[rows[0]]))

@@ -1,4 +1,4 @@
-"""The Heads page's own controls: one head or all of them, which one, and what is asked about it."""
+"""The Heads page's own controls: one head or all of them, which one, and the panels' options."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,37 +12,38 @@ from app.shell.links import HEAD_ASKED_FOR
 from app.shell.widgets import direction_control
 from app.view import View
 from app.words.choices import HEAD_PARTS
+from app.words.phrases import capitalised
 from ioi_core import HEAD_ROLES, Direction, Head, HeadError
 
 ONE, ALL = "one head", "all heads"
 
 SITES = {site: f"its {part}" for site, part in HEAD_PARTS.items()}
-"""What of a head can be patched, in words."""
+"""Sites of a head -> their names."""
 
 NAMES = {"answers": "of these prompts", "list": "all first names that prompts are made of"}
-"""Which names a head's OV circuit can be asked about."""
+"""Choices of the names that the OV circuit is shown, with captions."""
 
 ANY = "any"
 
 
 def one_head_control(view: View, strongest: Head) -> Head:
-    """The head to look at; a link to one that this model does not have is answered in words.
+    """Ask for the head to look at; a link to one that this model lacks gets a notice.
 
-    Nothing is the select box's own default, so that every choice stays in the link, the strongest head too.
+    The select box has no default of its own, so every choice stays in the link, the strongest head too.
     """
     names = head_names(view)
     asked = st.session_state.get(HEAD_ASKED_FOR) or st.query_params.get(url.HEAD) or st.session_state.get(url.HEAD)
     if asked in names:
-        if st.session_state.pop(HEAD_ASKED_FOR, None):  # the model that has this head has come
+        if st.session_state.pop(HEAD_ASKED_FOR, None):  # the model that has this head is loaded now
             st.session_state[url.HEAD] = asked
     elif asked:
         st.session_state[HEAD_ASKED_FOR] = asked
     kept = st.session_state.get(url.HEAD)
-    # Set anew even if it is the same: what another page's box of this name held would not come over to this one.
+    # Set even if unchanged: otherwise the value of another page's box of this name would be lost.
     st.session_state[url.HEAD] = kept if kept in names else asked if asked in names else str(strongest)
     chosen = st.selectbox("Head", names, index=None, key=url.HEAD, bind="query-params", on_change=_forget_asked)
     if asked and asked not in names:
-        notice(f"{_why_not(view, asked)} This is head {chosen} instead.")
+        notice(f"{_refusal(view, asked)} This is head {chosen} instead.")
     return Head.parse(chosen or str(strongest))
 
 
@@ -50,24 +51,23 @@ def _forget_asked() -> None:
     st.session_state.pop(HEAD_ASKED_FOR, None)
 
 
-def _why_not(view: View, asked: str) -> str:
-    """Why a head cannot be shown."""
+def _refusal(view: View, asked: str) -> str:
     try:
         head = view.model.check_head(Head.parse(asked))
     except HeadError as error:
-        return f"{str(error)[:1].upper()}{str(error)[1:]}."
+        return f"{capitalised(str(error))}."
     return f"{asked[:40]!r} is another way to write head {head}."
 
 
 def choose_one(name: str) -> None:
-    """Look at a head that was clicked on this page."""
+    """Show a head that was clicked on this page."""
     if name:
         st.session_state[url.HEADS_SHOWN], st.session_state[url.HEAD] = ONE, name
         _forget_asked()
 
 
 def sites_control() -> tuple[list[str], Direction]:
-    """What of the head is patched, and which way."""
+    """Ask which sites of the head are patched, and in which direction."""
     left, right = st.columns(2)
     with left:
         sites = st.pills(
@@ -80,7 +80,7 @@ def sites_control() -> tuple[list[str], Direction]:
 
 
 def names_control() -> str:
-    """Which names the OV circuit is asked about."""
+    """Ask which names the OV circuit is shown."""
     return st.radio(
         "Names", tuple(NAMES), captions=tuple(NAMES.values()), key=url.OV_NAMES, bind="query-params", horizontal=True
     )
@@ -88,7 +88,7 @@ def names_control() -> str:
 
 @dataclass(frozen=True)
 class TableFilter:
-    """Which heads the table shows: of these layers (none: of all), of this role, with at least this much of a score."""
+    """The heads in the table: of these layers (none: of all), of this role, with a measure of at least `least`."""
 
     layers: tuple[str, ...]
     role: str
@@ -97,7 +97,7 @@ class TableFilter:
 
 
 def table_filter(view: View, measures: Sequence[str]) -> TableFilter:
-    """The controls above the table of all heads."""
+    """Draw the controls above the table of all heads."""
     first, second, third, fourth = st.columns([3, 3, 3, 2])
     layers = first.multiselect(
         "Layers", [str(layer) for layer in range(view.model.cfg.n_layers)], key="table_layers", placeholder="all"

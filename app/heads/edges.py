@@ -1,4 +1,4 @@
-"""The edges of one head: who acts on it through queries, keys and values, and on whom it acts. No Streamlit here."""
+"""The edges of one head: into its queries, keys and values, out to later heads and the logits. No Streamlit here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from ioi_core import EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interva
 from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS
 
 METRIC = "logit_diff_change"
-_SHOWN = 12
-"""So many edges are drawn; the file has all."""
+_MOST_DRAWN = 12
+"""Edges in a figure; the file has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +24,9 @@ class HeadEdge:
 
     Attributes:
         sender, receiver: "head 3.0", "MLP 0", "the logits".
-        through: q, k or v of the receiver; none for the logits.
+        through: q, k or v of the receiver; None for the logits.
         per_prompt: change of logit_diff in each prompt, as a share of clean minus corrupted, if only this edge is
-            corrupted; gaps: by what a resampled mean must be divided (`PathResult`).
+            corrupted; gaps: as in `PathResult`.
     """
 
     sender: str
@@ -53,7 +53,7 @@ class HeadEdge:
 
 
 def in_requests(pairs: PromptPairs, head: Head) -> list[Request[PathResult]]:
-    """Who acts on the head's q, k and v; the Path patching page's own results as it opens."""
+    """Ask for the edges into the head's q, k and v, with what the Path patching page opens with."""
     return [
         ask(ioi_core.patch_paths, pairs=pairs, receivers=[head], receiver_input=letter, metric=METRIC)
         for letter in RECEIVER_INPUTS
@@ -61,12 +61,12 @@ def in_requests(pairs: PromptPairs, head: Head) -> list[Request[PathResult]]:
 
 
 def logits_request(pairs: PromptPairs) -> Request[PathResult]:
-    """Who acts on the logits."""
+    """Ask for the edges into the logits."""
     return ask(ioi_core.patch_paths, pairs=pairs, receivers=LOGITS, metric=METRIC)
 
 
 def atlas_requests(pairs: PromptPairs) -> dict[str, Request[EdgeAtlas]]:
-    """Every edge between heads, by what the receivers read through."""
+    """Ask for every edge between heads, by the receivers' input."""
     return {
         letter: ask(ioi_core.edge_atlas, pairs=pairs, receiver_input=letter, metric=METRIC)
         for letter in RECEIVER_INPUTS
@@ -74,7 +74,7 @@ def atlas_requests(pairs: PromptPairs) -> dict[str, Request[EdgeAtlas]]:
 
 
 def edges_in(results: Sequence[PathResult], head: Head) -> list[HeadEdge]:
-    """All edges into a head, the strongest first."""
+    """Return all edges into a head, the strongest first."""
     edges = []
     for result in results:
         assert result.mlp_effects is not None  # `in_requests` asks for MLPs as senders too
@@ -89,7 +89,7 @@ def edges_in(results: Sequence[PathResult], head: Head) -> list[HeadEdge]:
 
 
 def edges_out(logits: PathResult, atlases: Mapping[str, EdgeAtlas], head: Head) -> list[HeadEdge]:
-    """The edge to the logits, and those to later heads in the atlases that there are; the strongest first."""
+    """Return the edge to the logits, and those to later heads in the given atlases; the strongest first."""
     edges = [HeadEdge(f"head {head}", "the logits", None, logits.effects[head.layer, head.head], logits.gaps)]
     for letter, atlas in atlases.items():
         changes = atlas.effects[head.layer, head.head]  # [receiver_layer receiver_head batch]
@@ -99,7 +99,7 @@ def edges_out(logits: PathResult, atlases: Mapping[str, EdgeAtlas], head: Head) 
 
 
 def intervals(edges: Sequence[HeadEdge]) -> np.ndarray:
-    """[bound edge] low and high of all."""
+    """Return the ends of all intervals: [bound edge]."""
     return np.array([edge.interval for edge in edges]).reshape(-1, 2).T
 
 
@@ -107,39 +107,39 @@ def _strongest_first(edges: list[HeadEdge]) -> list[HeadEdge]:
     return sorted(edges, key=lambda edge: -abs(edge.effect))
 
 
-def drawn(edges: Sequence[HeadEdge]) -> list[HeadEdge]:
-    """The strongest edges that change anything at all."""
-    return [edge for edge in edges if edge.effect][:_SHOWN]
+def strongest_edges(edges: Sequence[HeadEdge]) -> list[HeadEdge]:
+    """Return the strongest edges, without those that change nothing."""
+    return [edge for edge in edges if edge.effect][:_MOST_DRAWN]
 
 
 def in_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
-    """Who acts most on the head, by each of its inputs."""
-    said = []
+    """Say who acts most on the head, by each of its inputs."""
+    parts = []
     for letter, word in INPUTS.items():
         of_letter = [edge for edge in edges if edge.through == letter and edge.effect][:2]
-        said += [f"its {word} from {' and '.join(f'{e.sender} ({number(e.effect)})' for e in of_letter)}"] * bool(
-            of_letter
-        )
-    if not said:
+        if of_letter:
+            senders = " and ".join(f"{edge.sender} ({number(edge.effect)})" for edge in of_letter)
+            parts.append(f"its {word} from {senders}")
+    if not parts:
         return f"Nothing that comes into head {head} matters here: no edge changes logit_diff at all."
-    return f"Head {head} has most of {'; '.join(said)} ({over_prompts(n_prompts)})."
+    return f"Head {head} has most of {'; '.join(parts)} ({over_prompts(n_prompts)})."
 
 
 def out_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
-    """On whom the head acts most, and how that compares with its edge to the logits."""
+    """Say on whom the head acts most, after its edge to the logits."""
     to_logits = next(edge for edge in edges if edge.through is None)
-    said = (
+    text = (
         f"Corrupting what head {head} sends straight to the logits changes logit_diff by {number(to_logits.effect)} of "
         f"the gap between clean and corrupted ({over_prompts(n_prompts)})."
     )
     later = [edge for edge in edges if edge.through is not None and edge.effect][:3]
     if later:
-        said += f" Of later heads it acts most on {', '.join(f'{e.into} ({number(e.effect)})' for e in later)}."
-    return said
+        text += f" Of later heads it acts most on {', '.join(f'{e.into} ({number(e.effect)})' for e in later)}."
+    return text
 
 
 def edges_frame(edges: Sequence[HeadEdge], result: PathResult) -> pd.DataFrame:
-    """All edges, the strongest first."""
+    """Return all edges as a table."""
     low, high = intervals(edges)
     return pd.DataFrame(
         {

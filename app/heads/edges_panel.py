@@ -1,4 +1,4 @@
-"""The Heads page's panel of edges: computed only on request, since they take longest of all."""
+"""The Heads page's panel of edges, computed only on request: they take longest of all."""
 
 from functools import partial
 
@@ -7,19 +7,9 @@ import streamlit as st
 
 from app.drawing.figure import show_figure
 from app.drawing.look import says
+from app.heads import edges
 from app.heads.charts import edge_bars
 from app.heads.controls import choose_one
-from app.heads.edges import (
-    atlas_requests,
-    drawn,
-    edges_frame,
-    edges_in,
-    edges_out,
-    in_requests,
-    in_story,
-    logits_request,
-    out_story,
-)
 from app.questions.ask import Request
 from app.questions.compute import compute_all, is_known
 from app.view import View
@@ -29,9 +19,9 @@ AtlasRequests = dict[str, Request[EdgeAtlas]]
 
 
 def show_edges(view: View, head: Head) -> None:
-    """The strongest edges into the head and out of it, as far as they are computed."""
-    requests = [logits_request(view.pairs), *(in_requests(view.pairs, head) if head.layer else [])]
-    if not _wanted(view, requests, f"Compute the edges of head {head}"):
+    """Draw the strongest edges into the head and out of it, as far as they are computed."""
+    requests = [edges.logits_request(view.pairs), *(edges.in_requests(view.pairs, head) if head.layer else [])]
+    if not _known_or_asked_for(view, requests, f"Compute the edges of head {head}"):
         st.write("They are not computed yet: some seconds for a small model, up to a minute for GPT-2 small.")
         return
     logits, *into = compute_all(view.model, requests)
@@ -41,40 +31,40 @@ def show_edges(view: View, head: Head) -> None:
     st.markdown(f"**Who acts on head {head}?**")
     _show_in(view, head, into)
     st.markdown(f"**On whom does head {head} act?**")
-    wanted = atlas_requests(view.pairs)
+    wanted = edges.atlas_requests(view.pairs)
     known = {letter: request for letter, request in wanted.items() if is_known(view.model, request)}
-    place = st.container()
+    slot = st.container()
     if len(known) < len(wanted) and head.layer < view.model.cfg.n_layers - 1:
         known = _offer_atlas(view, wanted, known)
     atlases = dict(zip(known, compute_all(view.model, list(known.values())), strict=True))
-    edges = edges_out(logits, atlases, head)
-    with place:
+    outgoing = edges.edges_out(logits, atlases, head)
+    with slot:
         show_figure(
             "head_edges_out",
-            edge_bars(drawn(edges), f"Edges out of head {head}", logits.n_prompts, inwards=False),
-            out_story(edges, head, logits.n_prompts),
-            partial(edges_frame, edges, logits),
+            edge_bars(edges.strongest_edges(outgoing), f"Edges out of head {head}", logits.n_prompts, inwards=False),
+            edges.out_story(outgoing, head, logits.n_prompts),
+            partial(edges.edges_frame, outgoing, logits),
             large=view.large,
             on_click=choose_one,
         )
 
 
-def _wanted(view: View, requests: list[Request[PathResult]], label: str) -> bool:
-    """Whether the results are there, or asked for just now."""
+def _known_or_asked_for(view: View, requests: list[Request[PathResult]], label: str) -> bool:
+    """True if the results are kept, or were asked for just now."""
     if all(is_known(view.model, request) for request in requests):
         return True
-    place = st.empty()
-    pressed = place.button(label, key="edges-now")
+    slot = st.empty()
+    pressed = slot.button(label, key="edges-now")
     if pressed:
-        place.empty()
+        slot.empty()
     return pressed
 
 
 def _offer_atlas(view: View, wanted: AtlasRequests, known: AtlasRequests) -> AtlasRequests:
-    """The atlases to draw from: those that are kept, or all of them once they are asked for and computed."""
+    """Return the atlases to draw from: those that are kept, or all once they are asked for and computed."""
     kept = f"Here they are for {' and '.join(known)} only. " if known else "They are not computed yet. "
-    place = st.empty()
-    with place.container():
+    slot = st.empty()
+    with slot.container():
         st.write(
             f"Edges to later heads are read off the atlas of all edges between heads. {kept}It takes seconds for a "
             "small model and many minutes for GPT-2 small. You can stop it: what is finished is kept, and it goes on "
@@ -85,24 +75,23 @@ def _offer_atlas(view: View, wanted: AtlasRequests, known: AtlasRequests) -> Atl
                 return known
             st.button("Stop", key="atlas-stop")  # any click ends this wait, and a job nobody waits for is cancelled
         compute_all(view.model, list(wanted.values()))
-    place.empty()
+    slot.empty()
     return wanted
 
 
 def _show_in(view: View, head: Head, into: list[PathResult]) -> None:
-    """Who acts on the head's queries, keys and values."""
     if not into:
         st.write(f"Nothing lies below head {head}: in layer 0 heads read the embeddings alone.")
         return
-    edges, n_prompts = edges_in(into, head), into[0].n_prompts
-    if not drawn(edges):
-        says(in_story(edges, head, n_prompts))
+    incoming, n_prompts = edges.edges_in(into, head), into[0].n_prompts
+    if not edges.strongest_edges(incoming):
+        says(edges.in_story(incoming, head, n_prompts))
         return
     show_figure(
         "head_edges_in",
-        edge_bars(drawn(edges), f"Edges into head {head}", n_prompts, inwards=True),
-        in_story(edges, head, n_prompts),
-        partial(edges_frame, edges, into[0]),
+        edge_bars(edges.strongest_edges(incoming), f"Edges into head {head}", n_prompts, inwards=True),
+        edges.in_story(incoming, head, n_prompts),
+        partial(edges.edges_frame, incoming, into[0]),
         large=view.large,
         on_click=choose_one,
     )

@@ -1,4 +1,4 @@
-"""The panels of the Heads page: each asks for its own results, waits for them with progress, and draws."""
+"""The panels of the Heads page: each requests its own results, waits for them with progress, and draws."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ from app.heads.requests import TOP_TOKENS, answer_tokens, copying_requests, writ
 from app.questions.ask import ask
 from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute, compute_all
-from app.questions.measures import measure_requests, measures, patching_request
+from app.questions.measures import all_measures, measure_requests, patching_request
 from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
 from app.view import View
 from app.words.tokens import token_label
@@ -31,9 +31,9 @@ from ioi_core.prompts.roles import answer_token
 _INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
 
 
-def show_pending(view: View, place: DeltaGenerator, head: Head) -> None:
-    """What stands where the roles will be: measuring them takes longest."""
-    with place.container():
+def show_pending(view: View, slot: DeltaGenerator, head: Head) -> None:
+    """Fill the place of the roles until they are measured, which takes longest."""
+    with slot.container():
         says(
             words.PENDING
             if has_all_roles(view.pairs)
@@ -42,7 +42,7 @@ def show_pending(view: View, place: DeltaGenerator, head: Head) -> None:
 
 
 def show_direct(view: View, head: Head) -> None:
-    """What the head writes itself, prompt by prompt."""
+    """Draw the head's direct effect, prompt by prompt."""
     direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
     show_figure(
         "head_direct",
@@ -58,7 +58,7 @@ def show_direct(view: View, head: Head) -> None:
 
 
 def show_attention(view: View, head: Head) -> None:
-    """Where the head looks: in the prompt shown, and between roles on average."""
+    """Draw the head's attention: in the prompt shown, and between roles on average."""
     layers = layers_with(view, head.layer)
     if cells(view, len(layers)) > MOST_CELLS:
         st.write(too_long(view))
@@ -69,12 +69,12 @@ def show_attention(view: View, head: Head) -> None:
         return
     attention = compute(view.model, ask(ioi_core.role_attention, pairs=view.pairs))
     st.markdown("**Attention between roles**")
-    per_prompt, roles = words.possible_looks(attention, view.pairs, head), attention.axes["query_role"]
-    st.dataframe(tables.looks_table(per_prompt, roles), hide_index=True, key="table-role_attention")
+    per_prompt, roles = words.role_attention_of_head(attention, view.pairs, head), attention.axes["query_role"]
+    st.dataframe(tables.role_attention_table(per_prompt, roles), hide_index=True, key="table-role_attention")
     show_foot(
         "role_attention",
-        words.looks_story(attention, head),
-        lambda: tables.looks_frame(per_prompt, roles).assign(head=str(head)),
+        words.role_attention_story(attention, head),
+        lambda: tables.role_attention_frame(per_prompt, roles).assign(head=str(head)),
     )
     keys = [[f"from {query} to {key}" for key in roles] for query in roles]
     show_heatmaps_by_template(
@@ -84,23 +84,23 @@ def show_attention(view: View, head: Head) -> None:
 
 
 def show_writing(view: View, head: Head) -> None:
-    """Attention against output, the paper's figure 3c."""
+    """Draw attention against output, the paper's figure 3c."""
     if not has_all_roles(view.pairs):
         st.write("This figure needs the places of IO and S. In these prompts only END is known.")
         return
-    found = compute(view.model, writing_request(view.pairs))
+    result = compute(view.model, writing_request(view.pairs))
     io, s = ([token_label(view.model, token) for token in column] for column in view.pairs.answers.T)
     show_figure(
         "head_writing",
-        writing_scatter(found, head, [io, s, s]),
-        words.writing_story(found, head),
-        partial(tables.writing_frame, view.model, view.pairs, found, head),
+        writing_scatter(result, head, [io, s, s]),
+        words.writing_story(result, head),
+        partial(tables.writing_frame, view.model, view.pairs, result, head),
         large=view.large,
     )
 
 
 def show_copying(view: View, head: Head) -> None:
-    """What the head's OV circuit makes of names."""
+    """Draw what the head's OV circuit writes for each name."""
     if names_control() == "answers":
         tokens = answer_tokens(view.pairs)
     else:
@@ -116,17 +116,17 @@ def show_copying(view: View, head: Head) -> None:
 
 
 def show_sites(view: View, head: Head) -> None:
-    """What patching the head, or a part of it, changes; only what is asked for is computed."""
+    """Draw the effects of patching the chosen sites of the head; only these are computed."""
     sites, direction = sites_control()
     if not sites:
         st.write("Choose at least one part of the head to patch.")
         return
-    found = compute_all(view.model, [patching_request(view.pairs, site, direction) for site in sites])
-    if found[0].undefined is not None:
+    patched = compute_all(view.model, [patching_request(view.pairs, site, direction) for site in sites])
+    if patched[0].undefined is not None:
         st.write("There are no such effects here:")
-        says(f"{found[0].undefined}.")
+        says(f"{patched[0].undefined}.")
         return
-    results = dict(zip(sites, found, strict=True))
+    results = dict(zip(sites, patched, strict=True))
     frame = tables.sites_frame(results, head)
     show_figure(
         "head_sites",
@@ -143,9 +143,9 @@ def show_sites(view: View, head: Head) -> None:
 
 
 def show_ranks(view: View, head: Head) -> None:
-    """The head's scores and effects, each with its rank among all heads."""
-    found = measures(*compute(view.model, *measure_requests(view.pairs)))
-    frame = tables.rank_frame(found, head)
+    """Draw the head's scores and effects, each with its rank among all heads."""
+    measures = all_measures(*compute(view.model, *measure_requests(view.pairs)))
+    frame = tables.rank_frame(measures, head)
     columns: dict[str, ColumnConfig] = {
         "value": st.column_config.NumberColumn("value", format="%.3f", width="small"),
         "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, format="%.3f", width="small"),
@@ -156,22 +156,22 @@ def show_ranks(view: View, head: Head) -> None:
         "what_it_is": st.column_config.TextColumn("what it is", width="large"),
     }
     st.dataframe(frame.drop(columns="head"), hide_index=True, column_config=columns, key="table-head_ranks")
-    show_foot("head_ranks", tables.rank_story(found, head), lambda: frame)
+    show_foot("head_ranks", tables.rank_story(measures, head), lambda: frame)
 
 
-def show_roles(view: View, head: Head, place: DeltaGenerator) -> None:
-    """The roles' rules with what was measured; the answer goes to `place`, on top of the page."""
+def show_roles(view: View, head: Head, slot: DeltaGenerator) -> None:
+    """Draw the roles' rules with what was measured; the answer goes to `slot`, on top of the page."""
     if not has_all_roles(view.pairs):
         st.write(words.NO_ROLES)
         return
-    found = measured_roles(view.model, view.pairs)
-    with place.container():
-        says(words.verdict(view.model, found, head))
-    st.html(words.role_cards(found, head))
-    held = int(np.sum([one.holds for role in found.axes["role"] for one in found.evidence(head, role)]))
-    total = sum(len(found.evidence(head, role)) for role in found.axes["role"])
+    roles = measured_roles(view.model, view.pairs)
+    with slot.container():
+        says(words.verdict(view.model, roles, head))
+    st.html(words.role_cards(roles, head))
+    met = int(np.sum([evidence.holds for role in roles.axes["role"] for evidence in roles.evidence(head, role)]))
+    total = sum(len(roles.evidence(head, role)) for role in roles.axes["role"])
     show_foot(
         "head_roles",
-        f"Of the {total} conditions of all roles, head {head} meets {held}; a role needs all of its own.",
-        partial(tables.evidence_frame, found, head),
+        f"Of the {total} conditions of all roles, head {head} meets {met}; a role needs all of its own.",
+        partial(tables.evidence_frame, roles, head),
     )

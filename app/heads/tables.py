@@ -5,57 +5,49 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+import ioi_core
 from app.heads.words import interval_words
 from app.questions.measures import Measure
 from app.words.phrases import ordinal
 from app.words.tokens import token_label, token_text
-from ioi_core import (
-    HEAD_ROLES,
-    CopiedTokens,
-    Head,
-    HeadAttribution,
-    HeadRoles,
-    Model,
-    NameWriting,
-    PatchResult,
-    PromptPairs,
-    bootstrap_interval,
-    published_class,
-)
+from ioi_core import CopiedTokens, Head, HeadRoles, Model, NameWriting, PatchResult, PromptPairs, PromptResult
+from ioi_core.heads.published import published_class
 from ioi_core.heads.rules import QUANTITIES
 
 
-def rank_frame(found: Sequence[Measure], head: Head) -> pd.DataFrame:
-    """One head's values with their intervals and ranks, a row a measure."""
-    low, high = np.array([one.interval(head) for one in found]).T
+def rank_frame(measures: Sequence[Measure], head: Head) -> pd.DataFrame:
+    """Return one head's values with their intervals and ranks, a row a measure."""
+    low, high = np.array([measure.interval(head) for measure in measures]).T
     return pd.DataFrame(
         {
-            "measure": [one.name for one in found],
+            "measure": [measure.name for measure in measures],
             "head": str(head),
-            "value": [one.of(head) for one in found],
+            "value": [measure.of(head) for measure in measures],
             "low_95": low,
             "high_95": high,
-            "unit": [one.unit for one in found],
-            "rank": pd.array([one.rank(head) for one in found], dtype="Int64"),
-            "heads": [one.values.size for one in found],
-            "taken": [one.over for one in found],
-            "what_it_is": [one.meaning for one in found],
+            "unit": [measure.unit for measure in measures],
+            "rank": pd.array([measure.rank(head) for measure in measures], dtype="Int64"),
+            "heads": [measure.values.size for measure in measures],
+            "taken": [measure.sample for measure in measures],
+            "what_it_is": [measure.meaning for measure in measures],
         }
     )
 
 
-def rank_story(found: Sequence[Measure], head: Head) -> str:
-    """Where the head stands highest, and where it is undefined."""
-    ranked = [(rank, one) for one in found if (rank := one.rank(head)) is not None and one.of(head) != 0]
+def rank_story(measures: Sequence[Measure], head: Head) -> str:
+    """Name the measures in which the head ranks highest, and those that are undefined."""
+    ranked = [
+        (rank, measure) for measure in measures if (rank := measure.rank(head)) is not None and measure.of(head) != 0
+    ]
     best = sorted(ranked, key=lambda pair: pair[0])[:3]
-    said = ", ".join(f"{ordinal(rank)} by {one.name} ({one.said(head)})" for rank, one in best)
-    reasons = "".join(f" There is no {one.name}: {one.undefined}." for one in found if one.undefined)
-    return f"Among {found[0].values.size} heads, head {head} is {said}.{reasons}"
+    best_words = ", ".join(f"{ordinal(rank)} by {measure.name} ({measure.text(head)})" for rank, measure in best)
+    reasons = "".join(f" There is no {measure.name}: {measure.undefined}." for measure in measures if measure.undefined)
+    return f"Among {measures[0].values.size} heads, head {head} is {best_words}.{reasons}"
 
 
-def all_heads_frame(model: Model, found: Sequence[Measure], roles: HeadRoles | None) -> pd.DataFrame:
-    """Every head with all its numbers; with measured roles if there are any, the published class beside them."""
-    layer, head = (axis.ravel() for axis in np.indices(found[0].values.shape))
+def all_heads_frame(model: Model, measures: Sequence[Measure], roles: HeadRoles | None) -> pd.DataFrame:
+    """Return a row a head: measured roles and published class, as far as there are any, and all measures."""
+    layer, head = (axis.ravel() for axis in np.indices(measures[0].values.shape))
     heads = [Head(int(n), int(m)) for n, m in zip(layer, head, strict=True)]
     published = [published_class(model, one) for one in heads]
     columns: dict[str, object] = {"name": [str(one) for one in heads], "layer": layer, "head": head}
@@ -63,32 +55,32 @@ def all_heads_frame(model: Model, found: Sequence[Measure], roles: HeadRoles | N
         columns["measured role"] = [", ".join(roles.roles_of(one)) for one in heads]
     if any(published):
         columns["published class"] = ["" if group is None else group.name for group in published]
-    return pd.DataFrame(columns | {one.name: one.values.ravel().astype(np.float64) for one in found})
+    return pd.DataFrame(columns | {one.name: one.values.ravel().astype(np.float64) for one in measures})
 
 
-def bounds(one: Measure) -> tuple[str, str]:
-    """What the columns of its interval are called."""
-    return f"{one.name}, 95 % from", f"{one.name}, 95 % to"
+def interval_columns(measure: Measure) -> tuple[str, str]:
+    """Return the names of the columns of a measure's interval."""
+    return f"{measure.name}, 95 % from", f"{measure.name}, 95 % to"
 
 
-def with_intervals(shown: pd.DataFrame, found: Sequence[Measure]) -> pd.DataFrame:
-    """The same heads, with these measures' intervals behind their values, where they have any."""
+def with_intervals(shown: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
+    """Return the same heads with these measures' intervals, where they have any, after their values."""
     rows = shown["layer"].to_numpy(), shown["head"].to_numpy()
     shown = shown.copy()
-    for one in found:
-        if one.per_prompt is not None:
-            place = list(shown.columns).index(one.name)
-            for n, (name, bound) in enumerate(zip(bounds(one), one.interval(), strict=True), 1):
-                shown.insert(place + n, name, bound[rows])
+    for measure in measures:
+        if measure.per_prompt is not None:
+            column = list(shown.columns).index(measure.name)
+            for n, (name, bound) in enumerate(zip(interval_columns(measure), measure.interval(), strict=True), 1):
+                shown.insert(column + n, name, bound[rows])
     return shown
 
 
 def filtered(frame: pd.DataFrame, layers: Sequence[str], role: str, measure: str, least: float) -> pd.DataFrame:
-    """The heads of some layers (none: of all), with a role (unless it is none of the roles), above a bound."""
+    """Return the heads of some layers (none: of all), with a role (if it is one), above a bound."""
     keep = np.ones(len(frame), dtype=bool)
     if layers:
         keep &= frame["layer"].astype(str).isin(layers).to_numpy()
-    if role in HEAD_ROLES:
+    if role in ioi_core.HEAD_ROLES:
         # A column of joined names: "name mover" is also part of "negative name mover".
         keep &= np.array([role in text.split(", ") for text in frame["measured role"]])
     if least > 0:
@@ -96,28 +88,28 @@ def filtered(frame: pd.DataFrame, layers: Sequence[str], role: str, measure: str
     return frame[keep].reset_index(drop=True)
 
 
-def evidence_frame(found: HeadRoles, head: Head) -> pd.DataFrame:
-    """Every condition of every role, a row each."""
+def evidence_frame(roles: HeadRoles, head: Head) -> pd.DataFrame:
+    """Return a row for every condition of every role."""
     return pd.DataFrame(
         [
             {
                 "head": str(head),
                 "role": role,
-                "has_role": role in found.roles_of(head),
-                "condition": QUANTITIES[one.condition.quantity],
-                "measured": one.value,
-                "wanted": f"{'at most' if one.condition.at_most else 'at least'} {one.condition.bound}",
-                "holds": one.holds,
-                "prompts": found.n_prompts,
+                "has_role": role in roles.roles_of(head),
+                "condition": QUANTITIES[evidence.condition.quantity],
+                "measured": evidence.value,
+                "wanted": f"{'at most' if evidence.condition.at_most else 'at least'} {evidence.condition.bound}",
+                "holds": evidence.holds,
+                "prompts": roles.n_prompts,
             }
-            for role in HEAD_ROLES
-            for one in found.evidence(head, role)
+            for role in ioi_core.HEAD_ROLES
+            for evidence in roles.evidence(head, role)
         ]
     )
 
 
-def direct_frame(pairs: PromptPairs, direct: HeadAttribution, head: Head) -> pd.DataFrame:
-    """The direct effect, a row a prompt."""
+def direct_frame(pairs: PromptPairs, direct: PromptResult, head: Head) -> pd.DataFrame:
+    """Return the direct effect, a row a prompt."""
     return pd.DataFrame(
         {
             "prompt": np.arange(1, len(pairs) + 1),
@@ -128,32 +120,32 @@ def direct_frame(pairs: PromptPairs, direct: HeadAttribution, head: Head) -> pd.
     )
 
 
-def looks_frame(looks: np.ndarray, roles: Sequence[str]) -> pd.DataFrame:
-    """Attention between roles (`possible_looks`), a row a pair of roles: mean over the prompts in which it can be."""
+def role_attention_frame(attention: np.ndarray, roles: Sequence[str]) -> pd.DataFrame:
+    """Return `role_attention_of_head`, a row a pair of roles: mean over the prompts in which it is possible."""
     rows = []
-    for query, of_query in zip(roles, looks, strict=True):
+    for query, of_query in zip(roles, attention, strict=True):
         for key, per_prompt in zip(roles, of_query, strict=True):
-            there = per_prompt[~np.isnan(per_prompt)]
-            mean = float(there.mean()) if len(there) else np.nan
-            low, high = map(float, bootstrap_interval(there))
-            rows.append((query, key, mean, low, high, len(there)))
+            defined = per_prompt[~np.isnan(per_prompt)]
+            mean = float(defined.mean()) if len(defined) else np.nan
+            low, high = map(float, ioi_core.bootstrap_interval(defined))
+            rows.append((query, key, mean, low, high, len(defined)))
     return pd.DataFrame(rows, columns=["from", "to", "attention", "low_95", "high_95", "prompts"])
 
 
-def looks_table(looks: np.ndarray, roles: Sequence[str]) -> pd.DataFrame:
-    """The same for the eye: a row for each role that looks, a column for each looked at, intervals in brackets."""
-    frame = looks_frame(looks, roles)
-    said = [
+def role_attention_table(attention: np.ndarray, roles: Sequence[str]) -> pd.DataFrame:
+    """Return the same to be read: a row for each query role, a column for each key role, intervals in brackets."""
+    frame = role_attention_frame(attention, roles)
+    texts = [
         "" if np.isnan(mean) else f"{mean:.2f}{interval_words(low, high)}"
         for mean, low, high in frame[["attention", "low_95", "high_95"]].itertuples(index=False)
     ]
-    table = frame.assign(said=said).pivot(index="from", columns="to", values="said")
+    table = frame.assign(texts=texts).pivot(index="from", columns="to", values="texts")
     table = table.loc[list(roles), list(roles)].rename(columns="at {}".format)
     return table.rename_axis(index="looks from", columns=None).reset_index()
 
 
-def writing_frame(model: Model, pairs: PromptPairs, found: NameWriting, head: Head) -> pd.DataFrame:
-    """Every point of the scatter."""
+def writing_frame(model: Model, pairs: PromptPairs, result: NameWriting, head: Head) -> pd.DataFrame:
+    """Return every point of the scatter."""
     return pd.DataFrame(
         [
             {
@@ -161,10 +153,10 @@ def writing_frame(model: Model, pairs: PromptPairs, found: NameWriting, head: He
                 "head": str(head),
                 "place": name,
                 "name": token_text(model, pairs.answers[row, 0 if name == "IO" else 1]),
-                "attention_from_END": found.attention[n, head.layer, head.head, row],
-                "written_logits": found.per_prompt[n, head.layer, head.head, row],
+                "attention_from_END": result.attention[n, head.layer, head.head, row],
+                "written_logits": result.per_prompt[n, head.layer, head.head, row],
             }
-            for n, name in enumerate(found.axes["name"])
+            for n, name in enumerate(result.axes["name"])
             for row in range(len(pairs))
         ]
     )
@@ -173,7 +165,7 @@ def writing_frame(model: Model, pairs: PromptPairs, found: NameWriting, head: He
 def copying_frame(
     model: Model, tokens: Sequence[int], written: CopiedTokens, against: CopiedTokens, *, literal: bool = False
 ) -> pd.DataFrame:
-    """What the OV circuit makes of each name: the tokens it writes and writes against most, its own marked."""
+    """Return the tokens that the OV circuit writes and writes against most for each name; `literal` keeps spaces."""
     spelled = token_text if literal else token_label
     columns: dict[str, list[object]] = {"it looks at": [spelled(model, token) for token in tokens]}
     for name, result in (("writes", written), ("writes against", against)):
@@ -184,7 +176,7 @@ def copying_frame(
 
 
 def sites_frame(results: Mapping[str, PatchResult], head: Head) -> pd.DataFrame:
-    """One row a site: the effect and its interval."""
+    """Return a row a site: the effect and its interval."""
     rows = []
     for site, result in results.items():
         of_head = result.at(layer=head.layer, head=head.head)

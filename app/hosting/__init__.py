@@ -1,1 +1,1 @@
-"""What whoever hosts the app needs: settings, models, logs, metrics, warming up."""
+"""Hosting: settings, models, logs, metrics, warming up."""

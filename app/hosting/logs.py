@@ -1,8 +1,8 @@
 """The log: one line of JSON an event on standard error, and nothing in it that a visitor typed.
 
-Each request for an analysis is one line: what, on which model, how long it waited and ran, whether it was kept already,
-how it ended. An unexpected error is one line with its kind and where it was raised; its own words may quote a prompt,
-so they are left out unless whoever hosts the app wants them.
+Each request for an analysis is one line: analysis, model, seconds waited and run, where the result came from, outcome.
+An unexpected error is one line with its type and where it was raised; its message may quote a prompt, so it is left out
+unless IOI_LOG_ERRORS_IN_FULL is set.
 """
 
 import json
@@ -27,12 +27,12 @@ def configure(*, errors_in_full: bool) -> None:
 
 
 def log_event(event: str, **fields: object) -> None:
-    """One line about `event`."""
+    """Log a line about `event`."""
     _log.info(event, extra={_FIELDS: fields})
 
 
 def log_request(record: Record) -> None:
-    """One line about a request that has ended."""
+    """Log a line about a request that has ended."""
     seconds = {name: round(value, 4) for name, value in asdict(record).items() if isinstance(value, float)}
     log_event("request", **asdict(record) | seconds)
 
@@ -45,7 +45,7 @@ class JsonLines(logging.Formatter):
         self._in_full = errors_in_full
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; control characters and line breaks in any value are escaped."""
+        """Return the line; control characters and line breaks in any value are escaped."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -60,6 +60,6 @@ class JsonLines(logging.Formatter):
 
 
 def _frames(error: BaseException) -> list[str]:
-    """Where it was raised, outermost first."""
+    """Return where an error was raised, outermost frame first."""
     frames = traceback.extract_tb(error.__traceback__)
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

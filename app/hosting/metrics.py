@@ -1,6 +1,6 @@
-"""What Prometheus can read about this process, on a port of its own that no proxy passes on.
+"""Metrics of this process for Prometheus, on a port of their own that no proxy passes on.
 
-No label holds anything that a visitor typed: analyses and models are those the app knows.
+No label holds anything that a visitor typed: analyses and models have the names the app gives them.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _QUEUED = Histogram("ioi_job_queue_seconds", "Seconds a computation waited", buc
 _COMPUTED = Histogram(
     "ioi_job_compute_seconds", "Seconds a computation ran", ["analysis"], buckets=_SECONDS, registry=REGISTRY
 )
-_LINE = Gauge("ioi_queue_length", "Computations waiting in line", registry=REGISTRY)
+_QUEUE = Gauge("ioi_queue_length", "Computations waiting in line", registry=REGISTRY)
 _SESSIONS = Gauge("ioi_sessions", "Open browser sessions", registry=REGISTRY)
 PAGE_ERRORS = Counter("ioi_page_errors", "Unexpected errors shown to a visitor", registry=REGISTRY)
 
@@ -39,9 +39,9 @@ def count(record: Record) -> None:
         _COMPUTED.labels(record.analysis).observe(record.compute_seconds)
 
 
-def watch_line(length: Callable[[], int]) -> None:
-    """Read the length of the line from `length` whenever metrics are read."""
-    _LINE.set_function(length)
+def watch_queue(length: Callable[[], int]) -> None:
+    """Have `length` give the length of the queue whenever metrics are read."""
+    _QUEUE.set_function(length)
 
 
 def serve(address: str, port: int) -> None:
@@ -55,7 +55,7 @@ def serve(address: str, port: int) -> None:
 
 
 def _open_sessions() -> int:
-    """Sessions with a browser at the other end, as Streamlit counts them; 0 until it runs."""
+    """Return the sessions connected to a browser, as Streamlit counts them; 0 until it runs."""
     if not runtime.exists():
         return 0
     [sessions] = runtime.get_instance().stats_mgr.get_stats([ACTIVE_SESSIONS_FAMILY])[ACTIVE_SESSIONS_FAMILY]

@@ -1,4 +1,4 @@
-"""The models that stay loaded for all visitors: `ioi-demo` from the start, `gpt2-small` as soon as it can be had.
+"""The models that stay loaded for all visitors: `ioi-demo` from the start, `gpt2-small` once it is fetched.
 
 GPT-2's weights are fetched and loaded in the background, so the first page never waits for them. This file holds no
 Streamlit calls; `services.py` keeps the one instance.
@@ -17,13 +17,13 @@ from ioi_core import IOIError, Model, load_model
 DEMO = "ioi-demo"
 GPT2 = "gpt2-small"
 MODEL_NAMES = (GPT2, DEMO)
-"""What a visitor may choose; the default first. Never a folder: that is for whoever hosts the app."""
+"""The visitor's choices, the default first. Never a folder: only the host may set one."""
 
 _log = logging.getLogger(__name__)
 
 
 class ModelState(StrEnum):
-    """Whether a model can be used now."""
+    """The states of a model."""
 
     LOADING = "loading"
     READY = "ready"
@@ -53,19 +53,19 @@ class ResidentModels:
 
     @property
     def demo(self) -> Model:
-        """The bundled model, which is always there."""
+        """The bundled model, which is always loaded."""
         return self._models[DEMO]
 
     def get(self, name: str) -> Model | None:
-        """The model, if it is loaded."""
+        """Return the model, None if it is not loaded."""
         return self._models.get(name)
 
     def status(self, name: str) -> ModelStatus:
-        """Where the model stands."""
+        """Return the model's status."""
         return self._status[name]
 
     def start_loading(self, name: str) -> None:
-        """Load `name` in the background, unless it is loaded or loading; also the way to try again."""
+        """Load `name` in the background, unless it is loaded or loading; try again if it was unavailable."""
         with self._lock:
             if name in self._status and self._status[name].state is not ModelState.UNAVAILABLE:
                 return

@@ -18,23 +18,23 @@ from cache.store.tiers import TieredStore
 
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
-    """What the environment sets."""
+    """Return the settings from the environment."""
     return Settings.from_environment(os.environ)
 
 
 @st.cache_resource(show_spinner="Loading the bundled model ...")
 def models() -> ResidentModels:
-    """The loaded models."""
+    """Return the loaded models."""
     return ResidentModels()
 
 
 @st.cache_resource(show_spinner=False)
 def computations() -> Computations:
-    """Every computation of this process."""
+    """Return the computations of this process."""
     limits = settings()
-    made = Computations(_store(limits), max_queued=limits.max_queued, observe=_observe)
-    metrics.watch_line(lambda: made.waiting)
-    return made
+    shared = Computations(_store(limits), max_queued=limits.max_queued, observe=_observe)
+    metrics.watch_queue(lambda: shared.waiting)
+    return shared
 
 
 def _observe(record: Record) -> None:
@@ -43,7 +43,7 @@ def _observe(record: Record) -> None:
 
 
 def _store(limits: Settings) -> Store:
-    """Memory, and the disk behind it unless that is turned off."""
+    """Return memory, with the disk behind it unless that is turned off."""
     memory = MemoryStore(limits.result_megabytes * 2**20)
     if limits.cache_megabytes == 0:
         return memory

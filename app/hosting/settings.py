@@ -1,4 +1,4 @@
-"""What whoever hosts the app can set, read once from the environment and checked."""
+"""The host's settings, read once from the environment and checked."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,10 @@ from pathlib import Path
 
 from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, cache_megabytes, whole_number
 
-__all__ = ["Settings", "SettingsError", "check_model_settings"]
-
 
 @dataclass(frozen=True)
 class Settings:
-    """What is set for one running app. `ioi_core` itself reads IOI_MODEL_DIR, IOI_DEVICE and IOI_ENGINE_MEMORY_MB.
+    """The settings of one running app. `ioi_core` itself reads IOI_MODEL_DIR, IOI_DEVICE and IOI_ENGINE_MEMORY_MB.
 
     Attributes:
         max_prompts: IOI_MAX_PROMPTS, prompts in one request.
@@ -66,12 +64,12 @@ class Settings:
         )
 
     def in_words(self) -> dict[str, object]:
-        """Name -> value of every setting, for the log; none of them is a secret."""
+        """Return name -> value of every setting, for the log; none of them is a secret."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
 
 def check_model_settings(environment: Mapping[str, str]) -> None:
-    """Check what `ioi_core` reads when it loads and runs a model, long before it does.
+    """Check the settings that `ioi_core` reads only when it loads and runs a model.
 
     Raises:
         SettingsError: names the variable, its value and what is allowed.

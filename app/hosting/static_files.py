@@ -15,9 +15,9 @@ _log = logging.getLogger(__name__)
 
 
 def publish_circuitsvis(folder: Path = STATIC) -> str | None:
-    """Put circuitsvis's script into `folder`, unless it is there; its file name, or None if that cannot be done.
+    """Put circuitsvis's script into `folder`, unless it is there; return its file name, None if that cannot be done.
 
-    The name carries the version, so that no browser takes an old copy for the new one.
+    The name contains the version, so that no browser uses an old copy.
     """
     try:
         script = _circuitsvis_script().read_bytes()

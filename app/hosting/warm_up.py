@@ -1,7 +1,7 @@
-"""What the first visitor would otherwise wait for, done in the background as soon as the server starts.
+"""Warming up: what the first visitor would otherwise wait for, done in the background as the server starts.
 
 Every module of the app is imported, the bundled model is loaded, the results' folder is opened, and all of that is
-taken out of garbage collection. Pages do not depend on it: whoever comes earlier waits for what is not there yet.
+taken out of garbage collection. Pages do not depend on it: an earlier visitor waits for what is missing.
 """
 
 import importlib
@@ -22,12 +22,12 @@ _log = logging.getLogger(__name__)
 
 
 def in_background() -> None:
-    """Begin to warm up; returns at once."""
+    """Start to warm up in a thread of its own."""
     threading.Thread(target=warm_up, name=_THREAD, daemon=True).start()
 
 
 def warm_up() -> None:
-    """Import, load, open, settle. What fails is logged; the first visitor is told in words."""
+    """Import, load, open, settle. A failure is only logged: pages show it to visitors."""
     started = time.monotonic()
     try:
         for module in pkgutil.walk_packages(app.__path__, "app."):

@@ -1,8 +1,7 @@
-"""Results of Prompt and Logit lens as Plotly figures; nothing is computed here and nothing knows the browser.
+"""Figures of the Logit lens page.
 
 Axes are numeric with their own tick texts, since Plotly merges equal string ticks and reads HTML in them; all text
-from outside is escaped. Effects are blue where they favour IO and red where they favour S, white at 0, and the range
-is symmetric. Hovering reads as a sentence.
+from outside is escaped.
 """
 
 import numpy as np
@@ -10,11 +9,11 @@ import plotly.graph_objects as go
 
 from app.colours import CORRUPTED, FAVOURS_IO
 from app.drawing.bars import row_bars
-from app.drawing.heatmap import clickable_cells, effect_cells, name_cells, refuse_undefined
+from app.drawing.heatmap import clickable_cells, effect_cells, interval_texts, name_cells, refuse_undefined
 from app.drawing.kept import drawn_once
 from app.drawing.parts import hover, laid_out, literal, mark, whisker_note, wrapped
 from app.logit_lens.grid import GridLabels
-from app.words.phrases import adds_or_takes, component, interval, over_prompts, signed, stage
+from app.words.phrases import adds_or_takes, capitalised, component, interval, over_prompts, signed, stage
 from ioi_core import HeadAttribution, PromptResult, TokenLens
 
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
@@ -22,28 +21,25 @@ PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5
 
 @drawn_once
 def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
-    """logit_diff of the residual stream, stage by stage, with both LayerNorm scales and how sure the first curve is."""
+    """Draw logit_diff of the residual stream, stage by stage, with both LayerNorm scales; one has its interval."""
     labels = final.axes["stage"]
-    where = [stage(label) for label in labels]
+    stages = [stage(label) for label in labels]
     figure = go.Figure()
-    for result, name, dash in (
-        (final, "final LayerNorm scale", "solid"),
-        (per_layer, "each stage's own scale", "dot"),
-    ):
-        said = [
-            f"{place[0].upper()}{place[1:]}, with the {name if dash == 'solid' else 'stage’s own scale'}:<br>"
+    for result, name, dash in ((final, "final LayerNorm scale", "solid"), (per_layer, "each stage's own scale", "dot")):
+        texts = [
+            f"{capitalised(words)}, with the {name if dash == 'solid' else 'stage’s own scale'}:<br>"
             f"logit_diff {value:+.2f} logits ({over_prompts(result.n_prompts)})"
-            for place, value in zip(where, result.values, strict=True)
+            for words, value in zip(stages, result.values, strict=True)
         ]
         colour, width = (FAVOURS_IO, 3) if dash == "solid" else (CORRUPTED, 2)
         line = {"dash": dash, "width": width, "color": colour}
         x = np.arange(len(labels))
-        figure.add_scatter(x=x, y=result.values, name=name, mode="lines+markers", line=line, **hover(said))
+        figure.add_scatter(x=x, y=result.values, name=name, mode="lines+markers", line=line, **hover(texts))
     low, high = final.interval()
     if np.isfinite(low).all():
-        there_and_back = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
-        look = {"fill": "toself", "mode": "lines", "fillcolor": "rgba(46, 126, 187, 0.2)", "line": {"width": 0}}
-        figure.add_scatter(**there_and_back, **look, hoverinfo="skip", name="95 % interval")
+        outline = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
+        style = {"fill": "toself", "mode": "lines", "fillcolor": "rgba(46, 126, 187, 0.2)", "line": {"width": 0}}
+        figure.add_scatter(**outline, **style, hoverinfo="skip", name="95 % interval")
     shown = [n for n, label in enumerate(labels) if not label.endswith("_mid")]
     ticks = [labels[n].split("_")[0] if labels[n] != "final_post" else "end" for n in shown]
     figure.update_xaxes(tickvals=shown, ticktext=ticks, title="before layer (between: after attention)")
@@ -54,84 +50,80 @@ def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
 
 @drawn_once
 def layer_bars(result: PromptResult) -> go.Figure:
-    """One bar for each part of the model, from the embeddings down to the bias, with a whisker for its interval."""
+    """Draw a bar for each component, from the embeddings down to the bias, with its interval."""
     names = [component(label) for label in result.axes["component"]]
-    ends, over = np.array([result.values, *result.interval()]), over_prompts(result.n_prompts)
-    said = [
-        _effect_sentence(f"{name[0].upper()}{name[1:]}", value, interval(low, high, over))
+    ends, sample = np.array([result.values, *result.interval()]), over_prompts(result.n_prompts)
+    texts = [
+        _effect_sentence(capitalised(name), value, interval(low, high, sample))
         for name, value, low, high in zip(names, *ends, strict=True)
     ]
-    farthest = float(np.nanmax(np.abs(ends)))
-    written = [f"{name} {signed(value, farthest)}" for name, value in zip(names, result.values, strict=True)]
-    title, note = "Direct effect on logit_diff", f"logits, {over}{whisker_note(result.n_prompts)}"
+    largest = float(np.nanmax(np.abs(ends)))
+    written = [f"{name} {signed(value, largest)}" for name, value in zip(names, result.values, strict=True)]
+    title, note = "Direct effect on logit_diff", f"logits, {sample}{whisker_note(result.n_prompts)}"
     axis, height = "logits (right: favours IO)", 130 + 24 * len(names)
-    return row_bars(written, ends, said, title, note, axis, height=height, symmetric=True)
+    return row_bars(written, ends, texts, title, note, axis, height=height, symmetric=True)
 
 
 @drawn_once
 def head_heatmap(result: HeadAttribution) -> go.Figure:
-    """Direct effect of every head, layer by layer, with b_O's share as a column apart."""
+    """Draw the direct effect of every head, layer by layer, with b_O's share in a separate column."""
     n_layers, n_heads = result.values.shape
     values = np.column_stack([result.values, result.bias])
     refuse_undefined(values)
-    reach, over = max(float(np.abs(values).max()), 1e-6), over_prompts(result.n_prompts)
-    intervals = [
-        [interval(*ends, over) for ends in zip(*row, strict=True)] for row in zip(*result.interval(), strict=True)
-    ]
-    said = [
+    limit, sample = max(float(np.abs(values).max()), 1e-6), over_prompts(result.n_prompts)
+    interval_words = interval_texts(*result.interval(), sample)
+    texts = [
         [
-            *(_effect_sentence(f"Head {layer}.{n}", *cell) for n, cell in enumerate(zip(row, sure, strict=False))),
-            _effect_sentence(f"The bias b_O of layer {layer}", row[-1], over),
+            *(_effect_sentence(f"Head {layer}.{n}", *cell) for n, cell in enumerate(zip(row, intervals, strict=False))),
+            _effect_sentence(f"The bias b_O of layer {layer}", row[-1], sample),
         ]
-        for layer, (row, sure) in enumerate(zip(values, intervals, strict=True))
+        for layer, (row, intervals) in enumerate(zip(values, interval_words, strict=True))
     ]
-    texts = [[signed(value, reach) for value in row] for row in values]
+    numbers = [[signed(value, limit) for value in row] for row in values]
     x = [*range(n_heads), n_heads + 0.5]
-    cells = [
-        effect_cells(
-            values[:, part], reach, [row[part] for row in texts], x=x[part], dx=1, **hover([row[part] for row in said])
-        )
-        for part in (slice(n_heads), slice(n_heads, None))
-    ]
+    cells = []
+    for part in (slice(n_heads), slice(n_heads, None)):
+        shown, hovers = ([row[part] for row in rows] for rows in (numbers, texts))
+        cells.append(effect_cells(values[:, part], limit, shown, x=x[part], dx=1, **hover(hovers)))
     cells[1].showscale = False
-    # b_O's cells belong to no head: clicks on them tell nothing.
+    # b_O's cells belong to no head: a click on them does nothing.
     keys = [[*(f"{layer}.{head}" for head in range(n_heads)), ""] for layer in range(n_layers)]
-    told = [list(zip(*row, strict=True)) for row in zip(keys, said, strict=True)]
-    figure = clickable_cells(cells, told, 30, x)
+    customdata = [list(zip(*row, strict=True)) for row in zip(keys, texts, strict=True)]
+    figure = clickable_cells(cells, customdata, 30, x)
     name_cells(figure, list(map(str, range(n_layers))), [*map(str, range(n_heads)), "b_O"], x=x, title="head")
-    return laid_out(figure, "Direct effect on logit_diff", f"logits, {over}", 170 + 40 * n_layers)
+    return laid_out(figure, "Direct effect on logit_diff", f"logits, {sample}", 170 + 40 * n_layers)
 
 
-def _effect_sentence(who: str, value: float, over: str) -> str:
-    return f"{adds_or_takes(who, value)}<br>({over})"
+def _effect_sentence(who: str, value: float, sample: str) -> str:
+    return f"{adds_or_takes(who, value)}<br>({sample})"
 
 
 CELLS = ("top token", "probability of IO", "rank of IO")
-"""What a cell of the token grid can show."""
+"""The choices of what a cell of the token grid shows."""
 
 
 @drawn_once
 def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
-    """What each layer would say at each position of one prompt; `cells` is one of `CELLS`, IO is tracked in `lens`."""
+    """Draw each layer's prediction at each position of one prompt; `cells` is one of `CELLS`, `lens` tracks IO."""
     io_probs, ranks = (of_io[:, 0, :, 0] for of_io in lens.tracked)
     probs, ranks = lens.probs[:, 0, :, 0], ranks + 1
-    places = ["at the output" if label == "final" else f"before layer {label}" for label in lens.axes["layer"]]
+    layers = ["at the output" if label == "final" else f"before layer {label}" for label in lens.axes["layer"]]
     answer = literal(labels.answer)
-    said = [
+    texts = [
         [
-            f"{place[0].upper()}{place[1:]}, position {pos} (token {literal(labels.columns[pos])}):<br>"
-            f"first choice {literal(labels.top_tokens[layer][pos])} with probability {probs[layer, pos]:.3f};<br>"
-            f"IO {answer} has rank {ranks[layer, pos]:,} with probability {io_probs[layer, pos]:.3f}"
+            f"{capitalised(layer)}, position {pos} (token {literal(labels.columns[pos])}):<br>"
+            f"first choice {literal(labels.top_tokens[n][pos])} with probability {probs[n, pos]:.3f};<br>"
+            f"IO {answer} has rank {ranks[n, pos]:,} with probability {io_probs[n, pos]:.3f}"
             for pos in range(len(labels.columns))
         ]
-        for layer, place in enumerate(places)
+        for n, layer in enumerate(layers)
     ]
     z, text, colour = _grid_cells(cells, probs, io_probs, ranks, labels)
     figure, written = go.Figure(), {"text": text, "texttemplate": "%{text}"}
-    figure.add_heatmap(z=z.astype(np.float32), xgap=1, ygap=1, **written, **colour, **hover(said))
+    figure.add_heatmap(z=z.astype(np.float32), xgap=1, ygap=1, **written, **colour, **hover(texts))
     notes = [" ".join(map(mark, roles)) for roles in labels.roles]
     ticks = [f"{wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
-    rows = ["Output" if place == "at the output" else place.capitalize() for place in places]
+    rows = ["Output" if layer == "at the output" else layer.capitalize() for layer in layers]
     name_cells(figure, rows, ticks, row_title=None, side="top", tickangle=0)
     titles = {
         "top token": "Most probable next token",
@@ -146,7 +138,7 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
 def _grid_cells(
     cells: str, probs: np.ndarray, io_probs: np.ndarray, ranks: np.ndarray, labels: GridLabels
 ) -> tuple[np.ndarray, list[list[str]], dict[str, object]]:
-    """Colour values, texts and colour scale of the grid."""
+    """Return colour values, texts and colour scale of the grid."""
     colour = {"colorscale": PROBABILITY, "showscale": False}
     if cells == "rank of IO":
         text = [[f"{rank:,}" for rank in row] for row in ranks]

@@ -1,4 +1,4 @@
-"""The texts of the layer x position grid of one prompt: tokens spelled out, roles as coloured marks."""
+"""The texts of the layer x position grid of one prompt: tokens spelled out, and their roles."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from ioi_core import Model, PromptPairs, TokenLens
 
 @dataclass(frozen=True)
 class GridLabels:
-    """What stands in and around the grid.
+    """The texts in and around the grid.
 
     Attributes:
         columns: the prompt's tokens.
-        roles: the roles of each token, "" where it has none.
+        roles: the roles of each token.
         top_tokens: [layer+1][pos] the most probable token of each cell.
         answer: IO.
-        story: what stands out, as a sentence.
+        story: a sentence on the grid.
     """
 
     columns: tuple[str, ...]
@@ -28,7 +28,7 @@ class GridLabels:
 
     @property
     def pixels(self) -> int:
-        """The width at which every token has room."""
+        """The width in pixels at which every token has room."""
         labels = [*self.columns, *(token for row in self.top_tokens for token in row)]
         longest = min(LINE, max(map(len, labels)))
         return 110 + len(self.columns) * max(44, 6 + round(6.6 * longest))
@@ -39,18 +39,18 @@ def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> 
     columns, roles = row_labels(model, pairs, row), row_roles(pairs, row)
     top = tuple(tuple(token_label(model, token) for token in positions) for positions in lens.ids[:, 0, :, 0])
     answer = token_label(model, pairs.answers[row, 0])
-    story = _story(lens, int(pairs.roles["END"][row]), answer)
+    story = _first_choice_story(lens, int(pairs.roles["END"][row]), answer)
     return GridLabels(tuple(columns), tuple(tuple(roles.get(n, ())) for n in range(len(columns))), top, answer, story)
 
 
-def _story(lens: TokenLens, end: int, answer: str) -> str:
-    """Since which layer IO is the first choice at END."""
+def _first_choice_story(lens: TokenLens, end: int, answer: str) -> str:
+    """Say since which layer IO is the first choice at END."""
     probs, all_ranks = lens.tracked
     ranks, probability = all_ranks[:, 0, end, 0], float(probs[-1, 0, end, 0])
     if ranks[-1] != 0:
         return f"At END, IO ({answer}) comes out {ordinal(int(ranks[-1]) + 1)}, with {percent(probability)}."
-    behind = [layer for layer, rank in enumerate(ranks) if rank != 0]
-    since = "from the start" if not behind else f"only at the output, after layer {behind[-1]}"
-    if behind and behind[-1] + 1 < len(ranks) - 1:
-        since = f"from before layer {behind[-1] + 1} on"
+    others = [layer for layer, rank in enumerate(ranks) if rank != 0]
+    since = "from the start" if not others else f"only at the output, after layer {others[-1]}"
+    if others and others[-1] + 1 < len(ranks) - 1:
+        since = f"from before layer {others[-1] + 1} on"
     return f"At END, IO ({answer}) is the first choice {since}, and comes out with {percent(probability)}."

@@ -4,17 +4,11 @@ import pandas as pd
 
 from app.drawing.frames import mean_frame
 from app.words.tokens import token_text
-from ioi_core import (
-    HeadAttribution,
-    Model,
-    PromptPairs,
-    PromptResult,
-    TokenLens,
-)
+from ioi_core import HeadAttribution, Model, PromptPairs, PromptResult, TokenLens
 
 
 def lens_frame(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> pd.DataFrame:
-    """Every cell of one prompt's token lens: top token, its probability, and IO's probability and rank."""
+    """Return every cell of one prompt's token lens: top token, its probability, and IO's probability and rank."""
     probs, ranks = lens.tracked
     cells = [
         {
@@ -33,16 +27,13 @@ def lens_frame(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> p
 
 
 def curves_frame(final: PromptResult, per_layer: PromptResult) -> pd.DataFrame:
-    """Both curves of the logit lens, one row a stage, each with its interval."""
-    own, suffixes = per_layer.to_frame(interval=True), ("_final_scale", "_own_scale")
-    return (
-        final.to_frame(interval=True)
-        .merge(own, on="stage", suffixes=suffixes, sort=False)
-        .assign(prompts=final.n_prompts)
-    )
+    """Return both curves of the logit lens, a row a stage, each with its interval."""
+    curves = final.to_frame(interval=True), per_layer.to_frame(interval=True)
+    frame = pd.merge(*curves, on="stage", suffixes=("_final_scale", "_own_scale"), sort=False)
+    return frame.assign(prompts=final.n_prompts)
 
 
 def heads_frame(result: HeadAttribution) -> pd.DataFrame:
-    """Direct effects of all heads, and of each layer's b_O as a head of that name."""
+    """Return the direct effects of all heads, and of each layer's b_O as a head of that name."""
     biases = pd.DataFrame({"layer": result.axes["layer"], "head": "b_O", result.metric: result.bias})
     return pd.concat([mean_frame(result), biases.assign(prompts=result.n_prompts)], ignore_index=True)

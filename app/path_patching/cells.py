@@ -1,4 +1,4 @@
-"""Path patching's results as cells of a heatmap: which senders have a path, how strong, and the edges of a trail."""
+"""Path patching's results as a heatmap, a cell a sender, and the strongest of them as edges of a trail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from app.path_patching.trail import Step
 from ioi_core import Head, PathResult
 
 _MLP = "MLP"
-_EDGES_A_STEP, WEAKEST_EDGE = 5, 0.05
+_EDGES_PER_STEP, WEAKEST_EDGE = 5, 0.05
 
 
 def path_grid(result: PathResult) -> EffectGrid:
-    """Senders by layer and head; rows from `no_path_from` on have no path to the receivers."""
+    """Lay a result out: senders by layer and head, MLPs in a column of their own."""
     parts = [result.effects]
     columns = result.axes["head"]
     if result.mlp_effects is not None:
@@ -22,49 +22,41 @@ def path_grid(result: PathResult) -> EffectGrid:
         columns = (*columns, _MLP)
     per_prompt = np.concatenate(parts, axis=1)
     layers = result.axes["layer"]
-    with_path = len(layers) if not result.receivers else result.receivers[-1].layer
+    no_path_from = len(layers) if not result.receivers else result.receivers[-1].layer
     keys = tuple(
         tuple(f"MLP {layer}" if column == _MLP else f"head {layer}.{column}" for column in columns) for layer in layers
     )
+    roles = ((),) * len(columns)
     return EffectGrid(
-        effects=per_prompt.mean(-1),
-        per_prompt=per_prompt,
-        rows=layers,
-        columns=columns,
-        roles=((),) * len(columns),
-        row_title="layer",
-        column_title="head",
-        keys=keys,
-        names=keys,
-        no_path_from=with_path,
+        per_prompt.mean(-1), per_prompt, layers, columns, roles, "layer", "head", keys, keys, no_path_from
     )
 
 
 def sender_head(key: str) -> Head | None:
-    """The head that a cell's key names, or None for an MLP."""
+    """Return the head that a cell's key names, None for an MLP."""
     kind, name = key.split()
     return None if kind == _MLP else Head.parse(name)
 
 
-def ranked(grid: EffectGrid) -> list[tuple[int, int]]:
-    """Senders with a path that change anything, the largest effect first."""
-    return [place for place in with_path(grid) if grid.per_prompt[place].any()]
+def active_senders(grid: EffectGrid) -> list[tuple[int, int]]:
+    """Return the senders with a path that change anything, the largest effect first."""
+    return [cell for cell in senders_with_path(grid) if grid.per_prompt[cell].any()]
 
 
-def reach(grid: EffectGrid) -> float:
-    """The largest effect of any sender."""
-    return max((abs(float(grid.effects[place])) for place in with_path(grid)), default=0.0)
+def largest_effect(grid: EffectGrid) -> float:
+    """Return the size of the largest effect."""
+    return max((abs(float(grid.effects[cell])) for cell in senders_with_path(grid)), default=0.0)
 
 
-def with_path(grid: EffectGrid) -> list[tuple[int, int]]:
-    """Senders with a path, the largest effect first."""
+def senders_with_path(grid: EffectGrid) -> list[tuple[int, int]]:
+    """Return the senders with a path, the largest effect first."""
     first = len(grid.rows) if grid.no_path_from is None else grid.no_path_from
-    return [place for place in grid.ranking if place[0] < first]
+    return [cell for cell in grid.ranking if cell[0] < first]
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One measured path: from a sender into the receivers of the trail's n-th step."""
+    """A measured path from a sender into the receivers of the trail's n-th step."""
 
     sender: str
     sender_layer: int
@@ -73,9 +65,10 @@ class Edge:
 
 
 def trail_edges(grid: EffectGrid, steps: Sequence[Step], n: int) -> list[Edge]:
-    """The strongest senders of one step of the trail, and those of its senders that the trail went on to."""
+    """Return the strongest senders of one step of the trail, and those that are the next step's receivers."""
     went_on = {f"head {head}" for head in steps[n + 1].heads} if n + 1 < len(steps) else set()
-    places = ranked(grid)
-    strong = [place for place in places[:_EDGES_A_STEP] if abs(grid.effects[place]) >= WEAKEST_EDGE * reach(grid)]
-    shown = strong + [place for place in places if grid.keys[place[0]][place[1]] in went_on and place not in strong]
+    cells = active_senders(grid)
+    least = WEAKEST_EDGE * largest_effect(grid)
+    strong = [cell for cell in cells[:_EDGES_PER_STEP] if abs(grid.effects[cell]) >= least]
+    shown = strong + [cell for cell in cells if grid.keys[cell[0]][cell[1]] in went_on and cell not in strong]
     return [Edge(grid.keys[row][column], row, n, float(grid.effects[row, column])) for row, column in shown]

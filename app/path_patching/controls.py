@@ -1,4 +1,4 @@
-"""The path patching page's own controls: the trail of receivers, how paths are patched, which heads come next."""
+"""The Path patching page's own controls: the trail of receivers, the patching's options, the next receivers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,19 +14,16 @@ from ioi_core import ROLES, Direction, Head, IOIError, Model, PromptPairs
 
 _NEXT = "next_receivers"
 _RECOMPUTED, _KEPT = "recomputed", "frozen"
-_BETWEEN = {
-    _RECOMPUTED: "the paper's: a path may run through MLPs",
-    _KEPT: "TransformerLens's direct path",
-}
+_MLP_MODES = {_RECOMPUTED: "the paper's: a path may run through MLPs", _KEPT: "TransformerLens's direct path"}
 
 
 def path_controls(pairs: PromptPairs) -> PathChoice:
-    """The controls above the figure."""
+    """Draw the controls above the figure."""
     left, right = st.columns(2)
     with left:
         direction = direction_control(url.PATH_DIRECTION, "this path", first=Direction.NOISING)
-    between = right.radio(
-        "MLPs between sender and receiver", tuple(_BETWEEN), captions=tuple(_BETWEEN.values()), key=url.BETWEEN,
+    mlps = right.radio(
+        "MLPs between sender and receiver", tuple(_MLP_MODES), captions=tuple(_MLP_MODES.values()), key=url.BETWEEN,
         bind="query-params",
     )  # fmt: skip
     left, right = st.columns(2)
@@ -34,11 +31,11 @@ def path_controls(pairs: PromptPairs) -> PathChoice:
     position = left.selectbox("Senders send from", ("all", *roles), key=url.SENDER_POSITION, bind="query-params")
     metric = right.selectbox("Scored by", PATH_METRICS[direction], key=url.PATH_METRIC[direction], bind="query-params")
     st.caption(f"**{metric}**: {METRICS[metric]}.")
-    return PathChoice(direction, metric, position, between == _RECOMPUTED)
+    return PathChoice(direction, metric, position, mlps == _RECOMPUTED)
 
 
 def trail_control(model: Model) -> tuple[Step, ...]:
-    """The trail as breadcrumbs; each goes back to its step.
+    """Draw the trail as breadcrumbs, each of which goes back to its step; return its steps.
 
     Raises:
         IOIError: the link's or the typed trail cannot be read.
@@ -71,15 +68,15 @@ def _set_trail(steps: Sequence[Step]) -> None:
     st.session_state[_NEXT] = []
 
 
-def pick(key: str) -> None:
-    """Add a clicked sender to the next receivers; an MLP cannot receive through q, k or v."""
+def add_receiver(key: str) -> None:
+    """Add a clicked sender to the next receivers, unless it is an MLP, which has no q, k or v."""
     head, picked = sender_head(key), list(st.session_state.get(_NEXT, []))
     if head is not None and str(head) not in picked:
         st.session_state[_NEXT] = [*picked, str(head)]
 
 
 def picked_heads() -> tuple[Head, ...]:
-    """The heads picked so far as the next receivers."""
+    """Return the heads picked so far as the next receivers."""
     return tuple(Head.parse(name) for name in st.session_state.get(_NEXT, []))
 
 
@@ -90,11 +87,10 @@ def next_control(
     classes: Mapping[str, tuple[Head, ...]],
     source: str,
 ) -> None:
-    """Pick the next receivers, by name or by class, and go on through q, k or v.
+    """Ask for the next receivers, by name or by class, and for the input they receive through.
 
     Args:
-        strongest: heads in the order in which they are offered.
-        classes: named classes of heads; source: where they come from.
+        strongest: heads to offer first; classes: named classes of heads; source: where they come from.
     """
     allowed = [str(head) for head in dict.fromkeys([*strongest, *model.heads])]
     drop_stale(_NEXT, allowed)
@@ -126,7 +122,7 @@ def _set_next(heads: Sequence[Head]) -> None:
 
 
 def attention_control(model: Model, pairs: PromptPairs, offered: Sequence[Head]) -> tuple[Head, str, str]:
-    """A head, and from where to where it attends."""
+    """Ask for a head, its query role and its key role."""
     names = [str(head) for head in dict.fromkeys([*offered, *model.heads])]
     drop_stale(url.WHY_HEAD, names, names[0])
     roles = tuple(role for role in ROLES if role in pairs.roles)

@@ -1,4 +1,4 @@
-"""Parts of the Path patching page."""
+"""Panels of the Path patching page."""
 
 import pandas as pd
 import streamlit as st
@@ -8,7 +8,7 @@ from app.words.phrases import changed
 
 
 def show_ranking(frame: pd.DataFrame) -> None:
-    """Senders, the strongest first; the whole table, with all its columns, is the figure's download."""
+    """Draw the senders, the strongest first; the figure's download has all columns."""
     shown = frame[["sender", "effect", "low_95", "high_95"]]
     columns: dict[str, ColumnConfig] = {
         "effect": st.column_config.NumberColumn(f"change in {changed(frame['metric'].iloc[0])}", format="%+.4f"),

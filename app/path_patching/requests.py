@@ -1,4 +1,4 @@
-"""What the Path patching page asks. Values; no Streamlit here."""
+"""Requests of the Path patching page. No Streamlit here."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from ioi_core.vocabulary import ALL
 
 @dataclass(frozen=True)
 class PathChoice:
-    """How paths are patched, arguments of `patch_paths`; by default what the page opens with."""
+    """The patching's options, arguments of `patch_paths`; by default those the page opens with."""
 
     direction: Direction = Direction.NOISING
     metric: str = "logit_diff_change"
@@ -21,7 +21,7 @@ class PathChoice:
 
 
 def path_request(pairs: PromptPairs, step: Step, choice: PathChoice) -> Request[PathResult]:
-    """Who acts on the receivers of one step."""
+    """Ask for every sender's effect through the receivers of one step."""
     return ask(
         ioi_core.patch_paths, pairs=pairs, receivers=list(step.heads) or LOGITS, receiver_input=step.receiver_input,
         direction=choice.direction, metric=choice.metric, sender_position=choice.sender_position,
@@ -30,5 +30,5 @@ def path_request(pairs: PromptPairs, step: Step, choice: PathChoice) -> Request[
 
 
 def split_request(pairs: PromptPairs, head: Head, query: str = "END", key: str = "IO") -> Request[AttentionSplit]:
-    """Why a head attends from one role to another; by default the look that the page opens with."""
+    """Ask why a head attends from one role to another; by default those the page opens with."""
     return ask(ioi_core.explain_attention, pairs=pairs, head=head, query=query, key=key)

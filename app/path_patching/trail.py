@@ -1,4 +1,4 @@
-"""The trail of a path patching visit: the receivers one after another, as text that a link can hold.
+"""The trail of a visit to Path patching: the receivers one after another, as text that a link can hold.
 
 "logits > 9.6 9.9 10.0 q > 7.3 8.6 v" began at the logits, asked who acts on the queries of three heads, and then who
 acts on the values of two. No Streamlit here.
@@ -27,32 +27,32 @@ class Step:
     receiver_input: str = "q"
 
     def __str__(self) -> str:
-        """As it stands in the trail: "9.6 9.9 q"."""
+        """Return the step as the trail has it: "9.6 9.9 q"."""
         return f"{' '.join(map(str, self.heads))} {self.receiver_input}" if self.heads else LOGITS
 
     @property
     def words(self) -> str:
-        """As people say it: "the queries of 9.6, 9.9"."""
+        """The receivers in a sentence: "the queries of 9.6, 9.9"."""
         if not self.heads:
             return "the logits"
         return f"the {INPUTS[self.receiver_input]} of {', '.join(map(str, self.heads))}"
 
 
 def read_trail(model: Model, text: str) -> tuple[Step, ...]:
-    """The steps of a trail; an empty text is the logits.
+    """Return the steps of a trail; an empty text is the logits.
 
     Raises:
         TrailError, HeadError: say what was got and what is allowed.
     """
     if len(text) > _LONGEST_TEXT:
         raise TrailError(f"the trail is {len(text):,} characters long: at most {_LONGEST_TEXT:,} are allowed")
-    steps = tuple(_step(model, part) for part in text.split(">")) if text.strip() else (Step(),)
+    steps = tuple(_read_step(model, part) for part in text.split(">")) if text.strip() else (Step(),)
     if len(steps) > _MOST_STEPS:
         raise TrailError(f"the trail has {len(steps)} steps: at most {_MOST_STEPS} are allowed")
     return steps
 
 
-def _step(model: Model, part: str) -> Step:
+def _read_step(model: Model, part: str) -> Step:
     words = part.split()
     if words == [LOGITS]:
         return Step()
@@ -66,5 +66,5 @@ def _step(model: Model, part: str) -> Step:
 
 
 def write_trail(steps: Sequence[Step]) -> str:
-    """The trail as text."""
+    """Return the trail as text."""
     return " > ".join(map(str, steps))

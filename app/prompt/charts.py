@@ -10,26 +10,26 @@ from app.words.phrases import prompts
 from ioi_core import Predictions
 
 LABELLED = 16
-"""Up to so many prompts each bar has its value and its number written on it."""
+"""The most prompts with which every bar is labelled with its value and number."""
 
 
 @drawn_once
 def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
-    """logit_diff of every prompt, clean beside corrupted, with both means as lines."""
+    """Draw logit_diff of every prompt, clean beside corrupted, with both means as lines."""
     figure = go.Figure()
     numbers = np.arange(1, result.n_prompts + 1)
     for name, values, colour in (
         ("clean", result.clean_logit_diff, CLEAN),
         ("corrupted", result.corrupted_logit_diff, CORRUPTED),
     ):
-        said = [
+        texts = [
             f"Prompt {number}, {name}: logit_diff {value:+.2f} logits,<br>"
             f"so {'IO' if value > 0 else 'S'} is more likely"
             for number, value in zip(numbers, values, strict=True)
         ]
         text = {"text": [f"{value:+.1f}" for value in values], "textposition": "outside", "constraintext": "none"}
-        look = {"marker_color": colour, "cliponaxis": False, **(text if len(numbers) <= LABELLED else {})}
-        figure.add_bar(x=numbers, y=values, name=name, **look, **hover(said))
+        style = {"marker_color": colour, "cliponaxis": False, **(text if len(numbers) <= LABELLED else {})}
+        figure.add_bar(x=numbers, y=values, name=name, **style, **hover(texts))
         mean_line(figure, values, colour)
     both = np.concatenate([result.clean_logit_diff, result.corrupted_logit_diff, [0.0]])
     margin = 0.15 * max(float(np.ptp(both)), 1e-6)

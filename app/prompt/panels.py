@@ -1,10 +1,39 @@
-"""How the tables of the Prompt page show their columns."""
+"""Panels of the Prompt page: the prompts as token chips, clean above corrupted, and the columns of its tables."""
 
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
+
+from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles
+from ioi_core import Model, PromptPairs
 
 PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
     "probability": st.column_config.ProgressColumn("probability", format="%.4g", min_value=0, max_value=1, width=110),
     "rank": st.column_config.NumberColumn("rank", format="localized", help="1 is the most probable token", width=50),
     "token": st.column_config.TextColumn("token", width=90),
 }
+
+_MOST_SHOWN = 25
+
+
+def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
+    """Draw at most `_MOST_SHOWN` prompts: those around the one that is shown."""
+    start = row - row % _MOST_SHOWN
+    rows = range(start, min(start + _MOST_SHOWN, len(pairs)))
+    st.html(legend(tuple(pairs.roles)))
+    if len(pairs) > _MOST_SHOWN:
+        st.caption(f"Prompts {rows.start + 1}-{rows.stop} of {len(pairs)}: those around the prompt shown.")
+    drawn = "".join(_pair_html(model, pairs, number) for number in rows)
+    with st.container(height=430 if len(rows) > 4 else "content", border=True):
+        st.html(drawn)
+    st.caption("Dashed: tokens of the corrupted prompt that differ from the clean one.")
+
+
+def _pair_html(model: Model, pairs: PromptPairs, row: int) -> str:
+    roles = row_roles(pairs, row)
+    clean = chips(row_labels(model, pairs, row), roles, name=f"Prompt {row + 1}, clean")
+    twin = row_labels(model, pairs, row, corrupted=True)
+    corrupted = chips(twin, roles, changed_positions(pairs, row), f"Prompt {row + 1}, corrupted")
+    return (
+        f'<div class="ioi-row"><span><b>{row + 1}</b> clean</span>{clean}</div>'
+        f'<div class="ioi-row ioi-last"><span>corrupted</span>{corrupted}</div>'
+    )

@@ -1,19 +1,15 @@
-"""Results as tables for the eye: tokens spelled out, ranks from 1."""
+"""Tables of the Prompt page: tokens spelled out, ranks from 1."""
 
 import numpy as np
 import pandas as pd
 
 from app.words.tokens import token_label
-from ioi_core import (
-    Model,
-    Predictions,
-    PromptPairs,
-)
+from ioi_core import Model, Predictions, PromptPairs
 from ioi_core.attribution.predictions import ANSWERS, RUNS
 
 
 def predictions_table(model: Model, result: Predictions, run: str, row: int) -> pd.DataFrame:
-    """The most probable next tokens after one prompt."""
+    """Return the most probable next tokens after one prompt."""
     index = RUNS.index(run)
     labels = [token_label(model, token) for token in result.top_ids[index, row]]
     probabilities = result.top_probs[index, row].astype(np.float64)
@@ -21,7 +17,7 @@ def predictions_table(model: Model, result: Predictions, run: str, row: int) -> 
 
 
 def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> pd.DataFrame:
-    """Probability and rank of IO and S after the clean and the corrupted prompt."""
+    """Return probability and rank of IO and S after the clean and the corrupted prompt."""
     return pd.DataFrame(
         [
             {
@@ -38,6 +34,6 @@ def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: in
 
 
 def prompt_frame(pairs: PromptPairs, columns: dict[str, np.ndarray]) -> pd.DataFrame:
-    """One row a prompt: its number, both texts, and `columns`."""
+    """Return a row a prompt: its number, both texts, and `columns`."""
     texts = {"clean": list(pairs.clean_text), "corrupted": list(pairs.corrupted_text)}
     return pd.DataFrame({"prompt": np.arange(1, len(pairs) + 1), **texts, **columns})

@@ -1,4 +1,4 @@
-"""Sentences on what the model predicts."""
+"""Sentences on the model's predictions."""
 
 from app.words.phrases import ordinal, percent, with_interval
 from app.words.tokens import token_label
@@ -6,7 +6,7 @@ from ioi_core import Model, Predictions, PromptPairs
 
 
 def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
-    """What the model says after one prompt and where the right answer stands."""
+    """Name the model's first choice after one prompt, and the rank of the right answer."""
     top, prob = token_label(model, result.top_ids[0, row, 0]), float(result.top_probs[0, row, 0])
     io, s = (token_label(model, token) for token in pairs.answers[row])
     rank, io_prob = int(result.answer_ranks[0, row, 0]) + 1, float(result.answer_probs[0, row, 0])
@@ -18,7 +18,7 @@ def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row:
 
 
 def all_prompts_story(result: Predictions) -> str:
-    """How often IO beats S, and what the corruption does to the mean."""
+    """Say in how many prompts IO beats S, and give both means of logit_diff."""
     clean, corrupted = result.clean_logit_diff, result.corrupted_logit_diff
     right = int((clean > 0).sum())
     share = "the one prompt" if len(clean) == 1 else f"{right} of {len(clean)} prompts"

@@ -1,1 +1,1 @@
-"""What pages ask the cache, and the wait for it."""
+"""Requests of the pages to the cache, and waiting for the results."""

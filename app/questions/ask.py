@@ -1,7 +1,7 @@
 """A request: which analysis, with which parameters. A plain value; no Streamlit here.
 
 `ask(ioi_core.patch_activations, pairs=pairs, site="z")` names the function that computes the numbers, so an editor
-jumps from a figure to them and a type checker holds every parameter against the function's own.
+jumps from a figure to its computation and a type checker checks every parameter.
 """
 
 import inspect
@@ -15,7 +15,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-_OF_THE_RUN = ("progress", "parts")  # what a computation adds itself: nothing depends on it
+_ADDED_BY_COMPUTATIONS = ("progress", "parts")  # no result depends on them
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,4 +45,4 @@ def ask(function: Callable[Concatenate[Model, P], R], /, *args: P.args, **parame
     call = inspect.signature(function).bind(None, *args, **parameters)
     call.apply_defaults()
     _, *names = call.arguments
-    return Request(function, {name: call.arguments[name] for name in names if name not in _OF_THE_RUN})
+    return Request(function, {name: call.arguments[name] for name in names if name not in _ADDED_BY_COMPUTATIONS})

@@ -4,37 +4,25 @@ import ioi_core
 from app.questions.ask import Request, ask
 from app.questions.compute import compute
 from app.questions.measures import patching_request
-from ioi_core import (
-    ROLES,
-    CopyScores,
-    Direction,
-    Head,
-    HeadAttribution,
-    HeadRoles,
-    Model,
-    PatchResult,
-    Predictions,
-    PromptPairs,
-    PromptResult,
-    infer_roles,
-)
+from ioi_core import ROLES, Direction, Head, HeadRoles, Model, PromptPairs, infer_roles
 from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
 
 PUBLISHED, MEASURED = "Wang et al. 2022", "measured"
 
 
 def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple[Head, ...]]]:
-    """Where the classes come from, and their heads; none where the prompts are no IOI prompts."""
+    """Return where the classes come from, and their heads; none where the prompts are no IOI prompts."""
     published = {group.name: group.heads for group in PUBLISHED_CLASSES}
     if all(published_class(model, head) for heads in published.values() for head in heads):
         return PUBLISHED, published
     if not has_all_roles(pairs):
         return MEASURED, {}
-    return MEASURED, measured_classes(measured_roles(model, pairs))
+    roles = measured_roles(model, pairs)
+    return MEASURED, {role: heads for role in roles.axes["role"] if (heads := roles.heads(role))}
 
 
 def measured_roles(model: Model, pairs: PromptPairs) -> HeadRoles:
-    """The roles of all heads, read off results that other panels show too, so that each is computed once.
+    """Return the roles of all heads, from results that other panels show too, so that each is computed once.
 
     Raises:
         PromptError: the prompts are no IOI prompts.
@@ -43,13 +31,13 @@ def measured_roles(model: Model, pairs: PromptPairs) -> HeadRoles:
 
 
 RoleRequests = tuple[
-    Request[Predictions], Request[HeadAttribution], Request[PromptResult], Request[PromptResult], Request[CopyScores],
-    Request[PatchResult],
+    Request[ioi_core.Predictions], Request[ioi_core.HeadAttribution], Request[ioi_core.PromptResult],
+    Request[ioi_core.PromptResult], Request[ioi_core.CopyScores], Request[ioi_core.PatchResult],
 ]  # fmt: skip
 
 
 def role_requests(pairs: PromptPairs) -> RoleRequests:
-    """What `infer_roles` reads, in its order; `head_roles` computes the same in one go."""
+    """Ask for what `infer_roles` reads, in its order; `head_roles` computes the same in one call."""
     return (
         ask(ioi_core.predictions, pairs=pairs),
         ask(ioi_core.attribute_heads, pairs=pairs),
@@ -60,12 +48,6 @@ def role_requests(pairs: PromptPairs) -> RoleRequests:
     )
 
 
-def measured_classes(found: HeadRoles) -> dict[str, tuple[Head, ...]]:
-    """The roles that some head has."""
-    heads = {role: found.heads(role) for role in found.axes["role"]}
-    return {role: members for role, members in heads.items() if members}
-
-
 def has_all_roles(pairs: PromptPairs) -> bool:
-    """Whether these are IOI prompts."""
+    """True for IOI prompts."""
     return all(role in pairs.roles for role in ROLES)

@@ -1,9 +1,8 @@
 """A page's one call for its numbers: ask, wait with progress shown, return the results.
 
-The script thread only waits; computing is the worker's. While it waits, Streamlit leaves the last figures where they
-are, greyed, and a box that floats over the page tells how far the computation is, so nothing jumps. Each look at a
-job is its heartbeat: a closed tab or a changed control ends this script run at its next Streamlit call, nobody looks
-any more, and the job is cancelled.
+The script thread only waits; the worker computes. Meanwhile Streamlit leaves the last figures in place, greyed, and a
+box that floats over the page shows the progress, so nothing jumps. Each `watch` of a job is its heartbeat: a closed tab
+or a changed control ends this script run at its next Streamlit call, the heartbeat stops, and the job is cancelled.
 """
 
 import time
@@ -19,8 +18,8 @@ from app.questions.limits import check_cells
 from cache.jobs import Job, JobCancelledError, JobState
 from ioi_core import Model
 
-_QUIET = 0.5  # seconds before a wait is worth a word
-_LOOK_EVERY = 0.25
+_SECONDS_WITHOUT_PROGRESS = 0.5
+_POLL_SECONDS = 0.25
 _VISITOR = "_visitor"
 
 R = TypeVar("R")
@@ -33,7 +32,7 @@ F = TypeVar("F")
 
 
 def is_known(model: Model, request: Request[object]) -> bool:
-    """Whether `compute` has the result already: then nothing needs to stand in for it."""
+    """True if the result is kept already, so `compute` returns it at once."""
     return computations().is_kept(request.analysis, model, **request.parameters)
 
 
@@ -56,8 +55,6 @@ def compute(
 def compute(model: Model, *requests: Request[object]) -> object:
     """Return the result of one request, or those of several as a tuple; show progress while they are waited for.
 
-    Requests in a list, however many, are for `compute_all`.
-
     Raises:
         IOIError: an analysis failed, too much is asked for, or too many computations wait already.
     """
@@ -71,15 +68,15 @@ def compute_all(model: Model, requests: Sequence[Request[R]]) -> list[R]:
         check_cells(model, request, settings())
     jobs = [_submit(model, request) for request in requests]
     box, bar = st.empty(), None
-    asked = time.monotonic()
+    started = time.monotonic()
     while waiting := [n for n, job in enumerate(jobs) if not job.ended]:
         for n in waiting:
-            if not jobs[n].watch():  # cancelled just before we came: ask anew
+            if not jobs[n].watch():  # cancelled just before: ask again
                 jobs[n] = _submit(model, requests[n])
-        if time.monotonic() - asked > _QUIET:
+        if time.monotonic() - started > _SECONDS_WITHOUT_PROGRESS:
             bar = bar or box.container(key=f"computing-{uuid.uuid4().hex}").empty()  # a page may wait twice in a run
             bar.progress(*_progress(jobs))
-        jobs[waiting[0]].wait(_LOOK_EVERY)
+        jobs[waiting[0]].wait(_POLL_SECONDS)
     box.empty()
     return [_result(model, request, job) for request, job in zip(requests, jobs, strict=True)]
 
@@ -92,13 +89,13 @@ def _submit(model: Model, request: Request[object]) -> Job:
 def _result(model: Model, request: Request[R], job: Job) -> R:
     while isinstance(job.error, JobCancelledError):
         job = _submit(model, request)
-        while not job.wait(_LOOK_EVERY):
+        while not job.wait(_POLL_SECONDS):
             continue
     return cast(R, job.result())
 
 
 def _progress(jobs: Sequence[Job]) -> tuple[float, str]:
-    """How much of all jobs is done, and a sentence about the one that is on now."""
+    """Return the share of all jobs that is done, and a sentence about the first that is not."""
     parts = [1.0 if job.ended else job.done / job.total if job.total else 0.0 for job in jobs]
     current = next((job for job in jobs if not job.ended), None)
     if current is None:

@@ -1,4 +1,4 @@
-"""How much one request may ask for; what is more is refused in words, before anything is computed."""
+"""Limits of one request; more is refused with an explanation before anything is computed."""
 
 from app.hosting.settings import Settings
 from app.questions.ask import Request

@@ -1,4 +1,4 @@
-"""What can be said of every head in one number: scores and effects, each with every head's rank. No Streamlit here."""
+"""Measures of every head: scores and effects, one number a head, with ranks and intervals. No Streamlit here."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,7 @@ import numpy as np
 import ioi_core
 from app.questions.ask import Request, ask
 from app.words.phrases import number, over_prompts
-from ioi_core import (
-    CopyScores,
-    Direction,
-    Head,
-    HeadAttribution,
-    PatchResult,
-    PromptPairs,
-    PromptResult,
-    bootstrap_interval,
-)
+from ioi_core import Direction, Head, HeadAttribution, PatchResult, PromptPairs, PromptResult, bootstrap_interval
 from ioi_core.vocabulary import ALL
 
 MEANINGS = {
@@ -28,16 +19,16 @@ MEANINGS = {
     "positive copy score": "share of names that it would write when it looks at them",
     "negative copy score": "share of names that it would write against when it looks at them",
 }
-"""What can be said of every head, and what it is."""
+"""Measure -> its meaning."""
 
 SCORES = {
     "previous-token score": "previous_token",
     "duplicate-token score": "duplicate_token",
     "induction score": "induction",
 }
-"""Those that are attention on random repeated tokens, as `head_scores` calls them."""
+"""The measures that are attention on random repeated tokens -> their names in `head_scores`."""
 
-_LOOKS = (("END", "IO"), ("END", "S1"), ("END", "S2"), ("S2", "S1"), ("S2", "S1+1"), ("S1+1", "S1"))
+_ROLE_PAIRS = (("END", "IO"), ("END", "S1"), ("END", "S2"), ("S2", "S1"), ("S2", "S1+1"), ("S1+1", "S1"))
 
 
 @dataclass(frozen=True)
@@ -47,19 +38,20 @@ class Measure:
     Attributes:
         name, meaning: in words.
         unit: of the values.
-        over: what they are means of.
-        per_prompt: [layer head batch] what they are means of: prompts, or random sequences; None for copy scores, which
-            are counted over a list of names. gaps: by what a resampled mean must be divided (`PatchResult`).
+        sample: what a value is taken over, in words.
+        per_prompt: [layer head batch] the values of each prompt or random sequence; None for copy scores, which are
+            shares of a list of names.
+        gaps: as in `PatchResult`.
         values: [layer head]; nan where undefined.
         signed: values go both ways, and heads are ranked by size.
-        undefined: why values are nan, if they are.
+        undefined: the reason why values are nan.
         by_template: means over prompts, which have templates.
     """
 
     name: str
     meaning: str
     unit: str
-    over: str
+    sample: str
     values: np.ndarray
     signed: bool = False
     undefined: str | None = None
@@ -69,28 +61,28 @@ class Measure:
 
     def interval(self, head: Head | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The 95 % intervals of one head or [layer head] of all; nan where there is none."""
-        place = (head.layer, head.head) if head else ...
+        index = (head.layer, head.head) if head else ...
         if self.per_prompt is None:
-            return np.full_like(self.values[place], np.nan), np.full_like(self.values[place], np.nan)
-        return bootstrap_interval(self.per_prompt[place], gaps=self.gaps)
+            return np.full_like(self.values[index], np.nan), np.full_like(self.values[index], np.nan)
+        return bootstrap_interval(self.per_prompt[index], gaps=self.gaps)
 
     def of(self, head: Head) -> float:
-        """A head's value."""
+        """Return a head's value."""
         return float(self.values[head.layer, head.head])
 
     def top(self, n: int) -> list[Head]:
-        """The heads with the largest values, whatever their sign."""
+        """Return the `n` heads with the largest values, whatever their sign."""
         order = np.argsort(-np.abs(self.values), axis=None, kind="stable")[:n]
-        return [Head(*divmod(int(place), self.values.shape[1])) for place in order]
+        return [Head(*divmod(int(index), self.values.shape[1])) for index in order]
 
     def rank(self, head: Head) -> int | None:
-        """How many heads are ahead, and one; None where the value is undefined."""
+        """Return the head's rank, from 1; None where the value is undefined."""
         sizes = np.abs(self.values) if self.signed else self.values
-        own = sizes[head.layer, head.head]
-        return None if np.isnan(own) else int((sizes > own).sum()) + 1
+        size = sizes[head.layer, head.head]
+        return None if np.isnan(size) else int((sizes > size).sum()) + 1
 
-    def said(self, head: Head) -> str:
-        """A head's value as text."""
+    def text(self, head: Head) -> str:
+        """Return a head's value as text."""
         value = self.of(head)
         return "undefined" if np.isnan(value) else number(value) if self.signed else f"{value:.2f}"
 
@@ -98,7 +90,7 @@ class Measure:
 def patching_request(
     pairs: PromptPairs, site: str = "z", direction: Direction = Direction.DENOISING, positions: str = ALL
 ) -> Request[PatchResult]:
-    """Every head's output, or another of its activations, patched: shares of logit_diff."""
+    """Ask for every head's output, or another of its activations, to be patched; scored by logit_diff_recovered."""
     return ask(
         ioi_core.patch_activations, pairs=pairs, site=site, direction=direction, positions=positions,
         metric="logit_diff_recovered",
@@ -107,8 +99,8 @@ def patching_request(
 
 def measure_requests(
     pairs: PromptPairs,
-) -> tuple[Request[HeadAttribution], Request[PatchResult], Request[PromptResult], Request[CopyScores]]:
-    """What `measures` reads, in its order."""
+) -> tuple[Request[HeadAttribution], Request[PatchResult], Request[PromptResult], Request[ioi_core.CopyScores]]:
+    """Ask for what `all_measures` reads, in its order."""
     return (
         ask(ioi_core.attribute_heads, pairs=pairs),
         patching_request(pairs),
@@ -117,8 +109,10 @@ def measure_requests(
     )
 
 
-def measures(direct: PromptResult, patched: PatchResult, scores: PromptResult, copying: CopyScores) -> list[Measure]:
-    """Effects on these prompts, and scores that need no prompts."""
+def all_measures(
+    direct: PromptResult, patched: PatchResult, scores: PromptResult, copying: ioi_core.CopyScores
+) -> list[Measure]:
+    """Return the effects on these prompts, and the scores that need no prompts."""
     names = f"of {copying.n_prompts} names"
     return [
         direct_effect(direct),
@@ -149,18 +143,18 @@ def patching_effect(patched: PatchResult) -> Measure:
 
 def attention_score(scores: PromptResult, name: str) -> Measure:
     """Read one of `SCORES` off `head_scores`."""
-    over, found = f"mean over {scores.n_prompts} random sequences", scores.at(score=SCORES[name])
-    return Measure(name, MEANINGS[name], "attention", over, found.values, per_prompt=found.per_prompt)
+    sample, score = f"mean over {scores.n_prompts} random sequences", scores.at(score=SCORES[name])
+    return Measure(name, MEANINGS[name], "attention", sample, score.values, per_prompt=score.per_prompt)
 
 
-def look_measures(attention: PromptResult) -> list[Measure]:
-    """Attention between the roles that rules of roles are about, as far as the prompts have them."""
-    roles, over = attention.axes["query_role"], over_prompts(attention.n_prompts)
+def role_attention_measures(attention: PromptResult) -> list[Measure]:
+    """Return attention between the roles in the rules of `infer_roles`, as far as the prompts have them."""
+    roles, sample = attention.axes["query_role"], over_prompts(attention.n_prompts)
     return [
         Measure(
-            f"{query} to {key}", f"attention from {query} to {key}, clean prompts", "attention", over,
-            found.values, per_prompt=found.per_prompt, by_template=True,
+            f"{query} to {key}", f"attention from {query} to {key}, clean prompts", "attention", sample,
+            pair.values, per_prompt=pair.per_prompt, by_template=True,
         )
-        for query, key in _LOOKS if query in roles and key in roles
-        for found in [attention.at(query_role=query, key_role=key)]
+        for query, key in _ROLE_PAIRS if query in roles and key in roles
+        for pair in [attention.at(query_role=query, key_role=key)]
     ]  # fmt: skip

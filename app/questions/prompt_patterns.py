@@ -1,4 +1,4 @@
-"""Asks for attention in the one prompt that is shown, clean and corrupted."""
+"""Requests for attention in the prompt that is shown, clean and corrupted."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from app.words.tokens import row_labels, row_roles
 from ioi_core import Head, Result
 
 MOST_CELLS = 300_000
-"""So many numbers in one figure are 2 megabytes on their way to the browser, which then draws them without a pause."""
+"""The most numbers in one figure: 2 megabytes for the browser, which still draws them without a pause."""
 
 
 def prompt_patterns(view: View, layers: Sequence[int], *, weighted: bool) -> PromptPatterns:
-    """Attention of all heads of some layers in the prompt shown."""
+    """Compute the attention of all heads of some layers in the prompt shown."""
     parts = compute_all(view.model, pattern_requests(view, layers, weighted=weighted))
     half = len(parts) // 2
     clean, corrupted = (np.concatenate([part.values[0] for part in run]) for run in (parts[:half], parts[half:]))
@@ -27,29 +27,29 @@ def prompt_patterns(view: View, layers: Sequence[int], *, weighted: bool) -> Pro
 
 
 def pattern_requests(view: View, layers: Sequence[int], *, weighted: bool) -> list[Request[Result]]:
-    """Those of the clean prompt, then those of the corrupted one.
+    """Ask for the patterns of the clean prompt, then for those of the corrupted one.
 
-    All layers of the model are one computation, unless their numbers are too many to keep together.
+    All layers of the model are one computation, unless there are more than `MOST_CELLS` numbers.
     """
     n_layers, length = view.model.cfg.n_layers, int(view.pairs.lengths[view.row])
     together = len(layers) == n_layers and cells(view, n_layers) <= MOST_CELLS
     asked: Sequence[int | None] = (None,) if together else layers
-    one = slice(view.row, view.row + 1)
+    row = slice(view.row, view.row + 1)
     return [
-        ask(ioi_core.attention_patterns, tokens=tokens[one, :length], weighted=weighted, layer=layer)
+        ask(ioi_core.attention_patterns, tokens=tokens[row, :length], weighted=weighted, layer=layer)
         for tokens in (view.pairs.clean_tokens, view.pairs.corrupted_tokens)
         for layer in asked
     ]
 
 
 def layers_with(view: View, layer: int) -> tuple[int, ...]:
-    """All layers, whose patterns are shared by all who ask, or this one alone where all are too many to draw."""
+    """Return all layers, whose patterns other panels share, or this one alone where all are too many to draw."""
     n_layers = view.model.cfg.n_layers
     return tuple(range(n_layers)) if cells(view, n_layers) <= MOST_CELLS else (layer,)
 
 
 def covering(view: View, patterns: PromptPatterns, heads: Sequence[Head]) -> PromptPatterns:
-    """`patterns` if these heads are in it, else those of the heads' layers."""
+    """Return `patterns` if these heads are in it, else compute those of the heads' layers."""
     layers = sorted({head.layer for head in heads})
     if set(layers) <= set(patterns.layers):
         return patterns
@@ -57,5 +57,5 @@ def covering(view: View, patterns: PromptPatterns, heads: Sequence[Head]) -> Pro
 
 
 def cells(view: View, n_layers: int) -> int:
-    """How many numbers the patterns of all heads of `n_layers` layers are, in the prompt shown."""
+    """Return how many numbers the patterns of `n_layers` layers hold, in the prompt shown."""
     return n_layers * view.model.cfg.n_heads * int(view.pairs.lengths[view.row]) ** 2

@@ -1,4 +1,4 @@
-"""Which heads to look at first: all heads, ranked by one of several measures."""
+"""All heads, ranked by one of several measures."""
 
 from app.questions import measures
 from app.questions.compute import compute
@@ -9,11 +9,11 @@ RANKED_BY = {
     "patching": "patching effect",
     **{name: name for name in measures.SCORES},
 }
-"""What heads can be ranked by, under the names that links have for it -> the measure."""
+"""Choice, under the name that links have for it -> measure."""
 
 
 def ranking(model: Model, pairs: PromptPairs, measure: str) -> measures.Measure:
-    """Rank all heads on all prompts by one of the measures of `RANKED_BY`; nothing else is computed for it."""
+    """Rank all heads on all prompts by one of the measures of `RANKED_BY`, computing nothing else."""
     direct, patching, scores, _ = measures.measure_requests(pairs)
     if measure == "direct effect":
         return measures.direct_effect(compute(model, direct))

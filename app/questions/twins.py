@@ -16,7 +16,7 @@ from ioi_core.prompts.twins import with_twins
 
 
 def circuit_pairs(view: View) -> PromptPairs:
-    """The prompts shown, with corrupted twins that mean ablation can average over: typed ones, or ABC.
+    """Return the prompts shown with corrupted twins that mean ablation can average over: typed ones, or ABC.
 
     Raises:
         PromptError: the prompts have no roles, or no ABC twin can be made.
@@ -26,7 +26,7 @@ def circuit_pairs(view: View) -> PromptPairs:
 
 
 def flip_pairs(view: View) -> Mapping[str, PromptPairs]:
-    """Flip -> the prompts shown with that flip as their corrupted twin.
+    """Return flip -> the prompts shown with that flip as their corrupted twin.
 
     Raises:
         PromptError: the prompts have no roles, or a flip of them cannot be made.
@@ -35,20 +35,18 @@ def flip_pairs(view: View) -> Mapping[str, PromptPairs]:
     return {flip: _with_twins(view.model, view.pairs, flip) for flip in SIGNAL_FLIPS}
 
 
-def _told_apart(pairs: PromptPairs) -> tuple[object, ...]:
-    """All that twins keep of the prompts they are made for."""
+def _twin_key(pairs: PromptPairs) -> tuple[object, ...]:
+    """Return all that twins depend on."""
     return pairs.clean_text, pairs.answers.tobytes(), pairs.templates.tobytes(), pairs.prepend_bos
 
 
-@st.cache_resource(
-    max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("name"), PromptPairs: _told_apart}
-)
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("name"), PromptPairs: _twin_key})
 def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPairs:
     return with_twins(model, pairs, corruption)
 
 
 def twins_story(view: View, pairs: PromptPairs) -> str:
-    """Which twins the means are taken over, and how many they are in each template."""
+    """Say which twins the means are taken over, and how many each template has."""
     made = {
         "ABC": "Means are taken over the ABC twins of these prompts (three new names each)",
         "typed": "Means are taken over the corrupted prompts that you typed",
@@ -64,5 +62,5 @@ def twins_story(view: View, pairs: PromptPairs) -> str:
 
 
 def smallest_mean(pairs: PromptPairs) -> int:
-    """How many prompts the mean of the rarest template is taken over."""
+    """Return how many prompts the mean of the rarest template is taken over."""
     return int(np.bincount(layouts(pairs)).min())

@@ -1,1 +1,1 @@
-"""What stands around every page: sidebar, strip, gate, links from page to page."""
+"""The frame of every page: sidebar, banners, gate, links from page to page."""

@@ -1,4 +1,4 @@
-"""The plain words on every page when something is not as it should be: another model than asked for, no disk."""
+"""Banners of every page: another model than asked for, results that cannot be kept on disk."""
 
 import html
 
@@ -24,9 +24,9 @@ IOI_MODEL_DIR=/absolute/path/to/gpt2 make run
 
 
 def model_for(wanted: str) -> Model:
-    """The model to show, with a banner if it only stands in for `wanted`.
+    """Return the model to show, with a banner if it only stands in for `wanted`.
 
-    A visitor who began on the stand-in keeps it until asking for the switch: numbers never change under the eyes.
+    A visitor who began with the stand-in keeps it until asking for the switch, so that numbers never change unasked.
     """
     status = models().status(wanted)
     standing_in = st.session_state.get(STANDING_IN, False)
@@ -36,33 +36,33 @@ def model_for(wanted: str) -> Model:
     st.session_state[STANDING_IN] = True
     with st.container(key="standin"):
         if status.state is ModelState.READY:
-            _ready()
+            _draw_ready()
         elif status.state is ModelState.LOADING:
-            _loading()
+            _draw_loading()
         else:
-            _unavailable(status)
+            _draw_unavailable(status)
     return models().demo
 
 
-def _say(title: str, text: str) -> None:
+def _draw_banner(title: str, text: str) -> None:
     st.html(f'<div class="ioi-notice ioi-standin" role="status"><b>{html.escape(title)}</b> {html.escape(text)}</div>')
 
 
-def _ready() -> None:
-    _say(f"{GPT2} is ready.", f"The figures below are still those of {DEMO}, the small bundled model.")
-    st.button(f"Show {GPT2}", on_click=_switch)
+def _draw_ready() -> None:
+    _draw_banner(f"{GPT2} is ready.", f"The figures below are still those of {DEMO}, the small bundled model.")
+    st.button(f"Show {GPT2}", on_click=_show_wanted)
 
 
-def _switch() -> None:
+def _show_wanted() -> None:
     st.session_state[STANDING_IN] = False
 
 
 @st.fragment(run_every=1.0)
-def _loading() -> None:
+def _draw_loading() -> None:
     status = models().status(GPT2)
     if status.state is not ModelState.LOADING:
         st.rerun()
-    _say(
+    _draw_banner(
         f"{GPT2} is being loaded. Until then this is {DEMO},",
         "the small model that comes with the app: all numbers below are its own, not GPT-2's.",
     )
@@ -71,8 +71,8 @@ def _loading() -> None:
         st.progress(min(1.0, status.done / status.total), f"Fetching the weights: {megabytes}")
 
 
-def _unavailable(status: ModelStatus) -> None:
-    _say(
+def _draw_unavailable(status: ModelStatus) -> None:
+    _draw_banner(
         f"This is {DEMO}, not GPT-2.",
         "GPT-2's weights could not be had, so every number below is that of the small model that comes with the app.",
     )
@@ -83,6 +83,6 @@ def _unavailable(status: ModelStatus) -> None:
 
 
 def disk_notice() -> None:
-    """One sentence at the end of the sidebar where results are not, or were not, well kept on disk."""
+    """Warn at the end of the sidebar where results cannot be kept on disk, or kept ones could not be read."""
     if (warning := computations().warning) is not None:
         st.sidebar.html(f'<div class="ioi-notice ioi-standin ioi-disk" role="status">{html.escape(warning)}</div>')

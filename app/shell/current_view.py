@@ -1,4 +1,4 @@
-"""What the shared controls say, handed from the shell to the page that is drawn next."""
+"""The shared controls' values, handed from the shell to the page that is drawn next."""
 
 import streamlit as st
 
@@ -13,6 +13,6 @@ def set_view(view: View) -> None:
 
 
 def current_view() -> View:
-    """The values that the shared controls have now."""
+    """Return the shared controls' values."""
     view: View = st.session_state[_KEY]
     return view

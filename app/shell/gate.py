@@ -1,8 +1,8 @@
-"""At most so many visitors at once; the next one waits on a friendly page, and is let in when a place is free.
+"""A limit on visitors at once: the next one waits on a friendly page, and is let in when a place is free.
 
-A place belongs to a session for as long as Streamlit calls it active, that is while its tab is connected: a closed tab
-gives it back, a reload takes a new one. Whoever waits asks every two seconds, and has a place in line while asking: a
-tab that sleeps in the background holds nobody up. A run that no browser looks at, as a health check's, needs no place.
+A session has its place while Streamlit calls it active, that is while its tab is connected: a closed tab gives it back,
+a reload takes a new one. A waiting session asks every two seconds, and keeps its turn only while it does: a tab that
+sleeps in the background holds nobody up. A run without a browser, as a health check's, needs no place.
 """
 
 import threading
@@ -17,15 +17,15 @@ from app.drawing.look import notice, style
 from app.hosting.services import settings
 
 _ASK_EVERY = 2.0
-_ASLEEP_AFTER = 10.0  # seconds without asking after which somebody else goes first
+_ASLEEP_AFTER = 10.0  # seconds without asking after which a session loses its turn
 
 
 class Gate:
     """`most` places, given in the order in which sessions came.
 
     Args:
-        is_live: whether a session is still there.
-        clock: seconds that only go forward.
+        is_live: True while a session is connected.
+        clock: monotonic seconds.
     """
 
     def __init__(self, most: int, is_live: Callable[[str], bool], clock: Callable[[], float] = time.monotonic):
@@ -37,7 +37,7 @@ class Gate:
         self._waiting: dict[str, float] = {}  # in order of arrival; when each asked last
 
     def ahead(self, session: str) -> int | None:
-        """None if `session` may come in, else how many go before it."""
+        """Return None if `session` may come in, else how many go before it."""
         with self._lock:
             if session in self._inside or not self._is_live(session):
                 return None
@@ -45,9 +45,9 @@ class Gate:
             now = self._clock()
             self._waiting[session] = now
             self._waiting = {
-                other: asked
-                for other, asked in self._waiting.items()
-                if now - asked <= _ASLEEP_AFTER and self._is_live(other)
+                waiting: asked
+                for waiting, asked in self._waiting.items()
+                if now - asked <= _ASLEEP_AFTER and self._is_live(waiting)
             }
             before = list(self._waiting).index(session)
             if len(self._inside) + before >= self.most:
@@ -59,23 +59,23 @@ class Gate:
 
 @st.cache_resource(show_spinner=False)
 def gate() -> Gate:
-    """The gate of this process."""
+    """Return the gate of this process."""
     return Gate(settings().max_sessions, lambda session: runtime.get_instance().is_active_session(session))
 
 
 def let_in() -> bool:
-    """Whether this visitor has a place; if not, the waiting page has been drawn."""
-    if _ahead() is None:
+    """Return True if this visitor has a place, else draw the waiting page."""
+    if _visitors_ahead() is None:
         return True
     style(large=False)
     st.header("Every place is taken")
-    _wait()
+    _draw_waiting()
     return False
 
 
 @st.fragment(run_every=_ASK_EVERY)
-def _wait() -> None:
-    ahead = _ahead()
+def _draw_waiting() -> None:
+    ahead = _visitors_ahead()
     if ahead is None:
         st.rerun()
     before = "You are next." if ahead == 0 else f"{ahead} {'visitor is' if ahead == 1 else 'visitors are'} before you."
@@ -85,6 +85,6 @@ def _wait() -> None:
     )
 
 
-def _ahead() -> int | None:
+def _visitors_ahead() -> int | None:
     context = get_script_run_ctx()
     return None if context is None else gate().ahead(context.session_id)

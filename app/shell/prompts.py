@@ -1,4 +1,4 @@
-"""Which prompts a visitor has chosen, read from the widgets and checked, and the pairs that they give."""
+"""The visitor's choice of prompts, checked, and the pairs made from it."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}
 
 @dataclass(frozen=True)
 class PromptChoice:
-    """Which prompts a visitor asks for, before any model has read them."""
+    """The visitor's choice of prompts, before any model has tokenised them."""
 
     source: str
     prepend_bos: bool
@@ -30,12 +30,16 @@ class PromptChoice:
 
     @property
     def corruption_words(self) -> str:
-        """How the corrupted prompts came about."""
+        """The corruption, in words."""
         return "typed" if self.corrupted else self.corruption
 
 
 def lines_of(what: str, text: str, limits: Settings) -> tuple[str, ...]:
-    """The lines that hold something, without the white space at their ends that a visitor does not see."""
+    """Return the lines that are not blank, without white space at their ends.
+
+    Raises:
+        PromptError: too many characters or lines.
+    """
     if len(text) > limits.max_characters:
         raise PromptError(f"{what} are {len(text):,} characters long: at most {limits.max_characters:,} are allowed")
     lines = tuple(line.rstrip() for line in text.split("\n") if line.strip())
@@ -45,7 +49,7 @@ def lines_of(what: str, text: str, limits: Settings) -> tuple[str, ...]:
 
 
 def checked_line(what: str, text: str) -> str:
-    """A short text, without white space at its end.
+    """Return a short text, without white space at its end.
 
     Raises:
         PromptError: it is far too long for one token.
@@ -56,7 +60,7 @@ def checked_line(what: str, text: str) -> str:
 
 
 def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:
-    """The chosen prompts as this model reads them.
+    """Return the chosen prompts, tokenised for this model.
 
     Raises:
         PromptError, TooMuchError: says what to change.
@@ -66,8 +70,8 @@ def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:
     try:
         pairs = _pairs(model, model.name, choice)
     except NotIOIError as error:
-        given = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
-        empty = [field for field, value in given.items() if not value]
+        optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
+        empty = [field for field, value in optional.items() if not value]
         raise PromptError(
             f"{error}. In short: a prompt that is no sentence about two people, one of them named twice, needs IO, S "
             f"and Corrupted prompts in the sidebar; still empty: {', '.join(empty) or 'none'}"

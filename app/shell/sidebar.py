@@ -1,6 +1,6 @@
 """The sidebar: model, prompts, BOS and text size, all of them in the URL, so that a link reproduces the view.
 
-What a URL says is checked as what is typed: unknown choices fall back to the default, texts that are too long are
+A URL's values are checked like typed ones: unknown choices fall back to the default, texts that are too long are
 refused with a message.
 """
 
@@ -22,7 +22,7 @@ _CORRUPTION_HELP = (
 
 
 def model_control() -> str:
-    """Which model the visitor asks for."""
+    """Ask for the model."""
     return st.sidebar.selectbox(
         "Model",
         MODEL_NAMES,
@@ -35,13 +35,13 @@ def model_control() -> str:
 
 
 def size_control() -> bool:
-    """Whether text is to be projector-sized."""
+    """Ask for the text size; True for a projector."""
     size = st.sidebar.radio("Text size", ("normal", "large"), key=url.SIZE, bind="query-params", horizontal=True)
     return size == "large"
 
 
 def prompt_controls() -> PromptChoice:
-    """Which prompts the visitor asks for."""
+    """Ask for the prompts."""
     limits = settings()
     with st.sidebar:
         source = st.radio(
@@ -59,11 +59,11 @@ def prompt_controls() -> PromptChoice:
             help="Put the token <|endoftext|> before every prompt, as the notebooks do and the paper does not.",
         )
         if source == GENERATED:
-            return _generated(bos, limits)
-        return _own(bos, limits) if source == OWN else PromptChoice(CLASSIC, bos)
+            return _generated_prompts(bos, limits)
+        return _typed_prompts(bos, limits) if source == OWN else PromptChoice(CLASSIC, bos)
 
 
-def _generated(bos: bool, limits: Settings) -> PromptChoice:
+def _generated_prompts(bos: bool, limits: Settings) -> PromptChoice:
     drop_unreadable(url.N, url.SEED)
     n = st.number_input("How many", 1, limits.max_prompts, min(20, limits.max_prompts), key=url.N, bind="query-params")
     templates = st.selectbox(
@@ -77,8 +77,8 @@ def _generated(bos: bool, limits: Settings) -> PromptChoice:
     return PromptChoice(GENERATED, bos, _corruption_control(), n=int(n), seed=int(seed), templates=templates)
 
 
-def _own(bos: bool, limits: Settings) -> PromptChoice:
-    # No max_chars: Streamlit would cut a longer text from a link in silence, and so show another prompt.
+def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
+    # No max_chars: Streamlit would silently cut a longer text from a link, and so show another prompt.
     clean = st.text_area(
         "Prompts, one a line", _EXAMPLE, key=url.TEXT, bind="query-params",
         help="Each line stops where the answer comes next.",
@@ -111,7 +111,7 @@ def _corruption_control() -> str:
 
 
 def row_control(n_prompts: int) -> int:
-    """Which prompt the figures of a single prompt show."""
+    """Ask which prompt the figures of a single prompt show; return its index."""
     if n_prompts == 1:
         return 0
     drop_unreadable(url.SHOWN)

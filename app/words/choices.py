@@ -1,4 +1,4 @@
-"""What can be chosen on several pages (sites, metrics, directions, inputs, ablations), in words."""
+"""Choices of several pages (sites, metrics, directions, inputs, ablations) and their names."""
 
 from ioi_core import Direction
 
@@ -7,13 +7,13 @@ ABLATIONS = {
     "zero": "nothing at all; later layers have never met that, so it can break more than the head's own work",
     "resample": "what the head writes there in the prompt's own corrupted twin",
 }
-"""What an ablated head writes instead."""
+"""Ablation -> what the head writes instead."""
 
 HEAD_PARTS = {"z": "output", "q": "queries", "k": "keys", "v": "values", "pattern": "attention pattern"}
-"""What of a head can be patched."""
+"""Sites of a head."""
 
 INPUTS = {letter: HEAD_PARTS[letter] for letter in "qkv"}
-"""What of a head can receive a path."""
+"""Inputs of a head, which receive paths."""
 
 SITES = {
     "resid_pre": "residual stream before the layer",
@@ -23,7 +23,7 @@ SITES = {
     "mlp_out": "what the MLP writes",
     **{site: f"head {part}" for site, part in HEAD_PARTS.items()},
 }
-"""What can be patched, in words."""
+"""Sites of activation patching."""
 
 METRICS = {
     "logit_diff_recovered": "share of the clean-corrupted gap recovered: 0 corrupted, 1 clean",
@@ -33,7 +33,7 @@ METRICS = {
     "prob": "probability of IO",
     "kl": "distance from the clean prediction (KL), in nats",
 }
-"""What a patched run is scored by, in words."""
+"""Metrics of a patched run."""
 
 PATCH_METRICS = ("logit_diff_recovered", "logit_diff", "prob", "kl")
 """The metrics of activation patching."""
@@ -48,4 +48,4 @@ DIRECTIONS = {
     Direction.DENOISING: "clean into corrupted: is {} enough?",
     Direction.NOISING: "corrupted into clean: is {} needed?",
 }
-"""What each direction asks of what is patched."""
+"""Direction -> the question it answers about what is patched."""

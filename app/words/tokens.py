@@ -11,12 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from ioi_core import (
-    END_OF_TEXT,
-    ROLES,
-    Model,
-    PromptPairs,
-)
+from ioi_core import END_OF_TEXT, ROLES, Model, PromptPairs
 
 ROLE_MEANINGS = {
     "IO": "indirect object, the right answer",
@@ -26,31 +21,33 @@ ROLE_MEANINGS = {
     "END": "last token: the answer comes next",
 }
 
-
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", " ": "·"}
-
-
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
 
 
 @cache
 def _byte_of_letter() -> dict[str, int]:
-    """GPT-2's vocabulary file writes every byte as a printable letter: the way back (Radford et al., encoder.py)."""
+    """Return letter -> byte: GPT-2's vocabulary writes each byte as a printable letter (Radford et al., encoder.py)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
 
 
 def token_bytes(model: Model, token: int) -> bytes:
-    """The bytes that a token stands for; one token may be a part of a character only."""
+    """Return the bytes of a token, which may be only a part of a character."""
     letters = str(model.tokenizer.convert_ids_to_tokens(int(token)))
     if int(token) == END_OF_TEXT:
         return letters.encode()
     return bytes(_byte_of_letter()[letter] for letter in letters)
 
 
+def token_text(model: Model, token: int) -> str:
+    """Return a token's own characters, undecodable bytes escaped."""
+    return token_bytes(model, token).decode("utf-8", errors="backslashreplace")
+
+
 def visible(text: str) -> str:
-    """`text` with spaces as middle dots and everything else that cannot be seen spelled out."""
+    """Return `text` with spaces as middle dots and everything else that is invisible escaped."""
     shown = "".join(_visible_letter(letter) for letter in text)
     return "◌" + shown if text and unicodedata.category(text[0]).startswith("M") else shown
 
@@ -65,28 +62,28 @@ def _visible_letter(letter: str) -> str:
 
 
 def token_label(model: Model, token: int) -> str:
-    """One token, spelled out visibly; bytes that are no character of their own as \\xf0\\x9f."""
-    return visible(token_bytes(model, token).decode("utf-8", errors="backslashreplace"))
+    """Return a token, spelled out visibly; bytes that are no character of their own as \\xf0\\x9f."""
+    return visible(token_text(model, token))
 
 
 def row_labels(model: Model, pairs: PromptPairs, row: int, *, corrupted: bool = False) -> list[str]:
-    """The tokens of one prompt, spelled out, without padding; a BOS that was put in front is called BOS."""
+    """Return the tokens of one prompt, spelled out, without padding; a prepended BOS is called BOS."""
     tokens = (pairs.corrupted_tokens if corrupted else pairs.clean_tokens)[row, : pairs.lengths[row]]
     labels = [token_label(model, token) for token in tokens]
     return ["BOS", *labels[1:]] if pairs.prepend_bos else labels
 
 
 def row_roles(pairs: PromptPairs, row: int) -> dict[int, list[str]]:
-    """Position -> its roles in one prompt, in the order of `ROLES`."""
-    places: dict[int, list[str]] = {}
+    """Return position -> its roles in one prompt, in the order of `ROLES`."""
+    positions: dict[int, list[str]] = {}
     for role in ROLES:
         if role in pairs.roles:
-            places.setdefault(int(pairs.roles[role][row]), []).append(role)
-    return places
+            positions.setdefault(int(pairs.roles[role][row]), []).append(role)
+    return positions
 
 
 def changed_positions(pairs: PromptPairs, row: int) -> frozenset[int]:
-    """Where the corrupted prompt differs from the clean one."""
+    """Return the positions at which the corrupted prompt differs from the clean one."""
     differs = pairs.clean_tokens[row] != pairs.corrupted_tokens[row]
     return frozenset(np.flatnonzero(differs[: pairs.lengths[row]]).tolist())
 
@@ -94,13 +91,11 @@ def changed_positions(pairs: PromptPairs, row: int) -> frozenset[int]:
 def chips(
     labels: Sequence[str], roles: Mapping[int, Sequence[str]], changed: frozenset[int] = frozenset(), name: str = ""
 ) -> str:
-    """HTML of a prompt, one chip a token: its role in colour and in words, changed tokens underlined.
+    """Return HTML of a prompt, a chip a token: its role in colour and in words, changed tokens underlined.
 
     Args:
-        labels: tokens as `visible` spells them; escaped here.
-        roles: position -> its roles.
-        changed: positions to mark as differing from the clean prompt.
-        name: what a screen reader calls the row.
+        labels: tokens as `visible` spells them, escaped here; roles: position -> its roles.
+        changed: positions to mark as differing from the clean prompt; name: the row's name for screen readers.
     """
     drawn = "".join(_chip(n, label, roles.get(n, ()), n in changed) for n, label in enumerate(labels))
     return f'<div class="ioi-chips" role="list" aria-label="{html.escape(name)}">{drawn}</div>'
@@ -108,25 +103,20 @@ def chips(
 
 def _chip(position: int, label: str, roles: Sequence[str], changed: bool) -> str:
     meaning = "; ".join(f"{role}: {ROLE_MEANINGS[role]}" for role in roles)
-    said = f"position {position}: {label}" + (f" ({meaning})" if roles else "") + (", changed" if changed else "")
+    title = f"position {position}: {label}" + (f" ({meaning})" if roles else "") + (", changed" if changed else "")
     kind = f" ioi-{roles[0].replace('+', 'p')}" if roles else " ioi-bos" if label == "BOS" else ""
     below = "&nbsp;&amp;&nbsp;".join(html.escape(role) for role in roles) or "&nbsp;"
     return (
-        f'<span class="ioi-chip{" ioi-changed" if changed else ""}" role="listitem" title="{html.escape(said)}">'
+        f'<span class="ioi-chip{" ioi-changed" if changed else ""}" role="listitem" title="{html.escape(title)}">'
         f'<span class="ioi-token{kind}">{html.escape(label)}</span><span class="ioi-role">{below}</span></span>'
     )
 
 
 def legend(roles: Collection[str]) -> str:
-    """HTML that says in words what the colours of these roles mean."""
+    """Return HTML that explains the colours of these roles."""
     items = "".join(
         f'<span class="ioi-key"><span class="ioi-token ioi-{role.replace("+", "p")}">{role}</span> {meaning}</span>'
         for role, meaning in ROLE_MEANINGS.items()
         if role in roles
     )
     return f'<div class="ioi-legend">{items}</div>'
-
-
-def token_text(model: Model, token: int) -> str:
-    """A token's own characters, undecodable bytes escaped."""
-    return token_bytes(model, token).decode("utf-8", errors="backslashreplace")

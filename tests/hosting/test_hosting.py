@@ -269,7 +269,7 @@ def test_prometheus_reads_jobs_line_cache_and_sessions_on_a_port_of_their_own():
             return samples(answer.read().decode())
 
     before = read()
-    metrics.watch_line(lambda: 3)
+    metrics.watch_queue(lambda: 3)
     metrics.count(Record("hosting_test", "m", "disk"))
     metrics.count(Record("hosting_test", "m", "miss", "done", 0.5, 2.0))
     metrics.count(Record("hosting_test", "m", "miss", "cancelled", 9.0, 0.0))
@@ -284,7 +284,7 @@ def test_prometheus_reads_jobs_line_cache_and_sessions_on_a_port_of_their_own():
     assert after["ioi_job_queue_seconds_count",] == before["ioi_job_queue_seconds_count",] + 1
     assert after["process_resident_memory_bytes",] > 10**7
     assert metrics.REGISTRY is not DEFAULT_REGISTRY
-    metrics.watch_line(lambda: 0)
+    metrics.watch_queue(lambda: 0)
 
 
 def digest(script: str) -> str:

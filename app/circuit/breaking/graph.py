@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from app.circuit.members import EVERYWHERE, OTHER, PLACES, Classes, class_of, member_text, member_words
 from app.colours import CLASS_COLOURS, CORRUPTED, LOGITS_COLOUR
-from app.drawing.graph import Place, draw_edges, draw_nodes, name_layers, spread
+from app.drawing.graph import Point, draw_edges, draw_nodes, name_layers, spread
 from app.drawing.kept import drawn_once
 from app.drawing.parts import PLAIN_AXIS, laid_out, mark
 from ioi_core import Circuit
@@ -49,7 +49,7 @@ class CircuitGraph:
         width: of all columns, in heads' widths.
     """
 
-    places: Mapping[Member, Place]
+    places: Mapping[Member, Point]
     groups: Mapping[str, tuple[Member, ...]]
     off: frozenset[Member]
     columns: tuple[tuple[float, str, str], ...]
@@ -62,7 +62,7 @@ class CircuitGraph:
 
 
 def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
-    """Place the members of a circuit, those that are switched off too.
+    """Point the members of a circuit, those that are switched off too.
 
     Args:
         circuit: everything that can be switched; off: the part of it that is off now.
@@ -71,7 +71,7 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
     order = [*classes, OTHER]
     for member in circuit.members:
         by_column.setdefault((PLACES.index(member[1]), order.index(class_of(member, classes))), []).append(member)
-    places: dict[Member, Place] = {}
+    places: dict[Member, Point] = {}
     groups: dict[str, tuple[Member, ...]] = {}
     columns, left = [], 0.0
     for (role, group), members in sorted(by_column.items()):
@@ -120,7 +120,7 @@ def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member
         marker |= {"size": 34, "symbol": "circle-open", "line": {"width": 3}}
     places = [graph.places[member] for member in members]
     names = [str(head) if on else f"<s>{head}</s>" for head, _ in members]
-    draw_nodes(figure, places, names, marker, told=customdata, text_colour="#000000" if on else _OFF_TEXT)
+    draw_nodes(figure, places, names, marker, customdata=customdata, text_colour="#000000" if on else _OFF_TEXT)
 
 
 def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, published: bool) -> None:
@@ -140,8 +140,8 @@ def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, publis
 
 
 def _edges(
-    graph: CircuitGraph, sender: str, receiver: str, logits: Place | None
-) -> Iterator[tuple[Place, Place, bool]]:
+    graph: CircuitGraph, sender: str, receiver: str, logits: Point | None
+) -> Iterator[tuple[Point, Point, bool]]:
     """Yield start, end and whether both ends are on, for every two heads of these classes."""
     for member in graph.groups.get(sender, ()):
         if receiver == LOGITS and logits is not None:

@@ -110,5 +110,5 @@ def test_a_corrupted_prompt_that_scores_higher_is_pointed_out(demo_model: Model)
 
 def test_a_page_may_wait_for_two_slow_computations(monkeypatch: pytest.MonkeyPatch) -> None:
     """GPT-2's estimate and its exact runs both take long enough for progress to be shown; two boxes once clashed."""
-    monkeypatch.setattr("app.questions.compute._QUIET", -1.0)
+    monkeypatch.setattr("app.questions.compute._SECONDS_WITHOUT_PROGRESS", -1.0)
     assert_fine(patched())

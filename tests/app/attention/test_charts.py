@@ -23,7 +23,7 @@ def overview(length: int, **options):
     said = [["<b>x</b>\nmore"] * 12] * 12
     return heads_overview(
         values, [str(n) for n in range(12)], said, {0: ["S1"], 2: ["IO"]}, (9, 8), title="t", note="n",
-        **{"reach": 1.0, "diverging": False, "faint": False} | options,
+        **{"limit": 1.0, "diverging": False, "faint": False} | options,
     )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_the_overview_of_gpt2_is_small_and_its_clicks_name_heads() -> None:
 
 
 def test_differences_are_white_at_zero() -> None:
-    cells = overview(5, diverging=True, faint=True, reach=3.0).data[1]
+    cells = overview(5, diverging=True, faint=True, limit=3.0).data[1]
     assert (cells.zmin, cells.zmax) == (-3, 3)
     assert dict(cells.colorscale)[0.5] == "#FFFFFF"
 

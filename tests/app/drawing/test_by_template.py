@@ -34,7 +34,7 @@ def test_templates_partition_the_prompts(pairs):
     assert sorted(int(row) for group in groups for row in group.rows) == list(range(20))
     assert all(len(set(pairs.templates[group.rows])) == 1 for group in groups)
     assert groups[0].name == "template 0, BABA"
-    assert groups[0].said.startswith("template 0, BABA (2 prompts, such as:)<br>")
+    assert groups[0].text.startswith("template 0, BABA (2 prompts, such as:)<br>")
     assert groups[1].name == "template 50, ABBA"
     assert groups[1].example == pairs.clean_text[groups[1].rows[0]]
 

@@ -5,10 +5,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.heads.charts import edge_bars
-from app.heads.edges import drawn, edges_in
-from app.heads.tables import all_heads_frame, looks_frame, looks_table, with_intervals
-from app.heads.words import possible_looks
-from app.questions.measures import look_measures
+from app.heads.edges import edges_in, strongest_edges
+from app.heads.tables import all_heads_frame, role_attention_frame, role_attention_table, with_intervals
+from app.heads.words import role_attention_of_head
+from app.questions.measures import role_attention_measures
 from app.words.phrases import number
 from ioi_core import (
     Head,
@@ -98,7 +98,7 @@ def test_means_over_prompts_have_their_intervals(demo_model: Model) -> None:
     sender = Head.parse(found[0].sender.removeprefix("head "))
     low, high = bootstrap_interval(result.effects[sender.layer, sender.head], gaps=result.gaps)
     assert found[0].interval == pytest.approx((float(low), float(high)), abs=1e-6)
-    errors = edge_bars(drawn(found), "t", len(pairs), inwards=True).data[0].error_x
+    errors = edge_bars(strongest_edges(found), "t", len(pairs), inwards=True).data[0].error_x
     assert errors.array[0] == pytest.approx(float(high) - found[0].effect, abs=1e-6)
 
 
@@ -111,16 +111,16 @@ def test_attention_between_roles_is_a_mean_over_the_prompts_in_which_it_can_be(d
     shown = table(page(head="2.1"), "looks from").set_index("looks from")
     assert shown.loc["END", "at S2"] == f"{to_s2.mean():.2f} ({low:.2f} to {high:.2f})"
     assert shown.loc["IO", "at END"] == ""
-    frame = looks_frame(possible_looks(attention, pairs, head), roles).set_index(["from", "to"])
+    frame = role_attention_frame(role_attention_of_head(attention, pairs, head), roles).set_index(["from", "to"])
     first = pairs.roles["IO"] < pairs.roles["S1"]
     assert frame.loc[("S1", "IO"), "prompts"] == first.sum() == 4
     of_pair = attention.per_prompt[roles.index("S1"), roles.index("IO"), 2, 1]
     assert frame.loc[("S1", "IO"), "attention"] == pytest.approx(of_pair[first].mean())
     assert not of_pair[~first].any(), "in the others IO comes later"
     one = pairs.take(slice(0, 1))
-    alone = possible_looks(role_attention(demo_model, one), one, head)
-    assert looks_table(alone, roles).set_index("looks from").loc["END", "at S2"] == f"{to_s2[0]:.2f}"
-    assert np.isnan(looks_frame(alone, roles)["low_95"]).all()
+    alone = role_attention_of_head(role_attention(demo_model, one), one, head)
+    assert role_attention_table(alone, roles).set_index("looks from").loc["END", "at S2"] == f"{to_s2[0]:.2f}"
+    assert np.isnan(role_attention_frame(alone, roles)["low_95"]).all()
 
 
 def test_sites_are_patched_as_asked(demo_model: Model) -> None:
@@ -198,7 +198,7 @@ def test_effects_that_are_undefined_have_no_templates(demo_model: Model) -> None
 
 def test_the_file_has_all_intervals(demo_model: Model) -> None:
     pairs = arena_pairs(demo_model)
-    found = look_measures(role_attention(demo_model, pairs))
+    found = role_attention_measures(role_attention(demo_model, pairs))
     frame = with_intervals(all_heads_frame(demo_model, found, None).iloc[[13, 2]], found)
     attention = role_attention(demo_model, pairs)
     roles = attention.axes["query_role"]
