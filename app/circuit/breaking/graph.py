@@ -62,7 +62,7 @@ class CircuitGraph:
 
 
 def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
-    """Point the members of a circuit, those that are switched off too.
+    """Place the members of a circuit, those that are switched off too.
 
     Args:
         circuit: everything that can be switched; off: the part of it that is off now.
