@@ -159,7 +159,7 @@ def _token_lens(model: Model, tokens: Int[np.ndarray, "batch pos"], columns: lis
     ids, probs, *of_tracked = columns
     padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
 
-    def marked(values: np.ndarray, mark: float) -> np.ndarray:
+    def marked(values: np.ndarray, mark: int | float) -> np.ndarray:
         return np.where(padding[:, :, None], values.dtype.type(mark), values)
 
     track_probs = track_ranks = None
