@@ -1,4 +1,7 @@
-"""Every colour of the figures and chips. Colour-blind people tell all of them apart; blue favours IO, red favours S."""
+"""Colours of figures and chips; the page's own are in drawing/style.css. Blue favours IO, red favours S.
+
+Within each set colour-blind people tell all of them apart.
+"""
 
 ROLE_COLOURS = {"IO": "#0072B2", "S1": "#D55E00", "S1+1": "#999999", "S2": "#E69F00", "END": "#CC79A7"}
 """Okabe-Ito, safe for colour-blind eyes; the same on chips, axes and graphs."""

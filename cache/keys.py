@@ -24,7 +24,7 @@ def request_key(analysis: str, version: int, fingerprint: str, parameters: Mappi
     Args:
         analysis: the registered name of the analysis.
         version: raised whenever the analysis would return something else for the same parameters.
-        fingerprint: of the model's weights.
+        fingerprint: of the model's weights, how they were processed, and of the arithmetic (`Computations.key`).
         parameters: str, int, float, bool, None, enums, `Head`, sequences, mappings, arrays of numbers, `PromptPairs`,
             `Circuit`.
 

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app.activation_patching import cells
+from app.activation_patching import cells, tables, words
 from app.activation_patching.charts import estimate_scatter, patch_heatmap, prompt_effects
 from app.activation_patching.controls import cell_control, choose_cell, patch_controls
 from app.activation_patching.panels import show_head, show_layer
@@ -55,8 +55,8 @@ with figure.container():
         show_figure(
             "patch_heatmap",
             patch_heatmap(grid, exact, cell),
-            f"{cells.strongest(grid, choice.metric)} {cells.runs_story(exact)}",
-            lambda: cells.patch_frame(exact),
+            f"{words.strongest(grid, choice.metric)} {words.runs_story(exact)}",
+            lambda: tables.patch_frame(exact),
             large=view.large,
             min_width=130 + 46 * len(grid.columns),
             on_click=partial(choose_cell, kind),
@@ -68,12 +68,12 @@ show_heatmaps_by_template(
 )  # fmt: skip
 
 st.subheader(f"A closer look: {grid.names[cell[0]][cell[1]]}")
-says(cells.cell_story(exact, grid, cell))
+says(words.cell_story(exact, grid, cell))
 show_figure(
     "patch_prompts",
     prompt_effects(grid, exact, cell, row),
     "",
-    lambda: cells.cell_frame(pairs, exact, grid.keys[cell[0]][cell[1]], grid.per_prompt[cell]),
+    lambda: tables.cell_frame(pairs, exact, grid.keys[cell[0]][cell[1]], grid.per_prompt[cell]),
     large=view.large,
 )
 if grid.of_heads:
@@ -92,7 +92,7 @@ else:
     show_figure(
         "patch_estimate",
         estimate_scatter(estimate_grid, grid, exact, r),
-        cells.estimate_story(estimate_grid, grid, r),
+        words.estimate_story(estimate_grid, grid, r),
         lambda: estimate.to_frame().rename(columns={estimate.metric: "estimate"}).assign(exact=exact.values.ravel()),
         large=view.large,
     )

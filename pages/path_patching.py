@@ -8,7 +8,7 @@ from app.drawing.about import ABOUT
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
-from app.path_patching import charts, controls, words
+from app.path_patching import charts, controls, tables, words
 from app.path_patching.cells import active_senders, path_grid, sender_head, trail_edges
 from app.path_patching.panels import show_ranking
 from app.path_patching.requests import path_request, split_request
@@ -42,7 +42,7 @@ show_figure(
     "path_heatmap",
     charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads())),
     f"{words.path_story(grid, result, step)} {words.runs_story(result)}",
-    lambda: words.ranking_frame(grid, result, step),
+    lambda: tables.ranking_frame(grid, result, step),
     large=view.large,
     min_width=130 + 46 * len(grid.columns),
     on_click=controls.add_receiver,
@@ -56,7 +56,7 @@ controls.next_control(model, steps, senders, classes, source)
 head_links(controls.picked_heads() or senders[:3])
 
 st.subheader("Who acts most, one by one")
-show_ranking(words.ranking_frame(grid, result, step))
+show_ranking(tables.ranking_frame(grid, result, step))
 
 st.subheader("The paths found so far")
 edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]
@@ -64,7 +64,7 @@ show_figure(
     "path_graph",
     charts.edge_graph(edges, steps, result.metric, model.cfg.n_layers),
     words.graph_story(steps),
-    lambda: words.edges_frame(edges, steps, result.metric),
+    lambda: tables.edges_frame(edges, steps, result.metric),
     large=view.large,
     min_width=560,
     as_page=True,
@@ -83,7 +83,7 @@ for column, side in zip(st.columns(2), split.axes["side"], strict=True):
             "path_split",
             charts.split_bars(split, side),
             "",
-            partial(words.split_frame, split, side),
+            partial(tables.split_frame, split, side),
             large=view.large,
             suffix=side,
         )

@@ -1,4 +1,4 @@
-"""The texts of "About this figure": what it shows, its definition and source (METHODS 1-3).
+"""The texts of "About this figure": what it shows, its definition and source.
 
 They are in the about.md of each page's room, a section a figure: `## name of the figure`.
 """

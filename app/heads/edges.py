@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 import ioi_core
 from app.questions.ask import Request, ask
 from app.words.choices import INPUTS
-from app.words.phrases import number, over_prompts
 from ioi_core import EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
 from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS
 
 METRIC = "logit_diff_change"
+
+
 _MOST_DRAWN = 12
 """Edges in a figure; the file has all."""
 
@@ -110,49 +110,3 @@ def _strongest_first(edges: list[HeadEdge]) -> list[HeadEdge]:
 def strongest_edges(edges: Sequence[HeadEdge]) -> list[HeadEdge]:
     """Return the strongest edges, without those that change nothing."""
     return [edge for edge in edges if edge.effect][:_MOST_DRAWN]
-
-
-def in_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
-    """Say who acts most on the head, by each of its inputs."""
-    parts = []
-    for letter, word in INPUTS.items():
-        of_letter = [edge for edge in edges if edge.through == letter and edge.effect][:2]
-        if of_letter:
-            senders = " and ".join(f"{edge.sender} ({number(edge.effect)})" for edge in of_letter)
-            parts.append(f"its {word} from {senders}")
-    if not parts:
-        return f"Nothing that comes into head {head} matters here: no edge changes logit_diff at all."
-    return f"Head {head} has most of {'; '.join(parts)} ({over_prompts(n_prompts)})."
-
-
-def out_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
-    """Say on whom the head acts most, after its edge to the logits."""
-    to_logits = next(edge for edge in edges if edge.through is None)
-    text = (
-        f"Corrupting what head {head} sends straight to the logits changes logit_diff by {number(to_logits.effect)} of "
-        f"the gap between clean and corrupted ({over_prompts(n_prompts)})."
-    )
-    later = [edge for edge in edges if edge.through is not None and edge.effect][:3]
-    if later:
-        text += f" Of later heads it acts most on {', '.join(f'{e.into} ({number(e.effect)})' for e in later)}."
-    return text
-
-
-def edges_frame(edges: Sequence[HeadEdge], result: PathResult) -> pd.DataFrame:
-    """Return all edges as a table."""
-    low, high = intervals(edges)
-    return pd.DataFrame(
-        {
-            "sender": [edge.sender for edge in edges],
-            "receiver": [edge.receiver for edge in edges],
-            "receiver_input": [edge.through or "" for edge in edges],
-            f"change_in_{METRIC}": [edge.effect for edge in edges],
-            "low_95": low,
-            "high_95": high,
-            "direction": str(result.direction),
-            "through_mlps": result.through_mlps,
-            "clean_run": result.clean,
-            "corrupted_run": result.corrupted,
-            "prompts": result.n_prompts,
-        }
-    )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.drawing.figure import show_figure
 from app.drawing.look import says
-from app.heads import edges
+from app.heads import edges, tables, words
 from app.heads.charts import edge_bars
 from app.heads.controls import choose_one
 from app.questions.ask import Request
@@ -42,8 +42,8 @@ def show_edges(view: View, head: Head) -> None:
         show_figure(
             "head_edges_out",
             edge_bars(edges.strongest_edges(outgoing), f"Edges out of head {head}", logits.n_prompts, inwards=False),
-            edges.out_story(outgoing, head, logits.n_prompts),
-            partial(edges.edges_frame, outgoing, logits),
+            words.out_story(outgoing, head, logits.n_prompts),
+            partial(tables.edges_frame, outgoing, logits),
             large=view.large,
             on_click=choose_one,
         )
@@ -85,13 +85,13 @@ def _show_in(view: View, head: Head, into: list[PathResult]) -> None:
         return
     incoming, n_prompts = edges.edges_in(into, head), into[0].n_prompts
     if not edges.strongest_edges(incoming):
-        says(edges.in_story(incoming, head, n_prompts))
+        says(words.in_story(incoming, head, n_prompts))
         return
     show_figure(
         "head_edges_in",
         edge_bars(edges.strongest_edges(incoming), f"Edges into head {head}", n_prompts, inwards=True),
-        edges.in_story(incoming, head, n_prompts),
-        partial(edges.edges_frame, incoming, into[0]),
+        words.in_story(incoming, head, n_prompts),
+        partial(tables.edges_frame, incoming, into[0]),
         large=view.large,
         on_click=choose_one,
     )

@@ -156,7 +156,7 @@ def show_ranks(view: View, head: Head) -> None:
         "what_it_is": st.column_config.TextColumn("what it is", width="large"),
     }
     st.dataframe(frame.drop(columns="head"), hide_index=True, column_config=columns, key="table-head_ranks")
-    show_foot("head_ranks", tables.rank_story(measures, head), lambda: frame)
+    show_foot("head_ranks", words.rank_story(measures, head), lambda: frame)
 
 
 def show_roles(view: View, head: Head, slot: DeltaGenerator) -> None:

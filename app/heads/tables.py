@@ -6,11 +6,21 @@ import numpy as np
 import pandas as pd
 
 import ioi_core
+from app.heads.edges import METRIC, HeadEdge, intervals
 from app.heads.words import interval_words
 from app.questions.measures import Measure
-from app.words.phrases import ordinal
 from app.words.tokens import token_label, token_text
-from ioi_core import CopiedTokens, Head, HeadRoles, Model, NameWriting, PatchResult, PromptPairs, PromptResult
+from ioi_core import (
+    CopiedTokens,
+    Head,
+    HeadRoles,
+    Model,
+    NameWriting,
+    PatchResult,
+    PathResult,
+    PromptPairs,
+    PromptResult,
+)
 from ioi_core.heads.published import published_class
 from ioi_core.heads.rules import QUANTITIES
 
@@ -32,17 +42,6 @@ def rank_frame(measures: Sequence[Measure], head: Head) -> pd.DataFrame:
             "what_it_is": [measure.meaning for measure in measures],
         }
     )
-
-
-def rank_story(measures: Sequence[Measure], head: Head) -> str:
-    """Name the measures in which the head ranks highest, and those that are undefined."""
-    ranked = [
-        (rank, measure) for measure in measures if (rank := measure.rank(head)) is not None and measure.of(head) != 0
-    ]
-    best = sorted(ranked, key=lambda pair: pair[0])[:3]
-    best_words = ", ".join(f"{ordinal(rank)} by {measure.name} ({measure.text(head)})" for rank, measure in best)
-    reasons = "".join(f" There is no {measure.name}: {measure.undefined}." for measure in measures if measure.undefined)
-    return f"Among {measures[0].values.size} heads, head {head} is {best_words}.{reasons}"
 
 
 def all_heads_frame(model: Model, measures: Sequence[Measure], roles: HeadRoles | None) -> pd.DataFrame:
@@ -195,3 +194,23 @@ def sites_frame(results: Mapping[str, PatchResult], head: Head) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def edges_frame(edges: Sequence[HeadEdge], result: PathResult) -> pd.DataFrame:
+    """Return all edges as a table."""
+    low, high = intervals(edges)
+    return pd.DataFrame(
+        {
+            "sender": [edge.sender for edge in edges],
+            "receiver": [edge.receiver for edge in edges],
+            "receiver_input": [edge.through or "" for edge in edges],
+            f"change_in_{METRIC}": [edge.effect for edge in edges],
+            "low_95": low,
+            "high_95": high,
+            "direction": str(result.direction),
+            "through_mlps": result.through_mlps,
+            "clean_run": result.clean,
+            "corrupted_run": result.corrupted,
+            "prompts": result.n_prompts,
+        }
+    )

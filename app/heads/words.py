@@ -7,11 +7,26 @@ import numpy as np
 import pandas as pd
 
 import ioi_core
+from app.heads.edges import HeadEdge
+from app.questions.measures import Measure
+from app.words.choices import INPUTS
 from app.words.phrases import adds_or_takes, ends, listed, number, ordinal, over_prompts, prompts, signed, with_interval
-from ioi_core import HEAD_ROLES, Direction, Head, HeadRoles, Model, NameWriting, PatchResult, PromptPairs, PromptResult
+from ioi_core import (
+    HEAD_ROLES,
+    Direction,
+    Head,
+    HeadRoles,
+    Model,
+    NameWriting,
+    PatchResult,
+    PromptPairs,
+    PromptResult,
+)
 from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
 
 PENDING = "What it does is still being measured, on these prompts and on random tokens: the answer will stand here."
+
+
 NO_ROLES = "Roles are told apart on IOI prompts. In these only END is known, so no role can be measured."
 
 
@@ -153,3 +168,40 @@ def table_story(shown: pd.DataFrame, total: int, measure: str) -> str:
     return (
         f"{len(shown)} of {total} heads; largest {measure}: {best}." if np.isfinite(largest) else f"{len(shown)} heads."
     )
+
+
+def in_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
+    """Say who acts most on the head, by each of its inputs."""
+    parts = []
+    for letter, word in INPUTS.items():
+        of_letter = [edge for edge in edges if edge.through == letter and edge.effect][:2]
+        if of_letter:
+            senders = " and ".join(f"{edge.sender} ({number(edge.effect)})" for edge in of_letter)
+            parts.append(f"its {word} from {senders}")
+    if not parts:
+        return f"Nothing that comes into head {head} matters here: no edge changes logit_diff at all."
+    return f"Head {head} has most of {'; '.join(parts)} ({over_prompts(n_prompts)})."
+
+
+def out_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
+    """Say on whom the head acts most, after its edge to the logits."""
+    to_logits = next(edge for edge in edges if edge.through is None)
+    text = (
+        f"Corrupting what head {head} sends straight to the logits changes logit_diff by {number(to_logits.effect)} of "
+        f"the gap between clean and corrupted ({over_prompts(n_prompts)})."
+    )
+    later = [edge for edge in edges if edge.through is not None and edge.effect][:3]
+    if later:
+        text += f" Of later heads it acts most on {', '.join(f'{e.into} ({number(e.effect)})' for e in later)}."
+    return text
+
+
+def rank_story(measures: Sequence[Measure], head: Head) -> str:
+    """Name the measures in which the head ranks highest, and those that are undefined."""
+    ranked = [
+        (rank, measure) for measure in measures if (rank := measure.rank(head)) is not None and measure.of(head) != 0
+    ]
+    best = sorted(ranked, key=lambda pair: pair[0])[:3]
+    best_words = ", ".join(f"{ordinal(rank)} by {measure.name} ({measure.text(head)})" for rank, measure in best)
+    reasons = "".join(f" There is no {measure.name}: {measure.undefined}." for measure in measures if measure.undefined)
+    return f"Among {measures[0].values.size} heads, head {head} is {best_words}.{reasons}"

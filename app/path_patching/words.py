@@ -3,38 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
-from app.drawing.frames import mean_frame
 from app.drawing.heatmap import EffectGrid
-from app.path_patching.cells import WEAKEST_EDGE, Edge, active_senders, largest_effect, senders_with_path
+from app.path_patching.cells import WEAKEST_EDGE, active_senders, largest_effect
 from app.path_patching.trail import Step
 from app.words.phrases import changed, component, number, over_prompts, unpatched_means, with_interval
-from ioi_core import AttentionSplit, Direction, PathResult, bootstrap_interval
+from ioi_core import AttentionSplit, Direction, PathResult
 
 _HEAD_BIAS = "the head's own bias"
-
-
-def ranking_frame(grid: EffectGrid, result: PathResult, step: Step) -> pd.DataFrame:
-    """Return every sender with a path, the largest effect first, with its interval."""
-    low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
-    cells = senders_with_path(grid)
-    return pd.DataFrame(
-        {
-            "sender": [grid.keys[row][column] for row, column in cells],
-            "receivers": str(step),
-            "effect": [float(grid.effects[cell]) for cell in cells],
-            "low_95": [float(low[cell]) for cell in cells],
-            "high_95": [float(high[cell]) for cell in cells],
-            "metric": result.metric,
-            "direction": str(result.direction),
-            "sender_position": result.sender_position,
-            "through_mlps": result.through_mlps,
-            "clean_run": result.clean,
-            "corrupted_run": result.corrupted,
-            "prompts": result.n_prompts,
-        }
-    )
 
 
 def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> str:
@@ -87,17 +63,6 @@ def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step) -> str | N
     return None
 
 
-def edges_frame(edges: list[Edge], steps: Sequence[Step], metric: str) -> pd.DataFrame:
-    """Return the edges of the graph as a table."""
-    return pd.DataFrame(
-        {
-            "sender": [edge.sender for edge in edges],
-            "receivers": [str(steps[edge.n]) for edge in edges],
-            f"change_in_{metric}": [edge.effect for edge in edges],
-        }
-    )
-
-
 def split_story(split: AttentionSplit) -> str:
     """Say how much the head attends, and which components make most of its query and key."""
     labels = split.axes["component"]
@@ -112,12 +77,6 @@ def split_story(split: AttentionSplit) -> str:
         position = split.query if side == "query" else split.key
         sentences.append(f"On the {side} side (at {position}) most comes from {parts}.")
     return " ".join(sentences)
-
-
-def split_frame(split: AttentionSplit, side: str) -> pd.DataFrame:
-    """Return every component's share of one side, with its interval."""
-    frame = mean_frame(split)
-    return frame[frame["side"] == side]
 
 
 def split_shares(split: AttentionSplit, side: str, most: int) -> tuple[list[str], np.ndarray]:

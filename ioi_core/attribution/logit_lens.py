@@ -1,4 +1,4 @@
-"""The logit lens: the answer in the residual stream, stage by stage (nostalgebraist 2020; METHODS of Nanda's demo).
+"""The logit lens: the answer in the residual stream, stage by stage (nostalgebraist 2020; Nanda's demo).
 
 `logit_lens` follows logit_diff at END through the accumulated residual: before each layer, after each attention and
 after the last layer. `lens_tokens` unembeds every layer at every position through the real final LayerNorm.

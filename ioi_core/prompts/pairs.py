@@ -89,8 +89,8 @@ def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool) -> PromptPairs:
     """Return rows as one batch: BOS in front if asked for, padding to the right, positions counted with the BOS."""
     roles = [role for role in ROLES if role in rows[0].positions]
     return PromptPairs(
-        clean_tokens=_pad([row.clean_ids for row in rows], prepend_bos),
-        corrupted_tokens=_pad([row.corrupted_ids for row in rows], prepend_bos),
+        clean_tokens=_with_bos_and_padding([row.clean_ids for row in rows], prepend_bos),
+        corrupted_tokens=_with_bos_and_padding([row.corrupted_ids for row in rows], prepend_bos),
         lengths=np.array([len(row.clean_ids) + prepend_bos for row in rows], dtype=np.int64),
         answers=np.array([row.answers for row in rows], dtype=np.int64),
         roles={role: np.array([row.positions[role] + prepend_bos for row in rows], dtype=np.int64) for role in roles},
@@ -101,8 +101,9 @@ def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool) -> PromptPairs:
     )
 
 
-def _pad(rows: Sequence[Sequence[int]], prepend_bos: bool) -> Int[np.ndarray, "batch pos"]:
+def _with_bos_and_padding(rows: Sequence[Sequence[int]], prepend_bos: bool) -> Int[np.ndarray, "batch pos"]:
     first = int(prepend_bos)
+    # GPT-2 has one special token, <|endoftext|>: in front it is BOS, at the end padding.
     tokens = np.full((len(rows), first + max(map(len, rows))), END_OF_TEXT, dtype=np.int64)
     for padded, ids in zip(tokens, rows, strict=True):
         padded[first : first + len(ids)] = ids

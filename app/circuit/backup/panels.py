@@ -8,7 +8,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 import ioi_core
 from app import url
-from app.circuit.backup import charts, numbers, words
+from app.circuit.backup import charts, numbers, tables, words
 from app.circuit.choices import ablation_control, strongest_writers, writers_control
 from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
@@ -59,7 +59,7 @@ def show_backup(view: View) -> None:
 def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
     first_and_last = stages[1:] if len(stages) == 2 else (stages[1], stages[-1])
     story = " ".join(words.expected_story(stages[0], stage, backup.n_prompts) for stage in first_and_last)
-    figure, frame = charts.stage_bars(stages, backup), numbers.stages_frame(stages, backup)
+    figure, frame = charts.stage_bars(stages, backup), tables.stages_frame(stages, backup)
     show_figure("backup_stages", figure, story, lambda: frame, large=view.large)
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
@@ -93,7 +93,7 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
         return
     says(words.cause_story(stages[0], stage, len(backup.axes["layer"])))
     figure, story = charts.mover_bars(moved, stage, backup), words.movers_story(moved, stage)
-    frame = partial(numbers.movers_frame, moved, stage.gone, backup)
+    frame = partial(tables.movers_frame, moved, stage.gone, backup)
     show_figure("backup_movers", figure, story, frame, large=view.large, on_click=open_head)
     changes = numbers.changes_of_others(backup, len(stage.gone))
     figure, width = charts.change_heatmap(changes, stage, backup), 90 + 42 * changes.shape[1]

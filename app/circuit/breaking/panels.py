@@ -106,10 +106,7 @@ def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published:
         "circuit_graph", figure, "", frame, large=view.large, min_width=drawn.pixels,
         on_click=partial(controls.toggle, plan), as_page=True,
     )  # fmt: skip
-    source = "Lines join classes as the paper's circuit does; in this model they are not measured (see Path patching)."
-    if published:
-        source = "Lines join classes as figure 2 of the paper does."
-    st.caption(f"{source} Dotted: a head at one of its ends is off.")
+    st.caption(words.graph_legend(published=published))
 
 
 def _show_summary(broken: Broken, off: Circuit) -> None:

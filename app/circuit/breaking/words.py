@@ -14,6 +14,14 @@ _MATTERS = 0.01  # of F(M): a member below it could be left out
 _SHOWN = 3
 
 
+def graph_legend(*, published: bool) -> str:
+    """Say what the lines of the circuit's graph are."""
+    source = "Lines join classes as the paper's circuit does; in this model they are not measured (see Path patching)."
+    if published:
+        source = "Lines join classes as figure 2 of the paper does."
+    return f"{source} Dotted: a head at one of its ends is off."
+
+
 def percent_of_model(share: float) -> str:
     """Return a share of F(M) in per cent."""
     return "undefined" if np.isnan(share) else f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"

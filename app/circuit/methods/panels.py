@@ -9,7 +9,7 @@ from app import url
 from app.circuit.backup.numbers import stages
 from app.circuit.choices import ablation_control, strongest_writers, writers_control
 from app.circuit.members import EVERYWHERE, PLACES
-from app.circuit.methods import charts, words
+from app.circuit.methods import charts, tables, words
 from app.circuit.requests import total_request
 from app.circuit.starts import classes_of
 from app.drawing.about import ABOUT
@@ -44,7 +44,7 @@ def show_total(view: View) -> None:
             by_head.setdefault(head, name)  # a head may measure as several; its first class colours it
     source = "Wang et al. 2022" if published else "measured on these prompts by the rules of the Heads page"
     figure, story = charts.total_scatter(result, by_head, ablation.value), words.total_story(result)
-    frame = partial(words.total_frame, result, by_head, ablation.value)
+    frame = partial(tables.total_frame, result, by_head, ablation.value)
     show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head)
     st.caption(f"Colours: the head's class ({source}).")
     total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
@@ -78,7 +78,7 @@ def show_methods(view: View) -> None:
 
 def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> None:
     figure, story = charts.method_bars(result), words.contrast_story(result, smallest_mean(pairs))
-    show_figure("methods", figure, story, lambda: words.contrast_frame(result), large=view.large)
+    show_figure("methods", figure, story, lambda: tables.contrast_frame(result), large=view.large)
     names = [words.METHOD_WORDS[method].split(":")[0] for method in METHODS]
     show_by_template(
         view, "methods", result.changes, names,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
@@ -20,7 +19,10 @@ METHOD_WORDS = {
 }
 """Method -> what it replaces the heads' output by."""
 
+
 _NAMED = 8
+
+
 _FAR = 0.1  # of the largest effect: heads that are nearer than this to the diagonal and to 0 are not named
 
 
@@ -99,16 +101,6 @@ def hidden_story(before: Stage, last: Stage) -> str:
     )
 
 
-def contrast_frame(result: MethodContrast) -> pd.DataFrame:
-    """Return a row for each method: where it starts, where it ends, and by how much it changes logit_diff."""
-    columns = {
-        "run": "starts_from", "after": "logit_diff", "low": "low_95", "high": "high_95",
-        "share": "share_of_clean_minus_corrupted",
-    }  # fmt: skip
-    frame = pd.DataFrame([vars(change) for change in changes(result)]).rename(columns=columns)
-    return frame.assign(heads=str(result.heads), unit="logits", prompts=result.n_prompts)
-
-
 def outliers(result: PromptResult) -> list[Head]:
     """Return the heads to name: those farthest from the diagonal, and the largest direct and total effects."""
     direct, total = result.values
@@ -157,20 +149,6 @@ def _meaning_of_gap(direct: float, total: float) -> str:
     if direct > 0:
         return "writes more than is missed without it, since what is left makes up for some of it"
     return "writes more against the answer than its loss helps, since what is left makes up for some of it"
-
-
-def total_frame(result: PromptResult, classes: dict[Head, str], ablation: str) -> pd.DataFrame:
-    """Return a row for each head with its two effects."""
-    low, high = result.interval()
-    heads = [Head(*cell) for cell in np.ndindex(*result.values.shape[1:])]
-    columns: dict[str, object] = {"head": list(map(str, heads)), "class": [classes.get(head, "") for head in heads]}
-    for n, effect in enumerate(result.axes["effect"]):
-        columns |= {
-            f"{effect}_effect": result.values[n].ravel(),
-            f"{effect}_low_95": low[n].ravel(),
-            f"{effect}_high_95": high[n].ravel(),
-        }
-    return pd.DataFrame(columns).assign(ablation=ablation, unit="logits", prompts=result.n_prompts)
 
 
 def effects_text(values: np.ndarray, low: np.ndarray, high: np.ndarray, sample: str) -> str:

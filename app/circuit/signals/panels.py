@@ -7,7 +7,7 @@ import streamlit as st
 import ioi_core
 from app import url
 from app.circuit.choices import heads_control, strongest_writers
-from app.circuit.signals import charts, words
+from app.circuit.signals import charts, tables, words
 from app.circuit.starts import classes_of
 from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template
@@ -63,7 +63,7 @@ def _first_heads(view: View) -> tuple[list[Head], str]:
 
 def _show_fit(view: View, result: SignalFit) -> None:
     figure, story = charts.signal_bars(result), words.fit_story(result)
-    show_figure("signal_fit", figure, story, lambda: words.flips_frame(result), large=view.large)
+    show_figure("signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large)
     names = [f"{words.FLIP_WORDS[flip]} ({flip})" for flip in SIGNALS]
     title = "logit_diff with each of the six signals, in the order above"
     show_by_template(
@@ -75,5 +75,5 @@ def _show_fit(view: View, result: SignalFit) -> None:
 def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
     st.subheader("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
-    frame = words.examples_frame(flips, view.row)
+    frame = tables.examples_frame(flips, view.row)
     st.dataframe(frame, hide_index=True, column_config=columns, key="table-signal_examples")

@@ -1,13 +1,9 @@
 """Sentences and tables of token against position, computed from the fit's numbers. No Streamlit here."""
 
-from collections.abc import Mapping
-
 import numpy as np
-import pandas as pd
 
 from app.words.phrases import ends, over_prompts
-from ioi_core import PromptPairs, SignalFit
-from ioi_core.circuit.signals import SIGNALS
+from ioi_core import SignalFit
 
 FLIP_WORDS = {
     "ABB": "same token, same place",
@@ -61,38 +57,3 @@ def _error_words(result: SignalFit) -> str:
     if share > 0.2:
         return f"{text}: these heads' signals do not simply add up, and the diamonds are not to be relied on."
     return f"{text}: so the two signals nearly add up."
-
-
-def flips_frame(result: SignalFit) -> pd.DataFrame:
-    """Return a row for each flip: its signals, what was measured and what the formula says."""
-    low, high = result.interval()
-    return pd.DataFrame(
-        {
-            "flip": list(SIGNALS),
-            "meaning": [FLIP_WORDS[flip] for flip in SIGNALS],
-            "S_pos": [position for position, _ in SIGNALS.values()],
-            "S_tok": [token for _, token in SIGNALS.values()],
-            "logit_diff": result.values,
-            "low_95": low,
-            "high_95": high,
-            "fit": result.fitted,
-            "coefficient_S_pos": result.coefficients[0],
-            "coefficient_S_tok": result.coefficients[1],
-            "heads": " ".join(map(str, result.heads)),
-            "unit": "logits",
-            "prompts": result.n_prompts,
-        }
-    )
-
-
-def examples_frame(flips: Mapping[str, PromptPairs], row: int) -> pd.DataFrame:
-    """Return one prompt's six variants."""
-    return pd.DataFrame(
-        {
-            "flip": list(SIGNALS),
-            "S2 tells": [FLIP_WORDS[flip] for flip in SIGNALS],
-            "S_pos": [position for position, _ in SIGNALS.values()],
-            "S_tok": [token for _, token in SIGNALS.values()],
-            "the variant of the prompt shown": [flips[flip].corrupted_text[row] for flip in SIGNALS],
-        }
-    )

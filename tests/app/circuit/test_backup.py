@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
-from app.circuit.backup.numbers import Stage, changes_of_others, movers, movers_frame, stages, stages_frame
+from app.circuit.backup.numbers import Stage, changes_of_others, movers, stages
+from app.circuit.backup.tables import movers_frame, stages_frame
 from app.circuit.backup.words import cause_story, expected_story
 from app.words.phrases import interval, over_prompts
 from ioi_core import (

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from app.circuit.methods.charts import method_bars, total_scatter
-from app.circuit.methods.words import contrast_frame, outliers, total_frame, total_story
+from app.circuit.methods.tables import contrast_frame, total_frame
+from app.circuit.methods.words import outliers, total_story
 from app.colours import CLASS_COLOURS, CORRUPTED
 from app.hosting import services
 from ioi_core import (

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from app.circuit.signals.charts import signal_bars
-from app.circuit.signals.words import coefficient_intervals, fit_story, flips_frame
+from app.circuit.signals.tables import flips_frame
+from app.circuit.signals.words import coefficient_intervals, fit_story
 from ioi_core import (
     Head,
     Model,

@@ -1,0 +1,92 @@
+"""Sentences on what patching an activation changes."""
+
+import numpy as np
+
+from app.drawing.heatmap import EffectGrid
+from app.questions.patterns import PromptPatterns
+from app.view import View
+from app.words.phrases import interval, number, over_prompts, unpatched_means
+from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
+
+
+def runs_story(result: PatchResult) -> str:
+    """Say what the two unpatched runs score, with a warning where they hardly differ."""
+    metric = "logit_diff" if result.metric == "logit_diff_recovered" else result.metric
+    text = f"{unpatched_means(metric, result.clean, result.corrupted)}."
+    if result.metric != "logit_diff_recovered":
+        return text
+    gap = result.clean - result.corrupted
+    if gap < 0:
+        text += " The corrupted runs score higher: recovering the clean behaviour (blue) lowers logit_diff here."
+    if abs(gap) < 0.1 * max(abs(result.clean), abs(result.corrupted)):
+        text += " They hardly differ, so shares of that difference are blown up: better score by logit_diff."
+    return text
+
+
+def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
+    """Name the `n` strongest cells."""
+    changes = [
+        f"{grid.names[row][column]} {number(grid.effects[row, column])}"
+        for row, column in grid.ranking[:n]
+        if grid.per_prompt[row, column].any()
+    ]
+    return f"Strongest: {'; '.join(changes)} (change in {metric})."
+
+
+def cell_story(result: PatchResult, grid: EffectGrid, cell: tuple[int, int]) -> str:
+    """Say from which value to which one cell's patch changes the metric, with the interval of the change."""
+    effect, before = float(grid.effects[cell]), float(result.unpatched.mean())
+    source = "clean" if result.direction is Direction.DENOISING else "corrupted"
+    low, high = (float(bound) for bound in bootstrap_interval(grid.per_prompt[cell], gaps=result.gaps))
+    note = interval(low, high, over_prompts(result.n_prompts))
+    name = grid.names[cell[0]][cell[1]]
+    return (
+        f"Giving {name} its {source} activation changes {result.metric} from {before:.3g} to {before + effect:.3g} "
+        f"({number(effect)}; {note})."
+    )
+
+
+def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) -> str:
+    """Say how well the first-order estimate agrees with the exact effects."""
+    errors = np.abs(estimate.effects - exact.effects)
+    row, column = divmod(int(errors.argmax()), errors.shape[1])
+    verdict = "good" if correlation > 0.95 else "fair" if correlation > 0.8 else "poor"
+    largest = float(np.abs(exact.effects).max())
+    if verdict == "good" and errors[row, column] > 0.3 * largest:
+        verdict = "fair: the order is right, the sizes are not"
+    r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
+    return (
+        f"Here it is {verdict}. Correlation over all cells: {r}. Its largest error: {exact.names[row][column]}, "
+        f"{number(estimate.effects[row, column])} against the exact {number(exact.effects[row, column])}."
+    )
+
+
+def attention_words(pairs: PromptPairs, row: int, pattern: np.ndarray) -> str:
+    """Say how much END attends to each role."""
+    end = int(pairs.roles["END"][row])
+    roles = [role for role in ("IO", "S1", "S1+1", "S2") if role in pairs.roles]
+    if not roles:
+        return ""
+    shares = ", ".join(f"{role} {pattern[end, int(pairs.roles[role][row])]:.2f}" for role in roles)
+    return f"In clean prompt {row + 1}, its attention from END: {shares}."
+
+
+def direct_effects_words(layers: Result, layer: int) -> str:
+    """Say what a layer's attention and MLP write towards the answer themselves."""
+    by_name = dict(zip(layers.axes["component"], layers.values, strict=True))
+    return (
+        f"Direct effects on logit_diff (clean runs): attention {layer} {by_name[f'{layer}_attn_out']:+.3f} logits, "
+        f"MLP {layer} {by_name[f'{layer}_mlp_out']:+.3f}."
+    )
+
+
+def attending_heads_words(view: View, patterns: PromptPatterns, layer: int, grid: EffectGrid, column: int) -> str:
+    """Name the heads of a layer that attend most from END to a position."""
+    end = int(view.pairs.roles["END"][view.row])
+    position = column
+    if grid.column_title == "role":
+        position = int(view.pairs.roles[grid.columns[column]][view.row])
+    from_end = patterns.clean[patterns.layers.index(layer), :, end, position]
+    order = np.argsort(-from_end)[:3]
+    heads = ", ".join(f"{layer}.{head} {from_end[head]:.2f}" for head in order)
+    return f"In clean prompt {view.row + 1}, the heads of layer {layer} that look there most from END: {heads}."

@@ -1,0 +1,44 @@
+"""Tables of the flips: what each does to logit_diff, and an example of each."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from app.circuit.signals.words import FLIP_WORDS
+from ioi_core import PromptPairs, SignalFit
+from ioi_core.circuit.signals import SIGNALS
+
+
+def flips_frame(result: SignalFit) -> pd.DataFrame:
+    """Return a row for each flip: its signals, what was measured and what the formula says."""
+    low, high = result.interval()
+    return pd.DataFrame(
+        {
+            "flip": list(SIGNALS),
+            "meaning": [FLIP_WORDS[flip] for flip in SIGNALS],
+            "S_pos": [position for position, _ in SIGNALS.values()],
+            "S_tok": [token for _, token in SIGNALS.values()],
+            "logit_diff": result.values,
+            "low_95": low,
+            "high_95": high,
+            "fit": result.fitted,
+            "coefficient_S_pos": result.coefficients[0],
+            "coefficient_S_tok": result.coefficients[1],
+            "heads": " ".join(map(str, result.heads)),
+            "unit": "logits",
+            "prompts": result.n_prompts,
+        }
+    )
+
+
+def examples_frame(flips: Mapping[str, PromptPairs], row: int) -> pd.DataFrame:
+    """Return one prompt's six variants."""
+    return pd.DataFrame(
+        {
+            "flip": list(SIGNALS),
+            "S2 tells": [FLIP_WORDS[flip] for flip in SIGNALS],
+            "S_pos": [position for position, _ in SIGNALS.values()],
+            "S_tok": [token for _, token in SIGNALS.values()],
+            "the variant of the prompt shown": [flips[flip].corrupted_text[row] for flip in SIGNALS],
+        }
+    )
