@@ -40,6 +40,8 @@ R = TypeVar("R")
 GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {"classic": arena_pairs}
 """Name -> the prompts."""
 
+_MEMORY = 64 * 2**20  # bytes of results at hand; all others are read from disk
+
 Find = Callable[[Request[FoundCircuit]], FoundCircuit]
 
 
@@ -65,9 +67,6 @@ def requests(model: Model, pairs: PromptPairs, find: Find) -> Iterator[Request[o
     yield edit_request(twins, circuit, NO_HEADS, ablation)
     yield sets_request(twins, circuit, ablation)
     yield total_request(twins, ablation)
-
-
-_MEMORY = 64 * 2**20
 
 
 def main(arguments: list[str] | None = None) -> int:
