@@ -108,8 +108,7 @@ class PromptResult(Result):
         cls: type[_Means], per_prompt: Float[np.ndarray, "..."], axes: Axes, metric: str, unit: str, **more: Any
     ) -> _Means:
         """Return the result whose values are the means of `per_prompt`; `more` are the other fields of its class."""
-        means = {"values": per_prompt.mean(-1), "per_prompt": per_prompt, "n_prompts": per_prompt.shape[-1]}
-        return cls(axes=axes, metric=metric, unit=unit, **means, **more)
+        return cls(axes=axes, metric=metric, unit=unit, **over_prompts(per_prompt), **more)
 
     def at(self, **labels: object) -> "PromptResult":
         """Return the cells at one label of each of some axes, with their prompts; as `Result.at`."""
