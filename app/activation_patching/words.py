@@ -8,6 +8,8 @@ from app.view import View
 from app.words.phrases import interval, number, over_prompts, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
+_FEW = 5  # fewer prompts, drawn again, say little about others
+
 
 def runs_story(result: PatchResult) -> str:
     """Say what the two unpatched runs score, with a warning where they hardly differ."""
@@ -38,11 +40,12 @@ def cell_story(result: PatchResult, grid: EffectGrid, cell: tuple[int, int]) -> 
     effect, before = float(grid.effects[cell]), float(result.unpatched.mean())
     source = "clean" if result.direction is Direction.DENOISING else "corrupted"
     low, high = (float(bound) for bound in bootstrap_interval(grid.per_prompt[cell], gaps=result.gaps))
-    note = interval(low, high, over_prompts(result.n_prompts))
+    few = result.n_prompts < _FEW
+    note = "" if few else f"; {interval(low, high, over_prompts(result.n_prompts))}"
     name = grid.names[cell[0]][cell[1]]
     return (
         f"Giving {name} its {source} activation changes {result.metric} from {before:.3g} to {before + effect:.3g} "
-        f"({number(effect)}; {note})."
+        f"({number(effect)}{note})."
     )
 
 

@@ -17,7 +17,7 @@ from ioi_core import HEAD_ROLES, Direction, Head, HeadError
 
 ONE, ALL = "one head", "all heads"
 
-SITES = {site: f"its {part}" for site, part in HEAD_PARTS.items()}
+SITES = {site: f"its {part}" for site, part in HEAD_PARTS.items()} | {"pattern": "its attention"}
 """Sites of a head -> their names."""
 
 NAMES = {"answers": "of these prompts", "list": "all first names that prompts are made of"}
