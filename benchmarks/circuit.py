@@ -16,7 +16,7 @@ import torch
 from benchmarks.peers import random_gpt2_small, seconds
 from ioi_core import IOI_CIRCUIT, Ablation, Circuit, Head, Model, PromptPairs, edit_circuit, ioi_dataset, load_model
 from ioi_core.circuit.evaluation import edit_variants
-from ioi_core.circuit.runs import ablated_places, logit_diffs
+from ioi_core.circuit.runs import ablated_cells, logit_diffs
 from ioi_core.circuit.search import find_circuit
 
 EDITS = {"nothing": {}, "9.9 at END": {Head(9, 9): "END"}, "2.2 at S1+1": {Head(2, 2): "S1+1"}}
@@ -48,7 +48,7 @@ def compare(model: Model, bridge: Any, pairs: PromptPairs, removed: Circuit, abl
     variants = list(dict.fromkeys(edit_variants(model, IOI_CIRCUIT, removed)))
     sample = [variants[n] for n in np.random.default_rng(0).choice(len(variants), n_runs, replace=False)]
     peer = BatchedPeer(bridge, pairs, ablation)
-    prepared = [peer.hooks(ablated_places(model, pairs, variant)) for variant in sample]
+    prepared = [peer.hooks(ablated_cells(model, pairs, variant)) for variant in sample]
     theirs: list[torch.Tensor] = []
     a_run = seconds(lambda: theirs.extend(peer.logit_diff(hooks) for hooks in prepared), repeats=1) / n_runs
     found = logit_diffs(model, pairs, sample, ablation)

@@ -34,7 +34,7 @@ from ioi_core import (
 )
 from ioi_core.circuit.completeness_sets import TRIES
 from ioi_core.circuit.methods import METHODS
-from ioi_core.circuit.runs import Variant, ablated_places
+from ioi_core.circuit.runs import Variant, ablated_cells
 from ioi_core.circuit.signals import SIGNALS
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from ioi_core.prompts.twins import with_twins
@@ -58,7 +58,7 @@ class Bench:
     def peer_runs(self, variants: Sequence[Variant], ablation: Ablation, runs: int) -> tuple[float, np.ndarray]:
         """Seconds of `runs` hooked forwards, from those of these variants, and the variants' logit_diff."""
         peer = BatchedPeer(self.bridge, self.pairs, ablation)
-        hooks = [peer.hooks(ablated_places(self.model, self.pairs, variant)) for variant in variants]
+        hooks = [peer.hooks(ablated_cells(self.model, self.pairs, variant)) for variant in variants]
         theirs: list[torch.Tensor] = []
         spent = seconds(lambda: theirs.extend(map(peer.logit_diff, hooks)), repeats=1)
         return spent / len(variants) * runs, torch.stack(theirs).numpy()
@@ -72,7 +72,7 @@ class Bench:
         def peer() -> None:
             for flip in SIGNALS:
                 batch = BatchedPeer(self.bridge, self.flips[flip], Ablation.RESAMPLE)
-                hooks = batch.hooks(ablated_places(self.model, self.flips[flip], swapped))
+                hooks = batch.hooks(ablated_cells(self.model, self.flips[flip], swapped))
                 theirs.append(batch.logit_diff(hooks).numpy())
 
         return Row("token_and_position", call, 12, lambda: seconds(peer, repeats=1), lambda found: (found, theirs))

@@ -145,14 +145,18 @@ def edit_circuit(
     checked, k = (check_circuit(model, pairs, heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)
     left = checked.without(k)
-    candidates = _candidates(model, left)
-    variants = [Variant(left), M, EMPTY, Variant(None, k), *_minimality_variants(left, candidates)]
-    runs = logit_diffs(model, pairs, variants, ablation, progress)
+    runs = logit_diffs(model, pairs, edit_variants(model, checked, k), ablation, progress)
     return CircuitEdit(
         evaluation(pairs, ablation, left, runs[:3]),
         _completeness(pairs, ablation, checked, k, runs[[0, 3]], runs[1]),
-        _minimality(pairs, ablation, left, candidates, runs[4:], runs[1]),
+        _minimality(pairs, ablation, left, _candidates(model, left), runs[4:], runs[1]),
     )
+
+
+def edit_variants(model: Model, circuit: Circuit, removed: Circuit) -> list[Variant]:
+    """Return all runs of `edit_circuit`, some of them more than once."""
+    left = circuit.without(removed)
+    return [Variant(left), M, EMPTY, Variant(None, removed), *_minimality_variants(left, _candidates(model, left))]
 
 
 def result_fields(

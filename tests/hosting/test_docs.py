@@ -1,5 +1,6 @@
 """What the documents name is there: files, folders, and the modules of commands."""
 
+import importlib
 import re
 from importlib.util import find_spec
 
@@ -29,6 +30,11 @@ def test_every_module_that_is_run_exists(document: str):
     text = (ROOT / document).read_text(encoding="utf-8")
     named = re.findall(rf'-m"?,? "?((?:{OURS})(?:\.\w+)*)', text)
     assert [module for module in named if find_spec(module) is None] == []
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")))
+def test_every_benchmark_finds_what_it_measures(name: str):
+    importlib.import_module(f"benchmarks.{name}")
 
 
 def test_the_architecture_names_every_room():
