@@ -20,7 +20,7 @@ from ioi_core import (
     ioi_dataset,
 )
 from ioi_core.circuit.definition import NO_HEADS
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.visitor import WAIT, Visitor, figure, read_chart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CIRCUIT = "/circuit"
@@ -31,8 +31,7 @@ VIEW = {
     "corruption": "ABC",
     "circuit_start": "heads with measured roles",
 }
-WHERE = """name => {
-    const chart = document.querySelector('.st-key-figure-circuit_graph .js-plotly-plot');
+WHERE = """(chart, name) => {
     const box = chart.querySelector('.nsewdrag').getBoundingClientRect();
     for (const trace of chart._fullData) {
         const n = (trace.customdata || []).findIndex(cell => cell[0] === name);
@@ -63,7 +62,7 @@ def click(visitor: Visitor, member: str, then: str) -> float:
     page, summary = visitor.page, visitor.page.locator(".st-key-circuit-summary")
     page.locator(".st-key-figure-circuit_graph .js-plotly-plot").scroll_into_view_if_needed()
     before = summary.inner_text()
-    x, y = page.evaluate(WHERE, member)
+    x, y = read_chart(page, "circuit_graph", WHERE, member)
     page.mouse.move(x, y)
     clicked = time.monotonic()
     page.mouse.click(x, y)

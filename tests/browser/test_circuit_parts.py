@@ -18,7 +18,7 @@ from ioi_core import (
     token_and_position,
 )
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.visitor import WAIT, Visitor, figure, read_chart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -98,7 +98,9 @@ def test_a_point_opens_its_head(visitor: Visitor, demo_model: Model, pairs: Prom
     chart = page.locator(".st-key-figure-direct_and_total .js-plotly-plot")
     chart.scroll_into_view_if_needed()
     name = max(points, key=lambda key: points[key][0])  # far from all others
-    place = chart.evaluate(
+    place = read_chart(
+        page,
+        "direct_and_total",
         "(chart, [x, y]) => { const l = chart._fullLayout, box = chart.getBoundingClientRect(); return ["
         "box.x + l.xaxis._offset + l.xaxis.d2p(x), box.y + l.yaxis._offset + l.yaxis.d2p(y)]; }",
         list(points[name]),

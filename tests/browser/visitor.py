@@ -89,8 +89,7 @@ class Visitor:
 
 def figure(page: Page, name: str) -> dict:
     """The data of a drawn Plotly figure: its traces and its layout's texts."""
-    chart = page.locator(f".st-key-figure-{name} .js-plotly-plot")
-    expect(chart).to_be_visible(timeout=WAIT)
+    expect(page.locator(f".st-key-figure-{name} .js-plotly-plot")).to_be_visible(timeout=WAIT)
     read = """chart => ({
         title: chart.layout.title.text,
         ticks: chart.layout.xaxis.ticktext,
@@ -98,4 +97,16 @@ def figure(page: Page, name: str) -> dict:
             z: t.z && Array.from(t.z, row => Array.from(row)), x: t.x && Array.from(t.x), y: t.y && Array.from(t.y),
             text: t.text, said: t.customdata})),
     })"""
-    return chart.evaluate(read)
+    return read_chart(page, name, read)
+
+
+def read_chart(page: Page, name: str, read: str, *arguments: object):
+    """What `read`, JavaScript of the chart's element, returns once Plotly has drawn it; where that is nothing, wait on.
+
+    The element is looked up at every look: Streamlit may replace it, and Plotly draw it again, at any time.
+    """
+    drawn = f"""([name, ...more]) => {{
+        const chart = document.querySelector(`.st-key-figure-${{name}} .js-plotly-plot`);
+        return chart && chart.layout && chart._fullData && chart._fullLayout && ({read})(chart, ...more);
+    }}"""
+    return page.wait_for_function(drawn, arg=[name, *arguments], timeout=WAIT).json_value()
