@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from app.attention import circuitsvis_frame
 from ioi_core import Model, arena_pairs, attention_patterns, attribute_heads, prompt_pairs
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.visitor import WAIT, Visitor, figure, read_chart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATH = "/attention"
@@ -220,12 +220,16 @@ def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server:
         page.get_by_role("option", name=option, exact=True).click()
         visitor.settled()
     page.wait_for_function("/head=2.0/.test(location.search) && /by=patching/.test(location.search)", timeout=WAIT)
+    # The address changes with the click, the page a run of its script later.
+    expect(page.locator(".ioi-says").filter(has_text="From END, head 2.0").first).to_be_visible(timeout=WAIT)
     visitor.settled()
+    read_chart(page, "attention_head_clean", "chart => /2[.]0/.test(chart.layout.title.text)")
     seen = visitor.says(), figure(page, "attention_overview"), figure(page, "attention_head_clean")
     other = Visitor(chromium, server)
     other.page.goto(page.url)
     other.settled()
     assert any("From END, head 2.0" in text for text in other.says())
+    read_chart(other.page, "attention_head_clean", "chart => /2[.]0/.test(chart.layout.title.text)")
     there = other.says(), figure(other.page, "attention_overview"), figure(other.page, "attention_head_clean")
     assert there == seen
     other.leave()
