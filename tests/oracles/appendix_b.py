@@ -40,7 +40,7 @@ class AppendixB:
         position: str = "all",
         through_mlps: bool = True,
     ) -> Tensor:
-        """[batch] score, logit_diff unless another was given, with the paths from one head, or the MLP of a layer, into the receivers patched.
+        """[batch] score with the paths from one head, or the MLP of a layer, into the receivers patched.
 
         No receivers means the logits.
         """

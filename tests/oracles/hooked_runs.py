@@ -17,7 +17,9 @@ def prob_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
     """Summed probability of the right answers minus that of the wrong ones."""
     probs = logits[torch.arange(len(pairs)), torch.tensor(pairs.roles["END"])].softmax(-1)
     sets = pairs.answer_sets or [((int(io),), (int(s),)) for io, s in pairs.answers]
-    return torch.stack([row[list(right)].sum() - row[list(wrong)].sum() for row, (right, wrong) in zip(probs, sets)])
+    return torch.stack(
+        [row[list(right)].sum() - row[list(wrong)].sum() for row, (right, wrong) in zip(probs, sets, strict=True)]
+    )
 
 
 class HookedRuns:

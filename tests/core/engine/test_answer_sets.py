@@ -131,13 +131,17 @@ def test_sets_that_cannot_be_answers_are_refused(small_model: Model, row) -> Non
 def test_pairs_are_taken_walked_over_and_shown() -> None:
     pairs = replace(with_sets(PAIRS[KIND]), labels=("a", "b", "a", "c"))
     picked = pairs[[2, 0]]
-    assert picked.labels == ("a", "a") and len(pairs[1:]) == 3 and pairs[-1].labels == ("c",)
+    assert picked.labels == ("a", "a")
+    assert len(pairs[1:]) == 3
+    assert pairs[-1].labels == ("c",)
     assert picked.answer_sets == (pairs.answer_sets[2], pairs.answer_sets[0])
     np.testing.assert_array_equal(picked.clean_tokens, pairs.clean_tokens[[2, 0]])
     np.testing.assert_array_equal(picked.roles["END"], pairs.roles["END"][[2, 0]])
-    assert [len(one) for one in pairs] == [1] * 4 and list(pairs)[3].labels == ("c",)
+    assert [len(one) for one in pairs] == [1] * 4
+    assert list(pairs)[3].labels == ("c",)
     assert np.array_equal(pairs[np.array([True, False, False, True])].answers, pairs.answers[[0, 3]])
-    assert "4 prompts" in repr(pairs) and len(repr(pairs)) < 200
+    assert "4 prompts" in repr(pairs)
+    assert len(repr(pairs)) < 200
     for wrong in (4, slice(9, None), [], "a", None, 1.5):
         with pytest.raises(PromptError, match="cannot be taken of 4 prompts"):
             pairs[wrong]
