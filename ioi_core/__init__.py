@@ -39,6 +39,7 @@ from ioi_core.prompts.dataset import ioi_dataset
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.prompts.typed import prompt_pairs
 from ioi_core.results import Progress, PromptResult, Result, TwoRunResult
+from ioi_core.tasks.dataset import TASKS, Task, task_dataset
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
 
@@ -52,6 +53,7 @@ __all__ = [
     "PUBLISHED_CLASSES",
     "QUANTITIES",
     "ROLES",
+    "TASKS",
     "Ablation",
     "AblationResult",
     "AttentionSplit",
@@ -92,6 +94,7 @@ __all__ = [
     "PromptResult",
     "Result",
     "SignalFit",
+    "Task",
     "TokenLens",
     "TwoRunResult",
     "ablate",
@@ -131,5 +134,6 @@ __all__ = [
     "published_class",
     "role_attention",
     "run",
+    "task_dataset",
     "token_and_position",
 ]
