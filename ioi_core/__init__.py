@@ -6,6 +6,7 @@ from ioi_core.attention.explain import AttentionSplit, explain_attention
 from ioi_core.attention.name_writing import NameWriting, attention_and_writing
 from ioi_core.attention.patterns import attention_patterns, role_attention
 from ioi_core.attention.repeated_tokens import head_scores
+from ioi_core.attribution.answer_forms import answer_form_ranks
 from ioi_core.attribution.direct import HeadAttribution, attribute_heads, attribute_layers
 from ioi_core.attribution.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.attribution.predictions import Predictions, predictions
@@ -98,6 +99,7 @@ __all__ = [
     "TokenLens",
     "TwoRunResult",
     "ablate",
+    "answer_form_ranks",
     "arena25_pairs",
     "arena_pairs",
     "attention_and_writing",

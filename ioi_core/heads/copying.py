@@ -24,8 +24,8 @@ from ioi_core.engine.tensors import as_array, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import Choice, Texts, TokenIds, WholeNumber, as_texts, as_whole_number, shown
 from ioi_core.model.weights import Model
+from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.names import IOI_LISTS
-from ioi_core.prompts.roles import answer_token
 from ioi_core.results import Progress, PromptResult, Result, over_prompts
 from ioi_core.vocabulary import Head
 
