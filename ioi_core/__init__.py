@@ -25,6 +25,7 @@ from ioi_core.circuit.results import (
 )
 from ioi_core.circuit.search import FoundCircuit, find_circuit
 from ioi_core.circuit.signals import SignalFit, token_and_position
+from ioi_core.data_sets.pairs import read_pairs
 from ioi_core.engine.forward import run
 from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, NotIOIError, PromptError, PromptMismatchError
 from ioi_core.heads.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
@@ -134,6 +135,7 @@ __all__ = [
     "predictions",
     "prompt_pairs",
     "published_class",
+    "read_pairs",
     "role_attention",
     "run",
     "task_dataset",

@@ -25,7 +25,7 @@ from app.shell.prompts import (
 )
 from app.shell.widgets import drop_unreadable
 from ioi_core import TASKS, PromptError
-from ioi_core.prompts.data_sets import as_text
+from ioi_core.data_sets.rows import as_text
 
 _SOURCES = {
     CLASSIC: "the eight of the notebooks",

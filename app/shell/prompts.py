@@ -20,7 +20,8 @@ from ioi_core import (
     prompt_pairs,
     task_dataset,
 )
-from ioi_core.prompts.data_sets import DataSet, pairs_of, parse_rows
+from ioi_core.data_sets.pairs import DataSet, pairs_of
+from ioi_core.data_sets.rows import parse_rows
 
 CLASSIC, GENERATED, TASK, OWN, DATA = "classic", "generated", "other task", "own", "data set"
 CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}
