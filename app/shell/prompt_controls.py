@@ -4,6 +4,7 @@ A URL's values are checked like typed ones: unknown choices fall back to the def
 refused with a message. Texts that are too long for a URL stay out of it, and the sidebar says so.
 """
 
+from collections.abc import Sequence
 from urllib.parse import quote_plus
 
 import streamlit as st
@@ -113,16 +114,29 @@ def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
     s = right.text_input("S (optional)", key=url.S, bind="query-params", help="The wrong answer. Found if left empty.")
     space = _space_control() if io or s else True
     corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
+    typed = texts_of("the prompts", clean, limits, several_lines=several)
+    twins = texts_of("the corrupted prompts", corrupted, limits, several_lines=several)
+    answers = checked_answer("IO", io), checked_answer("S", s)
+    _say_what_is_read_otherwise((*typed, *twins, *answers))
+    io, s = map(str.rstrip, answers)
     return PromptChoice(
         OWN,
         bos,
         corruption,
-        clean=texts_of("the prompts", clean, limits, several_lines=several),
-        corrupted=texts_of("the corrupted prompts", corrupted, limits, several_lines=several),
-        io=checked_answer("IO", io),
-        s=checked_answer("S", s),
+        clean=tuple(map(str.rstrip, typed)),
+        corrupted=tuple(map(str.rstrip, twins)),
+        io=io,
+        s=s,
         answer_space=space,
     )
+
+
+def _say_what_is_read_otherwise(texts: Sequence[str]) -> None:
+    """Say that space at an end is left out, and that the name of the special token is no special token."""
+    if any(text.rstrip("\n") != text.rstrip() for text in texts):
+        st.caption("White space at the end is left out: an answer brings its own space.")
+    if any("<|endoftext|>" in text for text in texts):
+        st.caption("<|endoftext|> in a text is read as ordinary characters; the switch above puts the token in front.")
 
 
 def _data_set(bos: bool, limits: Settings) -> PromptChoice:
