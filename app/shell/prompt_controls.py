@@ -76,8 +76,10 @@ def _generated_prompts(bos: bool, limits: Settings) -> PromptChoice:
 
 
 def _task_prompts(bos: bool, limits: Settings) -> PromptChoice:
-    titles = {name: task.title for name, task in TASKS.items()}
-    task = st.selectbox("Task", tuple(TASKS), format_func=titles.__getitem__, key=url.TASK, bind="query-params")
+    names = {
+        task.title: name for name, task in TASKS.items()
+    }  # titles stand in links, for Streamlit writes what it shows
+    task = names[st.selectbox("Task", tuple(names), key=url.TASK, bind="query-params")]
     st.caption(f"{TASKS[task].question} Corrupted: {TASKS[task].twin}. After {TASKS[task].source}.")
     return PromptChoice(TASK, bos, n=_number_control(limits), seed=_seed_control(), task=task)
 

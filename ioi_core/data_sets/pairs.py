@@ -149,15 +149,31 @@ def to_csv(model: Model, pairs: PromptPairs) -> str:
 
     Columns clean, corrupted, io, s as text, answer sets as JSON lists; label if there is one.
     """
-    columns: dict[str, Sequence[str]] = {"clean": pairs.clean_text, "corrupted": pairs.corrupted_text}
+    frame = pd.DataFrame(to_records(model, pairs))
+    for name in ("io", "s"):
+        frame[name] = frame[name].map(_written)
+    return frame.to_csv(index=False, quoting=csv.QUOTE_ALL)  # all: a lone "\r" would end a row
+
+
+def to_records(model: Model, pairs: PromptPairs) -> list[dict[str, str | list[str]]]:
+    """Return a record for each prompt: clean, corrupted, io, s (a list where answers are sets) and label if any."""
     sets = pairs.answer_sets or [((io,), (s,)) for io, s in pairs.answers.tolist()]
-    for side, name in enumerate(("io", "s")):
-        columns[name] = [_written([model.token_text(token) for token in row[side]]) for row in sets]
-    if pairs.labels is not None:
-        columns["label"] = pairs.labels
-    return pd.DataFrame(columns).to_csv(index=False, quoting=csv.QUOTE_ALL)  # all: a lone "\r" would end a row
+    texts = [[[model.token_text(token) for token in ids] for ids in row] for row in sets]
+    records: list[dict[str, str | list[str]]] = [
+        {
+            "clean": clean,
+            "corrupted": corrupted,
+            **{name: ids[0] if len(ids) == 1 else ids for name, ids in zip(("io", "s"), row, strict=True)},
+        }
+        for clean, corrupted, row in zip(pairs.clean_text, pairs.corrupted_text, texts, strict=True)
+    ]
+    for record, label in zip(records, pairs.labels or (), strict=False):
+        record["label"] = label
+    return records
 
 
-def _written(answers: Sequence[str]) -> str:
+def _written(answer: str | list[str]) -> str:
     """Return answers as a cell: one as it is, several (or one that would be read as a list) as a JSON list."""
-    return answers[0] if len(answers) == 1 and not answers[0].startswith("[") else json.dumps(answers)
+    if isinstance(answer, str) and not answer.startswith("["):
+        return answer
+    return json.dumps([answer] if isinstance(answer, str) else answer)
