@@ -1,9 +1,9 @@
 """The people a text names, each by all the words of the name: "Mary", "Mr. Smith", "Mary Jones", "Charles de Gaulle".
 
-Capitalised words side by side are one name. A word that only begins its sentence or quotation is none if GPT-2's
-vocabulary has it in lower case ("When", "Yesterday", "Friends"). A name is known to be a person's if one of its words
-is a first name that the app knows, or a title. A capitalised word alone may be a place or a language: it counts as a
-person where it first stands in a list with another name ("Obama and Clinton").
+Capitalised words side by side are one name, unless they are first names of which one is repeated. A word that begins
+its sentence or quotation is none if GPT-2's vocabulary has it in lower case ("When", "Yesterday", "Friends"). A name is
+known to be a person's if one of its words is a first name that the app knows, or a title. A capitalised word alone may
+be a place or a language: it counts as a person where it first stands in a list with another name ("Obama and Clinton").
 """
 
 import re
@@ -29,6 +29,7 @@ _DATES = _words(
     "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July "
     "August September October November December"
 )
+_OPENERS = _words("After Afterwards Although And As Because Before But If Later Since So Then Though Until When While")
 _PARTICLES = _words("van von de der den del della di da dos du la le bin ibn al el ten ter zu of the")
 _PLACE_FOLLOWS = _words("in at near In At Near")
 
@@ -84,7 +85,11 @@ def names_in(model: Model, typed: TypedText) -> list[Name]:
             run.extend(range(run[-1] + 1, index + 1))
         else:
             runs.append([index])
-    names = [Name(tuple(words[k] for k in run), run[0], run[-1], not opening[run[0]]) for run in runs]
+    names = [
+        Name(tuple(words[k] for k in part), part[0], part[-1], not opening[part[0]])
+        for run in runs
+        for part in _without_repeats(words, run)
+    ]
     return [name for name in names if name.without_titles]
 
 
@@ -135,8 +140,15 @@ def _is_part(model: Model, words: Sequence[Word], index: int, *, opens: bool, jo
     if word.name == "I":  # a pronoun, but not in "I. Newton" or "Henry I"
         return joins or initial
     begins = opens or word.before.strip() not in ("", ",")
-    ordinary = begins and not initial and len(model.encode(f" {word.name.lower()}")) == 1
-    return (word.name[0].isupper() or word.name[0].istitle()) and not ordinary
+    ordinary = word.name in _OPENERS or (begins and len(model.encode(f" {word.name.lower()}")) == 1)
+    return (word.name[0].isupper() or word.name[0].istitle()) and (initial or not ordinary)
+
+
+def _without_repeats(words: Sequence[Word], run: list[int]) -> list[list[int]]:
+    """Return a run of words as one name; or each by itself if they are first names and one is repeated."""
+    names = [words[k].name for k in run]
+    repeats = all(map(is_known, names)) and len(set(names)) < len(names)
+    return [[k] for k in run] if repeats else [run]
 
 
 def _is_persons(word: Word) -> bool:

@@ -170,6 +170,8 @@ def test_an_accent_counts_in_one_unicode_form_and_is_refused_in_the_other(model:
         ("When John and Mary met Johnathan, John told", " Mary", " John"),  # who else is there is not considered
         ("In Paris, John and Mary met. Paris is where John told", " Mary", " John"),
         ("When Obama and Clinton met in Paris, Obama told", " Clinton", " Obama"),
+        ("word word When Mary and John met, John told", " Mary", " John"),
+        ("word word Mary John John", " Mary", " John"),  # a name has no word twice
         ("When Father, Mother, Mary and John met. Then Mary told", " John", " Mary"),  # a title alone is no name
         ("He said: “When Mary and John met, John told", " Mary", " John"),  # "When" opens what he said
         ("When John—a friend—and Mary met, ‘John’ told", " Mary", " John"),
