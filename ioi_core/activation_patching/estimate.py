@@ -17,7 +17,7 @@ from ioi_core.engine.forward import embed, layer_runs
 from ioi_core.engine.memory import blocks
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.recording import record, swap_if_denoising
-from ioi_core.engine.scoring import MetricError, Scorer
+from ioi_core.engine.scoring import Scorer
 from ioi_core.engine.tensors import at_positions, to_device
 from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model
@@ -44,8 +44,6 @@ def estimate_patching(
         ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     request = plan_request(model, pairs, site, direction, positions, metric)
-    if metric == "prob_diff" or (metric == "prob" and pairs.answer_sets is not None):
-        raise MetricError(f"{metric} of several answers cannot be estimated: use logit_diff, or patch_activations")
     parts = blocks(model, pairs, ("pattern",), more_vectors=_KEPT_BY_AUTOGRAD)
     estimated = []
     for rows in with_progress(parts, progress):
@@ -54,6 +52,8 @@ def estimate_patching(
     undefined = None
     if request.metric == "kl" and request.direction is Direction.NOISING:
         undefined = "KL is at its minimum in the clean run, so its slope there is 0: no first-order estimate of noising"
+    if request.metric == "prob_diff" or (request.metric == "prob" and pairs.answer_sets is not None):
+        undefined = "summed probabilities have no first-order estimate worth the name: use logit_diff for one"
     return as_result(model, request, estimated, estimate=True, undefined=undefined)
 
 
