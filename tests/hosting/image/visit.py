@@ -19,7 +19,8 @@ SECRET = "Quixotelsky"
 
 _CLOSED = (
     "/_stcore/metrics", "/_stcore/script-health-check", "/_stcore/agent/openapi.json", "/_stcore/agent/interact",
-    "/_stcore/upload_file/a/b", "/heads/_stcore/metrics", "//_stcore/metrics", "/%5fstcore/metrics",
+    "/_stcore/upload_file/a/b", "/_stcore/upload_file", "/heads/_stcore/metrics", "//_stcore/metrics",
+    "/%5fstcore/metrics",
 )  # fmt: skip
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -44,6 +45,7 @@ def main(url: str, name: str) -> None:
                 np.testing.assert_allclose(bars["x"], attribute_layers(model, arena_pairs(model)).values, atol=1e-3)
         visitor.open(prompts="own", text=f"When Mary and John met {SECRET}, John gave a drink to", io="Mary", s="John")
         _edges(visitor)
+        _uploads(visitor)
         visitor.leave()
         browser.close()
 
@@ -91,6 +93,35 @@ def _edges(visitor: Visitor) -> None:
     }  # fmt: skip
     assert ask.get(f"{visitor.url}/_stcore/stream", headers=stranger).status == 403, "another site may connect"
     print("headers, compression, closed paths and origins: as they should be")
+
+
+def _uploads(visitor: Visitor) -> None:
+    """A data set gets through, from the page's own field alone, no larger and no more often than is meant."""
+    page = visitor.page
+    page.goto(f"{visitor.url}/?prompts=data+set")
+    rows = "clean\n" + "".join(f'"When {name} and Mary met, {name} waved to"\n' for name in ("John", "Tom"))
+    with page.expect_request(lambda request: "/upload_file/" in request.url) as sent:
+        page.locator("input[type=file]").set_input_files(
+            files=[{"name": "rows.csv", "mimeType": "text/csv", "buffer": rows.encode()}]
+        )
+    expect(page.locator(".ioi-strip")).to_contain_text("Prompts: 2", timeout=WAIT)
+    url, headers = sent.value.url, sent.value.all_headers()
+    token = {"X-Xsrftoken": headers["x-xsrftoken"]}
+
+    def put(size: int = 10, **more: str) -> int:
+        content = {"name": "x.csv", "mimeType": "text/csv", "buffer": b"x" * size}
+        return visitor.context.request.put(url, headers=token | more, multipart={"file": content}).status
+
+    assert put() in (200, 204), "the page's own token is refused"
+    token, kept = {}, token
+    assert put() == 403, "a file is taken without the page's token"
+    token = kept
+    assert put(**{"Sec-Fetch-Site": "cross-site"}) == 403, "another site may upload"
+    assert put(3 * 2**20) == 413, "a file of three megabytes is taken"
+    assert visitor.context.request.get(url).status == 403, "uploaded files can be read"
+    statuses = [put() for _ in range(20)]
+    assert 429 in statuses, f"twenty uploads in a row: {statuses}"
+    print("uploads: from the page alone, small and few")
 
 
 if __name__ == "__main__":
