@@ -15,7 +15,7 @@ from ioi_core.circuit.definition import Circuit
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.vocabulary import Head
 
-_TEXTS = ("clean_text", "corrupted_text")  # how the tokens read; no analysis depends on it
+_TEXTS = ("clean_text", "corrupted_text", "labels")  # how the tokens read, and groups; no analysis depends on them
 
 
 def request_key(analysis: str, version: int, fingerprint: str, parameters: Mapping[str, object]) -> str:
@@ -64,7 +64,10 @@ def _atom(value: object) -> tuple[bytes, bytes] | None:
 def _container(value: object) -> tuple[bytes, bytes]:
     match value:
         case PromptPairs():
-            return b"P", _encode({f.name: getattr(value, f.name) for f in fields(value) if f.name not in _TEXTS})
+            read = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in _TEXTS}
+            if read["answer_sets"] is None:  # what most pairs have: their keys are older than the field
+                del read["answer_sets"]
+            return b"P", _encode(read)
         case Circuit():  # before mappings: it is one, whose values are sets
             return b"C", _encode(value.heads)
         case np.ndarray() if value.dtype.kind in "biuf":

@@ -52,6 +52,7 @@ from ioi_core.prompts.templates import TEMPLATES
 from ioi_core.prompts.twins import with_twins
 from ioi_core.prompts.typed import prompt_pairs
 from ioi_core.results import Progress, PromptResult, Result, TwoRunResult
+from ioi_core.tasks.dataset import TASKS, Task, task_dataset
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ALL, ROLES, Ablation, Direction, Head
 
@@ -75,6 +76,7 @@ __all__ = [
     "ROLES",
     "SIGNALS",
     "SIGNAL_FLIPS",
+    "TASKS",
     "TEMPLATES",
     "Ablation",
     "AblationResult",
@@ -119,6 +121,7 @@ __all__ = [
     "PromptResult",
     "Result",
     "SignalFit",
+    "Task",
     "TokenLens",
     "TwoRunResult",
     "ablate",
@@ -158,6 +161,7 @@ __all__ = [
     "published_class",
     "role_attention",
     "run",
+    "task_dataset",
     "token_and_position",
     "with_twins",
 ]

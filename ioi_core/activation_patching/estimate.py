@@ -17,7 +17,7 @@ from ioi_core.engine.forward import embed, layer_runs
 from ioi_core.engine.memory import blocks
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.recording import record, swap_if_denoising
-from ioi_core.engine.scoring import Scorer
+from ioi_core.engine.scoring import MetricError, Scorer
 from ioi_core.engine.tensors import at_positions, to_device
 from ioi_core.errors import IOIError
 from ioi_core.inputs import Choice
@@ -45,6 +45,8 @@ def estimate_patching(
         ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     request = plan_request(model, pairs, site, direction, positions, metric)
+    if metric == "prob_diff" or (metric == "prob" and pairs.answer_sets is not None):
+        raise MetricError(f"{metric} of several answers cannot be estimated: use logit_diff, or patch_activations")
     parts = blocks(model, pairs, ("pattern",), more_vectors=_KEPT_BY_AUTOGRAD)
     estimated = []
     for rows in with_progress(parts, progress):
@@ -68,7 +70,7 @@ def estimate_block(model: Model, pairs: PromptPairs, request: PatchPlan) -> Bloc
     base_final = at_positions(runs[-1].resid_post, ends)
     source_final = at_positions(source[-1]["resid_post"], ends)
     clean_final, _ = swap_if_denoising(direction, base_final.detach(), source_final)
-    scorer = Scorer.of(model, request.metric, pairs.answers, clean_final)
+    scorer = Scorer.of(model, request.metric, pairs, clean_final)
     base = scorer.per_prompt(base_final)
     slopes = torch.autograd.grad(base.sum(), own)
     with torch.no_grad():

@@ -59,8 +59,8 @@ def patch_activations(
         direction: DENOISING puts clean activations into the corrupted run, NOISING the reverse.
         positions: residual sites: "each" (default; roles if prompts differ in length) or "roles". Head sites: "all"
             (default) patches every position, "each" one at a time ("pattern": one query row), a role that role alone.
-        metric: "logit_diff", "logit_diff_recovered" (0 = corrupted, 1 = clean), "prob" of IO, or "kl" from the clean
-            run's prediction, in nats.
+        metric: "logit_diff", "logit_diff_recovered" (0 = corrupted, 1 = clean), "prob" of IO, "prob_diff" (its
+            probability minus that of S; summed where answers are sets), or "kl" from the clean run, in nats.
     Returns:
         `values` [layer (head) (pos or role)], mean over prompts, and `per_prompt`. The recovered metric is a ratio of
         means over prompts; its `per_prompt` divides each prompt's change by the same mean difference.
@@ -120,7 +120,7 @@ def patch_cells(model: Model, pairs: PromptPairs, request: PatchPlan, progress: 
         progress(0, 1)  # a chance to cancel between the recorded runs
     source = record_source(model, pairs, direction, source_names(request.site), base)
     finals = [at_positions(trace[-1]["resid_post"], pairs.roles["END"]) for trace in (base, source)]
-    scorer = Scorer.of(model, request.metric, pairs.answers, swap_if_denoising(direction, *finals)[0])
+    scorer = Scorer.of(model, request.metric, pairs, swap_if_denoising(direction, *finals)[0])
     unpatched, of_source = map(scorer.per_prompt, finals)
     site = Site(request.site, model, base, source)
     values = unpatched.expand(model.cfg.n_layers, site.cells_a_layer, len(request.columns), -1).clone()

@@ -91,9 +91,9 @@ def _contributions(
     tokens = check_pairs(model, pairs).clean_tokens
 
     def chunk(rows: slice) -> _Chunk:
-        answers, ends = pairs.answers[rows], pairs.roles["END"][rows]
-        direction, bias = answer_direction(model, answers), answer_bias(model, answers)
-        return _Chunk(to_device(model, tokens[rows]), ends, direction, bias)
+        part = pairs.take(rows)
+        direction, bias = answer_direction(model, part), answer_bias(model, part)
+        return _Chunk(to_device(model, tokens[rows]), part.roles["END"], direction, bias)
 
     return joined(of_chunk(model, chunk(rows)) for rows in with_progress(row_chunks(tokens), progress))
 

@@ -49,9 +49,10 @@ def logit_lens(
     def lens(rows: slice) -> Float[Tensor, "stage batch"]:
         stages = _stages(model, tokens[rows], pairs.roles["END"][rows])
         norm = layer_norm_scale(stages if scale == "per_layer" else stages[-1:], model.cfg.eps)
-        direction = answer_direction(model, pairs.answers[rows])
+        answers = pairs.take(rows)
+        direction = answer_direction(model, answers)
         centred = stages - stages.mean(-1, keepdim=True)
-        return ((centred / norm) * direction).sum(-1) + answer_bias(model, pairs.answers[rows])
+        return ((centred / norm) * direction).sum(-1) + answer_bias(model, answers)
 
     per_prompt = joined(lens(rows) for rows in with_progress(row_chunks(tokens), progress))
     labels = [f"{layer}_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "mid")]

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.forward import run
 from ioi_core.engine.progress import in_parts, with_progress
+from ioi_core.engine.scoring import answer_ids
 from ioi_core.inputs import WholeNumber, as_whole_number
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
@@ -27,7 +28,8 @@ class Predictions(PromptResult):
 
     Attributes:
         top_ids, top_probs: [run batch k] the most probable next tokens, the first one most.
-        answer_probs, answer_ranks: [run batch answer] of (IO, S); rank 0 is the most probable token.
+        answer_probs, answer_ranks: [run batch answer] of (IO, S); rank 0 is the most probable token. Where an answer is
+            a set of tokens: the sum of its probabilities, and the best rank in it.
     """
 
     top_ids: Int[np.ndarray, "run batch k"]
@@ -63,18 +65,26 @@ def predictions(
         for start in with_progress(range(0, len(pairs), _ROWS), of_run):
             rows = slice(start, start + _ROWS)
             logits = torch.from_numpy(run(model, tokens[rows], pairs.roles["END"][rows]))
-            parts.append(_read(logits, torch.tensor(pairs.answers[rows]), top_k))
+            ids, real = map(torch.tensor, answer_ids(pairs.take(rows)))
+            parts.append(_read(logits, ids, real, top_k))
         by_run.append([np.concatenate(column) for column in zip(*parts, strict=True)])
     per_prompt, *others = (np.stack(column) for column in zip(*by_run, strict=True))
     more: dict[str, Any] = dict(zip(("top_ids", "top_probs", "answer_probs", "answer_ranks"), others, strict=True))
     return Predictions(**over_prompts(per_prompt), axes={"run": RUNS}, metric="logit_diff", unit="logits", **more)
 
 
-def _read(logits: torch.Tensor, answers: torch.Tensor, top_k: int) -> tuple[np.ndarray, ...]:
+def _read(
+    logits: Float[torch.Tensor, "batch d_vocab"],
+    ids: Int[torch.Tensor, "batch answer k"],
+    real: Float[torch.Tensor, "batch answer k"],
+    top_k: int,
+) -> tuple[np.ndarray, ...]:
     """Return logit_diff, top ids, top probabilities, the answers' probabilities and ranks, each with rows first."""
     probs = logits.softmax(-1)
     top = probs.topk(top_k, dim=-1)
-    chosen = logits.gather(1, answers)
-    ranks = torch.stack([(logits > chosen[:, [answer]]).sum(1) for answer in range(2)], 1)
-    columns = (chosen[:, 0] - chosen[:, 1], top.indices, top.values, probs.gather(1, answers), ranks)
-    return tuple(tensor.numpy() for tensor in columns)
+    chosen, its_probs = (of_all.gather(1, ids.flatten(1)).view(ids.shape) for of_all in (logits, probs))
+    means = (chosen * real).sum(-1) / real.sum(-1)
+    best = chosen.masked_fill(real == 0, -torch.inf).amax(-1)
+    ranks = torch.stack([(logits > best[:, [answer]]).sum(1) for answer in range(2)], 1)
+    columns = (means[:, 0] - means[:, 1], top.indices, top.values, (its_probs * real).sum(-1), ranks)
+    return tuple(tensor.to(logits.dtype if tensor.is_floating_point() else tensor.dtype).numpy() for tensor in columns)

@@ -142,7 +142,7 @@ def _block(
         final[torch.tensor(numbers)[:, None], torch.tensor(group.prompts)] = residual.transpose(0, 1)
     per_entry, scale = _logit_diff_per_z(model, block), layer_norm_scale(final, model.cfg.eps)[..., 0]
     direct = (z * per_entry).sum(-1) / scale[:, None, :, None]  # [stage layer batch head]
-    logit_diff = Scorer(model, "logit_diff", block.answers)(final.transpose(0, 1), rows).T
+    logit_diff = Scorer(model, "logit_diff", block)(final.transpose(0, 1), rows).T
     replacing = torch.stack([at_positions(z_of_layer, ends) for z_of_layer in replaced])  # [layer batch head d_head]
     loss = direct[0] - (replacing * per_entry).sum(-1) / scale[0][:, None]
     lost = torch.stack([torch.zeros_like(scale[0]), *(loss[head.layer, :, head.head] for head in order)])
@@ -152,7 +152,7 @@ def _block(
 
 def _logit_diff_per_z(model: Model, pairs: PromptPairs) -> Float[Tensor, "layer batch head d_head"]:
     """The direct effect of one unit of each entry of z on logit_diff, times the final LayerNorm's scale."""
-    direction = answer_direction(model, pairs.answers)
+    direction = answer_direction(model, pairs)
     centred = direction - direction.mean(-1, keepdim=True)  # LayerNorm centres what is written
     shape = (model.cfg.n_heads, model.cfg.d_head)
     return torch.stack([(centred @ layer.W_O.T).unflatten(1, shape) for layer in model.weights.layers])

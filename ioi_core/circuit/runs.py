@@ -135,7 +135,7 @@ def _few_kept_runs(
     model: Model, pairs: PromptPairs, replaced: Sequence[Tensor], variants: Sequence[Variant], progress: Progress | None
 ) -> Float[Tensor, "variant batch"]:
     """Run variants that keep heads at named roles alone."""
-    scorer = Scorer(model, "logit_diff", pairs.answers)
+    scorer = Scorer(model, "logit_diff", pairs)
     tokens, values = to_device(model, pairs.clean_tokens), model.weights.W_E.new_empty(len(variants), len(pairs))
     variant_bytes = 8 * len(pairs) * len(ROLES) * model.cfg.d_model * model.weights.W_E.element_size()
     chunk_size = max(1, memory_budget() // 3 // variant_bytes)
@@ -186,7 +186,7 @@ def few_ablated_runs(
         clean: trace with `CLEAN_NAMES`; replaced: per layer, the z of ablated heads.
         starts: of `Replacements`.
     """
-    scorer = Scorer(model, "logit_diff", pairs.answers)
+    scorer = Scorer(model, "logit_diff", pairs)
     unablated = scorer.per_prompt(at_positions(clean[-1]["resid_post"], pairs.roles["END"]))
     values = unablated.expand(len(variants), -1).clone()
     changes = (np.arange(pairs.clean_tokens.shape[1]) >= starts[:, None])[:, :, None, None]

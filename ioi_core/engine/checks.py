@@ -6,7 +6,7 @@ from jaxtyping import Int
 from ioi_core.errors import PromptError
 from ioi_core.inputs import Positions, Tokens, as_integers, as_tokens, shown
 from ioi_core.model.weights import END_OF_TEXT, Model, check_model
-from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.prompts.pairs import AnswerSets, PromptPairs
 
 
 def row_lengths(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, " batch"]:
@@ -43,7 +43,26 @@ def check_pairs(model: Model, pairs: PromptPairs) -> PromptPairs:
             f"answers have shape {pairs.answers.shape} and ids {pairs.answers.min()} to {pairs.answers.max()}: "
             f"(IO, S) of each of {len(pairs)} prompts are wanted, ids 0 to {model.cfg.d_vocab - 1}"
         )
+    if pairs.answer_sets is not None:
+        _check_answer_sets(model, pairs, pairs.answer_sets)
     return pairs
+
+
+def _check_answer_sets(model: Model, pairs: PromptPairs, sets: AnswerSets) -> None:
+    """Refuse sets that are empty, share a token, hold no token of the model, or do not begin with `answers`."""
+    if len(sets) != len(pairs):
+        raise PromptError(f"answer_sets has {len(sets)} rows, the prompts have {len(pairs)}")
+    for number, ((right, wrong), first) in enumerate(zip(sets, pairs.answers.tolist(), strict=True)):
+        ids = [*right, *wrong]
+        if not (right and wrong) or [right[0], wrong[0]] != first or len(set(ids)) < len(ids):
+            raise PromptError(
+                f"answer_sets of prompt {number + 1} must be two tuples of ids that begin with its answers {first}, "
+                f"no id twice: got {len(right)} right and {len(wrong)} wrong ones"
+            )
+        if min(ids) < 0 or max(ids) >= model.cfg.d_vocab:
+            raise PromptError(
+                f"answer_sets has ids {min(ids)} to {max(ids)}: {model.name} has 0 to {model.cfg.d_vocab - 1}"
+            )
 
 
 def check_positions(

@@ -1,11 +1,12 @@
 """Metrics of a run at END, and the scales on which they are shown.
 
-logit_diff is read along the direction in the residual stream in which the two answers differ; the probability of IO and
-the KL divergence need the whole vocabulary.
+logit_diff is read along the direction in the residual stream in which the two answers differ; probabilities and the KL
+divergence need the whole vocabulary.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,23 +21,61 @@ from ioi_core.engine.tensors import slices, to_device
 from ioi_core.errors import IOIError
 from ioi_core.inputs import Choice, shown
 from ioi_core.model.weights import Model
+from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import over_prompts
 from ioi_core.vocabulary import Direction
 
 
-def answer_direction(model: Model, answers: Int[np.ndarray, "batch 2"]) -> Float[Tensor, "batch d_model"]:
-    """W_U[:, IO] - W_U[:, S] of each row: logit_diff is the normalised final residual along it, plus a bias."""
-    io, s = to_device(model, answers).T
-    return (model.weights.W_U[:, io] - model.weights.W_U[:, s]).T
+def answer_ids(pairs: PromptPairs) -> tuple[Int[np.ndarray, "batch 2 k"], Float[np.ndarray, "batch 2 k"]]:
+    """Token ids of the right and of the wrong answers of each row, padded to one width, and 1 / 0 for real / padding.
+
+    One id each where an answer is no set.
+    """
+    if pairs.answer_sets is None:
+        return pairs.answers[:, :, None], np.ones((len(pairs), 2, 1))
+    width = max(len(ids) for row in pairs.answer_sets for ids in row)
+    ids, real = np.zeros((len(pairs), 2, width), dtype=np.int64), np.zeros((len(pairs), 2, width))
+    for number, row in enumerate(pairs.answer_sets):
+        for side, answers in enumerate(row):
+            ids[number, side, : len(answers)] = answers
+            real[number, side, : len(answers)] = 1
+    return ids, real
 
 
-def answer_bias(model: Model, answers: Int[np.ndarray, "batch 2"]) -> Float[Tensor, " batch"]:
-    """b_U[IO] - b_U[S] of each row; b_U carries the final LayerNorm's bias."""
-    io, s = to_device(model, answers).T
-    return model.weights.b_U[io] - model.weights.b_U[s]
+def answer_direction(model: Model, pairs: PromptPairs) -> Float[Tensor, "batch d_model"]:
+    """W_U[:, IO] - W_U[:, S] of each row: logit_diff is the normalised final residual along it, plus a bias.
+
+    Where an answer is a set of tokens, the mean over the set stands for its column.
+    """
+    right, wrong = _set_means(model, model.weights.W_U.T, pairs)
+    return right - wrong
 
 
-UNITS = {"logit_diff": "logits", "logit_diff_recovered": "fraction", "prob": "probability", "kl": "nats"}
+def answer_bias(model: Model, pairs: PromptPairs) -> Float[Tensor, " batch"]:
+    """b_U[IO] - b_U[S] of each row, or the sets' means; b_U carries the final LayerNorm's bias."""
+    right, wrong = _set_means(model, model.weights.b_U[:, None], pairs)
+    return (right - wrong)[:, 0]
+
+
+def _set_means(model: Model, by_token: Float[Tensor, "d_vocab n"], pairs: PromptPairs) -> tuple[Tensor, ...]:
+    """Means of the rows of `by_token` over each prompt's right and wrong answers: [batch n] of each."""
+    ids, real = answer_ids(pairs)
+    means = []
+    for side in (0, 1):
+        weights = to_device(model, real[:, side] / real[:, side].sum(1, keepdims=True)).to(by_token.dtype)
+        # Answer by answer: [batch k d_model] of all at once would be large where sets are.
+        parts = (by_token[to_device(model, ids[:, side, k])] * weights[:, k, None] for k in range(ids.shape[2]))
+        means.append(sum(parts, by_token.new_zeros(())))
+    return tuple(means)
+
+
+UNITS = {
+    "logit_diff": "logits",
+    "logit_diff_recovered": "fraction",
+    "prob": "probability",
+    "prob_diff": "probability",
+    "kl": "nats",
+}
 """Metrics of patching -> their unit. logit_diff_recovered is logit_diff on the scale 0 = corrupted, 1 = clean."""
 
 PATH_UNITS = {
@@ -44,8 +83,9 @@ PATH_UNITS = {
     "percent_of_clean": "%",
     "logit_diff_recovered": "fraction",
     "logit_diff": "logits",
+    "prob_diff": "probability",
 }
-"""Metrics of path patching -> their unit; each is logit_diff on a scale of its own, see `Scale`."""
+"""Metrics of path patching -> their unit; all but prob_diff are logit_diff on a scale of its own, see `Scale`."""
 
 _SMALLEST_GAP = 1e-4
 """Relative size of a mean below which it is rounding: nothing is divided by that."""
@@ -157,34 +197,43 @@ class Scorer:
     """Scores final residual streams of some prompts, on their device.
 
     Attributes:
-        metric: "logit_diff" (also for logit_diff_recovered), "prob" or "kl".
+        metric: "prob", "prob_diff", "kl"; any other is logit_diff, on a scale that `Scale` puts it on.
+        pairs: the prompts, for their answers.
         reference: [batch d_vocab] log-probabilities of the clean run; for kl only.
     """
 
     model: Model
     metric: str
-    answers: Int[np.ndarray, "batch 2"]
+    pairs: PromptPairs
     reference: Float[Tensor, "batch d_vocab"] | None = None
 
     @classmethod
-    def of(
-        cls, model: Model, metric: str, answers: Int[np.ndarray, "batch 2"], clean_final: Float[Tensor, "batch d_model"]
-    ) -> "Scorer":
+    def of(cls, model: Model, metric: str, pairs: PromptPairs, clean_final: Float[Tensor, "batch d_model"]) -> "Scorer":
         """The scorer of a metric; kl is measured from the clean run's prediction."""
         reference = unembed(model, clean_final).log_softmax(-1) if metric == "kl" else None
-        return cls(model, metric, answers, reference)
+        return cls(model, metric, pairs, reference)
 
     def __call__(self, final: Float[Tensor, "rows cell d_model"], rows: Int[Tensor, " rows"]) -> Tensor:
         """Metric of each cell: [rows cell]; `rows` are the prompts that the rows of `final` belong to."""
-        if self.metric in ("prob", "kl"):
+        if self.metric in ("prob", "prob_diff", "kl"):
             return self._full_vocabulary(final, rows)
-        direction = answer_direction(self.model, self.answers)[rows]
-        bias = answer_bias(self.model, self.answers)[rows]
+        direction, bias = (of_all[rows] for of_all in self._direction_and_bias)
         return (normalize(final, self.model.cfg.eps) @ direction[:, :, None])[..., 0] + bias[:, None]
 
     def per_prompt(self, final: Float[Tensor, "batch d_model"]) -> Float[Tensor, " batch"]:
         """Metric of a single run in each of all prompts."""
         return self(final[:, None], torch.arange(len(final), device=final.device))[:, 0]
+
+    @cached_property
+    def _direction_and_bias(self) -> tuple[Float[Tensor, "batch d_model"], Float[Tensor, " batch"]]:
+        return answer_direction(self.model, self.pairs), answer_bias(self.model, self.pairs)
+
+    @cached_property
+    def _answers(self) -> tuple[Int[Tensor, "batch 2 k"], Float[Tensor, "batch 2 k"]]:
+        """`answer_ids`, and 1 for right, -1 (prob_diff) or 0 (prob) for wrong answers, 0 for padding."""
+        ids, real = answer_ids(self.pairs)
+        signs = np.array([1.0, -1.0 if self.metric == "prob_diff" else 0.0])[:, None] * real
+        return to_device(self.model, ids), to_device(self.model, signs).to(self.model.weights.W_U.dtype)
 
     def _full_vocabulary(self, final: Float[Tensor, "rows cell d_model"], rows: Int[Tensor, " rows"]) -> Tensor:
         n_cells = final.shape[1]
@@ -194,11 +243,10 @@ class Scorer:
         step = max(1, memory_budget() // 4 // (8 * self.model.cfg.d_vocab * flat.element_size()))
         for slab in slices(len(flat), step):
             log_probs = unembed(self.model, flat[slab]).log_softmax(-1)
-            if self.metric == "prob":
-                io = to_device(self.model, self.answers[:, 0])[prompts[slab]]
-                parts.append(log_probs.gather(1, io[:, None])[:, 0].exp())
+            if self.reference is None:
+                ids, signs = (of_all[prompts[slab]].flatten(1) for of_all in self._answers)
+                parts.append((log_probs.gather(1, ids).exp() * signs).sum(1))
             else:
-                assert self.reference is not None
                 expected = self.reference[prompts[slab]]
                 parts.append((expected.exp() * (expected - log_probs)).sum(-1))
         return torch.cat(parts).view(-1, n_cells)

@@ -21,7 +21,7 @@ def at_positions(
     return x[torch.arange(len(x), device=x.device), index]
 
 
-def to_device(model: Model, array: Int[np.ndarray, "*shape"]) -> Int[Tensor, "*shape"]:
+def to_device(model: Model, array: Shaped[np.ndarray, "*shape"]) -> Shaped[Tensor, "*shape"]:
     """A copy of an array on the model's device."""
     return torch.tensor(array, device=model.device)
 

@@ -81,7 +81,8 @@ def patch_paths(
             a path to the logits leaves from END alone: senders at other positions have an effect of exactly 0.
         direction: NOISING puts outputs of the corrupted run into the clean run, DENOISING the reverse.
         metric: "logit_diff_change" (0 = clean, -1 = corrupted), "percent_of_clean" (0 = clean, -100 = a logit_diff of
-            0), "logit_diff_recovered" (0 = corrupted, 1 = clean), "logit_diff". Ratios of means over prompts.
+            0), "logit_diff_recovered" (0 = corrupted, 1 = clean), all three ratios of means over prompts; "logit_diff",
+            or "prob_diff", the probability of IO minus that of S, summed where answers are sets.
         through_mlps: True recomputes the MLPs between sender and receiver. False keeps them: another quantity,
             TransformerLens's direct path.
         include_mlps: MLPs are senders too.
@@ -192,13 +193,13 @@ def _groups(pairs: PromptPairs, request: PathPlan, model: Model) -> list[Group]:
 def record_runs(
     model: Model, pairs: PromptPairs, request: PathPlan, progress: Progress | None
 ) -> tuple[Paths, Scorer, Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """Record both runs; return them with a scorer of logit_diff, and that of the base and of the source run."""
+    """Record both runs; return them with a scorer, and the score of the base and of the source run."""
     paths = Paths.record(
         model, pairs, request.direction, through_mlps=request.through_mlps, include_mlps=request.include_mlps
     )
     if progress:
         progress(0, 1)  # a chance to cancel
-    scorer, ends = Scorer(model, "logit_diff", pairs.answers), pairs.roles["END"]
+    scorer, ends = Scorer(model, request.metric, pairs), pairs.roles["END"]
     unpatched, of_source = (
         scorer.per_prompt(at_positions(run[-1]["resid_post"], ends)) for run in (paths.base, paths.source)
     )
@@ -208,7 +209,7 @@ def record_runs(
 def patch_senders(
     model: Model, pairs: PromptPairs, request: PathPlan, progress: Progress | None
 ) -> tuple[Float[Tensor, "layer sender batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """Raw logit_diff of every cell with a path, of the clean and of the corrupted run; runs on any device."""
+    """The raw metric of every cell with a path, of the clean and of the corrupted run; runs on any device."""
     paths, scorer, unpatched, of_source = record_runs(model, pairs, request, progress)
     senders, ends = paths.senders_a_layer, pairs.roles["END"]
     values = unpatched.expand(request.last(model), senders, -1).clone()

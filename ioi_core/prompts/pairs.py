@@ -1,28 +1,45 @@
 """`PromptPairs`: clean and corrupted prompts, token by token, with the answers and the role of each position."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int
 
 from ioi_core.errors import PromptError
+from ioi_core.inputs import shown
 from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.vocabulary import ROLES
+
+if TYPE_CHECKING:
+    RowChoice = int | slice | Sequence[int] | np.ndarray
+else:
+    RowChoice = object  # checked in words, as in `ioi_core.inputs`
+
+AnswerSets = tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+"""For each prompt the ids that are right and those that are wrong."""
+
+_ARRAYS = ("clean_tokens", "corrupted_tokens", "lengths", "answers", "templates")
+_TUPLES = ("clean_text", "corrupted_text", "answer_sets", "labels")
 
 
 @dataclass(frozen=True, eq=False)
 class PromptPairs:
-    """A batch of clean prompts and their corrupted twins.
+    """A batch of clean prompts and their corrupted twins. `pairs[3]`, `pairs[:8]` and a walk over it give pairs again.
 
     Attributes:
         clean_tokens, corrupted_tokens: [batch pos] token ids, padded on the right with 50256.
         lengths: [batch] tokens of each row, BOS included; the same for its clean and corrupted prompt.
         answers: [batch 2] token ids of (IO, S); they are the clean prompt's also where the corrupted one is scored.
+            The first of each set where an answer is a set of tokens.
         roles: role -> [batch] position in the row; only "END" for a task that is not IOI.
         templates: [batch] template number; typed prompts have one number a row.
         clean_text, corrupted_text: the rows as text, without BOS.
         prepend_bos: true if position 0 is a BOS that was put in front.
+        answer_sets: [batch] of (right ids, wrong ids) where an answer is a set of tokens: logit_diff is then the
+            difference of the sets' mean logits. None: `answers` is all there is.
+        labels: [batch] a name for the group that a row belongs to, from a data set; None if there is none.
     """
 
     clean_tokens: Int[np.ndarray, "batch pos"]
@@ -34,22 +51,46 @@ class PromptPairs:
     clean_text: tuple[str, ...]
     corrupted_text: tuple[str, ...]
     prepend_bos: bool
+    answer_sets: AnswerSets | None = None
+    labels: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only: pairs are shared between threads and are part of cache keys."""
-        arrays = (self.clean_tokens, self.corrupted_tokens, self.lengths, self.answers, self.templates)
-        for array in (*arrays, *self.roles.values()):
+        for array in (*(getattr(self, name) for name in _ARRAYS), *self.roles.values()):
             array.setflags(write=False)
 
-    def take(self, rows: slice) -> "PromptPairs":
-        """Return some of the rows, with their padding."""
-        arrays = ("clean_tokens", "corrupted_tokens", "lengths", "answers", "templates", "clean_text", "corrupted_text")
-        taken = {name: getattr(self, name)[rows] for name in arrays}
-        roles = {role: positions[rows] for role, positions in self.roles.items()}
+    def take(self, rows: RowChoice) -> "PromptPairs":
+        """Return some of the rows, with their padding: a slice, row numbers, or true and false a row.
+
+        Raises:
+            PromptError: no rows are left, or there is no such row.
+        """
+        try:
+            numbers = np.arange(len(self))[rows if isinstance(rows, slice) else np.asarray(rows)]
+        except (IndexError, TypeError, ValueError):
+            numbers = np.array([])
+        if numbers.ndim != 1 or not len(numbers):
+            raise PromptError(f"rows {shown(rows)} cannot be taken of {len(self)} prompts: give a slice or numbers")
+        index = rows if isinstance(rows, slice) else numbers  # a slice of an array is a view of it
+        taken: dict[str, Any] = {name: getattr(self, name)[index] for name in _ARRAYS}
+        for name in _TUPLES:
+            if (column := getattr(self, name)) is not None:
+                taken[name] = tuple(column[number] for number in numbers)
+        roles = {role: positions[index] for role, positions in self.roles.items()}
         return replace(self, roles=roles, **taken)
+
+    def __getitem__(self, rows: RowChoice) -> "PromptPairs":
+        return self.take([int(rows)] if isinstance(rows, int | np.integer) else rows)
+
+    def __iter__(self) -> Iterator["PromptPairs"]:
+        return (self.take(slice(row, row + 1)) for row in range(len(self)))
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def __repr__(self) -> str:
+        first = f"{self.clean_text[0][:60]!r}, " if self.clean_text else ""
+        return f"PromptPairs({len(self)} prompts: {first}..., roles {', '.join(self.roles)})"
 
 
 def check_roles(need: str, roles: Collection[str], wanted: Collection[str] = ROLES) -> None:

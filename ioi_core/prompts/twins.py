@@ -14,6 +14,9 @@ from ioi_core.prompts.typed import prompt_pairs
 def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPairs:
     """Return the same prompts with twins made by `corruption` instead of their own corrupted ones.
 
+    `with_twins(model, pairs, "abc")` are the pairs that the Circuit page computes with: means are then taken over
+    prompts that do not tell who is repeated.
+
     Args:
         pairs: IOI prompts.
         corruption: as in `prompt_pairs`.

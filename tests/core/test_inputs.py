@@ -16,6 +16,7 @@ import torch
 
 import ioi_core
 from ioi_core import (
+    DEMO_MODEL_DIR,
     END_OF_TEXT,
     IOI_CIRCUIT,
     Circuit,
@@ -220,3 +221,11 @@ def test_results_and_models_have_short_names(demo_model: Model, abc: PromptPairs
 
 def test_the_published_circuit_is_what_it_was() -> None:
     assert Circuit(dict(IOI_CIRCUIT)) == IOI_CIRCUIT == Circuit(IOI_CIRCUIT)
+
+
+def test_what_the_readme_types_works(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", (DEMO_MODEL_DIR.parents[2] / "README.md").read_text(), re.DOTALL):
+        exec(block, names)
+    assert names["found"].evaluation.faithfulness == pytest.approx(1, abs=0.1)
+    assert "logit_diff" in capsys.readouterr().out

@@ -54,6 +54,7 @@ def arguments(folder: str) -> dict[str, dict[str, Any]]:
         "arena_pairs": {"model": model},
         "arena25_pairs": {"model": model},
         "ioi_dataset": {"model": model, "n": 2},
+        "task_dataset": {"model": model, "task": "capital", "n": 2},
         "prompt_pairs": {"model": model, "clean": "When Mary and John went out, John spoke to"},
         "with_twins": of_pairs | {"corruption": "abc"},
         "run": {"model": model, "tokens": pairs},

@@ -4,20 +4,27 @@ Written from the paper's text and without a look at `ioi_core.path_patching`; th
 benchmark's peer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ioi_core import Direction, Head, PromptPairs
+from tests.oracles.hooked_runs import logit_diff
 
 
 class AppendixB:
     """Both runs of some prompts, cached; `logit_diff` runs one sender."""
 
-    def __init__(self, bridge: Any, pairs: PromptPairs, direction: Direction) -> None:
-        self.bridge, self.pairs = bridge, pairs
+    def __init__(
+        self,
+        bridge: Any,
+        pairs: PromptPairs,
+        direction: Direction,
+        score: Callable[[Tensor, PromptPairs], Tensor] = logit_diff,
+    ) -> None:
+        self.bridge, self.pairs, self.score = bridge, pairs, score
         clean, corrupted = torch.tensor(pairs.clean_tokens), torch.tensor(pairs.corrupted_tokens)
         self.tokens, given = (clean, corrupted) if direction is Direction.NOISING else (corrupted, clean)
         with torch.no_grad():
@@ -33,7 +40,7 @@ class AppendixB:
         position: str = "all",
         through_mlps: bool = True,
     ) -> Tensor:
-        """[batch] logit_diff with the paths from one head, or the MLP of a layer, into the receivers patched.
+        """[batch] score with the paths from one head, or the MLP of a layer, into the receivers patched.
 
         No receivers means the logits.
         """
@@ -48,7 +55,7 @@ class AppendixB:
         with torch.no_grad():
             logits = self.bridge.run_with_hooks(self.tokens, fwd_hooks=frozen + keeping)
             if not receivers:
-                return self._score(logits)
+                return self.score(logits, self.pairs)
             assert set(kept) == wanted
 
             def replace(activation: Tensor, hook: Any, name: str) -> Tensor:
@@ -59,7 +66,7 @@ class AppendixB:
                 return activation
 
             replacing = [(name, lambda x, hook, name=name: replace(x, hook, name)) for name in wanted]
-            return self._score(self.bridge.run_with_hooks(self.tokens, fwd_hooks=replacing))
+            return self.score(self.bridge.run_with_hooks(self.tokens, fwd_hooks=replacing), self.pairs)
 
     def _frozen(self, sender: Head | int, position: str, through_mlps: bool) -> list[tuple[str, Any]]:
         """Hooks of the first run: the sender's output from the other run, everything that is frozen from this one."""
@@ -88,9 +95,3 @@ class AppendixB:
         if position == "all":
             return [(row, slice(None)) for row in range(len(self.pairs))]
         return [(row, int(self.pairs.roles[position][row])) for row in range(len(self.pairs))]
-
-    def _score(self, logits: Tensor) -> Tensor:
-        rows = torch.arange(len(self.pairs))
-        at_end = logits[rows, torch.tensor(self.pairs.roles["END"])]
-        io, s = torch.tensor(self.pairs.answers).T
-        return at_end[rows, io] - at_end[rows, s]

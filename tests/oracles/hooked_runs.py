@@ -1,5 +1,7 @@
 """Activation patching on TransformerLens's hooked model: slow, one forward a cell, written without a look at ours."""
 
+from collections.abc import Callable
+
 import torch
 
 from ioi_core import Direction, PromptPairs
@@ -11,11 +13,26 @@ def logit_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
     return at_end[rows, torch.tensor(pairs.answers[:, 0])] - at_end[rows, torch.tensor(pairs.answers[:, 1])]
 
 
+def prob_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
+    """Summed probability of the right answers minus that of the wrong ones."""
+    probs = logits[torch.arange(len(pairs)), torch.tensor(pairs.roles["END"])].softmax(-1)
+    sets = pairs.answer_sets or [((int(io),), (int(s),)) for io, s in pairs.answers]
+    return torch.stack(
+        [row[list(right)].sum() - row[list(wrong)].sum() for row, (right, wrong) in zip(probs, sets, strict=True)]
+    )
+
+
 class HookedRuns:
     """The slow oracle: TransformerLens's bridge, one hooked forward a cell, written without looking at the engine."""
 
-    def __init__(self, bridge, pairs: PromptPairs, direction: Direction) -> None:
-        self.bridge, self.pairs = bridge, pairs
+    def __init__(
+        self,
+        bridge,
+        pairs: PromptPairs,
+        direction: Direction,
+        score: Callable[[torch.Tensor, PromptPairs], torch.Tensor] = logit_diff,
+    ) -> None:
+        self.bridge, self.pairs, self.score = bridge, pairs, score
         clean, corrupted = torch.tensor(pairs.clean_tokens), torch.tensor(pairs.corrupted_tokens)
         denoising = direction is Direction.DENOISING
         self.tokens, given = (corrupted, clean) if denoising else (clean, corrupted)
@@ -28,7 +45,7 @@ class HookedRuns:
         return f"blocks.{layer}.attn.hook_{site}" if site in in_attention else f"blocks.{layer}.hook_{site}"
 
     def patched(self, site: str, layer: int, head: int | None, positions: list[list[int]]) -> torch.Tensor:
-        """Per-prompt logit_diff with each prompt's listed positions patched."""
+        """Per-prompt score with each prompt's listed positions patched."""
         name = self.name(site, layer)
         if site == "resid_mid":
             # The bridge's hook_resid_mid feeds the MLP only, not the residual stream beside it. Nothing above this
@@ -51,4 +68,4 @@ class HookedRuns:
 
         with torch.no_grad():
             logits = self.bridge.run_with_hooks(self.tokens, fwd_hooks=[(name, hook)])
-        return logit_diff(logits, self.pairs)
+        return self.score(logits, self.pairs)

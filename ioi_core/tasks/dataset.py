@@ -1,0 +1,120 @@
+"""The tasks by name, and prompts of one of them as pairs."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ioi_core.errors import PromptError
+from ioi_core.inputs import Choice, Flag, WholeNumber, as_choice, as_flag, as_whole_number
+from ioi_core.model.weights import Model, check_model
+from ioi_core.prompts.dataset import MAX_PROMPTS
+from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
+from ioi_core.tasks import sentences
+from ioi_core.tasks.sentences import Draw, Sentence, Vocabulary
+
+
+@dataclass(frozen=True)
+class Task:
+    """A kind of prompt.
+
+    Attributes:
+        title: what the task is called.
+        question: what the model is asked, in one sentence.
+        twin: what is another in the corrupted prompt.
+        source: who studied it.
+        sentence: returns what draws a sentence, given a model's vocabulary.
+    """
+
+    title: str
+    question: str
+    twin: str
+    source: str
+    sentence: Callable[[Vocabulary], Draw]
+
+
+TASKS: dict[str, Task] = {
+    "greater_than": Task(
+        "greater-than",
+        "A span of years has begun: does the model end it with a later year?",
+        "the span begins in the year 01 of its century",
+        "Hanna, Liu and Variengien 2023",
+        sentences.greater_than,
+    ),
+    "pronoun": Task(
+        "gendered pronoun",
+        "Does the model take up a first name with he or with she?",
+        "a name of the other gender",
+        "Mathwin, Corlouer, Kran, Barez and Nanda 2023",
+        sentences.pronoun,
+    ),
+    "agreement": Task(
+        "subject-verb agreement",
+        "Does the verb agree with its subject, although another noun stands in between?",
+        "the subject in the other number",
+        "Linzen, Dupoux and Goldberg 2016",
+        sentences.agreement,
+    ),
+    "capital": Task(
+        "capital of a country",
+        "Does the model name the capital of this country, and not of another?",
+        "another country",
+        "Merullo, Eickhoff and Pavlick 2023",
+        sentences.capital,
+    ),
+    "docstring": Task(
+        "docstring argument",
+        "Does the model document the arguments of a function in their order?",
+        "a function with other arguments above the same docstring",
+        "Heimersheim and Janiak 2023",
+        sentences.docstring,
+    ),
+}
+"""Name -> task."""
+
+
+def task_dataset(
+    model: Model, task: Choice, n: WholeNumber, *, seed: WholeNumber = 0, prepend_bos: Flag = True
+) -> PromptPairs:
+    """Return n pairs of prompts of a task; the same for the same arguments, a longer set begins with the shorter one.
+
+    Args:
+        task: "greater_than", "pronoun", "agreement", "capital" or "docstring" (`TASKS`).
+        n: 1 to 100,000 prompts. seed: of the draws, from 0.
+    Returns:
+        Pairs whose only role is "END"; `answer_sets` where a task has several right or wrong answers (greater-than:
+        all later years against all others; agreement: three verbs against three; docstring: the next argument against
+        the others), else None.
+    Raises:
+        ChoiceError: no such task. PromptError: a number out of bounds, or too few words that the model reads as one
+            token.
+    """
+    check_model(model)
+    task, prepend_bos = as_choice(task, "task", tuple(TASKS)), as_flag(prepend_bos, "prepend_bos")
+    n = as_whole_number(n, "n, the number of prompts,", 1, MAX_PROMPTS)
+    seed = as_whole_number(seed, "seed", 0, 2**63 - 1)
+    draw, draws = TASKS[task].sentence(Vocabulary(model)), random.Random(seed)
+    drawn = [draw(draws) for _ in range(n)]
+    rows = [_row(model, sentence, prepend_bos=prepend_bos) for sentence in drawn]
+    pairs = stack_rows(rows, prepend_bos=prepend_bos)
+    if all(len(sentence.right) == len(sentence.wrong) == 1 for sentence in drawn):
+        return pairs
+    return replace(pairs, answer_sets=tuple((_ids(model, s.right), _ids(model, s.wrong)) for s in drawn))
+
+
+def _row(model: Model, sentence: Sentence, *, prepend_bos: bool) -> PromptRow:
+    clean, corrupted = (model.encode(text) for text in (sentence.clean, sentence.corrupted))
+    if len(clean) + prepend_bos > model.cfg.n_ctx:
+        raise PromptError(f"a prompt is {len(clean)} tokens long, {model.name} reads at most {model.cfg.n_ctx}")
+    return PromptRow(
+        clean_text=sentence.clean,
+        corrupted_text=sentence.corrupted,
+        clean_ids=clean,
+        corrupted_ids=corrupted,
+        answers=(_ids(model, sentence.right)[0], _ids(model, sentence.wrong)[0]),
+        positions={"END": len(clean) - 1},
+        template=sentence.template,
+    )
+
+
+def _ids(model: Model, answers: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(model.encode(answer)[0] for answer in answers)
