@@ -8,10 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 from ioi_core.engine.checks import check_pairs
 from ioi_core.errors import IOIError
 from ioi_core.heads.published import PUBLISHED_CLASSES
-from ioi_core.inputs import Heads, OneHead, as_head, is_head, shown
+from ioi_core.inputs import Heads, OneHead, as_head, as_heads, is_head, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.vocabulary import ALL, ROLES, Head
@@ -113,13 +116,13 @@ def _entries(given: object) -> Iterable[tuple[Any, object]]:
     given = getattr(given, "circuit", given)  # of a result
     if isinstance(given, Mapping):
         return given.items()
-    if is_head(given):
-        return [(given, ALL)]
+    if is_head(given) or isinstance(given, np.ndarray | Tensor):
+        return [(head, ALL) for head in as_heads(given)]
     if not isinstance(given, list | tuple | set | frozenset):
         raise CircuitError(
             f"heads are wanted, got {shown(given)}: write {{'9.9': 'END'}}, or ['9.9', '9.6'] for every position"
         )
-    return [(entry, ALL) if not _is_entry(entry) else entry for entry in given]
+    return [entry if _is_entry(entry) else (entry, ALL) for entry in given]
 
 
 def _is_entry(given: object) -> bool:

@@ -119,7 +119,9 @@ def test_circuits_in_any_spelling(given: Any) -> None:
     assert hash(circuit) == hash(CIRCUITS["a circuit"])
 
 
-@pytest.mark.parametrize("given", [["3.2", (1, 1)], (Head(3, 2), Head(1, 1)), {"3.2", "1.1"}], ids=repr)
+@pytest.mark.parametrize(
+    "given", [["3.2", (1, 1)], (Head(3, 2), Head(1, 1)), {"3.2", "1.1"}, np.array([[3, 2], [1, 1]])], ids=repr
+)
 def test_heads_alone_are_meant_everywhere(given: Any, demo_model: Model, abc: PromptPairs) -> None:
     everywhere = {Head(3, 2): "all", Head(1, 1): "all"}
     assert Circuit(given) == Circuit(everywhere)
