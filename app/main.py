@@ -15,11 +15,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from app.drawing.look import problem, style
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
-from app.shell.banner import disk_notice, model_for
+from app.shell.banner import disk_notice, left_out_notice, model_for
 from app.shell.current_view import set_view
 from app.shell.gate import let_in
-from app.shell.prompts import pairs_for
-from app.shell.sidebar import model_control, prompt_controls, row_control, size_control
+from app.shell.prompt_controls import prompt_controls
+from app.shell.prompts import chosen_prompts
+from app.shell.sidebar import model_control, row_control, size_control
 from app.view import View
 from app.words.tokens import chips, row_labels, row_roles
 from ioi_core import IOIError
@@ -73,13 +74,15 @@ def _draw_shared() -> None:
     disk_notice()
     style(large=large)
     model = model_for(wanted)
-    pairs = pairs_for(model, choice)
+    chosen = chosen_prompts(model, choice)
+    pairs = chosen.pairs
     text, control = st.columns([5, 1], vertical_alignment="center")
     with control:
         row = row_control(len(pairs))
     view = View(model, pairs, row, choice.corruption_words, large)
     with text:
         _strip(view)
+        left_out_notice(chosen.left_out)
     set_view(view)
 
 

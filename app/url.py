@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 from ioi_core import Direction, Head
 
-# The sidebar's, on every page; N to SEED are those of generated prompts, TEXT to S those of typed ones.
+# The sidebar's, on every page; N to SEED are those of generated prompts (N, SEED, TASK of other tasks), TEXT to
+# ANSWER_SPACE those of typed ones, DATA, SKIP and ANSWER_SPACE of data sets.
 MODEL, SIZE, PROMPTS, BOS, CORRUPTION, SHOWN = "model", "size", "prompts", "bos", "corruption", "shown"
 N, TEMPLATES, SEED = "n", "templates", "seed"
-TEXT, CORRUPTED, IO, S = "text", "corrupted", "io", "s"
+TASK = "task"
+TEXT, CORRUPTED, SEVERAL_LINES, IO, S, ANSWER_SPACE = "text", "corrupted", "several_lines", "io", "s", "answer_space"
+DATA, SKIP = "data", "skip"
 
 # Logit lens and Attention
 CELLS = "cells"

@@ -21,6 +21,7 @@ from app.heads.requests import answer_tokens, copying_requests, writing_request
 from app.logit_lens.requests import lens_requests
 from app.path_patching.requests import PathChoice, path_request, split_request
 from app.path_patching.trail import Step
+from app.prompt.requests import prompt_requests
 from app.questions.ask import Request
 from app.questions.classes import role_requests
 from app.questions.measures import measure_requests
@@ -59,6 +60,7 @@ def requests(model: Model, pairs: PromptPairs, find: Find) -> Iterator[Request[o
 
     `find` computes the circuit that the Circuit page opens with, where none is published.
     """
+    yield from prompt_requests(pairs)
     yield from role_requests(pairs)
     yield from measure_requests(pairs)
     yield from patch_requests(pairs, PatchChoice())

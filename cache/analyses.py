@@ -35,6 +35,7 @@ ANALYSES: Mapping[str, Analysis] = {
     analysis.function.__name__: analysis
     for analysis in (
         Analysis(ioi_core.predictions, 1),
+        Analysis(ioi_core.answer_form_ranks, 1),
         Analysis(ioi_core.logit_lens, 1),
         Analysis(ioi_core.lens_tokens, 1),
         Analysis(ioi_core.attribute_layers, 1),

@@ -7,6 +7,7 @@ from ioi_core.attention.explain import AttentionSplit, explain_attention
 from ioi_core.attention.name_writing import NameWriting, attention_and_writing
 from ioi_core.attention.patterns import attention_patterns, role_attention
 from ioi_core.attention.repeated_tokens import head_scores
+from ioi_core.attribution.answer_forms import answer_form_ranks
 from ioi_core.attribution.direct import HeadAttribution, attribute_heads, attribute_layers
 from ioi_core.attribution.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.attribution.predictions import Predictions, predictions
@@ -25,6 +26,7 @@ from ioi_core.circuit.results import (
 )
 from ioi_core.circuit.search import FoundCircuit, find_circuit
 from ioi_core.circuit.signals import SIGNALS, SignalFit, token_and_position
+from ioi_core.data_sets.pairs import read_pairs
 from ioi_core.engine.forward import run
 from ioi_core.engine.scoring import MetricError
 from ioi_core.errors import (
@@ -125,6 +127,7 @@ __all__ = [
     "TokenLens",
     "TwoRunResult",
     "ablate",
+    "answer_form_ranks",
     "arena25_pairs",
     "arena_pairs",
     "attention_and_writing",
@@ -159,6 +162,7 @@ __all__ = [
     "predictions",
     "prompt_pairs",
     "published_class",
+    "read_pairs",
     "role_attention",
     "run",
     "task_dataset",

@@ -6,6 +6,7 @@ one reaches a check, here or in the analysis that takes it, and is refused with 
 
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral
+from os import PathLike
 from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar
 
 import numpy as np
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         def circuit(self) -> Mapping[Head, Collection[str]]:
             """Head -> roles."""
 
+    FilePath = str | PathLike[str]
     Texts = str | Sequence[str]
     Choice = str
     WholeNumber = int
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
         | HasCircuit
     )
 else:
+    FilePath = _Meant("str | Path")
     Texts = _Meant("str | list[str]")
     Choice = _Meant("str")
     WholeNumber = _Meant("int")

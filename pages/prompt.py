@@ -3,16 +3,15 @@
 import numpy as np
 import streamlit as st
 
-import ioi_core
 from app.colours import CLEAN, CORRUPTED
 from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure, show_table
-from app.drawing.look import says
+from app.drawing.look import notice, says
 from app.prompt.charts import LABELLED, prompt_bars
 from app.prompt.panels import PREDICTION_COLUMNS, show_prompts
+from app.prompt.requests import prompt_requests
 from app.prompt.tables import answers_table, predictions_table, prompt_frame
-from app.prompt.words import all_prompts_story, prediction_story
-from app.questions.ask import ask
+from app.prompt.words import all_prompts_story, answer_form_hint, prediction_story
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from ioi_core.attribution.predictions import RUNS
@@ -28,9 +27,11 @@ st.write(
     else "**IO** stands for the right answer and **S** for the wrong one, as you gave them."
 )
 st.write("Every box is one token, the unit that the model reads; a middle dot is a space.")
-result = compute(model, ask(ioi_core.predictions, pairs=pairs))
+result, ranks = compute(model, *prompt_requests(pairs))
 says(prediction_story(model, pairs, result, row))
 
+if hint := answer_form_hint(model, pairs, ranks):
+    notice(hint)
 show_prompts(model, pairs, row)
 
 st.subheader(f"The model's next token after prompt {row + 1}")

@@ -37,12 +37,13 @@ def show_by_template(
     groups = charts.template_groups(view.pairs)
     if len(groups) < 2 or np.isnan(per_prompt).all():
         return
-    if not st.toggle("Template by template", key=url.by_template(name), bind="query-params"):
+    grouped_by = "label" if view.pairs.labels else "template"
+    if not st.toggle(f"{grouped_by} by {grouped_by}".capitalize(), key=url.by_template(name), bind="query-params"):
         return
     show_figure(
         "by_template",
         draw(groups),
-        _story(per_prompt.reshape(-1, per_prompt.shape[-1]), cells, groups, len(set(view.pairs.templates.tolist()))),
+        _story(per_prompt.reshape(-1, per_prompt.shape[-1]), cells, groups, len(view.pairs), grouped_by),
         lambda: _frame(per_prompt, cells, groups),
         large=view.large,
         min_width=min_width,
@@ -75,8 +76,10 @@ def show_bars_by_template(
     )  # fmt: skip
 
 
-def _story(flat: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup], n_templates: int) -> str:
-    """Say which cell differs most between templates; `flat` is [cell batch]."""
+def _story(
+    flat: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup], n_prompts: int, grouped_by: str
+) -> str:
+    """Say which cell differs most between groups; `flat` is [cell batch]."""
     means = np.stack([defined_mean(flat[:, group.rows]) for group in groups])
     spread = np.nan_to_num(np.fmax.reduce(means) - np.fmin.reduce(means), nan=-1)
     cell = int(spread.argmax())
@@ -85,10 +88,10 @@ def _story(flat: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGrou
         f"Most apart: {cells[cell]}, from {number(float(means[least, cell]))} ({groups[least].name}) to "
         f"{number(float(means[most, cell]))} ({groups[most].name})."
     )
-    if all(len(group.rows) == 1 for group in groups):
+    if grouped_by == "template" and all(len(group.rows) == 1 for group in groups):
         text += " Each of these prompts counts as a template of its own."
-    if n_templates > len(groups):
-        text += f" The first {charts.MOST} of {n_templates} templates are shown."
+    if sum(len(group.rows) for group in groups) < n_prompts:
+        text += f" Only the first {charts.MOST} {grouped_by}s are shown."
     return text
 
 

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,16 +17,17 @@ from app.words.phrases import prompts
 from ioi_core import TEMPLATES, PromptPairs
 
 _ACROSS = 4
+_LONGEST_NAME = 28
 MOST = 16
 """More small figures than these do not fit a screen."""
 
 
 @dataclass(frozen=True)
 class TemplateGroup:
-    """The prompts of one template.
+    """The prompts of one template, or those that share a label.
 
     Attributes:
-        name: the template, or the prompt where each prompt has a template of its own.
+        name: the label or the template, or the prompt where each prompt has a template of its own.
         rows: indices of its prompts; example: the first of them.
     """
 
@@ -42,16 +44,25 @@ class TemplateGroup:
 
 
 def template_groups(pairs: PromptPairs) -> list[TemplateGroup]:
-    """Group the prompts by template, in the order in which templates first occur; at most `MOST`."""
-    numbers, first = np.unique(pairs.templates, return_index=True)
-    ordered = numbers[np.argsort(first)][:MOST]
-    generated = len(pairs) > len(numbers)
-    groups = []
-    for number in map(int, ordered):
-        rows = np.flatnonzero(pairs.templates == number)
-        name = f"template {number}, {TEMPLATES[number].order}" if generated else f"prompt {rows[0] + 1}"
-        groups.append(TemplateGroup(name, rows, pairs.clean_text[rows[0]]))
-    return groups
+    """Group the prompts by label, else by template, in the order in which these first occur; at most `MOST`."""
+    keys: list[str | int] = list(pairs.labels) if pairs.labels else pairs.templates.tolist()
+    rows_of: dict[str | int, list[int]] = {}
+    for row, key in enumerate(keys):
+        rows_of.setdefault(key, []).append(row)
+    alone = all(len(rows) == 1 for rows in rows_of.values())
+    return [
+        TemplateGroup(_name(pairs, key, rows, alone=alone), np.array(rows), pairs.clean_text[rows[0]])
+        for key, rows in islice(rows_of.items(), MOST)
+    ]
+
+
+def _name(pairs: PromptPairs, key: str | int, rows: Sequence[int], *, alone: bool) -> str:
+    if isinstance(key, str):
+        return textwrap.shorten(key, _LONGEST_NAME, placeholder="...") or "no label"
+    if alone:
+        return f"prompt {rows[0] + 1}"
+    # Only sentences about two people have an order of names; other tasks count their sentences from 0 as well.
+    return f"template {key}, {TEMPLATES[key].order}" if "IO" in pairs.roles else f"sentence {key + 1}"
 
 
 @drawn_once

@@ -25,8 +25,8 @@ from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt
 from app.view import View
 from app.words.tokens import token_label
 from ioi_core import Head
+from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.names import IOI_LISTS
-from ioi_core.prompts.roles import answer_token
 
 _INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
 

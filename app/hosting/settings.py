@@ -15,7 +15,8 @@ class Settings:
 
     Attributes:
         max_prompts: IOI_MAX_PROMPTS, prompts in one request.
-        max_characters: IOI_MAX_CHARACTERS, characters that a visitor may type into one field.
+        max_characters: IOI_MAX_CHARACTERS, characters of all prompts that a visitor may type or upload at once.
+        max_prompt_characters: IOI_MAX_PROMPT_CHARACTERS, characters of one of them.
         max_tokens: IOI_MAX_TOKENS, tokens in one prompt.
         max_cells: IOI_MAX_CELLS, patched runs in one request: cells of the figure times prompts.
         max_sessions: IOI_MAX_SESSIONS, visitors at once; the next one waits at the gate.
@@ -29,7 +30,8 @@ class Settings:
     """
 
     max_prompts: int = 200
-    max_characters: int = 4000
+    max_characters: int = 200_000
+    max_prompt_characters: int = 4000
     max_tokens: int = 1024
     max_cells: int = 250_000
     max_sessions: int = 250
@@ -50,7 +52,10 @@ class Settings:
         """
         return cls(
             max_prompts=whole_number(environment, "IOI_MAX_PROMPTS", cls.max_prompts, 8, 10_000),
-            max_characters=whole_number(environment, "IOI_MAX_CHARACTERS", cls.max_characters, 100, 100_000),
+            max_characters=whole_number(environment, "IOI_MAX_CHARACTERS", cls.max_characters, 100, 10_000_000),
+            max_prompt_characters=whole_number(
+                environment, "IOI_MAX_PROMPT_CHARACTERS", cls.max_prompt_characters, 100, 1_000_000
+            ),
             max_tokens=whole_number(environment, "IOI_MAX_TOKENS", cls.max_tokens, 16, 100_000),
             max_cells=whole_number(environment, "IOI_MAX_CELLS", cls.max_cells, 1000, 10_000_000),
             max_sessions=whole_number(environment, "IOI_MAX_SESSIONS", cls.max_sessions, 1, 10_000),

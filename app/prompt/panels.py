@@ -1,10 +1,14 @@
 """Panels of the Prompt page: the prompts as token chips, clean above corrupted, and the columns of its tables."""
 
+import json
+
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from app.drawing.frames import neutral
 from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles
 from ioi_core import Model, PromptPairs
+from ioi_core.data_sets.pairs import to_csv, to_records
 
 PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
     "probability": st.column_config.ProgressColumn("probability", format="%.4g", min_value=0, max_value=1, width=110),
@@ -25,7 +29,22 @@ def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
     drawn = "".join(_pair_html(model, pairs, number) for number in rows)
     with st.container(height=430 if len(rows) > 4 else "content", border=True):
         st.html(drawn)
-    st.caption("Dashed: tokens of the corrupted prompt that differ from the clean one.")
+    left, right = st.columns([3, 1])
+    left.caption("Dashed: tokens of the corrupted prompt that differ from the clean one.")
+    with right:
+        _download_prompts(model, pairs)
+
+
+def _download_prompts(model: Model, pairs: PromptPairs) -> None:
+    """Offer the prompts as a data set: CSV, or JSON lines where a spreadsheet would run one of the texts."""
+    name, content = "prompts.csv", to_csv(model, pairs)
+    records = to_records(model, pairs)
+    if any(isinstance(cell, str) and neutral(cell) != cell for record in records for cell in record.values()):
+        name, content = "prompts.jsonl", "\n".join(map(json.dumps, records))
+    st.download_button(
+        "Prompts as a data set", content, name, on_click="ignore", icon=":material/download:", type="tertiary",
+        key="download-prompts", help="Clean, corrupted, IO, S and label, to be uploaded here or read by read_pairs.",
+    )  # fmt: skip
 
 
 def _pair_html(model: Model, pairs: PromptPairs, row: int) -> str:

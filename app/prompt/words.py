@@ -2,7 +2,7 @@
 
 from app.words.phrases import ordinal, percent, with_interval
 from app.words.tokens import token_label
-from ioi_core import Model, Predictions, PromptPairs
+from ioi_core import Model, Predictions, PromptPairs, Result
 
 
 def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
@@ -14,6 +14,20 @@ def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row:
     return (
         f"After prompt {row + 1} the model's first choice is {top} with {percent(prob)}, {where}. "
         f"Its logit_diff ({io} over {s}) is {result.clean_logit_diff[row]:+.2f}."
+    )
+
+
+def answer_form_hint(model: Model, pairs: PromptPairs, ranks: Result) -> str | None:
+    """Say that the right answers rank ten times better in their other form; None where they do not."""
+    given, other = (float(rank) + 1 for rank in ranks.values)
+    if not other <= given / 10:
+        return None
+    first = token_label(model, pairs.answers[0, 0])
+    there, switch = ("without it", "off") if first.startswith("·") else ("with one", "on")
+    with_or_without = "with a space in front" if first.startswith("·") else "without a space in front"
+    return (
+        f"The right answers, {first} in the first prompt, are read {with_or_without} and have rank {given:,.0f} "
+        f"(median); {there} they have rank {other:,.0f}. For that, switch Space before the answers {switch}."
     )
 
 

@@ -1,6 +1,7 @@
 """Banners of every page: another model than asked for, results that cannot be kept on disk."""
 
 import html
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -86,3 +87,11 @@ def disk_notice() -> None:
     """Warn at the end of the sidebar where results cannot be kept on disk, or kept ones could not be read."""
     if (warning := computations().warning) is not None:
         st.sidebar.html(f'<div class="ioi-notice ioi-standin ioi-disk" role="status">{html.escape(warning)}</div>')
+
+
+def left_out_notice(reasons: Mapping[int, str]) -> None:
+    """Say which rows of a data set were left out, and why."""
+    if reasons:
+        rows = "1 row" if len(reasons) == 1 else f"{len(reasons)} rows"
+        with st.expander(f"{rows} of the data set left out"):
+            st.text("\n".join(f"row {number}: {reason}" for number, reason in reasons.items()))

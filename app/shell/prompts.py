@@ -1,21 +1,45 @@
 """The visitor's choice of prompts, checked, and the pairs made from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 import streamlit as st
 
 from app.hosting.services import settings
 from app.hosting.settings import Settings
 from app.questions.limits import check_tokens
-from ioi_core import Model, NotIOIError, PromptError, PromptPairs, arena_pairs, ioi_dataset, prompt_pairs
+from ioi_core import (
+    TASKS,
+    Model,
+    NotIOIError,
+    PromptError,
+    PromptPairs,
+    arena_pairs,
+    ioi_dataset,
+    prompt_pairs,
+    task_dataset,
+)
+from ioi_core.data_sets.pairs import DataSet, pairs_of
+from ioi_core.data_sets.rows import parse_rows
 
-CLASSIC, GENERATED, OWN = "classic", "generated", "own"
+CLASSIC, GENERATED, TASK, OWN, DATA = "classic", "generated", "other task", "own", "data set"
 CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}
+GIVEN = "typed"
+"""The corruption, in words, of prompts that came with their corrupted ones."""
+
+_BETWEEN = "---"
+_LONGEST_ANSWER = 100
+_MOST_LISTED = 10
 
 
 @dataclass(frozen=True)
 class PromptChoice:
-    """The visitor's choice of prompts, before any model has tokenised them."""
+    """The visitor's choice of prompts, before any model has tokenised them.
+
+    Attributes:
+        data: the text of a data set; skip: leave out its rows that cannot be used.
+    """
 
     source: str
     prepend_bos: bool
@@ -23,52 +47,101 @@ class PromptChoice:
     n: int = 0
     seed: int = 0
     templates: str = "mixed"
+    task: str = ""
     clean: tuple[str, ...] = ()
     corrupted: tuple[str, ...] = ()
     io: str = ""
     s: str = ""
+    answer_space: bool = True
+    data: str = ""
+    skip: bool = False
 
     @property
     def corruption_words(self) -> str:
         """The corruption, in words."""
-        return "typed" if self.corrupted else self.corruption
+        if self.source == TASK:
+            return TASKS[self.task].twin
+        return GIVEN if self.corrupted or self.source == DATA else self.corruption
 
 
-def lines_of(what: str, text: str, limits: Settings) -> tuple[str, ...]:
-    """Return the lines that are not blank, without white space at their ends.
+@dataclass(frozen=True)
+class Chosen:
+    """The chosen prompts, and the rows of a data set that were left out: number -> reason."""
+
+    pairs: PromptPairs
+    left_out: Mapping[int, str] = field(default_factory=dict)
+
+
+def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> tuple[str, ...]:
+    """Return the typed prompts just as they are: one a line, or separated by lines of "---". Blank ones do not count.
 
     Raises:
-        PromptError: too many characters or lines.
+        PromptError: too many characters or prompts.
+    """
+    check_size(what, text, limits)
+    texts = text.split("\n")
+    if several_lines:
+        blocks: list[list[str]] = [[]]
+        for line in texts:
+            if line == _BETWEEN:
+                blocks.append([])
+            else:
+                blocks[-1].append(line)
+        texts = ["\n".join(block) for block in blocks]
+    texts = [prompt for prompt in texts if prompt.strip()]
+    if len(texts) > limits.max_prompts:
+        raise PromptError(f"{what} are {len(texts)}: at most {limits.max_prompts} are allowed")
+    for number, prompt in enumerate(texts, 1):
+        if len(prompt) > limits.max_prompt_characters:
+            raise PromptError(
+                f"number {number} of {what} is {len(prompt):,} characters long: at most "
+                f"{limits.max_prompt_characters:,} are allowed in one"
+            )
+    return tuple(texts)
+
+
+def check_size(what: str, text: str, limits: Settings) -> None:
+    """Refuse a text that is too long in all.
+
+    Raises:
+        PromptError: says how long it is and what is allowed.
     """
     if len(text) > limits.max_characters:
-        raise PromptError(f"{what} are {len(text):,} characters long: at most {limits.max_characters:,} are allowed")
-    lines = tuple(line.rstrip() for line in text.split("\n") if line.strip())
-    if len(lines) > limits.max_prompts:
-        raise PromptError(f"{what} are {len(lines)} lines: at most {limits.max_prompts} are allowed")
-    return lines
+        raise PromptError(
+            f"{what} are {len(text):,} characters long: at most {limits.max_characters:,} are allowed in all"
+        )
 
 
-def checked_line(what: str, text: str) -> str:
-    """Return a short text, without white space at its end.
+def checked_answer(what: str, text: str) -> str:
+    """Return an answer just as it was typed.
 
     Raises:
         PromptError: it is far too long for one token.
     """
-    if len(text) > 100:
+    if len(text) > _LONGEST_ANSWER:
         raise PromptError(f"{what} is {len(text):,} characters long: it must be one token")
-    return text.rstrip()
+    return text
 
 
-def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:
+def chosen_prompts(model: Model, choice: PromptChoice) -> Chosen:
     """Return the chosen prompts, tokenised for this model.
 
     Raises:
         PromptError, TooMuchError: says what to change.
     """
-    if choice.source == OWN and not choice.clean:
+    if choice.source == DATA:
+        chosen = _from_data(model, choice)
+    elif choice.source == OWN and not choice.clean:
         raise PromptError("there is no prompt yet: type one in the sidebar, stopping where the answer comes next")
+    else:
+        chosen = Chosen(_own_or_made(model, choice))
+    check_tokens(chosen.pairs, settings())
+    return chosen
+
+
+def _own_or_made(model: Model, choice: PromptChoice) -> PromptPairs:
     try:
-        pairs = _pairs(model, model.name, choice)
+        return _pairs(model, choice)
     except NotIOIError as error:
         optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
         empty = [field for field, value in optional.items() if not value]
@@ -76,26 +149,62 @@ def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:
             f"{error}. In short: a prompt that is no sentence about two people, one of them named twice, needs IO, S "
             f"and Corrupted prompts in the sidebar; still empty: {', '.join(empty) or 'none'}"
         ) from error
-    check_tokens(pairs, settings())
-    return pairs
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _pairs(_model: Model, model_name: str, choice: PromptChoice) -> PromptPairs:
-    corruption = CORRUPTIONS[choice.corruption]
-    if choice.source == CLASSIC:
-        return arena_pairs(_model, prepend_bos=choice.prepend_bos)
-    if choice.source == GENERATED:
-        return ioi_dataset(
-            _model, choice.n, seed=choice.seed, templates=choice.templates, corruption=corruption,
-            prepend_bos=choice.prepend_bos,
-        )  # fmt: skip
+def _from_data(model: Model, choice: PromptChoice) -> Chosen:
+    if not choice.data.strip():
+        raise PromptError(
+            "there is no data set yet: upload one in the sidebar, or paste it there, with columns clean, corrupted, io "
+            "and s (and label, if you like)"
+        )
+    found = _data_set(model, choice)
+    if found.pairs is not None and (choice.skip or not found.refused):
+        return Chosen(found.pairs, found.refused)
+    way_out = "Correct them, or choose Leave out in the sidebar" if found.pairs is not None else "Correct them"
+    raise PromptError(
+        f"{len(found.refused)} rows of the data set cannot be used: {found.refusal(_MOST_LISTED)}. {way_out}"
+    )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
+def _pairs(model: Model, choice: PromptChoice) -> PromptPairs:
+    bos, corruption = choice.prepend_bos, CORRUPTIONS[choice.corruption]
+    match choice.source:
+        case "classic":
+            return arena_pairs(model, prepend_bos=bos)
+        case "generated":
+            return ioi_dataset(
+                model, choice.n, seed=choice.seed, templates=choice.templates, corruption=corruption, prepend_bos=bos
+            )
+        case "other task":
+            return task_dataset(model, choice.task, choice.n, seed=choice.seed, prepend_bos=bos)
     return prompt_pairs(
-        _model,
+        model,
         list(choice.clean),
         list(choice.corrupted) or None,
         choice.io or None,
         choice.s or None,
         corruption=corruption,
+        answer_space=choice.answer_space,
+        prepend_bos=bos,
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
+def _data_set(model: Model, choice: PromptChoice) -> DataSet:
+    rows, limits = parse_rows(choice.data), settings()
+    if len(rows) > limits.max_prompts:
+        raise PromptError(f"the data set has {len(rows):,} rows: at most {limits.max_prompts} are allowed")
+    longest = max(rows, key=lambda row: max(len(row.clean), len(row.corrupted or "")))
+    if (length := max(len(longest.clean), len(longest.corrupted or ""))) > limits.max_prompt_characters:
+        raise PromptError(
+            f"row {longest.number} of the data set has a prompt of {length:,} characters: at most "
+            f"{limits.max_prompt_characters:,} are allowed in one"
+        )
+    return pairs_of(
+        model,
+        rows,
+        corruption=CORRUPTIONS[choice.corruption],
+        answer_space=choice.answer_space,
         prepend_bos=choice.prepend_bos,
     )

@@ -35,8 +35,8 @@ from ioi_core.inputs import (
     shown,
 )
 from ioi_core.model.weights import Model, check_model
+from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.names import IOI_LISTS
-from ioi_core.prompts.roles import answer_token
 from ioi_core.results import Progress, PromptResult, Result, over_prompts
 
 SIGNS = ("positive", "negative")

@@ -1,17 +1,21 @@
 """The corrupted twin of a typed IOI prompt, made by replacing single name tokens.
 
 A name without a leading space (at the very start, or after a quote) is replaced by a name without one. New names are
-drawn with the prompt's own tokens as the seed, so a prompt always gets the same twin.
+drawn with the prompt's own tokens as the seed, so a prompt always gets the same twin. What a corruption cannot do is
+refused: new first names in place of what is no person's name, or of a part of a longer name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 
-from ioi_core.errors import PromptError
+from ioi_core.errors import NotIOIError, PromptError
 from ioi_core.inputs import shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.names import new_names
+from ioi_core.prompts.people import names_in, people
 from ioi_core.prompts.roles import Names
-from ioi_core.prompts.text import TypedText, decode, read_text, show_tokens
+from ioi_core.prompts.text import TypedText, Word, decode, read_text, show_tokens
 
 
 def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label: str) -> TypedText:
@@ -22,6 +26,7 @@ def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label
 
     Raises:
         PromptError: the corruption is not defined for this prompt, or no name of one token fits somewhere.
+        NotIOIError: IO or S is part of a longer name, so the twin must be given.
     """
     io_at, s_at = ([word.start for word in words] for words in (names.io_words, names.s_words))
     if corruption in SIGNAL_FLIPS and not (len(io_at) == 1 and len(s_at) == 2 and io_at[0] < s_at[1]):
@@ -31,19 +36,49 @@ def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label
             "use s2_flip or abc, or give the corrupted prompt"
         )
     words = (*names.io_words, *names.s_words)
+    _check_whole_names(model, clean, words, label)
+    n_new = {"abc": len(words), "CDD": 2, "DCD": 2}.get(corruption, 0)
+    new = _new_names(model, clean, names, n_new, corruption, label) if n_new else []
+    replaced = replaced_names(corruption, names.io, names.s, io_at=io_at, s_at=s_at, new=iter(new))
+    return _with_names(model, clean, replaced, label)
+
+
+def _check_whole_names(model: Model, clean: TypedText, words: Collection[Word], label: str) -> None:
+    """Refuse names that are part of a longer one, of which the rest would stay: "Mary Smith" for "John Smith"."""
+    for name in names_in(model, clean):
+        if len(name.without_titles) > 1 and (parts := [word for word in name.words if word in words]):
+            raise NotIOIError(
+                f"{label}: {shown(parts[0].name)} is part of the longer name {shown(name.text)} in "
+                f"{show_tokens(model, clean.ids, parts[0].start)}, the rest of which a made twin would leave. "
+                "Give the corrupted prompt, or use names of one word"
+            )
+
+
+def _new_names(model: Model, clean: TypedText, names: Names, n_new: int, corruption: str, label: str) -> list[str]:
+    """Return `n_new` first names that the text does not have, always the same for the same text."""
+    words = (*names.io_words, *names.s_words)
+    found = names_in(model, clean)
+    persons = people(clean, found)
+    named = {word.name for name in found if name.text in persons for word in name.words}
+    if others := [name for name in (names.io, names.s) if name not in named]:
+        raise PromptError(
+            f"{label}: {corruption} puts new first names in place of io and s, which fits people's names, "
+            f"not {' and '.join(map(shown, others))} in {show_tokens(model, clean.ids)}: "
+            "use s2_flip, or give the corrupted prompt"
+        )
     new = new_names(
         model,
         seed=" ".join(map(str, clean.ids)),
-        taken={word.name for word in clean.words},
-        unspaced=any(not word.text.startswith(" ") for word in words),
+        taken=set(re.findall(r"[^\W\d_]+", clean.text)),
+        unspaced=any(not word.spaced for word in words),
     )
-    replaced = replaced_names(corruption, names.io, names.s, io_at=io_at, s_at=s_at, new=new)
-    if corruption == "abc" and len(replaced) < len(words):
+    drawn = list(islice(new, n_new))
+    if len(drawn) < n_new:
         raise PromptError(
-            f"{label} names io and s {len(words)} times, too often for a new name each ({len(replaced)} are left): "
+            f"{label} names io and s {len(words)} times, too often for a new name each ({len(drawn)} are left): "
             "shorten it, or give the corrupted prompt"
         )
-    return _with_names(model, clean, replaced, label)
+    return drawn
 
 
 def _with_names(model: Model, clean: TypedText, replaced: Mapping[int, str], label: str) -> TypedText:
@@ -52,10 +87,10 @@ def _with_names(model: Model, clean: TypedText, replaced: Mapping[int, str], lab
     for word in clean.words:
         if word.start in replaced:
             name = replaced[word.start]
-            form = model.encode(f" {name}" if word.text.startswith(" ") else name)
+            form = model.encode(f" {name}" if word.spaced else name)
             if len(form) != 1:
                 raise PromptError(
-                    f"{label}: where {word.text!r} stands, without a space before it, the other name is not one token: "
+                    f"{label}: where {word.name!r} stands, without a space before it, the other name is not one token: "
                     f"{show_tokens(model, form)}; put a space before it, or give the corrupted prompt"
                 )
             ids[word.start] = form[0]
@@ -95,13 +130,19 @@ def replaced_names(
 ) -> dict[int, str]:
     """Return index -> name for the names that the corrupted prompt gets; some may be those of the clean one.
 
+    "s2_flip" keeps where each name first stands and exchanges IO and S everywhere after: IO is then named as often as S
+    was, and S as often as IO, so whatever the repetition says for IO it now says for S. With S named twice and IO once
+    that changes S2 alone. A signal flip takes S as named twice and IO once.
+
     Args:
         io_at, s_at, others_at: the indices of IO, S and third names, in order; of tokens or slots, as the caller likes.
         new: names that do not occur in the prompt; if there are too few, fewer indices are returned.
     """
     if corruption == "abc":
         return dict(zip(sorted((*io_at, *s_at, *others_at)), new, strict=False))
-    first, second, s2 = tuple("ABA" if corruption == "s2_flip" else corruption)
+    if corruption == "s2_flip":
+        return {index: io for index in s_at[1:]} | {index: s for index in io_at[1:]}
+    first, second, s2 = tuple(corruption)
     if io_at[0] > s_at[0]:
         first, second = second, first
     names = {"A": io, "B": s}

@@ -2,8 +2,8 @@
 
 `IOI_LISTS` are the names, places, objects and templates of Wang et al. 2022, from Redwood Research's Easy-Transformer
 (MIT licence). `NAMES` adds other common first names, for typed prompts. Words that open English sentences (Will, Don,
-Hope), months and places (April, Georgia) are left out: they would make prompts ambiguous, and a capitalised word inside
-a sentence is recognised without a list.
+Hope), months and places (April, Georgia) are left out: they would make prompts ambiguous, and two capitalised words
+in "Obama and Clinton" are recognised without a list.
 """
 
 import json

@@ -93,6 +93,28 @@ class PromptPairs:
         return f"PromptPairs({len(self)} prompts: {first}..., roles {', '.join(self.roles)})"
 
 
+def joined_pairs(parts: Sequence[PromptPairs]) -> PromptPairs:
+    """Return prompts of the same roles as one batch, padded to the longest; each part is a template of its own."""
+    width = max(part.clean_tokens.shape[1] for part in parts)
+
+    def padded(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, "batch width"]:
+        return np.pad(tokens, ((0, 0), (0, width - tokens.shape[1])), constant_values=END_OF_TEXT)
+
+    sets = [part.answer_sets or tuple(((io,), (s,)) for io, s in part.answers.tolist()) for part in parts]
+    return PromptPairs(
+        clean_tokens=np.concatenate([padded(part.clean_tokens) for part in parts]),
+        corrupted_tokens=np.concatenate([padded(part.corrupted_tokens) for part in parts]),
+        lengths=np.concatenate([part.lengths for part in parts]),
+        answers=np.concatenate([part.answers for part in parts]),
+        roles={role: np.concatenate([part.roles[role] for part in parts]) for role in parts[0].roles},
+        templates=np.repeat(np.arange(len(parts)), list(map(len, parts))),
+        clean_text=tuple(text for part in parts for text in part.clean_text),
+        corrupted_text=tuple(text for part in parts for text in part.corrupted_text),
+        prepend_bos=parts[0].prepend_bos,
+        answer_sets=tuple(row for rows in sets for row in rows) if any(part.answer_sets for part in parts) else None,
+    )
+
+
 def check_roles(need: str, roles: Collection[str], wanted: Collection[str] = ROLES) -> None:
     """Refuse prompts that have only `roles` where those `wanted` are needed.
 

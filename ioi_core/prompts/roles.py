@@ -1,19 +1,19 @@
 """The roles in a typed prompt: the indirect object IO, the subject S, and the positions of their names.
 
-Without a hint, S is the only name that occurs more than once and IO the only other one. Names are looked for among the
-names the app knows; if that does not give exactly these two, capitalised words that occur at least once inside a
-sentence count as names too. Anything else is refused: a wrong reading is worse than a question. The meaning of the
-sentence (who gave what to whom) is not considered.
+Without a hint, S is the only person named more than once and IO the only other one, each in one word that stands alone:
+never a part of a longer name, nor the same name in other letters ("JOHN"). A name that the app does not know counts
+where the two first stand side by side, "Obama and Clinton": else it may be a place. Anything else is refused: a wrong
+reading is worse than a question. The meaning of the sentence (who gave what to whom) is not considered.
 """
 
-from collections.abc import Iterable
+import unicodedata
 from dataclasses import dataclass
 
 from ioi_core.errors import NotIOIError, PromptError
 from ioi_core.inputs import shown
 from ioi_core.model.weights import Model
-from ioi_core.prompts.names import KNOWN_NAMES
-from ioi_core.prompts.text import TypedText, Word, check_characters, show_tokens
+from ioi_core.prompts.people import Name, are_joined, first_occurrences, is_joined_to_i, names_in, people
+from ioi_core.prompts.text import TypedText, Word, show_tokens
 
 _SHOWN_NAMES = 8
 
@@ -39,15 +39,19 @@ def find_names(model: Model, typed: TypedText, label: str) -> Names:
     Raises:
         NotIOIError: not exactly one repeated name and one other. PromptError: a name of more than one token.
     """
-    known = _by_name(word for word in typed.words if word.name in KNOWN_NAMES)
-    inside = {word.name for word in typed.words if word.capitalised and not word.opens_sentence}
-    wider = _by_name(word for word in typed.words if word.name in KNOWN_NAMES or word.name in inside)
-    for occurrences in (known, wider):
-        repeated = [name for name, words in occurrences.items() if len(words) > 1]
-        single = [name for name, words in occurrences.items() if len(words) == 1]
-        if len(repeated) == len(single) == 1:
-            return _names(model, typed, single[0], repeated[0], label)
-    raise NotIOIError(_ambiguous(model, typed, wider, label))
+    names = names_in(model, typed)
+    inside = {name.text for name in names if name.inside}
+    names = [name for name in names if name.sure or name.text in inside]
+    persons = people(typed, names)
+    counts = {name.text: sum(other.text == name.text for other in names) for name in first_occurrences(names)}
+    repeated = [name for name in counts if name in persons and counts[name] > 1]
+    single = [name for name in counts if name in persons and counts[name] == 1]
+    if len(repeated) == len(single) == 1:
+        io, s = single[0], repeated[0]
+        whole = all(_spellings(typed, name) == [name] * counts[name] for name in (io, s))
+        if whole and _are_people(typed, names, io, s):
+            return _names(model, typed, io, s, label)
+    raise NotIOIError(_ambiguous(model, typed, counts, label))
 
 
 def given_names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names | None:
@@ -62,34 +66,26 @@ def given_names(model: Model, typed: TypedText, io: str, s: str, label: str) -> 
 
 
 def count(typed: TypedText, name: str) -> int:
-    """Return how often a name occurs; 0 for anything but letters."""
+    """Return how often a name occurs as a whole word; 0 for anything but letters."""
     return sum(word.name == name for word in typed.words) if name.isalpha() else 0
 
 
-def answer_token(model: Model, name: object, label: str) -> int:
-    """Return the token of an answer, its leading space added if missing.
-
-    Args:
-        label: what messages call it ("io", "s of prompt 2 of 8").
-
-    Raises:
-        PromptError: not text, empty, or more than one token.
-    """
-    text = check_characters(model, name, label).strip()
-    ids = model.encode(f" {text}") if text else []
-    if len(ids) != 1:
-        raise PromptError(
-            f"{label} must be one token, got {len(ids)}: {show_tokens(model, ids)}; "
-            "choose a shorter or more common word, such as Mary"
-        )
-    return ids[0]
+def _spellings(typed: TypedText, name: str) -> list[str]:
+    """Return every word that is this name in small or capital letters, or with its accents in another Unicode form."""
+    return [word.name for word in typed.words if _folded(word.name) == _folded(name)]
 
 
-def _by_name(words: Iterable[Word]) -> dict[str, list[Word]]:
-    occurrences: dict[str, list[Word]] = {}
-    for word in words:
-        occurrences.setdefault(word.name, []).append(word)
-    return occurrences
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _are_people(typed: TypedText, names: list[Name], io: str, s: str) -> bool:
+    """Return whether IO and S are known to be people, or first stand side by side: "Obama and Clinton"."""
+    first = {name.text: name for name in first_occurrences(names)}
+    one, other = sorted((first[io], first[s]), key=lambda name: name.first)
+    if (one.sure and other.sure) or are_joined(typed, one, other):
+        return True
+    return first[io].sure and is_joined_to_i(typed, first[s])
 
 
 def _names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names:
@@ -98,24 +94,24 @@ def _names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names
     s_words = tuple(word for word in typed.words if word.name == s)
     for word in (*io_words, *s_words):
         if len(word.ids) > 1:
-            advice = "" if word.text.startswith(" ") else "put a word before it, since a leading space helps, or "
+            advice = "" if word.spaced else "put a word before it, since a leading space helps, or "
             raise PromptError(
                 f"{label}: a name must be one token, but {shown(word.name)} is {len(word.ids)}: "
-                f"{show_tokens(model, word.ids)}; {advice}choose another name, such as Mary"
+                f"{show_tokens(model, word.ids)}; {advice}choose another"
             )
     return Names(io, s, io_words, s_words)
 
 
-def _ambiguous(model: Model, typed: TypedText, occurrences: dict[str, list[Word]], label: str) -> str:
+def _ambiguous(model: Model, typed: TypedText, counts: dict[str, int], label: str) -> str:
     """Return the message that asks for io and s and says which names occur."""
-    names = [f"{shown(name)} x {len(words)}" for name, words in occurrences.items()]
+    names = [f"{shown(name)} x {times}" for name, times in counts.items()]
     names[_SHOWN_NAMES:] = ["..."] * (len(names) > _SHOWN_NAMES)
     hint = ""
-    if len(occurrences) == 2 and all(len(words) > 1 for words in occurrences.values()):
-        hint = "; both are repeated: if the answer already stands at the end, take it away"
+    if len(counts) == 2 and all(times > 1 for times in counts.values()):
+        hint = " (both are repeated: if the answer already stands at the end, take it away)"
     return (
-        f"{label}: cannot tell who is who, so give io (the answer) and s (the repeated name); "
-        "for a task of another kind give a corrupted prompt as well. "
-        "Without them exactly one name may occur twice or more and exactly one other once; "
-        f"found {', '.join(names) or 'no names'} in {show_tokens(model, typed.ids)}{hint}"
+        f"{label}: cannot tell who is who, found {', '.join(names) or 'no names'} "
+        f"in {show_tokens(model, typed.ids)}{hint}. "
+        "Give io (the answer) and s (the name it competes with), one token each, "
+        "and for a task of another kind the corrupted prompt too"
     )

@@ -1,47 +1,44 @@
-"""A typed text as GPT-2 reads it: checked, cut into tokens and words, and shown in messages.
+"""A typed text as GPT-2 reads it: checked, cut into tokens and whole words, and shown in messages.
 
-A word is one of the tokenizer's pre-tokens: a run of letters, of digits or of other signs, with a space before it.
-Positions here count from the text's own first token; a BOS comes later.
+A word is what a reader takes for one: a run of characters without white space, commas, quotes, brackets or long dashes,
+less the punctuation at its ends and a possessive or contracted ending ("John's", "John'll"). So "Anne-Laure",
+"O'Brien", "John_2" and a letter with its combining accent are one word each, however many pieces the tokenizer makes
+of them. Positions here count from the text's own first token; a BOS comes later.
 """
 
-from collections.abc import Sequence
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from ioi_core.errors import PromptError, PromptMismatchError
 from ioi_core.inputs import shown
 from ioi_core.model.weights import Model
 
-_ENDS_SENTENCE = frozenset(".!?…。！？\n\r\u2028\u2029")
-_TRANSPARENT = frozenset("\"'`“”„‘’‚«»‹›()[]{}")  # quotes and brackets: they neither end a sentence nor begin one
+_WORD = re.compile(r"(?:(?!--)[^\s,;:!?…。！？\"“”„«»‹›()\[\]{}<>|`—])+")
+_AT_ENDS = ".-–*'’‘‚"
+_ENDING = re.compile(r"['’](?:s|d|ll|ve|re|m)$", re.IGNORECASE)
 _SHOWN_TOKENS = 12
 
 
 @dataclass(frozen=True)
 class Word:
-    """One pre-token.
+    """One whole word.
 
     Attributes:
-        text: its characters, a leading space included.
+        name: its characters, without a leading space.
+        before: the characters between the word before and this one, that one's ending ("'s") included.
         start: position of its first token in the text.
-        ids: its tokens; a name must be a single one.
-        opens_sentence: true if only spaces, quotes and brackets precede it in its sentence.
+        ids: all tokens that have a part of it; a name must be a single one.
+        spaced: true if its first token begins with a space.
     """
 
-    text: str
+    name: str
+    before: str
     start: int
     ids: tuple[int, ...]
-    opens_sentence: bool
-
-    @property
-    def name(self) -> str:
-        """The word without its leading space."""
-        return self.text.removeprefix(" ")
-
-    @property
-    def capitalised(self) -> bool:
-        """Return whether it is letters only and begins with a capital; "I" is no name and does not count."""
-        return self.name.isalpha() and (self.name[0].isupper() or self.name[0].istitle()) and self.name != "I"
+    spaced: bool
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def read_text(model: Model, text: object, label: str, *, prepend_bos: bool) -> T
             f"{label} is {length} tokens long{' with its BOS' if prepend_bos else ''}, {model.name} reads at most "
             f"{n_ctx}: take out at least {length - n_ctx} of its tokens {show_tokens(model, ids)}"
         )
-    return TypedText(text, ids, _words(model, ids, encoding.word_ids))
+    return TypedText(text, ids, _words(model, text, ids, encoding.word_ids))
 
 
 def check_characters(model: Model, text: object, label: str) -> str:
@@ -132,23 +129,28 @@ def check_same_length(model: Model, clean: Sequence[int], corrupted: Sequence[in
     )
 
 
-def _words(model: Model, ids: Sequence[int], word_ids: Sequence[int | None]) -> tuple[Word, ...]:
-    """Return the pre-tokens; one consists of whole characters, so its tokens can be decoded alone."""
-    words, opens = [], True
-    for _, group in groupby(range(len(ids)), key=word_ids.__getitem__):
-        start, *rest = group
-        word_tokens = tuple(ids[start : start + 1 + len(rest)])
-        word = Word(decode(model, word_tokens), start, word_tokens, opens)
-        words.append(word)
-        opens = _sentence_opens_after(word.text, opens)
+def _words(model: Model, text: str, ids: Sequence[int], word_ids: Sequence[int | None]) -> tuple[Word, ...]:
+    """Return the words and their tokens.
+
+    Tokens are found by the tokenizer's pre-tokens, each of which consists of whole characters and can be decoded alone.
+    """
+    pieces = [list(group) for _, group in groupby(range(len(ids)), key=word_ids.__getitem__)]
+    ends = list(accumulate(len(decode(model, [ids[k] for k in piece])) for piece in pieces))
+    words, last = [], 0
+    for first, stop in _spans(text):
+        covering = pieces[bisect_right(ends, first) : bisect_left(ends, stop) + 1]
+        start = covering[0][0]
+        spaced = model.token_text(ids[start]).startswith(" ")
+        words.append(Word(text[first:stop], text[last:first], start, tuple(ids[start : covering[-1][-1] + 1]), spaced))
+        last = stop
     return tuple(words)
 
 
-def _sentence_opens_after(text: str, opens: bool) -> bool:
-    """Return whether the word after `text` opens a sentence, given whether `text` did."""
-    for character in text:
-        if character in _ENDS_SENTENCE:
-            opens = True
-        elif not character.isspace() and character not in _TRANSPARENT:
-            opens = False
-    return opens
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each word begins and ends."""
+    for match in _WORD.finditer(text):
+        name = match[0].lstrip(_AT_ENDS)
+        first = match.end() - len(name)
+        name = _ENDING.sub("", name.rstrip(_AT_ENDS))
+        if any(map(str.isalnum, name)):
+            yield first, first + len(name)

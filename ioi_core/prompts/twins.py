@@ -29,7 +29,14 @@ def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPa
     check_roles("twins are made of IOI prompts", pairs.roles)
     io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
     twins = prompt_pairs(
-        model, list(pairs.clean_text), None, io, s, corruption=corruption, prepend_bos=pairs.prepend_bos
+        model,
+        list(pairs.clean_text),
+        None,
+        io,
+        s,
+        corruption=corruption,
+        prepend_bos=pairs.prepend_bos,
+        answer_space=False,
     )
     if not np.array_equal(twins.clean_tokens, pairs.clean_tokens):
         raise PromptError(f"the prompts read as other tokens when {corruption} twins are made: choose generated ones")

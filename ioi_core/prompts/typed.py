@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from ioi_core.errors import NotIOIError, PromptError
 from ioi_core.inputs import Choice, Flag, Texts, as_flag, as_texts, one_a_row, shown
 from ioi_core.model.weights import Model, check_model
+from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.corruptions import check_corruption, corrupt
 from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
-from ioi_core.prompts.roles import Names, answer_token, count, find_names, given_names
+from ioi_core.prompts.roles import Names, count, find_names, given_names
 from ioi_core.prompts.text import TypedText, check_same_length, read_text, show_tokens
 
 _SHOWN_ROWS = 10
@@ -26,15 +27,18 @@ def prompt_pairs(
     *,
     corruption: Choice = "s2_flip",
     prepend_bos: Flag = True,
+    answer_space: Flag = True,
 ) -> PromptPairs:
     """Return clean and corrupted prompts from one text or a list of texts that stop before the answer.
 
     Args:
         clean: the prompts.
         corrupted: their twins, one for all or one a row, of as many tokens each; None makes them by `corruption`.
-        io, s: the answer and the name it competes with, one token each (a leading space is added), one for all or one
-            a row; None finds them: S is the only name that is repeated, IO the only other one.
+        io, s: the answer and the name it competes with, one token each, one for all or one a row; None finds them: S is
+            the only name that is repeated, IO the only other one.
         corruption: "s2_flip", "abc" or a signal flip ("ABB" ... "ABA"); used where `corrupted` is None.
+        answer_space: put a leading space before a given io and s that has none; False takes both as written, for
+            answers that go on with a word or a number ("17" + "42").
 
     Returns:
         Pairs with all roles; with only "END" where io and s are given and S is not repeated, or IO does not occur.
@@ -46,28 +50,46 @@ def prompt_pairs(
     """
     check_model(model)
     corruption, prepend_bos = check_corruption(corruption), as_flag(prepend_bos, "prepend_bos")
+    answer_space = as_flag(answer_space, "answer_space")
     texts = as_texts(clean)
     if (io is None) != (s is None):
         given, missing = ("s", "io") if io is None else ("io", "s")
         raise NotIOIError(f"got {given} without {missing}: give both names, or neither to have both found")
     columns = [one_a_row(column, name, len(texts)) for name, column in (("corrupted", corrupted), ("io", io), ("s", s))]
     rows = []
-    for number, cells in enumerate(zip(texts, *columns, strict=True)):
+    for number, (text, twin, *answers) in enumerate(zip(texts, *columns, strict=True)):
         where = "" if len(texts) == 1 else f" {number + 1} of {len(texts)}"
-        rows.append(_row(model, cells, where, number, corruption=corruption, prepend_bos=prepend_bos))
+        labels = [name if isinstance(column, str) else f"{name}{where}" for name, column in (("io", io), ("s", s))]
+        ids = None
+        if io is not None:
+            ids = _answer_ids(model, answers, labels, answer_space=answer_space)
+        rows.append(_row(model, text, twin, ids, where, number, corruption=corruption, prepend_bos=prepend_bos))
     _check_one_kind(rows)
     return stack_rows(rows, prepend_bos=prepend_bos)
 
 
 def _row(
-    model: Model, cells: tuple[object, ...], where: str, number: int, *, corruption: str, prepend_bos: bool
+    model: Model,
+    clean_text: object,
+    corrupted_text: object,
+    given: tuple[int, int] | None,
+    where: str,
+    number: int,
+    *,
+    corruption: str,
+    prepend_bos: bool,
 ) -> PromptRow:
-    """Return one row from its four typed cells; `where` names the row in messages (" 2 of 8")."""
-    clean_text, corrupted_text, io, s = cells
+    """Return one row from its texts and given answers (IO, S); `where` names the row in messages (" 2 of 8")."""
     the = "" if where else "the "
     label, corrupted_label = f"{the}prompt{where}", f"{the}corrupted prompt{where}"
     clean = read_text(model, clean_text, label, prepend_bos=prepend_bos)
-    names, answers = _read_names(model, clean, io, s, label, where)
+    names: Names | None
+    if given is None:
+        found = find_names(model, clean, label)
+        names, answers = found, (answer_token(model, found.io, label), answer_token(model, found.s, label))
+    else:
+        io, s = (model.token_text(token).removeprefix(" ") for token in given)
+        names, answers = given_names(model, clean, io, s, label), given
     if corrupted_text is not None:
         corrupted = read_text(model, corrupted_text, corrupted_label, prepend_bos=prepend_bos)
     elif names is not None:
@@ -87,29 +109,25 @@ def _row(
     )
 
 
-def _read_names(
-    model: Model, clean: TypedText, io: object, s: object, label: str, where: str
-) -> tuple[Names | None, tuple[int, int]]:
-    """Return the names and their positions (None: not an IOI prompt), and the answers' token ids (IO, S)."""
-    names = find_names(model, clean, label) if io is None and s is None else None
-    if names is not None:
-        io, s = names.io, names.s
-    answers = answer_token(model, io, f"io{where}"), answer_token(model, s, f"s{where}")
-    if answers[0] == answers[1]:
-        raise PromptError(
-            f"io{where} and s{where} are both {show_tokens(model, answers[:1])}: give two different answers"
-        )
-    io_name, s_name = (model.token_text(token).removeprefix(" ") for token in answers)
-    return names or given_names(model, clean, io_name, s_name, label), answers
+def _answer_ids(
+    model: Model, answers: Sequence[object], labels: Sequence[str], *, answer_space: bool
+) -> tuple[int, int]:
+    """Return the token ids of a row's given answers (IO, S); `labels` are what messages call them."""
+    io, s = (
+        answer_token(model, answer, label, space=answer_space) for answer, label in zip(answers, labels, strict=True)
+    )
+    if io == s:
+        raise PromptError(f"{' and '.join(labels)} are both {show_tokens(model, [io])}: give two different answers")
+    return io, s
 
 
 def _needs_corrupted(model: Model, clean: TypedText, answers: tuple[int, int], label: str) -> str:
     """Return the message for a prompt of which no corrupted twin can be made."""
-    io, s = (model.token_text(token) for token in answers)
-    times = f"{shown(s)} stands there x {count(clean, s[1:])} and {shown(io)} x {count(clean, io[1:])}"
+    io, s = (model.token_text(token).removeprefix(" ") for token in answers)
     return (
         f"{label} is no IOI prompt, so its corrupted twin must be given: a prompt of the same {len(clean.ids)} tokens "
-        f"{show_tokens(model, clean.ids)}. To have one made, s must occur twice and io once; {times}"
+        f"{show_tokens(model, clean.ids)}. To have one made, s must occur twice and io once, as whole words; "
+        f"{shown(s)} stands there x {count(clean, s)} and {shown(io)} x {count(clean, io)}"
     )
 
 

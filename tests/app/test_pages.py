@@ -74,7 +74,7 @@ def test_what_a_visitor_types_is_taken_without_the_spaces_at_its_end(loader, pag
         ({"text": "The capital of France is", "io": "Paris"}, "still empty: S, Corrupted prompts"),
         ({"text": "The capital of France is", "io": "Paris", "s": "Rome"}, "still empty: Corrupted prompts"),
         ({"text": "x" * 4001}, "4,001 characters"),
-        ({"text": "a\n" * 201}, "201 lines"),
+        ({"text": "a\n" * 201}, "the prompts are 201: at most 200"),
         ({"text": "When Mary and John met, John waved to", "corrupted": "too short"}, "same number of tokens"),
         (
             {"text": "When Mary and John met, John waved to", "io": "Bartholomew<b>", "s": "x"},

@@ -53,9 +53,11 @@ def abc(demo_model: Model) -> PromptPairs:
 
 
 @pytest.fixture(scope="module")
-def after_wrong_types(small_folder: Path) -> dict[str, dict[str, str]]:
+def after_wrong_types(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """Function -> what was not refused in words, in a process without the type checks that tests switch on."""
-    command = [sys.executable, "-m", "tests.core.wrong_types", str(small_folder)]
+    data_set = tmp_path_factory.mktemp("data") / "set.csv"
+    data_set.write_text("clean\n" + '"When Mary and John went out, John spoke to"\n')
+    command = [sys.executable, "-m", "tests.core.wrong_types", str(small_folder), str(data_set)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return json.loads(subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout)
 

@@ -30,7 +30,7 @@ _ELSEWHERE = {"load_model": {"device", "dtype"}}
 """Parameters whose wrong values other tests hand in."""
 
 
-def arguments(folder: str) -> dict[str, dict[str, Any]]:
+def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
     """Arguments of every public function with which it works, all of a function's parameters that need one."""
     model = ioi_core.load_model(folder)
     pairs = ioi_core.ioi_dataset(model, 4, corruption="abc")
@@ -54,6 +54,7 @@ def arguments(folder: str) -> dict[str, dict[str, Any]]:
         "arena_pairs": {"model": model},
         "arena25_pairs": {"model": model},
         "ioi_dataset": {"model": model, "n": 2},
+        "read_pairs": {"model": model, "path": data_set},
         "task_dataset": {"model": model, "task": "capital", "n": 2},
         "prompt_pairs": {"model": model, "clean": "When Mary and John went out, John spoke to"},
         "with_twins": of_pairs | {"corruption": "abc"},
@@ -100,7 +101,7 @@ def outcomes(function: Callable[..., object], right: dict[str, Any]) -> Iterator
 def main() -> None:
     torch.set_num_threads(1)
     found = {}
-    for name, right in arguments(sys.argv[1]).items():
+    for name, right in arguments(*sys.argv[1:]).items():
         function = getattr(ioi_core, name)
         function(**right)
         found[name] = dict(outcomes(function, right))

@@ -47,6 +47,7 @@ TYPED = "Quixotelsky"
 BAD = {
     "IOI_MAX_PROMPTS": ("many", "7", "10001"),
     "IOI_MAX_CHARACTERS": ("-1",),
+    "IOI_MAX_PROMPT_CHARACTERS": ("99",),
     "IOI_MAX_TOKENS": ("15",),
     "IOI_MAX_CELLS": ("10",),
     "IOI_MAX_SESSIONS": ("0",),

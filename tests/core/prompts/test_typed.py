@@ -1,4 +1,3 @@
-import re
 import string
 from typing import Any
 
@@ -170,14 +169,14 @@ def test_a_number_is_an_answer_but_no_name(model: Model) -> None:
         ((JOHN, 7), ["corrupted must be text", "got 7"]),
         ((JOHN, None, "Mary"), ["io without s"]),
         ((JOHN, None, None, "Mary"), ["s without io"]),
-        ((JOHN, None, "Mary", "Mary "), ["both [' Mary']"]),
+        ((JOHN, None, "Mary", " Mary"), ["io and s are both [' Mary']"]),
         ((JOHN, None, "", "Mary"), ["io must be one token, got 0"]),
         ((JOHN, None, "Johnathan", "Mary"), ["io must be one token, got 2", "' John', 'athan'"]),
         ((JOHN, None, "Mary", 3), ["s must be text"]),
         ((JOHN, None, ["Mary"], [None]), ["s is not text", "got None"]),
         ((JOHN, None, "Mary", "\ud800"), ["s has half of a character"]),
-        (("hello",), ["give io", "no names", "['hello']"]),
-        (("When John met Mary, he told",), ["give io", "'John' x 1, 'Mary' x 1"]),
+        (("hello",), ["Give io", "no names", "['hello']"]),
+        (("When John met Mary, he told",), ["Give io", "'John' x 1, 'Mary' x 1"]),
         ((JOHN + " Mary",), ["both are repeated", "take it away"]),
         (("When Johnathan and Mary met, Johnathan told",), ["'Johnathan' is 2", "[' John', 'athan']"]),
         (("Nicole and Mary met. Nicole told",), ["'Nicole' is 2", "['Nic', 'ole']", "put a word before it"]),
@@ -227,6 +226,24 @@ def test_text_that_looks_like_the_special_token_is_text(model: Model) -> None:
     assert model.token_text(int(pairs.clean_tokens[0, 0])) == "<"
 
 
+@pytest.mark.parametrize(
+    "inside", ["\t", "\n", "\r\n", "  ", "\u00a0", "\u200b", "\u2028", "\ufeff", "<|endoftext|>", "\x00"]
+)
+@pytest.mark.parametrize("place", ["{0}When John and Mary met, John told", "When John and Mary met,{0} John told"])
+def test_nothing_is_stripped_cut_or_joined(model: Model, inside: str, place: str) -> None:
+    text = place.format(inside)
+    pairs = prompt_pairs(model, text, text, "Mary", "John")
+    check_pairs(model, pairs)
+    assert pairs.clean_text == pairs.corrupted_text == (text,)
+    for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
+        assert model.tokenizer.decode(tokens[0, 1:].tolist(), clean_up_tokenization_spaces=False) == text
+
+
+@pytest.mark.parametrize("end", [" ", "\t", "\n", "\r\n", "\u00a0", "\u2028"])
+def test_white_space_at_the_end_is_refused_not_taken_away(model: Model, end: str) -> None:
+    assert "ends in white space" in refusal(model, JOHN + end)
+
+
 # Batches
 
 
@@ -246,82 +263,6 @@ def test_one_answer_serves_all_rows_or_each_row_has_its_own(model: Model) -> Non
     assert both.answers[:, 1].tolist() == [10598, 10598]
     assert both.answers[0, 0] != both.answers[1, 0]
     assert both.corrupted_text == ("The capital of Italy is",) * 2
-
-
-# Corruptions made for typed prompts
-
-
-def test_the_s2_flip_changes_s2_only(model: Model) -> None:
-    pairs = prompt_pairs(model, JOHN)
-    assert pairs.corrupted_text == ("When John and Mary went to the shops, Mary gave the bag to",)
-    assert differing_positions(pairs, 0) == {10}
-
-
-def test_abc_gives_every_place_its_own_new_name(model: Model) -> None:
-    prompt = "John and Mary met. Mary saw John: John told"
-    pairs = prompt_pairs(model, prompt, io="Mary", s="John", corruption="abc")
-    check_pairs(model, pairs)
-    changed = sorted(differing_positions(pairs, 0))
-    assert changed == [1, 3, 6, 8, 10]
-    new = [model.token_text(int(pairs.corrupted_tokens[0, k])).strip() for k in changed]
-    assert len({*new, "John", "Mary"}) == 7
-    assert set(new) <= set(NAMES)
-    again = prompt_pairs(model, prompt, io="Mary", s="John", corruption="abc")
-    assert again.corrupted_text == pairs.corrupted_text
-
-
-def test_abc_never_brings_in_a_name_that_the_text_has(model: Model) -> None:
-    left = NAMES[-4:]
-    others = ", ".join(name for name in NAMES[:-4] if name not in ("Mary", "John"))
-    pairs = prompt_pairs(
-        tokenizer_only_model(n_ctx=2048),
-        f"So {others}, Mary and John met. John told",
-        None,
-        "Mary",
-        "John",
-        corruption="abc",
-    )
-    new = [pairs.corrupted_tokens[0, k] for k in differing_positions(pairs, 0)]
-    assert len(new) == 3
-    assert {model.token_text(int(token)).strip() for token in new} <= set(left)
-
-
-def test_abc_runs_out_of_names_politely(model: Model) -> None:
-    message = refusal(model, "Mary saw" + " John" * 900 + " and", corruption="abc")
-    assert "901 times, too often" in message
-
-
-@pytest.mark.parametrize(
-    ("corruption", "abba", "baba"),
-    [
-        ("ABB", "(Mary) and (John) met, (John) told", "(John) and (Mary) met, (John) told"),
-        ("CDD", r"(?P<C>\w+) and (?P<D>\w+) met, (?P=D) told", r"(?P<D>\w+) and (?P<C>\w+) met, (?P=D) told"),
-        ("BAA", "(John) and (Mary) met, (Mary) told", "(Mary) and (John) met, (Mary) told"),
-        ("BAB", "(John) and (Mary) met, (John) told", "(Mary) and (John) met, (John) told"),
-        ("DCD", r"(?P<D>\w+) and (?P<C>\w+) met, (?P=D) told", r"(?P<C>\w+) and (?P<D>\w+) met, (?P=D) told"),
-        ("ABA", "(Mary) and (John) met, (Mary) told", "(John) and (Mary) met, (Mary) told"),
-    ],
-)
-def test_signal_flips_of_typed_prompts(model: Model, corruption: str, abba: str, baba: str) -> None:
-    prompts = ["When Mary and John met, John told", "When John and Mary met, John told"]
-    pairs = prompt_pairs(model, prompts, corruption=corruption)
-    check_pairs(model, pairs)
-    for text, pattern in zip(pairs.corrupted_text, (abba, baba), strict=True):
-        match = re.fullmatch(f"When {pattern}", text)
-        assert match is not None, text
-        if corruption in ("CDD", "DCD"):
-            assert len({match["C"], match["D"], "John", "Mary"}) == 4
-
-
-def test_signal_flips_need_the_pattern_they_name(model: Model) -> None:
-    message = refusal(model, "John saw Mary. John saw her. Then John told", corruption="BAA")
-    assert "needs io once and s twice" in message
-    assert "io x 1 and s x 3" in message
-
-
-def test_a_twin_that_would_read_as_other_tokens_is_refused(model: Model) -> None:
-    message = refusal(model, "Now x met dog and'x saw", io="dog", s="x")
-    assert "reads as other tokens" in message
 
 
 # Any text at all
@@ -384,7 +325,8 @@ def test_roles_and_twins_of_any_sentence_with_two_known_names(
     io, s = names
     first, second = (io, s) if abba else (s, io)
     opening, middle, then, ending = fillers
-    pairs = prompt_pairs(model, f"so {opening} {first} {middle} {second} {then} {s} {ending} to", corruption=corruption)
+    prompt = f"so {opening} {first} x{middle} {second} x{then} {s} {ending} to"  # x: names side by side are one
+    pairs = prompt_pairs(model, prompt, corruption=corruption)
     check_pairs(model, pairs)
     assert [model.token_text(token) for token in pairs.answers[0].tolist()] == [f" {io}", f" {s}"]
     at = roles_of(pairs)

@@ -1,0 +1,1 @@
+"""Data sets that people bring: rows of a file, and the pairs made of them."""

@@ -1,0 +1,178 @@
+"""The people a text names, each by all the words of the name: "Mary", "Mr. Smith", "Mary Jones", "Charles de Gaulle".
+
+Capitalised words side by side are one name. A word that only begins its sentence or quotation is none if GPT-2's
+vocabulary has it in lower case ("When", "Yesterday", "Friends"). A name is known to be a person's if one of its words
+is a first name that the app knows, or a title. A capitalised word alone may be a place or a language: it counts as a
+person where it first stands in a list with another name ("Obama and Clinton").
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ioi_core.model.weights import Model
+from ioi_core.prompts.names import KNOWN_NAMES
+from ioi_core.prompts.text import TypedText, Word
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TITLES = _words(
+    "Mr Mrs Ms Miss Mx Dr Prof Professor Doctor Sir Madam Lady Lord Dame Saint St President King Queen "
+    "Princess Captain Capt Colonel Col General Gen Major Maj Lieutenant Lt Sergeant Sgt Judge Justice "
+    "Senator Sen Governor Gov Reverend Rev Father Mother Brother Sister Uncle Aunt Fr Hon Jr Sr Mme Mlle"
+)
+_DATES = _words(
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July "
+    "August September October November December"
+)
+_PARTICLES = _words("van von de der den del della di da dos du la le bin ibn al el ten ter zu of the")
+_PLACE_FOLLOWS = _words("in at near In At Near")
+
+_ENDS_SENTENCE = frozenset(".!?…。！？\n\r\u2028\u2029")
+_TRANSPARENT = frozenset("\"'`“”„‘’‚«»‹›()[]{}")  # quotes and brackets: they neither end a sentence nor begin one
+_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True)
+class Name:
+    """One occurrence of a name.
+
+    Attributes:
+        words: its words, in order.
+        first, last: indices of the first and the last of them in the text's words.
+        inside: true if it does not open a sentence, where any word is capitalised.
+    """
+
+    words: tuple[Word, ...]
+    first: int
+    last: int
+    inside: bool
+
+    @property
+    def text(self) -> str:
+        """The name as it stands in the text."""
+        first, *others = self.words
+        return first.name + "".join(word.before + word.name for word in others)
+
+    @property
+    def sure(self) -> bool:
+        """Return whether it is a person's by one of its words."""
+        return any(_is_persons(word) for word in self.words)
+
+    @property
+    def without_titles(self) -> tuple[Word, ...]:
+        """The words that are no titles."""
+        return tuple(word for word in self.words if not _is_title(word))
+
+
+def names_in(model: Model, typed: TypedText) -> list[Name]:
+    """Return every occurrence of a name, in order; a title alone is none, nor is a day or a month."""
+    runs: list[list[int]] = []
+    words, opening = typed.words, _opening(typed.words)
+    for index in range(len(words)):
+        run = runs[-1] if runs else []
+        between = words[run[-1] + 1 : index] if run else ()
+        joins = bool(run) and all(particle.name in _PARTICLES for particle in between)
+        joins = joins and all(_touch(a, b) for a, b in pairwise(words[run[-1] : index + 1]))
+        if not _is_part(model, words, index, opens=opening[index], joins=joins):
+            continue
+        if joins:
+            run.extend(range(run[-1] + 1, index + 1))
+        else:
+            runs.append([index])
+    names = [Name(tuple(words[k] for k in run), run[0], run[-1], not opening[run[0]]) for run in runs]
+    return [name for name in names if name.without_titles]
+
+
+def people(typed: TypedText, names: Sequence[Name]) -> set[str]:
+    """Return the names that are people's: known ones, and those that first stand beside another name or "and I"."""
+    first = first_occurrences(names)
+    persons = {name.text for name in first if name.sure or is_joined_to_i(typed, name)}
+    for one, other in pairwise(first):
+        link = typed.words[one.last + 1 : other.first + 1]
+        place = one.first > 0 and typed.words[one.first - 1].name in _PLACE_FOLLOWS
+        if are_joined(typed, one, other) or ([word.before for word in link] == [", "] and not place):
+            persons |= {one.text, other.text}
+    return persons
+
+
+def are_joined(typed: TypedText, one: Name, other: Name) -> bool:
+    """Return whether the text says "`one` and `other`", in this order."""
+    link = typed.words[one.last + 1 : other.first + 1]
+    return [word.name for word in link[:-1]] == ["and"] and [word.before for word in link] in ([" ", " "], [", ", " "])
+
+
+def is_joined_to_i(typed: TypedText, name: Name) -> bool:
+    """Return whether the text says "`name` and I"."""
+    return [word.name for word in typed.words[name.last + 1 : name.last + 3]] == ["and", "I"]
+
+
+def first_occurrences(names: Iterable[Name]) -> list[Name]:
+    """Return the first occurrence of each name, in order."""
+    first: dict[str, Name] = {}
+    for name in names:
+        first.setdefault(name.text, name)
+    return list(first.values())
+
+
+def is_known(word: str) -> bool:
+    """Return whether a word, in its own letters or in capitals, is a first name that the app knows."""
+    return word in KNOWN_NAMES or word.capitalize() in KNOWN_NAMES
+
+
+def _is_part(model: Model, words: Sequence[Word], index: int, *, opens: bool, joins: bool) -> bool:
+    """Return whether a word is a name or a part of one; `joins`: it stands side by side with one."""
+    word = words[index]
+    if word.name in _DATES:
+        return False
+    if _is_persons(word):
+        return True
+    initial = _is_initial(word) and index + 1 < len(words) and words[index + 1].before.startswith(".")
+    if word.name == "I":  # a pronoun, but not in "I. Newton" or "Henry I"
+        return joins or initial
+    begins = opens or word.before.strip() not in ("", ",")
+    ordinary = begins and not initial and len(model.encode(f" {word.name.lower()}")) == 1
+    return (word.name[0].isupper() or word.name[0].istitle()) and not ordinary
+
+
+def _is_persons(word: Word) -> bool:
+    """Return whether a word shows that a person is meant: a first name, also as a part ("Anne-Laure"), or a title."""
+    return any(is_known(part) and part[0].isupper() for part in _LETTERS.findall(word.name)) or _is_title(word)
+
+
+def _is_title(word: Word) -> bool:
+    return word.name in _TITLES or (word.name.isupper() and word.name.capitalize() in _TITLES)
+
+
+def _is_initial(word: Word) -> bool:
+    """Return whether it is a capital letter, or several with dots between ("J.R.R")."""
+    return all(len(letter) == 1 and letter.isupper() for letter in word.name.split("."))
+
+
+def _touch(one: Word, other: Word) -> bool:
+    """Return whether only a space stands between two words, or the dot and the space of an abbreviation."""
+    between = _after_abbreviation(one, other)
+    return between.isspace() and "\n" not in between
+
+
+def _opening(words: Sequence[Word]) -> list[bool]:
+    """Return for each word whether only spaces, quotes and brackets precede it in its sentence."""
+    opening = []
+    for index, word in enumerate(words):
+        opens = index == 0
+        for character in _after_abbreviation(words[index - 1], word) if index else word.before:
+            if character in _ENDS_SENTENCE:
+                opens = True
+            elif not character.isspace() and character not in _TRANSPARENT:
+                opens = False
+        opening.append(opens)
+    return opening
+
+
+def _after_abbreviation(one: Word, other: Word) -> str:
+    """Return what stands between two words, less the dot of a title or an initial, which ends no sentence."""
+    return other.before.removeprefix(".") if _is_title(one) or _is_initial(one) else other.before

@@ -1,0 +1,155 @@
+"""The sidebar's prompts: other tasks, several lines, data sets, answers with and without a space, and long texts."""
+
+import json
+
+import pytest
+
+from app.shell.prompt_controls import _LONGEST_IN_URL
+from ioi_core import TASKS, Model, predictions, prompt_pairs, task_dataset
+from tests.app.pages import assert_fine, body, opened, says, shown
+
+MARY = "When John and Mary went to the shops, John gave the bag to"
+TWIN = "When John and Mary went to the shops, Mary gave the bag to"
+PAGES = ["logit_lens", "attention", "activation_patching", "path_patching", "circuit", "heads"]
+
+
+def captions(at) -> str:
+    return "\n".join(caption.value for caption in at.caption)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_is_one_more_choice(loader, demo_model: Model, task: str) -> None:
+    at = opened(prompts="other task", task=TASKS[task].title, n="7", seed="3")
+    assert_fine(at)
+    found = predictions(demo_model, task_dataset(demo_model, task, 7, seed=3))
+    assert f"{found.clean_logit_diff.mean():+.2f} on the clean" in says(at)[1]
+    assert f"<b>Corruption:</b> {TASKS[task].twin}" in body(at)
+    assert TASKS[task].question in captions(at)
+
+
+@pytest.mark.parametrize(("page", "task"), list(zip(PAGES, [*TASKS, "greater_than"], strict=True)))
+def test_every_page_works_on_other_tasks(loader, page: str, task: str) -> None:
+    assert_fine(opened(f"../pages/{page}.py", prompts="other task", task=TASKS[task].title, n="5"))
+
+
+def test_an_unknown_task_in_a_link_is_the_first(loader) -> None:
+    at = opened(prompts="other task", task="<b>", n="2")
+    assert_fine(at)
+    assert at.selectbox(key="task").value == "greater-than"
+
+
+def test_prompts_of_several_lines_are_kept_as_they_are(loader) -> None:
+    text = "Q: the capital of France\nA: Paris\n\nQ: the capital of Italy\nA:"
+    twin = text.replace("Italy", "Spain")
+    at = opened(
+        prompts="own", several_lines="true", text=f"{text}\n---\n{twin}", corrupted=f"{twin}\n---\n{text}",
+        io="Rome", s="Madrid",
+    )  # fmt: skip
+    assert_fine(at)
+    assert "<b>Prompts:</b> 2" in body(at)
+    pairs = prompt_pairs(loader.demo, [text, twin], [twin, text], "Rome", "Madrid")
+    found = predictions(loader.demo, pairs)
+    assert f"{found.clean_logit_diff[0]:+.2f}" in says(at)[0]
+    assert "\\n" in body(at) or "↵" in body(at)
+    assert "left out" not in captions(at)
+
+
+def test_space_at_an_end_is_left_out_and_said_so(loader) -> None:
+    at = opened(prompts="own", text=f"{MARY}  ")
+    assert_fine(at)
+    assert "White space at the end is left out" in captions(at)
+    assert "White space" not in captions(opened(prompts="own", text=f"{MARY}\n\n"))
+
+
+def test_the_special_tokens_name_is_ordinary_text_and_the_page_says_so(loader) -> None:
+    at = opened(prompts="own", text=f"<|endoftext|>{MARY}")
+    assert_fine(at)
+    assert "<|endoftext|> in a text is read as ordinary characters" in captions(at)
+    assert "&lt;" in body(at)
+
+
+def test_an_answer_as_it_is_written_and_the_hint_to_write_it_so(loader, monkeypatch) -> None:
+    query = {
+        "prompts": "own", "text": "The war lasted from the year 1741 to the year 17",
+        "corrupted": "The war lasted from the year 1701 to the year 17", "io": "42", "s": "40",
+    }  # fmt: skip
+    spaced, written = opened(**query), opened(**query, answer_space="false")
+    for at in (spaced, written):
+        assert_fine(at)
+    assert spaced.dataframe[2].value["token"].tolist() == ["·42", "·40"] * 2
+    assert written.dataframe[2].value["token"].tolist() == ["42", "40"] * 2
+    ranks = [at.dataframe[2].value["rank"][0] for at in (spaced, written)]
+    better, worse = (written, spaced) if ranks[0] > ranks[1] else (spaced, written)
+    assert ("switch Space before the answers" in body(worse)) == (max(ranks) >= 10 * min(ranks))
+    assert "switch Space before the answers" not in body(better)
+
+
+def test_a_data_set_is_read_as_the_library_reads_it(loader, demo_model: Model) -> None:
+    rows = [{"clean": MARY, "label": "first"}, {"clean": TWIN, "corrupted": MARY, "label": "second"}]
+    at = opened(prompts="data set", data="\n".join(map(json.dumps, rows)))
+    assert_fine(at)
+    found = predictions(demo_model, prompt_pairs(demo_model, [MARY, TWIN]))
+    assert f"{found.clean_logit_diff.mean():+.2f} on the clean" in says(at)[1]
+    assert "Label by label" in [toggle.label for toggle in at.toggle]
+    at.toggle(key="templates_logit_diff").set_value(True).run()
+    assert_fine(at)
+    assert "(first)" in "".join(says(at))
+
+
+def test_rows_that_cannot_be_used_are_left_out_only_if_the_visitor_says_so(loader) -> None:
+    data = f'clean,corrupted,io,s\n"{MARY}",,,\nThe capital of France is,,Paris,Rome\n'
+    at = opened(prompts="data set", data=data)
+    assert "1 rows of the data set cannot be used: row 2: " in body(at)
+    assert "choose Leave out" in body(at)
+    at.toggle(key="skip").set_value(True).run()
+    assert_fine(at)
+    assert "<b>Prompts:</b> 1" in body(at)
+    (left_out,) = [expander for expander in at.expander if "left out" in expander.label]
+    assert "row 2: " in left_out.text[0].value
+
+
+@pytest.mark.parametrize(
+    ("data", "says_so"),
+    [
+        (" ", "no data set yet"),
+        ("a,b\n1,2\n", "no column named clean"),
+        ("clean\n" + f'"{MARY}"\n' * 201, "201 rows: at most 200"),
+        ("clean\n" + "x" * 4001, "4,001 characters"),
+        ("clean\n" + "x" * 200_001, "at most 200,000 are allowed in all"),
+    ],
+)  # fmt: skip
+def test_a_data_set_that_cannot_be_used_is_refused_in_words(loader, data: str, says_so: str) -> None:
+    at = opened(prompts="data set")
+    at.text_area(key="data").input(data).run()
+    assert "ioi-problem" in body(at)
+    assert says_so in body(at)
+
+
+def test_two_hundred_rows_of_two_long_texts_are_taken(loader) -> None:
+    sentence = MARY.replace("went", "went " + "again and again " * 20 + "with all of their friends")
+    assert len(sentence) >= 400
+    data = "clean,corrupted\n" + f'"{sentence}","{sentence.replace(", John", ", Mary")}"\n' * 200
+    at = opened(prompts="data set")
+    at.text_area(key="data").input(data).run()
+    assert_fine(at)
+    assert "<b>Prompts:</b> 200" in body(at)
+    assert "Too long for a link" in captions(at)
+
+
+def test_a_text_too_long_for_a_link_says_so_and_a_short_one_is_in_it(loader) -> None:
+    at = opened(prompts="own", text=MARY)
+    assert "Too long for a link" not in captions(at)
+    long = "Мария и Иван " * 300
+    at.text_area(key="text").input(f"{long} {MARY}").run()
+    assert "Too long for a link" in captions(at)
+    at.text_area(key="text").input(TWIN).run()
+    assert_fine(at)
+    assert "Too long for a link" not in captions(at)
+
+
+def test_a_link_that_came_through_although_it_is_long_is_shown(loader) -> None:
+    text = "x" * (_LONGEST_IN_URL + 1)
+    at = opened(prompts="own", text=text)
+    assert at.text_area(key="text").value == text
+    assert "Too long for a link" in captions(at)
+    assert "characters" in shown(at)
