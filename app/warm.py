@@ -32,9 +32,18 @@ from cache.environment import disk_cache
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore
 from cache.store.tiers import TieredStore
-from ioi_core import IOI_CIRCUIT, Ablation, FoundCircuit, IOIError, Model, PromptPairs, arena_pairs, load_model
-from ioi_core.circuit.definition import NO_HEADS
-from ioi_core.prompts.twins import with_twins
+from ioi_core import (
+    IOI_CIRCUIT,
+    NO_HEADS,
+    Ablation,
+    FoundCircuit,
+    IOIError,
+    Model,
+    PromptPairs,
+    arena_pairs,
+    load_model,
+    with_twins,
+)
 
 R = TypeVar("R")
 

@@ -8,8 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from app.circuit.members import AT, EVERYWHERE, PLACES, member_text
-from ioi_core import ROLES, Circuit, Head, IOIError, Model
-from ioi_core.circuit.definition import NO_HEADS, Member
+from ioi_core import NO_HEADS, ROLES, Circuit, Head, IOIError, Member, Model
 
 _LONGEST_TEXT, _OFF = 12_000, "-"
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from ioi_core import ROLES, Head
-from ioi_core.circuit.definition import Member
-from ioi_core.heads.published import PUBLISHED_CLASSES
+from ioi_core import PUBLISHED_CLASSES, ROLES, Head, Member
 
 OTHER = "no class"
 

@@ -5,8 +5,7 @@ from app.circuit.requests import find_request
 from app.questions.classes import PUBLISHED, head_classes
 from app.questions.compute import compute
 from app.words.phrases import prompts
-from ioi_core import IOI_CIRCUIT, NAIVE_CIRCUIT, Circuit, FoundCircuit, Model, PromptPairs, published_class
-from ioi_core.circuit.definition import NO_HEADS
+from ioi_core import IOI_CIRCUIT, NAIVE_CIRCUIT, NO_HEADS, Circuit, FoundCircuit, Model, PromptPairs, published_class
 
 PAPER, NAIVE, FOUND = "the paper's 26 heads", "naive circuit", "found automatically"
 MEASURED, EMPTY, WHOLE = "heads with measured roles", "empty", "whole model"

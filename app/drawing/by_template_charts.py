@@ -14,8 +14,7 @@ from app.drawing import parts
 from app.drawing.bars import name_rows
 from app.drawing.kept import drawn_once
 from app.words.phrases import prompts
-from ioi_core import PromptPairs
-from ioi_core.prompts.templates import TEMPLATES
+from ioi_core import TEMPLATES, PromptPairs
 
 _ACROSS = 4
 _LONGEST_NAME = 28

@@ -58,7 +58,7 @@ def show_all_heads(view: View) -> None:
     show_foot(
         "all_heads",
         table_story(shown, len(frame), choice.measure),
-        lambda: tables.with_intervals(shown, measures).assign(prompts=len(pairs)),
+        lambda: tables.with_intervals(shown, measures).drop(columns="name").assign(prompts=len(pairs)),
     )
     if measure.by_template and measure.per_prompt is not None:
         _show_templates(view, measure, measure.per_prompt)

@@ -8,8 +8,7 @@ import numpy as np
 import ioi_core
 from app.questions.ask import Request, ask
 from app.words.choices import INPUTS
-from ioi_core import EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
-from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS
+from ioi_core import LOGITS, RECEIVER_INPUTS, EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
 
 METRIC = "logit_diff_change"
 

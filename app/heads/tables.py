@@ -11,6 +11,7 @@ from app.heads.words import interval_words
 from app.questions.measures import Measure
 from app.words.tokens import token_label, token_text
 from ioi_core import (
+    QUANTITIES,
     CopiedTokens,
     Head,
     HeadRoles,
@@ -20,9 +21,8 @@ from ioi_core import (
     PathResult,
     PromptPairs,
     PromptResult,
+    published_class,
 )
-from ioi_core.heads.published import published_class
-from ioi_core.heads.rules import QUANTITIES
 
 
 def rank_frame(measures: Sequence[Measure], head: Head) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from app.words.choices import INPUTS
 from app.words.phrases import adds_or_takes, ends, listed, number, ordinal, over_prompts, prompts, signed, with_interval
 from ioi_core import (
     HEAD_ROLES,
+    PUBLISHED_CLASSES,
     Direction,
     Head,
     HeadRoles,
@@ -21,8 +22,8 @@ from ioi_core import (
     PatchResult,
     PromptPairs,
     PromptResult,
+    published_class,
 )
-from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
 
 PENDING = "What it does is still being measured, on these prompts and on random tokens: the answer will stand here."
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import ioi_core
 from app.path_patching.trail import Step
 from app.questions.ask import Request, ask
-from ioi_core import AttentionSplit, Direction, Head, PathResult, PromptPairs
-from ioi_core.path_patching.patch import LOGITS
-from ioi_core.vocabulary import ALL
+from ioi_core import ALL, LOGITS, AttentionSplit, Direction, Head, PathResult, PromptPairs
 
 
 @dataclass(frozen=True)

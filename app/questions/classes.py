@@ -4,8 +4,17 @@ import ioi_core
 from app.questions.ask import Request, ask
 from app.questions.compute import compute
 from app.questions.measures import patching_request
-from ioi_core import ROLES, Direction, Head, HeadRoles, Model, PromptPairs, infer_roles
-from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
+from ioi_core import (
+    PUBLISHED_CLASSES,
+    ROLES,
+    Direction,
+    Head,
+    HeadRoles,
+    Model,
+    PromptPairs,
+    infer_roles,
+    published_class,
+)
 
 PUBLISHED, MEASURED = "Wang et al. 2022", "measured"
 

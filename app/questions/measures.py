@@ -7,8 +7,7 @@ import numpy as np
 import ioi_core
 from app.questions.ask import Request, ask
 from app.words.phrases import number, over_prompts
-from ioi_core import Direction, Head, HeadAttribution, PatchResult, PromptPairs, PromptResult, bootstrap_interval
-from ioi_core.vocabulary import ALL
+from ioi_core import ALL, Direction, Head, HeadAttribution, PatchResult, PromptPairs, PromptResult, bootstrap_interval
 
 MEANINGS = {
     "direct effect": "what its own output at END adds to logit_diff",

@@ -8,11 +8,9 @@ import streamlit as st
 
 from app.view import View
 from app.words.phrases import prompts
-from ioi_core import Model, PromptPairs
+from ioi_core import SIGNAL_FLIPS, Model, PromptPairs, with_twins
 from ioi_core.circuit.replacements import layouts
-from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from ioi_core.prompts.pairs import check_roles
-from ioi_core.prompts.twins import with_twins
 
 
 def circuit_pairs(view: View) -> PromptPairs:

@@ -69,9 +69,10 @@ def _columns(
 ) -> tuple[dict[str, Int[np.ndarray, " batch"] | None], str | None]:
     roles = {role: np.asarray(pairs.roles[role]) for role in ROLES if role in pairs.roles}
     residual = site in RESIDUAL_SITES
-    positions = positions or ("each" if residual else ALL)
     allowed = ("each", "roles") if residual else (ALL, "each", *roles)
-    if positions not in allowed:
+    if positions is None:
+        positions = allowed[0]
+    if not isinstance(positions, str) or positions not in allowed:
         raise ChoiceError(f"positions {shown(positions)} cannot be used with {site}: {', '.join(allowed)} can")
     if positions == ALL:
         return {ALL: None}, None

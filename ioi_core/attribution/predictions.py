@@ -1,6 +1,7 @@
 """The model's predictions at END: its most probable tokens, and the two answers' probabilities and ranks."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +11,10 @@ from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.forward import run
 from ioi_core.engine.progress import in_parts, with_progress
 from ioi_core.engine.scoring import answer_ids
-from ioi_core.inputs import as_whole_number
+from ioi_core.inputs import WholeNumber, as_whole_number
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult
+from ioi_core.results import Progress, PromptResult, over_prompts
 
 RUNS = ("clean", "corrupted")
 ANSWERS = ("IO", "S")
@@ -48,7 +49,9 @@ class Predictions(PromptResult):
 
 
 @torch.inference_mode()
-def predictions(model: Model, pairs: PromptPairs, *, top_k: int = 10, progress: Progress | None = None) -> Predictions:
+def predictions(
+    model: Model, pairs: PromptPairs, *, top_k: WholeNumber = 10, progress: Progress | None = None
+) -> Predictions:
     """Return top tokens, the answers' probabilities and ranks, and logit_diff, of the clean and the corrupted prompts.
 
     Raises:
@@ -66,8 +69,8 @@ def predictions(model: Model, pairs: PromptPairs, *, top_k: int = 10, progress: 
             parts.append(_read(logits, ids, real, top_k))
         by_run.append([np.concatenate(column) for column in zip(*parts, strict=True)])
     per_prompt, *others = (np.stack(column) for column in zip(*by_run, strict=True))
-    more = dict(zip(("top_ids", "top_probs", "answer_probs", "answer_ranks"), others, strict=True))
-    return Predictions.of(per_prompt, {"run": RUNS}, "logit_diff", "logits", **more)
+    more: dict[str, Any] = dict(zip(("top_ids", "top_probs", "answer_probs", "answer_ranks"), others, strict=True))
+    return Predictions(**over_prompts(per_prompt), axes={"run": RUNS}, metric="logit_diff", unit="logits", **more)
 
 
 def _read(

@@ -37,7 +37,8 @@ def ablate(
     """Ablate some heads in the clean run, at some roles or everywhere ("all"), and leave everything else alone.
 
     Args:
-        heads: {Head: role, roles or "all"}, or a `Circuit`.
+        heads: {head: role, roles or "all"}, a `Circuit`, or heads alone, ablated everywhere; a head is "9.9", (9, 9)
+            or `Head(9, 9)`.
         ablation: what z becomes at an ablated (head, position). ZERO: 0, which leaves b_O (it holds the folded b_V).
             MEAN: the mean over the pairs' corrupted prompts (meant for corruption="abc") of the same template, length
             and role positions, at that position. RESAMPLE: z of the same row's corrupted prompt at that position.
@@ -63,7 +64,8 @@ def evaluate_circuit(
     """F(C) with everything outside the circuit ablated, F(M), and faithfulness F(C) / F(M).
 
     Args:
-        circuit: the heads that keep their z, and at which roles; a position that plays no role keeps none.
+        circuit: the heads that keep their z, and at which roles; a position that plays no role keeps none. In any
+            spelling that `ablate` takes, or a result that has a circuit, such as `find_circuit`'s.
         ablation: as in `ablate`.
     Raises:
         HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.

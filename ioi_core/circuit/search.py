@@ -25,7 +25,7 @@ from ioi_core.circuit.results import CircuitEvaluation
 from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.progress import between, in_parts
-from ioi_core.inputs import Choice, check_ablation, shown
+from ioi_core.inputs import Choice, Fraction, as_fraction, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult, over_prompts
@@ -65,7 +65,7 @@ def find_circuit(
     pairs: PromptPairs,
     *,
     ablation: Choice = Ablation.MEAN,
-    tolerance: float = TOLERANCE,
+    tolerance: Fraction = TOLERANCE,
     progress: Progress | None = None,
 ) -> FoundCircuit:
     """Find a circuit whose faithfulness is within `tolerance` of 1, if ranking by patching leads to one.
@@ -74,13 +74,12 @@ def find_circuit(
         pairs: prompts and their corrupted twins (corruption="abc" is meant).
         ablation: as in `ablate`. tolerance: a fraction of F(M), above 0 and below 1.
     Raises:
-        CircuitError: F(M) is 0 or less, so that there is no behaviour to be faithful to; tolerance out of bounds.
+        CircuitError: F(M) is 0 or less, so that there is no behaviour to be faithful to.
         ChoiceError, PromptError: say what was got and what is allowed.
     """
     check_pairs(model, pairs)
     ablation = check_ablation(ablation)
-    if not 0 < tolerance < 1:
-        raise CircuitError(f"tolerance is {shown(tolerance)}: a fraction between 0 and 1 is wanted, such as 0.1")
+    tolerance = as_fraction(tolerance, "tolerance")
     roles = tuple(role for role in ROLES if role in pairs.roles)
     effects = _effects(model, pairs, roles, between(progress, 0, 40))
     ranking = _ranked(effects.mean(-1), roles)
@@ -115,7 +114,7 @@ def find_circuit(
         growth=np.array(grown),
         n_added=n_added,
         pruned=tuple(pruned),
-        tolerance=float(tolerance),
+        tolerance=tolerance,
     )
 
 

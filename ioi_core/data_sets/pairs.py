@@ -4,24 +4,17 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ioi_core.data_sets.rows import DataRow, as_text, parse_rows
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Choice, shown
-from ioi_core.model.weights import Model
+from ioi_core.inputs import Choice, FilePath, Flag, as_flag, shown
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.pairs import PromptPairs, joined_pairs
 from ioi_core.prompts.text import check_characters
 from ioi_core.prompts.typed import prompt_pairs
-
-if TYPE_CHECKING:
-    FilePath = str | PathLike[str]
-else:
-    FilePath = object  # checked in words, as in `ioi_core.inputs`
 
 _SHOWN_ROWS = 5
 
@@ -50,9 +43,9 @@ def read_pairs(
     path: FilePath,
     *,
     corruption: Choice = "s2_flip",
-    answer_space: bool = True,
-    prepend_bos: bool = True,
-    skip: bool = False,
+    answer_space: Flag = True,
+    prepend_bos: Flag = True,
+    skip: Flag = False,
 ) -> PromptPairs:
     """Return the prompts of a CSV, TSV or JSONL file with columns clean, corrupted, io, s and, if there is one, label.
 
@@ -65,6 +58,8 @@ def read_pairs(
     Raises:
         PromptError: the file cannot be read, or rows of it cannot be used: says which and why.
     """
+    check_model(model)
+    answer_space, skip = as_flag(answer_space, "answer_space"), as_flag(skip, "skip")
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:

@@ -6,7 +6,8 @@ Each class with the token role at which their circuit keeps it. They hold for GP
 
 from dataclasses import dataclass
 
-from ioi_core.model.weights import Model
+from ioi_core.inputs import OneHead, as_head
+from ioi_core.model.weights import Model, check_model
 from ioi_core.vocabulary import Head
 
 
@@ -42,8 +43,9 @@ PUBLISHED_CLASSES = (
 _GPT2_SMALL = ("gpt2-small", "gpt2")  # the names it is loaded by
 
 
-def published_class(model: Model, head: Head) -> HeadClass | None:
+def published_class(model: Model, head: OneHead) -> HeadClass | None:
     """The published class of a head; None for heads outside the circuit and for every model but GPT-2 small."""
-    if model.name not in _GPT2_SMALL:
+    wanted = as_head(head)
+    if check_model(model).name not in _GPT2_SMALL:
         return None
-    return next((group for group in PUBLISHED_CLASSES if head in group.heads), None)
+    return next((group for group in PUBLISHED_CLASSES if wanted in group.heads), None)

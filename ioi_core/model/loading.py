@@ -20,6 +20,7 @@ from transformers import GPT2LMHeadModel, GPT2TokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from ioi_core.errors import ModelUnavailableError
+from ioi_core.inputs import shown
 from ioi_core.model.checks import checked_config, checked_tokenizer
 from ioi_core.model.hub import HUB_IDS, WEIGHT_FILES, fetch
 from ioi_core.model.weights import LayerWeights, Model, ModelConfig, Weights
@@ -41,7 +42,7 @@ def load_model(
 
     Args:
         name: "ioi-demo" (bundled) | "gpt2-small" (from `IOI_MODEL_DIR` if set, else the Hugging Face cache or hub) |
-            another GPT-2 of the hub ("gpt2-medium", "distilgpt2", ...) | the absolute path of a folder.
+            another GPT-2 of the hub ("gpt2-medium", "distilgpt2", ...) | the path of a folder.
         device: of the weights; default `IOI_DEVICE`, else cuda if present, else cpu. Not mps.
         dtype: "float32" | "float64" | "bfloat16".
         progress: called with (bytes so far, bytes in all) while a model is downloaded.
@@ -87,16 +88,18 @@ def use_full_float32() -> None:
 
 def _folder(name: str, progress: Progress | None) -> Path:
     """Return the folder that holds the files of `name`."""
+    if not isinstance(name, str):
+        raise ModelUnavailableError(f"a model's name or folder is text, got {shown(name)}")
     if name == "ioi-demo":
         return DEMO_MODEL_DIR
     if name == "gpt2-small" and os.environ.get("IOI_MODEL_DIR"):
         return _local_folder(os.environ["IOI_MODEL_DIR"], "IOI_MODEL_DIR")
     if name in HUB_IDS:
         return fetch(name, progress)
-    if Path(name).is_absolute():
-        return _local_folder(name, "the model folder")
+    if name and (Path(name).is_absolute() or _is_folder(Path(name))):
+        return _local_folder(str(Path(name).absolute()), "the model folder")
     raise ModelUnavailableError(
-        f"model {name[:100]!r} is not known: use ioi-demo, {', '.join(HUB_IDS)}, or the absolute path of a folder"
+        f"model {name[:100]!r} is not known: use ioi-demo, {', '.join(HUB_IDS)}, or the path of a folder"
     )
 
 
@@ -104,13 +107,16 @@ def _local_folder(path: str, what: str) -> Path:
     folder = Path(path)
     if not folder.is_absolute():
         raise ModelUnavailableError(f"{what} is {path!r}, which is relative: give an absolute path")
-    try:
-        exists = folder.is_dir()
-    except OSError:  # such as a name longer than the file system allows
-        exists = False
-    if not exists:
+    if not _is_folder(folder):
         raise ModelUnavailableError(f"{what} {path[:300]!r} is not a folder on this machine")
     return folder
+
+
+def _is_folder(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:  # such as a name longer than the file system allows
+        return False
 
 
 def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadModel:

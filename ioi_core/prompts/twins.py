@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Choice
-from ioi_core.model.weights import Model
+from ioi_core.inputs import Choice, shown
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.prompts.typed import prompt_pairs
 
@@ -14,12 +14,18 @@ from ioi_core.prompts.typed import prompt_pairs
 def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPairs:
     """Return the same prompts with twins made by `corruption` instead of their own corrupted ones.
 
+    `with_twins(model, pairs, "abc")` are the pairs that the Circuit page computes with: means are then taken over
+    prompts that do not tell who is repeated.
+
     Args:
         pairs: IOI prompts.
         corruption: as in `prompt_pairs`.
     Raises:
         PromptError: the prompts have no roles, or no such twin can be made.
     """
+    check_model(model)
+    if not isinstance(pairs, PromptPairs):
+        raise PromptError(f"pairs of prompts are wanted, got {shown(pairs)}: give prompt_pairs(model, ...)")
     check_roles("twins are made of IOI prompts", pairs.roles)
     io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
     twins = prompt_pairs(

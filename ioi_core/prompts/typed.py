@@ -7,8 +7,8 @@ their lengths. What cannot be used is refused with its tokens and advice; nothin
 from collections.abc import Sequence
 
 from ioi_core.errors import NotIOIError, PromptError
-from ioi_core.inputs import Choice, Texts, as_texts, one_a_row, shown
-from ioi_core.model.weights import Model
+from ioi_core.inputs import Choice, Flag, Texts, as_flag, as_texts, one_a_row, shown
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.corruptions import check_corruption, corrupt
 from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
@@ -26,8 +26,8 @@ def prompt_pairs(
     s: Texts | None = None,
     *,
     corruption: Choice = "s2_flip",
-    prepend_bos: bool = True,
-    answer_space: bool = True,
+    prepend_bos: Flag = True,
+    answer_space: Flag = True,
 ) -> PromptPairs:
     """Return clean and corrupted prompts from one text or a list of texts that stop before the answer.
 
@@ -48,7 +48,9 @@ def prompt_pairs(
         PromptError: a text or name cannot be used; says what was got and what to change.
         PromptMismatchError: clean and corrupted differ in their number of tokens or of rows.
     """
-    corruption = check_corruption(corruption)
+    check_model(model)
+    corruption, prepend_bos = check_corruption(corruption), as_flag(prepend_bos, "prepend_bos")
+    answer_space = as_flag(answer_space, "answer_space")
     texts = as_texts(clean)
     if (io is None) != (s is None):
         given, missing = ("s", "io") if io is None else ("io", "s")

@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ioi_core.errors import ChoiceError, PromptError
-from ioi_core.inputs import Choice, WholeNumber, as_whole_number, shown
-from ioi_core.model.weights import Model
+from ioi_core.errors import PromptError
+from ioi_core.inputs import Choice, Flag, WholeNumber, as_choice, as_flag, as_whole_number
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.dataset import MAX_PROMPTS
 from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
 from ioi_core.tasks import sentences
@@ -73,7 +73,7 @@ TASKS: dict[str, Task] = {
 
 
 def task_dataset(
-    model: Model, task: Choice, n: WholeNumber, *, seed: WholeNumber = 0, prepend_bos: bool = True
+    model: Model, task: Choice, n: WholeNumber, *, seed: WholeNumber = 0, prepend_bos: Flag = True
 ) -> PromptPairs:
     """Return n pairs of prompts of a task; the same for the same arguments, a longer set begins with the shorter one.
 
@@ -88,8 +88,8 @@ def task_dataset(
         ChoiceError: no such task. PromptError: a number out of bounds, or too few words that the model reads as one
             token.
     """
-    if not isinstance(task, str) or task not in TASKS:
-        raise ChoiceError(f"task {shown(task)} is not known: use one of {', '.join(TASKS)}")
+    check_model(model)
+    task, prepend_bos = as_choice(task, "task", tuple(TASKS)), as_flag(prepend_bos, "prepend_bos")
     n = as_whole_number(n, "n, the number of prompts,", 1, MAX_PROMPTS)
     seed = as_whole_number(seed, "seed", 0, 2**63 - 1)
     draw, draws = TASKS[task].sentence(Vocabulary(model)), random.Random(seed)

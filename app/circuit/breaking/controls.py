@@ -16,8 +16,7 @@ from app.circuit.members import OTHER, PLACES, Classes, class_of, member_text
 from app.circuit.starts import STARTS, starts_of
 from app.drawing.look import notice
 from app.shell.widgets import drop_stale
-from ioi_core import Circuit, Head, IOIError, Model, PromptPairs
-from ioi_core.circuit.definition import Member
+from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs
 
 _HISTORY, _DRAWN, _SAVED, _MODEL = "_circuit_history", "_circuit_drawn", "_circuit_saved", "_circuit_model"
 _ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"

@@ -14,8 +14,7 @@ from app.colours import CLASS_COLOURS, CORRUPTED, LOGITS_COLOUR
 from app.drawing.graph import Point, draw_edges, draw_nodes, name_layers, spread
 from app.drawing.kept import drawn_once
 from app.drawing.parts import PLAIN_AXIS, laid_out, mark
-from ioi_core import Circuit
-from ioi_core.circuit.definition import Member
+from ioi_core import Circuit, Member
 
 LOGITS = "the logits"
 CLASS_EDGES = (

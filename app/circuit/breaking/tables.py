@@ -6,8 +6,7 @@ import pandas as pd
 
 from app.circuit.breaking.numbers import Broken, by_template, levels, minimality_order
 from app.circuit.members import Classes, class_of, member_words
-from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
-from ioi_core.circuit.definition import Member
+from ioi_core import Circuit, CircuitEvaluation, Completeness, Member, Minimality, PromptPairs, bootstrap_interval
 
 
 def members_frame(circuit: Circuit, off: Circuit, classes: Classes, minimality: Minimality | None) -> pd.DataFrame:

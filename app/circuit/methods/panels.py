@@ -23,8 +23,7 @@ from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.links import open_head
 from app.view import View
 from app.words.phrases import head_names
-from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs
-from ioi_core.circuit.methods import METHODS
+from ioi_core import METHODS, Ablation, Circuit, Head, MethodContrast, PromptPairs
 
 
 def show_total(view: View) -> None:

@@ -7,8 +7,7 @@ import numpy as np
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.phrases import heads_words, interval, over_prompts, prompts
-from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
-from ioi_core.circuit.methods import METHODS
+from ioi_core import METHODS, Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 
 METHOD_WORDS = {
     "zero": "zero ablation: the heads write nothing",

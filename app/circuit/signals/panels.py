@@ -17,8 +17,7 @@ from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import flip_pairs
 from app.view import View
-from ioi_core import Head, PromptPairs, SignalFit
-from ioi_core.circuit.signals import SIGNALS
+from ioi_core import SIGNALS, Head, PromptPairs, SignalFit
 
 _CLASS = "S-inhibition"
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from app.circuit.signals.words import FLIP_WORDS
-from ioi_core import PromptPairs, SignalFit
-from ioi_core.circuit.signals import SIGNALS
+from app.drawing.frames import heads_text
+from ioi_core import SIGNALS, PromptPairs, SignalFit
 
 
 def flips_frame(result: SignalFit) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def flips_frame(result: SignalFit) -> pd.DataFrame:
             "fit": result.fitted,
             "coefficient_S_pos": result.coefficients[0],
             "coefficient_S_tok": result.coefficients[1],
-            "heads": " ".join(map(str, result.heads)),
+            "heads": heads_text(result.heads),
             "unit": "logits",
             "prompts": result.n_prompts,
         }

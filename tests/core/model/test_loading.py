@@ -386,3 +386,15 @@ def test_download_with_progress_then_from_the_cache_without_a_hub(hub: str, tmp_
 
 def test_the_bundled_folder_is_a_plain_hugging_face_one() -> None:
     assert GPT2TokenizerFast.from_pretrained(DEMO_MODEL_DIR).encode(" Mary") == [5335]
+
+
+def test_a_relative_folder_is_tried_and_a_known_name_wins(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_folder.parent)
+    assert load_model(small_folder.name).fingerprint == load_model(str(small_folder)).fingerprint
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ioi-demo").symlink_to(small_folder)
+    assert load_model("ioi-demo").cfg.n_heads == 6
+    with pytest.raises(ModelUnavailableError, match="or the path of a folder"):
+        load_model("no/such/folder")
