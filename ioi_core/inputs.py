@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     Positions = int | Sequence[int] | np.ndarray | Tensor
     Numbers = Sequence[float] | np.ndarray | Tensor
     Position = str | int
+    RowChoice = int | slice | Sequence[int] | np.ndarray
     OneHead = Head | str | tuple[int, int]
     HeadList = OneHead | Sequence[OneHead]
     Receivers = HeadList
@@ -84,6 +85,7 @@ else:
     Positions = _Meant("int | list[int] | ndarray | Tensor")
     Numbers = _Meant("list[float] | ndarray | Tensor")
     Position = _Meant("str | int")
+    RowChoice = _Meant("int | slice | list[int] | ndarray")
     OneHead = _Meant("Head | str | tuple[int, int]")
     HeadList = _Meant("Head | str | list[Head | str]")
     Receivers = _Meant("str | Head | list[Head | str]")

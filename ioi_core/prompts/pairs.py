@@ -2,20 +2,15 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from ioi_core.errors import PromptError
-from ioi_core.inputs import shown
+from ioi_core.inputs import RowChoice, shown
 from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.vocabulary import ROLES
-
-if TYPE_CHECKING:
-    RowChoice = int | slice | Sequence[int] | np.ndarray
-else:
-    RowChoice = object  # checked in words, as in `ioi_core.inputs`
 
 AnswerSets = tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
 """For each prompt the ids that are right and those that are wrong."""
