@@ -254,7 +254,7 @@ def test_the_papers_circuit_is_never_passed_off_on_another_model(visitor, demo_m
     assert "naive circuit" not in at.selectbox(key="circuit_start").options
     assert at.selectbox(key="circuit_start").value == "found automatically"
     assert NOT_GPT2 in body(at)
-    named = dataclasses.replace(demo_model, name="gpt2-small")
+    named = dataclasses.replace(demo_model, name="gpt2-small", is_gpt2_small=True)
     assert starts_of(named)[0] == "the paper's 26 heads"
 
 
