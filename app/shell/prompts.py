@@ -68,7 +68,7 @@ def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:
     if choice.source == OWN and not choice.clean:
         raise PromptError("there is no prompt yet: type one in the sidebar, stopping where the answer comes next")
     try:
-        pairs = _pairs(model, model.name, choice)
+        pairs = _pairs(model, model.fingerprint, choice)
     except NotIOIError as error:
         optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
         empty = [field for field, value in optional.items() if not value]
@@ -81,7 +81,7 @@ def pairs_for(model: Model, choice: PromptChoice) -> PromptPairs:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _pairs(_model: Model, model_name: str, choice: PromptChoice) -> PromptPairs:
+def _pairs(_model: Model, fingerprint: str, choice: PromptChoice) -> PromptPairs:
     corruption = CORRUPTIONS[choice.corruption]
     if choice.source == CLASSIC:
         return arena_pairs(_model, prepend_bos=choice.prepend_bos)

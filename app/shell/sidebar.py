@@ -7,8 +7,8 @@ refused with a message.
 import streamlit as st
 
 from app import url
-from app.hosting.models import DEMO, GPT2, MODEL_NAMES
-from app.hosting.services import settings
+from app.hosting.models import DEMO, GPT2
+from app.hosting.services import models, settings
 from app.hosting.settings import Settings
 from app.shell.prompts import CLASSIC, CORRUPTIONS, GENERATED, OWN, PromptChoice, checked_line, lines_of
 from app.shell.widgets import drop_unreadable
@@ -23,14 +23,16 @@ _CORRUPTION_HELP = (
 
 def model_control() -> str:
     """Ask for the model."""
+    names = models().names
+    others = " The others are checkpoints of this host." if len(names) > 2 else ""
     return st.sidebar.selectbox(
         "Model",
-        MODEL_NAMES,
+        names,
         key=url.MODEL,
         bind="query-params",
         on_change=_forget_stand_in,
         help=f"**{GPT2}**: the model of the paper, 124 million parameters. **{DEMO}**: a small model that comes with "
-        "this app, trained on sentences of this kind only; its numbers are not GPT-2's.",
+        "this app, trained on sentences of this kind only; its numbers are not GPT-2's." + others,
     )
 
 
@@ -119,7 +121,7 @@ def row_control(n_prompts: int) -> int:
 
 
 STANDING_IN = "_standing_in"
-"""Session key: this visitor was shown ioi-demo while asking for GPT-2, and has not been switched since."""
+"""Session key: this visitor was shown ioi-demo while asking for another model, and has not been switched since."""
 
 
 def _forget_stand_in() -> None:

@@ -66,7 +66,7 @@ def load_model(
         is_gpt2_small = identity.is_gpt2_small(source, config, tokenizer, fingerprint)
         weights, cfg = _process(source, folder, tokenizer, target, DTYPES[dtype])
         del source
-    _release_memory()
+    release_memory()
     if name in identity.NAMES and not is_gpt2_small:
         name = identity.OTHER_WEIGHTS
     return Model(name, cfg, tokenizer, target, fingerprint, weights, is_gpt2_small)
@@ -222,8 +222,8 @@ def _check_folded(block: Any) -> None:
         raise ModelUnavailableError("TransformerLens did not fold the value biases: wrong version?")
 
 
-def _release_memory() -> None:
-    """Free the bridge's memory: it refers to itself, and glibc keeps freed pages unless asked."""
+def release_memory() -> None:
+    """Free what is no longer used: a bridge refers to itself, and glibc keeps freed pages unless asked."""
     gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
