@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--runs", type=int, default=4, help="runs of each edit that the peer does")
     options = parser.parse_args(arguments)
     random, bridge = random_gpt2_small()
-    model = replace(random, name="gpt2-small")  # so that minimality asks about the published classes, as it does there
+    model = replace(random, is_gpt2_small=True)  # so that minimality asks about the published classes, as it does there
     pairs = ioi_dataset(model, options.prompts, corruption="abc", prepend_bos=False)
     print(
         f"{torch.get_num_threads()} threads, GPT-2 small's shape, random weights, {len(pairs)} mixed prompts, 26 heads"

@@ -42,7 +42,8 @@ from ioi_core.heads.copying import CopiedTokens, CopyScores, copied_tokens, copy
 from ioi_core.heads.published import PUBLISHED_CLASSES, HeadClass, published_class
 from ioi_core.heads.roles import HeadRoles, head_roles, infer_roles
 from ioi_core.heads.rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
-from ioi_core.model.loading import DEMO_MODEL_DIR, PROCESSING, load_model
+from ioi_core.model.files import DEMO_MODEL_DIR
+from ioi_core.model.loading import PROCESSING, load_model
 from ioi_core.model.weights import END_OF_TEXT, Model, ModelConfig
 from ioi_core.path_patching.atlas import EdgeAtlas, edge_atlas
 from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS, PathResult, patch_paths

@@ -128,7 +128,7 @@ def demo_bridge() -> TransformerBridge:
 def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Loader]:
     loader = Loader(demo_model)
     monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(services, "ResidentModels", lambda: ResidentModels(loader))
+    monkeypatch.setattr(services, "ResidentModels", lambda **options: ResidentModels(loader, **options))
     for shared in (services.models, services.settings, services.computations):
         shared.clear()
     yield loader

@@ -29,8 +29,8 @@ class Changes:
         return start.with_(self.added)
 
 
-def read_member(model: Model, text: str) -> Member:
-    """Return the head and the role that "9.9:END" names.
+def read_member(text: str) -> Member:
+    """Return the head and the role that "9.9:END" names; whether a model has that head is not asked.
 
     Raises:
         CircuitTextError, HeadError: say what was got and what is allowed.
@@ -41,11 +41,11 @@ def read_member(model: Model, text: str) -> Member:
             f"{text[:40]!r} is no member of a circuit: write a head, a colon and {', '.join(ROLES)} or {EVERYWHERE}, "
             'such as "3.1:END"; with a minus in front it is switched off'
         )
-    return model.check_head(Head.parse(head)), role
+    return Head.parse(head), role
 
 
-def read_changes(model: Model, text: str) -> Changes:
-    """Return the changes that a text holds; an empty text holds none.
+def read_changes(text: str) -> Changes:
+    """Return the changes that a text holds; an empty text holds none. Whether a model has the heads is not asked.
 
     Raises:
         CircuitTextError, HeadError: say what was got and what is allowed.
@@ -53,9 +53,20 @@ def read_changes(model: Model, text: str) -> Changes:
     if len(text) > _LONGEST_TEXT:
         raise CircuitTextError(f"the circuit is {len(text):,} characters long: at most {_LONGEST_TEXT:,} are allowed")
     words = text.split()
-    added = [read_member(model, word) for word in words if not word.startswith(_OFF)]
-    off = [read_member(model, word.removeprefix(_OFF)) for word in words if word.startswith(_OFF)]
+    added = [read_member(word) for word in words if not word.startswith(_OFF)]
+    off = [read_member(word.removeprefix(_OFF)) for word in words if word.startswith(_OFF)]
     return Changes(Circuit.of(added), Circuit.of(off))
+
+
+def check_heads(model: Model, changes: Changes) -> Changes:
+    """Return `changes` if the model has all their heads.
+
+    Raises:
+        HeadError: says which head it lacks, and which it has.
+    """
+    for head in (*changes.added, *changes.off):
+        model.check_head(head)
+    return changes
 
 
 def write_changes(changes: Changes) -> str:

@@ -6,8 +6,9 @@ import plotly.graph_objects  # noqa: F401  # loaded before memory is settled
 import streamlit as st
 
 from app.hosting import metrics
+from app.hosting.checkpoints import checkpoints
 from app.hosting.logs import log_request
-from app.hosting.models import ResidentModels
+from app.hosting.models import DEMO, GPT2, ResidentModels
 from app.hosting.settings import Settings
 from cache.computations import Computations
 from cache.records import Record
@@ -25,7 +26,9 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner="Loading the bundled model ...")
 def models() -> ResidentModels:
     """Return the loaded models."""
-    return ResidentModels()
+    limits = settings()
+    folders = checkpoints(limits.models_folder, (GPT2, DEMO))
+    return ResidentModels(folders=folders, megabytes=limits.models_megabytes)
 
 
 @st.cache_resource(show_spinner=False)

@@ -38,7 +38,9 @@ def _twin_key(pairs: PromptPairs) -> tuple[object, ...]:
     return pairs.clean_text, pairs.answers.tobytes(), pairs.templates.tobytes(), pairs.prepend_bos
 
 
-@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("name"), PromptPairs: _twin_key})
+@st.cache_resource(
+    max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint"), PromptPairs: _twin_key}
+)
 def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPairs:
     return with_twins(model, pairs, corruption)
 

@@ -40,12 +40,10 @@ PUBLISHED_CLASSES = (
     _head_class("backup name mover", "END", "9.0 9.7 10.1 10.2 10.6 10.10 11.2 11.9"),
 )
 
-_GPT2_SMALL = ("gpt2-small", "gpt2")  # the names it is loaded by
-
 
 def published_class(model: Model, head: OneHead) -> HeadClass | None:
     """The published class of a head; None for heads outside the circuit and for every model but GPT-2 small."""
     wanted = as_head(head)
-    if check_model(model).name not in _GPT2_SMALL:
+    if not check_model(model).is_gpt2_small:
         return None
     return next((group for group in PUBLISHED_CLASSES if wanted in group.heads), None)

@@ -6,10 +6,12 @@ Nothing here can hook or change a model, so any number of threads may read one. 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from ioi_core.errors import HeadError, ModelUnavailableError
@@ -74,6 +76,19 @@ class Model:
     device: torch.device
     fingerprint: str  # of the weights as stored, before processing: equal on every machine
     weights: Weights
+    is_gpt2_small: bool = False  # its shape, and its published logit_diffs; a matter of the weights, not of the name
+
+    @cached_property
+    def reader(self) -> Tokenizer:
+        """What cuts texts into tokens: a copy of the tokenizer, without the truncation and padding of calls of it.
+
+        `tokenizer(text, truncation=True, max_length=12)` sets both in `tokenizer` for good.
+        """
+        reader = Tokenizer.from_str(self.tokenizer.backend_tokenizer.to_str())
+        reader.encode_special_tokens = True  # "<|endoftext|>" in a text is text like any other
+        reader.no_truncation()
+        reader.no_padding()
+        return reader
 
     def __repr__(self) -> str:
         c = self.cfg
@@ -111,11 +126,11 @@ class Model:
 
     def token_text(self, token: int) -> str:
         """Return the text of one token with its leading space; bytes that are no text by themselves show as \ufffd."""
-        return str(self.tokenizer.backend_tokenizer.decode([int(token)], skip_special_tokens=False))
+        return str(self.reader.decode([int(token)], skip_special_tokens=False))
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of `text`, without BOS; "<|endoftext|>" in it is read as plain characters."""
-        return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+        return list(self.reader.encode(text, add_special_tokens=False).ids)
 
 
 def check_model(model: Model) -> Model:

@@ -26,9 +26,6 @@ WRONG: dict[str, object] = {
     "object": object(),
 }
 
-_ELSEWHERE = {"load_model": {"device", "dtype"}}
-"""Parameters whose wrong values other tests hand in."""
-
 
 def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
     """Arguments of every public function with which it works, all of a function's parameters that need one."""
@@ -87,7 +84,7 @@ def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
 
 def outcomes(function: Callable[..., object], right: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every (argument, error) that is not the package's own."""
-    for name in set(inspect.signature(function).parameters) - _ELSEWHERE.get(function.__name__, set()):
+    for name in inspect.signature(function).parameters:
         for kind, wrong in WRONG.items():
             try:
                 function(**right | {name: wrong})

@@ -11,7 +11,7 @@ from functools import partial
 import streamlit as st
 
 from app import url
-from app.circuit.changes import Changes, extended, read_changes, read_member, switched, write_changes
+from app.circuit.changes import Changes, check_heads, extended, read_changes, read_member, switched, write_changes
 from app.circuit.members import OTHER, PLACES, Classes, class_of, member_text
 from app.circuit.starts import STARTS, starts_of
 from app.drawing.look import notice
@@ -81,14 +81,16 @@ def plan_control(model: Model, start: str, circuit: Circuit) -> Plan:
             "Changes to the starting circuit", key=url.CIRCUIT, bind="query-params", on_change=_remember, help=explained
         )
     try:
-        changes = read_changes(model, text)
+        changes = check_heads(model, read_changes(text))
         plan = Plan(model, changes.on_top_of(circuit), changes)
         plan.circuit.without(plan.off)
     except IOIError:
         st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
         raise
-    if st.session_state.get(_MODEL) != model.name:  # changes to another model's circuit cannot be undone on this one's
-        st.session_state.update({_MODEL: model.name, _HISTORY: []})
+    if (
+        st.session_state.get(_MODEL) != model.fingerprint
+    ):  # changes to another model's circuit cannot be undone on this one's
+        st.session_state.update({_MODEL: model.fingerprint, _HISTORY: []})
     st.session_state[_DRAWN] = (start, text)
     return plan
 
@@ -121,17 +123,20 @@ def buttons(plan: Plan, classes: Classes) -> None:
             )  # fmt: skip
 
 
-def toggle(plan: Plan, text: str) -> None:
+# What a widget calls is kept for as long as the visitor is there: it is given changes, not the plan with its model.
+
+
+def toggle(changes: Changes, text: str) -> None:
     """Switch a clicked member; `text` is empty where a click hit no member."""
     if text:
-        member = read_member(plan.model, text)
-        set_changes(switched(plan.changes, [member], on=member in plan.off.members))
+        member = read_member(text)
+        set_changes(switched(changes, [member], on=member in changes.off.members))
 
 
-def switch_off(plan: Plan, text: str) -> None:
+def switch_off(changes: Changes, text: str) -> None:
     """Make a clicked set K what is off; `text` is empty where a click hit no set."""
     if text:
-        set_changes(Changes(plan.changes.added, read_changes(plan.model, text).off))
+        set_changes(Changes(changes.added, read_changes(text).off))
 
 
 def add_control(plan: Plan) -> None:
@@ -152,8 +157,9 @@ def saved_control(plan: Plan) -> dict[str, Changes]:
         name = st.text_input("Keep this circuit as", key=_NAME, placeholder="a name", max_chars=_LONGEST_NAME)
         name = "".join(letter for letter in name if letter.isalnum() or letter in _IN_NAMES).strip()
         full = len(saved) >= _MOST_SAVED and name not in saved
-        st.button("Keep", icon=":material/bookmark_add:", disabled=not name or full, on_click=_save, args=(plan, name))
-    here = {name: changes for name, (model, changes) in saved.items() if model == plan.model.name}
+        kept = plan.model.fingerprint, Changes(plan.circuit, plan.off)
+        st.button("Keep", icon=":material/bookmark_add:", disabled=not name or full, on_click=_save, args=(name, kept))
+    here = {name: changes for name, (model, changes) in saved.items() if model == plan.model.fingerprint}
     if here:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Kept for this visit:", width="content")
@@ -205,8 +211,8 @@ def _undo() -> None:
     st.session_state[url.CIRCUIT_START], st.session_state[url.CIRCUIT] = st.session_state[_HISTORY].pop()
 
 
-def _save(plan: Plan, name: str) -> None:
-    st.session_state[_SAVED][name] = (plan.model.name, Changes(plan.circuit, plan.off))
+def _save(name: str, kept: tuple[str, Changes]) -> None:
+    st.session_state[_SAVED][name] = kept
 
 
 def _load(changes: Changes) -> None:

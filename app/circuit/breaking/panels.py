@@ -104,7 +104,7 @@ def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published:
     frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
     show_figure(
         "circuit_graph", figure, "", frame, large=view.large, min_width=drawn.pixels,
-        on_click=partial(controls.toggle, plan), as_page=True,
+        on_click=partial(controls.toggle, plan.changes), as_page=True,
     )  # fmt: skip
     st.caption(words.graph_legend(published=published))
 
@@ -167,7 +167,7 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, brok
     sets = compute(view.model, sets_request(pairs, plan.circuit, broken.now.ablation))
     figure = charts.completeness_scatter(sets, broken.completeness if plan.off else None)
     story, frame = words.completeness_story(sets), partial(tables.completeness_frame, sets)
-    switch_off = partial(controls.switch_off, plan)
+    switch_off = partial(controls.switch_off, plan.changes)
     show_figure("circuit_completeness", figure, story, frame, large=view.large, on_click=switch_off)
 
 

@@ -35,7 +35,7 @@ from ioi_core.demo.training.network import DemoNetwork
 from ioi_core.demo.training.recipe import Recipe
 from ioi_core.demo.training.sentences import Corpus
 from ioi_core.demo.training.token_classes import demo_vocabulary
-from ioi_core.model.loading import DEMO_MODEL_DIR
+from ioi_core.model.files import DEMO_MODEL_DIR
 
 
 @contextmanager

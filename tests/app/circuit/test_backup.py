@@ -252,7 +252,7 @@ def test_a_link_with_heads_of_another_model_is_answered_in_words() -> None:
 
 def test_on_gpt2_small_the_published_name_movers_are_knocked_out(loader: Loader, tmp_path: Path) -> None:
     shaped = load_model(str(save_random_gpt2(tmp_path / "shaped", 12, 24, 12)))
-    loader.gpt2 = replace(shaped, name="gpt2-small")
+    loader.gpt2 = replace(shaped, name="gpt2-small", is_gpt2_small=True)
     page("backup heads", model="gpt2-small")
     gpt2_is("ready")
     at = page("backup heads", model="gpt2-small")

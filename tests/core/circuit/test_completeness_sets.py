@@ -51,7 +51,7 @@ def test_a_greedy_set_takes_the_worst_member_of_those_tried(small_model: Model, 
 
 
 def test_classes_are_the_published_ones_or_roles(small_model: Model) -> None:
-    gpt2 = replace(small_model, name="gpt2-small")
+    gpt2 = replace(small_model, is_gpt2_small=True)
     classes = circuit_classes(gpt2, IOI_CIRCUIT.with_({Head(0, 0): "IO", Head(9, 9): "S2"}))
     assert list(classes)[:7] == [
         "previous token", "duplicate token", "induction", "S-inhibition", "name mover", "negative name mover",

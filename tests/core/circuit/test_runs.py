@@ -233,7 +233,7 @@ def test_minimality_is_what_it_says(small_model: Model, small_bridge) -> None:
 
 
 def test_published_members_lose_their_class(small_model: Model) -> None:
-    gpt2 = replace(small_model, name="gpt2-small")
+    gpt2 = replace(small_model, is_gpt2_small=True)
     circuit = Circuit({Head(2, 2): ("S1+1", "END"), Head(3, 0): "S2", Head(0, 1): "S2", Head(1, 1): "S2"})
     found = minimality(gpt2, ioi_dataset(gpt2, 2, corruption="abc"), circuit)
     removed = dict(zip(found.members, found.removed, strict=True))

@@ -262,7 +262,7 @@ def test_published_classes_are_the_26_heads_of_gpt2_small_alone(demo_model: Mode
     assert len(heads) == len(set(heads)) == 26
     assert all(group.kept_at in ROLES for group in PUBLISHED_CLASSES)
     assert set(HEAD_ROLES) < {group.name for group in PUBLISHED_CLASSES}
-    gpt2_small = replace(demo_model, name="gpt2-small")
+    gpt2_small = replace(demo_model, is_gpt2_small=True)
     name_movers = published_class(gpt2_small, Head(9, 9))
     assert (name_movers.name, name_movers.kept_at) == ("name mover", "END")
     assert published_class(gpt2_small, Head(0, 2)) is None

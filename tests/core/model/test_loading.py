@@ -147,11 +147,14 @@ class _Bomb:
 DAMAGE = {
     "no config": (lambda f: (f / "config.json").unlink(), "no config.json"),
     "config is no JSON": (lambda f: (f / "config.json").write_text("{"), "cannot be read as JSON"),
-    "config is a list": (lambda f: (f / "config.json").write_text("[]"), "only the GPT-2 architecture"),
+    "config is a list": (
+        lambda f: (f / "config.json").write_text("[]"),
+        "no JSON object with named fields, but a list",
+    ),
     "other architecture": (lambda f: edit_config(f, model_type="llama"), "type 'llama'.*only the GPT-2"),
     "other activation": (lambda f: edit_config(f, activation_function="relu"), "activation_function = 'relu'"),
     "scaled by layer": (lambda f: edit_config(f, scale_attn_by_inverse_layer_idx=True), "scale_attn_by_inverse"),
-    "other vocabulary": (lambda f: edit_config(f, vocab_size=100), "100 tokens"),
+    "other vocabulary": (lambda f: edit_config(f, vocab_size=100), "vocab_size = 100"),
     "more layers than weights": (lambda f: edit_config(f, n_layer=5), "not complete"),
     "fewer layers than weights": (lambda f: edit_config(f, n_layer=2), "which config.json does not name"),
     "negative heads": (lambda f: edit_config(f, n_head=-4), "n_head = -4"),
@@ -160,14 +163,17 @@ DAMAGE = {
     "wider than weights": (lambda f: edit_config(f, n_embd=128), "weights of"),
     "heads do not divide": (lambda f: edit_config(f, n_head=3), "weights of"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no weights"),
-    "truncated weights": (lambda f: truncate(f / "model.safetensors"), "cannot be read"),
-    "empty weights": (lambda f: (f / "model.safetensors").write_bytes(b""), "cannot be read"),
+    "truncated weights": (lambda f: truncate(f / "model.safetensors"), "half a download: [0-9,]+ of [0-9,]+ bytes"),
+    "empty weights": (lambda f: (f / "model.safetensors").write_bytes(b""), "is empty"),
     "a tensor is missing": (drop_tensor, "lack.*c_fc.*not complete"),
     "a weight is nan": (spoil_tensor, "nan in transformer.h.2"),
     "a pickle that runs code": (plant_pickle, "cannot be read"),
     "no tokenizer": (lambda f: (f / "merges.txt").unlink(), "no tokenizer"),
-    "damaged tokenizer": (lambda f: truncate(f / "vocab.json"), "tokenizer of .* cannot be read"),
-    "another tokenizer": (shrink_vocabulary, "is not GPT-2's"),
+    "damaged tokenizer": (
+        lambda f: truncate(f / "vocab.json"),
+        "vocab.json cannot be read as JSON, it is half a download",
+    ),
+    "another tokenizer": (shrink_vocabulary, "is not GPT-2's tokenizer: vocab.json is '300 tokens'"),
 }
 
 
@@ -210,7 +216,7 @@ def test_a_small_model_does_not_pass_for_gpt2_small(small_folder: Path, monkeypa
 def test_gpt2_small_from_a_local_folder(gpt2_shaped_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IOI_MODEL_DIR", str(gpt2_shaped_folder))
     model = load_model("gpt2-small")
-    assert (model.name, model.cfg.n_layers, model.cfg.d_head) == ("gpt2-small", 12, 64)
+    assert (model.name, model.cfg.n_layers, model.cfg.d_head) == ("gpt2-small-shaped (other weights)", 12, 64)
 
 
 def test_cuda_multiplies_in_full_float32() -> None:
