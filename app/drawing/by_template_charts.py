@@ -12,9 +12,8 @@ from app.colours import ATTENTION, CORRUPTED, DARK, DIVERGING, FAVOURS_IO
 from app.drawing import parts
 from app.drawing.bars import name_rows
 from app.drawing.kept import drawn_once
-from app.words.phrases import prompts
+from app.words.phrases import name_order, prompts
 from ioi_core import PromptPairs
-from ioi_core.prompts.templates import TEMPLATES
 
 _ACROSS = 4
 MOST = 16
@@ -50,7 +49,7 @@ def template_groups(pairs: PromptPairs) -> list[TemplateGroup]:
     groups = []
     for number in map(int, ordered):
         rows = np.flatnonzero(pairs.templates == number)
-        name = f"template {number}, {TEMPLATES[number].order}" if generated else f"prompt {rows[0] + 1}"
+        name = f"template {number}{name_order(pairs, rows[0], ', ')}" if generated else f"prompt {rows[0] + 1}"
         groups.append(TemplateGroup(name, rows, pairs.clean_text[rows[0]]))
     return groups
 

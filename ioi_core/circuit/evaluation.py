@@ -108,9 +108,9 @@ def minimality(
     """Compare F(C \\ K) with F(C \\ (K + v)) for each member v and a K of other members: does every member count?
 
     A member that others can stand in for shows only once they are gone. K is, for a member of a published class of
-    GPT-2 small kept at its published role, on IOI prompts, the other members of that class in C (as Wang et al. do, section 4.3). For
-    any other member K is nothing or the other members at the same role ("all" counts as one), whichever makes the
-    difference larger.
+    GPT-2 small kept at its published role, on IOI prompts, the other members of that class in C (as Wang et al. do,
+    section 4.3). For any other member K is nothing or the other members at the same role ("all" counts as one),
+    whichever makes the difference larger.
 
     Raises:
         CircuitError: the circuit has no heads.
