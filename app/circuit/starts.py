@@ -71,7 +71,5 @@ def _ranked_words(result: FoundCircuit) -> str:
 
 def classes_of(model: Model, pairs: PromptPairs) -> tuple[bool, Classes]:
     """Return whether the classes are the published ones, and their heads; none on prompts of another task than IOI."""
-    if not has_all_roles(pairs):
-        return False, {}
     source, classes = head_classes(model, pairs)
     return source == PUBLISHED, classes

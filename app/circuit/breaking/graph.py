@@ -31,7 +31,7 @@ CLASS_EDGES = (
 )
 """(sender, receiver, receiver input) of the classes that act on each other (Wang et al. 2022, figure 2)."""
 
-_OTHER_COLOUR = "#FFFFFF"
+_OTHER_COLOUR = "#A9A9A9"  # as in direct and total
 _OFF_TEXT = "#7A7A7A"  # reads on light and dark alike
 _NARROWEST, _GAP, _FEWEST = 1.8, 0.4, 5.0  # in heads' widths: a column, between two, the whole figure
 _SLOT = 46  # pixels of a head
