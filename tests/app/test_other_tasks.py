@@ -39,3 +39,32 @@ def test_prompts_may_change_to_another_task_while_a_page_is_open(page: str) -> N
     assert "<b>Corruption:</b> typed" in body(at)
     for place in at.selectbox:
         assert place.value in place.options
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("heads", {"heads_shown": "all heads"}),
+        ("heads", {"ov_names": "answers", "head_sites": "pattern"}),
+        ("activation_patching", {"site": "resid_pre", "where": "roles"}),
+        ("activation_patching", {"site": "pattern", "where_head": "END", "direction": "noising"}),
+        ("activation_patching", {"site": "z", "where_head": "one position at a time", "metric": "prob"}),
+        ("path_patching", {"trail": "logits > 3.2 v", "sender_position": "END"}),
+        ("path_patching", {"trail": "logits > 3.2 k", "path_direction": "denoising"}),
+        ("attention", {"by": "patching", "attention": "value-weighted"}),
+    ],
+)
+def test_other_choices_of_a_page_work_there_too(page: str, query: dict[str, str]) -> None:
+    at = opened(path(page), model="ioi-demo", **FRANCE, **query)
+    assert not at.exception
+    assert "Something went wrong" not in shown(at)
+    if "trail" not in query:  # a step of a trail may have nothing to show, and says so
+        assert_fine(at)
+
+
+def test_edges_are_computed_on_another_task() -> None:
+    at = opened(path("heads"), model="ioi-demo", head="3.2", **FRANCE)
+    drawn = len(at.get("plotly_chart"))
+    next(button for button in at.button if button.label.startswith("Compute the edges")).click().run()
+    assert_fine(at)
+    assert len(at.get("plotly_chart")) > drawn
