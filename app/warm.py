@@ -74,7 +74,7 @@ def requests(model: Model, pairs: PromptPairs, find: Find) -> Iterator[Request[o
         yield from copying_requests(head, answer_tokens(pairs))
         yield split_request(pairs, head)
     twins, ablation = with_twins(model, pairs, "abc"), Ablation.MEAN
-    circuit = IOI_CIRCUIT if starts_of(model)[0] == PAPER else find(find_request(twins)).circuit
+    circuit = IOI_CIRCUIT if starts_of(model, pairs)[0] == PAPER else find(find_request(twins)).circuit
     yield edit_request(twins, circuit, NO_HEADS, ablation)
     yield sets_request(twins, circuit, ablation)
     yield total_request(twins, ablation)

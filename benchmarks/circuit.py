@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
 def compare(model: Model, bridge: Any, pairs: PromptPairs, removed: Circuit, ablation: Ablation, n_runs: int) -> str:
     """A row of the table."""
     ours = seconds(partial(edit_circuit, model, pairs, IOI_CIRCUIT, removed, ablation=ablation))
-    variants = list(dict.fromkeys(edit_variants(model, IOI_CIRCUIT, removed)))
+    variants = list(dict.fromkeys(edit_variants(model, pairs, IOI_CIRCUIT, removed)))
     sample = [variants[n] for n in np.random.default_rng(0).choice(len(variants), n_runs, replace=False)]
     peer = BatchedPeer(bridge, pairs, ablation)
     prepared = [peer.hooks(ablated_cells(model, pairs, variant)) for variant in sample]

@@ -55,7 +55,7 @@ ANALYSES: Mapping[str, Analysis] = {
         Analysis(ioi_core.completeness, 1),
         Analysis(ioi_core.edit_circuit, 2),
         Analysis(ioi_core.completeness_sets, 2),
-        Analysis(ioi_core.find_circuit, 1),
+        Analysis(ioi_core.find_circuit, 2),
         Analysis(ioi_core.backup_heads, 1),
         Analysis(ioi_core.token_and_position, 1),
         Analysis(ioi_core.contrast_methods, 1),

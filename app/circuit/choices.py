@@ -11,7 +11,8 @@ from app.questions.ask import ask
 from app.questions.compute import compute
 from app.view import View
 from app.words.choices import ABLATIONS
-from ioi_core import Ablation, Head, published_class
+from ioi_core import Ablation, Head
+from ioi_core.heads.published import published_class_on
 
 _MOST_HEADS = 10  # more heads at once make no figure that can be read
 _STRONGEST = 3  # as many as GPT-2 small has name movers
@@ -30,7 +31,7 @@ def writers_control(view: View, key: str, label: str, writers: Sequence[Head]) -
     Args:
         writers: all heads, those that write most towards IO first.
     """
-    classes = [published_class(view.model, head) for head in writers]
+    classes = [published_class_on(view.model, view.pairs, head) for head in writers]
     first = [head for head, group in zip(writers, classes, strict=True) if group and group.name == "name mover"]
     source = "GPT-2 small's published name movers, the strongest first"
     if not first:

@@ -1,8 +1,8 @@
 """Circuits to start from, by name, and the class of each of their members; every model has its own."""
 
-from app.circuit.members import KEPT_AT, Classes
+from app.circuit.members import EVERYWHERE, KEPT_AT, Classes
 from app.circuit.requests import find_request
-from app.questions.classes import PUBLISHED, head_classes
+from app.questions.classes import PUBLISHED, has_all_roles, head_classes
 from app.questions.compute import compute
 from app.words.phrases import prompts
 from ioi_core import IOI_CIRCUIT, NAIVE_CIRCUIT, NO_HEADS, Circuit, FoundCircuit, Model, PromptPairs, published_class
@@ -21,8 +21,13 @@ STARTS = {
 """Name of a starting circuit -> its description."""
 
 
-def starts_of(model: Model) -> tuple[str, ...]:
-    """Return the starts that a model has, the one to open with first; the paper's circuits are GPT-2 small's alone."""
+def starts_of(model: Model, pairs: PromptPairs) -> tuple[str, ...]:
+    """Return the starts that a model has on some prompts, the one to open with first.
+
+    The paper's circuits are GPT-2 small's alone, and they and all classes are about IOI prompts alone.
+    """
+    if not has_all_roles(pairs):
+        return (FOUND, EMPTY, WHOLE)
     of_gpt2 = all(published_class(model, head) for head in IOI_CIRCUIT)
     return (PAPER, NAIVE, FOUND, EMPTY, WHOLE) if of_gpt2 else (FOUND, MEASURED, EMPTY, WHOLE)
 
@@ -45,7 +50,7 @@ def starting_circuit(model: Model, pairs: PromptPairs, start: str, classes: Clas
 def found_story(result: FoundCircuit) -> str:
     """Say how the circuit was found."""
     return (
-        f"Found on these {prompts(result.n_prompts)}: every head at every role was ranked by patching (noising), the "
+        f"Found on these {prompts(result.n_prompts)}: {_ranked_words(result)} ranked by patching (noising), the "
         f"first {result.n_added} of {len(result.ranking)} were taken, and {len(result.pruned)} of them could leave "
         f"again with faithfulness within {100 * result.tolerance:.0f} % of the whole model. It is judged on the "
         "prompts it was found on, which flatters it. To be fair, keep it under a name below, take another seed, and "
@@ -53,7 +58,17 @@ def found_story(result: FoundCircuit) -> str:
     )
 
 
+def _ranked_words(result: FoundCircuit) -> str:
+    """Say at which places heads were looked for."""
+    places = result.axes["role"]
+    if places == ("END",):
+        return "all heads at END alone come close to the whole model, so every head at END was"
+    if places == (EVERYWHERE,):
+        return "all heads at END alone do not come close to the whole model, so every head at every position was"
+    return "every head at every role was"
+
+
 def classes_of(model: Model, pairs: PromptPairs) -> tuple[bool, Classes]:
-    """Return whether the classes are the published ones, and their heads."""
+    """Return whether the classes are the published ones, and their heads; none on prompts of another task than IOI."""
     source, classes = head_classes(model, pairs)
     return source == PUBLISHED, classes

@@ -13,8 +13,8 @@ from app.colours import ATTENTION, CORRUPTED, DARK, DIVERGING, FAVOURS_IO
 from app.drawing import parts
 from app.drawing.bars import name_rows
 from app.drawing.kept import drawn_once
-from app.words.phrases import prompts
-from ioi_core import TEMPLATES, PromptPairs
+from app.words.phrases import name_order, prompts
+from ioi_core import PromptPairs
 
 _ACROSS = 4
 _LONGEST_NAME = 28
@@ -61,8 +61,7 @@ def _name(pairs: PromptPairs, key: str | int, rows: Sequence[int], *, alone: boo
         return textwrap.shorten(key, _LONGEST_NAME, placeholder="...") or "no label"
     if alone:
         return f"prompt {rows[0] + 1}"
-    # Only sentences about two people have an order of names; other tasks count their sentences from 0 as well.
-    return f"template {key}, {TEMPLATES[key].order}" if "IO" in pairs.roles else f"sentence {key + 1}"
+    return f"template {key}{name_order(pairs, rows[0], ', ')}"
 
 
 @drawn_once

@@ -21,11 +21,11 @@ PUBLISHED, MEASURED = "Wang et al. 2022", "measured"
 
 def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple[Head, ...]]]:
     """Return where the classes come from, and their heads; none where the prompts are no IOI prompts."""
+    if not has_all_roles(pairs):
+        return MEASURED, {}
     published = {group.name: group.heads for group in PUBLISHED_CLASSES}
     if all(published_class(model, head) for heads in published.values() for head in heads):
         return PUBLISHED, published
-    if not has_all_roles(pairs):
-        return MEASURED, {}
     roles = measured_roles(model, pairs)
     return MEASURED, {role: heads for role in roles.axes["role"] if (heads := roles.heads(role))}
 

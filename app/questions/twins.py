@@ -6,6 +6,7 @@ from operator import attrgetter
 import numpy as np
 import streamlit as st
 
+from app.questions.classes import has_all_roles
 from app.view import View
 from app.words.phrases import prompts
 from ioi_core import SIGNAL_FLIPS, Model, PromptPairs, with_twins
@@ -14,13 +15,16 @@ from ioi_core.prompts.pairs import check_roles
 
 
 def circuit_pairs(view: View) -> PromptPairs:
-    """Return the prompts shown with corrupted twins that mean ablation can average over: typed ones, or ABC.
+    """Return the prompts shown with corrupted twins that mean ablation can average over: their own, or ABC.
+
+    Prompts of another task than IOI have no other twins than their own.
 
     Raises:
-        PromptError: the prompts have no roles, or no ABC twin can be made.
+        PromptError: no ABC twin can be made.
     """
-    check_roles("a circuit keeps heads at roles", view.pairs.roles)
-    return view.pairs if view.corruption in ("ABC", "typed") else _with_twins(view.model, view.pairs, "abc")
+    if view.corruption in ("ABC", "typed") or not has_all_roles(view.pairs):
+        return view.pairs
+    return _with_twins(view.model, view.pairs, "abc")
 
 
 def flip_pairs(view: View) -> Mapping[str, PromptPairs]:
@@ -47,6 +51,8 @@ def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPair
 
 def twins_story(view: View, pairs: PromptPairs) -> str:
     """Say which twins the means are taken over, and how many each template has."""
+    if not has_all_roles(pairs):
+        return other_twins_story(pairs)
     made = {
         "ABC": "Means are taken over the ABC twins of these prompts (three new names each)",
         "typed": "Means are taken over the corrupted prompts that you typed",
@@ -59,6 +65,20 @@ def twins_story(view: View, pairs: PromptPairs) -> str:
     fewest, most = int(counts.min()), int(counts.max())
     each = prompts(fewest) if fewest == most else f"{fewest} to {prompts(most)}"
     return f"{made}: {each} for each template, {prompts(len(pairs))} in all."
+
+
+def other_twins_story(pairs: PromptPairs) -> str:
+    """Say the same of prompts of another task, whose twins are their own."""
+    counts = np.bincount(layouts(pairs))
+    story = "Ablated heads write what they write in these prompts' own corrupted prompts"
+    if counts.max() == 1:
+        return f"{story}. Each prompt is a template of its own, so its mean is that one prompt: mean is resample here."
+    fewest, most = int(counts.min()), int(counts.max())
+    each = prompts(fewest) if fewest == most else f"{fewest} to {prompts(most)}"
+    return (
+        f"{story}. Means are taken over those of the same template, length and END: {each} each, "
+        f"{prompts(len(pairs))} in all."
+    )
 
 
 def smallest_mean(pairs: PromptPairs) -> int:

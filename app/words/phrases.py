@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ioi_core import Head, Result, bootstrap_interval
+from ioi_core import Head, PromptPairs, Result, bootstrap_interval
 
 
 def prompts(n: int) -> str:
@@ -15,6 +15,13 @@ def prompts(n: int) -> str:
 def over_prompts(n: int) -> str:
     """Return "1 prompt", or "mean over 8 prompts"."""
     return "1 prompt" if n == 1 else f"mean over {n} prompts"
+
+
+def name_order(pairs: PromptPairs, row: int, separator: str) -> str:
+    """Return `separator` and "ABBA", where IO is named before S, or "BABA"; nothing where the prompts are not IOI."""
+    if "IO" not in pairs.roles:
+        return ""
+    return f"{separator}{'ABBA' if pairs.roles['IO'][row] < pairs.roles['S1'][row] else 'BABA'}"
 
 
 def component(label: str, bias: str = "bias b_U") -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ioi_core.inputs import OneHead, as_head
 from ioi_core.model.weights import Model, check_model
-from ioi_core.vocabulary import Head
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.vocabulary import ROLES, Head
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,8 @@ def published_class(model: Model, head: OneHead) -> HeadClass | None:
     if not check_model(model).is_gpt2_small:
         return None
     return next((group for group in PUBLISHED_CLASSES if wanted in group.heads), None)
+
+
+def published_class_on(model: Model, pairs: PromptPairs, head: Head) -> HeadClass | None:
+    """`published_class` where the prompts are IOI prompts; the classes say nothing about a head in another task."""
+    return published_class(model, head) if all(role in pairs.roles for role in ROLES) else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.words.phrases import name_order
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
 
 
@@ -14,7 +15,7 @@ class Broken:
     Attributes:
         before: of C; now: of C \\ K.
         completeness: F(C \\ K) against F(M \\ K).
-        minimality: of what is left; None where heads are kept at every position, which have no members to leave out.
+        minimality: of what is left; None where too many heads are kept at every position.
     """
 
     before: CircuitEvaluation
@@ -38,7 +39,8 @@ class TemplateFaithfulness:
     """F(C) / F(M) among the prompts of one template.
 
     Attributes:
-        name: "template 3 ABBA", where IO is named first, or "prompt 1" where each prompt is a template of its own.
+        name: "template 3 ABBA", where IO is named first, "template 3" on prompts of another task than IOI, or
+            "prompt 1" where each prompt is a template of its own.
         first: the first of its prompts, from 0.
         points: each prompt's logit_diff under the circuit over the template's mean F(M); their mean is `value`.
     """
@@ -73,8 +75,7 @@ def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateF
         rows = np.flatnonzero(result.templates == number)
         whole = float(result.model_per_prompt[rows].mean())
         points = result.per_prompt[0, rows] / whole if np.isfinite(value) else ()
-        order = "ABBA" if pairs.roles["IO"][rows[0]] < pairs.roles["S1"][rows[0]] else "BABA"
-        name = f"template {number} {order}" if several else f"prompt {rows[0] + 1}"
+        name = f"template {number}{name_order(pairs, rows[0], ' ')}" if several else f"prompt {rows[0] + 1}"
         templates.append(TemplateFaithfulness(number, name, int(rows[0]), float(value), tuple(map(float, points))))
     return templates
 

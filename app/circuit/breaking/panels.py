@@ -11,20 +11,23 @@ from app.circuit.breaking import charts, controls, graph, tables, words
 from app.circuit.breaking.member_table import table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels
 from app.circuit.choices import ablation_control
-from app.circuit.members import EVERYWHERE, Classes
+from app.circuit.members import EVERYWHERE, Classes, places_of
 from app.circuit.requests import edit_request, find_request, sets_request
 from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
 from app.drawing.about import ABOUT
 from app.drawing.figure import show_figure, show_foot
-from app.drawing.look import says
+from app.drawing.look import notice, says
 from app.hosting.services import settings
 from app.questions.ask import Request, ask
+from app.questions.classes import has_all_roles
 from app.questions.compute import compute, compute_all
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.view import View
-from ioi_core import Ablation, Circuit, CircuitEvaluation, PromptPairs
+from ioi_core import Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
+from ioi_core.circuit.definition import NO_HEADS
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
+_MOST_EVERYWHERE = 30  # members whose minimality is asked: each takes two runs of nearly the whole model
 
 
 def show_breaking(view: View) -> None:
@@ -38,16 +41,17 @@ def show_breaking(view: View) -> None:
     pairs = circuit_pairs(view)
     left, right = st.columns(2)
     with left:
-        start = controls.start_control(view.model)
+        start = controls.start_control(view.model, pairs)
     with right:
         ablation = ablation_control()
     st.caption(twins_story(view, pairs))
-    if smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
+    if not has_all_roles(pairs):
+        st.caption(words.NO_CLASSES)
+    elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         controls.more_prompts_button(pairs, _GENERATED)
     published, classes = classes_of(view.model, view.pairs)
-    if start == FOUND:
-        st.caption(found_story(compute(view.model, find_request(pairs))))
-    plan = controls.plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
+    first = _first_circuit(view, pairs, start, classes)
+    plan = controls.plan_control(view.model, pairs, start, first)
 
     controls.buttons(plan, classes)
     summary = st.container(horizontal=True, key="circuit-summary")
@@ -58,29 +62,40 @@ def show_breaking(view: View) -> None:
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
     st.subheader("Every member, one by one")
-    controls.add_control(plan)
+    controls.add_control(plan, pairs)
     _show_table(plan, classes, broken)
 
     st.subheader("How much is left?")
     _show_levels(view, plan, broken)
 
     st.subheader("Does every member count?")
-    _show_minimality(view, broken)
+    _show_minimality(view, plan, broken)
 
     st.subheader("Is it as good in every kind of sentence?")
     _show_templates(view, pairs, broken)
 
     st.subheader("Compare two circuits")
-    _show_comparison(view, pairs, plan, classes, start, broken)
+    _show_comparison(view, pairs, plan, classes, (start, first), broken)
 
     st.subheader("Is anything missing?")
     _show_completeness(view, pairs, plan, broken)
 
 
+def _first_circuit(view: View, pairs: PromptPairs, start: str, classes: Classes) -> Circuit:
+    """Return the starting circuit, the empty one where nothing can be found, and say how it was found."""
+    try:
+        if start == FOUND:
+            st.caption(found_story(compute(view.model, find_request(pairs))))
+        return starting_circuit(view.model, pairs, start, classes)
+    except CircuitError as error:
+        notice(f"Nothing is found: {error}. Shown: the empty circuit.")
+        return NO_HEADS
+
+
 def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Broken:
     """Return the circuit's numbers, as many of them as possible from one request."""
     whole = _evaluate_request(pairs, plan.circuit, ablation)
-    if EVERYWHERE in plan.left.roles:
+    if len(plan.left.at(EVERYWHERE)) > _MOST_EVERYWHERE:
         left = _evaluate_request(pairs, plan.left, ablation)
         both = ask(ioi_core.completeness, pairs=pairs, circuit=plan.circuit, removed=plan.off, ablation=ablation)
         now, complete, before = compute(view.model, left, both, whole)
@@ -106,7 +121,7 @@ def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published:
         "circuit_graph", figure, "", frame, large=view.large, min_width=drawn.pixels,
         on_click=partial(controls.toggle, plan.changes), as_page=True,
     )  # fmt: skip
-    st.caption(words.graph_legend(published=published))
+    st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
 
 
 def _show_summary(broken: Broken, off: Circuit) -> None:
@@ -136,10 +151,10 @@ def _show_table(plan: controls.Plan, classes: Classes, broken: Broken) -> None:
     show_foot("circuit_members", "", lambda: frame)
 
 
-def _show_minimality(view: View, broken: Broken) -> None:
+def _show_minimality(view: View, plan: controls.Plan, broken: Broken) -> None:
     result = broken.minimality
     if result is None:
-        st.write("Minimality is asked of heads that are kept at roles; this circuit keeps heads at every position.")
+        st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), _MOST_EVERYWHERE))
         return
     if not result.members or result.no_fraction:
         st.write(f"There is nothing to draw: {result.no_fraction or 'no head is on'}.")
@@ -183,16 +198,23 @@ def _evaluations(
 
 
 def _show_comparison(
-    view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, start: str, broken: Broken
+    view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, first: tuple[str, Circuit], broken: Broken
 ) -> None:
-    saved = controls.saved_control(plan)
+    """Draw two circuits side by side; `first` is the starting one's name and members."""
+    saved, places = controls.saved_control(plan), set(places_of(pairs))
     kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved.items()}
-    starts = {f"start: {name}": name for name in starts_of(view.model)}
-    names = controls.compare_control(("this circuit", *starts, *kept), f"start: {start}")
-    known = {"this circuit": plan.left, **kept}
-    circuits = [
-        known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes) for name in names
-    ]
+    usable = {name: circuit for name, circuit in kept.items() if set(circuit.roles) <= places}
+    starts = {f"start: {name}": name for name in starts_of(view.model, pairs)}
+    names = controls.compare_control(("this circuit", *starts, *usable), f"start: {first[0]}")
+    known = {"this circuit": plan.left, f"start: {first[0]}": first[1], **usable}
+    try:
+        circuits = [
+            known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes)
+            for name in names
+        ]
+    except CircuitError as error:
+        says(f"There is nothing to compare: {error}.")
+        return
     results = _evaluations(view, pairs, circuits, plan, broken)
     says(words.compare_story(results, names))
     st.write(words.differing_words(circuits, names))

@@ -6,12 +6,31 @@ from operator import attrgetter
 import numpy as np
 
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order
-from app.circuit.members import member_words
+from app.circuit.members import member_words, place_words
 from app.words.phrases import ends, over_prompts, prompts
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): a member below it could be left out
 _SHOWN = 3
+
+
+NO_CLASSES = (
+    "These prompts have no role but END, the last token: a circuit keeps heads at END or at every position. The roles "
+    "of names, the paper's circuit and the classes of heads are about IOI prompts and are left out here."
+)
+
+PLACES_LEGEND = (
+    "Each column is a place: heads kept at END, or at every position. No lines are drawn: which of these heads act on "
+    "each other is measured on Path patching."
+)
+
+
+def too_many_everywhere(n: int, most: int) -> str:
+    """Say why there is no minimality of heads kept at every position."""
+    return (
+        f"Minimality is not computed here: {n} heads are kept at every position, each of them takes two runs of nearly "
+        f"the whole model, and at most {most} are tried."
+    )
 
 
 def graph_legend(*, published: bool) -> str:
@@ -88,7 +107,7 @@ def set_words(sets: Completeness, n: int) -> str:
     """Return one of several K as a sentence says it."""
     name, kind = sets.axes["set"][n], sets.kinds[n]
     if kind == "class":
-        return f"everything {name}" if name.startswith("at ") else f"every {name} head"
+        return f"everything {place_words(name.removeprefix('at '))}" if name.startswith("at ") else f"every {name} head"
     return "nothing" if kind == "empty" else f"{kind} set {name.split()[-1]}"
 
 

@@ -8,7 +8,7 @@ import ioi_core
 from app import url
 from app.circuit.backup.numbers import stages
 from app.circuit.choices import ablation_control, strongest_writers, writers_control
-from app.circuit.members import EVERYWHERE, PLACES
+from app.circuit.members import EVERYWHERE, places_of
 from app.circuit.methods import charts, tables, words
 from app.circuit.requests import total_request
 from app.circuit.starts import classes_of
@@ -21,6 +21,7 @@ from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.links import open_head
+from app.shell.widgets import drop_stale
 from app.view import View
 from app.words.phrases import head_names
 from ioi_core import METHODS, Ablation, Circuit, Head, MethodContrast, PromptPairs
@@ -45,7 +46,8 @@ def show_total(view: View) -> None:
     figure, story = charts.total_scatter(result, by_head, ablation.value), words.total_story(result)
     frame = partial(tables.total_frame, result, by_head, ablation.value)
     show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head)
-    st.caption(f"Colours: the head's class ({source}).")
+    if classes:
+        st.caption(f"Colours: the head's class ({source}).")
     total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
     show_heatmaps_by_template(view, "direct_and_total", total, head_names(result), title, "logits")
 
@@ -61,7 +63,9 @@ def show_methods(view: View) -> None:
     left, right = st.columns(2)
     with left:
         chosen = writers_control(view, url.METHOD_HEADS, "Heads, all of them at once", writers)
-    role = right.selectbox("at", PLACES, index=PLACES.index("END"), key=url.METHOD_AT, bind="query-params")
+    places = places_of(pairs)
+    drop_stale(url.METHOD_AT, places, "END")
+    role = right.selectbox("at", places, index=places.index("END"), key=url.METHOD_AT, bind="query-params")
     st.caption(twins_story(view, pairs))
     if not chosen:
         st.write("Choose at least one head.")

@@ -14,6 +14,7 @@ from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
 from app.questions.ask import ask
+from app.questions.classes import has_all_roles
 from app.questions.compute import compute
 from app.questions.twins import flip_pairs
 from app.view import View
@@ -24,6 +25,9 @@ _CLASS = "S-inhibition"
 
 def show_signals(view: View) -> None:
     """Exchange the heads' signal for that of six variants of the prompts, and draw what that does."""
+    if not has_all_roles(view.pairs):
+        st.write(words.NO_NAMES)
+        return
     st.write(
         "S-inhibition heads tell the name movers which name to leave alone. Here they are told something else, and "
         "everything after them is computed again. **If bars turn red where the token is another, they go by the token; "

@@ -5,6 +5,11 @@ import numpy as np
 from app.words.phrases import ends, over_prompts
 from ioi_core import SignalFit
 
+NO_NAMES = (
+    "This part tells a repeated name from its place in the sentence, so it needs IOI prompts: two people, one of them "
+    "named twice. These prompts have no role but END. The other parts of this page work on them."
+)
+
 FLIP_WORDS = {
     "ABB": "same token, same place",
     "CDD": "new token, same place",

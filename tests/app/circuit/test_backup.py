@@ -219,13 +219,14 @@ def test_what_stands_in_for_a_head_comes_from_abc_twins(demo_model: Model, ablat
     assert any("ABC twins" in caption.value for caption in at.caption)
 
 
-def test_zero_ablation_needs_no_roles_and_the_other_ways_say_what_they_need() -> None:
-    at = page("backup heads", **FRANCE)
+@pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
+def test_on_another_task_the_prompts_own_twins_stand_in_for_a_head(demo_model: Model, ablation: str) -> None:
+    at = page("backup heads", knock_out_by=ablation, knock_out=["3.2"], **FRANCE)
     assert_fine(at)
-    assert any("one would expect" in text for text in says(at))
-    at.radio(key="knock_out_by").set_value("mean").run()
-    assert not at.exception
-    assert "these prompts have no IO" in body(at)
+    capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
+    backup = backup_heads(demo_model, capitals, [Head(3, 2)], ablation=ablation)
+    assert any(f"the model still has {backup.logit_diff[1]:+.2f}" in text for text in says(at))
+    assert any("own corrupted prompts" in caption.value for caption in at.caption) is (ablation != "zero")
 
 
 def test_heads_that_nobody_chose_follow_the_prompts_and_chosen_ones_stay(demo_model: Model) -> None:

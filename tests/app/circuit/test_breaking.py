@@ -184,7 +184,10 @@ def test_the_whole_model_is_faithful_and_loses_with_its_heads(visitor, demo_mode
     assert_fine(at)
     lost = completeness(demo_model, pairs, Circuit.full(demo_model), {Head(3, 2): "all"})
     assert numbers(at)["logit_diff of the circuit"] == f"{float(lost.model_values):+.2f}"
-    assert any("keeps heads at every position" in text.value for text in at.markdown)
+    left = minimality(demo_model, pairs, Circuit.full(demo_model).without({Head(3, 2): "all"}))
+    table = at.dataframe[0].value
+    shown = table[table["minimality_percent"].notna()]
+    assert shown["minimality_percent"].tolist() == pytest.approx((100 * left.signed_scores).tolist(), abs=1e-2)
 
 
 def test_the_empty_circuit_is_the_run_with_everything_ablated(visitor, demo_model, pairs) -> None:
@@ -238,15 +241,6 @@ def test_typed_corrupted_prompts_are_used_as_typed(visitor, demo_model) -> None:
     assert any("that you typed" in text.value for text in at.caption)
 
 
-def test_prompts_without_roles_are_refused_in_words(visitor) -> None:
-    at = visitor(
-        prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris", s="Rome"
-    )
-    assert not at.exception
-    assert "have no IO, S1, S1+1, S2" in body(at)
-    assert not at.get("plotly_chart")
-
-
 def test_the_papers_circuit_is_never_passed_off_on_another_model(visitor, demo_model: Model) -> None:
     at = visitor(circuit_start="the paper's 26 heads")
     assert not at.exception
@@ -255,14 +249,16 @@ def test_the_papers_circuit_is_never_passed_off_on_another_model(visitor, demo_m
     assert at.selectbox(key="circuit_start").value == "found automatically"
     assert NOT_GPT2 in body(at)
     named = dataclasses.replace(demo_model, name="gpt2-small", is_gpt2_small=True)
-    assert starts_of(named)[0] == "the paper's 26 heads"
+    assert starts_of(named, arena_pairs(demo_model))[0] == "the paper's 26 heads"
 
 
 @pytest.mark.parametrize(
     ("text", "says_why"),
     [
         ("-9.9:END", "head 9.9 does not exist"),
-        ("3.1", "is no member of a circuit"),
+        ("3.1:", "is no member of a circuit"),
+        ("3.1 END", "is no member of a circuit"),
+        ("at END", "is no member of a circuit"),
         ("3.1:S3", "is no member of a circuit"),
         ("3.1:END:END", "is no member of a circuit"),
         ("<script>alert(1)</script>", "is no member of a circuit"),
@@ -271,11 +267,14 @@ def test_the_papers_circuit_is_never_passed_off_on_another_model(visitor, demo_m
         ("3.1:all -3.1:END", "cannot lose END alone"),
     ],
 )
-def test_a_text_that_cannot_be_read_is_refused_and_can_be_left(visitor, text: str, says_why: str) -> None:
+def test_a_text_that_cannot_be_read_is_left_out_in_words(visitor, text: str, says_why: str) -> None:
+    """The rest of the page stays, with the starting circuit."""
     at = visitor(circuit=text, circuit_start="empty")
-    assert not at.exception
+    assert_fine(at)
+    assert "Your changes are left out, and the starting circuit is shown: " in body(at)
     assert says_why in body(at)
     assert "<script>" not in body(at)
+    assert "No head on" in " ".join(says(at))
     button(at, "Drop the changes").click().run()
     assert_fine(at)
     assert changes(at) == ""
@@ -290,6 +289,31 @@ def test_changes_are_read_as_they_are_written(added: Circuit, off: Circuit) -> N
     written = write_changes(Changes(added, off))
     assert read_changes(written) == Changes(added, off)
     assert not re.search(r"[^0-9.A-Za-z:+ -]", written), "nothing that a link would escape beyond recognition"
+
+
+@pytest.mark.parametrize(
+    ("text", "as_written"),
+    [
+        ("3.1", "3.1:all"),
+        ("-3.1", "-3.1:all"),
+        ("3.1 at END, -2.0 at S2", "3.1:END -2.0:S2"),
+        ("0.1 at IO S1 S1+1 S2, 0.2 at END; 1.0", "0.1:IO 0.1:S1 0.1:S1+1 0.1:S2 0.2:END 1.0:all"),
+        ("  3.1 : END,,-3.2:S1+1 ", "3.1:END -3.2:S1+1"),
+        ("3.1 at every position, 3.2 at all", "3.1:all 3.2:all"),
+    ],
+)
+def test_a_circuit_may_be_written_as_pages_and_tables_write_it(demo_model: Model, text: str, as_written: str) -> None:
+    changes = read_changes(text)
+    assert write_changes(changes) == as_written
+    for circuit in (changes.added, changes.off):
+        assert read_changes(str(circuit) if circuit else "").added == circuit
+
+
+def test_a_head_that_is_off_everywhere_is_off_where_the_circuit_keeps_it() -> None:
+    circuit = Circuit({Head(3, 1): ("S2", "END"), Head(3, 2): "all"})
+    changes = Changes(off=Circuit({Head(3, 1): "all", Head(3, 2): "all", Head(0, 0): "all", Head(1, 1): "S2"}))
+    expected = {Head(3, 1): ("S2", "END"), Head(3, 2): "all", Head(0, 0): "all", Head(1, 1): "S2"}
+    assert changes.where_kept(circuit) == Changes(off=Circuit(expected))
 
 
 @given(text=st.text(max_size=60))

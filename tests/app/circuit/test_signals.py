@@ -22,8 +22,8 @@ from ioi_core import (
 )
 from ioi_core.circuit.signals import SIGNALS
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
-from tests.app.circuit.part_pages import FRANCE, SENTENCE, page, table
-from tests.app.pages import assert_fine, body, says
+from tests.app.circuit.part_pages import SENTENCE, page, table
+from tests.app.pages import assert_fine, says
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -70,13 +70,6 @@ def test_generated_flips_are_those_of_the_data_set(demo_model: Model) -> None:
         if flip in ("CDD", "DCD"):
             continue
         np.testing.assert_array_equal(made.corrupted_tokens, drawn.corrupted_tokens)
-
-
-def test_prompts_without_names_have_no_flips() -> None:
-    at = page("token or position", **FRANCE)
-    assert not at.exception
-    assert "the six flips exchange the two names, and these prompts have no IO" in body(at)
-    assert "Something went wrong" not in body(at)
 
 
 def test_the_signal_figure_draws_the_cores_numbers(demo_model: Model, abc: PromptPairs) -> None:

@@ -110,5 +110,3 @@ def test_unknown_ablations_and_circuits_without_members_are_refused(small_model:
         ablate(small_model, pairs, {}, ablation="median")
     with pytest.raises(CircuitError, match="this circuit has no heads"):
         minimality(small_model, pairs, {})
-    with pytest.raises(CircuitError, match=r"heads at named roles, this circuit holds 1\.1 at all"):
-        minimality(small_model, pairs, {Head(1, 1): "all"})
