@@ -22,8 +22,8 @@ model, pairs, row = view.model, view.pairs, view.row
 
 st.header("What does the model think comes next?")
 st.write(
-    "Each prompt names two people and repeats one of them: the right answer is the other name, **IO**, and the wrong "
-    "one is the repeated name, **S**."
+    "Each prompt repeats one of two words (in the IOI task, names): the right answer is the other, **IO**, and the "
+    "wrong one is the repeated one, **S**."
     if "S2" in pairs.roles
     else "**IO** stands for the right answer and **S** for the wrong one, as you gave them."
 )

@@ -1,5 +1,6 @@
 """Twins for the parts that need their own: ABC ones, which mean ablation averages over, and the six signal flips."""
 
+from collections import Counter
 from collections.abc import Mapping
 from operator import attrgetter
 
@@ -8,7 +9,7 @@ import streamlit as st
 
 from app.view import View
 from app.words.phrases import prompts
-from ioi_core import Model, PromptPairs
+from ioi_core import Model, PromptError, PromptPairs
 from ioi_core.circuit.replacements import layouts
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from ioi_core.prompts.pairs import check_roles
@@ -21,7 +22,7 @@ def circuit_pairs(view: View) -> PromptPairs:
     Raises:
         PromptError: the prompts have no roles, or no ABC twin can be made.
     """
-    check_roles("a circuit keeps heads at roles", view.pairs.roles)
+    _need_roles("a circuit keeps heads at roles", view.pairs)
     return view.pairs if view.corruption in ("ABC", "typed") else _with_twins(view.model, view.pairs, "abc")
 
 
@@ -31,8 +32,15 @@ def flip_pairs(view: View) -> Mapping[str, PromptPairs]:
     Raises:
         PromptError: the prompts have no roles, or a flip of them cannot be made.
     """
-    check_roles("the six flips exchange the two names", view.pairs.roles)
+    _need_roles("the six flips exchange the two names", view.pairs)
     return {flip: _with_twins(view.model, view.pairs, flip) for flip in SIGNAL_FLIPS}
+
+
+def _need_roles(need: str, pairs: PromptPairs) -> None:
+    try:
+        check_roles(need, pairs.roles)
+    except PromptError as error:
+        raise PromptError(f"{error}, in the sidebar") from error
 
 
 def _twin_key(pairs: PromptPairs) -> tuple[object, ...]:
@@ -45,22 +53,47 @@ def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPair
     return with_twins(model, pairs, corruption)
 
 
+def twin_of(view: View) -> str:
+    """Return what `circuit_pairs` takes for a corrupted prompt, in words."""
+    return "typed corrupted prompt" if view.corruption == "typed" else "ABC twin"
+
+
 def twins_story(view: View, pairs: PromptPairs) -> str:
-    """Say which twins the means are taken over, and how many each template has."""
+    """Say which twins ablation takes from, and how many of them a mean is taken over."""
     made = {
-        "ABC": "Means are taken over the ABC twins of these prompts (three new names each)",
-        "typed": "Means are taken over the corrupted prompts that you typed",
+        "ABC": "Heads are ablated with the ABC twins of these prompts (three new names each)",
+        "typed": "Heads are ablated with the corrupted prompts that you typed",
     }.get(
         view.corruption,
         f"An {view.corruption} twin still tells who is repeated, so this page makes ABC twins of the same prompts "
-        "(three new names each) and takes means over those",
+        "(three new names each) and ablates with those",
     )
     counts = np.bincount(layouts(pairs))
     fewest, most = int(counts.min()), int(counts.max())
     each = prompts(fewest) if fewest == most else f"{fewest} to {prompts(most)}"
-    return f"{made}: {each} for each template, {prompts(len(pairs))} in all."
+    same = ""
+    if fewest == 1:
+        where = "here" if most == 1 else "in templates of one prompt"
+        same = f" A mean over one prompt is that prompt: mean ablation is resample ablation {where}."
+    return f"{made}: {each} for each template, {prompts(len(pairs))} in all.{same}"
 
 
 def smallest_mean(pairs: PromptPairs) -> int:
     """Return how many prompts the mean of the rarest template is taken over."""
     return int(np.bincount(layouts(pairs)).min())
+
+
+def mirror_story(pairs: PromptPairs) -> str | None:
+    """Say why noising and denoising are mirror images, where each corrupted prompt is a clean one and the reverse."""
+    rows = [
+        (bytes(clean), bytes(corrupted), tuple(answers))
+        for clean, corrupted, answers in zip(
+            pairs.clean_tokens, pairs.corrupted_tokens, pairs.answers.tolist(), strict=True
+        )
+    ]
+    if Counter(rows) != Counter((corrupted, clean, answers[::-1]) for clean, corrupted, answers in rows):
+        return None
+    return (
+        "Each of these corrupted prompts is also a clean one, with the answers exchanged: in logit_diff, noising and "
+        "denoising are mirror images here, whatever the model. Other prompts tell them apart."
+    )

@@ -21,6 +21,5 @@ def test_lens_story_names_the_largest_step():
         per_prompt=values[:, None],
     )  # fmt: skip
     said = lens_words.lens_story(result)
-    assert "MLP 0's: +2.90" in said
-    assert "-1.00 (1 prompt)" in said
-    assert "the wrong name" in said
+    assert "The largest step is MLP 1's: -4.20 logits." in said
+    assert "-1.00 (1 prompt): it favours the other answer" in said
