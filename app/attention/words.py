@@ -6,7 +6,7 @@ import numpy as np
 
 from app.questions.measures import Measure
 from app.questions.patterns import PromptPatterns
-from app.words.phrases import number
+from app.words.phrases import listed, number
 from ioi_core import Head
 
 WEIGHTING = {"plain": "shares that add up to 1", "value-weighted": "shares times the size of what is read there"}
@@ -120,19 +120,23 @@ def head_story(patterns: PromptPatterns, head: Head) -> str:
 
 def end_story(patterns: PromptPatterns) -> str:
     """Name the head whose attention from END the corruption changes most, for each name."""
-    parts = []
+    parts, unchanged = [], []
     for role, position in patterns.names.items():
         to_name = (slice(None), slice(None), patterns.end, position)
         clean, corrupted = patterns.clean[to_name], patterns.corrupted[to_name]
         [index] = _largest(np.abs(clean - corrupted), 1)
         if abs(clean[index] - corrupted[index]) < _least(patterns):
-            parts.append(f"to {role} nobody's")
+            unchanged.append(role)
             continue
         parts.append(
             f"to {role} ({patterns.tokens('difference')[position]}) head {_head_name(patterns, index)}, "
             f"{clean[index]:.2f} clean and {corrupted[index]:.2f} corrupted"
         )
-    return f"Whose {patterns.metric} from END changes most in prompt {patterns.number}: {'; '.join(parts)}."
+    none = f"No head's {patterns.metric} from END to {listed(unchanged)} changes to speak of"
+    if not parts:
+        return f"{none} in prompt {patterns.number}."
+    text = f"Whose {patterns.metric} from END changes most in prompt {patterns.number}: {'; '.join(parts)}."
+    return f"{text} {none}." if unchanged else text
 
 
 def _least(patterns: PromptPatterns) -> float:

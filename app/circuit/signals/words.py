@@ -37,9 +37,9 @@ def fit_story(result: SignalFit) -> str:
     if max(abs(position), abs(token), float(np.abs(result.values - clean).max())) < least(clean):
         return f"These heads tell neither the token nor the place: no variant changes anything to speak of ({sample})."
     bounds = "; 95 % intervals: S_pos {}, S_tok {}".format(*(ends(*one) for one in intervals)) if intervals else ""
-    formula = (
-        f"logit_diff = {number(position)} S_pos {'+' if token >= 0 else '-'} {number(abs(token)).lstrip('+')} S_tok"
-    )
+    largest = max(abs(position), abs(token))
+    size = number(abs(token), largest).removeprefix("+")
+    formula = f"logit_diff = {number(position, largest)} S_pos {'+' if token >= 0 else '-'} {size} S_tok"
     return f"{formula} ({sample}{bounds}). {_stronger_signal(result)}{_error_words(result)}"
 
 

@@ -64,12 +64,12 @@ def test_layernorms_part_is_the_clean_stream_without_the_heads_divided_again(
         stream, written = residual_at_end(small_model, small_abc)
         io, s = torch.tensor(small_abc.answers).T
         direction, bias = (small_model.weights.W_U[:, io] - small_model.weights.W_U[:, s]).T, small_model.weights.b_U
-        for number, stage in enumerate(all_stages):
+        for gone, stage in enumerate(all_stages):
             left = stream - sum(written[:, head.layer, head.head] for head in stage.gone)
             left = left - left.mean(-1, keepdim=True)
             with_old, with_new = (
                 (left * direction).sum(-1) / torch.tensor(knocked.scale_per_prompt[n]) + bias[io] - bias[s]
-                for n in (0, number)
+                for n in (0, gone)
             )
             assert stage.naive == pytest.approx(float(with_old.mean()), abs=1e-4)
             assert stage.by_scale == pytest.approx(float((with_new - with_old).mean()), abs=1e-4)
@@ -78,11 +78,11 @@ def test_layernorms_part_is_the_clean_stream_without_the_heads_divided_again(
 def test_the_three_parts_add_up_and_only_later_heads_write_something_else(
     knocked: Backup, all_stages: list[Stage]
 ) -> None:
-    for number, stage in enumerate(all_stages):
+    for gone, stage in enumerate(all_stages):
         assert stage.by_scale + stage.by_heads + stage.by_rest == pytest.approx(stage.repair, abs=1e-5)
-        assert stage.repair == pytest.approx(knocked.logit_diff[number] - knocked.naive[number], abs=1e-5)
+        assert stage.repair == pytest.approx(knocked.logit_diff[gone] - knocked.naive[gone], abs=1e-5)
         first = min((head.layer for head in stage.gone), default=99)
-        for mover in movers(knocked, number):
+        for mover in movers(knocked, gone):
             if mover.head.layer <= first:
                 assert mover.change == pytest.approx(mover.by_scale, abs=1e-5)
     assert abs(all_stages[1].by_heads) > 1e-3, "in a random model later heads react"
@@ -98,19 +98,19 @@ def test_heads_of_the_last_layer_leave_no_head_to_step_in(demo_model: Model, abc
 
 
 def test_movers_are_all_others_ranked(knocked: Backup) -> None:
-    for number in range(1, 4):
-        moved = movers(knocked, number)
-        gone = set(knocked.knocked_out[:number])
+    for count in range(1, 4):
+        moved = movers(knocked, count)
+        gone = set(knocked.knocked_out[:count])
         assert {mover.head for mover in moved} == {Head(n, m) for n in range(4) for m in range(4)} - gone
         assert [abs(mover.change) for mover in moved] == sorted((abs(mover.change) for mover in moved), reverse=True)
-        low, high = bootstrap_interval(knocked.changes_per_prompt[number])
+        low, high = bootstrap_interval(knocked.changes_per_prompt[count])
         for mover in moved:
             at = mover.head.layer, mover.head.head
             assert mover.before == pytest.approx(knocked.values[0][at], abs=1e-6)
-            assert mover.after == pytest.approx(knocked.values[number][at], abs=1e-6)
-            assert mover.change == pytest.approx(knocked.changes[number][at], abs=1e-6)
+            assert mover.after == pytest.approx(knocked.values[count][at], abs=1e-6)
+            assert mover.change == pytest.approx(knocked.changes[count][at], abs=1e-6)
             assert (mover.low, mover.high) == pytest.approx((low[at], high[at]), abs=1e-6)
-        others = changes_of_others(knocked, number).mean(-1)
+        others = changes_of_others(knocked, count).mean(-1)
         assert {tuple(at) for at in np.argwhere(np.isnan(others))} == {(head.layer, head.head) for head in gone}
 
 
@@ -126,10 +126,10 @@ def stage(**values: float) -> Stage:
         (2.92, 0.57, "Of the 2.98 logits that these heads wrote, 2.35 logits (mean over 8 prompts) are made up for."),
         (3.92, 0.57, "The 2.98 logits that these heads wrote are more than made up for"),
         (0.57, 0.57, "nothing makes up for these heads"),
-        (-0.5, 0.57, "That is 1.07 less than expected"),
+        (-0.5, 0.57, "That is 1.07 logits less than expected"),
         (4.0, 4.5, "By themselves these heads lower logit_diff"),
         (1.0, 3.54, "yet logit_diff ends 2.54 logits (mean over 8 prompts) below: they work by way of others"),
-        (3.5, 3.54, "nothing to make up for"),
+        (3.53, 3.54, "nothing to make up for"),
     ],
 )
 def test_what_was_expected_in_words(real: float, naive: float, words: str) -> None:
