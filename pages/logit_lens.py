@@ -62,8 +62,8 @@ show_figure(
 
 st.subheader("Which heads write the answer?")
 st.write(
-    "Blue heads push towards IO, red heads push towards S. Read down the layers, in the order they work. "
-    "Click a head to see all that is known about it."
+    "Blue heads push towards the right answer, red heads towards the other. Read down the layers, in the order they "
+    "work. Click a head to see all that is known about it."
 )
 show_figure(
     "attribution_by_head",

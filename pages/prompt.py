@@ -1,4 +1,4 @@
-"""Prompt: what the model reads, what it predicts, and how sure it is of IO against S."""
+"""Prompt: what the model reads, what it predicts, and how sure it is of the right answer against the other."""
 
 import numpy as np
 import streamlit as st
@@ -44,7 +44,7 @@ with corrupted:
 st.markdown("**Where the two answers stand**")
 show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS)
 
-st.subheader("How much does it prefer IO to S?")
+st.subheader("How much does it prefer the right answer?")
 differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))
 show_figure(
     "logit_diff",

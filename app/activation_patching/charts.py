@@ -52,7 +52,7 @@ def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResul
     x, y = estimate.effects.ravel(), exact.effects.ravel()
     names = [name for row in exact.names for name in row]
     texts = [
-        f"{literal(name.capitalize())}:<br>estimate {a:+.3f}, exact {b:+.3f}"
+        f"{literal(name.capitalize())}:<br>estimate {number(a)}, exact {number(b)}"
         for name, a, b in zip(names, x, y, strict=True)
     ]
     figure, marker = go.Figure(), {"color": FAVOURS_IO, "size": 8, "opacity": 0.7}

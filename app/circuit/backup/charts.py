@@ -25,13 +25,13 @@ def stage_bars(stages: Sequence[Stage], result: Backup) -> go.Figure:
     names = [stage_name(stage) for stage in stages]
     ends = np.array([(stage.real, *stage.real_interval) for stage in stages]).T
     hover_texts = [
-        f"{name[0].upper()}{name[1:]}, logit_diff is {stage.real:+.2f} logits<br>"
+        f"{name[0].upper()}{name[1:]}, logit_diff is {number(stage.real)} logits<br>"
         f"({interval(*stage.real_interval, sample)});<br>the final LayerNorm divides by {stage.scale:.2f}"
         for name, stage in zip(names, stages, strict=True)
     ]
     naive_texts = [
-        f"Naive prediction: without the direct effects<br>of {heads_words(stage.gone)} it would be {stage.naive:+.2f}"
-        f" logits<br>({interval(*stage.naive_interval, sample)})"
+        f"Naive prediction: without the direct effects<br>of {heads_words(stage.gone)} it would be "
+        f"{number(stage.naive)} logits<br>({interval(*stage.naive_interval, sample)})"
         for stage in stages
     ]
     naive = [stage.naive for stage in stages]

@@ -24,6 +24,8 @@ def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
     )
     reacts, gap = _reacts(before, stage), f"{abs(stage.repair):.2f} logits"
     sure_gap = f"{gap} ({interval(*stage.repair_interval, sample)})"
+    if reacts and not sure(*stage.repair_interval):
+        return f"{text} Whether that is more or less than expected is uncertain: the difference is {sure_gap}."
     if abs(lost) < least(before.real):
         text += " What these heads write themselves hardly counts"
         if not reacts:
@@ -42,9 +44,8 @@ def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
 
 
 def _reacts(before: Stage, stage: Stage) -> bool:
-    """Return whether the model surely does something else than expected."""
-    bound = max(least(before.real), _COUNTS * abs(before.real - stage.naive))
-    return abs(stage.repair) >= bound and bool(sure(*stage.repair_interval))
+    """Return whether the model does something else than expected, more than nothing."""
+    return abs(stage.repair) >= max(least(before.real), _COUNTS * abs(before.real - stage.naive))
 
 
 def _side(stage: Stage) -> str:
@@ -65,7 +66,8 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     if last:
         text += " No other head could notice: those that are gone stand in the last layer."
     lost = before.real - stage.naive
-    if not _reacts(before, stage) or stage.repair < 0 or lost < least(before.real):
+    made_up = stage.repair > 0 and _reacts(before, stage) and sure(*stage.repair_interval)
+    if not made_up or lost < least(before.real):
         return text
     if stage.by_heads < 0.2 * stage.repair:
         cause = "LayerNorm" if stage.by_scale >= stage.by_rest else "the MLPs"

@@ -108,15 +108,15 @@ def completeness_scatter(sets: Completeness, current: Completeness | None) -> go
             [
                 write_changes(Changes(off=sets.removed[n])),
                 f"K is {set_words(sets, n)}: {_wrapped(str(sets.removed[n]))};<br>without it logit_diff is "
-                f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>"
-                f"({sample})" + (" Click to switch it off." if sets.removed[n] else ""),
+                f"{number(sets.model_values[n])} in the whole model, {number(sets.circuit_values[n])} in the "
+                f"circuit<br>({sample})" + (" Click to switch it off." if sets.removed[n] else ""),
             ]
             for n in rows
         ]
         _add_sets(figure, sets.model_values[rows], sets.circuit_values[rows], customdata, name, symbol, colour)
     if current is not None:
         x, y = (np.atleast_1d(values) for values in (current.model_values, current.circuit_values))
-        customdata = [["", f"What is off now: whole model {x[0]:+.2f}, circuit {y[0]:+.2f} ({sample})"]]
+        customdata = [["", f"What is off now: whole model {number(x[0])}, circuit {number(y[0])} ({sample})"]]
         _add_sets(figure, x, y, customdata, "what is off now", "star", CHOSEN)
     low, high = _range(np.concatenate([sets.values.ravel(), *([current.values.ravel()] if current else [])]))
     diagonal = {"dash": "dash", "width": 2, "color": CORRUPTED}
@@ -146,7 +146,7 @@ def minimality_bars(result: Minimality) -> go.Figure:
         member, share = member_words(result.members[n]), percent_of_model(float(result.signed_scores[n]))
         names.append(f"{member} {share}")
         hover_texts.append(
-            f"{without_k}, logit_diff is {without:+.3f};<br>without {member} as well it is {both:+.3f}:<br>"
+            f"{without_k}, logit_diff is {number(without)};<br>without {member} as well it is {number(both)}:<br>"
             f"the difference is {share} of F(M) ({sample})"
         )
     ends = np.array([result.signed_scores, *result.signed_scores_interval()])[:, order]
