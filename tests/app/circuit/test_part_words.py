@@ -33,7 +33,7 @@ def test_what_is_made_up_for_was_lost_and_came_back(made) -> None:
     if said := re.search(r"ends ([\d.]+) logits \(.*?\) (above|below)", text):
         assert (stage.repair > 0) == (said[2] == "above")
         assert float(said[1]) == pytest.approx(abs(stage.repair), abs=0.0051)
-    if "less than expected" in text:
+    if "logits less than expected" in text:
         assert stage.real < stage.naive
     if re.search("nothing makes up|nothing to make up|that is what happens", text):
         assert abs(stage.repair) < max(least(before.real), 0.05 * abs(lost))
