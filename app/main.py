@@ -79,7 +79,7 @@ def _draw_shared() -> None:
     text, control = st.columns([5, 1], vertical_alignment="center")
     with control:
         row = row_control(len(pairs))
-    view = View(model, pairs, row, choice.corruption_words, large)
+    view = View(model, pairs, row, chosen.corruption, large)
     with text:
         _strip(view)
         left_out_notice(chosen.left_out)

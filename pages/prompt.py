@@ -1,4 +1,4 @@
-"""Prompt: what the model reads, what it predicts, and how sure it is of IO against S."""
+"""Prompt: what the model reads, what it predicts, and how sure it is of the right answer against the other."""
 
 import numpy as np
 import streamlit as st
@@ -21,8 +21,8 @@ model, pairs, row = view.model, view.pairs, view.row
 
 st.header("What does the model think comes next?")
 st.write(
-    "Each prompt names two people and repeats one of them: the right answer is the other name, **IO**, and the wrong "
-    "one is the repeated name, **S**."
+    "Each prompt repeats one of two words (in the IOI task, names): the right answer is the other, **IO**, and the "
+    "wrong one is the repeated one, **S**."
     if "S2" in pairs.roles
     else "**IO** stands for the right answer and **S** for the wrong one, as you gave them."
 )
@@ -45,7 +45,7 @@ with corrupted:
 st.markdown("**Where the two answers stand**")
 show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS)
 
-st.subheader("How much does it prefer IO to S?")
+st.subheader("How much does it prefer the right answer?")
 differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))
 show_figure(
     "logit_diff",

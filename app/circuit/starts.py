@@ -4,8 +4,18 @@ from app.circuit.members import EVERYWHERE, KEPT_AT, Classes
 from app.circuit.requests import find_request
 from app.questions.classes import PUBLISHED, has_all_roles, head_classes
 from app.questions.compute import compute
-from app.words.phrases import prompts
-from ioi_core import IOI_CIRCUIT, NAIVE_CIRCUIT, NO_HEADS, Circuit, FoundCircuit, Model, PromptPairs, published_class
+from app.words.phrases import percent_of_model, prompts
+from ioi_core import (
+    IOI_CIRCUIT,
+    NAIVE_CIRCUIT,
+    NO_HEADS,
+    Ablation,
+    Circuit,
+    FoundCircuit,
+    Model,
+    PromptPairs,
+    published_class,
+)
 
 PAPER, NAIVE, FOUND = "the paper's 26 heads", "naive circuit", "found automatically"
 MEASURED, EMPTY, WHOLE = "heads with measured roles", "empty", "whole model"
@@ -13,7 +23,7 @@ MEASURED, EMPTY, WHOLE = "heads with measured roles", "empty", "whole model"
 STARTS = {
     PAPER: "all heads that Wang et al. found to take part",
     NAIVE: "the paper's circuit without negative and backup name movers, and with fewer heads in each class",
-    FOUND: "ranked by patching, added until the circuit does what the model does, then pruned",
+    FOUND: "ranked by patching, added until faithfulness under mean ablation is close to 100 %, then pruned",
     MEASURED: "every head that measures as one of the paper's classes on these prompts, at that class's role",
     EMPTY: "no head at all; add some below",
     WHOLE: "every head at every position",
@@ -47,15 +57,18 @@ def starting_circuit(model: Model, pairs: PromptPairs, start: str, classes: Clas
     return {PAPER: IOI_CIRCUIT, NAIVE: NAIVE_CIRCUIT, EMPTY: NO_HEADS, WHOLE: Circuit.full(model)}[start]
 
 
-def found_story(result: FoundCircuit) -> str:
-    """Say how the circuit was found."""
-    return (
-        f"Found on these {prompts(result.n_prompts)}: {_ranked_words(result)} ranked by patching (noising), the "
-        f"first {result.n_added} of {len(result.ranking)} were taken, and {len(result.pruned)} of them could leave "
-        f"again with faithfulness within {100 * result.tolerance:.0f} % of the whole model. It is judged on the "
-        "prompts it was found on, which flatters it. To be fair, keep it under a name below, take another seed, and "
-        "compare."
+def found_story(result: FoundCircuit, ablation: Ablation) -> str:
+    """Say how the circuit was found, and under which ablation; `ablation` is the one that is shown."""
+    found_under = result.evaluation.ablation
+    text = (
+        f"Found on {prompts(result.n_prompts)} under {found_under} ablation: {_ranked_words(result)} ranked by "
+        f"patching (noising), the first {result.n_added} of {len(result.ranking)} were taken, and "
+        f"{len(result.pruned)} of them could leave again. Under {found_under} ablation its faithfulness is "
+        f"{percent_of_model(result.evaluation.faithfulness)}, judged on the prompts it was found on, which flatters it."
     )
+    if ablation != found_under:
+        return f"{text} Below it is under {ablation} ablation, for which it was not looked for."
+    return f"{text} To be fair, keep it under a name below, take another seed, and compare."
 
 
 def _ranked_words(result: FoundCircuit) -> str:

@@ -84,10 +84,10 @@ def _story(
     spread = np.nan_to_num(np.fmax.reduce(means) - np.fmin.reduce(means), nan=-1)
     cell = int(spread.argmax())
     least, most = int(np.nanargmin(means[:, cell])), int(np.nanargmax(means[:, cell]))
-    text = (
-        f"Most apart: {cells[cell]}, from {number(float(means[least, cell]))} ({groups[least].name}) to "
-        f"{number(float(means[most, cell]))} ({groups[most].name})."
-    )
+    low, high = (number(float(means[n, cell])) for n in (least, most))
+    text = f"Most apart: {cells[cell]}, from {low} ({groups[least].name}) to {high} ({groups[most].name})."
+    if low == high:
+        text = "All of these are alike."
     if grouped_by == "template" and all(len(group.rows) == 1 for group in groups):
         text += " Each of these prompts counts as a template of its own."
     if sum(len(group.rows) for group in groups) < n_prompts:

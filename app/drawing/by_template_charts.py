@@ -12,8 +12,9 @@ from plotly.subplots import make_subplots
 from app.colours import ATTENTION, CORRUPTED, DARK, DIVERGING, FAVOURS_IO
 from app.drawing import parts
 from app.drawing.bars import name_rows
+from app.drawing.heatmap import colour_limit
 from app.drawing.kept import drawn_once
-from app.words.phrases import name_order, prompts
+from app.words.phrases import name_order, number, prompts
 from ioi_core import PromptPairs
 
 _ACROSS = 4
@@ -73,7 +74,7 @@ def template_curves(
     x, overall = np.arange(len(per_prompt)), per_prompt.mean(-1)
     for group, subplot in zip(groups, subplots, strict=True):
         values = per_prompt[:, group.rows].mean(-1)
-        texts = [f"{stage}: {mean:+.2f} {unit}<br>{group.text}" for stage, mean in zip(stages, values, strict=True)]
+        texts = [f"{stage}: {number(mean)} {unit}<br>{group.text}" for stage, mean in zip(stages, values, strict=True)]
         dotted = {"color": CORRUPTED, "dash": "dot", "width": 1.5}
         figure.add_scatter(x=x, y=overall, mode="lines", line=dotted, hoverinfo="skip", **subplot)
         line = {"color": FAVOURS_IO, "width": 2.5}
@@ -92,6 +93,7 @@ def template_heatmaps(
     unit: str,
     *,
     less_is_good: bool = False,
+    least: float = 0.0,
     order: str = "rows and columns as above",
     labels: Sequence[str] = (),
     effects: bool = True,
@@ -101,16 +103,17 @@ def template_heatmaps(
     Args:
         per_prompt: [row column batch], nan where undefined; means are over the defined values.
         keys: [row][column] names of the cells.
+        least: as in `EffectGrid`.
         effects: values have a sign; if not, they are attention, in its usual colours.
         order: what rows and columns are, in words; labels: of rows and columns alike, if there is room.
     """
     figure, subplots = _subplots(groups)
     means = [defined_mean(per_prompt[..., group.rows]) for group in groups]
-    limit = float(np.nanmax(np.abs(means), initial=0)) or 1.0
+    limit = colour_limit(np.array(means), least) or 1.0
     for group, subplot, mean in zip(groups, subplots, means, strict=True):
         texts = [
             [
-                f"{parts.literal(key)}: {value:{'+' * effects}.3f}<br>{group.text}"
+                f"{parts.literal(key)}: {number(value) if effects else f'{value:.3f}'}<br>{group.text}"
                 for key, value in zip(names, values, strict=True)
             ]
             for names, values in zip(keys, mean, strict=True)
@@ -158,7 +161,7 @@ def template_bars(
     dots = any(len(group.rows) > 1 for group in groups)
     for column, (cell, values) in enumerate(zip(cells, per_prompt, strict=True), 1):
         means = [float(values[group.rows].mean()) for group in groups]
-        texts = [f"{cell}: {mean:+.3f} {unit}<br>{group.text}" for mean, group in zip(means, groups, strict=True)]
+        texts = [f"{cell}: {number(mean)} {unit}<br>{group.text}" for mean, group in zip(means, groups, strict=True)]
         subplot = {"row": 1, "col": column}
         style = {
             "marker_color": colours[column - 1] if colours else parts.by_sign(means),
@@ -169,7 +172,7 @@ def template_bars(
             at = [(n, int(row)) for n, group in enumerate(groups) for row in group.rows]
             x, y = [float(values[row]) for _, row in at], [n for n, _ in at]
             marker = {"color": DARK, "size": 6, "line": {"width": 1, "color": "#ffffff"}}
-            texts = [f"prompt {row + 1}: {values[row]:+.3f} {unit}" for _, row in at]
+            texts = [f"prompt {row + 1}: {number(values[row])} {unit}" for _, row in at]
             figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **subplot, **parts.hover(texts))
         figure.add_vline(x=float(values.mean()), line={"dash": "dot", "width": 1.5, "color": CORRUPTED}, col=column)
     name_rows(figure, [parts.literal(group.name.removeprefix("template ")) for group in groups])

@@ -22,6 +22,7 @@ from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute, compute_all
 from app.questions.measures import all_measures, measure_requests, patching_request
 from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
+from app.questions.twins import mirror_story
 from app.view import View
 from app.words.tokens import token_label
 from ioi_core import Head
@@ -65,7 +66,7 @@ def show_attention(view: View, head: Head) -> None:
     else:
         show_head(view, prompt_patterns(view, layers, weighted=False), head)
     if not has_all_roles(view.pairs):
-        st.write("Attention between roles is not shown: in these prompts only END is known.")
+        st.write("Attention between roles is shown of IOI prompts alone.")
         return
     attention = compute(view.model, ask(ioi_core.role_attention, pairs=view.pairs))
     st.markdown("**Attention between roles**")
@@ -86,7 +87,7 @@ def show_attention(view: View, head: Head) -> None:
 def show_writing(view: View, head: Head) -> None:
     """Draw attention against output, the paper's figure 3c."""
     if not has_all_roles(view.pairs):
-        st.write("This figure needs the places of IO and S. In these prompts only END is known.")
+        st.write("This figure needs the places of IO and S, which these prompts do not have.")
         return
     result = compute(view.model, writing_request(view.pairs))
     io, s = ([token_label(view.model, token) for token in column] for column in view.pairs.answers.T)
@@ -118,6 +119,8 @@ def show_copying(view: View, head: Head) -> None:
 def show_sites(view: View, head: Head) -> None:
     """Draw the effects of patching the chosen sites of the head; only these are computed."""
     sites, direction = sites_control()
+    if mirrored := mirror_story(view.pairs):
+        st.caption(mirrored)
     if not sites:
         st.write("Choose at least one part of the head to patch.")
         return

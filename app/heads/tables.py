@@ -169,7 +169,7 @@ def copying_frame(
     columns: dict[str, list[object]] = {"it looks at": [spelled(model, token) for token in tokens]}
     for name, result in (("writes", written), ("writes against", against)):
         ids = result.ids
-        columns[f"{name} the name itself"] = [int(token) in ids[n] for n, token in enumerate(tokens)]
+        columns[f"{name} the token itself"] = [int(token) in ids[n] for n, token in enumerate(tokens)]
         columns[f"it {name} most"] = ["  ".join(spelled(model, int(token)) for token in row) for row in ids]
     return pd.DataFrame(columns)
 

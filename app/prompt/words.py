@@ -1,6 +1,6 @@
 """Sentences on the model's predictions."""
 
-from app.words.phrases import ordinal, percent, with_interval
+from app.words.phrases import number, ordinal, percent, prompts, with_interval
 from app.words.tokens import token_label
 from ioi_core import Model, Predictions, PromptPairs, Result
 
@@ -13,7 +13,7 @@ def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row:
     where = "the right answer" if rank == 1 else f"the right answer {io} comes {ordinal(rank)} with {percent(io_prob)}"
     return (
         f"After prompt {row + 1} the model's first choice is {top} with {percent(prob)}, {where}. "
-        f"Its logit_diff ({io} over {s}) is {result.clean_logit_diff[row]:+.2f}."
+        f"Its logit_diff ({io} over {s}) is {number(float(result.clean_logit_diff[row]))}."
     )
 
 
@@ -32,13 +32,18 @@ def answer_form_hint(model: Model, pairs: PromptPairs, ranks: Result) -> str | N
 
 
 def all_prompts_story(result: Predictions) -> str:
-    """Say in how many prompts IO beats S, and give both means of logit_diff."""
+    """Say in how many prompts the right answer is ahead, and give both means of logit_diff."""
     clean, corrupted = result.clean_logit_diff, result.corrupted_logit_diff
+    of_clean, of_corrupted = number(float(clean.mean())), number(float(corrupted.mean()))
     right = int((clean > 0).sum())
-    share = "the one prompt" if len(clean) == 1 else f"{right} of {len(clean)} prompts"
-    verdict = share if len(clean) > 1 or right else "no prompt"
-    mean = "Mean logit_diff" if len(clean) > 1 else "logit_diff"
+    if len(clean) == 1:
+        ahead = "ahead of" if right else "not ahead of"
+        return (
+            f"The right answer is {ahead} the other. logit_diff: {of_clean} on the clean prompt, {of_corrupted} on the "
+            "corrupted one."
+        )
     return (
-        f"IO is more likely than S in {verdict}. {mean}: {clean.mean():+.2f} on the clean prompts "
-        f"({with_interval(clean)}), {corrupted.mean():+.2f} on the corrupted ones ({with_interval(corrupted)})."
+        f"The right answer is ahead of the other in {right} of {prompts(len(clean))}. Mean logit_diff: {of_clean} on "
+        f"the clean prompts ({with_interval(clean)}), {of_corrupted} on the corrupted ones "
+        f"({with_interval(corrupted)})."
     )

@@ -1,5 +1,6 @@
 """Twins for the parts that need their own: ABC ones, which mean ablation averages over, and the six signal flips."""
 
+from collections import Counter
 from collections.abc import Mapping
 from operator import attrgetter
 
@@ -9,9 +10,17 @@ import streamlit as st
 from app.questions.classes import has_all_roles
 from app.view import View
 from app.words.phrases import prompts
-from ioi_core import SIGNAL_FLIPS, Model, PromptPairs, with_twins
+from ioi_core import SIGNAL_FLIPS, Model, PromptError, PromptPairs, with_twins
 from ioi_core.circuit.replacements import layouts
 from ioi_core.prompts.pairs import check_roles
+
+TYPED, IN_DATA = "typed", "from the data set"
+"""The corruption, in words, of prompts that came with their corrupted ones."""
+
+_GIVEN = {
+    TYPED: "Heads are ablated with the corrupted prompts that you typed",
+    IN_DATA: "Heads are ablated with the corrupted prompts of the data set",
+}
 
 
 def circuit_pairs(view: View) -> PromptPairs:
@@ -22,7 +31,7 @@ def circuit_pairs(view: View) -> PromptPairs:
     Raises:
         PromptError: no ABC twin can be made.
     """
-    if view.corruption in ("ABC", "typed") or not has_all_roles(view.pairs):
+    if view.corruption in ("ABC", *_GIVEN) or not has_all_roles(view.pairs):
         return view.pairs
     return _with_twins(view.model, view.pairs, "abc")
 
@@ -33,8 +42,15 @@ def flip_pairs(view: View) -> Mapping[str, PromptPairs]:
     Raises:
         PromptError: the prompts have no roles, or a flip of them cannot be made.
     """
-    check_roles("the six flips exchange the two names", view.pairs.roles)
+    _need_roles("the six flips exchange the two names", view.pairs)
     return {flip: _with_twins(view.model, view.pairs, flip) for flip in SIGNAL_FLIPS}
+
+
+def _need_roles(need: str, pairs: PromptPairs) -> None:
+    try:
+        check_roles(need, pairs.roles)
+    except PromptError as error:
+        raise PromptError(f"{error}, in the sidebar") from error
 
 
 def _twin_key(pairs: PromptPairs) -> tuple[object, ...]:
@@ -49,22 +65,33 @@ def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPair
     return with_twins(model, pairs, corruption)
 
 
+def twin_of(view: View) -> str:
+    """Return what `circuit_pairs` takes for a corrupted prompt, in words."""
+    if view.corruption in _GIVEN or not has_all_roles(view.pairs):
+        return "own corrupted prompt"
+    return "ABC twin"
+
+
 def twins_story(view: View, pairs: PromptPairs) -> str:
-    """Say which twins the means are taken over, and how many each template has."""
+    """Say which twins ablation takes from, and how many of them a mean is taken over."""
     if not has_all_roles(pairs):
         return other_twins_story(pairs)
     made = {
-        "ABC": "Means are taken over the ABC twins of these prompts (three new names each)",
-        "typed": "Means are taken over the corrupted prompts that you typed",
+        "ABC": "Heads are ablated with the ABC twins of these prompts (three new names each)",
+        **_GIVEN,
     }.get(
         view.corruption,
         f"An {view.corruption} twin still tells who is repeated, so this page makes ABC twins of the same prompts "
-        "(three new names each) and takes means over those",
+        "(three new names each) and ablates with those",
     )
     counts = np.bincount(layouts(pairs))
     fewest, most = int(counts.min()), int(counts.max())
     each = prompts(fewest) if fewest == most else f"{fewest} to {prompts(most)}"
-    return f"{made}: {each} for each template, {prompts(len(pairs))} in all."
+    same = ""
+    if fewest == 1:
+        where = "here" if most == 1 else "in templates of one prompt"
+        same = f" A mean over one prompt is that prompt: mean ablation is resample ablation {where}."
+    return f"{made}: {each} for each template, {prompts(len(pairs))} in all.{same}"
 
 
 def other_twins_story(pairs: PromptPairs) -> str:
@@ -84,3 +111,19 @@ def other_twins_story(pairs: PromptPairs) -> str:
 def smallest_mean(pairs: PromptPairs) -> int:
     """Return how many prompts the mean of the rarest template is taken over."""
     return int(np.bincount(layouts(pairs)).min())
+
+
+def mirror_story(pairs: PromptPairs) -> str | None:
+    """Say why noising and denoising are mirror images, where each corrupted prompt is a clean one and the reverse."""
+    rows = [
+        (bytes(clean), bytes(corrupted), tuple(answers))
+        for clean, corrupted, answers in zip(
+            pairs.clean_tokens, pairs.corrupted_tokens, pairs.answers.tolist(), strict=True
+        )
+    ]
+    if Counter(rows) != Counter((corrupted, clean, answers[::-1]) for clean, corrupted, answers in rows):
+        return None
+    return (
+        "Each of these corrupted prompts is also a clean one, with the answers exchanged: in logit_diff, noising and "
+        "denoising are mirror images here, whatever the model. Other prompts tell them apart."
+    )

@@ -9,6 +9,7 @@ import streamlit as st
 from app.hosting.services import settings
 from app.hosting.settings import Settings
 from app.questions.limits import check_tokens
+from app.questions.twins import IN_DATA, TYPED
 from ioi_core import (
     TASKS,
     Model,
@@ -25,8 +26,6 @@ from ioi_core.data_sets.rows import parse_rows
 
 CLASSIC, GENERATED, TASK, OWN, DATA = "classic", "generated", "other task", "own", "data set"
 CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}
-GIVEN = "typed"
-"""The corruption, in words, of prompts that came with their corrupted ones."""
 
 _BETWEEN = "---"
 _LONGEST_ANSWER = 100
@@ -56,19 +55,18 @@ class PromptChoice:
     data: str = ""
     skip: bool = False
 
-    @property
-    def corruption_words(self) -> str:
-        """The corruption, in words."""
-        if self.source == TASK:
-            return TASKS[self.task].twin
-        return GIVEN if self.corrupted or self.source == DATA else self.corruption
-
 
 @dataclass(frozen=True)
 class Chosen:
-    """The chosen prompts, and the rows of a data set that were left out: number -> reason."""
+    """The chosen prompts.
+
+    Attributes:
+        corruption: in words.
+        left_out: rows of a data set that were left out: number -> reason.
+    """
 
     pairs: PromptPairs
+    corruption: str
     left_out: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -134,7 +132,8 @@ def chosen_prompts(model: Model, choice: PromptChoice) -> Chosen:
     elif choice.source == OWN and not choice.clean:
         raise PromptError("there is no prompt yet: type one in the sidebar, stopping where the answer comes next")
     else:
-        chosen = Chosen(_own_or_made(model, choice))
+        corruption = TASKS[choice.task].twin if choice.source == TASK else choice.corruption
+        chosen = Chosen(_own_or_made(model, choice), TYPED if choice.corrupted else corruption)
     check_tokens(chosen.pairs, settings())
     return chosen
 
@@ -157,9 +156,9 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
             "there is no data set yet: upload one in the sidebar, or paste it there, with columns clean, corrupted, io "
             "and s (and label, if you like)"
         )
-    found = _data_set(model, choice)
+    found, made = _data_set(model, choice)
     if found.pairs is not None and (choice.skip or not found.refused):
-        return Chosen(found.pairs, found.refused)
+        return Chosen(found.pairs, choice.corruption if made else IN_DATA, found.refused)
     way_out = "Correct them, or choose Leave out in the sidebar" if found.pairs is not None else "Correct them"
     raise PromptError(
         f"{len(found.refused)} rows of the data set cannot be used: {found.refusal(_MOST_LISTED)}. {way_out}"
@@ -191,7 +190,8 @@ def _pairs(model: Model, choice: PromptChoice) -> PromptPairs:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
-def _data_set(model: Model, choice: PromptChoice) -> DataSet:
+def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, bool]:
+    """Return the data set, and whether all of its corrupted prompts are made here."""
     rows, limits = parse_rows(choice.data), settings()
     if len(rows) > limits.max_prompts:
         raise PromptError(f"the data set has {len(rows):,} rows: at most {limits.max_prompts} are allowed")
@@ -201,10 +201,11 @@ def _data_set(model: Model, choice: PromptChoice) -> DataSet:
             f"row {longest.number} of the data set has a prompt of {length:,} characters: at most "
             f"{limits.max_prompt_characters:,} are allowed in one"
         )
-    return pairs_of(
+    found = pairs_of(
         model,
         rows,
         corruption=CORRUPTIONS[choice.corruption],
         answer_space=choice.answer_space,
         prepend_bos=choice.prepend_bos,
     )
+    return found, not any(row.corrupted for row in rows)

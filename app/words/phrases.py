@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from app.words.effects import sure
 from ioi_core import Head, PromptPairs, Result, bootstrap_interval
 
 
@@ -12,7 +13,7 @@ def prompts(n: int) -> str:
     return f"{n} prompt{'' if n == 1 else 's'}"
 
 
-def over_prompts(n: int) -> str:
+def mean_over(n: int) -> str:
     """Return "1 prompt", or "mean over 8 prompts"."""
     return "1 prompt" if n == 1 else f"mean over {n} prompts"
 
@@ -37,14 +38,15 @@ def component(label: str, bias: str = "bias b_U") -> str:
 
 
 def adds_or_takes(who: str, value: float) -> str:
-    """Return "Head 9.9 adds 3.000 logits to logit_diff", or "takes ... away from"."""
+    """Return "Head 9.9 adds 3.00 logits to logit_diff", or "takes ... away from"."""
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     return f"{who} {verb} {number(abs(value)).removeprefix('+')} logits {where} logit_diff"
 
 
 def unpatched_means(metric: str, clean: float, corrupted: float) -> str:
     """Return what the two unpatched runs score, without a full stop."""
-    return f"Unpatched, the mean {metric} is {clean:.3g} in the clean runs and {corrupted:.3g} in the corrupted runs"
+    runs = f"{number(clean)} in the clean runs and {number(corrupted)} in the corrupted runs"
+    return f"Unpatched, the mean {metric} is {runs}"
 
 
 def head_names(result: Result) -> list[list[str]]:
@@ -82,37 +84,30 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %" if probability >= 0.0005 else "less than 0.05 %"
 
 
-def signed(value: float, largest: float = 1.0) -> str:
-    """Return a value with its sign and two decimals, four where the `largest` of all values is small."""
-    text = f"{value:+.2f}" if largest >= 0.1 else f"{value:+.4f}"
-    return text if float(text) else text[1:]
+def percent_of_model(share: float) -> str:
+    """Return a share of F(M) in per cent."""
+    return "undefined" if np.isnan(share) else f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
 
 
 def interval(low: float, high: float, sample: str) -> str:
-    """Return `sample` (such as `over_prompts`) and the 95 % interval, if there is one; say so where it contains 0."""
+    """Return `sample` (such as `mean_over`) and the 95 % interval, if there is one; say so where it holds 0."""
     if not np.isfinite([low, high]).all():
         return sample
-    return f"{sample}, 95 % interval {ends(low, high)}{', sign uncertain' * bool(low < 0 < high)}"
+    return f"{sample}, 95 % interval {ends(low, high)}{', sign uncertain' * (not sure(low, high))}"
 
 
-def _bound_text(value: float) -> str:
-    return f"{value:+.2f}" if abs(value) >= 0.1 or abs(value) < 1e-6 else f"{value:+.2g}"
-
-
-def ends(low: float, high: float, show: Callable[[float], str] = _bound_text) -> str:
-    """Return the two ends of an interval, each as `show` writes it."""
+def ends(low: float, high: float, show: Callable[[float], str] | None = None) -> str:
+    """Return the two ends of an interval, each as `show` writes it, or as numbers side by side."""
+    if show is None:
+        largest = max(abs(low), abs(high))
+        return f"{number(low, largest)} to {number(high, largest)}"
     return f"{show(low)} to {show(high)}"
-
-
-def changed(metric: str) -> str:
-    """Return what changes in a metric, which may itself be a change."""
-    return metric.removesuffix("_change")
 
 
 def with_interval(per_prompt: np.ndarray) -> str:
     """Return "mean over 8 prompts" and the mean's interval."""
     low, high = bootstrap_interval(per_prompt)
-    return interval(float(low), float(high), over_prompts(len(per_prompt)))
+    return interval(float(low), float(high), mean_over(len(per_prompt)))
 
 
 def listed(names: Sequence[str]) -> str:
@@ -125,7 +120,11 @@ def heads_words(heads: Sequence[Head]) -> str:
     return listed(list(map(str, heads))) or "no head"
 
 
-def number(effect: float) -> str:
-    """Return an effect with its sign: three decimals, two digits where it is small, no sign before 0."""
-    text = f"{effect:+.3f}" if abs(effect) >= 0.01 or effect == 0 else f"{effect:+.2g}"
-    return text if float(text) else "0"
+def number(value: float, largest: float | None = None) -> str:
+    """Return a value with its sign: two decimals from 1 up, three below, two digits below 0.01; no sign before 0.
+
+    Values that stand side by side are all rounded like the `largest` of them.
+    """
+    size = abs(value if largest is None else largest)
+    text = f"{value:+.2f}" if size >= 1 else f"{value:+.3f}" if size >= 0.01 else f"{value:+.2g}"
+    return text if float(text) else text[1:]

@@ -7,14 +7,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.circuit.breaking.numbers import Level, TemplateFaithfulness, minimality_order
-from app.circuit.breaking.words import percent_of_model, set_words
+from app.circuit.breaking.words import set_words
 from app.circuit.changes import Changes, write_changes
 from app.circuit.members import member_words
 from app.colours import CHOSEN, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
 from app.drawing.parts import OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal
-from app.words.phrases import interval, over_prompts, prompts
+from app.words.phrases import interval, mean_over, number, percent_of_model, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
 SIDES = ("#56B4E9", "#CC79A7")
@@ -32,12 +32,13 @@ _LINE = 60  # letters of a line of hover text
 @drawn_once
 def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     """Draw logit_diff of each run, one below the other, with its interval."""
-    sample = over_prompts(result.n_prompts)
+    sample = mean_over(result.n_prompts)
     hover_texts = [
-        f"{level.name}: logit_diff {level.value:+.3f} logits<br>({interval(level.low, level.high, sample)})"
+        f"{level.name}: logit_diff {number(level.value)} logits<br>({interval(level.low, level.high, sample)})"
         for level in levels
     ]
-    names = [f"{level.name.replace(', ', ',<br>')}: <b>{level.value:+.2f}</b>" for level in levels]
+    largest = max(abs(level.value) for level in levels)
+    names = [f"{level.name.replace(', ', ',<br>')}: <b>{number(level.value, largest)}</b>" for level in levels]
     ends = np.array([(level.value, level.low, level.high) for level in levels]).T
     title, note = "logit_diff, whole and broken", f"logits, {result.ablation} ablation, {sample}"
     return row_bars(names, ends, hover_texts, title, note, "logits; lines: 95 %", range=_range(ends))
@@ -100,22 +101,22 @@ def completeness_scatter(sets: Completeness, current: Completeness | None) -> go
     Args:
         current: of what is switched off now, if anything is.
     """
-    sample, figure = over_prompts(sets.n_prompts), go.Figure()
+    sample, figure = mean_over(sets.n_prompts), go.Figure()
     for kind, (name, symbol, colour) in _KINDS.items():
         rows = [n for n, kind_of_set in enumerate(sets.kinds) if kind_of_set == kind]
         customdata = [
             [
                 write_changes(Changes(off=sets.removed[n])),
                 f"K is {set_words(sets, n)}: {_wrapped(str(sets.removed[n]))};<br>without it logit_diff is "
-                f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>"
-                f"({sample})" + (" Click to switch it off." if sets.removed[n] else ""),
+                f"{number(sets.model_values[n])} in the whole model, {number(sets.circuit_values[n])} in the "
+                f"circuit<br>({sample})" + (" Click to switch it off." if sets.removed[n] else ""),
             ]
             for n in rows
         ]
         _add_sets(figure, sets.model_values[rows], sets.circuit_values[rows], customdata, name, symbol, colour)
     if current is not None:
         x, y = (np.atleast_1d(values) for values in (current.model_values, current.circuit_values))
-        customdata = [["", f"What is off now: whole model {x[0]:+.2f}, circuit {y[0]:+.2f} ({sample})"]]
+        customdata = [["", f"What is off now: whole model {number(x[0])}, circuit {number(y[0])} ({sample})"]]
         _add_sets(figure, x, y, customdata, "what is off now", "star", CHOSEN)
     low, high = _range(np.concatenate([sets.values.ravel(), *([current.values.ravel()] if current else [])]))
     diagonal = {"dash": "dash", "width": 2, "color": CORRUPTED}
@@ -136,7 +137,7 @@ def _add_sets(
 @drawn_once
 def minimality_bars(result: Minimality) -> go.Figure:
     """Draw what each member changes once its K is gone, those that count most first."""
-    sample, order = over_prompts(result.n_prompts), minimality_order(result)
+    sample, order = mean_over(result.n_prompts), minimality_order(result)
     names, hover_texts = [], []
     for n in order:
         removed = result.removed[n]
@@ -145,12 +146,12 @@ def minimality_bars(result: Minimality) -> go.Figure:
         member, share = member_words(result.members[n]), percent_of_model(float(result.signed_scores[n]))
         names.append(f"{member} {share}")
         hover_texts.append(
-            f"{without_k}, logit_diff is {without:+.3f};<br>without {member} as well it is {both:+.3f}:<br>"
-            f"a loss of {share} of F(M) ({sample})"
+            f"{without_k}, logit_diff is {number(without)};<br>without {member} as well it is {number(both)}:<br>"
+            f"the difference is {share} of F(M) ({sample})"
         )
     ends = np.array([result.signed_scores, *result.signed_scores_interval()])[:, order]
     title, note = "What each member adds once its K is gone", f"share of F(M), {result.ablation} ablation, {sample}"
-    axis, height = "right: it helps; lines: 95 %", 150 + 28 * len(order)
+    axis, height = "right: logit_diff falls without it; lines: 95 %", 150 + 28 * len(order)
     return row_bars(names, ends, hover_texts, title, note, axis, height=height, range=_range(ends), tickformat=".0%")
 
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.words.phrases import name_order
+from app.words.effects import least, sure
+from app.words.phrases import name_order, number, with_interval
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
+from ioi_core.circuit.results import CircuitResult
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,35 @@ def levels(broken: Broken, off: Circuit) -> list[Level]:
     ]
 
 
+def no_share(result: CircuitResult) -> str | None:
+    """Return why no share of F(M) means anything, if it is not surely above 0."""
+    if result.no_fraction:
+        return result.no_fraction
+    whole = result.model_per_prompt
+    if _clearly_above_0(whole):
+        return None
+    return (
+        f"the whole model's logit_diff is {number(result.model_logit_diff)} logits ({with_interval(whole)}), not "
+        "clearly above 0, so a share of it means nothing"
+    )
+
+
+def _clearly_above_0(per_prompt: np.ndarray) -> bool:
+    mean = float(per_prompt.mean())
+    return mean >= least(mean) and bool(sure(*bootstrap_interval(per_prompt)))
+
+
 def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateFaithfulness]:
-    """Return the faithfulness of each template, nan where F(M) is 0 there."""
+    """Return the faithfulness of each template, nan where F(M) is not clearly above 0 there."""
     templates, several = [], len(pairs) > len(result.template_numbers)
-    for number, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
-        rows = np.flatnonzero(result.templates == number)
-        whole = float(result.model_per_prompt[rows].mean())
-        points = result.per_prompt[0, rows] / whole if np.isfinite(value) else ()
-        name = f"template {number}{name_order(pairs, rows[0], ' ')}" if several else f"prompt {rows[0] + 1}"
-        templates.append(TemplateFaithfulness(number, name, int(rows[0]), float(value), tuple(map(float, points))))
+    for template, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
+        rows = np.flatnonzero(result.templates == template)
+        whole = result.model_per_prompt[rows]
+        if not _clearly_above_0(whole):
+            value = np.nan
+        points = result.per_prompt[0, rows] / whole.mean() if np.isfinite(value) else ()
+        name = f"template {template}{name_order(pairs, rows[0], ' ')}" if several else f"prompt {rows[0] + 1}"
+        templates.append(TemplateFaithfulness(template, name, int(rows[0]), float(value), tuple(map(float, points))))
     return templates
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 import ioi_core
 from app.circuit.breaking import charts, controls, graph, tables, words
 from app.circuit.breaking.member_table import table_control
-from app.circuit.breaking.numbers import Broken, by_template, levels
+from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
 from app.circuit.requests import edit_request, find_request, sets_request
@@ -23,6 +23,7 @@ from app.questions.classes import has_all_roles
 from app.questions.compute import compute, compute_all
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.view import View
+from app.words.phrases import number, percent_of_model
 from ioi_core import Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 from ioi_core.circuit.definition import NO_HEADS
 
@@ -33,8 +34,8 @@ _MOST_EVERYWHERE = 30  # members whose minimality is asked: each takes two runs 
 def show_breaking(view: View) -> None:
     """Let a visitor switch heads off and on, and draw what the circuit and the whole model lose."""
     st.write(
-        "Everything outside the circuit is silenced. **Click a head** to silence it too, and watch two numbers: what "
-        "the circuit loses, and what the whole model loses without the same heads."
+        "Everything outside the circuit is ablated. **Click a head** to ablate it too, and watch two numbers: what the "
+        "circuit does then, and what the whole model does without the same heads."
     )
     with st.expander("Words on this page: ablation, faithfulness, completeness, minimality"):
         st.markdown(ABOUT["breaking_words"])
@@ -43,14 +44,14 @@ def show_breaking(view: View) -> None:
     with left:
         start = controls.start_control(view.model, pairs)
     with right:
-        ablation = ablation_control()
+        ablation = ablation_control(view)
     st.caption(twins_story(view, pairs))
     if not has_all_roles(pairs):
         st.caption(words.NO_CLASSES)
     elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         controls.more_prompts_button(pairs, _GENERATED)
     published, classes = classes_of(view.model, view.pairs)
-    first = _first_circuit(view, pairs, start, classes)
+    first = _first_circuit(view, pairs, start, classes, ablation)
     plan = controls.plan_control(view.model, pairs, start, first)
 
     controls.buttons(plan, classes)
@@ -81,11 +82,11 @@ def show_breaking(view: View) -> None:
     _show_completeness(view, pairs, plan, broken)
 
 
-def _first_circuit(view: View, pairs: PromptPairs, start: str, classes: Classes) -> Circuit:
+def _first_circuit(view: View, pairs: PromptPairs, start: str, classes: Classes, ablation: Ablation) -> Circuit:
     """Return the starting circuit, the empty one where nothing can be found, and say how it was found."""
     try:
         if start == FOUND:
-            st.caption(found_story(compute(view.model, find_request(pairs))))
+            st.caption(found_story(compute(view.model, find_request(pairs)), ablation))
         return starting_circuit(view.model, pairs, start, classes)
     except CircuitError as error:
         notice(f"Nothing is found: {error}. Shown: the empty circuit.")
@@ -128,12 +129,15 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
     """Draw the numbers to watch, which change with every click."""
     now, model = broken.now, float(broken.completeness.model_values)
     changes = (now.logit_diff - broken.before.logit_diff, model - now.model_logit_diff)
-    circuit_change, model_change = (f"{change:+.2f} by what is off" if off else "nothing is off" for change in changes)
+    circuit_change, model_change = (
+        f"{number(change)} by what is off" if off else "nothing is off" for change in changes
+    )
     uncoloured: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
-    st.metric("Faithfulness", words.percent_of_model(now.faithfulness), help="F(C) / F(M), the circuit as it is now")
-    st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_change, **uncoloured)
+    share = float("nan") if no_share(now) else now.faithfulness
+    st.metric("Faithfulness", percent_of_model(share), help="F(C) / F(M), the circuit as it is now")
+    st.metric("logit_diff of the circuit", number(now.logit_diff), circuit_change, **uncoloured)
     without = "of the whole model without the same heads" if off else "of the whole model"
-    st.metric(without, f"{model:+.2f}", model_change, **uncoloured)
+    st.metric(without, number(model), model_change, **uncoloured)
 
 
 def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
@@ -156,16 +160,16 @@ def _show_minimality(view: View, plan: controls.Plan, broken: Broken) -> None:
     if result is None:
         st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), _MOST_EVERYWHERE))
         return
-    if not result.members or result.no_fraction:
-        st.write(f"There is nothing to draw: {result.no_fraction or 'no head is on'}.")
+    if not result.members or no_share(result):
+        st.write(f"There is nothing to draw: {no_share(result) or 'no head is on'}.")
         return
     figure, story = charts.minimality_bars(result), words.minimality_story(result)
     show_figure("circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large)
 
 
 def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
-    if broken.now.no_fraction:
-        st.write(f"There is nothing to draw: {broken.now.no_fraction}.")
+    if reason := no_share(broken.now):
+        st.write(f"There is nothing to draw: {reason}.")
         return
     templates, width = by_template(pairs, broken.now), 120 + 40 * len(broken.now.template_numbers)
     figure = charts.template_bars([templates], [broken.now], ["this circuit"])
@@ -215,10 +219,13 @@ def _show_comparison(
     except CircuitError as error:
         says(f"There is nothing to compare: {error}.")
         return
+    if circuits[0] == circuits[1]:
+        st.write("Both are the same circuit: choose another to compare.")
+        return
     results = _evaluations(view, pairs, circuits, plan, broken)
     says(words.compare_story(results, names))
     st.write(words.differing_words(circuits, names))
-    if results[0].no_fraction:
+    if no_share(results[0]):
         return
     templates = [by_template(pairs, result) for result in results]
     labels = [f"{name} ({words.size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from app.circuit.breaking.numbers import Broken, by_template, levels, minimality_order
+from app.circuit.breaking.numbers import Broken, by_template, levels, minimality_order, no_share
 from app.circuit.members import Classes, class_of, member_words
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Member, Minimality, PromptPairs, bootstrap_interval
 
@@ -13,7 +13,7 @@ def members_frame(circuit: Circuit, off: Circuit, classes: Classes, minimality: 
     """Return a row for each member: whether it is on, and what its loss would change."""
     scores: dict[Member, float] = {}
     removed: dict[Member, str] = {}
-    if minimality is not None:
+    if minimality is not None and not no_share(minimality):
         scores = dict(zip(minimality.members, minimality.signed_scores.tolist(), strict=True))
         removed = dict(zip(minimality.members, map(str, minimality.removed), strict=True))
     off_members = set(off.members)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from app.circuit.signals.words import FLIP_WORDS
+from app.circuit.signals.words import FLIP_WORDS, letters
 from app.drawing.frames import heads_text
 from ioi_core import SIGNALS, PromptPairs, SignalFit
 
@@ -33,9 +33,11 @@ def flips_frame(result: SignalFit) -> pd.DataFrame:
 
 def examples_frame(flips: Mapping[str, PromptPairs], row: int) -> pd.DataFrame:
     """Return one prompt's six variants."""
+    roles = next(iter(flips.values())).roles
+    io_first = bool(roles["IO"][row] < roles["S1"][row])
     return pd.DataFrame(
         {
-            "flip": list(SIGNALS),
+            "letters": [letters(flip, io_first=io_first) for flip in SIGNALS],
             "S2 tells": [FLIP_WORDS[flip] for flip in SIGNALS],
             "S_pos": [position for position, _ in SIGNALS.values()],
             "S_tok": [token for _, token in SIGNALS.values()],

@@ -15,6 +15,7 @@ from app.circuit.breaking.numbers import by_template
 from app.circuit.changes import Changes, CircuitTextError, extended, read_changes, switched, write_changes
 from app.circuit.members import KEPT_AT, PLACES, class_of
 from app.circuit.starts import starts_of
+from app.words.phrases import number
 from ioi_core import (
     IOI_CIRCUIT,
     Circuit,
@@ -82,7 +83,7 @@ def changes(at: AppTest) -> str:
 
 def assert_story(at: AppTest, circuit: float, model: float) -> None:
     """The sentence below the bars says these two numbers."""
-    assert any(f"logit_diff is {circuit:+.2f} against {model:+.2f}" in text for text in says(at))
+    assert any(f"logit_diff is {number(circuit)} against {number(model)}" in text for text in says(at))
 
 
 def test_it_opens_with_the_found_circuit_and_says_what_the_core_computes(visitor, demo_model, pairs) -> None:
@@ -91,15 +92,16 @@ def test_it_opens_with_the_found_circuit_and_says_what_the_core_computes(visitor
     found = find_circuit(demo_model, pairs)
     result = evaluate_circuit(demo_model, pairs, found.circuit)
     assert numbers(at)["Faithfulness"] == f"{100 * result.faithfulness:.0f} %"
-    assert numbers(at)["logit_diff of the circuit"] == f"{result.logit_diff:+.2f}"
-    assert numbers(at)["of the whole model"] == f"{result.model_logit_diff:+.2f}"
+    assert numbers(at)["logit_diff of the circuit"] == number(result.logit_diff)
+    assert numbers(at)["of the whole model"] == number(result.model_logit_diff)
     assert_story(at, result.logit_diff, result.model_logit_diff)
     low, high = result.faithfulness_interval()
     assert any(f"{100 * low:.0f} % to {100 * high:.0f} %" in text for text in says(at))
     assert any(f"the first {found.n_added} of {len(found.ranking)} were taken" in text.value for text in at.caption)
     sets = completeness_sets(demo_model, pairs, found.circuit)
     assert any(f"For half of these {len(sets.kinds)} sets" in text for text in says(at))
-    assert len(at.get("plotly_chart")) == 6
+    assert len(at.get("plotly_chart")) == 5
+    assert any("Both are the same circuit" in text.value for text in at.markdown)
 
 
 def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model, pairs, measured) -> None:
@@ -108,8 +110,8 @@ def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model
     at = visitor(circuit="-3.2:END -2.0:END", **MEASURED)
     assert_fine(at)
     result = completeness(demo_model, pairs, measured, gone)
-    assert numbers(at)["logit_diff of the circuit"] == f"{float(result.circuit_values):+.2f}"
-    assert numbers(at)["of the whole model without the same heads"] == f"{float(result.model_values):+.2f}"
+    assert numbers(at)["logit_diff of the circuit"] == number(float(result.circuit_values))
+    assert numbers(at)["of the whole model without the same heads"] == number(float(result.model_values))
     assert any(f"differ by {float(result.incompleteness):.2f} logits" in text for text in says(at))
     table = at.dataframe[0].value if at.dataframe else None
     assert table is not None
@@ -183,7 +185,7 @@ def test_the_whole_model_is_faithful_and_loses_with_its_heads(visitor, demo_mode
     at = visitor(circuit_start="whole model", circuit="-3.2:all")
     assert_fine(at)
     lost = completeness(demo_model, pairs, Circuit.full(demo_model), {Head(3, 2): "all"})
-    assert numbers(at)["logit_diff of the circuit"] == f"{float(lost.model_values):+.2f}"
+    assert numbers(at)["logit_diff of the circuit"] == number(float(lost.model_values))
     left = minimality(demo_model, pairs, Circuit.full(demo_model).without({Head(3, 2): "all"}))
     table = at.dataframe[0].value
     shown = table[table["minimality_percent"].notna()]
@@ -194,7 +196,7 @@ def test_the_empty_circuit_is_the_run_with_everything_ablated(visitor, demo_mode
     at = visitor(circuit_start="empty")
     assert_fine(at)
     result = evaluate_circuit(demo_model, pairs, Circuit())
-    assert numbers(at)["logit_diff of the circuit"] == f"{result.empty_logit_diff:+.2f}"
+    assert numbers(at)["logit_diff of the circuit"] == number(result.empty_logit_diff)
 
 
 def test_circuits_are_kept_loaded_and_compared(visitor, demo_model, pairs, measured) -> None:
@@ -207,14 +209,14 @@ def test_circuits_are_kept_loaded_and_compared(visitor, demo_model, pairs, measu
     assert_fine(at)
     for circuit in (measured, measured.without({Head(3, 2): "END"})):
         result = evaluate_circuit(demo_model, pairs, circuit)
-        said = f"logit_diff {result.logit_diff:+.2f}. Faithfulness is "
+        said = f"logit_diff {number(result.logit_diff)}. Faithfulness is "
         assert any(said in text for text in says(at))
     assert any("Only in this circuit: 3.2 at END." in text.value for text in at.markdown)
     button(at, "without 3.2").click().run()
     assert_fine(at)
     assert at.selectbox(key="circuit_start").value == "empty"
     left = evaluate_circuit(demo_model, pairs, measured.without({Head(3, 2): "END"}))
-    assert numbers(at)["logit_diff of the circuit"] == f"{left.logit_diff:+.2f}"
+    assert numbers(at)["logit_diff of the circuit"] == number(left.logit_diff)
 
 
 @pytest.mark.usefixtures("loader")
@@ -302,7 +304,7 @@ def test_changes_are_read_as_they_are_written(added: Circuit, off: Circuit) -> N
         ("3.1 at every position, 3.2 at all", "3.1:all 3.2:all"),
     ],
 )
-def test_a_circuit_may_be_written_as_pages_and_tables_write_it(demo_model: Model, text: str, as_written: str) -> None:
+def test_a_circuit_may_be_written_as_pages_and_tables_write_it(text: str, as_written: str) -> None:
     changes = read_changes(text)
     assert write_changes(changes) == as_written
     for circuit in (changes.added, changes.off):

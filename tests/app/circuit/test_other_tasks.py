@@ -122,7 +122,7 @@ def test_where_nothing_can_be_found_the_empty_circuit_is_shown_and_the_page_goes
 
 
 def test_the_papers_circuit_and_classes_are_about_ioi_alone(demo_model: Model, capitals: PromptPairs) -> None:
-    gpt2 = replace(demo_model, name="gpt2-small")
+    gpt2 = replace(demo_model, is_gpt2_small=True)
     assert starts_of(gpt2, capitals) == (FOUND, EMPTY, WHOLE)
     assert classes_of(gpt2, capitals) == (False, {})
     assert places_of(capitals) == ("END", "all")

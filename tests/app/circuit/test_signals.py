@@ -1,5 +1,6 @@
 """Token or position: words, figure and page are the core's, on the prompts and heads asked for."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from app.circuit.signals.charts import signal_bars
 from app.circuit.signals.tables import flips_frame
-from app.circuit.signals.words import coefficient_intervals, fit_story
+from app.circuit.signals.words import coefficient_intervals, fit_story, letters
 from ioi_core import (
     Head,
     Model,
@@ -58,7 +59,12 @@ def test_the_signals_of_any_ioi_prompts_are_told_apart(demo_model: Model, query:
     assert f"logit_diff = {position:+.2f} S_pos {'+' if token > 0 else '-'} {abs(token):.2f} S_tok" in said
     assert f"off by {result.mean_error:.2f} logits" in said
     examples = table(at, "the variant of the prompt shown")
-    assert list(examples["flip"]) == list(SIGNALS)
+    io_first = bool(pairs.roles["IO"][0] < pairs.roles["S1"][0])
+    assert list(examples["letters"]) == [letters(flip, io_first=io_first) for flip in SIGNALS]
+    names = dict(zip("AB", (demo_model.token_text(token) for token in pairs.answers[0].tolist()), strict=True))
+    for code, text in zip(examples["letters"], examples["the variant of the prompt shown"], strict=True):
+        if set(code) <= set(names):
+            assert [name for name in re.findall("|".join(names.values()), f" {text}")] == [names[x] for x in code]
     assert examples["the variant of the prompt shown"].iloc[0] == pairs.clean_text[0]
 
 

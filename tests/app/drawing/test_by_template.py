@@ -1,7 +1,11 @@
 """Means over prompts come with their interval and, on request, template by template."""
 
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.drawing import by_template, by_template_charts
 from app.drawing.frames import mean_frame
@@ -21,6 +25,7 @@ from ioi_core import (
     logit_lens,
     predictions,
 )
+from tests.app.made_up import of_prompts
 from tests.app.pages import assert_fine, opened
 
 
@@ -42,6 +47,22 @@ def test_templates_partition_the_prompts(pairs):
 def test_prompts_that_are_a_template_each_are_called_prompts(demo_model):
     groups = by_template_charts.template_groups(arena_pairs(demo_model))
     assert [group.name for group in groups] == [f"prompt {n}" for n in range(1, 9)]
+
+
+@given(st.data())
+def test_the_cell_that_differs_most_is_named_and_equal_ones_are_called_alike(data):
+    groups = [
+        by_template_charts.TemplateGroup(f"template {n}", np.array(rows), "") for n, rows in enumerate(([0, 2], [1]))
+    ]
+    flat, cells = data.draw(of_prompts(3, 4)), ["a", "b", "c", "d"]
+    text = by_template._story(flat, cells, groups, 2)
+    apart = flat[:, [0, 2]].mean(-1) - flat[:, 1]
+    if named := re.search(r"Most apart: (\w), from (\S+) \((.*?)\) to (\S+) \((.*?)\)", text):
+        cell = cells.index(named[1])
+        assert abs(apart[cell]) == pytest.approx(np.abs(apart).max())
+        assert (named[3] == "template 0") == (apart[cell] < 0)
+        assert named[2] != named[4]
+    assert ("All of these are alike" in text) == (named is None)
 
 
 def test_no_more_than_fit_a_screen(demo_model):

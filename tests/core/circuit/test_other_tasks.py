@@ -103,7 +103,7 @@ def test_sets_are_points_of_completeness(small_model: Model, capitals: PromptPai
 
 def test_the_published_classes_say_nothing_about_another_task(small_model: Model, capitals: PromptPairs) -> None:
     movers = Circuit({head: "END" for head in IOI_CIRCUIT.at("END")})
-    assert list(circuit_classes(replace(small_model, name="gpt2-small"), capitals, movers)) == ["at END"]
+    assert list(circuit_classes(replace(small_model, is_gpt2_small=True), capitals, movers)) == ["at END"]
 
 
 def test_roles_of_ioi_are_refused_in_words(small_model: Model, capitals: PromptPairs) -> None:
