@@ -24,7 +24,7 @@ st.write(
     "Each prompt repeats one of two words (in the IOI task, names): the right answer is the other, **IO**, and the "
     "wrong one is the repeated one, **S**."
     if "S2" in pairs.roles
-    else "**IO** stands for the right answer and **S** for the wrong one, as you gave them."
+    else "**IO** stands for the right answer, **S** for the wrong one; where several tokens are right, for all of them."
 )
 st.write("Every box is one token, the unit that the model reads; a middle dot is a space.")
 result, ranks = compute(model, *prompt_requests(pairs))

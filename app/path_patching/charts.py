@@ -14,7 +14,7 @@ from app.drawing.parts import by_sign, laid_out, whisker_note
 from app.path_patching.cells import Edge
 from app.path_patching.trail import Step
 from app.path_patching.words import effect_unit, split_shares
-from app.words.choices import EFFECT_UNITS
+from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit
 from app.words.phrases import capitalised, interval, mean_over, number
 from ioi_core import AttentionSplit, Head, PathResult, bootstrap_interval
@@ -31,7 +31,7 @@ def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Seque
     source = "corrupted" if result.direction == "noising" else "clean"
     texts = [
         [
-            f"{capitalised(key)} to {step.words}:<br>sent from the {source} run, it changes logit_diff by<br>"
+            f"{capitalised(key)} to {step.words}:<br>sent from the {source} run, it changes {scored(result.metric)} by<br>"
             f"{number(effect)} {EFFECT_UNITS[result.metric]}<br>({interval_words})"
             for key, effect, interval_words in zip(*cells, strict=True)
         ]
@@ -57,7 +57,7 @@ def edge_graph(edges: Sequence[Edge], steps: Sequence[Step], result: PathResult,
     largest = max((abs(edge.effect) for edge in edges), default=1.0) or 1.0
     for edge in edges:
         words = steps[edge.n].words
-        text = f"{edge.sender} to {words}:<br>logit_diff {number(edge.effect)} {EFFECT_UNITS[metric]}"
+        text = f"{edge.sender} to {words}:<br>{scored(metric)} {number(edge.effect)} {EFFECT_UNITS[metric]}"
         strength = abs(edge.effect) / largest
         line = {"color": by_sign([sign * edge.effect])[0], "width": 1 + 6 * strength}
         for receiver in _receivers(steps[edge.n]):
@@ -67,7 +67,7 @@ def edge_graph(edges: Sequence[Edge], steps: Sequence[Step], result: PathResult,
     draw_nodes(figure, list(points.values()), names, {"size": 40, "color": [_node_colour(name) for name in points]})
     name_layers(figure, n_layers)
     figure.update_xaxes(visible=False, range=[min(x) - 0.6, max(x) + 0.6])
-    note = f"{effect_unit(metric)}; blue raises logit_diff, red lowers it; the wider the stronger"
+    note = f"{effect_unit(metric)}; blue raises {scored(metric)}, red lowers it; the wider the stronger"
     return laid_out(figure, "Paths found along your trail", note, 200 + 46 * n_layers)
 
 

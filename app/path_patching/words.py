@@ -7,7 +7,7 @@ import numpy as np
 from app.drawing.heatmap import EffectGrid
 from app.path_patching.cells import active_senders, strong_senders
 from app.path_patching.trail import Step
-from app.words.choices import EFFECT_UNITS
+from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit, sure
 from app.words.phrases import component, mean_over, number, unpatched_means, with_interval
 from ioi_core import AttentionSplit, Direction, PathResult, bootstrap_interval
@@ -20,16 +20,16 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
     strong = [cell for cell in strong_senders(grid) if sure(low[cell], high[cell])]
     done = "Corrupting" if result.direction is Direction.NOISING else "Cleaning"
-    patching = f"{done} what they send to {step.words} alone"
+    patching, score = f"{done} what they send to {step.words} alone", scored(result.metric)
     if not strong:
         return (
-            f"Nothing stands out: {patching[0].lower()}{patching[1:]} changes logit_diff by next to nothing, or up in "
+            f"Nothing stands out: {patching[0].lower()}{patching[1:]} changes {score} by next to nothing, or up in "
             "some prompts and down in others."
         )
     rises = {cell: grid.effects[cell] * logits_a_unit(result) > 0 for cell in strong}
     first, *others = sorted({*rises.values()}, key=lambda up: up != rises[strong[0]])
     verbs = {True: "raises", False: "lowers"}
-    text = f"{patching} {verbs[first]} logit_diff most for {_sender_list(grid, _of_sign(rises, first)[:n])}."
+    text = f"{patching} {verbs[first]} {score} most for {_sender_list(grid, _of_sign(rises, first)[:n])}."
     for other in others:
         text += f" It {verbs[other]} it for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}."
     return text
@@ -45,12 +45,12 @@ def _sender_list(grid: EffectGrid, cells: list[tuple[int, int]]) -> str:
 
 def effect_unit(metric: str) -> str:
     """Return what an effect is, for titles and notes."""
-    return f"change in logit_diff, {EFFECT_UNITS[metric]}"
+    return f"change in {scored(metric)}, {EFFECT_UNITS[metric]}"
 
 
 def runs_story(result: PathResult) -> str:
     """Say what the two unpatched runs score, and where that turns the signs of shares round."""
-    text = f"{unpatched_means('logit_diff', result.clean, result.corrupted)} ({mean_over(result.n_prompts)})."
+    text = f"{unpatched_means(scored(result.metric), result.clean, result.corrupted)} ({mean_over(result.n_prompts)})."
     if logits_a_unit(result) >= 0:
         return text
     whole = "the clean logit_diff" if result.metric == "percent_of_clean" else "clean minus corrupted"

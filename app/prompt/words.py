@@ -1,20 +1,26 @@
 """Sentences on the model's predictions."""
 
 from app.words.phrases import number, ordinal, percent, prompts, with_interval
-from app.words.tokens import token_label
+from app.words.tokens import answer_labels, token_label
 from ioi_core import Model, Predictions, PromptPairs, Result
 
 
 def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
     """Name the model's first choice after one prompt, and the rank of the right answer."""
     top, prob = token_label(model, result.top_ids[0, row, 0]), float(result.top_probs[0, row, 0])
-    io, s = (token_label(model, token) for token in pairs.answers[row])
+    io, s = answer_labels(model, pairs, row)
     rank, io_prob = int(result.answer_ranks[0, row, 0]) + 1, float(result.answer_probs[0, row, 0])
+    first = f"After prompt {row + 1} the model's first choice is {top} with {percent(prob)}"
+    logit_diff = number(float(result.clean_logit_diff[row]))
+    if pairs.answer_sets is not None:
+        best = "one of the right ones" if rank == 1 else f"the best of the right ones comes {ordinal(rank)}"
+        s_prob = percent(float(result.answer_probs[0, row, 1]))
+        return (
+            f"{first}, {best}. Right: {io}, together {percent(io_prob)}; wrong: {s}, {s_prob}. Its logit_diff, the "
+            f"mean logit of the right minus that of the wrong, is {logit_diff}."
+        )
     where = "the right answer" if rank == 1 else f"the right answer {io} comes {ordinal(rank)} with {percent(io_prob)}"
-    return (
-        f"After prompt {row + 1} the model's first choice is {top} with {percent(prob)}, {where}. "
-        f"Its logit_diff ({io} over {s}) is {number(float(result.clean_logit_diff[row]))}."
-    )
+    return f"{first}, {where}. Its logit_diff ({io} over {s}) is {logit_diff}."
 
 
 def answer_form_hint(model: Model, pairs: PromptPairs, ranks: Result) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from ioi_core import TwoRunResult
 
 _SHARE = 0.01
-_SMALLEST = {"prob": 0.1}
+_SMALLEST = {"prob": 0.1, "prob_diff": 0.1}
 """Metric -> the smallest size of a run that `_SHARE` is taken of; 1 logit or nat for all others."""
 
 
