@@ -31,7 +31,8 @@ def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Seque
     source = "corrupted" if result.direction == "noising" else "clean"
     texts = [
         [
-            f"{capitalised(key)} to {step.words}:<br>sent from the {source} run, it changes {scored(result.metric)} by<br>"
+            f"{capitalised(key)} to {step.words}:<br>sent from the {source} run, it changes "
+            f"{scored(result.metric)} by<br>"
             f"{number(effect)} {EFFECT_UNITS[result.metric]}<br>({interval_words})"
             for key, effect, interval_words in zip(*cells, strict=True)
         ]
