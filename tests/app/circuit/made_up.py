@@ -114,7 +114,9 @@ def contrasts(draw) -> MethodContrast:
 @st.composite
 def two_effects(draw) -> PromptResult:
     axes = {"effect": ("direct", "total"), "layer": ("0", "1"), "head": ("0", "1", "2")}
-    return PromptResult.of(draw(of_prompts(draw(COUNTS), 2, 2, 3)), axes, "effect", "logits")
+    return PromptResult(
+        **over_prompts(draw(of_prompts(draw(COUNTS), 2, 2, 3))), axes=axes, metric="effect", unit="logits"
+    )
 
 
 @st.composite

@@ -229,7 +229,7 @@ def test_on_another_task_the_prompts_own_twins_stand_in_for_a_head(demo_model: M
     assert_fine(at)
     capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
     backup = backup_heads(demo_model, capitals, [Head(3, 2)], ablation=ablation)
-    assert any(f"the model still has {backup.logit_diff[1]:+.2f}" in text for text in says(at))
+    assert any(f"the model has {number(float(backup.logit_diff[1]))}" in text for text in says(at))
     assert any("own corrupted prompts" in caption.value for caption in at.caption) is (ablation != "zero")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.words.phrases import number
 from ioi_core import Head, Model, contrast_methods, direct_and_total, prompt_pairs
 from tests.app.circuit.part_pages import FRANCE, PARTS, SENTENCE, page
 from tests.app.pages import assert_fine, says
@@ -44,7 +45,7 @@ def test_ways_to_ablate_take_heads_away_where_the_prompts_have_roles(demo_model:
     heads = dict.fromkeys((Head(3, 2), Head(2, 1)), "END" if place == "S2" else place)
     zero, mean, resample, *_ = contrast_methods(demo_model, capitals, heads).changes.mean(-1)
     assert mean == resample
-    assert any(f"{zero:+.2f} (zero), {mean:+.2f} (mean)" in text for text in says(at))
+    assert any(f"{number(float(zero))} (zero), {number(float(mean))} (mean)" in text for text in says(at))
 
 
 def test_total_effects_are_those_of_the_typed_twins(demo_model: Model) -> None:
@@ -52,7 +53,7 @@ def test_total_effects_are_those_of_the_typed_twins(demo_model: Model) -> None:
     capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
     direct, total = direct_and_total(demo_model, capitals).values
     assert any(
-        f"direct effect {direct[head]:+.2f}, total {total[head]:+.2f}" in text
+        f"direct effect {number(float(direct[head]))}, total {number(float(total[head]))}" in text
         for text in says(at)
         for head in np.ndindex(*direct.shape)
     )

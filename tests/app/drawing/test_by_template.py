@@ -55,7 +55,7 @@ def test_the_cell_that_differs_most_is_named_and_equal_ones_are_called_alike(dat
         by_template_charts.TemplateGroup(f"template {n}", np.array(rows), "") for n, rows in enumerate(([0, 2], [1]))
     ]
     flat, cells = data.draw(of_prompts(3, 4)), ["a", "b", "c", "d"]
-    text = by_template._story(flat, cells, groups, 2)
+    text = by_template._story(flat, cells, groups, 3, "template")
     apart = flat[:, [0, 2]].mean(-1) - flat[:, 1]
     if named := re.search(r"Most apart: (\w), from (\S+) \((.*?)\) to (\S+) \((.*?)\)", text):
         cell = cells.index(named[1])
@@ -124,7 +124,7 @@ def test_what_is_most_apart_is_said_and_the_file_has_every_cell(pairs):
     groups = by_template_charts.template_groups(pairs)
     flat = np.random.default_rng(1).normal(size=(3, 20))
     flat[1, groups[4].rows] += 100
-    said = by_template._story(flat, ["a", "b", "c"], groups, 14)
+    said = by_template._story(flat, ["a", "b", "c"], groups, 20, "template")
     lowest = min(groups, key=lambda group: flat[1, group.rows].mean())
     assert said.startswith("Most apart: b, from ")
     assert f"({lowest.name}) to" in said

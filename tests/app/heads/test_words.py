@@ -15,6 +15,7 @@ from app.words.effects import least_effect
 from app.words.phrases import number
 from ioi_core import Direction, EdgeAtlas, Head, PathResult, PromptResult
 from ioi_core.engine.scoring import PATH_UNITS
+from ioi_core.results import over_prompts
 from tests.app.made_up import COUNTS, NUMBER, named, of_prompts, patched, two_runs
 
 AXES = {"layer": ("0", "1"), "head": ("0", "1", "2")}
@@ -68,7 +69,7 @@ def test_later_heads_are_named_where_they_are_something(result, data) -> None:
 @given(st.data())
 def test_direct_effects_add_or_take_as_they_do(data) -> None:
     n = data.draw(COUNTS)
-    direct = PromptResult.of(data.draw(of_prompts(n, 2, 3)), AXES, "logit_diff", "logits")
+    direct = PromptResult(**over_prompts(data.draw(of_prompts(n, 2, 3))), axes=AXES, metric="logit_diff", unit="logits")
     text, value = direct_story(direct, Head(0, 1)), float(direct.values[0, 1])
     assert ("takes" in text) == (value < 0)
     assert f"{number(abs(value)).removeprefix('+')} logits" in text

@@ -111,9 +111,9 @@ def test_checkpoints_are_offered_loaded_and_shown_under_their_names() -> None:
 def test_two_models_under_one_name_share_nothing(small_model: Model, demo_model: Model) -> None:
     """What pages keep is kept by fingerprint: other n_ctx, other prompts that fit."""
     same_name = replace(small_model, name=demo_model.name)
-    kept = prompts._pairs(demo_model, demo_model.fingerprint, PromptChoice(CLASSIC, True))
-    assert prompts._pairs(demo_model, demo_model.fingerprint, PromptChoice(CLASSIC, True)) is kept
-    assert prompts._pairs(same_name, same_name.fingerprint, PromptChoice(CLASSIC, True)) is not kept
+    kept = prompts._pairs(demo_model, PromptChoice(CLASSIC, True))
+    assert prompts._pairs(demo_model, PromptChoice(CLASSIC, True)) is kept
+    assert prompts._pairs(same_name, PromptChoice(CLASSIC, True)) is not kept
     pairs = arena_pairs(demo_model)
     assert twins._with_twins(demo_model, pairs, "abc") is twins._with_twins(demo_model, pairs, "abc")
     assert twins._with_twins(demo_model, pairs, "abc") is not twins._with_twins(same_name, pairs, "abc")

@@ -11,6 +11,7 @@ from app.logit_lens import words as lens_words
 from app.words.effects import least
 from app.words.phrases import number
 from ioi_core import PromptResult, bootstrap_interval
+from ioi_core.results import over_prompts
 from tests.app.made_up import COUNTS, of_prompts
 
 
@@ -37,7 +38,7 @@ def test_lens_story_names_the_largest_step():
 def test_the_step_named_is_the_largest_and_the_verdict_is_the_last_points(data) -> None:
     stages = ("0_pre", "0_mid", "1_pre", "1_mid", "final_post")
     per_prompt = data.draw(of_prompts(data.draw(COUNTS), len(stages)))
-    result = PromptResult.of(per_prompt, {"stage": stages}, "logit_diff", "logits")
+    result = PromptResult(**over_prompts(per_prompt), axes={"stage": stages}, metric="logit_diff", unit="logits")
     said, steps, end = lens_words.lens_story(result), np.diff(result.values), float(result.values[-1])
     assert ("No step stands out" in said) == (np.abs(steps).max() < least(end))
     if step := re.search(r"The largest step is (attention|MLP) (\d)'s: (\S+) logits", said):

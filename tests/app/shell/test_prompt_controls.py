@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.shell.prompt_controls import _LONGEST_IN_URL
+from app.words.phrases import number
 from ioi_core import TASKS, Model, predictions, prompt_pairs, task_dataset
 from tests.app.pages import assert_fine, body, opened, says, shown
 
@@ -22,7 +23,7 @@ def test_a_task_is_one_more_choice(loader, demo_model: Model, task: str) -> None
     at = opened(prompts="other task", task=TASKS[task].title, n="7", seed="3")
     assert_fine(at)
     found = predictions(demo_model, task_dataset(demo_model, task, 7, seed=3))
-    assert f"{found.clean_logit_diff.mean():+.2f} on the clean" in says(at)[1]
+    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[1]
     assert f"<b>Corruption:</b> {TASKS[task].twin}" in body(at)
     assert TASKS[task].question in captions(at)
 
@@ -49,7 +50,7 @@ def test_prompts_of_several_lines_are_kept_as_they_are(loader) -> None:
     assert "<b>Prompts:</b> 2" in body(at)
     pairs = prompt_pairs(loader.demo, [text, twin], [twin, text], "Rome", "Madrid")
     found = predictions(loader.demo, pairs)
-    assert f"{found.clean_logit_diff[0]:+.2f}" in says(at)[0]
+    assert number(float(found.clean_logit_diff[0])) in says(at)[0]
     assert "\\n" in body(at) or "↵" in body(at)
     assert "left out" not in captions(at)
 
@@ -89,7 +90,7 @@ def test_a_data_set_is_read_as_the_library_reads_it(loader, demo_model: Model) -
     at = opened(prompts="data set", data="\n".join(map(json.dumps, rows)))
     assert_fine(at)
     found = predictions(demo_model, prompt_pairs(demo_model, [MARY, TWIN]))
-    assert f"{found.clean_logit_diff.mean():+.2f} on the clean" in says(at)[1]
+    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[1]
     assert "Label by label" in [toggle.label for toggle in at.toggle]
     at.toggle(key="templates_logit_diff").set_value(True).run()
     assert_fine(at)
