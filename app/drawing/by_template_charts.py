@@ -14,11 +14,10 @@ from app.drawing import parts
 from app.drawing.bars import name_rows
 from app.drawing.heatmap import colour_limit
 from app.drawing.kept import drawn_once
-from app.words.phrases import name_order, number, prompts
+from app.words.phrases import grouped, number, prompts
 from ioi_core import PromptPairs
 
 _ACROSS = 4
-_LONGEST_NAME = 28
 MOST = 16
 """More small figures than these do not fit a screen."""
 
@@ -45,24 +44,11 @@ class TemplateGroup:
 
 
 def template_groups(pairs: PromptPairs) -> list[TemplateGroup]:
-    """Group the prompts by label, else by template, in the order in which these first occur; at most `MOST`."""
-    keys: list[str | int] = list(pairs.labels) if pairs.labels else pairs.templates.tolist()
-    rows_of: dict[str | int, list[int]] = {}
-    for row, key in enumerate(keys):
-        rows_of.setdefault(key, []).append(row)
-    alone = all(len(rows) == 1 for rows in rows_of.values())
+    """The prompts' groups, as `grouped` has them, at most `MOST`."""
     return [
-        TemplateGroup(_name(pairs, key, rows, alone=alone), np.array(rows), pairs.clean_text[rows[0]])
-        for key, rows in islice(rows_of.items(), MOST)
+        TemplateGroup(name, np.array(rows), pairs.clean_text[rows[0]])
+        for name, rows in islice(grouped(pairs).items(), MOST)
     ]
-
-
-def _name(pairs: PromptPairs, key: str | int, rows: Sequence[int], *, alone: bool) -> str:
-    if isinstance(key, str):
-        return textwrap.shorten(key, _LONGEST_NAME, placeholder="...") or "no label"
-    if alone:
-        return f"prompt {rows[0] + 1}"
-    return f"template {key}{name_order(pairs, rows[0], ', ')}"
 
 
 @drawn_once

@@ -7,6 +7,8 @@ import numpy as np
 from app.words.effects import sure
 from ioi_core import Head, PromptPairs, Result, bootstrap_interval
 
+_LONGEST_LABEL = 28
+
 
 def prompts(n: int) -> str:
     """Return "1 prompt" or "8 prompts"."""
@@ -16,6 +18,33 @@ def prompts(n: int) -> str:
 def mean_over(n: int) -> str:
     """Return "1 prompt", or "mean over 8 prompts"."""
     return "1 prompt" if n == 1 else f"mean over {n} prompts"
+
+
+def grouped_by(pairs: PromptPairs) -> str:
+    """Return what `grouped` goes by: "label" or "template"."""
+    return "label" if pairs.labels else "template"
+
+
+def grouped(pairs: PromptPairs) -> dict[str, list[int]]:
+    """Return group -> its rows: prompts of one label, else of one template, in the order in which these first occur.
+
+    A group is called "template 3, ABBA", without the order of names on prompts of another task than IOI; "prompt 1"
+    where each prompt is a template of its own; or by its label.
+    """
+    keys: list[str | int] = list(pairs.labels) if pairs.labels else pairs.templates.tolist()
+    rows_of: dict[str | int, list[int]] = {}
+    for row, key in enumerate(keys):
+        rows_of.setdefault(key, []).append(row)
+    alone = all(len(rows) == 1 for rows in rows_of.values())
+    return {_group_name(pairs, key, rows, n, alone): rows for n, (key, rows) in enumerate(rows_of.items(), 1)}
+
+
+def _group_name(pairs: PromptPairs, key: str | int, rows: Sequence[int], number_: int, alone: bool) -> str:
+    if isinstance(key, int):
+        return f"prompt {rows[0] + 1}" if alone else f"template {key}{name_order(pairs, rows[0], ', ')}"
+    if len(key) > _LONGEST_LABEL:  # its number keeps shortened labels apart
+        return f"{key[:_LONGEST_LABEL]}... ({number_})"
+    return key or "no label"
 
 
 def name_order(pairs: PromptPairs, row: int, separator: str) -> str:

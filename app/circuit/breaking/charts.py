@@ -46,47 +46,52 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
 
 @drawn_once
 def template_bars(
-    circuits: Sequence[Sequence[TemplateFaithfulness]], results: Sequence[CircuitEvaluation], names: Sequence[str]
+    circuits: Sequence[Sequence[TemplateFaithfulness]],
+    results: Sequence[CircuitEvaluation],
+    names: Sequence[str],
+    by: str,
 ) -> go.Figure:
     """Draw faithfulness template by template beside the overall one, of one circuit or of two side by side.
 
     Args:
-        circuits: each circuit's templates; results: each circuit's evaluation.
+        circuits: each circuit's templates; results: each circuit's evaluation; by: "template" or "label".
     """
     figure, several = go.Figure(), len(circuits) > 1
     columns = np.arange(len(circuits[0]) + 1)
     for side, (templates, result, name) in enumerate(zip(circuits, results, names, strict=True)):
         values = [result.faithfulness, *(template.value for template in templates)]
         counts = [result.n_prompts, *(len(template.points) for template in templates)]
-        labels = ["all templates", *(template.name for template in templates)]
+        labels = [f"all {by}s", *(template.name for template in templates)]
         hover_texts = [
-            f"{literal(name)}, {label}: {percent_of_model(value)} of the whole model's logit_diff<br>({prompts(count)})"
+            f"{literal(name)}, {literal(label)}: {percent_of_model(value)} of the whole model's logit_diff<br>"
+            f"({prompts(count)})"
             for label, value, count in zip(labels, values, counts, strict=True)
         ]
         pattern = {"shape": "/" if side else ""}
         marker = {"color": SIDES[side], "opacity": [1.0] + [0.75] * len(templates), "pattern": pattern}
         figure.add_bar(x=columns, y=values, name=literal(name), marker=marker, **hover(hover_texts))
         if not several:
-            _draw_points(figure, templates)
+            _draw_points(figure, templates, by)
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
     figure.add_hline(y=0)
-    ticks = ["<b>all</b>", *(template.name.removeprefix("template ").replace(" ", "<br>") for template in circuits[0])]
-    figure.update_xaxes(tickvals=columns, ticktext=ticks, tickangle=0, title="template", **PLAIN_AXIS)
+    short = [literal(template.name.removeprefix("template ")).replace(", ", "<br>") for template in circuits[0]]
+    figure.update_xaxes(tickvals=columns, ticktext=["<b>all</b>", *short], tickangle=0, title=by, **PLAIN_AXIS)
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"
     note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"
-    return laid_out(figure, "Faithfulness by template", note, 380 + 50 * several, legend=several)
+    return laid_out(figure, f"Faithfulness by {by}", note, 380 + 50 * several, legend=several)
 
 
-def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness]) -> None:
+def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness], by: str) -> None:
     """Draw a point for each prompt, where a template has several."""
-    several = [(n, template) for n, template in enumerate(templates, 1) if len(template.points) > 1]
+    defined = [(n, template) for n, template in enumerate(templates, 1) if np.isfinite(template.value)]
+    several = [(n, template) for n, template in defined if len(template.points) > 1]
     if not several:
         return
     x = [n for n, template in several for _ in template.points]
     y = [point for _, template in several for point in template.points]
     hover_texts = [
-        f"One prompt of {template.name}: {percent_of_model(point)} of the template’s mean logit_diff"
+        f"One prompt of {literal(template.name)}: {percent_of_model(point)} of the {by}’s mean logit_diff"
         for _, template in several
         for point in template.points
     ]

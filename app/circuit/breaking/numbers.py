@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.words.effects import least, sure
-from app.words.phrases import name_order, number, with_interval
+from app.words.phrases import grouped, number, with_interval
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
 from ioi_core.circuit.results import CircuitResult
 
@@ -41,13 +41,12 @@ class TemplateFaithfulness:
     """F(C) / F(M) among the prompts of one template.
 
     Attributes:
-        name: "template 3 ABBA", where IO is named first, "template 3" on prompts of another task than IOI, or
-            "prompt 1" where each prompt is a template of its own.
+        name: as `grouped` has it.
         first: the first of its prompts, from 0.
-        points: each prompt's logit_diff under the circuit over the template's mean F(M); their mean is `value`.
+        points: each prompt's logit_diff under the circuit over the template's mean F(M); their mean is `value`; nan as
+            `value` is.
     """
 
-    number: int
     name: str
     first: int
     value: float
@@ -89,16 +88,13 @@ def _clearly_above_0(per_prompt: np.ndarray) -> bool:
 
 
 def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateFaithfulness]:
-    """Return the faithfulness of each template, nan where F(M) is not clearly above 0 there."""
-    templates, several = [], len(pairs) > len(result.template_numbers)
-    for template, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
-        rows = np.flatnonzero(result.templates == template)
-        whole = result.model_per_prompt[rows]
-        if not _clearly_above_0(whole):
-            value = np.nan
-        points = result.per_prompt[0, rows] / whole.mean() if np.isfinite(value) else ()
-        name = f"template {template}{name_order(pairs, rows[0], ' ')}" if several else f"prompt {rows[0] + 1}"
-        templates.append(TemplateFaithfulness(template, name, int(rows[0]), float(value), tuple(map(float, points))))
+    """Return the faithfulness of each template, or label, nan where F(M) is not clearly above 0 there."""
+    templates = []
+    for name, rows in grouped(pairs).items():
+        whole, kept = result.model_per_prompt[rows], result.per_prompt[0, rows]
+        points = kept / whole.mean() if _clearly_above_0(whole) else np.full(len(rows), np.nan)
+        value = float(kept.mean() / whole.mean()) if _clearly_above_0(whole) else np.nan
+        templates.append(TemplateFaithfulness(name, rows[0], value, tuple(map(float, points))))
     return templates
 
 

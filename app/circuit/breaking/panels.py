@@ -23,7 +23,7 @@ from app.questions.classes import has_all_roles
 from app.questions.compute import compute, compute_all
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.view import View
-from app.words.phrases import number, percent_of_model
+from app.words.phrases import grouped_by, number, percent_of_model
 from ioi_core import Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 from ioi_core.circuit.definition import NO_HEADS
 
@@ -171,11 +171,11 @@ def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
     if reason := no_share(broken.now):
         st.write(f"There is nothing to draw: {reason}.")
         return
-    templates, width = by_template(pairs, broken.now), 120 + 40 * len(broken.now.template_numbers)
-    figure = charts.template_bars([templates], [broken.now], ["this circuit"])
+    templates, by = by_template(pairs, broken.now), grouped_by(pairs)
+    figure = charts.template_bars([templates], [broken.now], ["this circuit"], by)
     story = words.template_story(templates, broken.now.faithfulness)
     frame = partial(tables.templates_frame, pairs, broken.now)
-    show_figure("circuit_templates", figure, story, frame, large=view.large, min_width=width)
+    show_figure("circuit_templates", figure, story, frame, large=view.large, min_width=120 + 40 * len(templates))
 
 
 def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken) -> None:
@@ -229,6 +229,6 @@ def _show_comparison(
         return
     templates = [by_template(pairs, result) for result in results]
     labels = [f"{name} ({words.size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
-    figure, width = charts.template_bars(templates, results, labels), 120 + 56 * len(templates[0])
+    figure, width = charts.template_bars(templates, results, labels, grouped_by(pairs)), 120 + 56 * len(templates[0])
     frame = partial(tables.comparison_frame, pairs, circuits, results)
     show_figure("circuit_comparison", figure, "", frame, large=view.large, min_width=width)

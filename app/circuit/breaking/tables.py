@@ -45,7 +45,7 @@ def templates_frame(pairs: PromptPairs, result: CircuitEvaluation) -> pd.DataFra
         {
             "template": template.name,
             "example": pairs.clean_text[template.first],
-            "prompts": int((result.templates == template.number).sum()),
+            "prompts": len(template.points),
             "faithfulness": template.value,
         }
         for template in by_template(pairs, result)

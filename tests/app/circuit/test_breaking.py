@@ -19,6 +19,7 @@ from app.words.phrases import number
 from ioi_core import (
     IOI_CIRCUIT,
     Circuit,
+    CircuitEvaluation,
     Head,
     HeadError,
     Model,
@@ -352,11 +353,24 @@ def test_every_published_head_stands_in_its_class_at_its_role() -> None:
 def test_templates_are_told_apart(demo_model: Model, pairs: PromptPairs, measured: Circuit) -> None:
     result = evaluate_circuit(demo_model, pairs, measured)
     templates = by_template(pairs, result)
-    assert [template.number for template in templates] == sorted(set(pairs.templates.tolist()))
-    for template in templates:
-        rows = pairs.templates == template.number
+    numbers = list(dict.fromkeys(pairs.templates.tolist()))
+    for template, number_, by_core in zip(templates, numbers, in_order(result, numbers), strict=True):
+        rows = pairs.templates == number_
+        assert template.first == rows.argmax()
+        assert template.value == pytest.approx(by_core, rel=1e-5)
         assert template.value == pytest.approx(
             result.per_prompt[0, rows].mean() / result.model_per_prompt[rows].mean(), rel=1e-5
         )
         assert np.mean(template.points) == pytest.approx(template.value, rel=1e-5)
-        assert template.name.endswith("BABA" if template.number < 50 else "ABBA")
+        assert template.name == f"template {number_}, {'BABA' if number_ < 50 else 'ABBA'}"
+    labelled = dataclasses.replace(pairs, labels=tuple("ab"[row % 2] for row in range(len(pairs))))
+    groups = by_template(labelled, result)
+    assert [group.name for group in groups] == ["a", "b"]
+    assert groups[1].value == pytest.approx(
+        result.per_prompt[0, 1::2].mean() / result.model_per_prompt[1::2].mean(), rel=1e-5
+    )
+
+
+def in_order(result: CircuitEvaluation, numbers: list[int]) -> list[float]:
+    known = dict(zip(result.template_numbers, result.faithfulness_by_template, strict=True))
+    return [float(known[number_]) for number_ in numbers]
