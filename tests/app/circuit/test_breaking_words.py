@@ -103,7 +103,7 @@ def test_templates_that_do_not_differ_are_not_told_apart(values) -> None:
     templates = [TemplateFaithfulness(f"template {n}, ABBA", n, value, ()) for n, value in enumerate(values)]
     text = template_story(templates, 0.9)
     defined = [value for value in values if not math.isnan(value)]
-    if told := re.search(r"From (.*?) in (template \d \w+) to (.*?) in (template \d \w+);", text):
+    if told := re.search(r"From (.*?) in (template \d, \w+) to (.*?) in (template \d, \w+);", text):
         assert told[2] != told[4]
         assert (told[1], told[3]) == (percent_of_model(min(defined)), percent_of_model(max(defined)))
     assert ("cancel out" in text) == (bool(told) and min(defined) < 1 < max(defined))
