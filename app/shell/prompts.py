@@ -145,8 +145,7 @@ def _own_or_made(model: Model, choice: PromptChoice) -> PromptPairs:
         optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
         empty = [field for field, value in optional.items() if not value]
         raise PromptError(
-            f"{error}. In short: a prompt that is no sentence about two people, one of them named twice, needs IO, S "
-            f"and Corrupted prompts in the sidebar; still empty: {', '.join(empty) or 'none'}"
+            f"{error}. In the sidebar, still empty: {', '.join(empty) or 'none of these fields'}"
         ) from error
 
 

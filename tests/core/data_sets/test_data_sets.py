@@ -12,6 +12,7 @@ from ioi_core import Model, PromptError, PromptPairs, arena_pairs, ioi_dataset, 
 from ioi_core.data_sets.pairs import pairs_of, to_csv
 from ioi_core.data_sets.rows import as_text, parse_rows
 from tests.core.prompts.prompt_checks import check_pairs, tokenizer_only_model
+from tests.fuzz import cases
 
 MARY = "When John and Mary went to the shops, John gave the bag to"
 TWIN = "When John and Mary went to the shops, Mary gave the bag to"
@@ -180,6 +181,7 @@ def test_what_goes_out_comes_back_the_same(model: Model, tmp_path: Path) -> None
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).filter(lambda text: not text[-1].isspace())
 
 
+@cases(100)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5))
 def test_any_text_goes_out_and_comes_back(texts: list[tuple[str, str]]) -> None:
     model = tokenizer_only_model()
@@ -191,6 +193,7 @@ def test_any_text_goes_out_and_comes_back(texts: list[tuple[str, str]]) -> None:
     assert_same(exported(model, found.pairs), found.pairs)
 
 
+@cases(300)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode) | st.builds(
     lambda heading, rows: (heading + "\n" + "\n".join(rows)).encode("utf-8", "replace"),
     st.sampled_from(["clean,io,s", "clean\tcorrupted\tio\ts\tlabel", "[", '{"clean": 1', "clean;label"]),

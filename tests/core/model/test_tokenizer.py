@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import GPT2TokenizerFast
 
 from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, arena_pairs, ioi_dataset, load_model
 from ioi_core.model.tokenizer import checked_tokenizer
 from tests.core.prompts.prompt_checks import tokenizer_only_model
+from tests.fuzz import cases
 from tests.models.random_gpt2 import copy_tokenizer, save_random_gpt2
 
 CLASSIC = "When John and Mary went to the shops, John gave the bag to"
@@ -131,7 +132,7 @@ def write(folder: Path, chosen: list[tuple[str, str, Any, bool]]) -> None:
         (folder / file).write_text(json.dumps(content))
 
 
-@settings(max_examples=40)
+@cases(40)
 @given(st.lists(one_setting(), max_size=4, unique_by=lambda one: one[:2]), st.lists(st.text(), min_size=1, max_size=4))
 @example([("tokenizer.json", "truncation", truncated(12, "Right"), False)], ["\u0130 \ufdfa\r\n  it's 12345"])
 def test_any_settings_read_as_gpt2_reads_or_are_refused_by_name(chosen, texts: list[str]) -> None:
