@@ -122,7 +122,9 @@ def test_circuits_in_any_spelling(given: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [["3.2", (1, 1)], (Head(3, 2), Head(1, 1)), {"3.2", "1.1"}, np.array([[3, 2], [1, 1]])], ids=repr
+    "given",
+    [["3.2", (1, 1)], (Head(3, 2), Head(1, 1)), {"3.2", "1.1"}, np.array([[3, 2], [1, 1]])],
+    ids=["list", "tuple", "set", "array"],
 )
 def test_heads_alone_are_meant_everywhere(given: Any, demo_model: Model, abc: PromptPairs) -> None:
     everywhere = {Head(3, 2): "all", Head(1, 1): "all"}
