@@ -68,7 +68,7 @@ def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPair
 def twin_of(view: View) -> str:
     """Return what `circuit_pairs` takes for a corrupted prompt, in words."""
     if view.corruption in _GIVEN or not has_all_roles(view.pairs):
-        return "own corrupted prompt"
+        return "corrupted prompt"
     return "ABC twin"
 
 

@@ -170,8 +170,8 @@ def _ranked(effects: Float[np.ndarray, "role layer head"], roles: tuple[str, ...
 def _check_behaviour(whole: float) -> None:
     if whole <= 0:
         raise CircuitError(
-            f"the model's mean logit_diff on these prompts is {whole:.2f}: it does not prefer IO to S, and there is "
-            "no behaviour for a circuit to be faithful to"
+            f"the model's mean logit_diff on these prompts is {whole:.2f}: it does not prefer the right answer, and "
+            "there is no behaviour for a circuit to be faithful to"
         )
 
 
