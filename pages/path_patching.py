@@ -26,8 +26,8 @@ model, pairs = view.model, view.pairs
 st.header("Which head acts on which?")
 st.write(
     "Each cell is one sender: a head, or a layer's MLP. **The receivers alone** get its output as if it came from the "
-    "other prompt; every other head keeps its own. **Red**: the right answer loses, **blue**: it gains. Start at the logits, "
-    "click the strongest senders, and ask who acts on them."
+    "other prompt; every other head keeps its own. **Red**: the right answer loses, **blue**: it gains. Start at "
+    "the logits, click the strongest senders, and ask who acts on them."
 )
 with st.expander("Words on this page: direct and total, noising and denoising, frozen and recomputed"):
     st.markdown(ABOUT["path_words"])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.words.phrases import number
+from ioi_core import predictions, task_dataset
 from tests.app.circuit.part_pages import FRANCE
 from tests.app.pages import assert_fine, body, opened, says, shown
 
@@ -68,3 +70,22 @@ def test_edges_are_computed_on_another_task() -> None:
     next(button for button in at.button if button.label.startswith("Compute the edges")).click().run()
     assert_fine(at)
     assert len(at.get("plotly_chart")) > drawn
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [("activation_patching", {"metric": "prob_diff"}), ("path_patching", {"path_metric_noising": "prob_diff"})],
+)
+def test_summed_probabilities_score_a_run_of_answers_that_are_sets(
+    demo_model, page: str, query: dict[str, str]
+) -> None:
+    at = opened(path(page), model="ioi-demo", prompts="other task", task="greater-than", n="4", **query)
+    assert_fine(at)
+    found = predictions(demo_model, task_dataset(demo_model, "greater_than", 4)).answer_probs
+    clean, corrupted = (float((run[:, 0] - run[:, 1]).mean()) for run in found)
+    assert any(
+        f"the mean prob_diff is {number(clean)} in the clean runs and {number(corrupted)} in the corrupted" in text
+        for text in says(at)
+    )
+    assert "mean logit of the right answers minus that of the wrong ones" in body(at)
+    assert "answers (" in body(at)
