@@ -3,7 +3,7 @@
 import pytest
 
 from app.words.phrases import number
-from ioi_core import predictions, task_dataset
+from ioi_core import Model, predictions, task_dataset
 from tests.app.circuit.part_pages import FRANCE
 from tests.app.pages import assert_fine, body, opened, says, shown
 
