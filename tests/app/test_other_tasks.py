@@ -76,9 +76,7 @@ def test_edges_are_computed_on_another_task() -> None:
     ("page", "query"),
     [("activation_patching", {"metric": "prob_diff"}), ("path_patching", {"path_metric_noising": "prob_diff"})],
 )
-def test_summed_probabilities_score_a_run_of_answers_that_are_sets(
-    demo_model, page: str, query: dict[str, str]
-) -> None:
+def test_summed_probabilities_score_a_run_of_answers_that_are_sets(demo_model: Model, page: str, query) -> None:
     at = opened(path(page), model="ioi-demo", prompts="other task", task="greater-than", n="4", **query)
     assert_fine(at)
     found = predictions(demo_model, task_dataset(demo_model, "greater_than", 4)).answer_probs
