@@ -15,6 +15,7 @@ from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
+from app.words.phrases import grouped_by
 from ioi_core import correlation
 
 view = current_view()
@@ -67,7 +68,7 @@ with figure.container():
         )
 
 show_heatmaps_by_template(
-    view, "patching", grid.per_prompt, grid.keys, f"Change in {choice.metric}, by template", exact.unit,
+    view, "patching", grid.per_prompt, grid.keys, f"Change in {choice.metric}, by {grouped_by(pairs)}", exact.unit,
     less_is_good=choice.metric == "kl", least=grid.least,
 )  # fmt: skip
 

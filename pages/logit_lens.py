@@ -16,7 +16,7 @@ from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import open_head
 from app.words.effects import least
-from app.words.phrases import head_names, stage
+from app.words.phrases import grouped_by, head_names, stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -40,7 +40,9 @@ show_by_template(
     "lens",
     final.per_prompt,
     stages,
-    lambda groups: template_curves(final.per_prompt, groups, stages, "logit_diff at END, by template", "logits"),
+    lambda groups: template_curves(
+        final.per_prompt, groups, stages, f"logit_diff at END, by {grouped_by(pairs)}", "logits"
+    ),
 )
 
 st.subheader(f"What would each layer say at each token of prompt {row + 1}?")
@@ -76,5 +78,5 @@ show_figure(
 )
 names = head_names(heads)
 show_heatmaps_by_template(
-    view, "heads", heads.per_prompt, names, "Direct effect of heads, by template", "logits", least=least()
+    view, "heads", heads.per_prompt, names, f"Direct effect of heads, by {grouped_by(pairs)}", "logits", least=least()
 )

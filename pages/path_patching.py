@@ -17,8 +17,9 @@ from app.questions.compute import compute, compute_all
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.links import head_links
-from app.words.choices import EFFECT_UNITS
+from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit
+from app.words.phrases import grouped_by
 
 view = current_view()
 model, pairs = view.model, view.pairs
@@ -52,7 +53,8 @@ show_figure(
     on_click=controls.add_receiver,
 )
 show_heatmaps_by_template(
-    view, "paths", grid.per_prompt, grid.keys, "Change in logit_diff, by template", EFFECT_UNITS[result.metric],
+    view, "paths", grid.per_prompt, grid.keys, f"Change in {scored(result.metric)}, by {grouped_by(pairs)}",
+    EFFECT_UNITS[result.metric],
     less_is_good=logits_a_unit(result) < 0, least=grid.least,
 )  # fmt: skip
 senders = [head for cell in active_senders(grid) if (head := sender_head(grid.keys[cell[0]][cell[1]]))]
@@ -93,5 +95,5 @@ for column, side in zip(st.columns(2), split.axes["side"], strict=True):
             suffix=side,
         )
         names, shares = words.split_shares(split, side, 2)
-        title = f"Shares of head {head}'s {side} side, by template"
+        title = f"Shares of head {head}'s {side} side, by {grouped_by(pairs)}"
         show_bars_by_template(view, f"split_{side}", shares, names, title, split.unit)

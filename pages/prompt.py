@@ -14,6 +14,7 @@ from app.prompt.tables import answers_table, predictions_table, prompt_frame
 from app.prompt.words import all_prompts_story, answer_form_hint, prediction_story
 from app.questions.compute import compute
 from app.shell.current_view import current_view
+from app.words.phrases import grouped_by
 from ioi_core.attribution.predictions import RUNS
 
 view = current_view()
@@ -57,5 +58,5 @@ show_figure(
 )
 per_prompt = np.stack(list(differences.values()))
 show_bars_by_template(
-    view, "logit_diff", per_prompt, RUNS, "logit_diff, by template", "logits", colours=(CLEAN, CORRUPTED)
+    view, "logit_diff", per_prompt, RUNS, f"logit_diff, by {grouped_by(pairs)}", "logits", colours=(CLEAN, CORRUPTED)
 )

@@ -5,6 +5,7 @@ import numpy as np
 from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
+from app.words.effects import sure
 from app.words.phrases import interval, mean_over, number, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
@@ -20,7 +21,8 @@ def runs_story(result: PatchResult) -> str:
     gap = result.clean - result.corrupted
     if gap < 0:
         text += " The corrupted runs score higher: recovering the clean behaviour (blue) lowers logit_diff here."
-    if abs(gap) < 0.1 * max(abs(result.clean), abs(result.corrupted)):
+    unsure = result.gaps is not None and not sure(*bootstrap_interval(gap * result.gaps))
+    if unsure or abs(gap) < 0.1 * max(abs(result.clean), abs(result.corrupted)):
         text += " They hardly differ, so shares of that difference are blown up: better score by logit_diff."
     return text
 

@@ -70,6 +70,8 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
         parts.append(f"at {role}, {patterns.tokens(run)[position]}: heads {heads}")
     if parts:
         return f"In {patterns.title(run)}, from END, these look most {'; '.join(parts)}."
+    if patterns.end == 0:
+        return f"In {patterns.title(run)} there is one token, which looks at itself."
     [(layer, head, key)] = _largest(from_end[:, :, 1:], 1)
     name, share = _head_name(patterns, (layer, head)), from_end[layer, head, key + 1]
     return (

@@ -4,6 +4,7 @@ from app.circuit.members import EVERYWHERE, KEPT_AT, Classes
 from app.circuit.requests import find_request
 from app.questions.classes import PUBLISHED, has_all_roles, head_classes
 from app.questions.compute import compute
+from app.words.effects import clearly_above_0
 from app.words.phrases import percent_of_model, prompts
 from ioi_core import (
     IOI_CIRCUIT,
@@ -63,8 +64,13 @@ def found_story(result: FoundCircuit, ablation: Ablation) -> str:
     text = (
         f"Found on {prompts(result.n_prompts)} under {found_under} ablation: {_ranked_words(result)} ranked by "
         f"patching (noising), the first {result.n_added} of {len(result.ranking)} were taken, and "
-        f"{len(result.pruned)} of them could leave again. Under {found_under} ablation its faithfulness is "
-        f"{percent_of_model(result.evaluation.faithfulness)}, judged on the prompts it was found on, which flatters it."
+        f"{len(result.pruned)} of them could leave again."
+    )
+    if not clearly_above_0(result.evaluation.model_per_prompt):
+        return f"{text} The whole model's logit_diff is not clearly above 0: there is little to find on these prompts."
+    text += (
+        f" Under {found_under} ablation its faithfulness is {percent_of_model(result.evaluation.faithfulness)}, judged "
+        "on the prompts it was found on, which flatters it."
     )
     if ablation != found_under:
         return f"{text} Below it is under {ablation} ablation, for which it was not looked for."

@@ -98,7 +98,7 @@ def _frame(per_prompt: np.ndarray, cells: Sequence[str], groups: Sequence[Templa
     flat = per_prompt.reshape(-1, per_prompt.shape[-1])
     parts = [
         pd.DataFrame(
-            {"template": group.name, "prompts": len(group.rows), "cell": cells, "mean": defined_mean(values),
+            {group.by: group.name, "prompts": len(group.rows), "cell": cells, "mean": defined_mean(values),
              "smallest": np.fmin.reduce(values, -1), "largest": np.fmax.reduce(values, -1), "example": group.example}
         )
         for group in groups

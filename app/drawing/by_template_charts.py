@@ -14,7 +14,7 @@ from app.drawing import parts
 from app.drawing.bars import name_rows
 from app.drawing.heatmap import colour_limit
 from app.drawing.kept import drawn_once
-from app.words.phrases import grouped, number, prompts
+from app.words.phrases import grouped, grouped_by, number, prompts
 from ioi_core import PromptPairs
 
 _ACROSS = 4
@@ -28,12 +28,13 @@ class TemplateGroup:
 
     Attributes:
         name: the label or the template, or the prompt where each prompt has a template of its own.
-        rows: indices of its prompts; example: the first of them.
+        rows: indices of its prompts; example: the first of them; by: "template" or "label".
     """
 
     name: str
     rows: np.ndarray
     example: str
+    by: str = "template"
 
     @property
     def text(self) -> str:
@@ -46,7 +47,7 @@ class TemplateGroup:
 def template_groups(pairs: PromptPairs) -> list[TemplateGroup]:
     """The prompts' groups, as `grouped` has them, at most `MOST`."""
     return [
-        TemplateGroup(name, np.array(rows), pairs.clean_text[rows[0]])
+        TemplateGroup(name, np.array(rows), pairs.clean_text[rows[0]], grouped_by(pairs))
         for name, rows in islice(grouped(pairs).items(), MOST)
     ]
 
@@ -161,12 +162,16 @@ def template_bars(
             texts = [f"prompt {row + 1}: {number(values[row])} {unit}" for _, row in at]
             figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **subplot, **parts.hover(texts))
         figure.add_vline(x=float(values.mean()), line={"dash": "dot", "width": 1.5, "color": CORRUPTED}, col=column)
-    name_rows(figure, [parts.literal(group.name.removeprefix("template ")) for group in groups])
-    figure.update_yaxes(title="template" if dots else None, col=1)
+    name_rows(figure, [parts.literal(_short(group)) for group in groups])
+    figure.update_yaxes(title=groups[0].by if dots else None, col=1)
     figure.update_xaxes(matches="x", zeroline=True)
     figure.update_annotations(font={"size": 12})
     note = f"{unit}; {'dots: prompts; ' * dots}dotted: mean over all"
     return parts.laid_out(figure, title, note, 130 + 24 * len(groups), top=85)
+
+
+def _short(group: TemplateGroup) -> str:
+    return group.name.removeprefix("template ") if group.by == "template" else group.name
 
 
 def bars_width(cells: Sequence[str]) -> int:

@@ -24,6 +24,7 @@ from app.questions.measures import all_measures, measure_requests, patching_requ
 from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
 from app.questions.twins import mirror_story
 from app.view import View
+from app.words.phrases import grouped_by
 from app.words.tokens import token_label
 from ioi_core import Head
 from ioi_core.prompts.answers import answer_token
@@ -54,7 +55,7 @@ def show_direct(view: View, head: Head) -> None:
     )
     show_bars_by_template(
         view, "head_direct", direct.per_prompt[None, head.layer, head.head], ["direct effect"],
-        f"Direct effect of head {head} on logit_diff, by template", "logits",
+        f"Direct effect of head {head} on logit_diff, by {grouped_by(view.pairs)}", "logits",
     )  # fmt: skip
 
 
@@ -78,8 +79,9 @@ def show_attention(view: View, head: Head) -> None:
         lambda: tables.role_attention_frame(per_prompt, roles).assign(head=str(head)),
     )
     keys = [[f"from {query} to {key}" for key in roles] for query in roles]
+    by = grouped_by(view.pairs)
     show_heatmaps_by_template(
-        view, "role_attention", per_prompt, keys, f"Attention of head {head} between roles, by template", "probability",
+        view, "role_attention", per_prompt, keys, f"Attention of head {head} between roles, by {by}", "probability",
         order="rows look at columns", labels=roles, effects=False,
     )  # fmt: skip
 
@@ -139,9 +141,10 @@ def show_sites(view: View, head: Head) -> None:
         large=view.large,
     )
     per_prompt = np.stack([result.effects[head.layer, head.head] for result in results.values()])
+    by = grouped_by(view.pairs)
     show_bars_by_template(
         view, "head_sites", per_prompt, sites,
-        f"Total effects of patching head {head}, {direction}, by template", "share of clean minus corrupted",
+        f"Total effects of patching head {head}, {direction}, by {by}", "share of clean minus corrupted",
     )  # fmt: skip
 
 

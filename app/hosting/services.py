@@ -8,13 +8,14 @@ import streamlit as st
 from app.hosting import metrics
 from app.hosting.checkpoints import checkpoints
 from app.hosting.logs import log_request
-from app.hosting.models import DEMO, GPT2, ResidentModels
+from app.hosting.models import DEMO, ResidentModels
 from app.hosting.settings import Settings
 from cache.computations import Computations
 from cache.records import Record
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
+from ioi_core.model.identity import NAMES
 
 
 @st.cache_resource(show_spinner=False)
@@ -27,7 +28,7 @@ def settings() -> Settings:
 def models() -> ResidentModels:
     """Return the loaded models."""
     limits = settings()
-    folders = checkpoints(limits.models_folder, (GPT2, DEMO))
+    folders = checkpoints(limits.models_folder, (*NAMES, DEMO))
     return ResidentModels(folders=folders, megabytes=limits.models_megabytes)
 
 

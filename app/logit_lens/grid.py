@@ -39,6 +39,8 @@ def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> 
     columns, roles = row_labels(model, pairs, row), row_roles(pairs, row)
     top = tuple(tuple(token_label(model, token) for token in positions) for positions in lens.ids[:, 0, :, 0])
     answer = token_label(model, pairs.answers[row, 0])
+    if pairs.answer_sets is not None and len(pairs.answer_sets[row][0]) > 1:
+        answer += f", the first of {len(pairs.answer_sets[row][0])}"
     story = _first_choice_story(lens, int(pairs.roles["END"][row]), answer)
     return GridLabels(tuple(columns), tuple(tuple(roles.get(n, ())) for n in range(len(columns))), top, answer, story)
 

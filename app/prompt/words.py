@@ -29,11 +29,11 @@ def answer_form_hint(model: Model, pairs: PromptPairs, ranks: Result) -> str | N
     if not other <= given / 10:
         return None
     first = token_label(model, pairs.answers[0, 0])
-    there, switch = ("without it", "off") if first.startswith("·") else ("with one", "on")
-    with_or_without = "with a space in front" if first.startswith("·") else "without a space in front"
+    there, here = ("without", "with") if first.startswith("·") else ("with", "without")
     return (
-        f"The right answers, {first} in the first prompt, are read {with_or_without} and have rank {given:,.0f} "
-        f"(median); {there} they have rank {other:,.0f}. For that, switch Space before the answers {switch}."
+        f"The right answers, {first} in the first prompt, are read {here} a space in front and have rank {given:,.0f} "
+        f"(median); {there} it they have rank {other:,.0f}. If that is meant, give them so: for typed prompts and data "
+        "sets the sidebar has Space before the answers."
     )
 
 

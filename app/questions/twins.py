@@ -55,7 +55,8 @@ def _need_roles(need: str, pairs: PromptPairs) -> None:
 
 def _twin_key(pairs: PromptPairs) -> tuple[object, ...]:
     """Return all that twins depend on."""
-    return pairs.clean_text, pairs.answers.tobytes(), pairs.templates.tobytes(), pairs.prepend_bos
+    answers = pairs.answers.tobytes(), pairs.answer_sets
+    return pairs.clean_text, answers, pairs.templates.tobytes(), pairs.labels, pairs.prepend_bos
 
 
 @st.cache_resource(
@@ -81,8 +82,8 @@ def twins_story(view: View, pairs: PromptPairs) -> str:
         **_GIVEN,
     }.get(
         view.corruption,
-        f"An {view.corruption} twin still tells who is repeated, so this page makes ABC twins of the same prompts "
-        "(three new names each) and ablates with those",
+        f"Corrupted by {view.corruption}, a prompt may still tell who is repeated, so this page makes ABC twins of the "
+        "same prompts (three new names each) and ablates with those",
     )
     counts = np.bincount(layouts(pairs))
     fewest, most = int(counts.min()), int(counts.max())
@@ -118,7 +119,7 @@ def mirror_story(pairs: PromptPairs) -> str | None:
     rows = [
         (bytes(clean), bytes(corrupted), tuple(answers))
         for clean, corrupted, answers in zip(
-            pairs.clean_tokens, pairs.corrupted_tokens, pairs.answers.tolist(), strict=True
+            pairs.clean_tokens, pairs.corrupted_tokens, pairs.answer_sets or pairs.answers.tolist(), strict=True
         )
     ]
     if Counter(rows) != Counter((corrupted, clean, answers[::-1]) for clean, corrupted, answers in rows):

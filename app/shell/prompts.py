@@ -81,7 +81,7 @@ def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> 
     if several_lines:
         blocks: list[list[str]] = [[]]
         for line in texts:
-            if line == _BETWEEN:
+            if line.rstrip() == _BETWEEN:
                 blocks.append([])
             else:
                 blocks[-1].append(line)
@@ -155,9 +155,11 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
             "there is no data set yet: upload one in the sidebar, or paste it there, with columns clean, corrupted, io "
             "and s (and label, if you like)"
         )
-    found, made = _data_set(model, choice)
+    found, given = _data_set(model, choice)
     if found.pairs is not None and (choice.skip or not found.refused):
-        return Chosen(found.pairs, choice.corruption if made else IN_DATA, found.refused)
+        mixed = f"given, or {choice.corruption}"
+        corruption = mixed if len(given) > 1 else IN_DATA if given[0] else choice.corruption
+        return Chosen(found.pairs, corruption, found.refused)
     way_out = "Correct them, or choose Leave out in the sidebar" if found.pairs is not None else "Correct them"
     raise PromptError(
         f"{len(found.refused)} rows of the data set cannot be used: {found.refusal(_MOST_LISTED)}. {way_out}"
@@ -189,8 +191,8 @@ def _pairs(model: Model, choice: PromptChoice) -> PromptPairs:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
-def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, bool]:
-    """Return the data set, and whether all of its corrupted prompts are made here."""
+def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, ...]]:
+    """Return the data set, and True, False or both: whether its kept rows came with their corrupted prompts."""
     rows, limits = parse_rows(choice.data), settings()
     if len(rows) > limits.max_prompts:
         raise PromptError(f"the data set has {len(rows):,} rows: at most {limits.max_prompts} are allowed")
@@ -207,4 +209,5 @@ def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, bool]:
         answer_space=choice.answer_space,
         prepend_bos=choice.prepend_bos,
     )
-    return found, not any(row.corrupted for row in rows)
+    given = {row.corrupted is not None for row in rows if row.number not in found.refused}
+    return found, tuple(sorted(given))

@@ -6,7 +6,7 @@ sentence that claims a sign wants more: the 95 % interval, where there is one, m
 
 import numpy as np
 
-from ioi_core import TwoRunResult
+from ioi_core import TwoRunResult, bootstrap_interval
 
 _SHARE = 0.01
 _SMALLEST = {"prob": 0.1, "prob_diff": 0.1}
@@ -43,3 +43,9 @@ def least_effect(result: TwoRunResult) -> float:
 def sure(low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
     """Return where a sign is beyond doubt: no interval, as with a single prompt, or one that does not hold 0."""
     return np.logical_not(np.less_equal(low, 0) & np.greater_equal(high, 0))
+
+
+def clearly_above_0(per_prompt: np.ndarray) -> bool:
+    """Return whether a mean logit_diff is more than nothing, and its interval all above 0."""
+    mean = float(per_prompt.mean())
+    return mean >= least(mean) and bool(sure(*bootstrap_interval(per_prompt)))

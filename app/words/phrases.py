@@ -36,15 +36,17 @@ def grouped(pairs: PromptPairs) -> dict[str, list[int]]:
     for row, key in enumerate(keys):
         rows_of.setdefault(key, []).append(row)
     alone = all(len(rows) == 1 for rows in rows_of.values())
-    return {_group_name(pairs, key, rows, n, alone): rows for n, (key, rows) in enumerate(rows_of.items(), 1)}
+    named: dict[str, list[int]] = {}
+    for key, rows in rows_of.items():
+        name = _group_name(pairs, key, rows, alone)
+        named[name if name not in named else f"{name} ({len(named) + 1})"] = rows
+    return named
 
 
-def _group_name(pairs: PromptPairs, key: str | int, rows: Sequence[int], number_: int, alone: bool) -> str:
+def _group_name(pairs: PromptPairs, key: str | int, rows: Sequence[int], alone: bool) -> str:
     if isinstance(key, int):
         return f"prompt {rows[0] + 1}" if alone else f"template {key}{name_order(pairs, rows[0], ', ')}"
-    if len(key) > _LONGEST_LABEL:  # its number keeps shortened labels apart
-        return f"{key[:_LONGEST_LABEL]}... ({number_})"
-    return key or "no label"
+    return f"{key[:_LONGEST_LABEL]}..." if len(key) > _LONGEST_LABEL else key or "no label"
 
 
 def name_order(pairs: PromptPairs, row: int, separator: str) -> str:

@@ -13,7 +13,7 @@ from ioi_core.errors import PromptError
 from ioi_core.inputs import Choice, FilePath, Flag, as_flag, shown
 from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.pairs import PromptPairs, joined_pairs
-from ioi_core.prompts.text import check_characters
+from ioi_core.prompts.text import check_characters, show_tokens
 from ioi_core.prompts.typed import prompt_pairs
 
 _SHOWN_ROWS = 5
@@ -104,6 +104,7 @@ def pairs_of(
 
 
 def _pair(model: Model, row: DataRow, corruption: Choice, answer_space: bool, prepend_bos: bool) -> PromptPairs:
+    answer_space = answer_space if row.answer_space is None else row.answer_space
     sides = [
         [_exact(model, answer, name, answer_space) for answer in of] for name, of in (("io", row.io), ("s", row.s))
     ]
@@ -132,17 +133,18 @@ def _exact(model: Model, answer: str | int, name: str, answer_space: bool) -> st
 
 
 def _one_token_each(model: Model, answers: Sequence[str], name: str) -> tuple[int, ...]:
-    cut = {answer: model.encode(check_characters(model, answer, f"its {name}")) for answer in answers}
-    if long := [answer for answer, ids in cut.items() if len(ids) != 1]:
-        tokens = [model.token_text(token) for token in cut[long[0]][:8]]
-        raise PromptError(f"its {name} {shown(long[0])} must be one token, it is {tokens}")
-    return tuple(ids[0] for ids in cut.values())
+    cut = [model.encode(check_characters(model, answer, f"its {name}")) for answer in answers]
+    for answer, ids in zip(answers, cut, strict=True):
+        if len(ids) != 1:
+            raise PromptError(f"its {name} {shown(answer)} must be one token, got {show_tokens(model, ids)}")
+    return tuple(ids[0] for ids in cut)
 
 
 def to_csv(model: Model, pairs: PromptPairs) -> str:
-    """Return pairs as CSV that `read_pairs` reads as the same pairs, with answer_space=False.
+    """Return pairs as CSV that `read_pairs` reads as the same pairs.
 
-    Columns clean, corrupted, io, s as text, answer sets as JSON lists; label if there is one.
+    Columns clean, corrupted, io, s as text, answer sets as JSON lists; answer_space if an answer has no space in
+    front, and label if there is one.
     """
     frame = pd.DataFrame(to_records(model, pairs))
     for name in ("io", "s"):
@@ -162,6 +164,9 @@ def to_records(model: Model, pairs: PromptPairs) -> list[dict[str, str | list[st
         }
         for clean, corrupted, row in zip(pairs.clean_text, pairs.corrupted_text, texts, strict=True)
     ]
+    if not all(text.startswith(" ") for row in texts for ids in row for text in ids):
+        for record in records:
+            record["answer_space"] = "false"
     for record, label in zip(records, pairs.labels or (), strict=False):
         record["label"] = label
     return records

@@ -75,7 +75,7 @@ class PromptPairs:
         return replace(self, roles=roles, **taken)
 
     def __getitem__(self, rows: RowChoice) -> "PromptPairs":
-        return self.take([int(rows)] if isinstance(rows, int | np.integer) else rows)
+        return self.take([int(rows)] if isinstance(rows, int | np.integer) and not isinstance(rows, bool) else rows)
 
     def __iter__(self) -> Iterator["PromptPairs"]:
         return (self.take(slice(row, row + 1)) for row in range(len(self)))

@@ -116,7 +116,7 @@ def _answer_ids(
     io, s = (
         answer_token(model, answer, label, space=answer_space) for answer, label in zip(answers, labels, strict=True)
     )
-    if io == s:
+    if model.token_text(io).strip() == model.token_text(s).strip():  # " John" and "John" are one name
         raise PromptError(f"{' and '.join(labels)} are both {show_tokens(model, [io])}: give two different answers")
     return io, s
 

@@ -74,7 +74,8 @@ def template_bars(
             _draw_points(figure, templates, by)
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
     figure.add_hline(y=0)
-    short = [literal(template.name.removeprefix("template ")).replace(", ", "<br>") for template in circuits[0]]
+    prefix = "template " if by == "template" else ""
+    short = [literal(template.name.removeprefix(prefix)).replace(", ", "<br>") for template in circuits[0]]
     figure.update_xaxes(tickvals=columns, ticktext=["<b>all</b>", *short], tickangle=0, title=by, **PLAIN_AXIS)
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"

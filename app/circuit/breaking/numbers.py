@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.words.effects import least, sure
+from app.words.effects import clearly_above_0
 from app.words.phrases import grouped, number, with_interval
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
 from ioi_core.circuit.results import CircuitResult
@@ -74,7 +74,7 @@ def no_share(result: CircuitResult) -> str | None:
     if result.no_fraction:
         return result.no_fraction
     whole = result.model_per_prompt
-    if _clearly_above_0(whole):
+    if clearly_above_0(whole):
         return None
     return (
         f"the whole model's logit_diff is {number(result.model_logit_diff)} logits ({with_interval(whole)}), not "
@@ -82,18 +82,13 @@ def no_share(result: CircuitResult) -> str | None:
     )
 
 
-def _clearly_above_0(per_prompt: np.ndarray) -> bool:
-    mean = float(per_prompt.mean())
-    return mean >= least(mean) and bool(sure(*bootstrap_interval(per_prompt)))
-
-
 def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateFaithfulness]:
     """Return the faithfulness of each template, or label, nan where F(M) is not clearly above 0 there."""
     templates = []
     for name, rows in grouped(pairs).items():
         whole, kept = result.model_per_prompt[rows], result.per_prompt[0, rows]
-        points = kept / whole.mean() if _clearly_above_0(whole) else np.full(len(rows), np.nan)
-        value = float(kept.mean() / whole.mean()) if _clearly_above_0(whole) else np.nan
+        points = kept / whole.mean() if clearly_above_0(whole) else np.full(len(rows), np.nan)
+        value = float(kept.mean() / whole.mean()) if clearly_above_0(whole) else np.nan
         templates.append(TemplateFaithfulness(name, rows[0], value, tuple(map(float, points))))
     return templates
 

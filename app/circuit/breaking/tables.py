@@ -6,6 +6,7 @@ import pandas as pd
 
 from app.circuit.breaking.numbers import Broken, by_template, levels, minimality_order, no_share
 from app.circuit.members import Classes, class_of, member_words
+from app.words.phrases import grouped_by
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Member, Minimality, PromptPairs, bootstrap_interval
 
 
@@ -43,7 +44,7 @@ def templates_frame(pairs: PromptPairs, result: CircuitEvaluation) -> pd.DataFra
     """Return faithfulness by template."""
     rows = [
         {
-            "template": template.name,
+            grouped_by(pairs): template.name,
             "example": pairs.clean_text[template.first],
             "prompts": len(template.points),
             "faithfulness": template.value,

@@ -88,18 +88,26 @@ def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
 def template_story(templates: Sequence[TemplateFaithfulness], overall: float) -> str:
     """Say how far apart the templates are, and why that matters."""
     defined = [template for template in templates if np.isfinite(template.value)]
-    if len(defined) < 2:
+    if len(templates) < 2:
         return "With one template there is nothing to compare: choose generated prompts to see how much it varies."
+    missing = [template.name for template in templates if not np.isfinite(template.value)]
+    undefined = (
+        f" Undefined, for the whole model is not clearly above 0 there: {', '.join(missing[:_SHOWN])}."
+        if missing
+        else ""
+    )
+    if len(defined) < 2:
+        return f"There is nothing to compare.{undefined}"
     low, high = min(defined, key=attrgetter("value")), max(defined, key=attrgetter("value"))
     if high.value - low.value < _MATTERS:
-        return f"It is the same in all of them within 1 %: {percent_of_model(overall)} over all."
+        return f"It is the same within 1 %: {percent_of_model(overall)} over all.{undefined}"
     text = (
         f"From {percent_of_model(low.value)} in {low.name} to {percent_of_model(high.value)} in {high.name}; "
         f"{percent_of_model(overall)} over all."
     )
     if low.value < 1 < high.value:
         text += " Templates above and below the whole model cancel out in that."
-    return f"{text} Other templates or another sample would give another figure."
+    return f"{text} Other prompts would give another figure.{undefined}"
 
 
 def set_words(sets: Completeness, n: int) -> str:

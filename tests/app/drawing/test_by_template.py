@@ -1,6 +1,7 @@
 """Means over prompts come with their interval and, on request, template by template."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -204,3 +205,11 @@ def test_pages_offer_it_by_a_switch_and_by_a_link(loader, page, switches):
     linked = opened(f"../pages/{page}.py", model="ioi-demo", **{f"templates_{switch}": "true" for switch in switches})
     assert_fine(linked)
     assert len(linked.get("plotly_chart")) == without + len(switches)
+
+
+def test_groups_of_other_labels_stay_apart(pairs):
+    labels = ("no label", "", *["x" * 40 + "a", "x" * 40 + "b"] * 9)
+    groups = by_template_charts.template_groups(replace(pairs, labels=labels))
+    assert sum(len(group.rows) for group in groups) == len(pairs)
+    assert len({group.name for group in groups}) == len(groups) == 4
+    assert groups[0].by == "label"

@@ -9,6 +9,7 @@ from app.prompt.words import all_prompts_story
 from app.words.phrases import number
 from ioi_core import Predictions
 from ioi_core.attribution.predictions import RUNS
+from ioi_core.results import over_prompts
 from tests.app.made_up import COUNTS, of_prompts
 
 
@@ -16,8 +17,9 @@ from tests.app.made_up import COUNTS, of_prompts
 def predicted(draw) -> Predictions:
     n = draw(COUNTS)
     none = np.zeros((2, n, 1))
-    return Predictions.of(
-        draw(of_prompts(n, 2)), {"run": RUNS}, "logit_diff", "logits", top_ids=none.astype(int), top_probs=none,
+    return Predictions(
+        **over_prompts(draw(of_prompts(n, 2))), axes={"run": RUNS}, metric="logit_diff", unit="logits",
+        top_ids=none.astype(int), top_probs=none,
         answer_probs=np.zeros((2, n, 2)), answer_ranks=np.zeros((2, n, 2), int),
     )  # fmt: skip
 

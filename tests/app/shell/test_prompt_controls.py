@@ -154,3 +154,36 @@ def test_a_link_that_came_through_although_it_is_long_is_shown(loader) -> None:
     assert at.text_area(key="text").value == text
     assert "Too long for a link" in captions(at)
     assert "characters" in shown(at)
+
+
+def test_ablation_says_where_corrupted_prompts_come_from_row_by_row(loader) -> None:
+    given, made = f'"{MARY}","{TWIN}"\n', f'"{TWIN}",\n'
+    for rows, words, skip in (
+        (given, "from the data set", "false"),
+        (made, "S2 flip", "false"),
+        (given + made, "given, or S2 flip", "false"),
+        (made + '"no name is here","no name is there"\n', "S2 flip", "true"),
+    ):
+        at = opened("../pages/circuit.py", prompts="data set", data=f"clean,corrupted\n{rows}", skip=skip)
+        assert_fine(at)
+        assert f"<b>Corruption:</b> {words}" in body(at)
+        story = captions(at)
+        assert ("ABC twins of the same prompts" in story) == (words != "from the data set")
+
+
+def test_prompts_of_one_token_work_on_every_page(loader) -> None:
+    for page in PAGES:
+        at = opened(f"../pages/{page}.py", prompts="own", text="x", corrupted="y", io="z", s="w", bos="false")
+        assert not at.exception
+        assert "Something went wrong" not in shown(at)
+
+
+def test_separators_may_have_space_behind_them(loader) -> None:
+    at = opened(prompts="own", several_lines="true", text=f"{MARY}\n--- \n{TWIN}")
+    assert_fine(at)
+    assert "<b>Prompts:</b> 2" in body(at)
+
+
+def test_a_link_that_lacks_a_text_says_so(loader) -> None:
+    at = opened(prompts="own", text_left_out="true")
+    assert "too long for this link" in captions(at)
