@@ -61,7 +61,7 @@ def test_red_is_where_logit_diff_falls(made) -> None:
 def test_shares_of_a_negative_number_are_pointed_out(made) -> None:
     result, _ = made
     turned = {
-        "logit_diff": False, "percent_of_clean": result.clean < 0,
+        "logit_diff": False, "prob_diff": False, "percent_of_clean": result.clean < 0,
     }.get(result.metric, result.clean < result.corrupted)  # fmt: skip
     assert ("a share above 0 is a fall of logit_diff" in runs_story(result)) == turned
 

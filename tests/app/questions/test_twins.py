@@ -45,14 +45,14 @@ def test_a_mean_over_one_prompt_is_said_to_be_none(demo_model: Model, n: int, te
 def test_the_twins_that_are_ablated_with_are_named(demo_model: Model) -> None:
     pairs = prompt_pairs(demo_model, SENTENCE.format("John"), SENTENCE.format("Mary"))
     typed, made = view(demo_model, pairs, "typed"), view(demo_model, pairs)
-    assert (twin_of(typed), twin_of(made)) == ("typed corrupted prompt", "ABC twin")
+    assert (twin_of(typed), twin_of(made)) == ("corrupted prompt", "ABC twin")
     assert circuit_pairs(typed) is pairs
     assert "John" not in circuit_pairs(made).corrupted_text[0]
     assert "makes ABC twins" in twins_story(made, circuit_pairs(made))
 
 
-@pytest.mark.parametrize("wanted", [circuit_pairs, flip_pairs])
-def test_prompts_without_roles_are_told_where_to_choose_others(demo_model: Model, wanted) -> None:
+def test_prompts_without_roles_are_told_where_to_choose_others(demo_model: Model) -> None:
     france = prompt_pairs(demo_model, "The capital of France is", "The capital of Italy is", "Paris", "Rome")
     with pytest.raises(PromptError, match=r"have no IO.* in the sidebar"):
-        wanted(view(demo_model, france, "typed"))
+        flip_pairs(view(demo_model, france, "typed"))
+    assert circuit_pairs(view(demo_model, france, "S2 flip")) is france
