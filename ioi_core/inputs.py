@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     FilePath = str | PathLike[str]
     Texts = str | Sequence[str]
     Choice = str
+    OptionalChoice = str | None
     WholeNumber = int
     Fraction = float
     Flag = bool
@@ -76,6 +77,7 @@ else:
     FilePath = _Meant("str | Path")
     Texts = _Meant("str | list[str]")
     Choice = _Meant("str")
+    OptionalChoice = _Meant("str | None")  # a union of its own would be taken for the real one by its name
     WholeNumber = _Meant("int")
     Fraction = _Meant("float")
     Flag = _Meant("bool")

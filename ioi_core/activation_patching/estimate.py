@@ -20,7 +20,7 @@ from ioi_core.engine.recording import record, swap_if_denoising
 from ioi_core.engine.scoring import Scorer
 from ioi_core.engine.tensors import at_positions, to_device
 from ioi_core.errors import IOIError
-from ioi_core.inputs import Choice
+from ioi_core.inputs import Choice, OptionalChoice
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, check_result
@@ -35,7 +35,7 @@ def estimate_patching(
     site: Choice,
     *,
     direction: Choice = Direction.DENOISING,
-    positions: Choice | None = None,
+    positions: OptionalChoice = None,
     metric: Choice = "logit_diff_recovered",
     progress: Progress | None = None,
 ) -> PatchResult:

@@ -12,7 +12,7 @@ from app.path_patching.charts import edge_graph, path_heatmap
 from app.path_patching.requests import most_attended
 from app.path_patching.trail import Step
 from app.path_patching.words import path_story, runs_story
-from app.words.effects import least, sure
+from app.words.effects import least, least_effect, sure
 from ioi_core import Head, Model, PromptPairs, arena_pairs, bootstrap_interval, role_attention
 from tests.app.made_up import named, paths
 
@@ -27,10 +27,10 @@ def test_what_is_said_to_raise_or_lower_logit_diff_does(made) -> None:
     grid = path_grid(result)
     text, raw = path_story(grid, result, Step()), changes_by_name(grid, changes)
     low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
-    for verb, who in re.findall(r"(raises|lowers) (?:logit_diff most|it) for (.*?)\.(?: |$)", text):
+    for verb, who in re.findall(r"(raises|lowers) (?:logit_diff most|prob_diff most|it) for (.*?)\.(?: |$)", text):
         for name, _ in named(who):
             assert raw[name] * (1 if verb == "raises" else -1) > 0
-    size = least(result.clean, result.corrupted)
+    size = least_effect(result) if result.metric == "prob_diff" else least(result.clean, result.corrupted)
     told = [name for name, _ in named(text)]
     assert all(abs(raw[name]) >= 0.999 * size for name in told)
     clear = (np.abs(changes.mean(-1)) > 1.001 * size) & sure(low, high)
