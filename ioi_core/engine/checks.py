@@ -6,7 +6,7 @@ from jaxtyping import Int
 from ioi_core.errors import PromptError
 from ioi_core.inputs import Positions, Tokens, as_integers, as_tokens, shown
 from ioi_core.model.weights import END_OF_TEXT, Model, check_model
-from ioi_core.prompts.pairs import AnswerSets, PromptPairs
+from ioi_core.prompts.pairs import AnswerSets, PromptPairs, check_pairs_given
 
 
 def row_lengths(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, " batch"]:
@@ -33,8 +33,7 @@ def check_tokens(model: Model, given: Tokens) -> Int[np.ndarray, "batch pos"]:
 
 def check_pairs(model: Model, pairs: PromptPairs) -> PromptPairs:
     """Return the pairs if the model can read them, else raise a PromptError."""
-    if not isinstance(pairs, PromptPairs):
-        raise PromptError(f"pairs of prompts are wanted, got {shown(pairs)}: give prompt_pairs(model, ...)")
+    check_pairs_given(pairs)
     for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
         check_tokens(model, tokens)
     check_positions(pairs.clean_tokens, pairs.roles["END"])

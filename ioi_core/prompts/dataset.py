@@ -16,7 +16,7 @@ from ioi_core.inputs import Choice, Flag, TemplateChoice, WholeNumber, as_flag, 
 from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.corruptions import check_corruption, replaced_names
 from ioi_core.prompts.names import IOI_LISTS
-from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
+from ioi_core.prompts.pairs import PromptPairs, PromptRow, check_context, stack_rows
 from ioi_core.prompts.templates import Template, select_templates
 
 MAX_PROMPTS = 100_000
@@ -57,9 +57,7 @@ def ioi_dataset(
         raise PromptError(f"{model.name} has only {len(names)} names of one token, a prompt needs {_N_CLEAN + _N_NEW}")
     draws = random.Random(seed)
     rows = [_row(draws, encode, names, template, corruption) for template in islice(cycle(selected), n)]
-    longest = max(len(row.clean_ids) for row in rows) + prepend_bos
-    if longest > model.cfg.n_ctx:
-        raise PromptError(f"a prompt is {longest} tokens long, {model.name} reads at most {model.cfg.n_ctx}")
+    check_context(model, rows, prepend_bos=prepend_bos)
     return stack_rows(rows, prepend_bos=prepend_bos)
 
 

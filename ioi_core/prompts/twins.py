@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Choice, shown
+from ioi_core.inputs import Choice
 from ioi_core.model.weights import Model, check_model
-from ioi_core.prompts.pairs import PromptPairs, check_roles
+from ioi_core.prompts.pairs import PromptPairs, check_pairs_given, check_roles
 from ioi_core.prompts.typed import prompt_pairs
 
 
@@ -24,9 +24,7 @@ def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPa
         PromptError: the prompts have no roles, or no such twin can be made.
     """
     check_model(model)
-    if not isinstance(pairs, PromptPairs):
-        raise PromptError(f"pairs of prompts are wanted, got {shown(pairs)}: give prompt_pairs(model, ...)")
-    check_roles("twins are made of IOI prompts", pairs.roles)
+    check_roles("twins are made of IOI prompts", check_pairs_given(pairs).roles)
     io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
     twins = prompt_pairs(
         model,
