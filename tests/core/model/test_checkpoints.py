@@ -1,7 +1,6 @@
 """Checkpoints in every form: several files, old keys, tied or not; equal to Hugging Face's own logits, or refused."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -13,21 +12,11 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel, PretrainedConfig
 
 from ioi_core import Model, ModelUnavailableError, load_model, run
+from tests.core.model.folders import edit_config
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.models.random_pairs import random_pairs
 
 PAIRS = random_pairs([9, 6])
-
-
-@pytest.fixture
-def folder(small_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the small model's folder that a test may change."""
-    return Path(shutil.copytree(small_folder, tmp_path / "model"))
-
-
-def edit_config(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def edit_weights(folder: Path, edit: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> None:

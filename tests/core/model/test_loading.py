@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,19 +18,9 @@ from transformers import GPT2LMHeadModel, GPT2TokenizerFast
 
 from ioi_core import DEMO_MODEL_DIR, Head, HeadError, Model, ModelUnavailableError, load_model, run
 from tests import ROOT
+from tests.core.model.folders import edit_config
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.models.random_pairs import random_pairs
-
-
-@pytest.fixture
-def folder(small_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the small model's folder that a test may damage."""
-    return Path(shutil.copytree(small_folder, tmp_path / "model"))
-
-
-def edit_config(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_weights_are_transformer_lens_processed_ones(small_model: Model, small_bridge) -> None:
