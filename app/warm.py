@@ -22,7 +22,6 @@ from app.heads.requests import answer_tokens, copying_requests, writing_request
 from app.logit_lens.requests import lens_requests
 from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
 from app.path_patching.trail import Step
-from app.prompt.requests import prompt_requests
 from app.questions.ask import Request, ask
 from app.questions.classes import role_requests
 from app.questions.measures import measure_requests
@@ -66,7 +65,6 @@ def requests(model: Model, pairs: PromptPairs, compute: Compute) -> Iterator[Req
 
     `compute` is for results that later requests depend on.
     """
-    yield from prompt_requests(pairs)
     yield from role_requests(pairs)
     yield from measure_requests(pairs)
     yield from patch_requests(pairs, PatchChoice())

@@ -3,15 +3,16 @@
 import numpy as np
 import streamlit as st
 
+import ioi_core
 from app.colours import CLEAN, CORRUPTED
 from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure, show_table
 from app.drawing.look import notice, says
 from app.prompt.charts import LABELLED, prompt_bars
 from app.prompt.panels import PREDICTION_COLUMNS, show_prompts
-from app.prompt.requests import prompt_requests
 from app.prompt.tables import answers_table, predictions_table, prompt_frame
-from app.prompt.words import all_prompts_story, answer_form_hint, prediction_story
+from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint, prediction_story
+from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.words.phrases import grouped_by
@@ -28,11 +29,13 @@ st.write(
     else "**IO** stands for the right answer, **S** for the wrong one; where several tokens are right, for all of them."
 )
 st.write("Every box is one token, the unit that the model reads; a middle dot is a space.")
-result, ranks = compute(model, *prompt_requests(pairs))
+result = compute(model, ask(ioi_core.predictions, pairs=pairs))
 says(prediction_story(model, pairs, result, row))
 
-if hint := answer_form_hint(model, pairs, ranks):
-    notice(hint)
+if may_have_hint(pairs, result):
+    ranks = compute(model, ask(ioi_core.answer_form_ranks, pairs=pairs))
+    if hint := answer_form_hint(model, pairs, ranks):
+        notice(hint)
 show_prompts(model, pairs, row)
 
 st.subheader(f"The model's next token after prompt {row + 1}")

@@ -1,8 +1,12 @@
 """Sentences on the model's predictions."""
 
+import numpy as np
+
 from app.words.phrases import number, ordinal, percent, prompts, with_interval
 from app.words.tokens import answer_labels, token_label
 from ioi_core import Model, Predictions, PromptPairs, Result
+
+_TIMES_BETTER = 10  # a rank that the other form of an answer must reach to be worth a word
 
 
 def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
@@ -23,10 +27,15 @@ def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row:
     return f"{first}, {where}. Its logit_diff ({io} over {s}) is {logit_diff}."
 
 
+def may_have_hint(pairs: PromptPairs, result: Predictions) -> bool:
+    """Return whether `answer_form_hint` can have anything to say: not of answers that rank high as they are."""
+    return pairs.answer_sets is not None or float(np.median(result.answer_ranks[0, :, 0])) + 1 >= _TIMES_BETTER
+
+
 def answer_form_hint(model: Model, pairs: PromptPairs, ranks: Result) -> str | None:
     """Say that the right answers rank ten times better in their other form; None where they do not."""
     given, other = (float(rank) + 1 for rank in ranks.values)
-    if not other <= given / 10:
+    if not other <= given / _TIMES_BETTER:
         return None
     first = token_label(model, pairs.answers[0, 0])
     there, here = ("without", "with") if first.startswith("·") else ("with", "without")

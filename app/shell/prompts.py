@@ -90,12 +90,15 @@ def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> 
     if len(texts) > limits.max_prompts:
         raise PromptError(f"{what} are {len(texts)}: at most {limits.max_prompts} are allowed")
     for number, prompt in enumerate(texts, 1):
-        if len(prompt) > limits.max_prompt_characters:
-            raise PromptError(
-                f"number {number} of {what} is {len(prompt):,} characters long: at most "
-                f"{limits.max_prompt_characters:,} are allowed in one"
-            )
+        _check_one(f"number {number} of {what}", prompt, limits)
     return tuple(texts)
+
+
+def _check_one(what: str, prompt: str, limits: Settings) -> None:
+    if len(prompt) > limits.max_prompt_characters:
+        raise PromptError(
+            f"{what} is {len(prompt):,} characters long: at most {limits.max_prompt_characters:,} are allowed in one"
+        )
 
 
 def check_size(what: str, text: str, limits: Settings) -> None:
@@ -169,15 +172,14 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
 def _pairs(model: Model, choice: PromptChoice) -> PromptPairs:
     bos, corruption = choice.prepend_bos, CORRUPTIONS[choice.corruption]
-    match choice.source:
-        case "classic":
-            return arena_pairs(model, prepend_bos=bos)
-        case "generated":
-            return ioi_dataset(
-                model, choice.n, seed=choice.seed, templates=choice.templates, corruption=corruption, prepend_bos=bos
-            )
-        case "other task":
-            return task_dataset(model, choice.task, choice.n, seed=choice.seed, prepend_bos=bos)
+    if choice.source == CLASSIC:
+        return arena_pairs(model, prepend_bos=bos)
+    if choice.source == GENERATED:
+        return ioi_dataset(
+            model, choice.n, seed=choice.seed, templates=choice.templates, corruption=corruption, prepend_bos=bos
+        )
+    if choice.source == TASK:
+        return task_dataset(model, choice.task, choice.n, seed=choice.seed, prepend_bos=bos)
     return prompt_pairs(
         model,
         list(choice.clean),
@@ -196,12 +198,9 @@ def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, 
     rows, limits = parse_rows(choice.data), settings()
     if len(rows) > limits.max_prompts:
         raise PromptError(f"the data set has {len(rows):,} rows: at most {limits.max_prompts} are allowed")
-    longest = max(rows, key=lambda row: max(len(row.clean), len(row.corrupted or "")))
-    if (length := max(len(longest.clean), len(longest.corrupted or ""))) > limits.max_prompt_characters:
-        raise PromptError(
-            f"row {longest.number} of the data set has a prompt of {length:,} characters: at most "
-            f"{limits.max_prompt_characters:,} are allowed in one"
-        )
+    for row in rows:
+        _check_one(f"the prompt of row {row.number}", row.clean, limits)
+        _check_one(f"the corrupted prompt of row {row.number}", row.corrupted or "", limits)
     found = pairs_of(
         model,
         rows,

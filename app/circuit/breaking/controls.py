@@ -91,9 +91,8 @@ def plan_control(model: Model, pairs: PromptPairs, start: str, circuit: Circuit)
         notice(f"Your changes are left out, and the starting circuit is shown: {error}.")
         st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
         text, plan = "", Plan(model, circuit, Changes())
-    if (
-        st.session_state.get(_MODEL) != model.fingerprint
-    ):  # changes to another model's circuit cannot be undone on this one's
+    if st.session_state.get(_MODEL) != model.fingerprint:
+        # Changes to another model's circuit cannot be undone on this one's.
         st.session_state.update({_MODEL: model.fingerprint, _HISTORY: []})
     st.session_state[_DRAWN] = (start, text)
     return plan

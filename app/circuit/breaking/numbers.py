@@ -87,9 +87,8 @@ def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateF
     templates = []
     for name, rows in grouped(pairs).items():
         whole, kept = result.model_per_prompt[rows], result.per_prompt[0, rows]
-        points = kept / whole.mean() if clearly_above_0(whole) else np.full(len(rows), np.nan)
-        value = float(kept.mean() / whole.mean()) if clearly_above_0(whole) else np.nan
-        templates.append(TemplateFaithfulness(name, rows[0], value, tuple(map(float, points))))
+        points = kept / (whole.mean() if clearly_above_0(whole) else np.nan)
+        templates.append(TemplateFaithfulness(name, rows[0], float(points.mean()), tuple(map(float, points))))
     return templates
 
 

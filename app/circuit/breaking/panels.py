@@ -24,8 +24,7 @@ from app.questions.compute import compute, compute_all
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.view import View
 from app.words.phrases import grouped_by, number, percent_of_model
-from ioi_core import Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
-from ioi_core.circuit.definition import NO_HEADS
+from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 _MOST_EVERYWHERE = 30  # members whose minimality is asked: each takes two runs of nearly the whole model
@@ -160,8 +159,8 @@ def _show_minimality(view: View, plan: controls.Plan, broken: Broken) -> None:
     if result is None:
         st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), _MOST_EVERYWHERE))
         return
-    if not result.members or no_share(result):
-        st.write(f"There is nothing to draw: {no_share(result) or 'no head is on'}.")
+    if reason := no_share(result) or (None if result.members else "no head is on"):
+        st.write(f"There is nothing to draw: {reason}.")
         return
     figure, story = charts.minimality_bars(result), words.minimality_story(result)
     show_figure("circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large)

@@ -91,11 +91,9 @@ def template_story(templates: Sequence[TemplateFaithfulness], overall: float) ->
     if len(templates) < 2:
         return "With one template there is nothing to compare: choose generated prompts to see how much it varies."
     missing = [template.name for template in templates if not np.isfinite(template.value)]
-    undefined = (
-        f" Undefined, for the whole model is not clearly above 0 there: {', '.join(missing[:_SHOWN])}."
-        if missing
-        else ""
-    )
+    undefined = ""
+    if missing:
+        undefined = f" Undefined, for the whole model is not clearly above 0 there: {', '.join(missing[:_SHOWN])}."
     if len(defined) < 2:
         return f"There is nothing to compare.{undefined}"
     low, high = min(defined, key=attrgetter("value")), max(defined, key=attrgetter("value"))
