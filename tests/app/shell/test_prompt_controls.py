@@ -51,7 +51,7 @@ def test_prompts_of_several_lines_are_kept_as_they_are(loader) -> None:
     pairs = prompt_pairs(loader.demo, [text, twin], [twin, text], "Rome", "Madrid")
     found = predictions(loader.demo, pairs)
     assert number(float(found.clean_logit_diff[0])) in says(at)[0]
-    assert "\\n" in body(at) or "↵" in body(at)
+    assert "\\n" in body(at)
     assert "left out" not in captions(at)
 
 
@@ -69,7 +69,7 @@ def test_the_special_tokens_name_is_ordinary_text_and_the_page_says_so(loader) -
     assert "&lt;" in body(at)
 
 
-def test_an_answer_as_it_is_written_and_the_hint_to_write_it_so(loader, monkeypatch) -> None:
+def test_an_answer_as_it_is_written_and_the_hint_to_write_it_so(loader) -> None:
     query = {
         "prompts": "own", "text": "The war lasted from the year 1741 to the year 17",
         "corrupted": "The war lasted from the year 1701 to the year 17", "io": "42", "s": "40",
@@ -79,10 +79,17 @@ def test_an_answer_as_it_is_written_and_the_hint_to_write_it_so(loader, monkeypa
         assert_fine(at)
     assert spaced.dataframe[2].value["token"].tolist() == ["·42", "·40"] * 2
     assert written.dataframe[2].value["token"].tolist() == ["42", "40"] * 2
-    ranks = [at.dataframe[2].value["rank"][0] for at in (spaced, written)]
-    better, worse = (written, spaced) if ranks[0] > ranks[1] else (spaced, written)
-    assert ("switch Space before the answers" in body(worse)) == (max(ranks) >= 10 * min(ranks))
-    assert "switch Space before the answers" not in body(better)
+
+
+def test_a_hint_where_the_other_form_of_an_answer_ranks_ten_times_better(loader) -> None:
+    query = {"prompts": "own", "text": MARY, "corrupted": TWIN, "io": "John", "s": "Mary"}
+    spaced, written = opened(**query), opened(**query, answer_space="false")
+    better, worse = (int(at.dataframe[2].value["rank"][0]) for at in (spaced, written))
+    assert 10 * better <= worse
+    said = f"read without a space in front and have rank {worse:,} (median); with it they have rank {better:,}."
+    assert said in body(written)
+    assert "the sidebar has Space before the answers" in body(written)
+    assert "the sidebar has Space before the answers" not in body(spaced)
 
 
 def test_a_data_set_is_read_as_the_library_reads_it(loader, demo_model: Model) -> None:
