@@ -29,8 +29,8 @@ demo-model: .venv/installed  ## train the bundled model again from its seed
 verify: .venv/installed  ## GPT-2 small's published figures beside ours, where its weights are
 	$(BIN)/python -m ioi_core verify
 
-fuzz: .venv/installed-dev  ## ten times as many random prompts, files and tokenizer settings as a test run tries
-	IOI_FUZZ_TIMES=10 $(BIN)/python -m pytest -n $(WORKERS) -m fuzz --timeout 7200
+fuzz: .venv/installed-dev  ## ten times as many random prompts, files, settings and results as a test run tries, new ones each time
+	IOI_FUZZ_TIMES=10 $(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --timeout 7200
 
 bench: .venv/installed-dev  ## timings as ratios against the peer, measured in one run
 	$(BIN)/python -m benchmarks
