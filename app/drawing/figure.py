@@ -18,6 +18,7 @@ download_button = partial(
 """A button that downloads; what it is given to make the content is called when it is pressed."""
 
 _LARGER = 1.3
+_NEARLY = 0.85  # of a figure's width
 _NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
 
 
@@ -40,7 +41,7 @@ def show_figure(
         name: of the file, and of the section of about.md.
         story: the sentence; frame: makes the table to download, on request.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
-        from_right: then its right end is seen first, where END or the logits are.
+        from_right: its right end is seen first then, where END or the logits are.
         suffix: distinguishes figures of one name.
         as_page: also offer the figure as a web page of its own, which works with no network.
         on_click: gets the first entry of a clicked point's customdata, before the page runs again.
@@ -79,9 +80,9 @@ def _sideways(box: str, min_width: int, *, from_right: bool) -> str:
     """Return CSS that lets `box` scroll sideways where it is narrower than `min_width`, and says so there."""
     hint = f"{box}::before {{ content: '\\2194\\FE0E  Scroll sideways to see the rest'; }}"
     style = f"{box} > * {{ min-width: {min_width}px; }} @container (max-width: {min_width - 1}px) {{ {hint} }}"
-    if from_right:
-        style += f" {box} {{ direction: rtl; }} {box} > *, {box}::before {{ direction: ltr; }}"
-        style += f" {box}::before {{ align-self: end; }}"
+    if from_right:  # where so little is cut that the title stays, from the left all the same
+        right = f"{box} {{ direction: rtl; }} {box}::before {{ align-self: end; }}"
+        style += f" @container (max-width: {round(_NEARLY * min_width)}px) {{ {right} }}"
     return style
 
 
