@@ -64,6 +64,7 @@ with figure.container():
             lambda: tables.patch_frame(exact),
             large=view.large,
             min_width=130 + 46 * len(grid.columns),
+            from_right=any(grid.roles),
             on_click=partial(choose_cell, kind),
         )
 

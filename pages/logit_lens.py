@@ -55,6 +55,7 @@ show_figure(
     lambda: lens_frame(model, pairs, row, tokens),
     large=view.large,
     min_width=grid.pixels,
+    from_right=True,
 )
 
 st.subheader("Which layers write the answer?")

@@ -74,6 +74,7 @@ show_figure(
     lambda: tables.edges_frame(edges, steps, result.metric),
     large=view.large,
     min_width=560,
+    from_right=True,
     as_page=True,
 )
 

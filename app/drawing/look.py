@@ -1,4 +1,4 @@
-"""The style sheet, and text that is shown exactly as it is."""
+"""The style sheet, the script for touch, and text that is shown exactly as it is."""
 
 import html
 from pathlib import Path
@@ -13,12 +13,14 @@ _CHIP_COLOURS = "".join(
 )
 
 _STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8") + _CHIP_COLOURS
+_TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
 _LARGE = "html { font-size: 125%; }"
 
 
 def style(*, large: bool) -> None:
-    """Add the style sheet; `large` is for a projector."""
+    """Add the style sheet and the script for touch; `large` is for a projector."""
     st.html(f"<style>{_STYLE}{_LARGE if large else ''}</style>")
+    st.html(f"<script>{_TOUCH}</script>", unsafe_allow_javascript=True)
 
 
 def problem(text: str) -> None:

@@ -31,6 +31,8 @@ TEMPLATE = go.layout.Template(
         "colorway": [DARK],
         "shapedefaults": {"line": {"width": 1, "color": CORRUPTED}},
         "dragmode": False,
+        "xaxis": {"fixedrange": True},  # clickable figures neither pan nor zoom: Streamlit lets them be dragged
+        "yaxis": {"fixedrange": True},
     },
 )
 """The defaults of every figure, limited to what Streamlit's theme leaves alone: in the browser it writes its colours,
