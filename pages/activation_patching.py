@@ -15,13 +15,14 @@ from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
+from app.shell.title import headline
 from app.words.phrases import grouped_by
 from ioi_core import correlation
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
-st.header("Which activations carry the answer?")
+headline("Which activations carry the answer?")
 st.write(
     "Each cell is one run of the model that gets a single activation from the other prompt of its pair. **Blue**: the "
     "patch moves the model towards the clean run or the right answer, as the measure has it; **red**: away from it; "

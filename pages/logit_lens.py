@@ -15,13 +15,14 @@ from app.logit_lens.words import head_effects, layer_effects, lens_story
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import open_head
+from app.shell.title import headline
 from app.words.effects import least
 from app.words.phrases import grouped_by, head_names, stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
-st.header("Where in the model does the answer appear?")
+headline("Where in the model does the answer appear?")
 st.write(
     "Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read out "
     "early, as if the model ended there: above 0 it prefers the right answer, **IO**, below 0 the other, **S**."

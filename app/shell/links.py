@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import url
 from ioi_core import Head
 
 _PAGE = str(Path(__file__).parents[2] / "pages" / "heads.py")
@@ -26,16 +27,15 @@ def head_links(heads: Sequence[Head]) -> None:
 
 
 def open_head(name: str) -> None:
-    """Open a head that was clicked; an empty name, of what belongs to no head, does nothing."""
-    if name:
-        ask_for(name)
-        # Bound widgets write their own parameters; Streamlit refuses to set or clear these here.
-        st.switch_page(_PAGE, query_params={})
+    """Open a head that was clicked on another page; an empty name, of what belongs to no head, does nothing."""
+    if not name:
+        return
+    # In the address from the start, where Streamlit lets us: of a control that was drawn before it refuses, and writes
+    # the choice itself.
+    address = {url.HEAD: name} if url.HEAD not in st.session_state else {}
+    st.session_state.update({url.HEADS_SHOWN: ONE_HEAD, url.HEAD: name})
+    st.switch_page(_PAGE, query_params=address)
 
 
-HEAD_ASKED_FOR = "_head_asked_for"
-
-
-def ask_for(name: str) -> None:
-    """Have the Heads page open with this head; another page's choice of the same name is ignored."""
-    st.session_state[HEAD_ASKED_FOR] = name
+ONE_HEAD = "one head"
+"""The part of the Heads page that shows a head."""

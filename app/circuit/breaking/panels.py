@@ -51,7 +51,7 @@ def show_breaking(view: View) -> None:
         controls.more_prompts_button(pairs, _GENERATED)
     published, classes = classes_of(view.model, view.pairs)
     first = _first_circuit(view, pairs, start, classes, ablation)
-    plan = controls.plan_control(view.model, pairs, start, first)
+    plan = controls.plan_control(view.model, pairs, first)
 
     controls.buttons(plan, classes)
     summary = st.container(horizontal=True, key="circuit-summary")

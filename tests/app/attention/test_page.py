@@ -20,7 +20,7 @@ from ioi_core import (
     prompt_pairs,
 )
 from tests.app.attention.attention_page import drawn_by_circuitsvis, long_prompt, looked, spoken
-from tests.app.pages import Loader, assert_fine, body, gpt2_is, says
+from tests.app.pages import Loader, assert_fine, body, gpt2_is, holds, says
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -40,7 +40,7 @@ def test_the_page_shows_what_the_core_computes(demo_model: Model) -> None:
     clean, corrupted = patterns_of(demo_model)
     end, io = 14, 4
     layer, head = np.unravel_index(clean[:, :, end, io].argmax(), clean.shape[:2])
-    assert at.selectbox(key="head").value == f"{layer}.{head}"
+    assert holds(at, "attention_head") == f"{layer}.{head}"
     assert f"at IO, ·Mary: heads {layer}.{head} ({clean[layer, head, end, io]:.2f})" in spoken(at)
     assert len(at.get("plotly_chart")) == 4
     table = at.dataframe[0].value
@@ -126,10 +126,10 @@ def test_every_view_of_prompts_of_unequal_length(demo_model: Model, run: str, at
 
 def test_the_chosen_head_stays_when_another_prompt_is_shown() -> None:
     at = looked()
-    at.selectbox(key="head").select("2.0").run()
+    at.selectbox(key="attention_head").select("2.0").run()
     at.number_input(key="shown").set_value(5).run()
     assert_fine(at)
-    assert at.selectbox(key="head").value == "2.0"
+    assert holds(at, "attention_head") == "2.0"
     assert "head 2.0 looks most" in spoken(at)
     assert "clean prompt 5" in spoken(at)
 
@@ -140,11 +140,11 @@ def test_heads_that_another_model_does_not_have_are_forgotten(loader: Loader, sm
     gpt2_is("ready")
     at = looked(by="chosen by hand", head="3.5")
     at.multiselect(key="heads").set_value(["1.5", "1.3"]).run()
-    assert at.selectbox(key="head").value == "3.5"
+    assert holds(at, "attention_head") == "3.5"
     at.selectbox(key="model").select("gpt2-small").run()
     assert_fine(at)
-    assert int(at.selectbox(key="head").value.split(".")[1]) < 4
-    assert at.session_state["head"] == at.selectbox(key="head").value
+    assert int(holds(at, "attention_head").split(".")[1]) < 4
+    assert at.session_state["attention_head"] is None
     assert at.session_state["heads"] == ["1.3"]
 
 

@@ -37,7 +37,7 @@ def page(**query: str) -> AppTest:
 
 
 def title(at: AppTest) -> str:
-    return at.header[0].value
+    return at.title[0].value
 
 
 def table(at: AppTest, column: str):

@@ -18,7 +18,7 @@ from ioi_core import (
     prompt_pairs,
     role_attention,
 )
-from tests.app.pages import assert_fine, body, opened, says
+from tests.app.pages import assert_fine, body, holds, opened, says
 
 PAGE = "../pages/path_patching.py"
 NAME_MOVERS = "logits > 3.1 3.2 3.4 q"
@@ -130,14 +130,14 @@ def test_mirror_images_are_called_so() -> None:
 def test_why_it_attends_follows_the_head_until_a_role_is_chosen(demo_model: Model) -> None:
     attention = role_attention(demo_model, arena_pairs(demo_model))
     at = page(why_head="2.0")
-    assert at.selectbox(key="why_key").value == most_attended(attention, Head(2, 0)) == "S2"
+    assert holds(at, "why_key") == most_attended(attention, Head(2, 0)) == "S2"
     at.selectbox(key="why_head").select("3.2").run()
-    assert at.selectbox(key="why_key").value == most_attended(attention, Head(3, 2)) == "IO"
+    assert holds(at, "why_key") == most_attended(attention, Head(3, 2)) == "IO"
     at.selectbox(key="why_key").select("S1").run()
     at.selectbox(key="why_head").select("2.0").run()
     assert_fine(at)
-    assert at.selectbox(key="why_key").value == "S1"
-    assert page(why_head="2.0", why_key="IO").selectbox(key="why_key").value == "IO"
+    assert holds(at, "why_key") == "S1"
+    assert holds(page(why_head="2.0", why_key="IO"), "why_key") == "IO"
 
 
 def test_another_task_has_no_roles_but_works() -> None:
