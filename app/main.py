@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app.drawing.look import problem, style
+from app.drawing.look import problem, start_page, style
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
 from app.shell.banner import disk_notice, left_out_notice, model_for
@@ -22,7 +22,7 @@ from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts
 from app.shell.sidebar import model_control, row_control, size_control
 from app.view import View
-from app.words.tokens import answer_labels, chips, row_labels, row_roles
+from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
 from ioi_core import IOIError
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
-    st.set_page_config(page_title="IOI Explorer", layout="wide")
     page = st.navigation(
         [
             st.Page(ROOT / "pages" / "prompt.py", title="Prompt", default=True),
@@ -43,8 +42,10 @@ def main() -> None:
             st.Page(ROOT / "pages" / "heads.py", title="Heads"),
         ]
     )
+    st.set_page_config(page_title=f"{page.title} - IOI Explorer", layout="wide")
     try:
         if let_in():
+            start_page(page.title)
             _draw_shared()
             page.run()
     except IOIError as error:
@@ -103,7 +104,7 @@ def _strip(view: View) -> None:
             facts["logit_diff"] = "mean logit of the right answers minus that of the wrong ones"
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
-    st.html(f'<div class="ioi-strip">{items}</div><div class="ioi-scroll">{drawn}</div>')
+    st.html(f'<div class="ioi-strip">{items}</div>{scrolling(drawn, "Prompt shown")}')
 
 
 main()
