@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app.drawing.look import problem, style
+from app.drawing.look import announce_news, problem, style
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
 from app.shell.banner import disk_notice, left_out_notice, model_for
@@ -24,7 +24,7 @@ from app.shell.prompts import chosen_prompts, prompts_in_words
 from app.shell.sidebar import model_control, row_control, size_control
 from app.shell.title import title_tab
 from app.view import View
-from app.words.tokens import answer_labels, chips, row_labels, row_roles
+from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
 from ioi_core import IOIError
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +48,7 @@ def main() -> None:
     )
     try:
         if let_in():
+            announce_news()
             title_tab(page.title, *_draw_shared())
             page.run()
         else:
@@ -110,7 +111,7 @@ def _strip(view: View) -> None:
             facts["logit_diff"] = "mean logit of the right answers minus that of the wrong ones"
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
-    st.html(f'<div class="ioi-strip">{items}</div><div class="ioi-scroll">{drawn}</div>')
+    st.html(f'<div class="ioi-strip">{items}</div>{scrolling(drawn, "Prompt shown")}')
 
 
 main()

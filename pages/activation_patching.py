@@ -10,7 +10,7 @@ from app.activation_patching.controls import cell_control, choose_cell, patch_co
 from app.activation_patching.panels import show_head, show_layer
 from app.activation_patching.requests import patch_requests
 from app.drawing.by_template import show_heatmaps_by_template
-from app.drawing.figure import show_figure
+from app.drawing.figure import show_chart, show_figure
 from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
 from app.questions.twins import mirror_story
@@ -38,7 +38,7 @@ estimate_grid = cells.effect_grid(model, pairs, row, estimate)
 if estimate.undefined is None and not is_known(model, exact_request):
     with figure.container():
         st.caption("First-order estimate, shown until the exact runs are done.")
-        st.plotly_chart(patch_heatmap(estimate_grid, estimate, None), key="figure-sketch")
+        show_chart("sketch", patch_heatmap(estimate_grid, estimate, None), large=view.large)
 exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()

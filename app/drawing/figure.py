@@ -11,6 +11,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app.drawing.about import ABOUT
 from app.drawing.frames import csv_bytes
 from app.drawing.look import says
+from app.drawing.parts import name_in_words
 
 download_button = partial(
     st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content"
@@ -69,11 +70,12 @@ def show_chart(
     with st.container(key=f"wide-{name}"):
         key = f"figure-{name}"
         config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS, "doubleClickDelay": 0}
+        alt = name_in_words(figure)
         if on_click:
             select = partial(_on_select, key, on_click)
-            st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points")
+            st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points", alt=alt)
         else:
-            st.plotly_chart(figure, key=key, config=config)
+            st.plotly_chart(figure, key=key, config=config, alt=alt)
 
 
 def _sideways(box: str, min_width: int, *, from_right: bool) -> str:

@@ -1,4 +1,7 @@
-"""Links to the Heads page from other pages: a button, or a click on a figure. The sidebar keeps its values."""
+"""Links to the Heads page from other pages: a button, or a click on a figure, each with a control that does the same.
+
+The sidebar keeps its values.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +9,10 @@ from pathlib import Path
 import streamlit as st
 
 from app import url
-from ioi_core import Head
+from app.shell.widgets import drop_stale
+from ioi_core import Head, Model
 
+_TO_OPEN = "head_to_open"
 _PAGE = str(Path(__file__).parents[2] / "pages" / "heads.py")
 
 
@@ -24,6 +29,15 @@ def head_links(heads: Sequence[Head]) -> None:
     with st.container(horizontal=True):
         for head in heads:
             head_link(head)
+
+
+def head_opener(model: Model) -> None:
+    """Draw a control that opens any head, below a figure in which a click does: not everybody can click."""
+    heads = [f"{layer}.{head}" for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+    drop_stale(_TO_OPEN, heads, heads[0])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox("A head to look at", heads, key=_TO_OPEN, width=180)
+        head_link(Head.parse(chosen))
 
 
 def open_head(name: str) -> None:

@@ -80,5 +80,11 @@ def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
     st.subheader("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
     frame = tables.examples_frame(flips, view.row)
-    st.dataframe(frame, hide_index=True, column_config=columns, key="table-signal_examples")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=columns,
+        key="table-signal_examples",
+        alt="The six variants of the prompt shown",
+    )
     st.caption("Letters: A is IO, B is S, C and D are new names, in the order of the sentence.")
