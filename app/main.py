@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from app.drawing.figure import beside_gpt2
 from app.drawing.look import announce_news, problem, style
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
@@ -90,6 +91,7 @@ def _draw_shared() -> tuple[str, str]:
     with text:
         _strip(view)
         left_out_notice(chosen.left_out)
+    beside_gpt2(view)
     set_view(view)
     return model.name, prompts_in_words(choice, len(pairs))
 

@@ -1,5 +1,6 @@
 """A figure on a page: the chart, its CSV, and its definition to fold out."""
 
+import html
 from collections.abc import Callable
 from functools import partial
 
@@ -12,15 +13,24 @@ from app.drawing.about import ABOUT
 from app.drawing.frames import csv_bytes
 from app.drawing.look import says
 from app.drawing.parts import name_in_words
+from app.questions.classes import has_all_roles
+from app.view import View
+from app.words.in_gpt2 import IN_GPT2
 
 download_button = partial(
     st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content"
 )
 """A button that downloads; what it is given to make the content is called when it is pressed."""
 
+_BESIDE_GPT2 = "_beside_gpt2"
 _LARGER = 1.3
 _NEARLY = 0.85  # of a figure's width
 _NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
+
+
+def beside_gpt2(view: View) -> None:
+    """Below every figure drawn from here on, say what is published of GPT-2 small, if another model does IOI here."""
+    st.session_state[_BESIDE_GPT2] = not view.model.is_gpt2_small and has_all_roles(view.pairs)
 
 
 def show_figure(
@@ -91,7 +101,7 @@ def _sideways(box: str, min_width: int, *, from_right: bool) -> str:
 def show_foot(
     name: str, story: str, frame: Callable[[], pd.DataFrame], *, file: str = "", page: go.Figure | None = None
 ) -> None:
-    """Draw what is below every figure: the sentence on its numbers, its definition and its download.
+    """Draw what is below every figure: the sentence on its numbers, GPT-2 small's, its definition and its download.
 
     Args:
         name: the section of about.md; file: the file's name where that is another.
@@ -99,6 +109,8 @@ def show_foot(
     """
     if story:
         says(story)
+    if st.session_state.get(_BESIDE_GPT2) and name in IN_GPT2:
+        st.html(f'<p class="ioi-in-gpt2">{html.escape(IN_GPT2[name])}</p>')
     with st.container(horizontal=True):
         with st.container(), st.expander("About this figure"):
             st.markdown(ABOUT[name])
