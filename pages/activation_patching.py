@@ -53,6 +53,11 @@ if not grid.per_prompt.any():
         "position before S2 as it was. Choose another place, or the ABC corruption."
     )
     st.stop()
+story = words.strongest(grid, choice.metric)
+if not grid.standing_out:
+    with figure.container():
+        show_figure("patch_heatmap", None, story, lambda: tables.patch_frame(exact), large=view.large)
+    st.stop()
 kind = "-".join(exact.axes)
 with figure.container():
     detail = st.container()
@@ -61,7 +66,7 @@ with figure.container():
         show_figure(
             "patch_heatmap",
             patch_heatmap(grid, exact, cell),
-            f"{words.strongest(grid, choice.metric)} {words.runs_story(exact)}",
+            f"{story} {words.runs_story(exact)}",
             lambda: tables.patch_frame(exact),
             large=view.large,
             min_width=130 + 46 * len(grid.columns),

@@ -16,7 +16,7 @@ from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import head_opener, open_head
 from app.shell.title import headline
-from app.words.effects import least
+from app.words.effects import least, shows
 from app.words.phrases import grouped_by, head_names, stage
 
 view = current_view()
@@ -30,7 +30,7 @@ st.write(
 final, per_layer, tokens, layers, heads = compute(model, *lens_requests(pairs, row))
 show_figure(
     "logit_lens_curve",
-    lens_curves(final, per_layer),
+    lens_curves(final, per_layer) if shows(final.values, least()) else None,
     lens_story(final),
     lambda: curves_frame(final, per_layer),
     large=view.large,
@@ -61,7 +61,11 @@ show_figure(
 
 st.subheader("Which layers write the answer?")
 show_figure(
-    "attribution_by_layer", layer_bars(layers), layer_effects(layers), lambda: mean_frame(layers), large=view.large
+    "attribution_by_layer",
+    layer_bars(layers) if shows(layers.values, least()) else None,
+    layer_effects(layers),
+    lambda: mean_frame(layers),
+    large=view.large,
 )
 
 st.subheader("Which heads write the answer?")
@@ -71,7 +75,7 @@ st.write(
 )
 show_figure(
     "attribution_by_head",
-    head_heatmap(heads),
+    head_heatmap(heads) if shows(heads.values, least()) else None,
     head_effects(heads),
     lambda: heads_frame(heads),
     large=view.large,

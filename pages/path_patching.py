@@ -9,7 +9,7 @@ from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_temp
 from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
 from app.path_patching import charts, controls, tables, words
-from app.path_patching.cells import active_senders, path_grid, sender_head, trail_edges
+from app.path_patching.cells import active_senders, path_grid, sender_head, strong_senders, trail_edges
 from app.path_patching.panels import show_ranking
 from app.path_patching.requests import path_request, split_request
 from app.questions.classes import head_classes
@@ -44,10 +44,14 @@ if reason := words.nothing_to_draw(grid, result, step):
     problem(reason)
     st.stop()
 
+story = words.path_story(grid, result, step)
+if not strong_senders(grid):
+    show_figure("path_heatmap", None, story, lambda: tables.ranking_frame(grid, result, step), large=view.large)
+    st.stop()
 show_figure(
     "path_heatmap",
     charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads(model))),
-    f"{words.path_story(grid, result, step)} {words.runs_story(result)}",
+    f"{story} {words.runs_story(result)}",
     lambda: tables.ranking_frame(grid, result, step),
     large=view.large,
     min_width=130 + 46 * len(grid.columns),

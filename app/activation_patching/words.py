@@ -5,7 +5,7 @@ import numpy as np
 from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
-from app.words.effects import sure
+from app.words.effects import not_shown, sure
 from app.words.phrases import interval, mean_over, number, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
@@ -33,10 +33,8 @@ def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
     if changes:
         return f"Strongest: {'; '.join(changes)} (change in {metric})."
     row, column = grid.ranking[0]
-    return (
-        f"Nothing stands out: no cell changes {metric} by {grid.least:.2g} or more. The largest change is "
-        f"{_effect(grid, (row, column))}, {grid.names[row][column]}."
-    )
+    largest = f"{_effect(grid, (row, column))}, {grid.names[row][column]}"
+    return not_shown(f"no cell changes {metric} by {grid.least:.2g} or more (the largest change: {largest})")
 
 
 def _effect(grid: EffectGrid, cell: tuple[int, int]) -> str:

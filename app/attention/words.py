@@ -6,6 +6,7 @@ import numpy as np
 
 from app.questions.measures import Measure
 from app.questions.patterns import PromptPatterns
+from app.words.effects import not_shown, shows
 from app.words.phrases import listed, number
 from ioi_core import Head
 
@@ -61,6 +62,11 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
     if run == "difference":
         return _largest_change_story(patterns)
     from_end = patterns.values(run)[:, :, patterns.end]
+    difference = patterns.values("difference")
+    changes = difference[:, :, patterns.end, list(patterns.names.values())]
+    if difference.any() and changes.size and not shows(changes, _least(patterns)):  # of two prompts, not of one twice
+        names = listed(list(patterns.names))
+        return not_shown(f"no head's attention from END to {names} changes to speak of in the {_twin(run)} prompt")
     parts = []
     for role, position in patterns.names.items():
         heads = ", ".join(
@@ -78,6 +84,10 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
         f"In {patterns.title(run)}, the first token aside, the strongest look from END is that of head "
         f"{name} at {patterns.token_at(key + 1, run)}: {share:.2f}."
     )
+
+
+def _twin(run: str) -> str:
+    return "clean" if run == "corrupted" else "corrupted"
 
 
 def _largest_change_story(patterns: PromptPatterns) -> str:

@@ -35,7 +35,7 @@ def beside_gpt2(view: View) -> None:
 
 def show_figure(
     name: str,
-    figure: go.Figure,
+    figure: go.Figure | None,
     story: str,
     frame: Callable[[], pd.DataFrame],
     *,
@@ -50,6 +50,7 @@ def show_figure(
 
     Args:
         name: of the file, and of the section of about.md.
+        figure: None where it would show noise: the model does not do what it is about, and `story` says so.
         story: the sentence; frame: makes the table to download, on request.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
         from_right: its right end is seen first then, where END or the logits are.
@@ -58,7 +59,8 @@ def show_figure(
         on_click: gets the first entry of a clicked point's customdata, before the page runs again.
     """
     full_name = f"{name}_{suffix}" if suffix else name
-    show_chart(full_name, figure, large=large, min_width=min_width, from_right=from_right, on_click=on_click)
+    if figure is not None:
+        show_chart(full_name, figure, large=large, min_width=min_width, from_right=from_right, on_click=on_click)
     show_foot(name, story, frame, file=full_name, page=figure if as_page else None)
 
 

@@ -58,7 +58,7 @@ def show_all_heads(view: View) -> None:
     )
     show_foot(
         "all_heads",
-        table_story(shown, len(frame), choice.measure),
+        table_story(shown, len(frame), choice.measure, measure.least),
         lambda: tables.with_intervals(shown, measures).drop(columns="name").assign(prompts=len(pairs)),
     )
     if measure.by_template and measure.per_prompt is not None:

@@ -24,6 +24,7 @@ from app.questions.measures import all_measures, measure_requests, patching_requ
 from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
 from app.questions.twins import mirror_story
 from app.view import View
+from app.words.effects import least, shows
 from app.words.phrases import grouped_by
 from app.words.tokens import token_label
 from ioi_core import Head
@@ -48,7 +49,7 @@ def show_direct(view: View, head: Head) -> None:
     direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
     show_figure(
         "head_direct",
-        direct_bars(direct, head, view.row),
+        direct_bars(direct, head, view.row) if shows(direct.per_prompt[head.layer, head.head], least()) else None,
         words.direct_story(direct, head),
         partial(tables.direct_frame, view.pairs, direct, head),
         large=view.large,
@@ -100,7 +101,7 @@ def show_writing(view: View, head: Head) -> None:
     io, s = ([token_label(view.model, token) for token in column] for column in view.pairs.answers.T)
     show_figure(
         "head_writing",
-        writing_scatter(result, head, [io, s, s]),
+        writing_scatter(result, head, [io, s, s]) if words.shows_writing(result, head) else None,
         words.writing_story(result, head),
         partial(tables.writing_frame, view.model, view.pairs, result, head),
         large=view.large,
@@ -146,7 +147,7 @@ def show_sites(view: View, head: Head) -> None:
     frame = tables.sites_frame(results, head)
     show_figure(
         "head_sites",
-        site_bars(frame, SITES, head, direction),
+        site_bars(frame, SITES, head, direction) if words.shows_sites(results, head) else None,
         words.sites_story(results, head),
         lambda: frame,
         large=view.large,

@@ -10,6 +10,7 @@ import ioi_core
 from app.heads.edges import HeadEdge
 from app.questions.measures import Measure
 from app.words.choices import INPUTS
+from app.words.effects import least, least_effect, not_shown, shows
 from app.words.phrases import adds_or_takes, ends, listed, mean_over, number, ordinal, prompts, with_interval
 from ioi_core import (
     HEAD_ROLES,
@@ -77,11 +78,16 @@ def direct_story(direct: PromptResult, head: Head) -> str:
     rank = int((sizes > abs(value)).sum()) + 1
     per_prompt = direct.per_prompt[head.layer, head.head]
     same = int((np.sign(per_prompt) == np.sign(value)).sum())
+    if abs(value) < least():
+        return (
+            f"Directly, head {head} adds next to nothing to logit_diff: {number(value)} logits "
+            f"({with_interval(per_prompt)})."
+        )
     text = (
         f"{adds_or_takes(f'Directly, head {head}', value)} ({with_interval(per_prompt)}): {ordinal(rank)} of "
         f"{sizes.size} heads by size."
     )
-    if len(per_prompt) == 1 or value == 0:
+    if len(per_prompt) == 1:
         return text
     return f"{text} The sign is the same in {same} of {len(per_prompt)} prompts."
 
@@ -105,6 +111,11 @@ def role_attention_story(attention: PromptResult, head: Head) -> str:
     )
 
 
+def shows_writing(result: NameWriting, head: Head) -> bool:
+    """Return whether the head writes anything to speak of about a name, on average."""
+    return shows(result.per_prompt[:, head.layer, head.head].mean(-1), least())
+
+
 def writing_story(result: NameWriting, head: Head) -> str:
     """Say how attention to a name and the logits written of it correlate."""
     of_head = (slice(None), head.layer, head.head)
@@ -113,6 +124,9 @@ def writing_story(result: NameWriting, head: Head) -> str:
         f"at {name} {_mean_words(x[n])}, writing {_mean_words(y[n], '+')} logits of it"
         for n, name in enumerate(result.axes["name"])
     )
+    if not shows_writing(result, head):
+        why = f"what it writes of any name it looks at is below {least():.2g} logits"
+        return not_shown(why, f"Head {head} does")
     r = _correlation(x.ravel(), y.ravel())
     strength = "is undefined, as nothing varies" if np.isnan(r) else f"is {r:+.2f} over {x.size} points"
     note = "" if result.n_prompts == 1 else ", with 95 % intervals"
@@ -143,9 +157,19 @@ def copying_story(frame: pd.DataFrame, head: Head, top_k: int) -> str:
     )
 
 
+def shows_sites(results: Mapping[str, PatchResult], head: Head) -> bool:
+    """Return whether patching any of these sites of the head changes anything to speak of."""
+    return any(
+        shows(result.effects[head.layer, head.head].mean(-1), least_effect(result)) for result in results.values()
+    )
+
+
 def sites_story(results: Mapping[str, PatchResult], head: Head) -> str:
     """Say what patching each site of the head changes."""
     first = next(iter(results.values()))
+    if not shows_sites(results, head):
+        why = f"patched, it changes logit_diff_recovered by less than {least_effect(first):.2g}"
+        return not_shown(why, f"Head {head} does")
     denoising = first.direction is Direction.DENOISING
     done = "Given its clean" if denoising else "Given its corrupted"
     changes = ", ".join(
@@ -158,8 +182,8 @@ def sites_story(results: Mapping[str, PatchResult], head: Head) -> str:
     )
 
 
-def table_story(shown: pd.DataFrame, total: int, measure: str) -> str:
-    """Say how many heads are left, and which are the largest by `measure`."""
+def table_story(shown: pd.DataFrame, total: int, measure: str, smallest: float = 0.0) -> str:
+    """Say how many heads are left, and which are the largest by `measure`, of which below `smallest` is nothing."""
     if shown.empty:
         return "No head passes these filters: take one away."
     order = shown[measure].abs().sort_values(ascending=False, kind="stable").index[:3]
@@ -170,6 +194,8 @@ def table_story(shown: pd.DataFrame, total: int, measure: str) -> str:
     )
     if not largest > 0:  # nan as well: undefined for all
         return f"{len(shown)} of {total} heads."
+    if largest < smallest:
+        return f"{len(shown)} of {total} heads. {not_shown(f'no {measure} of theirs is {smallest:.2g} or more')}"
     return f"{len(shown)} of {total} heads; largest {measure}: {best}."
 
 
@@ -205,11 +231,13 @@ def _share(n_prompts: int) -> str:
 def rank_story(measures: Sequence[Measure], head: Head) -> str:
     """Name the measures in which the head ranks highest, and those that are undefined."""
     ranked = [
-        (rank, measure) for measure in measures if (rank := measure.rank(head)) is not None and measure.of(head) != 0
+        (rank, measure)
+        for measure in measures
+        if (rank := measure.rank(head)) is not None and abs(measure.of(head)) >= measure.least
     ]
     reasons = "".join(f" There is no {measure.name}: {measure.undefined}." for measure in measures if measure.undefined)
     if not ranked:
-        return f"Every measure of head {head} is 0.{reasons}"
+        return f"Every measure of head {head} is 0 or next to it.{reasons}"
     best = sorted(ranked, key=lambda pair: pair[0])[:3]
     best_words = ", ".join(f"{ordinal(rank)} by {measure.name} ({measure.text(head)})" for rank, measure in best)
     return f"Among {measures[0].values.size} heads, head {head} is {best_words}.{reasons}"

@@ -8,7 +8,7 @@ from app.drawing.heatmap import EffectGrid
 from app.path_patching.cells import active_senders, strong_senders
 from app.path_patching.trail import Step
 from app.words.choices import EFFECT_UNITS, scored
-from app.words.effects import logits_a_unit, sure
+from app.words.effects import logits_a_unit, not_shown, sure
 from app.words.phrases import component, mean_over, number, unpatched_means, with_interval
 from ioi_core import AttentionSplit, Direction, PathResult, bootstrap_interval
 
@@ -18,13 +18,16 @@ _HEAD_BIAS = "the head's own bias"
 def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> str:
     """Say which senders lower logit_diff most, and which raise it, as far as their signs are sure."""
     low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
-    strong = [cell for cell in strong_senders(grid) if sure(low[cell], high[cell])]
+    more_than_nothing = strong_senders(grid)
+    strong = [cell for cell in more_than_nothing if sure(low[cell], high[cell])]
     done = "Corrupting" if result.direction is Direction.NOISING else "Cleaning"
     patching, score = f"{done} what they send to {step.words} alone", scored(result.metric)
+    if not more_than_nothing:
+        return not_shown(f"{patching[0].lower()}{patching[1:]} changes {score} by next to nothing, for every sender")
     if not strong:
         return (
-            f"Nothing stands out: {patching[0].lower()}{patching[1:]} changes {score} by next to nothing, or up in "
-            "some prompts and down in others."
+            f"Nothing stands out: {patching[0].lower()}{patching[1:]} changes {score} up in some prompts and down in "
+            "others."
         )
     rises = {cell: grid.effects[cell] * logits_a_unit(result) > 0 for cell in strong}
     first, *others = sorted({*rises.values()}, key=lambda up: up != rises[strong[0]])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from app.words.effects import clearly_above_0, not_shown
 from app.words.phrases import number, ordinal, percent, prompts, with_interval
 from app.words.tokens import answer_labels, token_label
 from ioi_core import Model, Predictions, PromptPairs, Result
@@ -57,8 +58,11 @@ def all_prompts_story(result: Predictions) -> str:
             f"The right answer is {ahead} the other. logit_diff: {of_clean} on the clean prompt, {of_corrupted} on the "
             "corrupted one."
         )
-    return (
+    text = (
         f"The right answer is ahead of the other in {right} of {prompts(len(clean))}. Mean logit_diff: {of_clean} on "
         f"the clean prompts ({with_interval(clean)}), {of_corrupted} on the corrupted ones "
         f"({with_interval(corrupted)})."
     )
+    if clearly_above_0(clean):
+        return text
+    return f"{text} {not_shown('the mean on the clean prompts is not clearly above 0')}"

@@ -6,6 +6,7 @@ import numpy as np
 
 import ioi_core
 from app.questions.ask import Request, ask
+from app.words.effects import least, least_effect
 from app.words.phrases import mean_over, number
 from ioi_core import ALL, Direction, Head, HeadAttribution, PatchResult, PromptPairs, PromptResult, bootstrap_interval
 
@@ -45,6 +46,7 @@ class Measure:
         signed: values go both ways, and heads are ranked by size.
         undefined: the reason why values are nan.
         by_template: means over prompts, which have templates.
+        least: the smallest value that is not nothing (`app.words.effects`); a hundredth for attention and shares.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Measure:
     per_prompt: np.ndarray | None = None
     gaps: np.ndarray | None = None
     by_template: bool = False
+    least: float = 0.01
 
     def interval(self, head: Head | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The 95 % intervals of one head or [layer head] of all; nan where there is none."""
@@ -128,7 +131,7 @@ def direct_effect(direct: PromptResult) -> Measure:
     """Read `attribute_heads`."""
     return Measure(
         "direct effect", MEANINGS["direct effect"], "logits", mean_over(direct.n_prompts), direct.values, True,
-        per_prompt=direct.per_prompt, by_template=True,
+        per_prompt=direct.per_prompt, by_template=True, least=least(),
     )  # fmt: skip
 
 
@@ -136,7 +139,7 @@ def patching_effect(patched: PatchResult) -> Measure:
     """Read `patch_activations`, the second of `measure_requests`."""
     return Measure(
         "patching effect", MEANINGS["patching effect"], "share", mean_over(patched.n_prompts),
-        patched.effects.mean(-1), True, patched.undefined, patched.effects, patched.gaps, True,
+        patched.effects.mean(-1), True, patched.undefined, patched.effects, patched.gaps, True, least_effect(patched),
     )  # fmt: skip
 
 

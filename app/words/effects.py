@@ -40,6 +40,16 @@ def least_effect(result: TwoRunResult) -> float:
     return _SHARE * size / unit if unit else float("inf")
 
 
+def shows(effects: np.ndarray, least: float) -> bool:
+    """Return whether any effect is more than nothing; where none is, a page says `not_shown` and draws no noise."""
+    return float(np.nanmax(np.abs(effects), initial=0)) >= least
+
+
+def not_shown(why: str, who: str = "This model does") -> str:
+    """Return the sentence that stands in place of a figure of nothing."""
+    return f"{who} not show it on these prompts: {why}."
+
+
 def sure(low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
     """Return where a sign is beyond doubt: no interval, as with a single prompt, or one that does not hold 0."""
     return np.logical_not(np.less_equal(low, 0) & np.greater_equal(high, 0))

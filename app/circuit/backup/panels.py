@@ -58,10 +58,11 @@ def show_backup(view: View) -> None:
 
 
 def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
-    first_and_last = stages[1:] if len(stages) == 2 else (stages[1], stages[-1])
-    story = " ".join(words.expected_story(stages[0], stage, backup.n_prompts) for stage in first_and_last)
-    figure, frame = charts.stage_bars(stages, backup), tables.stages_frame(stages, backup)
-    show_figure("backup_stages", figure, story, lambda: frame, large=view.large)
+    shown, frame = words.shows_stages(stages), tables.stages_frame(stages, backup)
+    figure = charts.stage_bars(stages, backup) if shown else None
+    show_figure("backup_stages", figure, words.stages_story(stages, backup.n_prompts), lambda: frame, large=view.large)
+    if not shown:
+        return
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
         name: st.column_config.NumberColumn(label, format="%+.2f", help=explained)
@@ -99,9 +100,12 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
         st.write("No other head is left.")
         return
     says(words.cause_story(stages[0], stage, len(backup.axes["layer"])))
-    figure, story = charts.mover_bars(moved, stage, backup), words.movers_story(moved, stage)
-    frame = partial(tables.movers_frame, moved, stage.gone, backup)
+    shown, frame = words.shows_movers(moved, stage), partial(tables.movers_frame, moved, stage.gone, backup)
+    figure = charts.mover_bars(moved, stage, backup) if shown else None
+    story = words.movers_story(moved, stage)
     show_figure("backup_movers", figure, story, frame, large=view.large, on_click=open_head)
+    if not shown:
+        return
     changes = numbers.changes_of_others(backup, len(stage.gone))
     figure, width = charts.change_heatmap(changes, stage, backup), 90 + 42 * changes.shape[1]
     show_figure("backup_changes", figure, "", frame, large=view.large, min_width=width, on_click=open_head)

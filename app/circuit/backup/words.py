@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from app.circuit.backup.numbers import Mover, Stage
-from app.words.effects import least, sure
+from app.words.effects import least, not_shown, shows, sure
 from app.words.phrases import heads_words, interval, mean_over, number
 
 _MOST_NAMED = 4
@@ -13,6 +15,24 @@ _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is no
 def stage_name(stage: Stage) -> str:
     """Return the name of a stage on axes."""
     return f"without {' '.join(map(str, stage.gone))}" if stage.gone else "nothing gone"
+
+
+def shows_stages(stages: Sequence[Stage]) -> bool:
+    """Return whether the heads that go write anything to speak of, or the model does something else than expected."""
+    before = stages[0]
+    changes = [[stage.naive - before.real, stage.repair] for stage in stages[1:]]
+    return shows(np.array(changes), least(before.real))
+
+
+def stages_story(stages: Sequence[Stage], n_prompts: int) -> str:
+    """Say `expected_story` of the first and of all heads that go; or that they show nothing. Stage 0 lacks no head."""
+    before, first, last = stages[0], stages[1], stages[-1]
+    if not shows_stages(stages):
+        size = f"{least(before.real):.2g} logits"
+        why = f"what is expected without them and what is left are both within {size} of {number(before.real)}"
+        return not_shown(why, "These heads do")
+    told = (first,) if last is first else (first, last)
+    return " ".join(expected_story(before, stage, n_prompts) for stage in told)
 
 
 def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
@@ -54,6 +74,8 @@ def _side(stage: Stage) -> str:
 
 def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     """Say how much of self-repair is LayerNorm's, and how much is that of heads and MLPs that write something else."""
+    if abs(stage.repair) < least(before.real):
+        return f"logit_diff is what was expected, within {least(before.real):.2g} logits."
     change = round(100 * (stage.scale / before.scale - 1))
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
     text = (
@@ -78,10 +100,15 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     return f"{text} So other heads step in, but they are not all of it."
 
 
+def shows_movers(moved: Sequence[Mover], stage: Stage) -> bool:
+    """Return whether any direct effect changes to speak of."""
+    return shows(np.array([mover.change for mover in moved]), least(stage.real))
+
+
 def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
     """Say which heads move most, from where to where, and which of them write something else."""
     largest = max(abs(mover.change) for mover in moved)
-    if largest < least(stage.real):
+    if not shows_movers(moved, stage):
         return f"No other head's direct effect changes by {least(stage.real):.2g} logits or more: next to nothing."
     named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
     moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)

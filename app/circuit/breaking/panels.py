@@ -140,7 +140,7 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
 
 
 def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
-    figure = charts.level_bars(levels(broken, plan.off), broken.now)
+    figure = charts.level_bars(levels(broken, plan.off), broken.now) if words.shows_levels(broken) else None
     story = words.broken_story(broken, plan.circuit, plan.off)
     show_figure("circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large)
 

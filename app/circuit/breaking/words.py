@@ -7,7 +7,7 @@ import numpy as np
 
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order, no_share
 from app.circuit.members import member_words, place_words
-from app.words.effects import least, sure
+from app.words.effects import least, not_shown, shows, sure
 from app.words.phrases import ends, mean_over, number, percent_of_model, prompts
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
@@ -58,9 +58,18 @@ def faithfulness_words(result: CircuitEvaluation) -> str:
     return f"Faithfulness is {percent_of_model(result.faithfulness)}{interval}."
 
 
+def shows_levels(broken: Broken) -> bool:
+    """Return whether the model or the circuit, whole or broken, prefers either answer to speak of."""
+    now, both = broken.now, broken.completeness
+    runs = [now.logit_diff, now.model_logit_diff, broken.before.logit_diff, float(both.model_values)]
+    return shows(np.array(runs), least())
+
+
 def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
     """Say what the circuit does, what was switched off, and whether the model misses it as much."""
     now, before = broken.now, broken.before
+    if not shows_levels(broken):
+        return not_shown(f"neither the whole model nor the circuit has a logit_diff of {least():.2g} or more")
     sentences = [
         f"{size_words(circuit.without(off)).capitalize()} on: logit_diff is {number(now.logit_diff)} against "
         f"{number(now.model_logit_diff)} in the whole model ({mean_over(now.n_prompts)}). {faithfulness_words(now)}"

@@ -23,7 +23,7 @@ from app.questions.twins import circuit_pairs, twin_of, twins_story
 from app.shell.links import head_opener, open_head
 from app.shell.widgets import drop_stale
 from app.view import View
-from app.words.effects import least
+from app.words.effects import least, shows
 from app.words.phrases import head_names
 from ioi_core import METHODS, Ablation, Circuit, Head, MethodContrast
 
@@ -45,7 +45,9 @@ def show_total(view: View) -> None:
         for head in heads:
             by_head.setdefault(head, name)  # a head may measure as several; its first class colours it
     source = "Wang et al. 2022" if published else "measured on these prompts by the rules of the Heads page"
-    figure, story = charts.total_scatter(result, by_head, ablation.value), words.total_story(result)
+    figure, story = None, words.total_story(result)
+    if shows(result.values, least()):
+        figure = charts.total_scatter(result, by_head, ablation.value)
     frame = partial(tables.total_frame, result, by_head, ablation.value)
     show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head)
     head_opener(view.model)
@@ -76,14 +78,16 @@ def show_methods(view: View) -> None:
     heads = Circuit({head: role for head in chosen})
     result = compute(view.model, ask(ioi_core.contrast_methods, pairs=pairs, heads=heads))
     _show_contrast(view, result)
-    if role in ("END", EVERYWHERE):
+    if role in ("END", EVERYWHERE) and words.shows_change(result):
         _show_hidden(view, chosen)
     st.subheader("What to keep in mind")
     st.markdown(ABOUT["method_warnings"])
 
 
 def _show_contrast(view: View, result: MethodContrast) -> None:
-    figure, story = charts.method_bars(result), words.contrast_story(result, twin_of(view))
+    figure, story = None, words.contrast_story(result, twin_of(view))
+    if words.shows_change(result):
+        figure = charts.method_bars(result)
     show_figure("methods", figure, story, lambda: tables.contrast_frame(result), large=view.large)
     names = [words.METHOD_WORDS[method].split(":")[0] for method in METHODS]
     show_by_template(

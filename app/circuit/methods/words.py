@@ -6,7 +6,7 @@ import numpy as np
 
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
-from app.words.effects import least, sure
+from app.words.effects import least, not_shown, shows, sure
 from app.words.phrases import heads_words, interval, mean_over, number
 from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 from ioi_core.circuit.methods import METHODS
@@ -66,8 +66,16 @@ def heads_at_role(circuit: Circuit) -> str:
     return f"{heads_words(tuple(circuit))} at {'every position' if role == EVERYWHERE else role}"
 
 
+def shows_change(result: MethodContrast) -> bool:
+    """Return whether any method changes logit_diff to speak of."""
+    return shows(result.changes.mean(-1), least(result.clean))
+
+
 def contrast_story(result: MethodContrast, twin: str) -> str:
     """Say how far apart the methods are, and what that means here; `twin` is what a corrupted prompt is."""
+    if not shows_change(result):
+        why = f"by none of the methods does logit_diff change by {least(result.clean):.2g} logits or more"
+        return not_shown(why, f"{heads_at_role(result.heads)} {'do' if len(result.heads) > 1 else 'does'}")
     by_method = {change.method: change for change in changes(result)}
     zero, mean, resample = (by_method[method].change for method in ("zero", "mean", "resample"))
     sentences = [
@@ -121,8 +129,8 @@ def total_story(result: PromptResult) -> str:
     """Say which heads' two effects differ most, in both directions."""
     direct, total = result.values
     gap, largest, sample = total - direct, _largest(result), mean_over(result.n_prompts)
-    if largest < least():
-        return f"No head has an effect of {least():.2g} logits or more here, direct or total ({sample})."
+    if not shows(result.values, least()):
+        return not_shown(f"no head has an effect of {least():.2g} logits or more, direct or total ({sample})")
     far = max(_FAR * largest, least())
     sentences, named = [], []
     for sign, where in ((1, "above"), (-1, "below")):

@@ -66,7 +66,7 @@ def _first_heads(view: View) -> tuple[list[Head], str]:
 
 
 def _show_fit(view: View, result: SignalFit) -> None:
-    figure, story = charts.signal_bars(result), words.fit_story(result)
+    figure, story = charts.signal_bars(result) if words.shows_signal(result) else None, words.fit_story(result)
     show_figure("signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large)
     names = [words.FLIP_WORDS[flip] for flip in SIGNALS]
     title = "logit_diff with each of the six signals, in the order above"

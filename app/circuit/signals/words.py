@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.words.effects import least, sure
+from app.words.effects import least, not_shown, shows, sure
 from app.words.phrases import ends, mean_over, number
 from ioi_core import SignalFit
 
@@ -35,12 +35,24 @@ def coefficient_intervals(result: SignalFit) -> tuple[Interval, Interval] | None
     return (low_pos, high_pos), (low_tok, high_tok)
 
 
+def shows_signal(result: SignalFit) -> bool:
+    """Return whether any variant changes logit_diff to speak of."""
+    clean = float(result.values[0])
+    return shows(np.array([*result.coefficients, *(result.values - clean)]), least(clean))
+
+
 def fit_story(result: SignalFit) -> str:
     """Say what the heads go by, and how well two signals that add up describe it."""
     position, token = result.coefficients
     clean, sample, intervals = float(result.values[0]), mean_over(result.n_prompts), coefficient_intervals(result)
-    if max(abs(position), abs(token), float(np.abs(result.values - clean).max())) < least(clean):
-        return f"These heads tell neither the token nor the place: no variant changes anything to speak of ({sample})."
+    if not shows_signal(result):
+        why = f"no variant changes logit_diff by {least(clean):.2g} logits or more ({sample})"
+        return not_shown(why, "These heads do")
+    if not shows(np.array([position, token]), least(clean)):
+        return (
+            f"These heads tell neither the token nor the place: variants change logit_diff ({sample}), but neither "
+            f"signal by {least(clean):.2g} logits or more."
+        )
     bounds = "; 95 % intervals: S_pos {}, S_tok {}".format(*(ends(*one) for one in intervals)) if intervals else ""
     largest = max(abs(position), abs(token))
     size = number(abs(token), largest).removeprefix("+")

@@ -71,7 +71,7 @@ def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
         (0.1, -9.0, "Farthest below the line: head 0.0"),
         (9.0, 0.1, "No head comes after 0.0"),
         (-9.0, -0.1, "Farthest above the line: head 0.0"),
-        (0.0, 0.002, "No head has an effect of 0.01 logits or more"),
+        (0.0, 0.002, "does not show it on these prompts: no head has an effect of 0.01 logits or more"),
         (9.0, 9.1, "All heads lie near the line"),
     ],
 )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.prompt.charts import prompt_bars
 from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint
+from app.words.effects import clearly_above_0
 from app.words.phrases import number
 from ioi_core import Model, Predictions, Result, arena_pairs
 from ioi_core.attribution.predictions import RUNS
@@ -36,6 +37,7 @@ def test_prompts_are_counted_and_one_prompt_is_no_mean(result) -> None:
         assert "prompts" not in text
     else:
         assert f"in {ahead} of {len(clean)} prompts" in text
+        assert ("does not show it" in text) == (not clearly_above_0(clean))
     assert f"{number(float(clean.mean()))} on the clean prompt" in text
 
 
