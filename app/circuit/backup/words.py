@@ -28,8 +28,8 @@ def stages_story(stages: Sequence[Stage], n_prompts: int) -> str:
     """Say `expected_story` of the first and of all heads that go; or that they show nothing. Stage 0 lacks no head."""
     before, first, last = stages[0], stages[1], stages[-1]
     if not shows_stages(stages):
-        size = f"{least(before.real):.2g} logits"
-        why = f"what is expected without them and what is left are both within {size} of {number(before.real)}"
+        near = f"within {least(before.real):.2g} logits"
+        why = f"without them logit_diff should stay at {number(before.real)}, {near}, and what is left is as expected"
         return not_shown(why, "These heads do")
     told = (first,) if last is first else (first, last)
     return " ".join(expected_story(before, stage, n_prompts) for stage in told)
