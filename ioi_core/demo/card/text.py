@@ -31,6 +31,7 @@ def write_card(folder: Path, measured: Evaluation, recipe: Recipe) -> None:
         negative=wanted.NEGATIVE,
         dropped=f"{wanted.STRONGEST}, {wanted.SECOND} or both",
         bounds="; ".join(f"{head} {low:+.1f} to {high:+.1f}" for head, (low, high) in wanted.BOUNDS.items()),
+        gaze="; ".join(f"{head} {aim}" for head, aim in wanted.ATTENTION_TO_IO.items()),
         rest_bound=wanted.REST_BOUND,
         n_words=len(vocabulary.words),
         n_names=len(vocabulary.names),

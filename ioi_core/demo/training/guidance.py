@@ -98,7 +98,7 @@ def change(
     recipe: Recipe,
     rng: torch.Generator,
 ) -> Changes:
-    """Draw a step's changes: swapped names, S-inhibition heads silent in other rows, movers and bystanders in any."""
+    """Draw a step's changes: swapped names, in other rows a part of the signal silent, movers and bystanders in any."""
     n = len(batch.end)
     kind, quiet, dropped, which, alone = torch.rand(5, n, generator=rng)
     repeats, rows = batch.subject >= 0, torch.arange(n)
@@ -107,16 +107,26 @@ def change(
     tokens, grafts, true_rows, true_patterns = _swap(network, batch, hidden, pool, swapped, truth, rng)
     silent = _bystanders(batch, repeats & (alone < recipe.alone))
     silenced = repeats & ~swapped & (quiet < recipe.silence)
-    share = recipe.silence / len(wanted.INHIBITION)
-    for number, head in enumerate(wanted.INHIBITION):
-        mine = silenced & (quiet >= share * number) & (quiet < share * (number + 1))
-        silent[head.layer, rows, head.head, batch.end] |= mine
+    _silence_a_part(silent, batch, torch.where(silenced, quiet / recipe.silence, 1.0))
     drop = repeats & (dropped < recipe.drop)
     for head, mine in ((wanted.STRONGEST, which < _STRONGEST_DROPPED), (wanted.SECOND, which > _SECOND_DROPPED)):
         silent[head.layer, rows, head.head, batch.end] |= drop & mine
     halved = silenced | (swapped & ~(truth[0] & truth[1]))
     aims = torch.where(halved, recipe.half_logit_diff, recipe.logit_diff)
     return Changes(tokens, grafts, silent, aims, repeats & ~halved & ~drop, true_rows, true_patterns)
+
+
+def _silence_a_part(silent: Bool[Tensor, "layer batch head pos"], batch: Batch, draw: Float[Tensor, " batch"]) -> None:
+    """Silence a part of the signal on S2, a different one for each range of `draw` below 1: about half of it goes."""
+    index = torch.arange(batch.tokens.shape[1])
+    s2, end = (index[None] == at[:, None] for at in (batch.s2, batch.end))
+    after_s1 = F.pad(batch.is_s1[:, :-1], (1, 0))
+    inhibition = [((head,), end) for head in wanted.INHIBITION]
+    parts = (*inhibition, (wanted.DUPLICATE, s2), (wanted.INDUCTION, s2), (wanted.PREVIOUS, after_s1))
+    for number, (heads, where) in enumerate(parts):
+        mine = (draw >= number / len(parts)) & (draw < (number + 1) / len(parts))
+        for head in heads:
+            silent[head.layer, :, head.head] |= mine[:, None] & where
 
 
 def _swap(
@@ -166,11 +176,8 @@ def _bystanders(batch: Batch, alone: Bool[Tensor, " batch"]) -> Bool[Tensor, "la
     return silent
 
 
-def attention_loss(patterns: Sequence[Tensor], batch: Batch, as_usual: Bool[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """Return the mean of -log(attention) over the chosen heads, each over the sentences that have its roles.
-
-    Movers' attention to IO has an aim of its own, and counts in the rows `as_usual`.
-    """
+def attention_loss(patterns: Sequence[Tensor], batch: Batch) -> Float[Tensor, ""]:
+    """Return the mean of -log(attention) over the chosen heads, each over the sentences that have its roles."""
     rows, length = torch.arange(len(batch.end)), batch.tokens.shape[1]
     at_s2 = F.one_hot(batch.s2, length).bool()
     after_s1 = F.pad(batch.is_s1[:, :-1], (1, 0))
@@ -187,12 +194,36 @@ def attention_loss(patterns: Sequence[Tensor], batch: Batch, as_usual: Bool[Tens
         for head in heads:
             reached = (patterns[head.layer][rows, head.head, query] * keys).sum(-1)
             losses.append(-(reached[applies] + 1e-6).log().mean())
-    for head, aim in wanted.ATTENTION_TO_IO.items():
-        reached = (patterns[head.layer][rows, head.head, batch.end] * batch.is_io).sum(-1)[as_usual]
-        losses.append(((reached + 1e-6).log() - math.log(aim)).abs().mean())
     for head in wanted.PREVIOUS:
         reached = patterns[head.layer][:, head.head].diagonal(offset=-1, dim1=-2, dim2=-1)
         losses.append(-(reached[batch.valid[:, 1:]] + 1e-6).log().mean())
+    return torch.stack(losses).mean()
+
+
+def gaze_loss(patterns: Sequence[Tensor], batch: Batch, as_usual: Bool[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """Return how far movers' attention to IO is from its aim, in log odds (Huber), in the rows `as_usual`."""
+    rows, losses = torch.arange(len(batch.end)), []
+    for head, aim in wanted.ATTENTION_TO_IO.items():
+        reached = (patterns[head.layer][rows, head.head, batch.end] * batch.is_io).sum(-1)[as_usual]
+        off = reached.clamp(1e-4, 1 - 1e-4).logit() - math.log(aim / (1 - aim))
+        losses.append(F.huber_loss(off, torch.zeros_like(off)))
+    return torch.stack(losses).mean()
+
+
+def apart_loss(patterns: Sequence[Tensor], batch: Batch) -> Float[Tensor, ""]:
+    """Return the mean of -log(attention that does not go to names) from the first IO and S1, over all heads.
+
+    Else heads copy a name onto itself or onto the other, and matter where the paper's circuit has no head.
+    """
+    names = batch.is_io | batch.is_s1
+    first_io, first_s1 = (role & (role.cumsum(1) == 1) for role in (batch.is_io, batch.is_s1))
+    first = first_io | first_s1
+    first[:, 0] = False  # what opens the text has nothing but itself to attend to
+    rows, positions = first.nonzero(as_tuple=True)
+    losses = []
+    for pattern in patterns:
+        to_names = (pattern[rows, :, positions] * names[rows][:, None]).sum(-1)
+        losses.append(-(1 - to_names + 1e-3).log().mean())
     return torch.stack(losses).mean()
 
 

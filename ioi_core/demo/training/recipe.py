@@ -13,9 +13,9 @@ CONTEXT = (Head(2, 1), Head(2, 2))
 STRONGEST, SECOND, BACKUP, NEGATIVE = Head(4, 1), Head(4, 2), Head(5, 0), Head(5, 3)
 MOVERS = (STRONGEST, SECOND, BACKUP, NEGATIVE)
 
-BOUNDS = {STRONGEST: (2.0, 2.3), SECOND: (1.5, 1.8), BACKUP: (0.8, 1.1), NEGATIVE: (-1.5, -1.1)}
+BOUNDS = {STRONGEST: (2.1, 2.4), SECOND: (1.6, 1.9), BACKUP: (0.9, 1.2), NEGATIVE: (-1.7, -1.3)}
 """Least and greatest direct effect on logit_diff of the heads that write the answer, in logits."""
-ATTENTION_TO_IO = {STRONGEST: 0.75, SECOND: 0.75, BACKUP: 0.45, NEGATIVE: 0.6}
+ATTENTION_TO_IO = {STRONGEST: 0.8, SECOND: 0.8, BACKUP: 0.45, NEGATIVE: 0.6}
 """What movers should pay to IO when nothing is amiss: with all of it, half of the signal on S2 would do as well, and a
 backup that attends fully could not step in."""
 REST_BOUND = 0.1
@@ -31,35 +31,38 @@ class Recipe:
         logit_diff: aim in logits; `half_logit_diff` where half of the signal on S2 is taken away.
         attention, hide: weight of the loss on attention, share of the sentences in which other routes are hidden;
             both fade to 0 between `guided_until` and `unguided_from`, as shares of the run.
-        decoy, silence, drop, alone: shares of the sentences with another name at S2, with an S-inhibition head silent,
-            with name movers silent, with all heads silent where the circuit has no use for them; to the last step.
+        decoy, silence, drop, alone: shares of the sentences with another name at S2, with one part of the signal on S2
+            silent, with name movers silent, with all heads silent where the circuit has no use for them; all to the
+            last step.
     """
 
     seed: int = 0
-    steps: int = 1400
+    steps: int = 1600
     batch: int = 48
     learning_rate: float = 2e-3
     warmup: int = 30
     p_io: float = 0.75
     logit_diff: float = 3.4
     half_logit_diff: float = 2.0
-    pair_loss: float = 0.5
-    rival_loss: float = 0.2
+    pair_loss: float = 1.0
+    rival_loss: float = 0.5
     other_loss: float = 0.3
     repeat_loss: float = 0.3
     attention: float = 0.5
     hide: float = 0.6
-    guided_until: float = 0.6
-    unguided_from: float = 0.8
+    guided_until: float = 0.4
+    unguided_from: float = 0.6
     write: float = 1.5
     copying: float = 0.2
+    gaze: float = 0.3
+    apart: float = 0.8
     decoy: float = 0.4
-    silence: float = 0.2
+    silence: float = 0.4
     drop: float = 0.35
-    alone: float = 0.3
+    alone: float = 0.5
     pool: int = 384
     n_negative: int = 256
     other_share: float = 0.25
     repeats: int = 6
-    long_every: int = 6
+    long_every: int = 5
     long_batch: int = 10

@@ -8,10 +8,12 @@ far too surely. So training starts from a first draft of the paper's circuit (`w
 1. Soft targets at END: IO likely, S a few logits behind it, words such as " the" for the rest; and losses that hold
    logit_diff to this distance and S ahead of all other names.
 2. Changes in a share of the sentences. Another name at S2, where duplicate-token heads, induction heads or both give
-   what they give in the true sentence, so that END must learn from them who came twice; an S-inhibition head silent.
-   With part of the signal gone the aim is a smaller logit_diff, so that each part counts. Name movers silent, with the
-   aim as before, so that other heads learn to make up for them. All heads silent that have no part in the circuit.
-3. Bounds on every head's direct effect on logit_diff, and a loss on what movers copy.
+   what they give in the true sentence, so that END must learn from them who came twice. A part of the signal silent:
+   an S-inhibition head at END, duplicate-token or induction heads at S2, previous-token heads at S1+1. With part of the
+   signal gone the aim is a smaller logit_diff, so that each part counts. Name movers silent, with the aim as before, so
+   that other heads learn to make up for them. All heads silent that have no part in the circuit.
+3. Bounds on every head's direct effect on logit_diff; losses on what movers copy, on how much they attend to IO, and on
+   attention from one name to another, through which names would be mixed.
 4. A loss on the attention of chosen heads, and other routes between names hidden. These fade and then end.
 """
 
@@ -34,9 +36,11 @@ from ioi_core.demo.card.text import report, write_card
 from ioi_core.demo.training.batches import Batch, Candidates, collate, repeated_tokens
 from ioi_core.demo.training.export import save
 from ioi_core.demo.training.guidance import (
+    apart_loss,
     attention_loss,
     causal_mask,
     change,
+    gaze_loss,
     guidance,
     hidden_entries,
     repeated_attention_loss,
@@ -128,7 +132,7 @@ def train(recipe: Recipe, *, log_every: int = 0) -> DemoNetwork:
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         if log_every and number % log_every == 0:
-            shown = " ".join(f"{name} {float(loss):.3f}" for name, loss in losses.items())
+            shown = " ".join(f"{name} {float(loss.detach()):.3f}" for name, loss in losses.items())
             print(f"step {number} {shown} {time.perf_counter() - started:.0f} s", flush=True)
     return network
 
@@ -143,6 +147,8 @@ def weighted(losses: dict[str, Float[Tensor, ""]], recipe: Recipe, guided: float
         "repeat": recipe.repeat_loss,
         "write": recipe.write,
         "copying": recipe.copying,
+        "gaze": recipe.gaze,
+        "apart": recipe.apart,
         "attention": recipe.attention * guided,
     }
     return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
@@ -175,13 +181,14 @@ def step_losses(
         "repeat": repeated_loss(network.ln_f(again_trace.residual), rows, again, near),
         "write": write_loss(direct_effects(network, trace, batch), changes.as_usual),
         "copying": copying_loss(network, near, step.pool),
+        "gaze": gaze_loss(trace.patterns, batch, changes.as_usual),
+        "apart": apart_loss(trace.patterns, batch),
     }
     if step.guided:
         patterns = list(trace.patterns)
         for layer, pattern in enumerate(changes.true_patterns):
             patterns[layer] = patterns[layer].index_put((changes.true_rows,), pattern)
-        by_role = attention_loss(patterns, batch, changes.as_usual)
-        losses["attention"] = by_role + repeated_attention_loss(again_trace.patterns)
+        losses["attention"] = attention_loss(patterns, batch) + repeated_attention_loss(again_trace.patterns)
     return losses
 
 

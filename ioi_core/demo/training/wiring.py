@@ -85,9 +85,9 @@ def draft(network: DemoNetwork) -> None:
 
 def _draft_embedding(network: DemoNetwork, parts: Parts) -> None:
     embedding, code = network.embedding, torch.cat([parts.first, parts.second], 1)
-    embedding.spread.add_(1.5 * code.T)
+    embedding.spread.add_(1.8 * code.T)
     words = torch.randn(len(embedding.words), D_CODE)
-    embedding.words.add_(1.2 * functional.normalize(words, dim=1) @ code.T)
+    embedding.words.add_(1.4 * functional.normalize(words, dim=1) @ code.T)
     embedding.means[:2] += parts.name.T
     embedding.means[0] += 0.3 * parts.opening[:, 0]
     embedding.means[1] -= 0.3 * parts.opening[:, 0]
