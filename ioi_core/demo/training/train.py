@@ -40,7 +40,6 @@ from ioi_core.demo.training.guidance import (
     attention_loss,
     causal_mask,
     change,
-    changed_share,
     gaze_loss,
     guidance,
     hidden_entries,
@@ -78,7 +77,7 @@ class Step:
 
     Attributes:
         wide: candidates at END, with every trained name; near: elsewhere, with the pool's names.
-        guided: strength of what fades, 1 to 0; changed: how much is left of the shares of changed sentences.
+        guided: strength of what fades, 1 to 0.
     """
 
     batch: Batch
@@ -86,7 +85,6 @@ class Step:
     wide: Candidates
     near: Candidates
     guided: float
-    changed: float
 
 
 class Steps:
@@ -110,7 +108,6 @@ class Steps:
             near=Candidates(self.vocabulary, pool, recipe.n_negative, self.generator),
             wide=Candidates(self.vocabulary, self.names, _N_UNKNOWN, self.generator),
             guided=guidance(recipe, number),
-            changed=changed_share(recipe, number),
         )
 
 
@@ -163,7 +160,7 @@ def step_losses(
     """Return a step's losses by name; "attention" is missing once guidance has ended."""
     batch, near, wide = step.batch, step.near, step.wide
     hidden = hidden_entries(batch, recipe.hide * step.guided, generator)
-    changes = change(network, batch, hidden, step.pool, recipe, generator, step.changed)
+    changes = change(network, batch, hidden, step.pool, recipe, generator)
     trace = network(changes.tokens, batch.positions, hidden, changes.grafts, changes.silent)
     final, index = network.ln_f(trace.residual), torch.arange(len(batch.end))
     at_end, repeats = final[index, batch.end], batch.subject >= 0
