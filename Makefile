@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: run test lint check format demo-model verify bench kill-cache load image-test audit screenshots clean
+.PHONY: run test lint check format demo-model verify fuzz bench kill-cache load image-test audit screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
@@ -28,6 +28,9 @@ demo-model: .venv/installed  ## train the bundled model again from its seed
 
 verify: .venv/installed  ## GPT-2 small's published figures beside ours, where its weights are
 	$(BIN)/python -m ioi_core verify
+
+fuzz: .venv/installed-dev  ## ten times as many random prompts, files, settings and results as a test run tries, new ones each time
+	IOI_FUZZ_TIMES=10 $(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --timeout 7200
 
 bench: .venv/installed-dev  ## timings as ratios against the peer, measured in one run
 	$(BIN)/python -m benchmarks

@@ -22,7 +22,7 @@ from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts
 from app.shell.sidebar import model_control, row_control, size_control
 from app.view import View
-from app.words.tokens import chips, row_labels, row_roles
+from app.words.tokens import answer_labels, chips, row_labels, row_roles
 from ioi_core import IOIError
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +79,7 @@ def _draw_shared() -> None:
     text, control = st.columns([5, 1], vertical_alignment="center")
     with control:
         row = row_control(len(pairs))
-    view = View(model, pairs, row, choice.corruption_words, large)
+    view = View(model, pairs, row, chosen.corruption, large)
     with text:
         _strip(view)
         left_out_notice(chosen.left_out)
@@ -96,6 +96,11 @@ def _strip(view: View) -> None:
         "BOS": "in front" if pairs.prepend_bos else "none",
         "Prompt shown": str(view.row + 1),
     }
+    if "IO" not in pairs.roles:  # else the coloured names say it
+        right, wrong = answer_labels(view.model, pairs, view.row)
+        facts["Right"], facts["Wrong"] = right, wrong
+        if pairs.answer_sets is not None:
+            facts["logit_diff"] = "mean logit of the right answers minus that of the wrong ones"
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
     st.html(f'<div class="ioi-strip">{items}</div><div class="ioi-scroll">{drawn}</div>')

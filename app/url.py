@@ -37,6 +37,11 @@ KNOCK_OUT, KNOCK_OUT_BY = "knock_out", "knock_out_by"
 METHOD_HEADS, METHOD_AT, SIGNAL_HEADS = "method_heads", "method_at", "signal_heads"
 
 
+def left_out(key: str) -> str:
+    """Return the parameter of a link that lacks a text, for it was too long."""
+    return f"{key}_left_out"
+
+
 def by_template(figure: str) -> str:
     """Return the parameter that shows a figure template by template."""
     return f"templates_{figure}"

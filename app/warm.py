@@ -10,19 +10,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from diskcache import Timeout
 
+import ioi_core
 from app.activation_patching.requests import PatchChoice, patch_requests
 from app.circuit.requests import edit_request, find_request, sets_request, total_request
 from app.circuit.starts import PAPER, starts_of
 from app.heads.requests import answer_tokens, copying_requests, writing_request
 from app.logit_lens.requests import lens_requests
-from app.path_patching.requests import PathChoice, path_request, split_request
+from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
 from app.path_patching.trail import Step
-from app.prompt.requests import prompt_requests
-from app.questions.ask import Request
+from app.questions.ask import Request, ask
 from app.questions.classes import role_requests
 from app.questions.measures import measure_requests
 from app.questions.prompt_patterns import pattern_requests
@@ -32,9 +32,17 @@ from cache.environment import disk_cache
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore
 from cache.store.tiers import TieredStore
-from ioi_core import IOI_CIRCUIT, Ablation, FoundCircuit, IOIError, Model, PromptPairs, arena_pairs, load_model
-from ioi_core.circuit.definition import NO_HEADS
-from ioi_core.prompts.twins import with_twins
+from ioi_core import (
+    IOI_CIRCUIT,
+    NO_HEADS,
+    Ablation,
+    IOIError,
+    Model,
+    PromptPairs,
+    arena_pairs,
+    load_model,
+    with_twins,
+)
 
 R = TypeVar("R")
 
@@ -43,15 +51,20 @@ GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {"classic": arena_pair
 
 _MEMORY = 64 * 2**20  # bytes of results at hand; all others are read from disk
 
-Find = Callable[[Request[FoundCircuit]], FoundCircuit]
+
+class Compute(Protocol):
+    """Computes a request on the model that is warmed."""
+
+    def __call__(self, request: Request[R], /) -> R:
+        """Return the result."""
+        ...
 
 
-def requests(model: Model, pairs: PromptPairs, find: Find) -> Iterator[Request[object]]:
+def requests(model: Model, pairs: PromptPairs, compute: Compute) -> Iterator[Request[object]]:
     """Yield what the pages request as they open, for every prompt and head that can be shown; some of it twice.
 
-    `find` computes the circuit that the Circuit page opens with, where none is published.
+    `compute` is for results that later requests depend on.
     """
-    yield from prompt_requests(pairs)
     yield from role_requests(pairs)
     yield from measure_requests(pairs)
     yield from patch_requests(pairs, PatchChoice())
@@ -61,11 +74,12 @@ def requests(model: Model, pairs: PromptPairs, find: Find) -> Iterator[Request[o
         yield from lens_requests(pairs, row)
         view = View(model, pairs, row, corruption="", large=False)
         yield from pattern_requests(view, range(model.cfg.n_layers), weighted=False)
+    attention = compute(ask(ioi_core.role_attention, pairs=pairs))
     for head in model.heads:
         yield from copying_requests(head, answer_tokens(pairs))
-        yield split_request(pairs, head)
+        yield split_request(pairs, head, "END", most_attended(attention, head))
     twins, ablation = with_twins(model, pairs, "abc"), Ablation.MEAN
-    circuit = IOI_CIRCUIT if starts_of(model)[0] == PAPER else find(find_request(twins)).circuit
+    circuit = IOI_CIRCUIT if starts_of(model, pairs)[0] == PAPER else compute(find_request(twins)).circuit
     yield edit_request(twins, circuit, NO_HEADS, ablation)
     yield sets_request(twins, circuit, ablation)
     yield total_request(twins, ablation)

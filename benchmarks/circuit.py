@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--runs", type=int, default=4, help="runs of each edit that the peer does")
     options = parser.parse_args(arguments)
     random, bridge = random_gpt2_small()
-    model = replace(random, name="gpt2-small")  # so that minimality asks about the published classes, as it does there
+    model = replace(random, is_gpt2_small=True)  # so that minimality asks about the published classes, as it does there
     pairs = ioi_dataset(model, options.prompts, corruption="abc", prepend_bos=False)
     print(
         f"{torch.get_num_threads()} threads, GPT-2 small's shape, random weights, {len(pairs)} mixed prompts, 26 heads"
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
 def compare(model: Model, bridge: Any, pairs: PromptPairs, removed: Circuit, ablation: Ablation, n_runs: int) -> str:
     """A row of the table."""
     ours = seconds(partial(edit_circuit, model, pairs, IOI_CIRCUIT, removed, ablation=ablation))
-    variants = list(dict.fromkeys(edit_variants(model, IOI_CIRCUIT, removed)))
+    variants = list(dict.fromkeys(edit_variants(model, pairs, IOI_CIRCUIT, removed)))
     sample = [variants[n] for n in np.random.default_rng(0).choice(len(variants), n_runs, replace=False)]
     peer = BatchedPeer(bridge, pairs, ablation)
     prepared = [peer.hooks(ablated_cells(model, pairs, variant)) for variant in sample]

@@ -183,7 +183,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--sample", type=int, default=4, help="runs of an analysis with many that the peer does")
     options = parser.parse_args(arguments)
     random, bridge = random_gpt2_small()
-    model = replace(random, name="gpt2-small")  # so that its heads have the published classes, as there
+    model = replace(random, is_gpt2_small=True)  # so that its heads have the published classes, as there
     print(f"{torch.get_num_threads()} threads, GPT-2 small's shape, random weights")
     print(f"{'':<20}{'runs':>6}{'ours s':>8}{'peer s':>9}{'ratio':>8}{'largest diff':>14}{'of peak':>12}")
     for kind in options.prompts:

@@ -85,7 +85,8 @@ class Computations:
                 return kept
             job = self._job(key, entry, model, parameters)
             job.visitors = asking
-            job.when_ended(lambda ended: self._report(Record.of_job(analysis, model.name, ended)))
+            name = model.name  # not the model, which may leave memory while the job that has ended is known
+            job.when_ended(lambda ended: self._report(Record.of_job(analysis, name, ended)))
             try:
                 self._worker(str(model.device)).submit(job)
             except QueueFullError:

@@ -124,8 +124,9 @@ class Job:
             return
         self._started = time.monotonic()
         self.state = JobState.RUNNING
+        work, self._work = self._work, _nothing  # a job that has ended must not hold its model in memory
         try:
-            result = self._work(self._report)
+            result = work(self._report)
         except Exception as error:
             self.fail(error)
         except BaseException:  # a panic in the Rust code of tokenizers is one: the thread must outlive it
@@ -160,6 +161,10 @@ class Job:
         self.done, self.total = done, total
         if self.cancel_if_abandoned():
             raise _abandoned()
+
+
+def _nothing(_progress: Progress) -> None:
+    """Work that is done."""
 
 
 def _abandoned() -> JobCancelledError:

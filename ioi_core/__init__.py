@@ -2,6 +2,7 @@
 
 from ioi_core.activation_patching.estimate import correlation, estimate_patching
 from ioi_core.activation_patching.exact import PatchResult, patch_activations
+from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES
 from ioi_core.attention.explain import AttentionSplit, explain_attention
 from ioi_core.attention.name_writing import NameWriting, attention_and_writing
 from ioi_core.attention.patterns import attention_patterns, role_attention
@@ -12,9 +13,9 @@ from ioi_core.attribution.logit_lens import TokenLens, lens_tokens, logit_lens
 from ioi_core.attribution.predictions import Predictions, predictions
 from ioi_core.circuit.backup import Backup, backup_heads
 from ioi_core.circuit.completeness_sets import completeness_sets
-from ioi_core.circuit.definition import IOI_CIRCUIT, NAIVE_CIRCUIT, Circuit, CircuitError
+from ioi_core.circuit.definition import IOI_CIRCUIT, NAIVE_CIRCUIT, NO_HEADS, Circuit, CircuitError, Member
 from ioi_core.circuit.evaluation import ablate, completeness, edit_circuit, evaluate_circuit, minimality
-from ioi_core.circuit.methods import MethodContrast, contrast_methods, direct_and_total
+from ioi_core.circuit.methods import METHODS, MethodContrast, contrast_methods, direct_and_total
 from ioi_core.circuit.results import (
     AblationResult,
     CircuitEdit,
@@ -24,42 +25,67 @@ from ioi_core.circuit.results import (
     Minimality,
 )
 from ioi_core.circuit.search import FoundCircuit, find_circuit
-from ioi_core.circuit.signals import SignalFit, token_and_position
+from ioi_core.circuit.signals import SIGNALS, SignalFit, token_and_position
 from ioi_core.data_sets.pairs import read_pairs
 from ioi_core.engine.forward import run
-from ioi_core.errors import HeadError, IOIError, ModelUnavailableError, NotIOIError, PromptError, PromptMismatchError
+from ioi_core.engine.scoring import MetricError
+from ioi_core.errors import (
+    ChoiceError,
+    HeadError,
+    IOIError,
+    ModelUnavailableError,
+    NotIOIError,
+    PromptError,
+    PromptMismatchError,
+)
 from ioi_core.heads.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.heads.published import PUBLISHED_CLASSES, HeadClass, published_class
 from ioi_core.heads.roles import HeadRoles, head_roles, infer_roles
 from ioi_core.heads.rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
-from ioi_core.model.loading import DEMO_MODEL_DIR, PROCESSING, load_model
+from ioi_core.model.files import DEMO_MODEL_DIR
+from ioi_core.model.loading import PROCESSING, load_model
 from ioi_core.model.weights import END_OF_TEXT, Model, ModelConfig
 from ioi_core.path_patching.atlas import EdgeAtlas, edge_atlas
-from ioi_core.path_patching.patch import PathResult, patch_paths
+from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS, PathResult, patch_paths
 from ioi_core.prompts.arena import arena25_pairs, arena_pairs
+from ioi_core.prompts.corruptions import CORRUPTIONS, SIGNAL_FLIPS
 from ioi_core.prompts.dataset import ioi_dataset
 from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.prompts.templates import TEMPLATES
+from ioi_core.prompts.twins import with_twins
 from ioi_core.prompts.typed import prompt_pairs
 from ioi_core.results import Progress, PromptResult, Result, TwoRunResult
 from ioi_core.tasks.dataset import TASKS, Task, task_dataset
 from ioi_core.uncertainty import bootstrap_interval
-from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
+from ioi_core.vocabulary import ALL, ROLES, Ablation, Direction, Head
 
 __all__ = [
+    "ALL",
+    "CORRUPTIONS",
     "DEMO_MODEL_DIR",
     "END_OF_TEXT",
     "HEAD_ROLES",
+    "HEAD_SITES",
     "IOI_CIRCUIT",
+    "LOGITS",
+    "METHODS",
     "NAIVE_CIRCUIT",
+    "NO_HEADS",
     "PROCESSING",
     "PUBLISHED_CLASSES",
     "QUANTITIES",
+    "RECEIVER_INPUTS",
+    "RESIDUAL_SITES",
     "ROLES",
+    "SIGNALS",
+    "SIGNAL_FLIPS",
     "TASKS",
+    "TEMPLATES",
     "Ablation",
     "AblationResult",
     "AttentionSplit",
     "Backup",
+    "ChoiceError",
     "Circuit",
     "CircuitEdit",
     "CircuitError",
@@ -79,7 +105,9 @@ __all__ = [
     "HeadError",
     "HeadRoles",
     "IOIError",
+    "Member",
     "MethodContrast",
+    "MetricError",
     "Minimality",
     "Model",
     "ModelConfig",
@@ -140,4 +168,5 @@ __all__ = [
     "run",
     "task_dataset",
     "token_and_position",
+    "with_twins",
 ]

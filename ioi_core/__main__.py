@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     checks = list(verify(model))
     failed = sum(not check.passed for check in checks)
-    print(f"gpt2-small, weights {model.fingerprint[:12]}, on {model.device}\n{table(checks)}")
+    print(f"{model.name}, weights {model.fingerprint[:12]}, on {model.device}\n{table(checks)}")
     print(f"{len(checks) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

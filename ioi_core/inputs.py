@@ -1,31 +1,100 @@
-"""Checks of what callers and visitors hand in, which may be of any type.
+"""What callers and visitors hand in: taken in every spelling that has one meaning, anything else refused in words.
 
-To a type checker the aliases below are the types that are meant. At run time they are `object`, so that a wrong value
-reaches a check, here or in the analysis that takes it, and is refused with an error that a page can show.
+To a type checker the aliases below are the types that are meant. At run time any value passes for them, so that a wrong
+one reaches a check, here or in the analysis that takes it, and is refused with an error that a page can show.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING
+from os import PathLike
+from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar
 
 import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
-from ioi_core.errors import ChoiceError, PromptError, PromptMismatchError
+from ioi_core.errors import ChoiceError, HeadError, PromptError, PromptMismatchError
 from ioi_core.vocabulary import Ablation, Direction, Head
 
+
+class _Meant(type):
+    """A type for annotations that every value is an instance of; `help` shows its name, the types that are meant."""
+
+    def __new__(cls, name: str) -> "_Meant":
+        return super().__new__(cls, name, (), {"__module__": "builtins"})
+
+    def __init__(cls, name: str) -> None:
+        super().__init__(name, (), {})
+
+    def __instancecheck__(cls, _: object) -> bool:
+        return True
+
+
 if TYPE_CHECKING:
+
+    class HasTokens(Protocol):
+        """Pairs, whose clean prompts are meant."""
+
+        @property
+        def clean_tokens(self) -> np.ndarray:
+            """Rows of token ids."""
+
+    class HasCircuit(Protocol):
+        """A result that carries a circuit."""
+
+        @property
+        def circuit(self) -> Mapping[Head, Collection[str]]:
+            """Head -> roles."""
+
+    FilePath = str | PathLike[str]
     Texts = str | Sequence[str]
     Choice = str
+    OptionalChoice = str | None
     WholeNumber = int
+    Fraction = float
+    Flag = bool
     TemplateChoice = str | Sequence[int]
-    TokenIds = Sequence[int] | np.ndarray
+    TokenIds = int | Sequence[int] | np.ndarray | Tensor
+    Tokens = HasTokens | Sequence[int] | Sequence[Sequence[int]] | np.ndarray | Tensor
+    Positions = int | Sequence[int] | np.ndarray | Tensor
+    Numbers = Sequence[float] | np.ndarray | Tensor
     Position = str | int
-    HeadList = Sequence[Head]
-    Receivers = str | Sequence[Head]
-    Heads = Mapping[Head, str | Collection[str]] | tuple[tuple[Head, tuple[str, ...]], ...]
+    RowChoice = int | slice | Sequence[int] | np.ndarray
+    OneHead = Head | str | tuple[int, int]
+    HeadList = OneHead | Sequence[OneHead]
+    Receivers = HeadList
+    _Roles = str | Collection[str]
+    Heads = (
+        Mapping[Head, _Roles]
+        | Mapping[str, _Roles]
+        | Mapping[tuple[int, int], _Roles]
+        | Sequence[tuple[OneHead, _Roles]]
+        | HeadList
+        | HasCircuit
+    )
 else:
-    Texts = Choice = WholeNumber = TemplateChoice = TokenIds = Position = HeadList = Receivers = Heads = object
+    FilePath = _Meant("str | Path")
+    Texts = _Meant("str | list[str]")
+    Choice = _Meant("str")
+    OptionalChoice = _Meant("str | None")  # a union of its own would be taken for the real one by its name
+    WholeNumber = _Meant("int")
+    Fraction = _Meant("float")
+    Flag = _Meant("bool")
+    TemplateChoice = _Meant("str | list[int]")
+    TokenIds = _Meant("int | list[int] | ndarray | Tensor")
+    Tokens = _Meant("list[list[int]] | ndarray | Tensor | PromptPairs")
+    Positions = _Meant("int | list[int] | ndarray | Tensor")
+    Numbers = _Meant("list[float] | ndarray | Tensor")
+    Position = _Meant("str | int")
+    RowChoice = _Meant("int | slice | list[int] | ndarray")
+    OneHead = _Meant("Head | str | tuple[int, int]")
+    HeadList = _Meant("Head | str | list[Head | str]")
+    Receivers = _Meant("str | Head | list[Head | str]")
+    Heads = _Meant("Circuit | dict[Head | str, str | list[str]] | list[Head | str]")
 
+
+_Name = TypeVar("_Name", bound=str)
 
 _SHOWN = 40
 
@@ -85,23 +154,140 @@ def one_a_row(texts: Texts | None, name: str, n_rows: int) -> list[object]:
     return list(texts)
 
 
-def check_direction(direction: Choice) -> Direction:
-    """Return `direction` if it exists.
+def as_fraction(value: object, name: str) -> float:
+    """Return `value` as a float above 0 and below 1.
 
     Raises:
-        ChoiceError: it does not; the text says which ones do.
+        PromptError: no number, or outside these bounds.
     """
-    if direction not in tuple(Direction):
-        raise ChoiceError(f"direction {shown(direction)} is not known: use {' or '.join(Direction)}")
-    return Direction(direction)
+    if isinstance(value, bool) or not isinstance(value, float | int) or not 0 < value < 1:
+        raise PromptError(f"{name} must be a number between 0 and 1, such as 0.1, got {shown(value)}")
+    return float(value)
+
+
+def as_flag(value: object, name: str) -> bool:
+    """Return `value` as a bool.
+
+    Raises:
+        ChoiceError: it is anything but True or False.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ChoiceError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def as_choice(value: object, name: str, allowed: Sequence[_Name]) -> _Name:
+    """Return the one of the names allowed that `value` is.
+
+    Raises:
+        ChoiceError: it is none of them; the text says which there are.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        *most, last = allowed
+        names = f"{', '.join(most)} or {last}" if most else last
+        raise ChoiceError(f"{name} {shown(value)} is not known: use {names}")
+    return allowed[allowed.index(value)]
+
+
+def check_direction(direction: Choice) -> Direction:
+    """Return `direction` if it exists; ChoiceError if it does not."""
+    return as_choice(direction, "direction", tuple(Direction))
 
 
 def check_ablation(ablation: Choice) -> Ablation:
-    """Return `ablation` if it exists.
+    """Return `ablation` if it exists; ChoiceError if it does not."""
+    return as_choice(ablation, "ablation", tuple(Ablation))
+
+
+def is_head(value: object) -> bool:
+    """Return whether a value is one head in some spelling: a `Head`, a text, or a pair of whole numbers."""
+    return isinstance(value, str | Head) or _is_pair(value)
+
+
+def _is_pair(value: object) -> TypeGuard[Sequence[int]]:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(part, Integral) and not isinstance(part, bool) for part in value)
+    )
+
+
+def as_head(value: object) -> Head:
+    """Return one head, given as "9.9", (9, 9) or `Head(9, 9)`.
 
     Raises:
-        ChoiceError: it does not; the text says which ones do.
+        HeadError: it is none of these.
     """
-    if ablation not in tuple(Ablation):
-        raise ChoiceError(f"ablation {shown(ablation)} is not known: use {', '.join(Ablation)}")
-    return Ablation(ablation)
+    if isinstance(value, str):
+        return Head.parse(value)
+    pair = (value.layer, value.head) if isinstance(value, Head) else value
+    if not _is_pair(pair):
+        raise HeadError(f"{shown(value)} is not a head: write '9.9', (9, 9) or Head(9, 9)")
+    layer, head = pair
+    return Head(int(layer), int(head))
+
+
+def as_heads(value: object) -> tuple[Head, ...]:
+    """Return heads in their order, given as one head or as a sequence of them, each as in `as_head`.
+
+    Raises:
+        HeadError: one of them is no head.
+    """
+    if is_head(value):
+        return (as_head(value),)
+    if isinstance(value, np.ndarray | Tensor):  # rows of layer and head, as of np.argwhere
+        value = value.tolist()
+    if not isinstance(value, Sequence):
+        raise HeadError(f"heads are wanted, got {shown(value)}: write ['9.9', '9.6'], or one head such as '9.9'")
+    return tuple(map(as_head, value))
+
+
+def as_integers(value: object) -> Int[np.ndarray, "..."] | None:
+    """Return whole numbers as an array, from an array, a tensor on any device, or lists of one length; else None."""
+    if isinstance(value, Tensor):
+        value = None if value.is_floating_point() else value.detach().cpu().numpy()
+    if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
+        value = [part.tolist() if isinstance(part, Tensor) else part for part in value]
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        return None
+    return array.astype(np.int64, copy=False) if array.dtype.kind in "iu" else None
+
+
+def as_numbers(value: Numbers, name: str) -> Float[np.ndarray, "*cells batch"]:
+    """Return numbers as an array of floats with at least one axis, from an array, a tensor on any device, or lists.
+
+    Raises:
+        PromptError: it is none of these.
+    """
+    given = value.detach().cpu() if isinstance(value, Tensor) else value
+    try:
+        array = np.asarray(given.float() if isinstance(given, Tensor) and given.dtype is torch.bfloat16 else given)
+    except ValueError:  # lists of different lengths
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "fiub" or array.ndim == 0:
+        raise PromptError(f"{name} must be numbers, one a prompt along the last axis, got {shown(value)}")
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def as_tokens(tokens: Tokens, padding: int) -> Int[np.ndarray, "batch pos"]:
+    """Return rows of token ids: pairs' clean prompts, an array, a tensor or lists, which are padded on the right.
+
+    Raises:
+        PromptError: none of these.
+    """
+    given = getattr(tokens, "clean_tokens", tokens)
+    array = as_integers(given)
+    if array is None and isinstance(given, list | tuple):
+        rows = [row for row in map(as_integers, given) if row is not None and row.ndim == 1]
+        if rows and len(rows) == len(given):
+            array = np.full((len(rows), max(map(len, rows))), padding, dtype=np.int64)
+            for padded, row in zip(array, rows, strict=True):
+                padded[: len(row)] = row
+    if array is None or array.ndim == 0:
+        raise PromptError(
+            f"tokens are rows of token ids, got {shown(tokens)}: give prompt_pairs(model, ...), or lists of ids as "
+            "model.encode(text) returns them, with END_OF_TEXT in front for a BOS"
+        )
+    return array[None] if array.ndim == 1 else array

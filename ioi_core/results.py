@@ -2,6 +2,7 @@
 
 A `Result` is just that; a `PromptResult` is a mean over prompts and holds each prompt's own value; a `TwoRunResult`
 moved activations between a clean and a corrupted run. Only fields that may be absent have a default.
+`over_prompts` gives the fields of a `PromptResult` that follow from each prompt's own value.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from ioi_core.errors import IOIError
+from ioi_core.inputs import shown
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import Direction
 
@@ -21,8 +24,10 @@ Progress = Callable[[int, int], None]
 Axes = Mapping[str, tuple[str, ...]]
 """Axis name -> its labels, in the order of the axes."""
 
+_COUNTED = ("layer", "head", "pos", "batch", "k")
+"""Axes whose labels are whole numbers; also with something in front ("sender_layer")."""
+
 _Kind = TypeVar("_Kind", bound="Result")
-_Means = TypeVar("_Means", bound="PromptResult")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,6 +59,15 @@ class Result:
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
 
+    def __init_subclass__(cls) -> None:
+        """Give every kind the short `repr`: `dataclass` writes one of all fields only where a class has none."""
+        type.__setattr__(cls, "__repr__", Result.__repr__)
+
+    def __repr__(self) -> str:
+        """The kind, the size of each axis, the metric with its unit and the number of prompts; no numbers."""
+        sizes = ", ".join(f"{axis} {len(labels)}" for axis, labels in self.axes.items())
+        return f"{type(self).__name__}({self.metric} in {self.unit}, [{sizes}], n_prompts {self.n_prompts})"
+
     def at(self, **labels: object) -> "Result":
         """Return the cells at one label of each of some axes (`at(layer=9, head=6)`), over the axes that are left.
 
@@ -79,10 +93,14 @@ class Result:
         return kind(**parts)
 
     def to_frame(self) -> pd.DataFrame:
-        """Long form: one row a cell, a column for each axis, then the value under the metric's name."""
+        """Long form: one row a cell, a column for each axis, then the value under the metric's name.
+
+        Layers, heads and positions are whole numbers; all other labels are text.
+        """
         if not self.axes:
             return pd.DataFrame({self.metric: self.values.ravel()})
-        index = pd.MultiIndex.from_product(list(self.axes.values()), names=list(self.axes))
+        labels = [_typed_labels(axis, labels) for axis, labels in self.axes.items()]
+        index = pd.MultiIndex.from_product(labels, names=list(self.axes))
         return pd.Series(self.values.ravel(), index=index, name=self.metric).reset_index()
 
 
@@ -103,13 +121,6 @@ class PromptResult(Result):
         if self.per_prompt.shape != want:
             raise ValueError(f"per_prompt wants shape {want}, got {self.per_prompt.shape}")
 
-    @classmethod
-    def of(
-        cls: type[_Means], per_prompt: Float[np.ndarray, "..."], axes: Axes, metric: str, unit: str, **more: Any
-    ) -> _Means:
-        """Return the result whose values are the means of `per_prompt`; `more` are the other fields of its class."""
-        return cls(axes=axes, metric=metric, unit=unit, **over_prompts(per_prompt), **more)
-
     def at(self, **labels: object) -> "PromptResult":
         """Return the cells at one label of each of some axes, with their prompts; as `Result.at`."""
         return self._at(PromptResult, labels)
@@ -125,6 +136,19 @@ class PromptResult(Result):
             return frame
         low, high = self.interval()
         return frame.assign(low_95=low.ravel(), high_95=high.ravel())
+
+
+def _typed_labels(axis: str, labels: tuple[str, ...]) -> list[str] | list[int]:
+    """Return labels as whole numbers where an axis counts something; a last layer "final" is text, and so are all."""
+    counted = axis.rsplit("_", 1)[-1] in _COUNTED and all(label.isdecimal() for label in labels)
+    return [int(label) for label in labels] if counted else list(labels)
+
+
+def check_result(kind: type[Result], **given: object) -> None:
+    """Refuse anything but results of a kind; IOIError names the parameter, what was got and what is wanted."""
+    for name, value in given.items():
+        if not isinstance(value, kind):
+            raise IOIError(f"{name} must be a {kind.__name__}, got {shown(value)}")
 
 
 def over_prompts(per_prompt: Float[np.ndarray, "*cells batch"]) -> dict[str, Any]:

@@ -5,37 +5,41 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from ioi_core.errors import IOIError
+from ioi_core.errors import PromptError
+from ioi_core.inputs import Fraction, Numbers, WholeNumber, as_fraction, as_numbers, as_whole_number
 
 RESAMPLES = 1000
 
 
 def bootstrap_interval(
-    per_prompt: Float[np.ndarray, "*cells batch"],
+    per_prompt: Numbers,
     *,
-    gaps: Float[np.ndarray, " batch"] | None = None,
-    level: float = 0.95,
-    seed: int = 0,
+    gaps: Numbers | None = None,
+    level: Fraction = 0.95,
+    seed: WholeNumber = 0,
 ) -> tuple[Float[np.ndarray, "*cells"], Float[np.ndarray, "*cells"]]:
     """Percentile bootstrap of each cell's mean over prompts: they are drawn with replacement 1,000 times.
 
     Args:
-        per_prompt: a result's `per_prompt`, or a patching result's `effects`.
-        gaps: a patching result's `gaps`: its values are ratios of means, and both means are resampled together.
+        per_prompt: [... batch] a result's `per_prompt`, or a patching result's `effects`.
+        gaps: [batch] a patching result's `gaps`: its values are ratios of means, and both means are resampled together.
     Returns:
         (low, high), each without the batch axis; nan with fewer than two prompts.
     Raises:
-        IOIError: `level` is not between 0 and 1.
+        PromptError: `level` is not between 0 and 1, or numbers that cannot be used.
     """
-    if not 0 < level < 1:
-        raise IOIError(f"level is {level}: a number between 0 and 1 is wanted, such as 0.95")
-    n = per_prompt.shape[-1]
+    level, seed = as_fraction(level, "level"), as_whole_number(seed, "seed", 0, 2**63 - 1)
+    values = as_numbers(per_prompt, "per_prompt")
+    n = values.shape[-1]
     if n < 2:
-        return np.full(per_prompt.shape[:-1], np.nan), np.full(per_prompt.shape[:-1], np.nan)
-    shares = _shares(n, seed).astype(per_prompt.dtype)
-    means = per_prompt @ shares
+        return np.full(values.shape[:-1], np.nan), np.full(values.shape[:-1], np.nan)
+    shares = _shares(n, seed).astype(values.dtype)
+    means = values @ shares
     if gaps is not None:
-        means = means / (gaps @ shares)
+        of_gaps = as_numbers(gaps, "gaps")
+        if of_gaps.shape != (n,):
+            raise PromptError(f"gaps have shape {of_gaps.shape}: one a prompt is wanted, {n} in all")
+        means = means / (of_gaps @ shares)
     bounds = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=-1)
     return bounds[0, ...], bounds[1, ...]
 

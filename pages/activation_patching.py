@@ -13,7 +13,9 @@ from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
+from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
+from app.words.phrases import grouped_by
 from ioi_core import correlation
 
 view = current_view()
@@ -21,10 +23,13 @@ model, pairs, row = view.model, view.pairs, view.row
 
 st.header("Which activations carry the answer?")
 st.write(
-    "Each cell is one run of the model that gets a single activation from the other prompt of its pair. "
-    "**Blue**: the patch moves the model towards IO, or towards the clean run; **red**: away from it; white: no effect."
+    "Each cell is one run of the model that gets a single activation from the other prompt of its pair. **Blue**: the "
+    "patch moves the model towards the clean run or the right answer, as the measure has it; **red**: away from it; "
+    "white: no effect."
 )
 choice = patch_controls(pairs)
+if mirrored := mirror_story(pairs):
+    st.caption(mirrored)
 figure = st.empty()
 estimate_request, exact_request = patch_requests(pairs, choice)
 estimate = compute(model, estimate_request)
@@ -63,8 +68,8 @@ with figure.container():
         )
 
 show_heatmaps_by_template(
-    view, "patching", grid.per_prompt, grid.keys, f"Change in {choice.metric}, by template", exact.unit,
-    less_is_good=choice.metric == "kl",
+    view, "patching", grid.per_prompt, grid.keys, f"Change in {choice.metric}, by {grouped_by(pairs)}", exact.unit,
+    less_is_good=choice.metric == "kl", least=grid.least,
 )  # fmt: skip
 
 st.subheader(f"A closer look: {grid.names[cell[0]][cell[1]]}")

@@ -44,9 +44,9 @@ if heads:
 else:
     st.write(why)
 
-st.subheader("Which heads look from END at the names?")
+st.subheader("Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?")
 st.write(
-    "END is where the answer comes next: a head that looks from there at a name can carry it into the answer. Click a "
+    "END is where the answer comes next: a head can carry what it looks at from there into the answer. Click a "
     "column's title to sort by it. Positions are those of the clean prompt, whatever token the corrupted one has there."
 )
 show_from_end(view, patterns)

@@ -39,10 +39,10 @@ panels.show_direct(view, head)
 st.subheader("Where does it look?")
 panels.show_attention(view, head)
 
-st.subheader("Does it write the name it looks at?")
+st.subheader("Does it write what it looks at?")
 panels.show_writing(view, head)
 
-st.subheader("What would it write, looking at a name?")
+st.subheader("What would it write, looking at an answer or a name?")
 panels.show_copying(view, head)
 
 st.subheader("What changes if it is patched?")

@@ -15,7 +15,8 @@ from app.logit_lens.words import head_effects, layer_effects, lens_story
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import open_head
-from app.words.phrases import head_names, stage
+from app.words.effects import least
+from app.words.phrases import grouped_by, head_names, stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -23,7 +24,7 @@ model, pairs, row = view.model, view.pairs, view.row
 st.header("Where in the model does the answer appear?")
 st.write(
     "Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read out "
-    "early, as if the model ended there: above 0 it prefers **IO**, below 0 it prefers **S**."
+    "early, as if the model ended there: above 0 it prefers the right answer, **IO**, below 0 the other, **S**."
 )
 final, per_layer, tokens, layers, heads = compute(model, *lens_requests(pairs, row))
 show_figure(
@@ -39,7 +40,9 @@ show_by_template(
     "lens",
     final.per_prompt,
     stages,
-    lambda groups: template_curves(final.per_prompt, groups, stages, "logit_diff at END, by template", "logits"),
+    lambda groups: template_curves(
+        final.per_prompt, groups, stages, f"logit_diff at END, by {grouped_by(pairs)}", "logits"
+    ),
 )
 
 st.subheader(f"What would each layer say at each token of prompt {row + 1}?")
@@ -61,8 +64,8 @@ show_figure(
 
 st.subheader("Which heads write the answer?")
 st.write(
-    "Blue heads push towards IO, red heads push towards S. Read down the layers, in the order they work. "
-    "Click a head to see all that is known about it."
+    "Blue heads push towards the right answer, red heads towards the other. Read down the layers, in the order they "
+    "work. Click a head to see all that is known about it."
 )
 show_figure(
     "attribution_by_head",
@@ -74,4 +77,6 @@ show_figure(
     on_click=open_head,
 )
 names = head_names(heads)
-show_heatmaps_by_template(view, "heads", heads.per_prompt, names, "Direct effect of heads, by template", "logits")
+show_heatmaps_by_template(
+    view, "heads", heads.per_prompt, names, f"Direct effect of heads, by {grouped_by(pairs)}", "logits", least=least()
+)

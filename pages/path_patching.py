@@ -14,9 +14,12 @@ from app.path_patching.panels import show_ranking
 from app.path_patching.requests import path_request, split_request
 from app.questions.classes import head_classes
 from app.questions.compute import compute, compute_all
+from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.links import head_links
-from app.words.phrases import changed
+from app.words.choices import EFFECT_UNITS, scored
+from app.words.effects import logits_a_unit
+from app.words.phrases import grouped_by
 
 view = current_view()
 model, pairs = view.model, view.pairs
@@ -24,13 +27,15 @@ model, pairs = view.model, view.pairs
 st.header("Which head acts on which?")
 st.write(
     "Each cell is one sender: a head, or a layer's MLP. **The receivers alone** get its output as if it came from the "
-    "other prompt; every other head keeps its own. **Red**: logit_diff falls, **blue**: it rises. Start at the logits, "
-    "click the strongest senders, and ask who acts on them."
+    "other prompt; every other head keeps its own. **Red**: the right answer loses, **blue**: it gains. Start at "
+    "the logits, click the strongest senders, and ask who acts on them."
 )
 with st.expander("Words on this page: direct and total, noising and denoising, frozen and recomputed"):
     st.markdown(ABOUT["path_words"])
 steps = controls.trail_control(model)
 choice = controls.path_controls(pairs)
+if mirrored := mirror_story(pairs):
+    st.caption(mirrored)
 results = compute_all(model, [path_request(pairs, step, choice) for step in steps])
 step, result = steps[-1], results[-1]
 grid = path_grid(result)
@@ -48,8 +53,10 @@ show_figure(
     on_click=controls.add_receiver,
 )
 show_heatmaps_by_template(
-    view, "paths", grid.per_prompt, grid.keys, f"Change in {changed(result.metric)}, by template", result.unit
-)
+    view, "paths", grid.per_prompt, grid.keys, f"Change in {scored(result.metric)}, by {grouped_by(pairs)}",
+    EFFECT_UNITS[result.metric],
+    less_is_good=logits_a_unit(result) < 0, least=grid.least,
+)  # fmt: skip
 senders = [head for cell in active_senders(grid) if (head := sender_head(grid.keys[cell[0]][cell[1]]))]
 source, classes = head_classes(model, pairs)
 controls.next_control(model, steps, senders, classes, source)
@@ -62,7 +69,7 @@ st.subheader("The paths found so far")
 edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]
 show_figure(
     "path_graph",
-    charts.edge_graph(edges, steps, result.metric, model.cfg.n_layers),
+    charts.edge_graph(edges, steps, result, model.cfg.n_layers),
     words.graph_story(steps),
     lambda: tables.edges_frame(edges, steps, result.metric),
     large=view.large,
@@ -74,7 +81,7 @@ st.subheader("Why does a head attend?")
 if len(pairs.roles) < 2:
     st.write("These prompts have no roles to attend to: only END is known.")
     st.stop()
-head, query, key = controls.attention_control(model, pairs, (*step.heads, *senders))
+head, query, key = controls.attention_control(view, (*step.heads, *senders))
 split = compute(model, split_request(pairs, head, query, key))
 says(words.split_story(split))
 for column, side in zip(st.columns(2), split.axes["side"], strict=True):
@@ -88,5 +95,5 @@ for column, side in zip(st.columns(2), split.axes["side"], strict=True):
             suffix=side,
         )
         names, shares = words.split_shares(split, side, 2)
-        title = f"Shares of head {head}'s {side} side, by template"
+        title = f"Shares of head {head}'s {side} side, by {grouped_by(pairs)}"
         show_bars_by_template(view, f"split_{side}", shares, names, title, split.unit)

@@ -1,19 +1,21 @@
-"""Prompt: what the model reads, what it predicts, and how sure it is of IO against S."""
+"""Prompt: what the model reads, what it predicts, and how sure it is of the right answer against the other."""
 
 import numpy as np
 import streamlit as st
 
+import ioi_core
 from app.colours import CLEAN, CORRUPTED
 from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure, show_table
 from app.drawing.look import notice, says
 from app.prompt.charts import LABELLED, prompt_bars
 from app.prompt.panels import PREDICTION_COLUMNS, show_prompts
-from app.prompt.requests import prompt_requests
 from app.prompt.tables import answers_table, predictions_table, prompt_frame
-from app.prompt.words import all_prompts_story, answer_form_hint, prediction_story
+from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint, prediction_story
+from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
+from app.words.phrases import grouped_by
 from ioi_core.attribution.predictions import RUNS
 
 view = current_view()
@@ -21,17 +23,19 @@ model, pairs, row = view.model, view.pairs, view.row
 
 st.header("What does the model think comes next?")
 st.write(
-    "Each prompt names two people and repeats one of them: the right answer is the other name, **IO**, and the wrong "
-    "one is the repeated name, **S**."
+    "Each prompt repeats one of two words (in the IOI task, names): the right answer is the other, **IO**, and the "
+    "wrong one is the repeated one, **S**."
     if "S2" in pairs.roles
-    else "**IO** stands for the right answer and **S** for the wrong one, as you gave them."
+    else "**IO** stands for the right answer, **S** for the wrong one; where several tokens are right, for all of them."
 )
 st.write("Every box is one token, the unit that the model reads; a middle dot is a space.")
-result, ranks = compute(model, *prompt_requests(pairs))
+result = compute(model, ask(ioi_core.predictions, pairs=pairs))
 says(prediction_story(model, pairs, result, row))
 
-if hint := answer_form_hint(model, pairs, ranks):
-    notice(hint)
+if may_have_hint(pairs, result):
+    ranks = compute(model, ask(ioi_core.answer_form_ranks, pairs=pairs))
+    if hint := answer_form_hint(model, pairs, ranks):
+        notice(hint)
 show_prompts(model, pairs, row)
 
 st.subheader(f"The model's next token after prompt {row + 1}")
@@ -45,7 +49,7 @@ with corrupted:
 st.markdown("**Where the two answers stand**")
 show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS)
 
-st.subheader("How much does it prefer IO to S?")
+st.subheader("How much does it prefer the right answer?")
 differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))
 show_figure(
     "logit_diff",
@@ -57,5 +61,5 @@ show_figure(
 )
 per_prompt = np.stack(list(differences.values()))
 show_bars_by_template(
-    view, "logit_diff", per_prompt, RUNS, "logit_diff, by template", "logits", colours=(CLEAN, CORRUPTED)
+    view, "logit_diff", per_prompt, RUNS, f"logit_diff, by {grouped_by(pairs)}", "logits", colours=(CLEAN, CORRUPTED)
 )

@@ -35,12 +35,20 @@ from app.hosting import services
 from app.hosting.models import ResidentModels
 from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, load_model
 from tests.app.pages import Loader
+from tests.fuzz import TIMES
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.oracles.peers import oracle_bridge, oracle_gpt2
 
-# A busy machine is no reason to fail: no example is timed.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# A busy machine is no reason to fail: no example is timed. And what passes once passes again: the usual run tries the
+# same cases every time, a long one (`make fuzz`) new ones.
+settings.register_profile(
+    "of this run",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=100 * TIMES,
+    derandomize=TIMES == 1,
+)
+settings.load_profile("of this run")
 
 
 class ByRoom(LoadFileScheduling):
@@ -128,7 +136,7 @@ def demo_bridge() -> TransformerBridge:
 def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Loader]:
     loader = Loader(demo_model)
     monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(services, "ResidentModels", lambda: ResidentModels(loader))
+    monkeypatch.setattr(services, "ResidentModels", lambda **options: ResidentModels(loader, **options))
     for shared in (services.models, services.settings, services.computations):
         shared.clear()
     yield loader

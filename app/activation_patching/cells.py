@@ -5,18 +5,19 @@ for every metric. No Streamlit here.
 """
 
 from app.drawing.heatmap import EffectGrid
+from app.words.effects import least_effect
 from app.words.tokens import ROLE_MEANINGS, row_labels, row_roles
 from ioi_core import Model, PatchResult, PromptPairs
 
 
 def effect_grid(model: Model, pairs: PromptPairs, row: int, result: PatchResult) -> EffectGrid:
     """Lay a result out; columns of positions show the tokens of prompt `row`."""
-    axes, effects = dict(result.axes), result.effects
+    axes, effects, least = dict(result.axes), result.effects, least_effect(result)
     layers, (last_axis, labels) = axes["layer"], list(axes.items())[-1]
     if last_axis == "head":
         keys = tuple(tuple(f"head {layer}.{head}" for head in labels) for layer in layers)
         roles = ((),) * len(labels)
-        return EffectGrid(effects.mean(-1), effects, layers, labels, roles, "layer", "head", keys, keys)
+        return EffectGrid(effects.mean(-1), effects, layers, labels, roles, "layer", "head", keys, keys, least)
     kind, rows = "layer", layers
     if "head" in axes:  # positions of each head: a row a head
         kind, rows = "head", tuple(f"{layer}.{head}" for layer in layers for head in axes["head"])
@@ -25,7 +26,7 @@ def effect_grid(model: Model, pairs: PromptPairs, row: int, result: PatchResult)
     title, at = ("position", "position ") if last_axis == "pos" else (last_axis, "")
     keys = tuple(tuple(f"{kind} {label}, {at}{column}" for column in labels) for label in rows)
     names = tuple(tuple(f"{kind} {label} at {name}" for name in column_names) for label in rows)
-    return EffectGrid(effects.mean(-1), effects, rows, columns, column_roles, kind, title, keys, names)
+    return EffectGrid(effects.mean(-1), effects, rows, columns, column_roles, kind, title, keys, names, least)
 
 
 def _position_names(

@@ -7,8 +7,7 @@ from app.activation_patching.requests import PatchChoice
 from app.drawing.heatmap import EffectGrid
 from app.shell.widgets import direction_control, drop_stale
 from app.words.choices import METRICS, PATCH_METRICS, SITES
-from ioi_core import ROLES, PromptPairs
-from ioi_core.activation_patching.sites import RESIDUAL_SITES
+from ioi_core import RESIDUAL_SITES, ROLES, PromptPairs
 
 _ALL_AT_ONCE, _ONE_BY_ONE = "all positions at once", "one position at a time"
 

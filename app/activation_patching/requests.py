@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import ioi_core
 from app.questions.ask import Request, ask
-from ioi_core import Direction, PatchResult, PromptPairs
-from ioi_core.vocabulary import ALL
+from ioi_core import ALL, Direction, PatchResult, PromptPairs
 
 
 @dataclass(frozen=True)

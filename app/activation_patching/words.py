@@ -5,47 +5,55 @@ import numpy as np
 from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
-from app.words.phrases import interval, number, over_prompts, unpatched_means
+from app.words.effects import sure
+from app.words.phrases import interval, mean_over, number, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
 _FEW = 5  # fewer prompts, drawn again, say little about others
 
 
 def runs_story(result: PatchResult) -> str:
-    """Say what the two unpatched runs score, with a warning where they hardly differ."""
-    metric = "logit_diff" if result.metric == "logit_diff_recovered" else result.metric
-    text = f"{unpatched_means(metric, result.clean, result.corrupted)}."
-    if result.metric != "logit_diff_recovered":
+    """Say what the two unpatched runs score, with a warning where they hardly differ or clean is the lower one."""
+    recovered = result.metric == "logit_diff_recovered"
+    text = f"{unpatched_means('logit_diff' if recovered else result.metric, result.clean, result.corrupted)}."
+    if not recovered:
         return text
     gap = result.clean - result.corrupted
     if gap < 0:
         text += " The corrupted runs score higher: recovering the clean behaviour (blue) lowers logit_diff here."
-    if abs(gap) < 0.1 * max(abs(result.clean), abs(result.corrupted)):
+    unsure = result.gaps is not None and not sure(*bootstrap_interval(gap * result.gaps))
+    if unsure or abs(gap) < 0.1 * max(abs(result.clean), abs(result.corrupted)):
         text += " They hardly differ, so shares of that difference are blown up: better score by logit_diff."
     return text
 
 
 def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
-    """Name the `n` strongest cells."""
-    changes = [
-        f"{grid.names[row][column]} {number(grid.effects[row, column])}"
-        for row, column in grid.ranking[:n]
-        if grid.per_prompt[row, column].any()
-    ]
-    return f"Strongest: {'; '.join(changes)} (change in {metric})."
+    """Name the `n` strongest cells, as far as they are more than nothing."""
+    changes = [f"{grid.names[row][column]} {_effect(grid, (row, column))}" for row, column in grid.standing_out[:n]]
+    if changes:
+        return f"Strongest: {'; '.join(changes)} (change in {metric})."
+    row, column = grid.ranking[0]
+    return (
+        f"Nothing stands out: no cell changes {metric} by {grid.least:.2g} or more. The largest change is "
+        f"{_effect(grid, (row, column))}, {grid.names[row][column]}."
+    )
+
+
+def _effect(grid: EffectGrid, cell: tuple[int, int]) -> str:
+    return number(float(grid.effects[cell]))
 
 
 def cell_story(result: PatchResult, grid: EffectGrid, cell: tuple[int, int]) -> str:
-    """Say from which value to which one cell's patch changes the metric, with the interval of the change."""
+    """Say what one cell's patch changes, with its interval if there are enough prompts."""
     effect, before = float(grid.effects[cell]), float(result.unpatched.mean())
     source = "clean" if result.direction is Direction.DENOISING else "corrupted"
     low, high = (float(bound) for bound in bootstrap_interval(grid.per_prompt[cell], gaps=result.gaps))
     few = result.n_prompts < _FEW
-    note = "" if few else f"; {interval(low, high, over_prompts(result.n_prompts))}"
+    note = "" if few else f"; {interval(low, high, mean_over(result.n_prompts))}"
     name = grid.names[cell[0]][cell[1]]
     return (
-        f"Giving {name} its {source} activation changes {result.metric} from {before:.3g} to {before + effect:.3g} "
-        f"({number(effect)}{note})."
+        f"Giving {name} its {source} activation changes {result.metric} from {number(before)} to "
+        f"{number(before + effect)} ({number(effect)}{note})."
     )
 
 
@@ -53,13 +61,16 @@ def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) 
     """Say how well the first-order estimate agrees with the exact effects."""
     errors = np.abs(estimate.effects - exact.effects)
     row, column = divmod(int(errors.argmax()), errors.shape[1])
-    verdict = "good" if correlation > 0.95 else "fair" if correlation > 0.8 else "poor"
     largest = float(np.abs(exact.effects).max())
+    if max(largest, float(np.abs(estimate.effects).max())) < exact.least:
+        return "There is nothing to estimate here: no cell changes anything to speak of, by either."
+    verdict = "good" if correlation > 0.95 else "fair" if correlation > 0.8 else "poor"
     if verdict == "good" and errors[row, column] > 0.3 * largest:
         verdict = "fair: the order is right, the sizes are not"
     r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
+    judged = "" if np.isnan(correlation) else f"Here it is {verdict}. "
     return (
-        f"Here it is {verdict}. Correlation over all cells: {r}. Its largest error: {exact.names[row][column]}, "
+        f"{judged}Correlation over all cells: {r}. Its largest error: {exact.names[row][column]}, "
         f"{number(estimate.effects[row, column])} against the exact {number(exact.effects[row, column])}."
     )
 
@@ -75,11 +86,11 @@ def attention_words(pairs: PromptPairs, row: int, pattern: np.ndarray) -> str:
 
 
 def direct_effects_words(layers: Result, layer: int) -> str:
-    """Say what a layer's attention and MLP write towards the answer themselves."""
+    """Say what a layer's attention and MLP add to logit_diff themselves."""
     by_name = dict(zip(layers.axes["component"], layers.values, strict=True))
     return (
-        f"Direct effects on logit_diff (clean runs): attention {layer} {by_name[f'{layer}_attn_out']:+.3f} logits, "
-        f"MLP {layer} {by_name[f'{layer}_mlp_out']:+.3f}."
+        f"Direct effects on logit_diff (clean runs): attention {layer} {number(by_name[f'{layer}_attn_out'])} logits, "
+        f"MLP {layer} {number(by_name[f'{layer}_mlp_out'])}."
     )
 
 

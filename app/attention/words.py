@@ -6,7 +6,7 @@ import numpy as np
 
 from app.questions.measures import Measure
 from app.questions.patterns import PromptPatterns
-from app.words.phrases import signed
+from app.words.phrases import listed, number
 from ioi_core import Head
 
 WEIGHTING = {"plain": "shares that add up to 1", "value-weighted": "shares times the size of what is read there"}
@@ -18,7 +18,7 @@ def ranking_story(ranked: Measure, heads: Sequence[Head]) -> str:
     largest = float(np.abs(ranked.values).max())
     values = [ranked.of(head) for head in heads]
     chosen_by = ", ".join(
-        f"{head} {signed(value, largest) if ranked.signed else f'{value:.2f}'}"
+        f"{head} {number(value, largest) if ranked.signed else f'{value:.2f}'}"
         for head, value in zip(heads, values, strict=True)
     )
     unit = {"share": "of logit_diff recovered", "attention": "of attention"}.get(ranked.unit, ranked.unit)
@@ -70,6 +70,8 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
         parts.append(f"at {role}, {patterns.tokens(run)[position]}: heads {heads}")
     if parts:
         return f"In {patterns.title(run)}, from END, these look most {'; '.join(parts)}."
+    if patterns.end == 0:
+        return f"In {patterns.title(run)} there is one token, which looks at itself."
     [(layer, head, key)] = _largest(from_end[:, :, 1:], 1)
     name, share = _head_name(patterns, (layer, head)), from_end[layer, head, key + 1]
     return (
@@ -80,8 +82,8 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
 
 def _largest_change_story(patterns: PromptPatterns) -> str:
     change = np.abs(patterns.values("difference"))
-    if not change.any():
-        return f"Nothing changes: the tokens of prompt {patterns.number} are the same, clean and corrupted."
+    if change.max() < _least(patterns):
+        return f"No head's attention changes to speak of between clean and corrupted prompt {patterns.number}."
     [index] = _largest(change, 1)
     [from_end] = _largest(change[:, :, patterns.end], 1)
     ending = (*from_end[:2], patterns.end, from_end[2])
@@ -108,8 +110,8 @@ def head_story(patterns: PromptPatterns, head: Head) -> str:
         f"({corrupted[patterns.end, after]:.2f})."
     )
     change = np.abs(clean - corrupted)
-    if not change.any():
-        return f"{text} Nothing changes anywhere."
+    if change.max() < _least(patterns):
+        return f"{text} Nowhere does it change to speak of."
     [(query, key)] = _largest(change, 1)
     return (
         f"{text} The look that changes most is from {patterns.token_at(query, 'difference')} at "
@@ -120,16 +122,28 @@ def head_story(patterns: PromptPatterns, head: Head) -> str:
 
 def end_story(patterns: PromptPatterns) -> str:
     """Name the head whose attention from END the corruption changes most, for each name."""
-    parts = []
+    parts, unchanged = [], []
     for role, position in patterns.names.items():
         to_name = (slice(None), slice(None), patterns.end, position)
         clean, corrupted = patterns.clean[to_name], patterns.corrupted[to_name]
         [index] = _largest(np.abs(clean - corrupted), 1)
+        if abs(clean[index] - corrupted[index]) < _least(patterns):
+            unchanged.append(role)
+            continue
         parts.append(
             f"to {role} ({patterns.tokens('difference')[position]}) head {_head_name(patterns, index)}, "
             f"{clean[index]:.2f} clean and {corrupted[index]:.2f} corrupted"
         )
-    return f"Whose {patterns.metric} from END changes most in prompt {patterns.number}: {'; '.join(parts)}."
+    none = f"No head's {patterns.metric} from END to {listed(unchanged)} changes to speak of"
+    if not parts:
+        return f"{none} in prompt {patterns.number}."
+    text = f"Whose {patterns.metric} from END changes most in prompt {patterns.number}: {'; '.join(parts)}."
+    return f"{text} {none}." if unchanged else text
+
+
+def _least(patterns: PromptPatterns) -> float:
+    """Return the smallest change that is not nothing: a hundredth of full attention, or of the largest norm."""
+    return 0.01 * patterns.limit("clean")
 
 
 def _head_name(patterns: PromptPatterns, index: tuple[int, ...]) -> str:

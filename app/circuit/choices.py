@@ -9,16 +9,18 @@ from app import url
 from app.drawing.look import notice
 from app.questions.ask import ask
 from app.questions.compute import compute
+from app.questions.twins import twin_of
 from app.view import View
 from app.words.choices import ABLATIONS
-from ioi_core import Ablation, Head, published_class
+from ioi_core import Ablation, Head
+from ioi_core.heads.published import published_class_on
 
 _MOST_HEADS = 10  # more heads at once make no figure that can be read
 _STRONGEST = 3  # as many as GPT-2 small has name movers
 
 
 def strongest_writers(view: View) -> list[Head]:
-    """Return all heads, those that write most towards IO first."""
+    """Return all heads, those that write most towards the right answer first."""
     direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs)).values
     order = (-direct).argsort(axis=None, kind="stable")
     return [Head(*divmod(int(n), direct.shape[1])) for n in order]
@@ -28,14 +30,14 @@ def writers_control(view: View, key: str, label: str, writers: Sequence[Head]) -
     """Ask for heads, to begin with the name movers: the published ones, or the strongest writers of another model.
 
     Args:
-        writers: all heads, those that write most towards IO first.
+        writers: all heads, those that write most towards the right answer first.
     """
-    classes = [published_class(view.model, head) for head in writers]
+    classes = [published_class_on(view.model, view.pairs, head) for head in writers]
     first = [head for head, group in zip(writers, classes, strict=True) if group and group.name == "name mover"]
     source = "GPT-2 small's published name movers, the strongest first"
     if not first:
         first = list(writers[:_STRONGEST])
-        source = f"the {_STRONGEST} heads that write most towards IO on these prompts"
+        source = f"the {_STRONGEST} heads that write most towards the right answer on these prompts"
     chosen = heads_control(view, key, label, writers, first)
     st.caption(f"To begin with: {source}.")
     return chosen
@@ -62,7 +64,7 @@ def heads_control(view: View, key: str, label: str, offered: Sequence[Head], def
             f"heads, or they are more than {_MOST_HEADS}. Shown: {', '.join(usable) or 'no head'}."
         )
     st.session_state[key] = usable
-    placeholder = "Heads, those that write most towards IO first"
+    placeholder = "Heads, those that write most towards the right answer first"
     chosen = st.multiselect(
         label, names, key=key, bind="query-params", max_selections=_MOST_HEADS, placeholder=placeholder
     )
@@ -70,9 +72,9 @@ def heads_control(view: View, key: str, label: str, offered: Sequence[Head], def
 
 
 def ablation_control(
-    key: str = url.ABLATION, whose: str = "Ablated heads", first: Ablation = Ablation.MEAN
+    view: View, key: str = url.ABLATION, whose: str = "Ablated heads", first: Ablation = Ablation.MEAN
 ) -> Ablation:
     """Ask what ablated heads write instead; `first` is chosen to begin with."""
     options = sorted(ABLATIONS, key=lambda name: name != first)
-    captions = [ABLATIONS[name] for name in options]
+    captions = [ABLATIONS[name].format(twin_of(view)) for name in options]
     return Ablation(st.radio(f"{whose} write instead", options, captions=captions, key=key, bind="query-params"))

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from ioi_core import ROLES, Head
-from ioi_core.circuit.definition import Member
-from ioi_core.heads.published import PUBLISHED_CLASSES
+from ioi_core import PUBLISHED_CLASSES, ROLES, Head, Member, PromptPairs
 
 OTHER = "no class"
 
@@ -27,6 +25,12 @@ EVERYWHERE = "all"
 PLACES = (*ROLES, EVERYWHERE)
 """The roles at which a head can be kept: one position of each prompt, or every position."""
 
+
+def places_of(pairs: PromptPairs) -> tuple[str, ...]:
+    """Return those of `PLACES` that some prompts have."""
+    return tuple(place for place in PLACES if place in pairs.roles or place == EVERYWHERE)
+
+
 AT = ":"
 
 
@@ -39,4 +43,9 @@ def member_text(member: Member) -> str:
 def member_words(member: Member) -> str:
     """Return a member as a sentence says it, "9.9 at END"."""
     head, role = member
-    return f"{head} at {'every position' if role == EVERYWHERE else role}"
+    return f"{head} {place_words(role)}"
+
+
+def place_words(role: str) -> str:
+    """Return "at END", or "at every position"."""
+    return f"at {'every position' if role == EVERYWHERE else role}"

@@ -11,7 +11,7 @@ def find_request(pairs: PromptPairs) -> Request[FoundCircuit]:
 
 
 def edit_request(pairs: PromptPairs, circuit: Circuit, off: Circuit, ablation: Ablation) -> Request[CircuitEdit]:
-    """Ask at once for all that the page says of a circuit of which some members are off; no role may be "all"."""
+    """Ask at once for all that the page says of a circuit of which some members are off."""
     return ask(ioi_core.edit_circuit, pairs=pairs, circuit=circuit, removed=off, ablation=ablation)
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from app.colours import CHOSEN, CORRUPTED, DARK, FAVOURS_IO
 from app.drawing import parts
-from app.words.phrases import signed
+from app.words.phrases import number
 
 _FRAME_HEIGHT, _BAR_HEIGHT = 150, 46  # pixels
 _MARGIN = 1.15
@@ -66,7 +66,7 @@ def row_bars(
     least, most = float(np.nanmin(shown)), float(np.nanmax(shown))
     limit = max(-least, most, 1e-6) if least or most else 1.0
     if bold_values:
-        names = [f"{name} <b>{signed(value, limit)}</b>" for name, value in zip(names, values, strict=True)]
+        names = [f"{name} <b>{number(value, limit)}</b>" for name, value in zip(names, values, strict=True)]
     name_rows(figure, names)
     if symmetric:
         figure.update_xaxes(range=[-_MARGIN * limit, _MARGIN * limit], zeroline=True)

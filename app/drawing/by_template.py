@@ -13,7 +13,7 @@ from app.drawing import by_template_charts as charts
 from app.drawing.by_template_charts import TemplateGroup, defined_mean
 from app.drawing.figure import show_figure
 from app.view import View
-from app.words.phrases import number
+from app.words.phrases import grouped_by, number
 
 _WIDTH = 720
 
@@ -37,13 +37,13 @@ def show_by_template(
     groups = charts.template_groups(view.pairs)
     if len(groups) < 2 or np.isnan(per_prompt).all():
         return
-    grouped_by = "label" if view.pairs.labels else "template"
-    if not st.toggle(f"{grouped_by} by {grouped_by}".capitalize(), key=url.by_template(name), bind="query-params"):
+    by = grouped_by(view.pairs)
+    if not st.toggle(f"{by} by {by}".capitalize(), key=url.by_template(name), bind="query-params"):
         return
     show_figure(
         "by_template",
         draw(groups),
-        _story(per_prompt.reshape(-1, per_prompt.shape[-1]), cells, groups, len(view.pairs), grouped_by),
+        _story(per_prompt.reshape(-1, per_prompt.shape[-1]), cells, groups, len(view.pairs), by),
         lambda: _frame(per_prompt, cells, groups),
         large=view.large,
         min_width=min_width,
@@ -76,22 +76,20 @@ def show_bars_by_template(
     )  # fmt: skip
 
 
-def _story(
-    flat: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup], n_prompts: int, grouped_by: str
-) -> str:
+def _story(flat: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup], n_prompts: int, by: str) -> str:
     """Say which cell differs most between groups; `flat` is [cell batch]."""
     means = np.stack([defined_mean(flat[:, group.rows]) for group in groups])
     spread = np.nan_to_num(np.fmax.reduce(means) - np.fmin.reduce(means), nan=-1)
     cell = int(spread.argmax())
     least, most = int(np.nanargmin(means[:, cell])), int(np.nanargmax(means[:, cell]))
-    text = (
-        f"Most apart: {cells[cell]}, from {number(float(means[least, cell]))} ({groups[least].name}) to "
-        f"{number(float(means[most, cell]))} ({groups[most].name})."
-    )
-    if grouped_by == "template" and all(len(group.rows) == 1 for group in groups):
+    low, high = (number(float(means[n, cell])) for n in (least, most))
+    text = f"Most apart: {cells[cell]}, from {low} ({groups[least].name}) to {high} ({groups[most].name})."
+    if low == high:
+        text = "All of these are alike."
+    if by == "template" and all(len(group.rows) == 1 for group in groups):
         text += " Each of these prompts counts as a template of its own."
     if sum(len(group.rows) for group in groups) < n_prompts:
-        text += f" Only the first {charts.MOST} {grouped_by}s are shown."
+        text += f" Only the first {charts.MOST} {by}s are shown."
     return text
 
 
@@ -100,7 +98,7 @@ def _frame(per_prompt: np.ndarray, cells: Sequence[str], groups: Sequence[Templa
     flat = per_prompt.reshape(-1, per_prompt.shape[-1])
     parts = [
         pd.DataFrame(
-            {"template": group.name, "prompts": len(group.rows), "cell": cells, "mean": defined_mean(values),
+            {group.by: group.name, "prompts": len(group.rows), "cell": cells, "mean": defined_mean(values),
              "smallest": np.fmin.reduce(values, -1), "largest": np.fmax.reduce(values, -1), "example": group.example}
         )
         for group in groups

@@ -12,13 +12,12 @@ from plotly.subplots import make_subplots
 from app.colours import ATTENTION, CORRUPTED, DARK, DIVERGING, FAVOURS_IO
 from app.drawing import parts
 from app.drawing.bars import name_rows
+from app.drawing.heatmap import colour_limit
 from app.drawing.kept import drawn_once
-from app.words.phrases import prompts
+from app.words.phrases import grouped, grouped_by, number, prompts
 from ioi_core import PromptPairs
-from ioi_core.prompts.templates import TEMPLATES
 
 _ACROSS = 4
-_LONGEST_NAME = 28
 MOST = 16
 """More small figures than these do not fit a screen."""
 
@@ -29,12 +28,13 @@ class TemplateGroup:
 
     Attributes:
         name: the label or the template, or the prompt where each prompt has a template of its own.
-        rows: indices of its prompts; example: the first of them.
+        rows: indices of its prompts; example: the first of them; by: "template" or "label".
     """
 
     name: str
     rows: np.ndarray
     example: str
+    by: str = "template"
 
     @property
     def text(self) -> str:
@@ -45,25 +45,11 @@ class TemplateGroup:
 
 
 def template_groups(pairs: PromptPairs) -> list[TemplateGroup]:
-    """Group the prompts by label, else by template, in the order in which these first occur; at most `MOST`."""
-    keys: list[str | int] = list(pairs.labels) if pairs.labels else pairs.templates.tolist()
-    rows_of: dict[str | int, list[int]] = {}
-    for row, key in enumerate(keys):
-        rows_of.setdefault(key, []).append(row)
-    alone = all(len(rows) == 1 for rows in rows_of.values())
+    """The prompts' groups, as `grouped` has them, at most `MOST`."""
     return [
-        TemplateGroup(_name(pairs, key, rows, alone=alone), np.array(rows), pairs.clean_text[rows[0]])
-        for key, rows in islice(rows_of.items(), MOST)
+        TemplateGroup(name, np.array(rows), pairs.clean_text[rows[0]], grouped_by(pairs))
+        for name, rows in islice(grouped(pairs).items(), MOST)
     ]
-
-
-def _name(pairs: PromptPairs, key: str | int, rows: Sequence[int], *, alone: bool) -> str:
-    if isinstance(key, str):
-        return textwrap.shorten(key, _LONGEST_NAME, placeholder="...") or "no label"
-    if alone:
-        return f"prompt {rows[0] + 1}"
-    # Only sentences about two people have an order of names; other tasks count their sentences from 0 as well.
-    return f"template {key}, {TEMPLATES[key].order}" if "IO" in pairs.roles else f"sentence {key + 1}"
 
 
 @drawn_once
@@ -75,7 +61,7 @@ def template_curves(
     x, overall = np.arange(len(per_prompt)), per_prompt.mean(-1)
     for group, subplot in zip(groups, subplots, strict=True):
         values = per_prompt[:, group.rows].mean(-1)
-        texts = [f"{stage}: {mean:+.2f} {unit}<br>{group.text}" for stage, mean in zip(stages, values, strict=True)]
+        texts = [f"{stage}: {number(mean)} {unit}<br>{group.text}" for stage, mean in zip(stages, values, strict=True)]
         dotted = {"color": CORRUPTED, "dash": "dot", "width": 1.5}
         figure.add_scatter(x=x, y=overall, mode="lines", line=dotted, hoverinfo="skip", **subplot)
         line = {"color": FAVOURS_IO, "width": 2.5}
@@ -94,6 +80,7 @@ def template_heatmaps(
     unit: str,
     *,
     less_is_good: bool = False,
+    least: float = 0.0,
     order: str = "rows and columns as above",
     labels: Sequence[str] = (),
     effects: bool = True,
@@ -103,16 +90,17 @@ def template_heatmaps(
     Args:
         per_prompt: [row column batch], nan where undefined; means are over the defined values.
         keys: [row][column] names of the cells.
+        least: as in `EffectGrid`.
         effects: values have a sign; if not, they are attention, in its usual colours.
         order: what rows and columns are, in words; labels: of rows and columns alike, if there is room.
     """
     figure, subplots = _subplots(groups)
     means = [defined_mean(per_prompt[..., group.rows]) for group in groups]
-    limit = float(np.nanmax(np.abs(means), initial=0)) or 1.0
+    limit = colour_limit(np.array(means), least) or 1.0
     for group, subplot, mean in zip(groups, subplots, means, strict=True):
         texts = [
             [
-                f"{parts.literal(key)}: {value:{'+' * effects}.3f}<br>{group.text}"
+                f"{parts.literal(key)}: {number(value) if effects else f'{value:.3f}'}<br>{group.text}"
                 for key, value in zip(names, values, strict=True)
             ]
             for names, values in zip(keys, mean, strict=True)
@@ -160,7 +148,7 @@ def template_bars(
     dots = any(len(group.rows) > 1 for group in groups)
     for column, (cell, values) in enumerate(zip(cells, per_prompt, strict=True), 1):
         means = [float(values[group.rows].mean()) for group in groups]
-        texts = [f"{cell}: {mean:+.3f} {unit}<br>{group.text}" for mean, group in zip(means, groups, strict=True)]
+        texts = [f"{cell}: {number(mean)} {unit}<br>{group.text}" for mean, group in zip(means, groups, strict=True)]
         subplot = {"row": 1, "col": column}
         style = {
             "marker_color": colours[column - 1] if colours else parts.by_sign(means),
@@ -171,15 +159,19 @@ def template_bars(
             at = [(n, int(row)) for n, group in enumerate(groups) for row in group.rows]
             x, y = [float(values[row]) for _, row in at], [n for n, _ in at]
             marker = {"color": DARK, "size": 6, "line": {"width": 1, "color": "#ffffff"}}
-            texts = [f"prompt {row + 1}: {values[row]:+.3f} {unit}" for _, row in at]
+            texts = [f"prompt {row + 1}: {number(values[row])} {unit}" for _, row in at]
             figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **subplot, **parts.hover(texts))
         figure.add_vline(x=float(values.mean()), line={"dash": "dot", "width": 1.5, "color": CORRUPTED}, col=column)
-    name_rows(figure, [parts.literal(group.name.removeprefix("template ")) for group in groups])
-    figure.update_yaxes(title="template" if dots else None, col=1)
+    name_rows(figure, [parts.literal(_short(group)) for group in groups])
+    figure.update_yaxes(title=groups[0].by if dots else None, col=1)
     figure.update_xaxes(matches="x", zeroline=True)
     figure.update_annotations(font={"size": 12})
     note = f"{unit}; {'dots: prompts; ' * dots}dotted: mean over all"
     return parts.laid_out(figure, title, note, 130 + 24 * len(groups), top=85)
+
+
+def _short(group: TemplateGroup) -> str:
+    return group.name.removeprefix("template ") if group.by == "template" else group.name
 
 
 def bars_width(cells: Sequence[str]) -> int:

@@ -12,7 +12,11 @@ from app.drawing.about import ABOUT
 from app.drawing.frames import csv_bytes
 from app.drawing.look import says
 
-_button = partial(st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content")
+download_button = partial(
+    st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content"
+)
+"""A button that downloads; what it is given to make the content is called when it is pressed."""
+
 _LARGER = 1.3
 _NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
 
@@ -84,12 +88,12 @@ def show_foot(
 
 def _download(name: str, frame: Callable[[], pd.DataFrame]) -> None:
     """Draw a button that makes the CSV when it is pressed."""
-    _button("Download CSV", lambda: csv_bytes(frame()), f"{name}.csv", "text/csv", key=f"csv-{name}")
+    download_button("Download CSV", lambda: csv_bytes(frame()), f"{name}.csv", "text/csv", key=f"csv-{name}")
 
 
 def _download_page(name: str, figure: go.Figure) -> None:
     """Draw a button that makes a web page of the figure, Plotly included: it works with no network."""
-    _button(
+    download_button(
         "Download web page", lambda: figure.to_html(include_plotlyjs=True).encode(), f"{name}.html", "text/html",
         key=f"html-{name}",
     )  # fmt: skip

@@ -10,8 +10,10 @@ import plotly.graph_objects as go
 from app.colours import ATTENTION, DIVERGING, FAINT, UNSEEN
 from app.drawing import parts
 from app.drawing.kept import drawn_once
-from app.words.phrases import interval, signed
+from app.words.phrases import interval, number
 from ioi_core import Head
+
+_DARKEST = 5  # of the smallest effects that are not nothing
 
 
 def effect_cells(values: np.ndarray, limit: float, text: Sequence[Sequence[str]], **how: Any) -> go.Heatmap:
@@ -19,6 +21,11 @@ def effect_cells(values: np.ndarray, limit: float, text: Sequence[Sequence[str]]
     colours = {"colorscale": DIVERGING, "zmin": -limit, "zmax": limit}
     written = {"text": text, "texttemplate": "%{text}"} if text else {}
     return go.Heatmap(z=values.astype(np.float32), xgap=1, ygap=1, **colours, **written, **how)
+
+
+def colour_limit(effects: np.ndarray, least: float) -> float:
+    """Return the effect in the darkest colour: the largest, but no colour at all to speak of for less than `least`."""
+    return max(float(np.nanmax(np.abs(effects), initial=0)), _DARKEST * least)
 
 
 def refuse_undefined(values: np.ndarray) -> None:
@@ -70,6 +77,7 @@ class EffectGrid:
         row_title, column_title: what the axes are.
         keys: [row][column] names that no prompt changes ("head 9.9", "layer 3, position 10", "layer 3, S2").
         names: [row][column] the same with the tokens at those positions.
+        least: the smallest effect that is not nothing (`app.words.effects`).
         no_path_from: the first row without a path to what is measured; from there on cells hold nan.
     """
 
@@ -82,6 +90,7 @@ class EffectGrid:
     column_title: str
     keys: tuple[tuple[str, ...], ...]
     names: tuple[tuple[str, ...], ...]
+    least: float
     no_path_from: int | None = None
 
     @property
@@ -89,6 +98,11 @@ class EffectGrid:
         """All cells, the largest effect first."""
         order = np.argsort(-np.abs(self.effects), axis=None, kind="stable")
         return [(int(n) // len(self.columns), int(n) % len(self.columns)) for n in order]
+
+    @property
+    def standing_out(self) -> list[tuple[int, int]]:
+        """The cells whose effect is not nothing, the largest first."""
+        return [cell for cell in self.ranking if abs(self.effects[cell]) >= self.least]
 
     @property
     def of_heads(self) -> bool:
@@ -130,7 +144,7 @@ def effect_heatmap(
     with_path = n_rows if grid.no_path_from is None else grid.no_path_from
     shown = grid.effects[:with_path]
     refuse_undefined(shown)
-    limit = float(np.abs(shown).max(initial=0)) or 1.0
+    limit = colour_limit(shown, grid.least)
     few = n_rows <= _TEXT_ROWS
     text = _cell_texts(grid, limit) if few else []
     cells = effect_cells(grid.effects, limit, text, reversescale=less_is_good, hoverinfo="skip")
@@ -163,7 +177,7 @@ def _cell_texts(grid: EffectGrid, limit: float) -> list[list[str]]:
     """Return the effects as text; "" where every prompt is exactly unchanged, or where there is no path."""
     untouched = (grid.per_prompt == 0).all(-1) | np.isnan(grid.effects)
     return [
-        ["" if nothing else signed(value, limit) for value, nothing in zip(row, still, strict=True)]
+        ["" if nothing else number(value, limit) for value, nothing in zip(row, still, strict=True)]
         for row, still in zip(grid.effects, untouched, strict=True)
     ]
 

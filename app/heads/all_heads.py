@@ -19,7 +19,7 @@ from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute
 from app.questions.measures import Measure, all_measures, measure_requests, role_attention_measures
 from app.view import View
-from app.words.phrases import capitalised
+from app.words.phrases import capitalised, grouped_by
 from ioi_core import Head
 
 _KEY = "table-all_heads"
@@ -58,7 +58,7 @@ def show_all_heads(view: View) -> None:
     show_foot(
         "all_heads",
         table_story(shown, len(frame), choice.measure),
-        lambda: tables.with_intervals(shown, measures).assign(prompts=len(pairs)),
+        lambda: tables.with_intervals(shown, measures).drop(columns="name").assign(prompts=len(pairs)),
     )
     if measure.by_template and measure.per_prompt is not None:
         _show_templates(view, measure, measure.per_prompt)
@@ -77,7 +77,7 @@ def _columns(measures: Sequence[Measure]) -> dict[str, ColumnConfig]:
 def _show_templates(view: View, measure: Measure, per_prompt: np.ndarray) -> None:
     n_layers, n_heads = per_prompt.shape[:2]
     keys = [[str(Head(layer, head)) for head in range(n_heads)] for layer in range(n_layers)]
-    title = f"{capitalised(measure.name)} of all heads, by template"
+    title = f"{capitalised(measure.name)} of all heads, by {grouped_by(view.pairs)}"
     show_heatmaps_by_template(
         view, "all_heads", per_prompt, keys, title, measure.unit, order="rows: layers, columns: heads, both from 0",
         effects=measure.signed,

@@ -11,7 +11,7 @@ from app.drawing.bars import prompt_columns, row_bars
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, hover, laid_out, literal, mean_note, whisker_note
 from app.heads.edges import METRIC, HeadEdge, intervals
-from app.words.phrases import adds_or_takes, capitalised, interval, number, over_prompts, prompts
+from app.words.phrases import adds_or_takes, capitalised, interval, mean_over, number, prompts
 from ioi_core import Direction, Head, HeadAttribution, NameWriting
 
 _MARKS = {"IO": "circle", "S1": "square", "S2": "diamond"}
@@ -26,7 +26,7 @@ def direct_bars(direct: HeadAttribution, head: Head, shown: int) -> go.Figure:
     figure = prompt_columns(values, texts, by_sign(values), shown)
     largest = max(float(np.abs(values).max()), 1e-6)
     ends = [min(0, 1.15 * values.min()), max(0, 1.15 * values.max()) or largest]
-    figure.update_yaxes(title="logits (up: IO)", range=ends)
+    figure.update_yaxes(title="logits (up: the right answer)", range=ends)
     note = f"logits, {prompts(len(values))}{mean_note(len(values))}"
     return laid_out(figure, f"Direct effect of head {head} on logit_diff", note, 300)
 
@@ -52,7 +52,7 @@ def writing_scatter(result: NameWriting, head: Head, names: Sequence[Sequence[st
     figure.add_hline(y=0)
     figure.update_xaxes(title="attention from END to the name", range=[-0.02, 1.02], showgrid=True, zeroline=False)
     figure.update_yaxes(title="logits of the name that it writes", zeroline=False)
-    note = f"probability and logits; {result.n_prompts} prompts, a point for each place of a name"
+    note = f"probability and logits; {prompts(result.n_prompts)}, a point for each place of a name"
     return laid_out(figure, f"What head {head} looks at, and what it writes", note, 440, legend=True, top=150)
 
 
@@ -61,7 +61,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
     """Draw the total effect of patching each site; `frame` is from `sites_frame`, `words` is site -> its name."""
     [metric] = [column for column in frame.columns if column.startswith("change_in_")]
     n_prompts = int(frame["prompts"].iloc[0])
-    sample = over_prompts(n_prompts)
+    sample = mean_over(n_prompts)
     ends = frame[[metric, "low_95", "high_95"]].to_numpy().T
     texts = [
         f"Patching {words[site]} ({site}) of head {head}: {number(value)}<br>({interval(low, high, sample)})"
@@ -76,7 +76,7 @@ def site_bars(frame: pd.DataFrame, words: Mapping[str, str], head: Head, directi
 @drawn_once
 def edge_bars(edges: Sequence[HeadEdge], title: str, n_prompts: int, *, inwards: bool) -> go.Figure:
     """Draw edges as bars; one whose other end is a head can be clicked."""
-    sample, ends = over_prompts(n_prompts), np.array([[edge.effect for edge in edges], *intervals(edges)])
+    sample, ends = mean_over(n_prompts), np.array([[edge.effect for edge in edges], *intervals(edges)])
     names, keys, texts = [], [], []
     for edge, low, high in zip(edges, *ends[1:], strict=True):
         end = edge.sender if inwards else edge.receiver

@@ -20,7 +20,10 @@ ONE, ALL = "one head", "all heads"
 SITES = {site: f"its {part}" for site, part in HEAD_PARTS.items()} | {"pattern": "its attention"}
 """Sites of a head -> their names."""
 
-NAMES = {"answers": "of these prompts", "list": "all first names that prompts are made of"}
+NAMES = {
+    "answers": "the answers of these prompts (of a set, the first)",
+    "list": "all first names that prompts are made of",
+}
 """Choices of the names that the OV circuit is shown, with captions."""
 
 ANY = "any"

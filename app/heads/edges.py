@@ -8,8 +8,8 @@ import numpy as np
 import ioi_core
 from app.questions.ask import Request, ask
 from app.words.choices import INPUTS
-from ioi_core import EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
-from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS
+from app.words.effects import least_effect
+from ioi_core import LOGITS, RECEIVER_INPUTS, EdgeAtlas, Head, PathResult, PromptPairs, bootstrap_interval
 
 METRIC = "logit_diff_change"
 
@@ -27,6 +27,7 @@ class HeadEdge:
         through: q, k or v of the receiver; None for the logits.
         per_prompt: change of logit_diff in each prompt, as a share of clean minus corrupted, if only this edge is
             corrupted; gaps: as in `PathResult`.
+        least: the smallest effect that is not nothing (`app.words.effects`).
     """
 
     sender: str
@@ -34,11 +35,17 @@ class HeadEdge:
     through: str | None
     per_prompt: np.ndarray
     gaps: np.ndarray | None
+    least: float
 
     @property
     def effect(self) -> float:
         """The mean over prompts."""
         return float(self.per_prompt.mean())
+
+    @property
+    def counts(self) -> bool:
+        """True if the effect is not nothing."""
+        return abs(self.effect) >= self.least
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -82,7 +89,7 @@ def edges_in(results: Sequence[PathResult], head: Head) -> list[HeadEdge]:
             senders = {f"head {layer}.{n}": changes for n, changes in enumerate(result.effects[layer])}
             senders[f"MLP {layer}"] = result.mlp_effects[layer]
             edges += [
-                HeadEdge(sender, f"head {head}", result.receiver_input, changes, result.gaps)
+                HeadEdge(sender, f"head {head}", result.receiver_input, changes, result.gaps, least_effect(result))
                 for sender, changes in senders.items()
             ]
     return _strongest_first(edges)
@@ -90,11 +97,13 @@ def edges_in(results: Sequence[PathResult], head: Head) -> list[HeadEdge]:
 
 def edges_out(logits: PathResult, atlases: Mapping[str, EdgeAtlas], head: Head) -> list[HeadEdge]:
     """Return the edge to the logits, and those to later heads in the given atlases; the strongest first."""
-    edges = [HeadEdge(f"head {head}", "the logits", None, logits.effects[head.layer, head.head], logits.gaps)]
+    least = least_effect(logits)
+    to_logits = logits.effects[head.layer, head.head]
+    edges = [HeadEdge(f"head {head}", "the logits", None, to_logits, logits.gaps, least)]
     for letter, atlas in atlases.items():
         changes = atlas.effects[head.layer, head.head]  # [receiver_layer receiver_head batch]
         later = np.argwhere(~np.isnan(changes).any(-1))
-        edges += [HeadEdge(f"head {head}", f"head {x}.{y}", letter, changes[x, y], atlas.gaps) for x, y in later]
+        edges += [HeadEdge(f"head {head}", f"head {x}.{y}", letter, changes[x, y], atlas.gaps, least) for x, y in later]
     return _strongest_first(edges)
 
 

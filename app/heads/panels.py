@@ -22,7 +22,9 @@ from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute, compute_all
 from app.questions.measures import all_measures, measure_requests, patching_request
 from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
+from app.questions.twins import mirror_story
 from app.view import View
+from app.words.phrases import grouped_by
 from app.words.tokens import token_label
 from ioi_core import Head
 from ioi_core.prompts.answers import answer_token
@@ -53,7 +55,7 @@ def show_direct(view: View, head: Head) -> None:
     )
     show_bars_by_template(
         view, "head_direct", direct.per_prompt[None, head.layer, head.head], ["direct effect"],
-        f"Direct effect of head {head} on logit_diff, by template", "logits",
+        f"Direct effect of head {head} on logit_diff, by {grouped_by(view.pairs)}", "logits",
     )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def show_attention(view: View, head: Head) -> None:
     else:
         show_head(view, prompt_patterns(view, layers, weighted=False), head)
     if not has_all_roles(view.pairs):
-        st.write("Attention between roles is not shown: in these prompts only END is known.")
+        st.write("Attention between roles is shown of IOI prompts alone.")
         return
     attention = compute(view.model, ask(ioi_core.role_attention, pairs=view.pairs))
     st.markdown("**Attention between roles**")
@@ -77,8 +79,9 @@ def show_attention(view: View, head: Head) -> None:
         lambda: tables.role_attention_frame(per_prompt, roles).assign(head=str(head)),
     )
     keys = [[f"from {query} to {key}" for key in roles] for query in roles]
+    by = grouped_by(view.pairs)
     show_heatmaps_by_template(
-        view, "role_attention", per_prompt, keys, f"Attention of head {head} between roles, by template", "probability",
+        view, "role_attention", per_prompt, keys, f"Attention of head {head} between roles, by {by}", "probability",
         order="rows look at columns", labels=roles, effects=False,
     )  # fmt: skip
 
@@ -86,7 +89,7 @@ def show_attention(view: View, head: Head) -> None:
 def show_writing(view: View, head: Head) -> None:
     """Draw attention against output, the paper's figure 3c."""
     if not has_all_roles(view.pairs):
-        st.write("This figure needs the places of IO and S. In these prompts only END is known.")
+        st.write("This figure needs the places of IO and S, which these prompts do not have.")
         return
     result = compute(view.model, writing_request(view.pairs))
     io, s = ([token_label(view.model, token) for token in column] for column in view.pairs.answers.T)
@@ -118,6 +121,8 @@ def show_copying(view: View, head: Head) -> None:
 def show_sites(view: View, head: Head) -> None:
     """Draw the effects of patching the chosen sites of the head; only these are computed."""
     sites, direction = sites_control()
+    if mirrored := mirror_story(view.pairs):
+        st.caption(mirrored)
     if not sites:
         st.write("Choose at least one part of the head to patch.")
         return
@@ -136,9 +141,10 @@ def show_sites(view: View, head: Head) -> None:
         large=view.large,
     )
     per_prompt = np.stack([result.effects[head.layer, head.head] for result in results.values()])
+    by = grouped_by(view.pairs)
     show_bars_by_template(
         view, "head_sites", per_prompt, sites,
-        f"Total effects of patching head {head}, {direction}, by template", "share of clean minus corrupted",
+        f"Total effects of patching head {head}, {direction}, by {by}", "share of clean minus corrupted",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from app.heads.words import interval_words
 from app.questions.measures import Measure
 from app.words.tokens import token_label, token_text
 from ioi_core import (
+    QUANTITIES,
     CopiedTokens,
     Head,
     HeadRoles,
@@ -20,9 +21,8 @@ from ioi_core import (
     PathResult,
     PromptPairs,
     PromptResult,
+    published_class,
 )
-from ioi_core.heads.published import published_class
-from ioi_core.heads.rules import QUANTITIES
 
 
 def rank_frame(measures: Sequence[Measure], head: Head) -> pd.DataFrame:
@@ -169,7 +169,7 @@ def copying_frame(
     columns: dict[str, list[object]] = {"it looks at": [spelled(model, token) for token in tokens]}
     for name, result in (("writes", written), ("writes against", against)):
         ids = result.ids
-        columns[f"{name} the name itself"] = [int(token) in ids[n] for n, token in enumerate(tokens)]
+        columns[f"{name} the token itself"] = [int(token) in ids[n] for n, token in enumerate(tokens)]
         columns[f"it {name} most"] = ["  ".join(spelled(model, int(token)) for token in row) for row in ids]
     return pd.DataFrame(columns)
 

@@ -10,9 +10,10 @@ import ioi_core
 from app.heads.edges import HeadEdge
 from app.questions.measures import Measure
 from app.words.choices import INPUTS
-from app.words.phrases import adds_or_takes, ends, listed, number, ordinal, over_prompts, prompts, signed, with_interval
+from app.words.phrases import adds_or_takes, ends, listed, mean_over, number, ordinal, prompts, with_interval
 from ioi_core import (
     HEAD_ROLES,
+    PUBLISHED_CLASSES,
     Direction,
     Head,
     HeadRoles,
@@ -21,19 +22,19 @@ from ioi_core import (
     PatchResult,
     PromptPairs,
     PromptResult,
+    published_class,
 )
-from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
 
 PENDING = "What it does is still being measured, on these prompts and on random tokens: the answer will stand here."
 
 
-NO_ROLES = "Roles are told apart on IOI prompts. In these only END is known, so no role can be measured."
+NO_ROLES = "Roles are told apart on IOI prompts, and these are others: no role can be measured."
 
 
 def verdict(model: Model, roles: HeadRoles, head: Head) -> str:
     """Name the measured roles and the published class."""
     names = roles.roles_of(head)
-    text = f"By the rules below, head {head} measures as {_role_words(names)} ({over_prompts(roles.n_prompts)})."
+    text = f"By the rules below, head {head} measures as {_role_words(names)} ({mean_over(roles.n_prompts)})."
     if not names:
         text = f"By the rules below, head {head} has none of the {len(HEAD_ROLES)} roles ({prompts(roles.n_prompts)})."
     if roles.undefined:
@@ -80,7 +81,9 @@ def direct_story(direct: PromptResult, head: Head) -> str:
         f"{adds_or_takes(f'Directly, head {head}', value)} ({with_interval(per_prompt)}): {ordinal(rank)} of "
         f"{sizes.size} heads by size."
     )
-    return text if len(per_prompt) == 1 else f"{text} The sign is the same in {same} of {len(per_prompt)} prompts."
+    if len(per_prompt) == 1 or value == 0:
+        return text
+    return f"{text} The sign is the same in {same} of {len(per_prompt)} prompts."
 
 
 def role_attention_of_head(attention: PromptResult, pairs: PromptPairs, head: Head) -> np.ndarray:
@@ -98,7 +101,7 @@ def role_attention_story(attention: PromptResult, head: Head) -> str:
     rest = 1 - float(from_end.values.sum())
     return (
         f"From END, head {head} gives {shares}; {max(rest, 0.0):.2f} goes to tokens without a role "
-        f"({over_prompts(attention.n_prompts)})."
+        f"({mean_over(attention.n_prompts)})."
     )
 
 
@@ -132,10 +135,10 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def copying_story(frame: pd.DataFrame, head: Head, top_k: int) -> str:
-    """Say how many of the names the head copies, and how many it writes against."""
-    copied, against = (int(frame[f"{way} the name itself"].sum()) for way in ("writes", "writes against"))
+    """Say how many of the tokens the head copies, and how many it writes against."""
+    copied, against = (int(frame[f"{way} the token itself"].sum()) for way in ("writes", "writes against"))
     return (
-        f"Looking at a name, head {head} would put that same name among the {top_k} tokens it writes most in {copied} "
+        f"Looking at one of these, head {head} would put that same token among the {top_k} it writes most in {copied} "
         f"of {len(frame)} cases, and among the {top_k} that it writes against most in {against}."
     )
 
@@ -151,7 +154,7 @@ def sites_story(results: Mapping[str, PatchResult], head: Head) -> str:
     runs = "corrupted" if denoising else "clean"
     return (
         f"{done} activations in the {runs} runs, head {head} changes logit_diff_recovered by: {changes} "
-        f"({over_prompts(first.n_prompts)}; 1 is the whole way from corrupted to clean)."
+        f"({mean_over(first.n_prompts)}; 1 is the whole way from corrupted to clean)."
     )
 
 
@@ -162,38 +165,41 @@ def table_story(shown: pd.DataFrame, total: int, measure: str) -> str:
     order = shown[measure].abs().sort_values(ascending=False, kind="stable").index[:3]
     largest = float(shown[measure].abs().max())
     best = ", ".join(
-        f"{name} ({signed(value, largest)})"
+        f"{name} ({number(value, largest)})"
         for name, value in shown.loc[order, ["name", measure]].itertuples(index=False)
     )
-    return (
-        f"{len(shown)} of {total} heads; largest {measure}: {best}." if np.isfinite(largest) else f"{len(shown)} heads."
-    )
+    if not largest > 0:  # nan as well: undefined for all
+        return f"{len(shown)} of {total} heads."
+    return f"{len(shown)} of {total} heads; largest {measure}: {best}."
 
 
 def in_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
     """Say who acts most on the head, by each of its inputs."""
     parts = []
     for letter, word in INPUTS.items():
-        of_letter = [edge for edge in edges if edge.through == letter and edge.effect][:2]
-        if of_letter:
+        if of_letter := [edge for edge in edges if edge.through == letter and edge.counts][:2]:
             senders = " and ".join(f"{edge.sender} ({number(edge.effect)})" for edge in of_letter)
             parts.append(f"its {word} from {senders}")
     if not parts:
-        return f"Nothing that comes into head {head} matters here: no edge changes logit_diff at all."
-    return f"Head {head} has most of {'; '.join(parts)} ({over_prompts(n_prompts)})."
+        return f"Nothing stands out: no edge into head {head} changes logit_diff by anything to speak of."
+    return f"Corrupted one by one, these change logit_diff most: {'; '.join(parts)} ({_share(n_prompts)})."
 
 
 def out_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
     """Say on whom the head acts most, after its edge to the logits."""
     to_logits = next(edge for edge in edges if edge.through is None)
     text = (
-        f"Corrupting what head {head} sends straight to the logits changes logit_diff by {number(to_logits.effect)} of "
-        f"the gap between clean and corrupted ({over_prompts(n_prompts)})."
+        f"Corrupting what head {head} sends straight to the logits changes logit_diff by {number(to_logits.effect)} "
+        f"({_share(n_prompts)})."
     )
-    later = [edge for edge in edges if edge.through is not None and edge.effect][:3]
-    if later:
-        text += f" Of later heads it acts most on {', '.join(f'{e.into} ({number(e.effect)})' for e in later)}."
-    return text
+    later = [edge for edge in edges if edge.through is not None]
+    if strong := [edge for edge in later if edge.counts][:3]:
+        return f"{text} Of later heads it acts most on {', '.join(f'{e.into} ({number(e.effect)})' for e in strong)}."
+    return f"{text} On later heads it does next to nothing." if later else text
+
+
+def _share(n_prompts: int) -> str:
+    return f"as a share of clean minus corrupted, {mean_over(n_prompts)}"
 
 
 def rank_story(measures: Sequence[Measure], head: Head) -> str:
@@ -201,7 +207,9 @@ def rank_story(measures: Sequence[Measure], head: Head) -> str:
     ranked = [
         (rank, measure) for measure in measures if (rank := measure.rank(head)) is not None and measure.of(head) != 0
     ]
+    reasons = "".join(f" There is no {measure.name}: {measure.undefined}." for measure in measures if measure.undefined)
+    if not ranked:
+        return f"Every measure of head {head} is 0.{reasons}"
     best = sorted(ranked, key=lambda pair: pair[0])[:3]
     best_words = ", ".join(f"{ordinal(rank)} by {measure.name} ({measure.text(head)})" for rank, measure in best)
-    reasons = "".join(f" There is no {measure.name}: {measure.undefined}." for measure in measures if measure.undefined)
     return f"Among {measures[0].values.size} heads, head {head} is {best_words}.{reasons}"

@@ -6,14 +6,16 @@ import plotly.graph_objects  # noqa: F401  # loaded before memory is settled
 import streamlit as st
 
 from app.hosting import metrics
+from app.hosting.checkpoints import checkpoints
 from app.hosting.logs import log_request
-from app.hosting.models import ResidentModels
+from app.hosting.models import DEMO, ResidentModels
 from app.hosting.settings import Settings
 from cache.computations import Computations
 from cache.records import Record
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
+from ioi_core.model.identity import NAMES
 
 
 @st.cache_resource(show_spinner=False)
@@ -25,7 +27,9 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner="Loading the bundled model ...")
 def models() -> ResidentModels:
     """Return the loaded models."""
-    return ResidentModels()
+    limits = settings()
+    folders = checkpoints(limits.models_folder, (*NAMES, DEMO))
+    return ResidentModels(folders=folders, megabytes=limits.models_megabytes)
 
 
 @st.cache_resource(show_spinner=False)

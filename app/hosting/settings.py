@@ -1,5 +1,6 @@
 """The host's settings, read once from the environment and checked."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -26,6 +27,8 @@ class Settings:
         cache_folder: IOI_CACHE_DIR, where on disk, or the user's cache folder; None if there is neither.
         metrics_port: IOI_METRICS_PORT, where Prometheus reads metrics; 0 serves none.
         metrics_address: IOI_METRICS_ADDRESS, the address that port listens on.
+        models_folder: IOI_MODELS, a folder of folders, each a checkpoint offered under its name; None if there is none.
+        models_megabytes: IOI_MODELS_MEGABYTES, memory for the weights of all models besides ioi-demo.
         log_errors_in_full: IOI_LOG_ERRORS_IN_FULL, 1 to log an unexpected error's own words, which may quote a prompt.
     """
 
@@ -41,6 +44,8 @@ class Settings:
     cache_folder: Path | None = None
     metrics_port: int = 0
     metrics_address: str = "127.0.0.1"
+    models_folder: Path | None = None
+    models_megabytes: int = 4096
     log_errors_in_full: bool = False
 
     @classmethod
@@ -65,6 +70,8 @@ class Settings:
             cache_folder=cache_folder(environment),
             metrics_port=whole_number(environment, "IOI_METRICS_PORT", cls.metrics_port, 0, 65_535),
             metrics_address=_address(environment, "IOI_METRICS_ADDRESS", cls.metrics_address),
+            models_folder=_folder(environment, "IOI_MODELS"),
+            models_megabytes=whole_number(environment, "IOI_MODELS_MEGABYTES", cls.models_megabytes, 100, 1_000_000),
             log_errors_in_full=whole_number(environment, "IOI_LOG_ERRORS_IN_FULL", 0, 0, 1) == 1,
         )
 
@@ -83,9 +90,18 @@ def check_model_settings(environment: Mapping[str, str]) -> None:
     device = environment.get("IOI_DEVICE", "")
     if device and not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise SettingsError(f"IOI_DEVICE is {device[:40]!r}: cpu, cuda or cuda:N is allowed")
-    folder = environment.get("IOI_MODEL_DIR", "")
-    if folder and not (Path(folder).is_absolute() and "\0" not in folder and Path(folder).is_dir()):
-        raise SettingsError(f"IOI_MODEL_DIR is {folder[:200]!r}: the absolute path of a folder here is allowed")
+    _folder(environment, "IOI_MODEL_DIR")
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path | None:
+    """Return a folder that can be listed; None where the variable is not set."""
+    text = environment.get(name, "")
+    if not text:
+        return None
+    folder = Path(text)
+    if "\0" in text or not (folder.is_absolute() and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+        raise SettingsError(f"{name} is {text[:200]!r}: the absolute path of a readable folder here is allowed")
+    return folder
 
 
 def _address(environment: Mapping[str, str], name: str, default: str) -> str:

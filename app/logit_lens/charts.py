@@ -9,11 +9,19 @@ import plotly.graph_objects as go
 
 from app.colours import CORRUPTED, FAVOURS_IO
 from app.drawing.bars import row_bars
-from app.drawing.heatmap import clickable_cells, effect_cells, interval_texts, name_cells, refuse_undefined
+from app.drawing.heatmap import (
+    clickable_cells,
+    colour_limit,
+    effect_cells,
+    interval_texts,
+    name_cells,
+    refuse_undefined,
+)
 from app.drawing.kept import drawn_once
 from app.drawing.parts import hover, laid_out, literal, mark, whisker_note, wrapped
 from app.logit_lens.grid import GridLabels
-from app.words.phrases import adds_or_takes, capitalised, component, interval, over_prompts, signed, stage
+from app.words.effects import least
+from app.words.phrases import adds_or_takes, capitalised, component, interval, mean_over, number, stage
 from ioi_core import HeadAttribution, PromptResult, TokenLens
 
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
@@ -28,7 +36,7 @@ def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
     for result, name, dash in ((final, "final LayerNorm scale", "solid"), (per_layer, "each stage's own scale", "dot")):
         texts = [
             f"{capitalised(words)}, with the {name if dash == 'solid' else 'stage’s own scale'}:<br>"
-            f"logit_diff {value:+.2f} logits ({over_prompts(result.n_prompts)})"
+            f"logit_diff {number(value)} logits ({mean_over(result.n_prompts)})"
             for words, value in zip(stages, result.values, strict=True)
         ]
         colour, width = (FAVOURS_IO, 3) if dash == "solid" else (CORRUPTED, 2)
@@ -45,22 +53,22 @@ def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
     figure.update_xaxes(tickvals=shown, ticktext=ticks, title="before layer (between: after attention)")
     figure.update_yaxes(title="logit_diff, logits", zeroline=True, zerolinewidth=2)
     figure.add_hline(y=0)
-    return laid_out(figure, "logit_diff at END", f"logits, {over_prompts(final.n_prompts)}", 400, legend=True)
+    return laid_out(figure, "logit_diff at END", f"logits, {mean_over(final.n_prompts)}", 400, legend=True)
 
 
 @drawn_once
 def layer_bars(result: PromptResult) -> go.Figure:
     """Draw a bar for each component, from the embeddings down to the bias, with its interval."""
     names = [component(label) for label in result.axes["component"]]
-    ends, sample = np.array([result.values, *result.interval()]), over_prompts(result.n_prompts)
+    ends, sample = np.array([result.values, *result.interval()]), mean_over(result.n_prompts)
     texts = [
         _effect_sentence(capitalised(name), value, interval(low, high, sample))
         for name, value, low, high in zip(names, *ends, strict=True)
     ]
     largest = float(np.nanmax(np.abs(ends)))
-    written = [f"{name} {signed(value, largest)}" for name, value in zip(names, result.values, strict=True)]
+    written = [f"{name} {number(value, largest)}" for name, value in zip(names, result.values, strict=True)]
     title, note = "Direct effect on logit_diff", f"logits, {sample}{whisker_note(result.n_prompts)}"
-    axis, height = "logits (right: favours IO)", 130 + 24 * len(names)
+    axis, height = "logits (right: the right answer)", 130 + 24 * len(names)
     return row_bars(written, ends, texts, title, note, axis, height=height, symmetric=True)
 
 
@@ -70,7 +78,7 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
     n_layers, n_heads = result.values.shape
     values = np.column_stack([result.values, result.bias])
     refuse_undefined(values)
-    limit, sample = max(float(np.abs(values).max()), 1e-6), over_prompts(result.n_prompts)
+    limit, sample = colour_limit(values, least()), mean_over(result.n_prompts)
     interval_words = interval_texts(*result.interval(), sample)
     texts = [
         [
@@ -79,7 +87,7 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
         ]
         for layer, (row, intervals) in enumerate(zip(values, interval_words, strict=True))
     ]
-    numbers = [[signed(value, limit) for value in row] for row in values]
+    numbers = [[number(value, limit) for value in row] for row in values]
     x = [*range(n_heads), n_heads + 0.5]
     cells = []
     for part in (slice(n_heads), slice(n_heads, None)):
@@ -113,7 +121,7 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
         [
             f"{capitalised(layer)}, position {pos} (token {literal(labels.columns[pos])}):<br>"
             f"first choice {literal(labels.top_tokens[n][pos])} with probability {probs[n, pos]:.3f};<br>"
-            f"IO {answer} has rank {ranks[n, pos]:,} with probability {io_probs[n, pos]:.3f}"
+            f"the right answer {answer} has rank {ranks[n, pos]:,} with probability {io_probs[n, pos]:.3f}"
             for pos in range(len(labels.columns))
         ]
         for n, layer in enumerate(layers)
@@ -127,8 +135,8 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     name_cells(figure, rows, ticks, row_title=None, side="top", tickangle=0)
     titles = {
         "top token": "Most probable next token",
-        "probability of IO": f"Probability of IO ({answer})",
-        "rank of IO": f"Rank of IO ({answer})",
+        "probability of IO": f"Probability of the right answer ({answer})",
+        "rank of IO": f"Rank of the right answer ({answer})",
     }
     units = {"top token": "with its probability", "rank of IO": "1 = most probable of all tokens"}
     note = f"{units.get(cells, 'probability')}, 1 prompt"

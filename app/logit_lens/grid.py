@@ -39,18 +39,24 @@ def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> 
     columns, roles = row_labels(model, pairs, row), row_roles(pairs, row)
     top = tuple(tuple(token_label(model, token) for token in positions) for positions in lens.ids[:, 0, :, 0])
     answer = token_label(model, pairs.answers[row, 0])
+    if pairs.answer_sets is not None and len(pairs.answer_sets[row][0]) > 1:
+        answer += f", the first of {len(pairs.answer_sets[row][0])}"
     story = _first_choice_story(lens, int(pairs.roles["END"][row]), answer)
     return GridLabels(tuple(columns), tuple(tuple(roles.get(n, ())) for n in range(len(columns))), top, answer, story)
 
 
 def _first_choice_story(lens: TokenLens, end: int, answer: str) -> str:
-    """Say since which layer IO is the first choice at END."""
+    """Say since which layer the right answer is the first choice at END."""
     probs, all_ranks = lens.tracked
     ranks, probability = all_ranks[:, 0, end, 0], float(probs[-1, 0, end, 0])
     if ranks[-1] != 0:
-        return f"At END, IO ({answer}) comes out {ordinal(int(ranks[-1]) + 1)}, with {percent(probability)}."
+        return (
+            f"At END, the right answer ({answer}) comes out {ordinal(int(ranks[-1]) + 1)}, with {percent(probability)}."
+        )
     others = [layer for layer, rank in enumerate(ranks) if rank != 0]
     since = "from the start" if not others else f"only at the output, after layer {others[-1]}"
     if others and others[-1] + 1 < len(ranks) - 1:
         since = f"from before layer {others[-1] + 1} on"
-    return f"At END, IO ({answer}) is the first choice {since}, and comes out with {percent(probability)}."
+    return (
+        f"At END, the right answer ({answer}) is the first choice {since}, and comes out with {percent(probability)}."
+    )

@@ -35,5 +35,5 @@ def curves_frame(final: PromptResult, per_layer: PromptResult) -> pd.DataFrame:
 
 def heads_frame(result: HeadAttribution) -> pd.DataFrame:
     """Return the direct effects of all heads, and of each layer's b_O as a head of that name."""
-    biases = pd.DataFrame({"layer": result.axes["layer"], "head": "b_O", result.metric: result.bias})
+    biases = pd.DataFrame({"layer": range(len(result.bias)), "head": "b_O", result.metric: result.bias})
     return pd.concat([mean_frame(result), biases.assign(prompts=result.n_prompts)], ignore_index=True)

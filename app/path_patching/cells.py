@@ -7,10 +7,11 @@ import numpy as np
 
 from app.drawing.heatmap import EffectGrid
 from app.path_patching.trail import Step
+from app.words.effects import least_effect
 from ioi_core import Head, PathResult
 
 _MLP = "MLP"
-_EDGES_PER_STEP, WEAKEST_EDGE = 5, 0.05
+_EDGES_PER_STEP, _WEAKEST = 5, 0.05
 
 
 def path_grid(result: PathResult) -> EffectGrid:
@@ -28,8 +29,9 @@ def path_grid(result: PathResult) -> EffectGrid:
     )
     roles = ((),) * len(columns)
     return EffectGrid(
-        per_prompt.mean(-1), per_prompt, layers, columns, roles, "layer", "head", keys, keys, no_path_from
-    )
+        per_prompt.mean(-1), per_prompt, layers, columns, roles, "layer", "head", keys, keys, least_effect(result),
+        no_path_from,
+    )  # fmt: skip
 
 
 def sender_head(key: str) -> Head | None:
@@ -43,9 +45,12 @@ def active_senders(grid: EffectGrid) -> list[tuple[int, int]]:
     return [cell for cell in senders_with_path(grid) if grid.per_prompt[cell].any()]
 
 
-def largest_effect(grid: EffectGrid) -> float:
-    """Return the size of the largest effect."""
-    return max((abs(float(grid.effects[cell])) for cell in senders_with_path(grid)), default=0.0)
+def strong_senders(grid: EffectGrid) -> list[tuple[int, int]]:
+    """Return the senders whose effect is more than nothing and than a twentieth of the largest, that one first."""
+    cells = active_senders(grid)
+    sizes = [abs(float(grid.effects[cell])) for cell in cells]
+    least = max([grid.least, *(_WEAKEST * size for size in sizes[:1])])
+    return [cell for cell, size in zip(cells, sizes, strict=True) if size >= least]
 
 
 def senders_with_path(grid: EffectGrid) -> list[tuple[int, int]]:
@@ -67,8 +72,8 @@ class Edge:
 def trail_edges(grid: EffectGrid, steps: Sequence[Step], n: int) -> list[Edge]:
     """Return the strongest senders of one step of the trail, and those that are the next step's receivers."""
     went_on = {f"head {head}" for head in steps[n + 1].heads} if n + 1 < len(steps) else set()
-    cells = active_senders(grid)
-    least = WEAKEST_EDGE * largest_effect(grid)
-    strong = [cell for cell in cells[:_EDGES_PER_STEP] if abs(grid.effects[cell]) >= least]
-    shown = strong + [cell for cell in cells if grid.keys[cell[0]][cell[1]] in went_on and cell not in strong]
+    strong = strong_senders(grid)[:_EDGES_PER_STEP]
+    shown = strong + [
+        cell for cell in active_senders(grid) if grid.keys[cell[0]][cell[1]] in went_on and cell not in strong
+    ]
     return [Edge(grid.keys[row][column], row, n, float(grid.effects[row, column])) for row, column in shown]

@@ -13,8 +13,10 @@ from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, laid_out, whisker_note
 from app.path_patching.cells import Edge
 from app.path_patching.trail import Step
-from app.path_patching.words import split_shares
-from app.words.phrases import capitalised, changed, interval, number, over_prompts
+from app.path_patching.words import effect_unit, split_shares
+from app.words.choices import EFFECT_UNITS, scored
+from app.words.effects import logits_a_unit
+from app.words.phrases import capitalised, interval, mean_over, number
 from ioi_core import AttentionSplit, Head, PathResult, bootstrap_interval
 
 _HEAD_COLOUR, _MLP_COLOUR = "#56B4E9", "#999999"
@@ -24,32 +26,41 @@ _SHARES_SHOWN = 10
 @drawn_once
 def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Sequence[tuple[int, int]]) -> go.Figure:
     """Draw each sender's effect through the receivers; senders can be clicked, the picked ones are framed."""
-    sample = over_prompts(result.n_prompts)
+    sample = mean_over(result.n_prompts)
     intervals = interval_texts(*bootstrap_interval(grid.per_prompt, gaps=result.gaps), sample)
     source = "corrupted" if result.direction == "noising" else "clean"
     texts = [
         [
             f"{capitalised(key)} to {step.words}:<br>sent from the {source} run, it changes "
-            f"{changed(result.metric)} by {number(effect)}<br>({interval_words})"
+            f"{scored(result.metric)} by<br>"
+            f"{number(effect)} {EFFECT_UNITS[result.metric]}<br>({interval_words})"
             for key, effect, interval_words in zip(*cells, strict=True)
         ]
         for cells in zip(grid.keys, grid.effects, intervals, strict=True)
     ]
-    figure, title = effect_heatmap(grid, texts, picked), f"What each sender does to {step.words}"
-    note = f"change in {changed(result.metric)}, {result.unit}, {result.direction}, {sample}; no number: no change"
+    # A share of a negative number falls where logit_diff rises: colours are those of logit_diff.
+    figure = effect_heatmap(grid, texts, picked, less_is_good=logits_a_unit(result) < 0)
+    title = f"What each sender does to {step.words}"
+    note = f"{effect_unit(result.metric)}, {result.direction}, {sample}; no number: no change"
     return laid_out(figure, title, note, heatmap_height(grid))
 
 
 @drawn_once
-def edge_graph(edges: Sequence[Edge], steps: Sequence[Step], metric: str, n_layers: int) -> go.Figure:
-    """Draw the paths along a trail: upwards through the layers, a column a step, the logits on the right."""
+def edge_graph(edges: Sequence[Edge], steps: Sequence[Step], result: PathResult, n_layers: int) -> go.Figure:
+    """Draw the paths along a trail: upwards through the layers, a column a step, the logits on the right.
+
+    Args:
+        result: of any step; all have its metric and its runs.
+    """
+    metric, sign = result.metric, np.sign(logits_a_unit(result))
     points = _node_points(edges, steps, n_layers)
     figure = go.Figure()
     largest = max((abs(edge.effect) for edge in edges), default=1.0) or 1.0
     for edge in edges:
         words = steps[edge.n].words
-        text, strength = f"{edge.sender} to {words}:<br>{number(edge.effect)} in {metric}", abs(edge.effect) / largest
-        line = {"color": by_sign([edge.effect])[0], "width": 1 + 6 * strength}
+        text = f"{edge.sender} to {words}:<br>{scored(metric)} {number(edge.effect)} {EFFECT_UNITS[metric]}"
+        strength = abs(edge.effect) / largest
+        line = {"color": by_sign([sign * edge.effect])[0], "width": 1 + 6 * strength}
         for receiver in _receivers(steps[edge.n]):
             line_ends = points[edge.sender], points[receiver]
             draw_edges(figure, [line_ends], text, np.linspace(0, 1, 9), opacity=0.35 + 0.5 * strength, **line)
@@ -57,7 +68,7 @@ def edge_graph(edges: Sequence[Edge], steps: Sequence[Step], metric: str, n_laye
     draw_nodes(figure, list(points.values()), names, {"size": 40, "color": [_node_colour(name) for name in points]})
     name_layers(figure, n_layers)
     figure.update_xaxes(visible=False, range=[min(x) - 0.6, max(x) + 0.6])
-    note = f"change in {changed(metric)}; blue raises logit_diff, red lowers it; the wider the stronger"
+    note = f"{effect_unit(metric)}; blue raises {scored(metric)}, red lowers it; the wider the stronger"
     return laid_out(figure, "Paths found along your trail", note, 200 + 46 * n_layers)
 
 
@@ -93,15 +104,16 @@ def split_bars(split: AttentionSplit, side: str) -> go.Figure:
     """Draw the largest shares of one side of an attention logit, and the sum of all the others."""
     names, per_prompt = split_shares(split, side, _SHARES_SHOWN)
     ends = np.array([per_prompt.mean(-1), *bootstrap_interval(per_prompt)])
-    sample = over_prompts(split.n_prompts)
+    sample = mean_over(split.n_prompts)
     texts = [
-        f"{name}: {size:+.3f} of the attention logit<br>({interval(low, high, sample)})"
+        f"{name}: {number(size)} of the attention logit<br>({interval(low, high, sample)})"
         for name, size, low, high in zip(names, *ends, strict=True)
     ]
-    labels = [f"{name} {size:+.2f}" for name, size in zip(names, ends[0], strict=True)]
+    largest = float(np.abs(ends[0]).max())
+    labels = [f"{name} {number(size, largest)}" for name, size in zip(names, ends[0], strict=True)]
     position = split.query if side == "query" else split.key
     title = f"What head {split.head} reads at {position} ({side} side)"
-    note = f"sum {ends[0].sum():+.2f}; {sample}{whisker_note(split.n_prompts)}"
+    note = f"sum {number(ends[0].sum())}; {sample}{whisker_note(split.n_prompts)}"
     axis, height = "logits (right: more attention)", 150 + 28 * len(names)
     figure = row_bars(labels, ends, texts, title, note, axis, height=height, symmetric=True, zeroline=False)
     return figure.add_vline(x=0)

@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+import ioi_core
 from app import url
 from app.path_patching.cells import sender_head
-from app.path_patching.requests import PathChoice
+from app.path_patching.requests import PathChoice, most_attended
 from app.path_patching.trail import START, Step, read_trail, write_trail
+from app.questions.ask import ask
+from app.questions.compute import compute
 from app.shell.widgets import direction_control, drop_stale
+from app.view import View
 from app.words.choices import INPUTS, METRICS, PATH_METRICS
 from ioi_core import ROLES, Direction, Head, IOIError, Model, PromptPairs
 
@@ -121,13 +125,28 @@ def _set_next(heads: Sequence[Head]) -> None:
     st.session_state[_NEXT] = [str(head) for head in heads]
 
 
-def attention_control(model: Model, pairs: PromptPairs, offered: Sequence[Head]) -> tuple[Head, str, str]:
-    """Ask for a head, its query role and its key role."""
-    names = [str(head) for head in dict.fromkeys([*offered, *model.heads])]
+def attention_control(view: View, offered: Sequence[Head]) -> tuple[Head, str, str]:
+    """Ask for a head, its query role and its key role: to begin with, the one that it attends to most."""
+    pairs = view.pairs
+    names = [str(head) for head in dict.fromkeys([*offered, *view.model.heads])]
     drop_stale(url.WHY_HEAD, names, names[0])
     roles = tuple(role for role in ROLES if role in pairs.roles)
     first, second, third = st.columns(3)
-    head = first.selectbox("Head", names, key=url.WHY_HEAD, bind="query-params")
+    head = Head.parse(first.selectbox("Head", names, key=url.WHY_HEAD, bind="query-params"))
     query = second.selectbox("looks from", roles, index=roles.index("END"), key=url.WHY_QUERY, bind="query-params")
-    key = third.selectbox("at", roles, key=url.WHY_KEY, bind="query-params")
-    return Head.parse(head), query, key
+    attention = compute(view.model, ask(ioi_core.role_attention, pairs=pairs))
+    keys = [role for role in roles if (pairs.roles[role] <= pairs.roles[query]).all()]  # no token sees later ones
+    first_key = most_attended(attention, head, query, keys)
+    _follow(url.WHY_KEY, keys, first_key)
+    # No default of its own, so that every choice stays in the link.
+    key = third.selectbox("at", keys, index=None, key=url.WHY_KEY, bind="query-params")
+    return head, query, key or first_key
+
+
+def _follow(key: str, options: Sequence[str], first: str) -> None:
+    """Choose `first` until the visitor chooses; a link's choice is one."""
+    followed = f"_{key}_first"
+    asked = st.session_state.get(key) or st.query_params.get(key)
+    if asked not in options or asked == st.session_state.get(followed):
+        asked = st.session_state[followed] = first
+    st.session_state[key] = asked

@@ -1,13 +1,12 @@
 """Requests of the Path patching page. No Streamlit here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ioi_core
 from app.path_patching.trail import Step
 from app.questions.ask import Request, ask
-from ioi_core import AttentionSplit, Direction, Head, PathResult, PromptPairs
-from ioi_core.path_patching.patch import LOGITS
-from ioi_core.vocabulary import ALL
+from ioi_core import ALL, LOGITS, ROLES, AttentionSplit, Direction, Head, PathResult, PromptPairs, PromptResult
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,13 @@ def path_request(pairs: PromptPairs, step: Step, choice: PathChoice) -> Request[
     )  # fmt: skip
 
 
-def split_request(pairs: PromptPairs, head: Head, query: str = "END", key: str = "IO") -> Request[AttentionSplit]:
-    """Ask why a head attends from one role to another; by default those the page opens with."""
+def split_request(pairs: PromptPairs, head: Head, query: str, key: str) -> Request[AttentionSplit]:
+    """Ask why a head attends from one role to another."""
     return ask(ioi_core.explain_attention, pairs=pairs, head=head, query=query, key=key)
+
+
+def most_attended(attention: PromptResult, head: Head, query: str = "END", keys: Sequence[str] = ROLES) -> str:
+    """Return the role of `keys` that a head attends to most from `query`; `attention` is that of `role_attention`."""
+    of_head = attention.at(query_role=query, layer=head.layer, head=head.head)
+    shares = {role: float(share) for role, share in zip(of_head.axes["key_role"], of_head.values, strict=True)}
+    return max((role for role in shares if role in keys), key=shares.__getitem__)

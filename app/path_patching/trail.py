@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.words.choices import INPUTS
-from ioi_core import Head, IOIError, Model
-from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS
+from ioi_core import LOGITS, RECEIVER_INPUTS, Head, IOIError, Model
 
 START = LOGITS
 _LONGEST_TEXT, _MOST_STEPS = 2000, 12

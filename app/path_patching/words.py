@@ -1,44 +1,60 @@
 """Path patching in words and tables. No Streamlit here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from app.drawing.heatmap import EffectGrid
-from app.path_patching.cells import WEAKEST_EDGE, active_senders, largest_effect
+from app.path_patching.cells import active_senders, strong_senders
 from app.path_patching.trail import Step
-from app.words.phrases import changed, component, number, over_prompts, unpatched_means, with_interval
-from ioi_core import AttentionSplit, Direction, PathResult
+from app.words.choices import EFFECT_UNITS, scored
+from app.words.effects import logits_a_unit, sure
+from app.words.phrases import component, mean_over, number, unpatched_means, with_interval
+from ioi_core import AttentionSplit, Direction, PathResult, bootstrap_interval
 
 _HEAD_BIAS = "the head's own bias"
 
 
 def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> str:
-    """Say who acts most on the receivers, with a sentence for each sign."""
-    noising = result.direction is Direction.NOISING
-    lost = [cell for cell in active_senders(grid) if (grid.effects[cell] < 0) == noising][:n]
-    other = [cell for cell in active_senders(grid) if (grid.effects[cell] < 0) != noising][: n // 2]
-    threshold = WEAKEST_EDGE * largest_effect(grid)
-    lost, other = ([cell for cell in cells if abs(grid.effects[cell]) > threshold] for cells in (lost, other))
-    patching = "Corrupting what they send" if noising else "Cleaning what they send"
-    sentences = []
-    if lost:
-        change = f"{patching} to {step.words} alone changes {changed(result.metric)}"
-        sentences.append(f"{change} most for {_sender_list(grid, lost)}.")
-    if other:
-        direction = "the other way: it works against the answer" if noising else "the other way"
-        sentences.append(f"For {_sender_list(grid, other)} it goes {direction}.")
-    return " ".join(sentences) or f"No sender acts on {step.words} here."
+    """Say which senders lower logit_diff most, and which raise it, as far as their signs are sure."""
+    low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
+    strong = [cell for cell in strong_senders(grid) if sure(low[cell], high[cell])]
+    done = "Corrupting" if result.direction is Direction.NOISING else "Cleaning"
+    patching, score = f"{done} what they send to {step.words} alone", scored(result.metric)
+    if not strong:
+        return (
+            f"Nothing stands out: {patching[0].lower()}{patching[1:]} changes {score} by next to nothing, or up in "
+            "some prompts and down in others."
+        )
+    rises = {cell: grid.effects[cell] * logits_a_unit(result) > 0 for cell in strong}
+    first, *others = sorted({*rises.values()}, key=lambda up: up != rises[strong[0]])
+    verbs = {True: "raises", False: "lowers"}
+    text = f"{patching} {verbs[first]} {score} most for {_sender_list(grid, _of_sign(rises, first)[:n])}."
+    for other in others:
+        text += f" It {verbs[other]} it for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}."
+    return text
+
+
+def _of_sign(rises: Mapping[tuple[int, int], bool], up: bool) -> list[tuple[int, int]]:
+    return [cell for cell, rising in rises.items() if rising is up]
 
 
 def _sender_list(grid: EffectGrid, cells: list[tuple[int, int]]) -> str:
     return ", ".join(f"{grid.keys[row][column]} ({number(float(grid.effects[row, column]))})" for row, column in cells)
 
 
+def effect_unit(metric: str) -> str:
+    """Return what an effect is, for titles and notes."""
+    return f"change in {scored(metric)}, {EFFECT_UNITS[metric]}"
+
+
 def runs_story(result: PathResult) -> str:
-    """Say what the two unpatched runs score."""
-    means = unpatched_means("logit_diff", result.clean, result.corrupted)
-    return f"{means} ({over_prompts(result.n_prompts)})."
+    """Say what the two unpatched runs score, and where that turns the signs of shares round."""
+    text = f"{unpatched_means(scored(result.metric), result.clean, result.corrupted)} ({mean_over(result.n_prompts)})."
+    if logits_a_unit(result) >= 0:
+        return text
+    whole = "the clean logit_diff" if result.metric == "percent_of_clean" else "clean minus corrupted"
+    return f"{text} As {whole} is below 0, a share above 0 is a fall of logit_diff."
 
 
 def graph_story(steps: Sequence[Step]) -> str:
@@ -68,14 +84,14 @@ def split_story(split: AttentionSplit) -> str:
     labels = split.axes["component"]
     sentences = [
         f"Head {split.head} gives {split.key} {split.attention.mean():.2f} of its attention from {split.query} (clean "
-        f"prompts, {with_interval(split.attention)}); the attention logit is {split.logits.mean():+.2f} "
+        f"prompts, {with_interval(split.attention)}); the attention logit is {number(float(split.logits.mean()))} "
         f"({with_interval(split.logits)})."
     ]
     for side, values in zip(split.axes["side"], split.values, strict=True):
         order = np.argsort(-np.abs(values))[:3]
         parts = ", ".join(f"{component(labels[n], _HEAD_BIAS)} {number(float(values[n]))}" for n in order)
         position = split.query if side == "query" else split.key
-        sentences.append(f"On the {side} side (at {position}) most comes from {parts}.")
+        sentences.append(f"Its largest parts on the {side} side (at {position}): {parts}.")
     return " ".join(sentences)
 
 

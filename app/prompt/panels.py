@@ -1,10 +1,13 @@
 """Panels of the Prompt page: the prompts as token chips, clean above corrupted, and the columns of its tables."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from app.drawing.figure import download_button
 from app.drawing.frames import neutral
 from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles
 from ioi_core import Model, PromptPairs
@@ -37,13 +40,14 @@ def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
 
 def _download_prompts(model: Model, pairs: PromptPairs) -> None:
     """Offer the prompts as a data set: CSV, or JSON lines where a spreadsheet would run one of the texts."""
-    name, content = "prompts.csv", to_csv(model, pairs)
+    name = "prompts.csv"
+    content: Callable[[], str] = partial(to_csv, model, pairs)
     records = to_records(model, pairs)
     if any(isinstance(cell, str) and neutral(cell) != cell for record in records for cell in record.values()):
-        name, content = "prompts.jsonl", "\n".join(map(json.dumps, records))
-    st.download_button(
-        "Prompts as a data set", content, name, on_click="ignore", icon=":material/download:", type="tertiary",
-        key="download-prompts", help="Clean, corrupted, IO, S and label, to be uploaded here or read by read_pairs.",
+        name, content = "prompts.jsonl", lambda: "\n".join(map(json.dumps, records))
+    download_button(
+        "Prompts as a data set", content, name, key="download-prompts",
+        help="Clean, corrupted, IO, S and label, to be uploaded here or read by read_pairs.",
     )  # fmt: skip
 
 

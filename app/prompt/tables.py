@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from app.words.tokens import token_label
+from app.words.tokens import answer_labels, token_label
 from ioi_core import Model, Predictions, PromptPairs
 from ioi_core.attribution.predictions import ANSWERS, RUNS
 
@@ -17,13 +17,14 @@ def predictions_table(model: Model, result: Predictions, run: str, row: int) -> 
 
 
 def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> pd.DataFrame:
-    """Return probability and rank of IO and S after the clean and the corrupted prompt."""
+    """Return probability and rank of IO and S after the clean and the corrupted prompt: of several, sum and best."""
+    labels = answer_labels(model, pairs, row)
     return pd.DataFrame(
         [
             {
                 "prompt": run,
                 "answer": answer,
-                "token": token_label(model, pairs.answers[row, n]),
+                "token": labels[n],
                 "rank": int(result.answer_ranks[index, row, n]) + 1,
                 "probability": float(result.answer_probs[index, row, n]),
             }

@@ -4,19 +4,28 @@ import ioi_core
 from app.questions.ask import Request, ask
 from app.questions.compute import compute
 from app.questions.measures import patching_request
-from ioi_core import ROLES, Direction, Head, HeadRoles, Model, PromptPairs, infer_roles
-from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
+from ioi_core import (
+    PUBLISHED_CLASSES,
+    ROLES,
+    Direction,
+    Head,
+    HeadRoles,
+    Model,
+    PromptPairs,
+    infer_roles,
+    published_class,
+)
 
 PUBLISHED, MEASURED = "Wang et al. 2022", "measured"
 
 
 def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple[Head, ...]]]:
     """Return where the classes come from, and their heads; none where the prompts are no IOI prompts."""
+    if not has_all_roles(pairs):
+        return MEASURED, {}
     published = {group.name: group.heads for group in PUBLISHED_CLASSES}
     if all(published_class(model, head) for heads in published.values() for head in heads):
         return PUBLISHED, published
-    if not has_all_roles(pairs):
-        return MEASURED, {}
     roles = measured_roles(model, pairs)
     return MEASURED, {role: heads for role in roles.axes["role"] if (heads := roles.heads(role))}
 

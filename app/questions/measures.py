@@ -6,13 +6,12 @@ import numpy as np
 
 import ioi_core
 from app.questions.ask import Request, ask
-from app.words.phrases import number, over_prompts
-from ioi_core import Direction, Head, HeadAttribution, PatchResult, PromptPairs, PromptResult, bootstrap_interval
-from ioi_core.vocabulary import ALL
+from app.words.phrases import mean_over, number
+from ioi_core import ALL, Direction, Head, HeadAttribution, PatchResult, PromptPairs, PromptResult, bootstrap_interval
 
 MEANINGS = {
     "direct effect": "what its own output at END adds to logit_diff",
-    "patching effect": "share of logit_diff that comes back with its clean output in the corrupted run",
+    "patching effect": "share of clean minus corrupted logit_diff that its clean output brings to the corrupted run",
     "previous-token score": "attention to the token before, on random repeated tokens",
     "duplicate-token score": "attention to the same token earlier on, on random repeated tokens",
     "induction score": "attention to what followed the same token earlier on, on random repeated tokens",
@@ -128,7 +127,7 @@ def all_measures(
 def direct_effect(direct: PromptResult) -> Measure:
     """Read `attribute_heads`."""
     return Measure(
-        "direct effect", MEANINGS["direct effect"], "logits", over_prompts(direct.n_prompts), direct.values, True,
+        "direct effect", MEANINGS["direct effect"], "logits", mean_over(direct.n_prompts), direct.values, True,
         per_prompt=direct.per_prompt, by_template=True,
     )  # fmt: skip
 
@@ -136,7 +135,7 @@ def direct_effect(direct: PromptResult) -> Measure:
 def patching_effect(patched: PatchResult) -> Measure:
     """Read `patch_activations`, the second of `measure_requests`."""
     return Measure(
-        "patching effect", MEANINGS["patching effect"], "share", over_prompts(patched.n_prompts),
+        "patching effect", MEANINGS["patching effect"], "share", mean_over(patched.n_prompts),
         patched.effects.mean(-1), True, patched.undefined, patched.effects, patched.gaps, True,
     )  # fmt: skip
 
@@ -149,7 +148,7 @@ def attention_score(scores: PromptResult, name: str) -> Measure:
 
 def role_attention_measures(attention: PromptResult) -> list[Measure]:
     """Return attention between the roles in the rules of `infer_roles`, as far as the prompts have them."""
-    roles, sample = attention.axes["query_role"], over_prompts(attention.n_prompts)
+    roles, sample = attention.axes["query_role"], mean_over(attention.n_prompts)
     return [
         Measure(
             f"{query} to {key}", f"attention from {query} to {key}, clean prompts", "attention", sample,

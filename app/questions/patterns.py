@@ -55,7 +55,7 @@ class PromptPatterns:
     @property
     def strongest(self) -> Head:
         """The head that attends most from END to IO in the clean prompt; without IO, to any token but the first."""
-        from_end = self.clean[:, :, self.end, 1:].max(-1)
+        from_end = self.clean[:, :, self.end, min(1, self.end) :].max(-1)
         if "IO" in self.names:
             from_end = self.clean[:, :, self.end, self.names["IO"]]
         layer, head = np.unravel_index(from_end.argmax(), from_end.shape)

@@ -10,6 +10,7 @@ from app.hosting.services import computations, models
 from app.shell.sidebar import STANDING_IN
 from ioi_core import Model
 from ioi_core.model.hub import HOW_TO_GET
+from ioi_core.model.identity import OTHER_WEIGHTS
 
 _HOW = """
 **On a machine with internet access** nothing is needed: the weights (about 550 MB) are fetched once from the
@@ -23,25 +24,32 @@ IOI_MODEL_DIR=/absolute/path/to/gpt2 make run
 ```
 """
 
+_OTHER_WEIGHTS = (
+    "The folder that this host names for it holds a model of its shape with other weights: it does not give the "
+    "published figures, and what was published about GPT-2 small's heads does not hold for it."
+)
+
 
 def model_for(wanted: str) -> Model:
     """Return the model to show, with a banner if it only stands in for `wanted`.
 
     A visitor who began with the stand-in keeps it until asking for the switch, so that numbers never change unasked.
     """
-    status = models().status(wanted)
     standing_in = st.session_state.get(STANDING_IN, False)
     model = models().get(wanted)
-    if status.state is ModelState.READY and model is not None and not standing_in:
+    if model is not None and not standing_in:
+        if model.name == OTHER_WEIGHTS:
+            _draw_banner("This is not GPT-2 small.", _OTHER_WEIGHTS)
         return model
     st.session_state[STANDING_IN] = True
+    status = models().status(wanted)
     with st.container(key="standin"):
-        if status.state is ModelState.READY:
-            _draw_ready()
-        elif status.state is ModelState.LOADING:
-            _draw_loading()
+        if model is not None:
+            _draw_ready(wanted)
+        elif status.state is ModelState.UNAVAILABLE:
+            _draw_unavailable(wanted, status)
         else:
-            _draw_unavailable(status)
+            _draw_loading(wanted)
     return models().demo
 
 
@@ -49,9 +57,9 @@ def _draw_banner(title: str, text: str) -> None:
     st.html(f'<div class="ioi-notice ioi-standin" role="status"><b>{html.escape(title)}</b> {html.escape(text)}</div>')
 
 
-def _draw_ready() -> None:
-    _draw_banner(f"{GPT2} is ready.", f"The figures below are still those of {DEMO}, the small bundled model.")
-    st.button(f"Show {GPT2}", on_click=_show_wanted)
+def _draw_ready(wanted: str) -> None:
+    _draw_banner(f"{wanted} is ready.", f"The figures below are still those of {DEMO}, the small bundled model.")
+    st.button(f"Show {wanted}", on_click=_show_wanted)
 
 
 def _show_wanted() -> None:
@@ -59,28 +67,30 @@ def _show_wanted() -> None:
 
 
 @st.fragment(run_every=1.0)
-def _draw_loading() -> None:
-    status = models().status(GPT2)
+def _draw_loading(wanted: str) -> None:
+    status = models().status(wanted)
     if status.state is not ModelState.LOADING:
         st.rerun()
     _draw_banner(
-        f"{GPT2} is being loaded. Until then this is {DEMO},",
-        "the small model that comes with the app: all numbers below are its own, not GPT-2's.",
+        f"{wanted} is being loaded. Until then this is {DEMO},",
+        f"the small model that comes with the app: all numbers below are its own, not those of {wanted}.",
     )
     if status.total:
         megabytes = f"{status.done / 1e6:.0f} of {status.total / 1e6:.0f} MB"
         st.progress(min(1.0, status.done / status.total), f"Fetching the weights: {megabytes}")
 
 
-def _draw_unavailable(status: ModelStatus) -> None:
+def _draw_unavailable(wanted: str, status: ModelStatus) -> None:
+    name = "GPT-2" if wanted == GPT2 else wanted
     _draw_banner(
-        f"This is {DEMO}, not GPT-2.",
-        "GPT-2's weights could not be had, so every number below is that of the small model that comes with the app.",
+        f"This is {DEMO}, not {name}.",
+        f"{name} could not be loaded, so every number below is that of the small model that comes with the app.",
     )
-    with st.expander("Why, and how to get GPT-2's weights"):
+    with st.expander("Why, and how to get GPT-2's weights" if wanted == GPT2 else "Why"):
         st.text(status.reason.removesuffix(HOW_TO_GET).strip())
-        st.markdown(_HOW)
-        st.button("Try again", on_click=models().start_loading, args=(GPT2,))
+        if wanted == GPT2:
+            st.markdown(_HOW)
+        st.button("Try again", on_click=models().start_loading, args=(wanted,))
 
 
 def disk_notice() -> None:

@@ -13,6 +13,6 @@ def set_view(view: View) -> None:
 
 
 def current_view() -> View:
-    """Return the shared controls' values."""
-    view: View = st.session_state[_KEY]
+    """Return the shared controls' values, once: a session that sits idle must not hold a model in memory."""
+    view: View = st.session_state.pop(_KEY)
     return view

@@ -135,7 +135,7 @@ def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
 
 def _say_what_is_read_otherwise(texts: Sequence[str]) -> None:
     """Say that space at an end is left out, and that the name of the special token is no special token."""
-    if any(text.rstrip("\n") != text.rstrip() for text in texts):
+    if any(text != text.rstrip() for text in texts):
         st.caption("White space at the end is left out: an answer brings its own space.")
     if any("<|endoftext|>" in text for text in texts):
         st.caption("<|endoftext|> in a text is read as ordinary characters; the switch above puts the token in front.")
@@ -176,16 +176,21 @@ def _take_upload(limits: Settings) -> None:
 
 def _text_control(label: str, key: str, help_text: str, value: str = "") -> str:
     """Ask for a text that is in the URL if it fits there, and say so if it does not."""
-    unbound = f"_{key}_has_no_link"
+    unbound, left_out = f"_{key}_has_no_link", url.left_out(key)
     arrived = st.query_params.get(key, "")
+    if key not in st.session_state and left_out in st.query_params:
+        st.caption(":material/link_off: What stood here was too long for this link: it shows something else now.")
     if key not in st.session_state and not _fits(arrived):  # a link that came through all the same
         st.session_state[key], st.session_state[unbound] = arrived, True
     text = st.session_state.get(key, "")
     if _fits(text):
+        if key in st.session_state:
+            st.query_params.pop(left_out, None)
         if st.session_state.pop(unbound, False):
             st.session_state[key] = text  # written anew, or Streamlit would leave it out of the URL from now on
         return st.text_area(label, value, key=key, bind="query-params", help=help_text)
     st.session_state[unbound] = True
+    st.query_params[left_out] = "true"
     text = st.text_area(label, value, key=key, help=help_text)
     st.caption(":material/link_off: Too long for a link: reloading the page, or its address, will not bring this back.")
     return text

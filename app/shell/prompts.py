@@ -9,6 +9,7 @@ import streamlit as st
 from app.hosting.services import settings
 from app.hosting.settings import Settings
 from app.questions.limits import check_tokens
+from app.questions.twins import IN_DATA, TYPED
 from ioi_core import (
     TASKS,
     Model,
@@ -25,8 +26,6 @@ from ioi_core.data_sets.rows import parse_rows
 
 CLASSIC, GENERATED, TASK, OWN, DATA = "classic", "generated", "other task", "own", "data set"
 CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}
-GIVEN = "typed"
-"""The corruption, in words, of prompts that came with their corrupted ones."""
 
 _BETWEEN = "---"
 _LONGEST_ANSWER = 100
@@ -56,19 +55,18 @@ class PromptChoice:
     data: str = ""
     skip: bool = False
 
-    @property
-    def corruption_words(self) -> str:
-        """The corruption, in words."""
-        if self.source == TASK:
-            return TASKS[self.task].twin
-        return GIVEN if self.corrupted or self.source == DATA else self.corruption
-
 
 @dataclass(frozen=True)
 class Chosen:
-    """The chosen prompts, and the rows of a data set that were left out: number -> reason."""
+    """The chosen prompts.
+
+    Attributes:
+        corruption: in words.
+        left_out: rows of a data set that were left out: number -> reason.
+    """
 
     pairs: PromptPairs
+    corruption: str
     left_out: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -83,7 +81,7 @@ def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> 
     if several_lines:
         blocks: list[list[str]] = [[]]
         for line in texts:
-            if line == _BETWEEN:
+            if line.rstrip() == _BETWEEN:
                 blocks.append([])
             else:
                 blocks[-1].append(line)
@@ -92,12 +90,15 @@ def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> 
     if len(texts) > limits.max_prompts:
         raise PromptError(f"{what} are {len(texts)}: at most {limits.max_prompts} are allowed")
     for number, prompt in enumerate(texts, 1):
-        if len(prompt) > limits.max_prompt_characters:
-            raise PromptError(
-                f"number {number} of {what} is {len(prompt):,} characters long: at most "
-                f"{limits.max_prompt_characters:,} are allowed in one"
-            )
+        _check_one(f"number {number} of {what}", prompt, limits)
     return tuple(texts)
+
+
+def _check_one(what: str, prompt: str, limits: Settings) -> None:
+    if len(prompt) > limits.max_prompt_characters:
+        raise PromptError(
+            f"{what} is {len(prompt):,} characters long: at most {limits.max_prompt_characters:,} are allowed in one"
+        )
 
 
 def check_size(what: str, text: str, limits: Settings) -> None:
@@ -134,7 +135,8 @@ def chosen_prompts(model: Model, choice: PromptChoice) -> Chosen:
     elif choice.source == OWN and not choice.clean:
         raise PromptError("there is no prompt yet: type one in the sidebar, stopping where the answer comes next")
     else:
-        chosen = Chosen(_own_or_made(model, choice))
+        corruption = TASKS[choice.task].twin if choice.source == TASK else choice.corruption
+        chosen = Chosen(_own_or_made(model, choice), TYPED if choice.corrupted else corruption)
     check_tokens(chosen.pairs, settings())
     return chosen
 
@@ -146,8 +148,7 @@ def _own_or_made(model: Model, choice: PromptChoice) -> PromptPairs:
         optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
         empty = [field for field, value in optional.items() if not value]
         raise PromptError(
-            f"{error}. In short: a prompt that is no sentence about two people, one of them named twice, needs IO, S "
-            f"and Corrupted prompts in the sidebar; still empty: {', '.join(empty) or 'none'}"
+            f"{error}. In the sidebar, still empty: {', '.join(empty) or 'none of these fields'}"
         ) from error
 
 
@@ -157,9 +158,11 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
             "there is no data set yet: upload one in the sidebar, or paste it there, with columns clean, corrupted, io "
             "and s (and label, if you like)"
         )
-    found = _data_set(model, choice)
+    found, given = _data_set(model, choice)
     if found.pairs is not None and (choice.skip or not found.refused):
-        return Chosen(found.pairs, found.refused)
+        mixed = f"given, or {choice.corruption}"
+        corruption = mixed if len(given) > 1 else IN_DATA if given[0] else choice.corruption
+        return Chosen(found.pairs, corruption, found.refused)
     way_out = "Correct them, or choose Leave out in the sidebar" if found.pairs is not None else "Correct them"
     raise PromptError(
         f"{len(found.refused)} rows of the data set cannot be used: {found.refusal(_MOST_LISTED)}. {way_out}"
@@ -169,15 +172,14 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
 def _pairs(model: Model, choice: PromptChoice) -> PromptPairs:
     bos, corruption = choice.prepend_bos, CORRUPTIONS[choice.corruption]
-    match choice.source:
-        case "classic":
-            return arena_pairs(model, prepend_bos=bos)
-        case "generated":
-            return ioi_dataset(
-                model, choice.n, seed=choice.seed, templates=choice.templates, corruption=corruption, prepend_bos=bos
-            )
-        case "other task":
-            return task_dataset(model, choice.task, choice.n, seed=choice.seed, prepend_bos=bos)
+    if choice.source == CLASSIC:
+        return arena_pairs(model, prepend_bos=bos)
+    if choice.source == GENERATED:
+        return ioi_dataset(
+            model, choice.n, seed=choice.seed, templates=choice.templates, corruption=corruption, prepend_bos=bos
+        )
+    if choice.source == TASK:
+        return task_dataset(model, choice.task, choice.n, seed=choice.seed, prepend_bos=bos)
     return prompt_pairs(
         model,
         list(choice.clean),
@@ -191,20 +193,20 @@ def _pairs(model: Model, choice: PromptChoice) -> PromptPairs:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
-def _data_set(model: Model, choice: PromptChoice) -> DataSet:
+def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, ...]]:
+    """Return the data set, and True, False or both: whether its kept rows came with their corrupted prompts."""
     rows, limits = parse_rows(choice.data), settings()
     if len(rows) > limits.max_prompts:
         raise PromptError(f"the data set has {len(rows):,} rows: at most {limits.max_prompts} are allowed")
-    longest = max(rows, key=lambda row: max(len(row.clean), len(row.corrupted or "")))
-    if (length := max(len(longest.clean), len(longest.corrupted or ""))) > limits.max_prompt_characters:
-        raise PromptError(
-            f"row {longest.number} of the data set has a prompt of {length:,} characters: at most "
-            f"{limits.max_prompt_characters:,} are allowed in one"
-        )
-    return pairs_of(
+    for row in rows:
+        _check_one(f"the prompt of row {row.number}", row.clean, limits)
+        _check_one(f"the corrupted prompt of row {row.number}", row.corrupted or "", limits)
+    found = pairs_of(
         model,
         rows,
         corruption=CORRUPTIONS[choice.corruption],
         answer_space=choice.answer_space,
         prepend_bos=choice.prepend_bos,
     )
+    given = {row.corrupted is not None for row in rows if row.number not in found.refused}
+    return found, tuple(sorted(given))

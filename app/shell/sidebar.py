@@ -3,20 +3,23 @@
 import streamlit as st
 
 from app import url
-from app.hosting.models import DEMO, GPT2, MODEL_NAMES
+from app.hosting.models import DEMO, GPT2
+from app.hosting.services import models
 from app.shell.widgets import drop_unreadable
 
 
 def model_control() -> str:
     """Ask for the model."""
+    names = models().names
+    others = " The others are checkpoints of this host." if len(names) > 2 else ""
     return st.sidebar.selectbox(
         "Model",
-        MODEL_NAMES,
+        names,
         key=url.MODEL,
         bind="query-params",
         on_change=_forget_stand_in,
         help=f"**{GPT2}**: the model of the paper, 124 million parameters. **{DEMO}**: a small model that comes with "
-        "this app, trained on sentences of this kind only; its numbers are not GPT-2's.",
+        "this app, trained on sentences of this kind only; its numbers are not GPT-2's." + others,
     )
 
 
@@ -35,7 +38,7 @@ def row_control(n_prompts: int) -> int:
 
 
 STANDING_IN = "_standing_in"
-"""Session key: this visitor was shown ioi-demo while asking for GPT-2, and has not been switched since."""
+"""Session key: this visitor was shown ioi-demo while asking for another model, and has not been switched since."""
 
 
 def _forget_stand_in() -> None:

@@ -3,11 +3,12 @@
 from ioi_core import Direction
 
 ABLATIONS = {
-    "mean": "what the head writes there on average over ABC twins of the same template",
-    "zero": "nothing at all; later layers have never met that, so it can break more than the head's own work",
-    "resample": "what the head writes there in the prompt's own corrupted twin",
+    "mean": "what the head writes there on average over the {}s of the same template",
+    "zero": "nothing; its value bias stays, folded into b_O. Later layers have never met that, so it can break more "
+    "than the head's own work",
+    "resample": "what the head writes there in the prompt's own {}",
 }
-"""Ablation -> what the head writes instead."""
+"""Ablation -> what the head writes instead; {} is the kind of twin (`app.questions.twins.twin_of`)."""
 
 HEAD_PARTS = {"z": "output", "q": "queries", "k": "keys", "v": "values", "pattern": "attention pattern"}
 """Sites of a head."""
@@ -27,20 +28,46 @@ SITES = {
 
 METRICS = {
     "logit_diff_recovered": "share of the clean-corrupted gap recovered: 0 corrupted, 1 clean",
-    "logit_diff_change": "change of logit_diff as a share of the clean-corrupted gap: 0 unharmed, -1 destroyed",
+    "logit_diff_change": "change of logit_diff as a share of the clean-corrupted gap: 0 as in the clean run, -1 as in "
+    "the corrupted one",
     "percent_of_clean": "change of logit_diff in per cent of the clean one, as in the paper",
     "logit_diff": "logit_diff, in logits",
-    "prob": "probability of IO",
+    "prob": "probability of the right answer, or of all right ones together",
+    "prob_diff": "probability of the right answers minus that of the wrong ones",
     "kl": "distance from the clean prediction (KL), in nats",
 }
 """Metrics of a patched run."""
 
-PATCH_METRICS = ("logit_diff_recovered", "logit_diff", "prob", "kl")
+EFFECT_UNITS = {
+    "logit_diff_recovered": "of clean minus corrupted",
+    "logit_diff_change": "of clean minus corrupted",
+    "percent_of_clean": "% of the clean logit_diff",
+    "logit_diff": "logits",
+    "prob_diff": "in probability",
+}
+"""Metric of path patching -> the unit of a change of logit_diff on its scale, as it follows the number."""
+
+
+def scored(metric: str) -> str:
+    """Return what a metric of path patching is a scale of."""
+    return "prob_diff" if metric == "prob_diff" else "logit_diff"
+
+
+TOWARDS = {
+    "logit_diff_recovered": "towards the clean run",
+    "logit_diff": "towards the right answer",
+    "prob": "towards the right answer",
+    "prob_diff": "towards the right answer",
+    "kl": "towards the clean run's prediction",
+}
+"""Metric of activation patching -> where the effects in blue go; those in red go the other way."""
+
+PATCH_METRICS = ("logit_diff_recovered", "logit_diff", "prob", "prob_diff", "kl")
 """The metrics of activation patching."""
 
 PATH_METRICS = {
-    Direction.NOISING: ("logit_diff_change", "percent_of_clean", "logit_diff"),
-    Direction.DENOISING: ("logit_diff_recovered", "logit_diff"),
+    Direction.NOISING: ("logit_diff_change", "percent_of_clean", "logit_diff", "prob_diff"),
+    Direction.DENOISING: ("logit_diff_recovered", "logit_diff", "prob_diff"),
 }
 """The metrics of path patching that answer each direction's question."""
 

@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ioi_core import Head, Result, bootstrap_interval
+from app.words.effects import sure
+from ioi_core import Head, PromptPairs, Result, bootstrap_interval
+
+_LONGEST_LABEL = 28
 
 
 def prompts(n: int) -> str:
@@ -12,9 +15,45 @@ def prompts(n: int) -> str:
     return f"{n} prompt{'' if n == 1 else 's'}"
 
 
-def over_prompts(n: int) -> str:
+def mean_over(n: int) -> str:
     """Return "1 prompt", or "mean over 8 prompts"."""
     return "1 prompt" if n == 1 else f"mean over {n} prompts"
+
+
+def grouped_by(pairs: PromptPairs) -> str:
+    """Return what `grouped` goes by: "label" or "template"."""
+    return "label" if pairs.labels else "template"
+
+
+def grouped(pairs: PromptPairs) -> dict[str, list[int]]:
+    """Return group -> its rows: prompts of one label, else of one template, in the order in which these first occur.
+
+    A group is called "template 3, ABBA", without the order of names on prompts of another task than IOI; "prompt 1"
+    where each prompt is a template of its own; or by its label.
+    """
+    keys: list[str | int] = list(pairs.labels) if pairs.labels else pairs.templates.tolist()
+    rows_of: dict[str | int, list[int]] = {}
+    for row, key in enumerate(keys):
+        rows_of.setdefault(key, []).append(row)
+    alone = all(len(rows) == 1 for rows in rows_of.values())
+    named: dict[str, list[int]] = {}
+    for key, rows in rows_of.items():
+        name = _group_name(pairs, key, rows, alone)
+        named[name if name not in named else f"{name} ({len(named) + 1})"] = rows
+    return named
+
+
+def _group_name(pairs: PromptPairs, key: str | int, rows: Sequence[int], alone: bool) -> str:
+    if isinstance(key, int):
+        return f"prompt {rows[0] + 1}" if alone else f"template {key}{name_order(pairs, rows[0], ', ')}"
+    return f"{key[:_LONGEST_LABEL]}..." if len(key) > _LONGEST_LABEL else key or "no label"
+
+
+def name_order(pairs: PromptPairs, row: int, separator: str) -> str:
+    """Return `separator` and "ABBA", where IO is named before S, or "BABA"; nothing where the prompts are not IOI."""
+    if "IO" not in pairs.roles:
+        return ""
+    return f"{separator}{'ABBA' if pairs.roles['IO'][row] < pairs.roles['S1'][row] else 'BABA'}"
 
 
 def component(label: str, bias: str = "bias b_U") -> str:
@@ -30,14 +69,15 @@ def component(label: str, bias: str = "bias b_U") -> str:
 
 
 def adds_or_takes(who: str, value: float) -> str:
-    """Return "Head 9.9 adds 3.000 logits to logit_diff", or "takes ... away from"."""
+    """Return "Head 9.9 adds 3.00 logits to logit_diff", or "takes ... away from"."""
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
     return f"{who} {verb} {number(abs(value)).removeprefix('+')} logits {where} logit_diff"
 
 
 def unpatched_means(metric: str, clean: float, corrupted: float) -> str:
     """Return what the two unpatched runs score, without a full stop."""
-    return f"Unpatched, the mean {metric} is {clean:.3g} in the clean runs and {corrupted:.3g} in the corrupted runs"
+    runs = f"{number(clean)} in the clean runs and {number(corrupted)} in the corrupted runs"
+    return f"Unpatched, the mean {metric} is {runs}"
 
 
 def head_names(result: Result) -> list[list[str]]:
@@ -75,37 +115,30 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %" if probability >= 0.0005 else "less than 0.05 %"
 
 
-def signed(value: float, largest: float = 1.0) -> str:
-    """Return a value with its sign and two decimals, four where the `largest` of all values is small."""
-    text = f"{value:+.2f}" if largest >= 0.1 else f"{value:+.4f}"
-    return text if float(text) else text[1:]
+def percent_of_model(share: float) -> str:
+    """Return a share of F(M) in per cent."""
+    return "undefined" if np.isnan(share) else f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
 
 
 def interval(low: float, high: float, sample: str) -> str:
-    """Return `sample` (such as `over_prompts`) and the 95 % interval, if there is one; say so where it contains 0."""
+    """Return `sample` (such as `mean_over`) and the 95 % interval, if there is one; say so where it holds 0."""
     if not np.isfinite([low, high]).all():
         return sample
-    return f"{sample}, 95 % interval {ends(low, high)}{', sign uncertain' * bool(low < 0 < high)}"
+    return f"{sample}, 95 % interval {ends(low, high)}{', sign uncertain' * (not sure(low, high))}"
 
 
-def _bound_text(value: float) -> str:
-    return f"{value:+.2f}" if abs(value) >= 0.1 or abs(value) < 1e-6 else f"{value:+.2g}"
-
-
-def ends(low: float, high: float, show: Callable[[float], str] = _bound_text) -> str:
-    """Return the two ends of an interval, each as `show` writes it."""
+def ends(low: float, high: float, show: Callable[[float], str] | None = None) -> str:
+    """Return the two ends of an interval, each as `show` writes it, or as numbers side by side."""
+    if show is None:
+        largest = max(abs(low), abs(high))
+        return f"{number(low, largest)} to {number(high, largest)}"
     return f"{show(low)} to {show(high)}"
-
-
-def changed(metric: str) -> str:
-    """Return what changes in a metric, which may itself be a change."""
-    return metric.removesuffix("_change")
 
 
 def with_interval(per_prompt: np.ndarray) -> str:
     """Return "mean over 8 prompts" and the mean's interval."""
     low, high = bootstrap_interval(per_prompt)
-    return interval(float(low), float(high), over_prompts(len(per_prompt)))
+    return interval(float(low), float(high), mean_over(len(per_prompt)))
 
 
 def listed(names: Sequence[str]) -> str:
@@ -118,7 +151,11 @@ def heads_words(heads: Sequence[Head]) -> str:
     return listed(list(map(str, heads))) or "no head"
 
 
-def number(effect: float) -> str:
-    """Return an effect with its sign: three decimals, two digits where it is small, no sign before 0."""
-    text = f"{effect:+.3f}" if abs(effect) >= 0.01 or effect == 0 else f"{effect:+.2g}"
-    return text if float(text) else "0"
+def number(value: float, largest: float | None = None) -> str:
+    """Return a value with its sign: two decimals from 1 up, three below, two digits below 0.01; no sign before 0.
+
+    Values that stand side by side are all rounded like the `largest` of them.
+    """
+    size = abs(value if largest is None else largest)
+    text = f"{value:+.2f}" if size >= 1 else f"{value:+.3f}" if size >= 0.01 else f"{value:+.2g}"
+    return text if float(text) else text[1:]

@@ -22,6 +22,7 @@ ROLE_MEANINGS = {
 }
 
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", " ": "·"}
+_SHOWN_ANSWERS = 3
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
 
 
@@ -64,6 +65,22 @@ def _visible_letter(letter: str) -> str:
 def token_label(model: Model, token: int) -> str:
     """Return a token, spelled out visibly; bytes that are no character of their own as \\xf0\\x9f."""
     return visible(token_text(model, token))
+
+
+def answer_labels(model: Model, pairs: PromptPairs, row: int) -> tuple[str, str]:
+    """Return the right and the wrong answer of a prompt, spelled out; of several, how many and the first few."""
+    if pairs.answer_sets is None:
+        io, s = (token_label(model, token) for token in pairs.answers[row])
+        return io, s
+    right, wrong = (_some(model, answers) for answers in pairs.answer_sets[row])
+    return right, wrong
+
+
+def _some(model: Model, answers: Sequence[int]) -> str:
+    first = ", ".join(token_label(model, token) for token in answers[:_SHOWN_ANSWERS])
+    if len(answers) == 1:
+        return first
+    return f"{len(answers)} answers ({first}{', ...' if len(answers) > _SHOWN_ANSWERS else ''})"
 
 
 def row_labels(model: Model, pairs: PromptPairs, row: int, *, corrupted: bool = False) -> list[str]:

@@ -19,10 +19,11 @@ from ioi_core.engine.progress import with_progress
 from ioi_core.engine.recording import record, swap_if_denoising
 from ioi_core.engine.scoring import Scorer
 from ioi_core.engine.tensors import at_positions, to_device
-from ioi_core.inputs import Choice
+from ioi_core.errors import IOIError
+from ioi_core.inputs import Choice, OptionalChoice
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress
+from ioi_core.results import Progress, check_result
 from ioi_core.vocabulary import Direction
 
 _KEPT_BY_AUTOGRAD = 40  # of each token in each layer, in vectors of d_model
@@ -34,7 +35,7 @@ def estimate_patching(
     site: Choice,
     *,
     direction: Choice = Direction.DENOISING,
-    positions: Choice | None = None,
+    positions: OptionalChoice = None,
     metric: Choice = "logit_diff_recovered",
     progress: Progress | None = None,
 ) -> PatchResult:
@@ -104,7 +105,14 @@ def _by_column(
 
 
 def correlation(estimate: PatchResult, exact: PatchResult) -> float:
-    """Pearson correlation of an estimate's cells with the exact ones; nan if either does not vary."""
+    """Pearson correlation of an estimate's cells with the exact ones; nan if either does not vary.
+
+    Raises:
+        IOIError: no patching results, or of different axes.
+    """
+    check_result(PatchResult, estimate=estimate, exact=exact)
+    if estimate.axes != exact.axes:
+        raise IOIError(f"results over the same cells are wanted, got {estimate!r} and {exact!r}")
     ours, theirs = (result.values.ravel() for result in (estimate, exact))
     if ours.size < 2 or not (np.ptp(ours) > 0 and np.ptp(theirs) > 0):
         return float("nan")

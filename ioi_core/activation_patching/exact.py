@@ -21,7 +21,7 @@ from ioi_core.engine.recording import record, record_source, swap_if_denoising
 from ioi_core.engine.scoring import UNITS, Scale, Scorer, two_run_fields
 from ioi_core.engine.tensors import at_positions, joined_columns, to_device
 from ioi_core.engine.wavefront import wavefront
-from ioi_core.inputs import Choice
+from ioi_core.inputs import Choice, OptionalChoice
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, TwoRunResult
@@ -48,7 +48,7 @@ def patch_activations(
     site: Choice,
     *,
     direction: Choice = Direction.DENOISING,
-    positions: Choice | None = None,
+    positions: OptionalChoice = None,
     metric: Choice = "logit_diff_recovered",
     progress: Progress | None = None,
 ) -> PatchResult:

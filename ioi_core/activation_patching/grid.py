@@ -17,7 +17,7 @@ from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.scoring import check_metric
 from ioi_core.engine.wavefront import Group
 from ioi_core.errors import ChoiceError
-from ioi_core.inputs import Choice, check_direction, shown
+from ioi_core.inputs import Choice, OptionalChoice, check_direction, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.vocabulary import ALL, ROLES, Direction
@@ -54,7 +54,7 @@ class PatchPlan:
 
 
 def plan_request(
-    model: Model, pairs: PromptPairs, site: Choice, direction: Choice, positions: Choice | None, metric: Choice
+    model: Model, pairs: PromptPairs, site: Choice, direction: Choice, positions: OptionalChoice, metric: Choice
 ) -> PatchPlan:
     """Check the arguments of `patch_activations` and lay out the grid; its errors are raised here."""
     check_site(site)
@@ -65,13 +65,14 @@ def plan_request(
 
 
 def _columns(
-    pairs: PromptPairs, site: str, positions: Choice | None
+    pairs: PromptPairs, site: str, positions: OptionalChoice
 ) -> tuple[dict[str, Int[np.ndarray, " batch"] | None], str | None]:
     roles = {role: np.asarray(pairs.roles[role]) for role in ROLES if role in pairs.roles}
     residual = site in RESIDUAL_SITES
-    positions = positions or ("each" if residual else ALL)
     allowed = ("each", "roles") if residual else (ALL, "each", *roles)
-    if positions not in allowed:
+    if positions is None:
+        positions = allowed[0]
+    if not isinstance(positions, str) or positions not in allowed:
         raise ChoiceError(f"positions {shown(positions)} cannot be used with {site}: {', '.join(allowed)} can")
     if positions == ALL:
         return {ALL: None}, None
@@ -84,7 +85,7 @@ def _columns(
 
 
 def count_cells(
-    model: Model, pairs: PromptPairs, site: Choice, *, direction: Choice, positions: Choice | None, metric: Choice
+    model: Model, pairs: PromptPairs, site: Choice, *, direction: Choice, positions: OptionalChoice, metric: Choice
 ) -> int:
     """Return how many cells `patch_activations` patches in each prompt.
 

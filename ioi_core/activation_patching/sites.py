@@ -15,8 +15,7 @@ from torch import Tensor
 from ioi_core.engine.forward import attention_pattern
 from ioi_core.engine.recording import Trace
 from ioi_core.engine.wavefront import CellStarts, Group, Stage
-from ioi_core.errors import ChoiceError
-from ioi_core.inputs import Choice, shown
+from ioi_core.inputs import Choice, as_choice
 from ioi_core.model.weights import Model
 
 RESIDUAL_SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
@@ -34,9 +33,7 @@ _STAGES: dict[str, tuple[Stage, str]] = {
 
 def check_site(site: Choice) -> str:
     """Return `site` if it exists, else raise a ChoiceError that names those that do."""
-    if site not in RESIDUAL_SITES + HEAD_SITES:
-        raise ChoiceError(f"site {shown(site)} is not known: use one of {', '.join(RESIDUAL_SITES + HEAD_SITES)}")
-    return site
+    return as_choice(site, "site", RESIDUAL_SITES + HEAD_SITES)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,10 @@ from ioi_core.engine.forward import embed, layer_norm_scale, layer_runs
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.tensors import at_positions, joined_columns, row_chunks, to_device
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Position, as_whole_number, shown
+from ioi_core.inputs import OneHead, Position, as_whole_number, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult
+from ioi_core.results import Progress, PromptResult, over_prompts
 from ioi_core.vocabulary import Head
 
 SIDES = ("query", "key")
@@ -49,7 +49,7 @@ class AttentionSplit(PromptResult):
 def explain_attention(
     model: Model,
     pairs: PromptPairs,
-    head: Head,
+    head: OneHead,
     query: Position = "END",
     key: Position = "IO",
     *,
@@ -58,6 +58,7 @@ def explain_attention(
     """Split the attention logit of one head between two positions of the clean prompts, on the query and the key side.
 
     Args:
+        head: "9.9", (9, 9) or `Head(9, 9)`.
         query, key: a role, or a position counted from 0; the key not after the query.
     Returns:
         `values` [side component] in logits before the softmax, mean over prompts; sides "query" and "key"; components
@@ -68,7 +69,7 @@ def explain_attention(
         HeadError, PromptError: say what was got and what is allowed.
     """
     tokens = check_pairs(model, pairs).clean_tokens
-    model.check_head(head)
+    head = model.check_head(head)
     where = {side: _positions(pairs, position, side) for side, position in zip(SIDES, (query, key), strict=True)}
     if (late := np.flatnonzero(where["key"] > where["query"])).size:
         raise PromptError(
@@ -80,8 +81,17 @@ def explain_attention(
         for rows in with_progress(row_chunks(tokens), progress)
     )
     axes = {"side": SIDES, "component": tuple(_components(model, head.layer))}
-    split = {"head": head, "query": str(query), "key": str(key), "logits": logits, "attention": attention}
-    return AttentionSplit.of(per_prompt, axes, "attention_logit", "logits before softmax", **split)
+    return AttentionSplit(
+        **over_prompts(per_prompt),
+        axes=axes,
+        metric="attention_logit",
+        unit="logits before softmax",
+        head=head,
+        query=str(query),
+        key=str(key),
+        logits=logits,
+        attention=attention,
+    )
 
 
 def _positions(pairs: PromptPairs, position: Position, side: str) -> Int[np.ndarray, " batch"]:

@@ -17,7 +17,7 @@ from ioi_core.engine.progress import with_progress
 from ioi_core.engine.tensors import at_positions, joined_columns, row_chunks, to_device
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs, check_roles
-from ioi_core.results import Progress, PromptResult
+from ioi_core.results import Progress, PromptResult, over_prompts
 
 PLACES = ("IO", "S1", "S2")
 """The roles at which a name occurs; S1 and S2 are two positions of the same name S."""
@@ -60,7 +60,8 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
 
     attention, per_prompt = joined_columns(of_rows(rows) for rows in with_progress(row_chunks(tokens), progress))
     axes = {"name": PLACES, **model.head_axes}
-    return NameWriting.of(per_prompt, axes, "written", "logits", attention=attention)
+    fields = over_prompts(per_prompt)
+    return NameWriting(**fields, axes=axes, metric="written", unit="logits", attention=attention)
 
 
 def _attend_and_write(

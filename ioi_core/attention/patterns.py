@@ -13,25 +13,27 @@ from ioi_core.engine.checks import check_pairs, check_positions, check_tokens, r
 from ioi_core.engine.forward import LayerRun, embed, layer_runs
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.tensors import joined, row_chunks, to_device
+from ioi_core.inputs import Flag, Tokens, WholeNumber, as_flag, as_whole_number
 from ioi_core.model.weights import LayerWeights, Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult, Result
-from ioi_core.vocabulary import ROLES, Head
+from ioi_core.results import Progress, PromptResult, Result, over_prompts
+from ioi_core.vocabulary import ROLES
 
 
 @torch.inference_mode()
 def attention_patterns(
     model: Model,
-    tokens: Int[np.ndarray, "batch pos"],
+    tokens: Tokens,
     *,
-    weighted: bool = False,
-    layer: int | None = None,
+    weighted: Flag = False,
+    layer: WholeNumber | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Return the attention of every head from each query position to each key position.
 
     Args:
-        tokens: [batch pos] token ids, padded on the right with 50256.
+        tokens: [batch pos] token ids, padded on the right with 50256: an array, a tensor, lists of any lengths, or
+            pairs, whose clean prompts are read.
         weighted: multiply each entry by the norm of v_k W_O, the vector that would be written if the head looked at
             the key alone (b_V is folded into b_O and left out).
         layer: only this layer; for long prompts all of them together are large.
@@ -39,14 +41,14 @@ def attention_patterns(
         `values` [batch layer head query_pos key_pos]; keys after the query are 0, padding is nan. One prompt is shown
         at a time: averaging prompts with opposite name orders would mix different circuits.
     Raises:
-        PromptError, HeadError: tokens or a layer outside the model's range.
+        ChoiceError, PromptError: say what was got and what is allowed.
     """
-    tokens = check_tokens(model, tokens)
+    ids, weighted = check_tokens(model, tokens), as_flag(weighted, "weighted")
     if layer is not None:
-        model.check_head(Head(layer, 0))
+        layer = as_whole_number(layer, "layer", 0, model.cfg.n_layers - 1)
 
     def patterns(rows: slice) -> Float[Tensor, "batch layer head query_pos key_pos"]:
-        runs = layer_runs(model, embed(model, to_device(model, tokens[rows])))
+        runs = layer_runs(model, embed(model, to_device(model, ids[rows])))
         layers = [
             _weighted(run, weights) if weighted else run.pattern
             for index, (run, weights) in enumerate(zip(runs, model.weights.layers, strict=True))
@@ -54,16 +56,16 @@ def attention_patterns(
         ]
         return torch.stack(layers, 1)
 
-    values = joined((patterns(rows) for rows in with_progress(row_chunks(tokens), progress)), dim=0)
-    padding = np.arange(tokens.shape[1]) >= row_lengths(tokens)[:, None]
+    values = joined((patterns(rows) for rows in with_progress(row_chunks(ids), progress)), dim=0)
+    padding = np.arange(ids.shape[1]) >= row_lengths(ids)[:, None]
     if padding.any():
         rows_or_columns = padding[:, None, None, :, None] | padding[:, None, None, None, :]
         values = np.where(rows_or_columns, values.dtype.type(np.nan), values)
-    positions = tuple(str(pos) for pos in range(tokens.shape[1]))
+    positions = tuple(str(pos) for pos in range(ids.shape[1]))
     return Result(
         values=values,
         axes={
-            "batch": tuple(str(row) for row in range(len(tokens))),
+            "batch": tuple(str(row) for row in range(len(ids))),
             "layer": tuple(str(index) for index in range(model.cfg.n_layers) if layer in (None, index)),
             "head": tuple(str(head) for head in range(model.cfg.n_heads)),
             "query_pos": positions,
@@ -71,7 +73,7 @@ def attention_patterns(
         },
         metric="value_weighted_attention" if weighted else "attention",
         unit="norm written" if weighted else "probability",
-        n_prompts=len(tokens),
+        n_prompts=len(ids),
         undefined="positions after a prompt's end are padding" if padding.any() else None,
     )
 
@@ -104,7 +106,7 @@ def role_attention(model: Model, pairs: PromptPairs, *, progress: Progress | Non
 
     per_prompt = joined(attention(rows) for rows in with_progress(row_chunks(tokens), progress))
     axes = {"query_role": roles, "key_role": roles, **model.head_axes}
-    return PromptResult.of(per_prompt, axes, "attention", "probability")
+    return PromptResult(**over_prompts(per_prompt), axes=axes, metric="attention", unit="probability")
 
 
 def _entries(

@@ -19,8 +19,8 @@ from ioi_core.engine.progress import in_parts
 from ioi_core.engine.tensors import TOKENS_PER_CHUNK, joined, to_device
 from ioi_core.errors import PromptError
 from ioi_core.inputs import WholeNumber, as_whole_number
-from ioi_core.model.weights import END_OF_TEXT, Model
-from ioi_core.results import Progress, PromptResult
+from ioi_core.model.weights import END_OF_TEXT, Model, check_model
+from ioi_core.results import Progress, PromptResult, over_prompts
 
 SCORES = ("previous_token", "duplicate_token", "induction")
 
@@ -61,14 +61,15 @@ def head_scores(
 
     starts = range(0, len(tokens), at_once)
     per_prompt = joined(scores(start, of_chunk) for start, of_chunk in in_parts(starts, progress, model.cfg.n_layers))
-    return PromptResult.of(per_prompt, {"score": SCORES, **model.head_axes}, "attention", "probability")
+    axes = {"score": SCORES, **model.head_axes}
+    return PromptResult(**over_prompts(per_prompt), axes=axes, metric="attention", unit="probability")
 
 
 def _repeated_tokens(
     model: Model, n: WholeNumber, batch: WholeNumber, seed: WholeNumber
 ) -> Int[np.ndarray, "batch pos"]:
     """Check the arguments and draw the sequences."""
-    if model.cfg.n_ctx < 4:
+    if check_model(model).cfg.n_ctx < 4:
         raise PromptError(f"{model.name} reads at most {model.cfg.n_ctx} tokens: two repeated ones need 4")
     what = f"n, the number of random tokens before they repeat ({model.name} reads {model.cfg.n_ctx}),"
     n = as_whole_number(n, what, 2, model.cfg.n_ctx // 2)

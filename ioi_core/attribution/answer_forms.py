@@ -7,17 +7,14 @@ better, the prompts were probably given the wrong one.
 import numpy as np
 from jaxtyping import Float, Int
 
+from ioi_core.attribution.predictions import logits_at_end
 from ioi_core.engine.checks import check_pairs
-from ioi_core.engine.forward import run
-from ioi_core.engine.progress import with_progress
 from ioi_core.model.weights import Model
 from ioi_core.prompts.answers import other_form
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, Result
 
 FORMS = ("given", "other")
-
-_ROWS = 64  # rows of 50,257 logits held at once
 
 
 def answer_form_ranks(model: Model, pairs: PromptPairs, *, progress: Progress | None = None) -> Result:
@@ -35,9 +32,7 @@ def answer_form_ranks(model: Model, pairs: PromptPairs, *, progress: Progress | 
     known = [token for token in others if token is not None]
     forms = [given, np.array(known)] if len(known) == len(given) else [given]
     ranks = []
-    for start in with_progress(range(0, len(pairs), _ROWS), progress):
-        rows = slice(start, start + _ROWS)
-        logits = run(model, pairs.clean_tokens[rows], pairs.roles["END"][rows])
+    for rows, logits in logits_at_end(model, pairs, pairs.clean_tokens, progress):
         ranks.append([_ranks(logits, tokens[rows]) for tokens in forms])
     medians = np.full(len(FORMS), np.nan)
     medians[: len(forms)] = np.median(np.concatenate(ranks, -1), -1)

@@ -19,7 +19,7 @@ from ioi_core.engine.scoring import answer_bias, answer_direction
 from ioi_core.engine.tensors import at_positions, joined, row_chunks, to_device
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult
+from ioi_core.results import Progress, PromptResult, over_prompts
 
 
 @torch.inference_mode()
@@ -35,7 +35,8 @@ def attribute_layers(model: Model, pairs: PromptPairs, *, progress: Progress | N
     """
     per_prompt = _contributions(model, pairs, _layer_contributions, progress)
     layers = [f"{layer}_{part}" for layer in range(model.cfg.n_layers) for part in ("attn_out", "mlp_out")]
-    return PromptResult.of(per_prompt, {"component": ("embed", "pos_embed", *layers, "bias")}, "logit_diff", "logits")
+    axes = {"component": ("embed", "pos_embed", *layers, "bias")}
+    return PromptResult(**over_prompts(per_prompt), axes=axes, metric="logit_diff", unit="logits")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,8 +64,14 @@ def attribute_heads(model: Model, pairs: PromptPairs, *, progress: Progress | No
     """
     contributions = _contributions(model, pairs, _head_contributions, progress)  # [layer head+1 batch], b_O last
     per_prompt, bias = contributions[:, :-1], contributions[:, -1]
-    more = {"bias": bias.mean(-1), "bias_per_prompt": bias}
-    return HeadAttribution.of(per_prompt, model.head_axes, "logit_diff", "logits", **more)
+    return HeadAttribution(
+        **over_prompts(per_prompt),
+        axes=model.head_axes,
+        metric="logit_diff",
+        unit="logits",
+        bias=bias.mean(-1),
+        bias_per_prompt=bias,
+    )
 
 
 @dataclass(frozen=True, eq=False)

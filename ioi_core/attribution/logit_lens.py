@@ -17,10 +17,10 @@ from ioi_core.engine.progress import in_parts, with_progress
 from ioi_core.engine.scoring import answer_bias, answer_direction
 from ioi_core.engine.tensors import as_array, at_positions, joined, row_chunks, to_device
 from ioi_core.errors import PromptError
-from ioi_core.inputs import as_whole_number
+from ioi_core.inputs import Choice, Tokens, WholeNumber, as_choice, as_whole_number
 from ioi_core.model.weights import END_OF_TEXT, Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult, Result
+from ioi_core.results import Progress, PromptResult, Result, over_prompts
 
 SCALES = ("final", "per_layer")
 
@@ -29,7 +29,7 @@ _UNEMBED_ROWS = 256  # rows of 50,257 logits held at once: 50 MB
 
 @torch.inference_mode()
 def logit_lens(
-    model: Model, pairs: PromptPairs, *, scale: str = "final", progress: Progress | None = None
+    model: Model, pairs: PromptPairs, *, scale: Choice = "final", progress: Progress | None = None
 ) -> PromptResult:
     """Return the logit_diff that the clean run's residual stream at END would give if it were unembedded at each stage.
 
@@ -41,10 +41,9 @@ def logit_lens(
         `values` [stage] in logits, mean over prompts; stages "0_pre", "0_mid", "1_pre", ..., "final_post", which
         equals the model's own logit_diff. `per_prompt` [stage batch].
     Raises:
-        PromptError: an unknown scale, or prompts the model cannot read.
+        ChoiceError, PromptError: say what was got and what is allowed.
     """
-    if scale not in SCALES:
-        raise PromptError(f"scale {scale!r} is not known: use 'final' or 'per_layer'")
+    as_choice(scale, "scale", SCALES)
     tokens = check_pairs(model, pairs).clean_tokens
 
     def lens(rows: slice) -> Float[Tensor, "stage batch"]:
@@ -57,7 +56,8 @@ def logit_lens(
 
     per_prompt = joined(lens(rows) for rows in with_progress(row_chunks(tokens), progress))
     labels = [f"{layer}_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "mid")]
-    return PromptResult.of(per_prompt, {"stage": (*labels, "final_post")}, "logit_diff", "logits")
+    axes = {"stage": (*labels, "final_post")}
+    return PromptResult(**over_prompts(per_prompt), axes=axes, metric="logit_diff", unit="logits")
 
 
 def _stages(
@@ -104,16 +104,17 @@ class TokenLens(Result):
 @torch.inference_mode()
 def lens_tokens(
     model: Model,
-    tokens: Int[np.ndarray, "batch pos"],
+    tokens: Tokens,
     *,
-    top_k: int = 5,
-    track: Int[np.ndarray, "batch m"] | None = None,
+    top_k: WholeNumber = 5,
+    track: Tokens | None = None,
     progress: Progress | None = None,
 ) -> TokenLens:
     """Return the top tokens if the residual stream before each layer, and after the last, were unembedded.
 
     Args:
-        tokens: [batch pos] token ids, padded on the right with 50256.
+        tokens: [batch pos] token ids, padded on the right with 50256: an array, a tensor, lists of any lengths, or
+            pairs, whose clean prompts are read.
         top_k: how many tokens to return for each layer and position.
         track: [batch m] token ids whose probability and rank to return as well.
     Returns:
@@ -121,18 +122,18 @@ def lens_tokens(
     Raises:
         PromptError: tokens, top_k or tracked ids outside the model's range.
     """
-    tokens = check_tokens(model, tokens)
-    as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
-    if track is not None and len(check_tokens(model, track)) != len(tokens):
-        raise PromptError(f"track has {len(track)} rows, there are {len(tokens)} prompts: one row a prompt is wanted")
+    ids, followed = check_tokens(model, tokens), None if track is None else check_tokens(model, track)
+    top_k = as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
+    if followed is not None and len(followed) != len(ids):
+        raise PromptError(f"track has {len(followed)} rows, there are {len(ids)} prompts: one row a prompt is wanted")
     chunks = []
-    for rows, of_chunk in in_parts(row_chunks(tokens), progress):
-        tracked, stages = None if track is None else track[rows], []
-        for run in layer_runs(model, embed(model, to_device(model, tokens[rows])), progress=of_chunk):
+    for rows, of_chunk in in_parts(row_chunks(ids), progress):
+        tracked, stages = None if followed is None else followed[rows], []
+        for run in layer_runs(model, embed(model, to_device(model, ids[rows])), progress=of_chunk):
             stages.append(_read(model, run.resid_pre, top_k, tracked))
         stages.append(_read(model, run.resid_post, top_k, tracked))
         chunks.append([torch.stack(column) for column in zip(*stages, strict=True)])
-    return _token_lens(model, tokens, [torch.cat(column, dim=1) for column in zip(*chunks, strict=True)])
+    return _token_lens(model, ids, [torch.cat(column, dim=1) for column in zip(*chunks, strict=True)])
 
 
 def _read(

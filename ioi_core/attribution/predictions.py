@@ -1,6 +1,8 @@
 """The model's predictions at END: its most probable tokens, and the two answers' probabilities and ranks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +12,11 @@ from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.forward import run
 from ioi_core.engine.progress import in_parts, with_progress
 from ioi_core.engine.scoring import answer_ids
-from ioi_core.inputs import as_whole_number
+from ioi_core.engine.tensors import slices
+from ioi_core.inputs import WholeNumber, as_whole_number
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult
+from ioi_core.results import Progress, PromptResult, over_prompts
 
 RUNS = ("clean", "corrupted")
 ANSWERS = ("IO", "S")
@@ -48,7 +51,9 @@ class Predictions(PromptResult):
 
 
 @torch.inference_mode()
-def predictions(model: Model, pairs: PromptPairs, *, top_k: int = 10, progress: Progress | None = None) -> Predictions:
+def predictions(
+    model: Model, pairs: PromptPairs, *, top_k: WholeNumber = 10, progress: Progress | None = None
+) -> Predictions:
     """Return top tokens, the answers' probabilities and ranks, and logit_diff, of the clean and the corrupted prompts.
 
     Raises:
@@ -59,15 +64,21 @@ def predictions(model: Model, pairs: PromptPairs, *, top_k: int = 10, progress: 
     by_run = []
     for tokens, of_run in in_parts((pairs.clean_tokens, pairs.corrupted_tokens), progress):
         parts = []
-        for start in with_progress(range(0, len(pairs), _ROWS), of_run):
-            rows = slice(start, start + _ROWS)
-            logits = torch.from_numpy(run(model, tokens[rows], pairs.roles["END"][rows]))
+        for rows, logits in logits_at_end(model, pairs, tokens, of_run):
             ids, real = map(torch.tensor, answer_ids(pairs.take(rows)))
-            parts.append(_read(logits, ids, real, top_k))
+            parts.append(_read(torch.from_numpy(logits), ids, real, top_k))
         by_run.append([np.concatenate(column) for column in zip(*parts, strict=True)])
     per_prompt, *others = (np.stack(column) for column in zip(*by_run, strict=True))
-    more = dict(zip(("top_ids", "top_probs", "answer_probs", "answer_ranks"), others, strict=True))
-    return Predictions.of(per_prompt, {"run": RUNS}, "logit_diff", "logits", **more)
+    more: dict[str, Any] = dict(zip(("top_ids", "top_probs", "answer_probs", "answer_ranks"), others, strict=True))
+    return Predictions(**over_prompts(per_prompt), axes={"run": RUNS}, metric="logit_diff", unit="logits", **more)
+
+
+def logits_at_end(
+    model: Model, pairs: PromptPairs, tokens: Int[np.ndarray, "batch pos"], progress: Progress | None
+) -> Iterator[tuple[slice, Float[np.ndarray, "rows d_vocab"]]]:
+    """Yield the logits at END of one side of the pairs, some rows at a time."""
+    for rows in with_progress(slices(len(pairs), _ROWS), progress):
+        yield rows, run(model, tokens[rows], pairs.roles["END"][rows])
 
 
 def _read(

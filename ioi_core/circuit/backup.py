@@ -22,7 +22,7 @@ from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import record
 from ioi_core.engine.scoring import Scorer, answer_direction
 from ioi_core.engine.tensors import at_positions, joined_columns, to_device
-from ioi_core.inputs import Choice, HeadList, check_ablation
+from ioi_core.inputs import Choice, HeadList, as_heads, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult, over_prompts
@@ -92,7 +92,7 @@ def backup_heads(
         CircuitError: no heads, more than 50, or one twice.
         HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
-    order = tuple(heads) if isinstance(heads, Sequence) else ()
+    order = as_heads(heads)
     if not 0 < len(order) <= _MOST_HEADS or len(set(order)) < len(order):
         raise CircuitError(f"{len(order)} heads to knock out: 1 to {_MOST_HEADS} different ones are wanted, in order")
     stages = [Circuit.of([(head, "END") for head in order[:stage]]) for stage in range(len(order) + 1)]

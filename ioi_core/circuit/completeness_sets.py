@@ -15,7 +15,7 @@ from ioi_core.circuit.evaluation import M, result_fields
 from ioi_core.circuit.results import Completeness
 from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.progress import between, in_parts
-from ioi_core.heads.published import PUBLISHED_CLASSES, published_class
+from ioi_core.heads.published import PUBLISHED_CLASSES, published_class_on
 from ioi_core.inputs import Choice, Heads, WholeNumber, as_whole_number, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
@@ -50,7 +50,7 @@ def completeness_sets(
         ablation: as in `ablate`.
     Returns:
         `values` [run set]; `kinds` says "empty", "class", "random" or "greedy" of each set, `removed` holds the sets.
-        A class is one of the published ones in GPT-2 small, and all members at one role in any other model.
+        A class is one of the published ones in GPT-2 small on IOI prompts, and all members at one role elsewhere.
     Raises:
         CircuitError: a circuit without heads.
         HeadError, ChoiceError, PromptError: say what was got and what is allowed.
@@ -61,7 +61,7 @@ def completeness_sets(
     counts = [as_whole_number(n, name, 0, _MOST) for n, name in ((n_random, "n_random"), (n_greedy, "n_greedy"))]
     steps = min(as_whole_number(steps, "steps", 1, _MOST), len(checked.members))
     draws = np.random.default_rng(as_whole_number(seed, "seed", 0, 2**63 - 1))
-    classes = circuit_classes(model, checked)
+    classes = circuit_classes(model, pairs, checked)
     run = VariantRuns(model, pairs, ablation, between(progress, 0, 5))
     sets = {"nothing": ("empty", Circuit())}
     sets |= {name: ("class", removed) for name, removed in classes.items()}
@@ -77,11 +77,11 @@ def completeness_sets(
     return Completeness(**fields, circuit=checked, removed=removed, kinds=kinds)
 
 
-def circuit_classes(model: Model, circuit: Circuit) -> dict[str, Circuit]:
-    """The circuit's classes by name: published ones for the published heads of GPT-2 small, else its roles."""
+def circuit_classes(model: Model, pairs: PromptPairs, circuit: Circuit) -> dict[str, Circuit]:
+    """The circuit's classes by name: on IOI prompts published ones for GPT-2 small's published heads, else roles."""
     classes: dict[str, Circuit] = {}
     for head, role in circuit.members:
-        group = published_class(model, head)
+        group = published_class_on(model, pairs, head)
         name = group.name if group and group.kept_at == role else f"at {role}"
         classes[name] = classes.get(name, Circuit()).with_({head: role})
     published = [group.name for group in PUBLISHED_CLASSES]

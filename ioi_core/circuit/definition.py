@@ -4,13 +4,17 @@ A circuit says for each of its heads at which roles its output is kept; what bec
 an `Ablation`. Circuits are values: they compare, hash and are part of cache keys; a changed one is a new one.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
 
 from ioi_core.engine.checks import check_pairs
-from ioi_core.errors import HeadError, IOIError
+from ioi_core.errors import IOIError
 from ioi_core.heads.published import PUBLISHED_CLASSES
-from ioi_core.inputs import Heads, shown
+from ioi_core.inputs import Heads, OneHead, as_head, as_heads, is_head, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.vocabulary import ALL, ROLES, Head
@@ -28,21 +32,24 @@ class Circuit(Mapping[Head, frozenset[str]]):
     """Head -> the roles at which it is kept: "IO", "S1", "S1+1", "S2", "END", or "all" for every position.
 
     Attributes:
-        heads: given as a mapping from heads to a role or roles; kept sorted, as ((head, roles), ...). A head without
-            roles is left out; "all" includes every other role.
+        heads: given as a mapping from heads to a role or roles; as heads alone, one or several, which are kept at every
+            position; as (head, roles) pairs; or as a result that has a `circuit`. A head is "9.9", (9, 9) or
+            `Head(9, 9)`. Kept sorted, as ((head, roles), ...). A head without roles is left out; "all" includes every
+            other role.
     Raises:
-        HeadError: something that is no `Head`.
-        CircuitError: a role that does not exist.
+        HeadError: something that is no head.
+        CircuitError: a role that does not exist, or nothing that says which heads.
     """
 
     heads: Heads = ()
 
     def __post_init__(self) -> None:
         """Put heads and roles in order, so that equal circuits are equal values."""
-        if not isinstance(self.heads, Mapping | tuple):
-            raise CircuitError(f"a circuit is a mapping from heads to roles, got {shown(self.heads)}")
-        checked = [(_check_head(head), _ordered_roles(head, roles)) for head, roles in dict(self.heads).items()]
-        object.__setattr__(self, "heads", tuple(sorted((head, roles) for head, roles in checked if roles)))
+        members: dict[Head, list[object]] = {}
+        for head, roles in _entries(self.heads):
+            members.setdefault(as_head(head), []).extend(_listed_roles(head, roles))
+        ordered = {head: _ordered_roles(head, roles) for head, roles in members.items()}
+        object.__setattr__(self, "heads", tuple(sorted((head, roles) for head, roles in ordered.items() if roles)))
 
     @classmethod
     def of(cls, members: Collection[Member]) -> "Circuit":
@@ -90,8 +97,8 @@ class Circuit(Mapping[Head, frozenset[str]]):
         assert isinstance(self.heads, tuple)
         return self.heads
 
-    def __getitem__(self, head: Head) -> frozenset[str]:
-        return frozenset(dict(self._ordered)[head])
+    def __getitem__(self, head: OneHead) -> frozenset[str]:
+        return frozenset(dict(self._ordered)[as_head(head)])
 
     def __iter__(self) -> Iterator[Head]:
         return iter(head for head, _ in self._ordered)
@@ -104,16 +111,32 @@ class Circuit(Mapping[Head, frozenset[str]]):
         return ", ".join(f"{head} at {' '.join(roles)}" for head, roles in self._ordered) or "no heads"
 
 
-def _check_head(head: object) -> Head:
-    if not isinstance(head, Head):
-        raise HeadError(f"a circuit holds heads, got {shown(head)}: use Head(9, 9) or Head.parse('9.9')")
-    return head
+def _entries(given: object) -> Iterable[tuple[Any, object]]:
+    """Return (head, roles) of whatever says which heads, and where; a head alone is meant at every position."""
+    given = getattr(given, "circuit", given)  # of a result
+    if isinstance(given, Mapping):
+        return given.items()
+    if is_head(given) or isinstance(given, np.ndarray | Tensor):
+        return [(head, ALL) for head in as_heads(given)]
+    if not isinstance(given, list | tuple | set | frozenset):
+        raise CircuitError(
+            f"heads are wanted, got {shown(given)}: write {{'9.9': 'END'}}, or ['9.9', '9.6'] for every position"
+        )
+    return [entry if _is_entry(entry) else (entry, ALL) for entry in given]
 
 
-def _ordered_roles(head: object, given: object) -> tuple[str, ...]:
-    roles = [given] if isinstance(given, str) else given
-    if not isinstance(roles, Collection):
+def _is_entry(given: object) -> bool:
+    """Return whether this is a head with its roles, and no head in itself."""
+    return isinstance(given, tuple) and len(given) == 2 and not is_head(given)
+
+
+def _listed_roles(head: object, given: object) -> list[object]:
+    if not isinstance(given, Collection):
         raise CircuitError(f"head {head} wants roles, got {shown(given)}: use {', '.join(ROLES)} or {ALL}")
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _ordered_roles(head: Head, roles: Collection[object]) -> tuple[str, ...]:
     if unknown := [role for role in roles if role not in (*ROLES, ALL)]:
         raise CircuitError(f"head {head}: role {shown(unknown[0])} is not known: use {', '.join(ROLES)} or {ALL}")
     return (ALL,) if ALL in roles else tuple(role for role in ROLES if role in roles)

@@ -14,12 +14,12 @@ from jaxtyping import Float
 from ioi_core.circuit.definition import NO_HEADS, Circuit, CircuitError, Member, check_circuit
 from ioi_core.circuit.results import AblationResult, CircuitEdit, CircuitEvaluation, Completeness, Minimality
 from ioi_core.circuit.runs import Variant, logit_diffs
-from ioi_core.heads.published import published_class
+from ioi_core.heads.published import published_class_on
 from ioi_core.inputs import Choice, Heads, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, over_prompts
-from ioi_core.vocabulary import ALL, Ablation
+from ioi_core.vocabulary import Ablation
 
 M = Variant(None)
 EMPTY = Variant(NO_HEADS)
@@ -37,7 +37,8 @@ def ablate(
     """Ablate some heads in the clean run, at some roles or everywhere ("all"), and leave everything else alone.
 
     Args:
-        heads: {Head: role, roles or "all"}, or a `Circuit`.
+        heads: {head: role, roles or "all"}, a `Circuit`, or heads alone, ablated everywhere; a head is "9.9", (9, 9)
+            or `Head(9, 9)`.
         ablation: what z becomes at an ablated (head, position). ZERO: 0, which leaves b_O (it holds the folded b_V).
             MEAN: the mean over the pairs' corrupted prompts (meant for corruption="abc") of the same template, length
             and role positions, at that position. RESAMPLE: z of the same row's corrupted prompt at that position.
@@ -63,7 +64,8 @@ def evaluate_circuit(
     """F(C) with everything outside the circuit ablated, F(M), and faithfulness F(C) / F(M).
 
     Args:
-        circuit: the heads that keep their z, and at which roles; a position that plays no role keeps none.
+        circuit: the heads that keep their z, and at which roles; a position that plays no role keeps none. In any
+            spelling that `ablate` takes, or a result that has a circuit, such as `find_circuit`'s.
         ablation: as in `ablate`.
     Raises:
         HeadError, CircuitError, ChoiceError, PromptError: say what was got and what is allowed.
@@ -108,17 +110,18 @@ def minimality(
     """Compare F(C \\ K) with F(C \\ (K + v)) for each member v and a K of other members: does every member count?
 
     A member that others can stand in for shows only once they are gone. K is, for a member of a published class of
-    GPT-2 small kept at its published role, the other members of that class in C (as Wang et al. do, section 4.3). For
-    any other member K is nothing or the other members at the same role, whichever makes the difference larger.
+    GPT-2 small kept at its published role, on IOI prompts, the other members of that class in C (as Wang et al. do,
+    section 4.3). For any other member K is nothing or the other members at the same role ("all" counts as one),
+    whichever makes the difference larger.
 
     Raises:
-        CircuitError: the circuit has no heads, or heads at "all": members are heads at named roles.
+        CircuitError: the circuit has no heads.
         HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked, ablation = check_circuit(model, pairs, circuit), check_ablation(ablation)
     if not checked:
         raise CircuitError("minimality asks whether each member counts: this circuit has no heads")
-    candidates = _candidates(model, checked)
+    candidates = _candidates(model, pairs, checked)
     runs = logit_diffs(model, pairs, [M, *_minimality_variants(checked, candidates)], ablation, progress)
     return _minimality(pairs, ablation, checked, candidates, runs[1:], runs[0])
 
@@ -139,24 +142,25 @@ def edit_circuit(
     means and all shared runs computed once. Nothing may be left: minimality then has no members.
 
     Raises:
-        CircuitError: the circuit has heads at "all": members are heads at named roles.
+        CircuitError: K has single roles of a head that the circuit keeps at every position.
         HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
     checked, k = (check_circuit(model, pairs, heads) for heads in (circuit, removed))
     ablation = check_ablation(ablation)
     left = checked.without(k)
-    runs = logit_diffs(model, pairs, edit_variants(model, checked, k), ablation, progress)
+    runs = logit_diffs(model, pairs, edit_variants(model, pairs, checked, k), ablation, progress)
     return CircuitEdit(
         evaluation(pairs, ablation, left, runs[:3]),
         _completeness(pairs, ablation, checked, k, runs[[0, 3]], runs[1]),
-        _minimality(pairs, ablation, left, _candidates(model, left), runs[4:], runs[1]),
+        _minimality(pairs, ablation, left, _candidates(model, pairs, left), runs[4:], runs[1]),
     )
 
 
-def edit_variants(model: Model, circuit: Circuit, removed: Circuit) -> list[Variant]:
+def edit_variants(model: Model, pairs: PromptPairs, circuit: Circuit, removed: Circuit) -> list[Variant]:
     """Return all runs of `edit_circuit`, some of them more than once."""
     left = circuit.without(removed)
-    return [Variant(left), M, EMPTY, Variant(None, removed), *_minimality_variants(left, _candidates(model, left))]
+    candidates = _candidates(model, pairs, left)
+    return [Variant(left), M, EMPTY, Variant(None, removed), *_minimality_variants(left, candidates)]
 
 
 def result_fields(
@@ -202,13 +206,11 @@ Candidate = tuple[Member, Circuit]
 """A member v and a K to try for it."""
 
 
-def _candidates(model: Model, circuit: Circuit) -> list[Candidate]:
+def _candidates(model: Model, pairs: PromptPairs, circuit: Circuit) -> list[Candidate]:
     """Every member with each K that its rule allows."""
-    if ALL in circuit.roles:
-        raise CircuitError(f"minimality is asked of heads at named roles, this circuit holds {circuit}")
     candidates: list[Candidate] = []
     for head, role in circuit.members:
-        published = published_class(model, head)
+        published = published_class_on(model, pairs, head)
         peers = Circuit({other: role for other in circuit.at(role) if other != head})
         if published and role == published.kept_at:
             peers = Circuit({other: role for other in peers if other in published.heads})

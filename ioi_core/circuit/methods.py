@@ -66,7 +66,7 @@ def contrast_methods(
     """logit_diff with the same heads under zero, mean and resample ablation, noising and denoising.
 
     Args:
-        heads: {Head: role, roles or "all"}; z at these (head, position) is replaced, all of them together.
+        heads: as in `ablate`; z at these (head, position) is replaced, all of them together.
     Raises:
         HeadError, CircuitError, PromptError: say what was got and what is allowed.
     """

@@ -1,16 +1,19 @@
 """A circuit for any model, by a stated procedure: patching scores rank, members join in that order, some leave again.
 
 1. Rank every (head, role) by the size of its total effect: z at that role taken from the corrupted prompt into the
-   clean run (noising), mean change of logit_diff over the prompts.
+   clean run (noising), mean change of logit_diff over the prompts. The roles are those of the prompts. Where END is the
+   only one and all heads kept at END do not come within the tolerance, it is "all" instead: heads kept everywhere.
 2. Add members in that order until F(C) is within half the tolerance of F(M), so that step 3 has room; where no number
    of members gets there, up to the number that gets closest.
 3. Prune: of all members whose leaving keeps F(C) within the tolerance (or, if it is not within, as close as it is),
-   the one leaves whose leaving brings F(C) closest to F(M). Repeat until none can leave.
+   the one leaves whose leaving brings F(C) closest to F(M). Repeat until none can leave. A run that keeps heads
+   everywhere costs much more, so those members are asked once each, the last of the ranking first.
 
 Nothing is drawn at random: equal arguments give equal circuits. The circuit is found and judged on the same prompts,
 so its faithfulness flatters it; ask `evaluate_circuit` about other prompts.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,20 +28,25 @@ from ioi_core.circuit.results import CircuitEvaluation
 from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.progress import between, in_parts
-from ioi_core.inputs import Choice, check_ablation, shown
+from ioi_core.inputs import Choice, Fraction, as_fraction, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult, over_prompts
-from ioi_core.vocabulary import ROLES, Ablation, Direction, Head
+from ioi_core.vocabulary import ALL, ROLES, Ablation, Direction, Head
 
 TOLERANCE = 0.1
 MOST_MEMBERS = 100
 """The largest number of members that step 2 adds."""
 
+Distances = Callable[[Sequence[Circuit], Progress | None], Float[np.ndarray, " circuit"]]
+"""How far F(C) / F(M) of each of some circuits is from 1."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FoundCircuit(PromptResult):
     """`values` [role layer head]: each member's total effect by noising, in logits; step 1 ranks by its size.
+
+    The axis "role" names where heads could be kept: the prompts' roles, or "all" alone.
 
     Attributes:
         circuit: the members left after step 3.
@@ -65,7 +73,7 @@ def find_circuit(
     pairs: PromptPairs,
     *,
     ablation: Choice = Ablation.MEAN,
-    tolerance: float = TOLERANCE,
+    tolerance: Fraction = TOLERANCE,
     progress: Progress | None = None,
 ) -> FoundCircuit:
     """Find a circuit whose faithfulness is within `tolerance` of 1, if ranking by patching leads to one.
@@ -74,17 +82,16 @@ def find_circuit(
         pairs: prompts and their corrupted twins (corruption="abc" is meant).
         ablation: as in `ablate`. tolerance: a fraction of F(M), above 0 and below 1.
     Raises:
-        CircuitError: F(M) is 0 or less, so that there is no behaviour to be faithful to; tolerance out of bounds.
+        CircuitError: F(M) is 0 or less, so that there is no behaviour to be faithful to.
         ChoiceError, PromptError: say what was got and what is allowed.
     """
     check_pairs(model, pairs)
     ablation = check_ablation(ablation)
-    if not 0 < tolerance < 1:
-        raise CircuitError(f"tolerance is {shown(tolerance)}: a fraction between 0 and 1 is wanted, such as 0.1")
-    roles = tuple(role for role in ROLES if role in pairs.roles)
-    effects = _effects(model, pairs, roles, between(progress, 0, 40))
+    tolerance = as_fraction(tolerance, "tolerance")
+    run = VariantRuns(model, pairs, ablation, between(progress, 0, 5))
+    roles = _places(model, pairs, run, tolerance)
+    effects = _effects(model, pairs, roles, between(progress, 5, 45))
     ranking = _ranked(effects.mean(-1), roles)
-    run = VariantRuns(model, pairs, ablation, between(progress, 40, 45))
     prefixes = [Circuit.of(ranking[:size]) for size in range(min(MOST_MEMBERS, len(ranking)) + 1)]
     runs = run([M, *map(Variant, prefixes)], between(progress, 45, 60))
     whole, *grown = (per_prompt.mean() for per_prompt in runs)
@@ -93,16 +100,12 @@ def find_circuit(
     near = distances <= tolerance / 2
     n_added = int(near.argmax()) if near.any() else int(distances.argmin())
     allowed = max(tolerance, float(distances[n_added]))
-    pruned: list[Member] = []
-    circuit = prefixes[n_added]
-    for _, part in in_parts(range(n_added), between(progress, 60, 95)):
-        fewer = [circuit.without(Circuit.of([member])) for member in circuit.members]
-        distances = np.abs(run([Variant(left) for left in fewer], part).mean(-1) / whole - 1)
-        best = int(distances.argmin())
-        if distances[best] > allowed:
-            break
-        pruned.append(circuit.members[best])
-        circuit = fewer[best]
+
+    def distances_of(circuits: Sequence[Circuit], part: Progress | None) -> Float[np.ndarray, " circuit"]:
+        return np.abs(run([*map(Variant, circuits)], part).mean(-1) / whole - 1)
+
+    prune = _prune_once if ALL in roles else _prune
+    circuit, pruned = prune(ranking[:n_added], distances_of, allowed, between(progress, 60, 95))
     runs = run([Variant(circuit), M, EMPTY], between(progress, 95, 100))
     return FoundCircuit(
         **over_prompts(effects),
@@ -114,9 +117,47 @@ def find_circuit(
         ranking=ranking,
         growth=np.array(grown),
         n_added=n_added,
-        pruned=tuple(pruned),
-        tolerance=float(tolerance),
+        pruned=pruned,
+        tolerance=tolerance,
     )
+
+
+def _places(model: Model, pairs: PromptPairs, run: VariantRuns, tolerance: float) -> tuple[str, ...]:
+    """The roles that step 1 ranks heads at."""
+    roles = tuple(role for role in ROLES if role in pairs.roles)
+    if roles != ("END",):
+        return roles
+    at_end, whole = run([Variant(Circuit(dict.fromkeys(model.heads, "END"))), M]).mean(-1)
+    return roles if abs(at_end - whole) <= tolerance * abs(whole) else (ALL,)
+
+
+def _prune(
+    members: Sequence[Member], distances_of: Distances, allowed: float, progress: Progress | None
+) -> tuple[Circuit, tuple[Member, ...]]:
+    """Take out the member that is missed least, again and again; return what is left and what left."""
+    circuit, pruned = Circuit.of(members), []
+    for _, part in in_parts(range(len(members)), progress):
+        fewer = [circuit.without(Circuit.of([member])) for member in circuit.members]
+        distances = distances_of(fewer, part)
+        best = int(distances.argmin())
+        if distances[best] > allowed:
+            break
+        pruned.append(circuit.members[best])
+        circuit = fewer[best]
+    return circuit, tuple(pruned)
+
+
+def _prune_once(
+    members: Sequence[Member], distances_of: Distances, allowed: float, progress: Progress | None
+) -> tuple[Circuit, tuple[Member, ...]]:
+    """Take out each member that is not missed, the last of the ranking first; return as `_prune`."""
+    circuit, pruned = Circuit.of(members), []
+    for member, part in in_parts(members[::-1], progress):
+        fewer = circuit.without(Circuit.of([member]))
+        if distances_of([fewer], part)[0] <= allowed:
+            circuit = fewer
+            pruned.append(member)
+    return circuit, tuple(pruned)
 
 
 def _ranked(effects: Float[np.ndarray, "role layer head"], roles: tuple[str, ...]) -> tuple[Member, ...]:
@@ -129,8 +170,8 @@ def _ranked(effects: Float[np.ndarray, "role layer head"], roles: tuple[str, ...
 def _check_behaviour(whole: float) -> None:
     if whole <= 0:
         raise CircuitError(
-            f"the model's mean logit_diff on these prompts is {whole:.2f}: it does not prefer IO to S, and there is "
-            "no behaviour for a circuit to be faithful to"
+            f"the model's mean logit_diff on these prompts is {whole:.2f}: it does not prefer the right answer, and "
+            "there is no behaviour for a circuit to be faithful to"
         )
 
 

@@ -8,7 +8,6 @@ IO and S, is then fitted by a S_pos + b S_tok without a constant, where S_pos is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,17 +23,12 @@ from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.recording import first_difference, record, record_from
 from ioi_core.engine.tensors import joined, to_device
 from ioi_core.errors import PromptMismatchError
-from ioi_core.inputs import HeadList
+from ioi_core.inputs import HeadList, as_heads, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult, over_prompts
 from ioi_core.vocabulary import Ablation, Head
-
-if TYPE_CHECKING:
-    Flips = Mapping[str, PromptPairs]
-else:
-    Flips = object
 
 SIGNALS = {"ABB": (1, 1), "CDD": (1, 0), "BAA": (1, -1), "BAB": (-1, 1), "DCD": (-1, 0), "ABA": (-1, -1)}
 """Flip -> (S_pos, S_tok), the signals in its heads' output."""
@@ -76,20 +70,22 @@ class SignalFit(PromptResult):
 
 
 @torch.inference_mode()
-def token_and_position(model: Model, flips: Flips, heads: HeadList, *, progress: Progress | None = None) -> SignalFit:
+def token_and_position(
+    model: Model, flips: Mapping[str, PromptPairs], heads: HeadList, *, progress: Progress | None = None
+) -> SignalFit:
     """Patch the heads' output at END from all six flips and fit the two signals.
 
     Args:
-        flips: flip -> pairs whose corrupted prompts are that flip's (`ioi_dataset(..., corruption=flip)`), all with
-            the same clean prompts; all of ABB CDD BAA BAB DCD ABA.
+        flips: flip -> pairs whose corrupted prompts are that flip's (`with_twins(model, pairs, flip)`), all with the
+            same clean prompts; one of each of `SIGNAL_FLIPS`.
         heads: in GPT-2 small the S-inhibition heads 7.3 7.9 8.6 8.10.
     Raises:
         CircuitError: no heads, or not these six flips. PromptMismatchError: their clean prompts differ.
         HeadError, PromptError: say what was got and what is allowed.
     """
     if not isinstance(flips, Mapping) or set(flips) != set(SIGNAL_FLIPS):
-        raise CircuitError(f"pairs of each of the flips {', '.join(SIGNAL_FLIPS)} are wanted")
-    chosen = tuple(heads)
+        raise CircuitError(f"pairs of each of the flips {', '.join(SIGNAL_FLIPS)} are wanted, got {shown(flips)}")
+    chosen = as_heads(heads)
     if not chosen:
         raise CircuitError("whose output at END is to be exchanged: no heads are given")
     first = flips[SIGNAL_FLIPS[0]]

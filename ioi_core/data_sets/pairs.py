@@ -4,24 +4,19 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ioi_core.data_sets.rows import DataRow, as_text, parse_rows
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Choice, shown
-from ioi_core.model.weights import Model
-from ioi_core.prompts.pairs import PromptPairs, joined_pairs
+from ioi_core.inputs import Choice, FilePath, Flag, as_flag, shown
+from ioi_core.model.weights import Model, check_model
+from ioi_core.prompts.answers import answer_token, spaced
+from ioi_core.prompts.corruptions import check_corruption
+from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
 from ioi_core.prompts.text import check_characters
-from ioi_core.prompts.typed import prompt_pairs
-
-if TYPE_CHECKING:
-    FilePath = str | PathLike[str]
-else:
-    FilePath = object  # checked in words, as in `ioi_core.inputs`
+from ioi_core.prompts.typed import check_both_or_neither, prompt_row
 
 _SHOWN_ROWS = 5
 
@@ -50,9 +45,9 @@ def read_pairs(
     path: FilePath,
     *,
     corruption: Choice = "s2_flip",
-    answer_space: bool = True,
-    prepend_bos: bool = True,
-    skip: bool = False,
+    answer_space: Flag = True,
+    prepend_bos: Flag = True,
+    skip: Flag = False,
 ) -> PromptPairs:
     """Return the prompts of a CSV, TSV or JSONL file with columns clean, corrupted, io, s and, if there is one, label.
 
@@ -65,6 +60,9 @@ def read_pairs(
     Raises:
         PromptError: the file cannot be read, or rows of it cannot be used: says which and why.
     """
+    check_model(model)
+    answer_space, skip = as_flag(answer_space, "answer_space"), as_flag(skip, "skip")
+    prepend_bos = as_flag(prepend_bos, "prepend_bos")
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:
@@ -86,48 +84,58 @@ def pairs_of(
     prepend_bos: bool = True,
 ) -> DataSet:
     """Return the rows as pairs; those that cannot be used, or are of another kind than most, with their reason."""
+    corruption = check_corruption(corruption)
     refused = {row.number: row.refused for row in rows if row.refused is not None}
-    usable: list[tuple[DataRow, PromptPairs]] = []
+    usable: list[tuple[DataRow, PromptRow]] = []
     for row in rows:
         if row.refused is None:
             try:
                 check_characters(model, row.label, "its label")
-                usable.append((row, _pair(model, row, corruption, answer_space, prepend_bos)))
+                usable.append((row, _prompt_row(model, row, corruption, answer_space, prepend_bos)))
             except PromptError as error:
                 refused[row.number] = str(error)
-    of_ioi = [len(pair.roles) > 1 for _, pair in usable]
+    of_ioi = [len(prompt.positions) > 1 for _, prompt in usable]
     ioi = sum(of_ioi) * 2 >= len(usable)
     kinds = ("it is no IOI prompt and most of the others are", "it is an IOI prompt and most of the others are not")
     for (row, _), is_ioi in zip(usable, of_ioi, strict=True):
         if is_ioi is not ioi:
             refused[row.number] = f"{kinds[is_ioi]}: analyse the two kinds apart"
-    kept = [(row, pair) for row, pair in usable if row.number not in refused]
-    pairs = joined_pairs([pair for _, pair in kept]) if kept else None
-    if pairs is not None and any(row.label for row, _ in kept):
-        pairs = replace(pairs, labels=tuple(row.label for row, _ in kept))
-    return DataSet(pairs, dict(sorted(refused.items())))
+    kept = [(row, prompt) for row, prompt in usable if row.number not in refused]
+    refused = dict(sorted(refused.items()))
+    if not kept:
+        return DataSet(None, refused)
+    pairs = stack_rows([replace(row, template=n) for n, (_, row) in enumerate(kept)], prepend_bos=prepend_bos)
+    labels = tuple(row.label for row, _ in kept)
+    return DataSet(replace(pairs, labels=labels if any(labels) else None), refused)
 
 
-def _pair(model: Model, row: DataRow, corruption: Choice, answer_space: bool, prepend_bos: bool) -> PromptPairs:
-    sides = [
-        [_exact(model, answer, name, answer_space) for answer in of] for name, of in (("io", row.io), ("s", row.s))
-    ]
-    first = [side[0] if side else None for side in sides]
-    pair = prompt_pairs(
-        model, row.clean, row.corrupted, *first, corruption=corruption, answer_space=False, prepend_bos=prepend_bos
+def _prompt_row(model: Model, row: DataRow, corruption: str, answer_space: bool, prepend_bos: bool) -> PromptRow:
+    answer_space = answer_space if row.answer_space is None else row.answer_space
+    sides = {
+        name: [_exact(model, answer, name, answer_space) for answer in answers]
+        for name, answers in (("io", row.io), ("s", row.s))
+    }
+    io, s = (next(iter(side), None) for side in sides.values())
+    check_both_or_neither(io, s)
+    first = None if io is None else (io, s)
+    prompt = prompt_row(
+        model, row.clean, row.corrupted, first, corruption=corruption, prepend_bos=prepend_bos, answer_space=False
     )
-    if max(map(len, sides)) < 2:
-        return pair
-    ids = [_one_token_each(model, side, name) for name, side in zip(("io", "s"), sides, strict=True)]
-    if len({*ids[0], *ids[1]}) < len(ids[0]) + len(ids[1]):
+    if max(map(len, sides.values())) < 2:
+        return prompt
+    right, wrong = (
+        tuple(answer_token(model, answer, f"its {name}", space=False) for answer in side)
+        for name, side in sides.items()
+    )
+    if len({*right, *wrong}) < len(right) + len(wrong):
         raise PromptError("one of its answers stands there twice: each answer is right or wrong, once")
-    return replace(pair, answer_sets=((ids[0], ids[1]),))
+    return replace(prompt, answer_sets=(right, wrong))
 
 
 def _exact(model: Model, answer: str | int, name: str, answer_space: bool) -> str:
     """Return an answer just as the model writes it."""
     if isinstance(answer, str):
-        return f" {answer}" if answer_space and not answer.startswith(" ") else answer
+        return spaced(answer) if answer_space else answer
     if answer >= model.cfg.d_vocab:
         raise PromptError(f"its {name} is token id {answer}: {model.name} has ids 0 to {model.cfg.d_vocab - 1}")
     text = model.token_text(answer)
@@ -136,18 +144,11 @@ def _exact(model: Model, answer: str | int, name: str, answer_space: bool) -> st
     return text
 
 
-def _one_token_each(model: Model, answers: Sequence[str], name: str) -> tuple[int, ...]:
-    cut = {answer: model.encode(check_characters(model, answer, f"its {name}")) for answer in answers}
-    if long := [answer for answer, ids in cut.items() if len(ids) != 1]:
-        tokens = [model.token_text(token) for token in cut[long[0]][:8]]
-        raise PromptError(f"its {name} {shown(long[0])} must be one token, it is {tokens}")
-    return tuple(ids[0] for ids in cut.values())
-
-
 def to_csv(model: Model, pairs: PromptPairs) -> str:
-    """Return pairs as CSV that `read_pairs` reads as the same pairs, with answer_space=False.
+    """Return pairs as CSV that `read_pairs` reads as the same pairs.
 
-    Columns clean, corrupted, io, s as text, answer sets as JSON lists; label if there is one.
+    Columns clean, corrupted, io, s as text, answer sets as JSON lists; answer_space if an answer has no space in
+    front, and label if there is one.
     """
     frame = pd.DataFrame(to_records(model, pairs))
     for name in ("io", "s"):
@@ -167,6 +168,9 @@ def to_records(model: Model, pairs: PromptPairs) -> list[dict[str, str | list[st
         }
         for clean, corrupted, row in zip(pairs.clean_text, pairs.corrupted_text, texts, strict=True)
     ]
+    if not all(text.startswith(" ") for row in texts for ids in row for text in ids):
+        for record in records:
+            record["answer_space"] = "false"
     for record, label in zip(records, pairs.labels or (), strict=False):
         record["label"] = label
     return records

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,15 @@ COLUMNS = {
     "s": ("s", "wrong_answer", "wrong_answers", "incorrect", "incorrect_answer", "corrupted_answer", "target2"),
     "io_id": ("correct_idx", "clean_answer_idx"),
     "s_id": ("incorrect_idx", "corrupted_answer_idx"),
+    "answer_space": ("answer_space",),
     "label": ("label", "group", "template", "template_idx"),
 }
-"""What a column holds -> the names it is known by, in any case; the first one of a file counts. `_id`: token ids.
+"""What a column holds -> the names it is known by, in any case; the first one of a row counts. `_id`: token ids.
 
 The names are those of MIB's and EAP-IG's CSV files, of auto-circuit's and circuit-finder's JSON and of EWoK's tables.
 """
 
+_ANSWERS = frozenset((*COLUMNS["io"], *COLUMNS["s"]))
 _DELIMITERS = "\t,;"
 
 
@@ -34,6 +36,7 @@ class DataRow:
     Attributes:
         number: from 1, a heading not counted.
         io, s: answers as texts or token ids; none where the file has none.
+        answer_space: put a space before answers without one; None where the file does not say.
         refused: why the row cannot be read.
     """
 
@@ -43,6 +46,7 @@ class DataRow:
     io: tuple[str | int, ...] = ()
     s: tuple[str | int, ...] = ()
     label: str = ""
+    answer_space: bool | None = None
     refused: str | None = None
 
 
@@ -55,8 +59,9 @@ def as_text(data: bytes) -> str:
     try:
         return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
+        byte = error.object[error.start]
         raise PromptError(
-            f"the data set is not UTF-8 text (byte {error.start + 1} is {data[error.start]:#04x}): save it as UTF-8"
+            f"the data set is no text in UTF-8 (it has a byte {byte:#04x}): save it as CSV, TSV or JSONL in UTF-8"
         ) from None
 
 
@@ -75,10 +80,7 @@ def parse_rows(text: str) -> list[DataRow]:
 
 def _json_records(text: str) -> Iterator[dict[str, Any] | str]:
     """Yield a mapping for each row, or the reason why it is none."""
-    try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError):
-        whole = None
+    whole = _json(text)
     if isinstance(whole, dict) and isinstance(whole.get("prompts"), list):  # auto-circuit's files
         whole = whole["prompts"]
     if isinstance(whole, list):
@@ -86,17 +88,28 @@ def _json_records(text: str) -> Iterator[dict[str, Any] | str]:
         return
     for line in text.split("\n"):
         if line.strip():
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                record = None
-            yield _mapping(record)
+            yield _mapping(_json(line))
+
+
+def _json(text: str) -> Any:
+    """Return what JSON text says, None where it is none, or names a field of an object twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_fields)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = {name.strip().casefold(): value for name, value in pairs}
+    if len(fields) < len(pairs):
+        raise ValueError("a field stands there twice")
+    return fields
 
 
 def _mapping(record: object) -> dict[str, Any] | str:
     if not isinstance(record, dict):
-        return 'it is not a JSON object such as {"clean": ..., "io": ..., "s": ...}'
-    return {name.strip().casefold(): value for name, value in record.items()}
+        return 'it is not a JSON object such as {"clean": ..., "io": ..., "s": ...} that has each field once'
+    return record
 
 
 def _table_records(text: str) -> Iterator[dict[str, Any] | str]:
@@ -124,7 +137,13 @@ def _table_records(text: str) -> Iterator[dict[str, Any] | str]:
             wanted = f"{len(names)} are wanted: put a text that holds {shown(delimiter)} into quotes"
             yield f"it has {len(cells)} cells, {wanted}"
         else:
-            yield dict(zip(names, cells, strict=False))
+            read = [_answer_cell(cell) if name in _ANSWERS else cell for name, cell in zip(names, cells, strict=False)]
+            yield dict(zip(names, read, strict=False))
+
+
+def _answer_cell(cell: str) -> Any:
+    """Return a JSON list in a table's cell as a list, any other cell as it is."""
+    return answers if cell.startswith("[") and isinstance(answers := _json(cell), list) else cell
 
 
 def _row(number: int, record: dict[str, Any] | str) -> DataRow:
@@ -135,7 +154,8 @@ def _row(number: int, record: dict[str, Any] | str) -> DataRow:
         if clean is None:
             raise _UnreadableError("it has no clean prompt")
         io, s = _answers(record, "io"), _answers(record, "s")
-        return DataRow(number, clean, _cell(record, "corrupted"), io, s, _cell(record, "label") or "")
+        space = _answer_space(_value(record, "answer_space"))
+        return DataRow(number, clean, _cell(record, "corrupted"), io, s, _cell(record, "label") or "", space)
     except _UnreadableError as error:
         return DataRow(number, refused=str(error))
 
@@ -144,13 +164,13 @@ class _UnreadableError(Exception):
     """A cell cannot be read."""
 
 
-def _value(record: dict[str, Any], column: str) -> Any:
-    """Return the first value that the row has for a column; None if it has none, or an empty one."""
-    values = (record[name] for name in COLUMNS[column] if record.get(name) not in (None, ""))
-    return next(values, None)
+def _value(record: Mapping[str, Any], column: str) -> Any:
+    """Return what a row has in a column, under the first of its known names; None if it has nothing there."""
+    value = next((record[name] for name in COLUMNS[column] if name in record), None)
+    return None if value == "" else value
 
 
-def _cell(record: dict[str, Any], column: str) -> str | None:
+def _cell(record: Mapping[str, Any], column: str) -> str | None:
     value = _value(record, column)
     if column == "label" and isinstance(value, int | float):
         return str(value)
@@ -159,20 +179,24 @@ def _cell(record: dict[str, Any], column: str) -> str | None:
     return value
 
 
-def _answers(record: dict[str, Any], name: str) -> tuple[str | int, ...]:
+def _answers(record: Mapping[str, Any], name: str) -> tuple[str | int, ...]:
     value = _value(record, name)
     if value is None:
         identifier = _value(record, f"{name}_id")
         return () if identifier is None else (_token_id(name, identifier),)
-    if isinstance(value, str) and value.startswith("["):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise _UnreadableError(f"its {name} {shown(value)} begins like a JSON list and is none") from None
     answers = tuple(value) if isinstance(value, list) else (value,)
     if not answers or not all(isinstance(answer, str) and answer for answer in answers):
         raise _UnreadableError(f"its {name} is {shown(value)}: a text, or a list of texts, is wanted")
     return answers
+
+
+def _answer_space(value: object) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    known = {"true": True, "false": False}
+    if (text := str(value).strip().casefold()) not in known:
+        raise _UnreadableError(f"its answer_space is {shown(value)}: true or false is wanted")
+    return known[text]
 
 
 def _token_id(name: str, value: object) -> int:

@@ -1,11 +1,12 @@
-"""Callers' tokens, pairs and positions, refused in words before anything is computed."""
+"""Callers' tokens, pairs and positions: read, or refused in words, before anything is computed."""
 
 import numpy as np
 from jaxtyping import Int
 
 from ioi_core.errors import PromptError
-from ioi_core.model.weights import END_OF_TEXT, Model
-from ioi_core.prompts.pairs import AnswerSets, PromptPairs
+from ioi_core.inputs import Positions, Tokens, as_integers, as_tokens, shown
+from ioi_core.model.weights import END_OF_TEXT, Model, check_model
+from ioi_core.prompts.pairs import AnswerSets, PromptPairs, check_pairs_given
 
 
 def row_lengths(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, " batch"]:
@@ -15,8 +16,10 @@ def row_lengths(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, " batch
     return np.where(real.any(axis=1), last, 1).astype(np.int64)
 
 
-def check_tokens(model: Model, tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, "batch pos"]:
-    """Return the tokens if the model can read them, else raise a PromptError."""
+def check_tokens(model: Model, given: Tokens) -> Int[np.ndarray, "batch pos"]:
+    """Return tokens as an array, padded on the right, if the model can read them, else raise a PromptError."""
+    check_model(model)
+    tokens = as_tokens(given, END_OF_TEXT)
     if tokens.ndim != 2 or 0 in tokens.shape:
         raise PromptError(f"tokens have shape {tokens.shape}: at least one row of at least one token is wanted")
     if tokens.shape[1] > model.cfg.n_ctx:
@@ -30,6 +33,7 @@ def check_tokens(model: Model, tokens: Int[np.ndarray, "batch pos"]) -> Int[np.n
 
 def check_pairs(model: Model, pairs: PromptPairs) -> PromptPairs:
     """Return the pairs if the model can read them, else raise a PromptError."""
+    check_pairs_given(pairs)
     for tokens in (pairs.clean_tokens, pairs.corrupted_tokens):
         check_tokens(model, tokens)
     check_positions(pairs.clean_tokens, pairs.roles["END"])
@@ -71,3 +75,22 @@ def check_positions(
             f"positions {positions.min()} to {positions.max()}: rows have positions 0 to {tokens.shape[1] - 1}"
         )
     return positions
+
+
+def as_positions(tokens: Int[np.ndarray, "batch pos"], positions: Positions) -> Int[np.ndarray, " batch"]:
+    """Return one position of each row: of one for all or one a row; -1 is a row's last token before its padding.
+
+    Raises:
+        PromptError: no whole numbers, another number of them than of rows, or one outside its row.
+    """
+    given, lengths = as_integers(positions), row_lengths(tokens)
+    if given is None:
+        raise PromptError(f"positions are whole numbers, one a row or one for all, got {shown(positions)}")
+    at = np.full(len(tokens), given) if given.ndim == 0 else given
+    if at.shape == lengths.shape:
+        at = at + np.where(at < 0, lengths, 0)
+    check_positions(tokens, at)
+    if (padding := np.flatnonzero(at >= lengths)).size:
+        row = padding[0]
+        raise PromptError(f"position {at[row]} of row {row + 1} is padding: the row has {lengths[row]} tokens")
+    return at

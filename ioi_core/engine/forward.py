@@ -15,9 +15,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from ioi_core.engine.checks import check_positions, check_tokens
+from ioi_core.engine.checks import as_positions, check_tokens
 from ioi_core.engine.progress import with_progress
 from ioi_core.engine.tensors import at_positions, joined, row_chunks, to_device
+from ioi_core.inputs import Positions, Tokens
 from ioi_core.model.weights import LayerWeights, Model, ModelConfig
 from ioi_core.results import Progress
 
@@ -113,26 +114,28 @@ def unembed(model: Model, resid: Float[Tensor, "*batch d_model"]) -> Float[Tenso
 @torch.inference_mode()
 def run(
     model: Model,
-    tokens: Int[np.ndarray, "batch pos"],
-    positions: Int[np.ndarray, " positions"],
+    tokens: Tokens,
+    positions: Positions = -1,
     *,
     progress: Progress | None = None,
 ) -> Float[np.ndarray, "batch d_vocab"]:
     """Logits at one position of each row.
 
     Args:
-        tokens: [batch pos] token ids, padded on the right.
-        positions: [batch] the position to read in each row.
+        tokens: [batch pos] token ids, padded on the right with 50256: an array, a tensor, lists of any lengths, or
+            pairs, whose clean prompts are read.
+        positions: the position to read in each row, one for all or [batch]; -1 is the row's last token.
     Returns:
         [batch d_vocab] logits of the centred unembedding: compare differences or log-probabilities, not raw logits,
         with an uncentred model's.
     Raises:
         PromptError: ids, lengths or positions outside the model's range.
     """
-    tokens, positions = check_tokens(model, tokens), check_positions(tokens, positions)
+    ids = check_tokens(model, tokens)
+    at = as_positions(ids, positions)
 
     def logits(rows: slice) -> Float[Tensor, "batch d_vocab"]:
-        *_, last = layer_runs(model, embed(model, to_device(model, tokens[rows])))
-        return unembed(model, at_positions(last.resid_post, positions[rows]))
+        *_, last = layer_runs(model, embed(model, to_device(model, ids[rows])))
+        return unembed(model, at_positions(last.resid_post, at[rows]))
 
-    return joined((logits(rows) for rows in with_progress(row_chunks(tokens), progress)), dim=0)
+    return joined((logits(rows) for rows in with_progress(row_chunks(ids), progress)), dim=0)

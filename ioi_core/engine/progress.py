@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ioi_core.errors import ChoiceError
+from ioi_core.inputs import shown
 from ioi_core.results import Progress
 
 Item = TypeVar("Item")
@@ -31,8 +33,14 @@ class _Part:
         self.whole(self.start + self.done, self.total)
 
 
+def _check(progress: Progress | None) -> None:
+    if progress is not None and not callable(progress):
+        raise ChoiceError(f"progress must be a function of (done, total), got {shown(progress)}")
+
+
 def with_progress(items: Sequence[Item], progress: Progress | None) -> Iterator[Item]:
     """Yield the items, and report after each how many of them are done."""
+    _check(progress)
     for number, item in enumerate(items):
         yield item
         if progress:
@@ -47,6 +55,7 @@ def in_parts(
     Args:
         steps: how many steps of the whole each part is; all parts count the same.
     """
+    _check(progress)
     for number, item in enumerate(items):
         if progress is None:
             yield item, None
@@ -59,4 +68,5 @@ def in_parts(
 
 def between(progress: Progress | None, start: int, stop: int) -> Progress | None:
     """The progress of a part that takes the whole from `start` to `stop` per cent."""
+    _check(progress)
     return _Part(progress, start, stop - start, _PER_CENT) if progress else None

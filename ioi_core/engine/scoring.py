@@ -97,7 +97,7 @@ class MetricError(IOIError):
 
 def check_metric(metric: Choice, units: Mapping[str, str] = UNITS) -> str:
     """Return `metric` if it is one of `units`, else raise a MetricError that names these."""
-    if metric not in tuple(units):
+    if not isinstance(metric, str) or metric not in units:
         raise MetricError(f"metric {shown(metric)} is not known: use one of {', '.join(units)}")
     return metric
 

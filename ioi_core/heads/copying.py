@@ -22,12 +22,22 @@ from ioi_core.engine.memory import memory_budget
 from ioi_core.engine.progress import in_parts, with_progress
 from ioi_core.engine.tensors import as_array, to_device
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Choice, Texts, TokenIds, WholeNumber, as_texts, as_whole_number, shown
-from ioi_core.model.weights import Model
+from ioi_core.inputs import (
+    Choice,
+    OneHead,
+    Texts,
+    TokenIds,
+    WholeNumber,
+    as_choice,
+    as_integers,
+    as_texts,
+    as_whole_number,
+    shown,
+)
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.names import IOI_LISTS
 from ioi_core.results import Progress, PromptResult, Result, over_prompts
-from ioi_core.vocabulary import Head
 
 SIGNS = ("positive", "negative")
 
@@ -66,6 +76,7 @@ def copy_scores(
     Raises:
         PromptError: a name is not one token, or top_k is out of range.
     """
+    check_model(model)
     texts = list(IOI_LISTS["NAMES"]) if names is None else as_texts(names)
     ids = to_device(model, np.array([answer_token(model, name, "a name to copy") for name in texts]))
     top_k = as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
@@ -100,7 +111,7 @@ class CopiedTokens(Result):
 @torch.inference_mode()
 def copied_tokens(
     model: Model,
-    head: Head,
+    head: OneHead,
     tokens: TokenIds,
     *,
     top_k: WholeNumber = 5,
@@ -110,17 +121,16 @@ def copied_tokens(
     """The top tokens of a head's OV circuit for each of some tokens, as `copy_scores` reads them.
 
     Args:
-        tokens: token ids that the head attends to.
+        tokens: token ids that the head attends to, in a list, an array or a tensor; `model.encode(" Mary")`.
         sign: "positive" unembeds o, what the head writes; "negative" -o.
     Returns:
         `values` [token k], logits centred over the vocabulary, and their `ids`; of equal logits the lower id is first.
     Raises:
-        HeadError, PromptError: say what was got and what is allowed.
+        HeadError, ChoiceError, PromptError: say what was got and what is allowed.
     """
-    model.check_head(head)
+    head = check_model(model).check_head(head)
     top_k = as_whole_number(top_k, "top_k", 1, model.cfg.d_vocab)
-    if sign not in SIGNS:
-        raise PromptError(f"sign {shown(sign)} is not known: use {' or '.join(SIGNS)}")
+    as_choice(sign, "sign", SIGNS)
     ids = _token_ids(model, tokens)
     parts = []
     for part in with_progress(to_device(model, ids).split(_UNEMBED_ROWS), progress):
@@ -145,10 +155,12 @@ def copied_tokens(
 
 
 def _token_ids(model: Model, tokens: TokenIds) -> Int[np.ndarray, " token"]:
-    """Return token ids from any sequence of whole numbers; PromptError if the model lacks one, or there are none."""
-    if not isinstance(tokens, list | tuple | np.ndarray) or np.ndim(tokens) != 1 or len(tokens) == 0:
+    """Return token ids as an array; PromptError if the model lacks one, or there are none."""
+    given = as_integers(tokens)
+    ids = None if given is None else np.atleast_1d(given)
+    if ids is None or ids.ndim != 1 or not len(ids):
         raise PromptError(f"tokens must be a list of at least one token id, got {shown(tokens)}")
-    return np.array([as_whole_number(token, "a token id", 0, model.cfg.d_vocab - 1) for token in tokens])
+    return np.array([as_whole_number(token, "a token id", 0, model.cfg.d_vocab - 1) for token in ids.tolist()])
 
 
 def _written(model: Model, layer: int, tokens: Int[Tensor, " token"]) -> Float[Tensor, "token head d_model"]:

@@ -6,8 +6,10 @@ Each class with the token role at which their circuit keeps it. They hold for GP
 
 from dataclasses import dataclass
 
-from ioi_core.model.weights import Model
-from ioi_core.vocabulary import Head
+from ioi_core.inputs import OneHead, as_head
+from ioi_core.model.weights import Model, check_model
+from ioi_core.prompts.pairs import PromptPairs
+from ioi_core.vocabulary import ROLES, Head
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,15 @@ PUBLISHED_CLASSES = (
     _head_class("backup name mover", "END", "9.0 9.7 10.1 10.2 10.6 10.10 11.2 11.9"),
 )
 
-_GPT2_SMALL = ("gpt2-small", "gpt2")  # the names it is loaded by
 
-
-def published_class(model: Model, head: Head) -> HeadClass | None:
+def published_class(model: Model, head: OneHead) -> HeadClass | None:
     """The published class of a head; None for heads outside the circuit and for every model but GPT-2 small."""
-    if model.name not in _GPT2_SMALL:
+    wanted = as_head(head)
+    if not check_model(model).is_gpt2_small:
         return None
-    return next((group for group in PUBLISHED_CLASSES if head in group.heads), None)
+    return next((group for group in PUBLISHED_CLASSES if wanted in group.heads), None)
+
+
+def published_class_on(model: Model, pairs: PromptPairs, head: Head) -> HeadClass | None:
+    """`published_class` where the prompts are IOI prompts; the classes say nothing about a head in another task."""
+    return published_class(model, head) if all(role in pairs.roles for role in ROLES) else None

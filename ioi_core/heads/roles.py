@@ -17,12 +17,15 @@ from ioi_core.attention.patterns import role_attention
 from ioi_core.attention.repeated_tokens import head_scores
 from ioi_core.attribution.direct import attribute_heads
 from ioi_core.attribution.predictions import Predictions, predictions
+from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.progress import in_parts
+from ioi_core.errors import IOIError
 from ioi_core.heads.copying import copy_scores
 from ioi_core.heads.rules import HEAD_ROLES, QUANTITIES, Evidence
+from ioi_core.inputs import Choice, OneHead, as_choice, as_head
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs, check_roles
-from ioi_core.results import Progress, Result
+from ioi_core.results import Progress, Result, check_result
 from ioi_core.vocabulary import Direction, Head
 
 _PREDICTS_IO = 0.75  # of the prompts: below it, a share of the mean logit_diff says little about any of them
@@ -40,8 +43,9 @@ class HeadRoles(Result):
 
     measurements: Result
 
-    def roles_of(self, head: Head) -> tuple[str, ...]:
+    def roles_of(self, head: OneHead) -> tuple[str, ...]:
         """The roles of a head; most have none."""
+        head = as_head(head)
         has = self.at(layer=head.layer, head=head.head).values == 1
         return tuple(role for role, held in zip(self.axes["role"], has, strict=True) if held)
 
@@ -49,8 +53,9 @@ class HeadRoles(Result):
         """The heads of a role, by layer."""
         return tuple(Head(int(layer), int(head)) for layer, head in np.argwhere(self.at(role=role).values == 1))
 
-    def evidence(self, head: Head, role: str) -> tuple[Evidence, ...]:
+    def evidence(self, head: OneHead, role: Choice) -> tuple[Evidence, ...]:
         """The measured value of each condition of a role, whether or not they hold."""
+        head, role = as_head(head), as_choice(role, "role", tuple(HEAD_ROLES))
         of_head = self.measurements.at(layer=head.layer, head=head.head)
         return tuple(Evidence(c, float(of_head.at(quantity=c.quantity).values)) for c in HEAD_ROLES[role])
 
@@ -64,7 +69,7 @@ def head_roles(model: Model, pairs: PromptPairs, *, progress: Progress | None = 
     Raises:
         PromptError: the model cannot read the prompts, or they are no IOI prompts.
     """
-    check_roles(_NEED, pairs.roles)
+    check_roles(_NEED, check_pairs(model, pairs).roles)
     steps: Sequence[Callable[..., Any]] = (
         partial(predictions, model, pairs),
         partial(attribute_heads, model, pairs),
@@ -91,10 +96,10 @@ def infer_roles(
         of S and among the ten most probable tokens, and ahead of S on average.
     Raises:
         PromptError: the prompts are no IOI prompts.
-        ValueError: results that are not those named above, or of different prompts or models.
+        IOIError: results that are not those named above, or of different prompts or models.
     """
-    check_roles(_NEED, attention.axes["query_role"])
     _check_results(predicted, direct, attention, scores, copying, at_end)
+    check_roles(_NEED, attention.axes["query_role"])
     measured = _measure(predicted, direct, attention, scores, copying, at_end)
     values = np.stack([_rule(role, measured) for role in HEAD_ROLES])
     by_head = {name: direct.axes[name] for name in ("layer", "head")}
@@ -122,12 +127,18 @@ def _check_results(
     predicted: Result, direct: Result, attention: Result, scores: Result, copying: Result, at_end: PatchResult
 ) -> None:
     """Refuse a result that was given for another one: nothing else would notice."""
+    check_result(Predictions, predicted=predicted)
+    check_result(PatchResult, at_end=at_end)
+    check_result(Result, direct=direct, attention=attention, scores=scores, copying=copying)
+    named = {"query_role": attention, "score": scores, "sign": copying}
+    if wrong := [result for axis, result in named.items() if axis not in result.axes]:
+        raise IOIError(f"results of role_attention, head_scores and copy_scores are wanted, got {wrong[0]!r}")
     shapes = {result.values.shape[-2:] for result in (direct, attention, scores, copying, at_end)}
     prompts = {result.n_prompts for result in (predicted, direct, attention, at_end)}
     if len(shapes) > 1 or len(prompts) > 1:
-        raise ValueError(f"results of one model on the same prompts are wanted, got heads {shapes}, prompts {prompts}")
+        raise IOIError(f"results of one model on the same prompts are wanted, got heads {shapes}, prompts {prompts}")
     if (at_end.site, at_end.metric, tuple(at_end.axes)) != ("z", "logit_diff_recovered", ("layer", "head")):
-        raise ValueError(f"z patched at END is wanted, got {at_end.site}, {at_end.metric} over {tuple(at_end.axes)}")
+        raise IOIError(f"z patched at END is wanted, got {at_end.site}, {at_end.metric} over {tuple(at_end.axes)}")
 
 
 def _measure(

@@ -13,6 +13,8 @@ import huggingface_hub
 from tqdm.auto import tqdm
 
 from ioi_core.errors import ModelUnavailableError
+from ioi_core.model.files import WEIGHT_FILES
+from ioi_core.model.tokenizer import TOKENIZER_FILES
 from ioi_core.results import Progress
 
 HUB_IDS = {
@@ -24,9 +26,6 @@ HUB_IDS = {
     "distilgpt2": "distilbert/distilgpt2",
 }
 """Names that `load_model` accepts -> their repository on the hub."""
-
-WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
 _WANTED = ["config.json", "model.safetensors", "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"]
 _ANSWER_SECONDS = 6.0

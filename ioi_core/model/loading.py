@@ -20,13 +20,14 @@ from transformers import GPT2LMHeadModel, GPT2TokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from ioi_core.errors import ModelUnavailableError
-from ioi_core.model.checks import checked_config, checked_tokenizer
-from ioi_core.model.hub import HUB_IDS, WEIGHT_FILES, fetch
+from ioi_core.inputs import shown
+from ioi_core.model import identity
+from ioi_core.model.checks import checked_config
+from ioi_core.model.files import DEMO_MODEL_DIR, check_weight_files
+from ioi_core.model.hub import HUB_IDS, fetch
+from ioi_core.model.tokenizer import checked_tokenizer
 from ioi_core.model.weights import LayerWeights, Model, ModelConfig, Weights
 from ioi_core.results import Progress
-
-DEMO_MODEL_DIR = Path(__file__).parents[1] / "demo" / "model"
-"""The bundled model's folder, a plain Hugging Face one."""
 
 PROCESSING = "fold_ln, center_writing_weights, center_unembed, fold_value_biases"
 """The processing of the stored weights, in TransformerLens's words; part of every cache key, shown on the pages."""
@@ -41,29 +42,40 @@ def load_model(
 
     Args:
         name: "ioi-demo" (bundled) | "gpt2-small" (from `IOI_MODEL_DIR` if set, else the Hugging Face cache or hub) |
-            another GPT-2 of the hub ("gpt2-medium", "distilgpt2", ...) | the absolute path of a folder.
+            another GPT-2 of the hub ("gpt2-medium", "distilgpt2", ...) | the path of a folder. What is asked
+            for as GPT-2 small and has other weights is named so (`identity.OTHER_WEIGHTS`).
         device: of the weights; default `IOI_DEVICE`, else cuda if present, else cpu. Not mps.
         dtype: "float32" | "float64" | "bfloat16".
         progress: called with (bytes so far, bytes in all) while a model is downloaded.
     Raises:
         ModelUnavailableError: says what was wanted, what was found and what to do.
     """
-    if dtype not in DTYPES:
-        raise ModelUnavailableError(f"dtype {dtype!r} is not known: use one of {', '.join(DTYPES)}")
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ModelUnavailableError(f"dtype {shown(dtype)} is not known: use one of {', '.join(DTYPES)}")
     target = _device(device)
     folder = _folder(name, progress)
-    config = checked_config(name, folder)
-    tokenizer = checked_tokenizer(name, folder)
+    config = checked_config(folder)
+    if name in identity.NAMES and not identity.has_shape(config):
+        got = ", ".join(f"{field} {config.get(field)}" for field in ("n_layer", "n_head", "n_embd"))
+        raise ModelUnavailableError(
+            f"{folder} is not GPT-2 small ({got}; wanted n_layer 12, n_head 12, n_embd 768): load it by its own path"
+        )
+    tokenizer = checked_tokenizer(folder)
     with torch.inference_mode(False), torch.no_grad():
         source = _read_weights(name, folder, torch.float64 if dtype == "float64" else torch.float32)
-        fingerprint = _fingerprint(source, config)
+        fingerprint = _fingerprint(source)
+        is_gpt2_small = identity.is_gpt2_small(source, config, tokenizer, fingerprint)
         weights, cfg = _process(source, folder, tokenizer, target, DTYPES[dtype])
         del source
-    _release_memory()
-    return Model(name, cfg, tokenizer, target, fingerprint, weights)
+    release_memory()
+    if name in identity.NAMES and not is_gpt2_small:
+        name = identity.OTHER_WEIGHTS
+    return Model(name, cfg, tokenizer, target, fingerprint, weights, is_gpt2_small)
 
 
 def _device(device: str | torch.device | None) -> torch.device:
+    if not isinstance(device, str | torch.device | None):
+        raise ModelUnavailableError(f"device {shown(device)} cannot be used: give text, such as cpu or cuda")
     wanted = str(device or os.environ.get("IOI_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
     kind = wanted.split(":")[0]
     if kind not in ("cpu", "cuda"):
@@ -87,16 +99,18 @@ def use_full_float32() -> None:
 
 def _folder(name: str, progress: Progress | None) -> Path:
     """Return the folder that holds the files of `name`."""
+    if not isinstance(name, str):
+        raise ModelUnavailableError(f"a model's name or folder is text, got {shown(name)}")
     if name == "ioi-demo":
         return DEMO_MODEL_DIR
     if name == "gpt2-small" and os.environ.get("IOI_MODEL_DIR"):
         return _local_folder(os.environ["IOI_MODEL_DIR"], "IOI_MODEL_DIR")
     if name in HUB_IDS:
         return fetch(name, progress)
-    if Path(name).is_absolute():
-        return _local_folder(name, "the model folder")
+    if name and (Path(name).is_absolute() or _is_folder(Path(name))):
+        return _local_folder(str(Path(name).absolute()), "the model folder")
     raise ModelUnavailableError(
-        f"model {name[:100]!r} is not known: use ioi-demo, {', '.join(HUB_IDS)}, or the absolute path of a folder"
+        f"model {name[:100]!r} is not known: use ioi-demo, {', '.join(HUB_IDS)}, or the path of a folder"
     )
 
 
@@ -104,18 +118,20 @@ def _local_folder(path: str, what: str) -> Path:
     folder = Path(path)
     if not folder.is_absolute():
         raise ModelUnavailableError(f"{what} is {path!r}, which is relative: give an absolute path")
-    try:
-        exists = folder.is_dir()
-    except OSError:  # such as a name longer than the file system allows
-        exists = False
-    if not exists:
+    if not _is_folder(folder):
         raise ModelUnavailableError(f"{what} {path[:300]!r} is not a folder on this machine")
     return folder
 
 
+def _is_folder(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:  # such as a name longer than the file system allows
+        return False
+
+
 def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadModel:
-    if not any((folder / file).is_file() for file in WEIGHT_FILES):
-        raise ModelUnavailableError(f"{folder} has no weights: add {' or '.join(WEIGHT_FILES)}")
+    check_weight_files(folder)
     transformers_logging.disable_progress_bar()  # no bars in a server's log or a command's output
     try:
         source, report = GPT2LMHeadModel.from_pretrained(
@@ -141,9 +157,9 @@ def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadMode
     return source.eval()
 
 
-def _fingerprint(source: GPT2LMHeadModel, config: dict[str, Any]) -> str:
+def _fingerprint(source: GPT2LMHeadModel) -> str:
     """Return the SHA-256 of the stored weights and of the config fields that change results but not shapes."""
-    digest = hashlib.sha256(f"{config.get('n_head')} {config.get('layer_norm_epsilon')}".encode())
+    digest = hashlib.sha256(f"{source.config.n_head} {source.config.layer_norm_epsilon}".encode())
     for key, tensor in sorted(source.state_dict().items()):
         digest.update(f"{key} {tuple(tensor.shape)}".encode())
         digest.update(tensor.to(torch.float32).contiguous().numpy().data)
@@ -214,8 +230,8 @@ def _check_folded(block: Any) -> None:
         raise ModelUnavailableError("TransformerLens did not fold the value biases: wrong version?")
 
 
-def _release_memory() -> None:
-    """Free the bridge's memory: it refers to itself, and glibc keeps freed pages unless asked."""
+def release_memory() -> None:
+    """Free what is no longer used: a bridge refers to itself, and glibc keeps freed pages unless asked."""
     gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)

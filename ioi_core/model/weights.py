@@ -6,13 +6,16 @@ Nothing here can hook or change a model, so any number of threads may read one. 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
+from tokenizers import Tokenizer
 from torch import Tensor
 
-from ioi_core.errors import HeadError
+from ioi_core.errors import HeadError, ModelUnavailableError
+from ioi_core.inputs import OneHead, as_head, shown
 from ioi_core.vocabulary import Head
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ class ModelConfig:
     eps: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerWeights:
     """One block; LayerNorm weights are folded in, b_V is folded into b_O."""
 
@@ -52,7 +55,7 @@ class LayerWeights:
     b_V_unfolded: Float[Tensor, "n_heads d_head"]  # b_V before it was folded into b_O: copy scores need it
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Weights:
     """All weights, on one device and of one dtype."""
 
@@ -63,7 +66,7 @@ class Weights:
     b_U: Float[Tensor, " d_vocab"]  # holds ln_final's folded bias: attribution shows it as a bar of its own
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A loaded model: sizes, tokenizer and weights; never changes after loading."""
 
@@ -73,6 +76,24 @@ class Model:
     device: torch.device
     fingerprint: str  # of the weights as stored, before processing: equal on every machine
     weights: Weights
+    is_gpt2_small: bool = False  # its shape, and its published logit_diffs; a matter of the weights, not of the name
+
+    @cached_property
+    def reader(self) -> Tokenizer:
+        """What cuts texts into tokens: a copy of the tokenizer, without the truncation and padding of calls of it.
+
+        `tokenizer(text, truncation=True, max_length=12)` sets both in `tokenizer` for good.
+        """
+        reader = Tokenizer.from_str(self.tokenizer.backend_tokenizer.to_str())
+        reader.encode_special_tokens = True  # "<|endoftext|>" in a text is text like any other
+        reader.no_truncation()
+        reader.no_padding()
+        return reader
+
+    def __repr__(self) -> str:
+        c = self.cfg
+        sizes = f"{c.n_layers} layers of {c.n_heads} heads, d_model {c.d_model}, d_vocab {c.d_vocab}, n_ctx {c.n_ctx}"
+        return f"Model({self.name}: {sizes}, {self.weights.W_E.dtype} on {self.device})"
 
     @property
     def numerics(self) -> str:
@@ -89,12 +110,13 @@ class Model:
         """The axes of every [layer head] result."""
         return {"layer": _counted(self.cfg.n_layers), "head": _counted(self.cfg.n_heads)}
 
-    def check_head(self, head: Head) -> Head:
-        """Return `head` if this model has it.
+    def check_head(self, head: OneHead) -> Head:
+        """Return `head`, given as "9.9", (9, 9) or `Head(9, 9)`, if this model has it.
 
         Raises:
-            HeadError: it does not; the text says which heads exist.
+            HeadError: it does not, or that is no head; the text says which heads exist.
         """
+        head = as_head(head)
         if head.layer >= self.cfg.n_layers or head.head >= self.cfg.n_heads or min(head.layer, head.head) < 0:
             raise HeadError(
                 f"head {head} does not exist: {self.name} has heads 0-{self.cfg.n_heads - 1} "
@@ -104,11 +126,18 @@ class Model:
 
     def token_text(self, token: int) -> str:
         """Return the text of one token with its leading space; bytes that are no text by themselves show as \ufffd."""
-        return str(self.tokenizer.backend_tokenizer.decode([int(token)], skip_special_tokens=False))
+        return str(self.reader.decode([int(token)], skip_special_tokens=False))
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of `text`, without BOS; "<|endoftext|>" in it is read as plain characters."""
-        return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+        return list(self.reader.encode(text, add_special_tokens=False).ids)
+
+
+def check_model(model: Model) -> Model:
+    """Return `model` if it is one; ModelUnavailableError if it is something else, such as a model's name."""
+    if not isinstance(model, Model):
+        raise ModelUnavailableError(f"a model is wanted, got {shown(model)}: load one, as load_model('ioi-demo') does")
+    return model
 
 
 def _counted(n: int) -> tuple[str, ...]:

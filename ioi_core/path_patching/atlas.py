@@ -21,7 +21,8 @@ from ioi_core.engine.recording import swap_if_denoising
 from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, two_run_fields
 from ioi_core.engine.tensors import as_array, joined_columns
 from ioi_core.engine.wavefront import CellStarts, Group, wavefront
-from ioi_core.inputs import Choice
+from ioi_core.errors import ChoiceError
+from ioi_core.inputs import Choice, Flag, shown
 from ioi_core.model.weights import Model
 from ioi_core.path_patching.edges import RECORDED, Paths, sender_positions
 from ioi_core.path_patching.patch import LOGITS, PathPlan, path_groups, plan, record_runs
@@ -53,7 +54,7 @@ def edge_atlas(
     receiver_input: Choice = "q",
     *,
     direction: Choice = Direction.NOISING,
-    through_mlps: bool = True,
+    through_mlps: Flag = True,
     metric: Choice = "logit_diff",
     progress: Progress | None = None,
     parts: Parts | None = None,
@@ -72,6 +73,8 @@ def edge_atlas(
         ChoiceError, MetricError, PromptError: say what was got and what is allowed.
     """
     request = plan(model, pairs, LOGITS, receiver_input, ALL, direction, metric, through_mlps, include_mlps=False)
+    if parts is not None and not isinstance(parts, MutableMapping):
+        raise ChoiceError(f"parts must be a mapping that can be changed, such as a dict, got {shown(parts)}")
     raw = joined_columns(
         _atlas_block(model, pairs.take(rows), request, rows.start, parts, of_block)
         for rows, of_block in in_parts(blocks(model, pairs, RECORDED), progress)

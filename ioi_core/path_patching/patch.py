@@ -19,8 +19,8 @@ from ioi_core.engine.recording import swap_if_denoising
 from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, check_metric, two_run_fields
 from ioi_core.engine.tensors import at_positions, joined_columns
 from ioi_core.engine.wavefront import Group
-from ioi_core.errors import ChoiceError, HeadError
-from ioi_core.inputs import Choice, Receivers, check_direction, shown
+from ioi_core.errors import HeadError
+from ioi_core.inputs import Choice, Flag, Receivers, as_choice, as_flag, as_heads, check_direction
 from ioi_core.model.weights import Model
 from ioi_core.path_patching.edges import RECORDED, Paths, ReceiverInput, to_end
 from ioi_core.prompts.pairs import PromptPairs
@@ -66,14 +66,15 @@ def patch_paths(
     sender_position: Choice = ALL,
     direction: Choice = Direction.NOISING,
     metric: Choice = "logit_diff_change",
-    through_mlps: bool = True,
-    include_mlps: bool = True,
+    through_mlps: Flag = True,
+    include_mlps: Flag = True,
     progress: Progress | None = None,
 ) -> PathResult:
     """Patch the paths from every head and MLP into the receivers, one sender at a time (Wang et al. 2022, appendix B).
 
     Args:
-        receivers: "logits" (the final residual stream at END: direct effects), or heads of any layers together.
+        receivers: "logits" (the final residual stream at END: direct effects), or one or several heads of any layers
+            together, each as "9.9", (9, 9) or `Head(9, 9)`.
         receiver_input: what the receivers read through: "q", "k" or "v"; replaced at every position. Not used for the
             logits.
         sender_position: "all", or a role: the sender's output is exchanged there alone. With every other head frozen
@@ -137,27 +138,33 @@ def plan(
     sender_position: Choice,
     direction: Choice,
     metric: Choice,
-    through_mlps: bool,
-    include_mlps: bool,
+    through_mlps: Flag,
+    include_mlps: Flag,
 ) -> PathPlan:
     """Check the arguments of `patch_paths`; its errors are raised here."""
     check_pairs(model, pairs)
     check_metric(metric, PATH_UNITS)
-    if receiver_input not in RECEIVER_INPUTS:
-        raise ChoiceError(f"receiver_input {shown(receiver_input)} is not known: use q, k or v")
-    positions = (ALL, *pairs.roles)
-    if sender_position not in positions:
-        raise ChoiceError(f"sender_position {shown(sender_position)} is not known here: use {', '.join(positions)}")
-    heads, direction = _receivers(model, receivers), check_direction(direction)
-    return PathPlan(heads, receiver_input, sender_position, direction, metric, through_mlps, include_mlps)
+    return PathPlan(
+        _receivers(model, receivers),
+        as_choice(receiver_input, "receiver_input", RECEIVER_INPUTS),
+        as_choice(sender_position, "sender_position", (ALL, *pairs.roles)),
+        check_direction(direction),
+        metric,
+        as_flag(through_mlps, "through_mlps"),
+        as_flag(include_mlps, "include_mlps"),
+    )
 
 
 def _receivers(model: Model, receivers: Receivers) -> tuple[Head, ...]:
-    if receivers == LOGITS:
+    if isinstance(receivers, str) and receivers == LOGITS:
         return ()
-    if not isinstance(receivers, list | tuple) or not receivers or not all(isinstance(x, Head) for x in receivers):
-        raise HeadError(f'receivers {shown(receivers)} cannot be used: give "logits" or a list of at least one Head')
-    return tuple(sorted({model.check_head(head) for head in receivers}))
+    try:
+        heads = as_heads(receivers)
+    except HeadError as error:
+        raise HeadError(f'receivers are "{LOGITS}" or heads: {error}') from error
+    if not heads:
+        raise HeadError(f'there are no receivers: give "{LOGITS}" or at least one head')
+    return tuple(sorted({model.check_head(head) for head in heads}))
 
 
 def path_groups(pairs: PromptPairs, sender_position: str, last: int) -> list[Group]:

@@ -16,8 +16,8 @@ def answer_token(model: Model, answer: object, label: str, *, space: bool = True
         PromptError: not text, empty, or more than one token; shows the tokens.
     """
     text = check_characters(model, answer, label)
-    if space and text and not text.startswith(" "):
-        text = f" {text}"
+    if space:
+        text = spaced(text)
     ids = model.encode(text)
     if len(ids) != 1:
         written = "with a space in front" if space else "as written, without a space added"
@@ -26,6 +26,11 @@ def answer_token(model: Model, answer: object, label: str, *, space: bool = True
             "choose a shorter or more common word"
         )
     return ids[0]
+
+
+def spaced(answer: str) -> str:
+    """Return an answer with a space in front, which an empty one does not get."""
+    return answer if not answer or answer.startswith(" ") else f" {answer}"
 
 
 def other_form(model: Model, token: int) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ioi_core.inputs import Flag
 from ioi_core.model.weights import Model
 from ioi_core.prompts.names import read_data
 from ioi_core.prompts.pairs import PromptPairs
@@ -13,7 +14,7 @@ from ioi_core.prompts.templates import N_BABA, TEMPLATES, Template
 from ioi_core.prompts.typed import prompt_pairs
 
 
-def arena25_pairs(model: Model, *, prepend_bos: bool = False) -> PromptPairs:
+def arena25_pairs(model: Model, *, prepend_bos: Flag = False) -> PromptPairs:
     """Return the 25 mixed prompts and their ABC twins; ARENA runs them without BOS.
 
     `templates` are numbers in `TEMPLATES`. One of the ABC prompts names Lisa twice, as published.
@@ -50,7 +51,7 @@ def arena_texts() -> Iterator[tuple[str, str, str, str]]:
             yield sentence.format(s), sentence.format(io), io, s
 
 
-def arena_pairs(model: Model, *, prepend_bos: bool = True) -> PromptPairs:
+def arena_pairs(model: Model, *, prepend_bos: Flag = True) -> PromptPairs:
     """Return the eight prompts of TransformerLens's demo and ARENA: four sentences, each with either name repeated.
 
     The corrupted prompt of each is its neighbour, in which the other name is repeated: only S2 differs.

@@ -12,11 +12,11 @@ from functools import cache
 from itertools import accumulate, chain, cycle, islice
 
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Choice, TemplateChoice, WholeNumber, as_whole_number
-from ioi_core.model.weights import Model
+from ioi_core.inputs import Choice, Flag, TemplateChoice, WholeNumber, as_flag, as_whole_number
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.corruptions import check_corruption, replaced_names
 from ioi_core.prompts.names import IOI_LISTS
-from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
+from ioi_core.prompts.pairs import PromptPairs, PromptRow, check_context, stack_rows
 from ioi_core.prompts.templates import Template, select_templates
 
 MAX_PROMPTS = 100_000
@@ -32,7 +32,7 @@ def ioi_dataset(
     seed: WholeNumber = 0,
     templates: TemplateChoice = "mixed",
     corruption: Choice = "s2_flip",
-    prepend_bos: bool = True,
+    prepend_bos: Flag = True,
 ) -> PromptPairs:
     """Return n pairs of prompts that stop before the answer, with all roles; the same for the same arguments.
 
@@ -45,6 +45,8 @@ def ioi_dataset(
     Raises:
         PromptError: an argument outside these, or prompts longer than the model's context.
     """
+    check_model(model)
+    prepend_bos = as_flag(prepend_bos, "prepend_bos")
     n = as_whole_number(n, "n, the number of prompts,", 1, MAX_PROMPTS)
     seed = as_whole_number(seed, "seed", 0, 2**63 - 1)
     selected = select_templates(templates)
@@ -55,9 +57,7 @@ def ioi_dataset(
         raise PromptError(f"{model.name} has only {len(names)} names of one token, a prompt needs {_N_CLEAN + _N_NEW}")
     draws = random.Random(seed)
     rows = [_row(draws, encode, names, template, corruption) for template in islice(cycle(selected), n)]
-    longest = max(len(row.clean_ids) for row in rows) + prepend_bos
-    if longest > model.cfg.n_ctx:
-        raise PromptError(f"a prompt is {longest} tokens long, {model.name} reads at most {model.cfg.n_ctx}")
+    check_context(model, rows, prepend_bos=prepend_bos)
     return stack_rows(rows, prepend_bos=prepend_bos)
 
 

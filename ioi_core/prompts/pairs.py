@@ -2,20 +2,15 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from ioi_core.errors import PromptError
-from ioi_core.inputs import shown
-from ioi_core.model.weights import END_OF_TEXT
+from ioi_core.inputs import RowChoice, shown
+from ioi_core.model.weights import END_OF_TEXT, Model
 from ioi_core.vocabulary import ROLES
-
-if TYPE_CHECKING:
-    RowChoice = int | slice | Sequence[int] | np.ndarray
-else:
-    RowChoice = object  # checked in words, as in `ioi_core.inputs`
 
 AnswerSets = tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
 """For each prompt the ids that are right and those that are wrong."""
@@ -80,7 +75,7 @@ class PromptPairs:
         return replace(self, roles=roles, **taken)
 
     def __getitem__(self, rows: RowChoice) -> "PromptPairs":
-        return self.take([int(rows)] if isinstance(rows, int | np.integer) else rows)
+        return self.take([int(rows)] if isinstance(rows, int | np.integer) and not isinstance(rows, bool) else rows)
 
     def __iter__(self) -> Iterator["PromptPairs"]:
         return (self.take(slice(row, row + 1)) for row in range(len(self)))
@@ -93,26 +88,11 @@ class PromptPairs:
         return f"PromptPairs({len(self)} prompts: {first}..., roles {', '.join(self.roles)})"
 
 
-def joined_pairs(parts: Sequence[PromptPairs]) -> PromptPairs:
-    """Return prompts of the same roles as one batch, padded to the longest; each part is a template of its own."""
-    width = max(part.clean_tokens.shape[1] for part in parts)
-
-    def padded(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, "batch width"]:
-        return np.pad(tokens, ((0, 0), (0, width - tokens.shape[1])), constant_values=END_OF_TEXT)
-
-    sets = [part.answer_sets or tuple(((io,), (s,)) for io, s in part.answers.tolist()) for part in parts]
-    return PromptPairs(
-        clean_tokens=np.concatenate([padded(part.clean_tokens) for part in parts]),
-        corrupted_tokens=np.concatenate([padded(part.corrupted_tokens) for part in parts]),
-        lengths=np.concatenate([part.lengths for part in parts]),
-        answers=np.concatenate([part.answers for part in parts]),
-        roles={role: np.concatenate([part.roles[role] for part in parts]) for role in parts[0].roles},
-        templates=np.repeat(np.arange(len(parts)), list(map(len, parts))),
-        clean_text=tuple(text for part in parts for text in part.clean_text),
-        corrupted_text=tuple(text for part in parts for text in part.corrupted_text),
-        prepend_bos=parts[0].prepend_bos,
-        answer_sets=tuple(row for rows in sets for row in rows) if any(part.answer_sets for part in parts) else None,
-    )
+def check_pairs_given(pairs: object) -> PromptPairs:
+    """Return `pairs` if they are pairs of prompts; PromptError if they are something else."""
+    if not isinstance(pairs, PromptPairs):
+        raise PromptError(f"pairs of prompts are wanted, got {shown(pairs)}: give prompt_pairs(model, ...)")
+    return pairs
 
 
 def check_roles(need: str, roles: Collection[str], wanted: Collection[str] = ROLES) -> None:
@@ -137,6 +117,7 @@ class PromptRow:
     Attributes:
         answers: token ids of (IO, S).
         positions: role -> index into the ids; all rows of a batch have the same roles.
+        answer_sets: (right ids, wrong ids) where one of them is several, each beginning with that of `answers`.
     """
 
     clean_text: str
@@ -146,11 +127,13 @@ class PromptRow:
     answers: tuple[int, int]
     positions: Mapping[str, int]
     template: int
+    answer_sets: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
 
 def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool) -> PromptPairs:
     """Return rows as one batch: BOS in front if asked for, padding to the right, positions counted with the BOS."""
     roles = [role for role in ROLES if role in rows[0].positions]
+    several = any(row.answer_sets for row in rows)
     return PromptPairs(
         clean_tokens=_with_bos_and_padding([row.clean_ids for row in rows], prepend_bos),
         corrupted_tokens=_with_bos_and_padding([row.corrupted_ids for row in rows], prepend_bos),
@@ -161,7 +144,20 @@ def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool) -> PromptPairs:
         clean_text=tuple(row.clean_text for row in rows),
         corrupted_text=tuple(row.corrupted_text for row in rows),
         prepend_bos=prepend_bos,
+        answer_sets=tuple(row.answer_sets or _sets_of_one(row.answers) for row in rows) if several else None,
     )
+
+
+def _sets_of_one(answers: tuple[int, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    io, s = answers
+    return (io,), (s,)
+
+
+def check_context(model: Model, rows: Sequence[PromptRow], *, prepend_bos: bool) -> None:
+    """Refuse rows of which one is longer than the model's context."""
+    longest = max(len(row.clean_ids) for row in rows) + prepend_bos
+    if longest > model.cfg.n_ctx:
+        raise PromptError(f"a prompt is {longest} tokens long, {model.name} reads at most {model.cfg.n_ctx}")
 
 
 def _with_bos_and_padding(rows: Sequence[Sequence[int]], prepend_bos: bool) -> Int[np.ndarray, "batch pos"]:

@@ -60,7 +60,7 @@ def read_text(model: Model, text: object, label: str, *, prepend_bos: bool) -> T
         PromptError: not text, half a surrogate pair, empty, ending in white space, or longer than the context.
     """
     text = check_characters(model, text, label)
-    encoding = model.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
+    encoding = model.reader.encode(text, add_special_tokens=False)
     ids = tuple(encoding.ids)
     if not text.strip():
         tokens = show_tokens(model, ids)
@@ -100,7 +100,7 @@ def check_characters(model: Model, text: object, label: str) -> str:
 
 def decode(model: Model, ids: Sequence[int]) -> str:
     """Return the text of tokens, exactly as it was before it was encoded."""
-    return str(model.tokenizer.backend_tokenizer.decode(list(ids), skip_special_tokens=False))
+    return str(model.reader.decode(list(ids), skip_special_tokens=False))
 
 
 def show_tokens(model: Model, ids: Sequence[int], around: int = 0) -> str:

@@ -6,13 +6,16 @@ import numpy as np
 
 from ioi_core.errors import PromptError
 from ioi_core.inputs import Choice
-from ioi_core.model.weights import Model
-from ioi_core.prompts.pairs import PromptPairs, check_roles
+from ioi_core.model.weights import Model, check_model
+from ioi_core.prompts.pairs import PromptPairs, check_pairs_given, check_roles
 from ioi_core.prompts.typed import prompt_pairs
 
 
 def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPairs:
     """Return the same prompts with twins made by `corruption` instead of their own corrupted ones.
+
+    `with_twins(model, pairs, "abc")` are the pairs that the Circuit page computes with: means are then taken over
+    prompts that do not tell who is repeated.
 
     Args:
         pairs: IOI prompts.
@@ -20,7 +23,8 @@ def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPa
     Raises:
         PromptError: the prompts have no roles, or no such twin can be made.
     """
-    check_roles("twins are made of IOI prompts", pairs.roles)
+    check_model(model)
+    check_roles("twins are made of IOI prompts", check_pairs_given(pairs).roles)
     io, s = ([model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
     twins = prompt_pairs(
         model,

@@ -5,10 +5,11 @@ their lengths. What cannot be used is refused with its tokens and advice; nothin
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ioi_core.errors import NotIOIError, PromptError
-from ioi_core.inputs import Choice, Texts, as_texts, one_a_row, shown
-from ioi_core.model.weights import Model
+from ioi_core.inputs import Choice, Flag, Texts, as_flag, as_texts, one_a_row, shown
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.corruptions import check_corruption, corrupt
 from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
@@ -26,8 +27,8 @@ def prompt_pairs(
     s: Texts | None = None,
     *,
     corruption: Choice = "s2_flip",
-    prepend_bos: bool = True,
-    answer_space: bool = True,
+    prepend_bos: Flag = True,
+    answer_space: Flag = True,
 ) -> PromptPairs:
     """Return clean and corrupted prompts from one text or a list of texts that stop before the answer.
 
@@ -48,52 +49,60 @@ def prompt_pairs(
         PromptError: a text or name cannot be used; says what was got and what to change.
         PromptMismatchError: clean and corrupted differ in their number of tokens or of rows.
     """
-    corruption = check_corruption(corruption)
+    check_model(model)
+    corruption, prepend_bos = check_corruption(corruption), as_flag(prepend_bos, "prepend_bos")
+    answer_space = as_flag(answer_space, "answer_space")
     texts = as_texts(clean)
-    if (io is None) != (s is None):
-        given, missing = ("s", "io") if io is None else ("io", "s")
-        raise NotIOIError(f"got {given} without {missing}: give both names, or neither to have both found")
+    check_both_or_neither(io, s)
     columns = [one_a_row(column, name, len(texts)) for name, column in (("corrupted", corrupted), ("io", io), ("s", s))]
     rows = []
     for number, (text, twin, *answers) in enumerate(zip(texts, *columns, strict=True)):
         where = "" if len(texts) == 1 else f" {number + 1} of {len(texts)}"
         labels = [name if isinstance(column, str) else f"{name}{where}" for name, column in (("io", io), ("s", s))]
-        ids = None
-        if io is not None:
-            ids = _answer_ids(model, answers, labels, answer_space=answer_space)
-        rows.append(_row(model, text, twin, ids, where, number, corruption=corruption, prepend_bos=prepend_bos))
+        row = prompt_row(
+            model, text, twin, None if io is None else answers, corruption=corruption, prepend_bos=prepend_bos,
+            answer_space=answer_space, where=where, labels=labels,
+        )  # fmt: skip
+        rows.append(replace(row, template=number))
     _check_one_kind(rows)
     return stack_rows(rows, prepend_bos=prepend_bos)
 
 
-def _row(
+def prompt_row(
     model: Model,
     clean_text: object,
     corrupted_text: object,
-    given: tuple[int, int] | None,
-    where: str,
-    number: int,
+    answers: Sequence[object] | None,
     *,
     corruption: str,
     prepend_bos: bool,
+    answer_space: bool,
+    where: str = "",
+    labels: Sequence[str] = ("io", "s"),
 ) -> PromptRow:
-    """Return one row from its texts and given answers (IO, S); `where` names the row in messages (" 2 of 8")."""
+    """Return one row of `prompt_pairs`, whose errors it raises, as template 0.
+
+    Args:
+        answers: IO and S; None to have both found.
+        where: names the row in messages (" 2 of 8"); labels: what messages call IO and S.
+    """
+    given = None if answers is None else _answer_ids(model, answers, labels, answer_space=answer_space)
     the = "" if where else "the "
     label, corrupted_label = f"{the}prompt{where}", f"{the}corrupted prompt{where}"
     clean = read_text(model, clean_text, label, prepend_bos=prepend_bos)
     names: Names | None
     if given is None:
         found = find_names(model, clean, label)
-        names, answers = found, (answer_token(model, found.io, label), answer_token(model, found.s, label))
+        names, ids = found, (answer_token(model, found.io, label), answer_token(model, found.s, label))
     else:
         io, s = (model.token_text(token).removeprefix(" ") for token in given)
-        names, answers = given_names(model, clean, io, s, label), given
+        names, ids = given_names(model, clean, io, s, label), given
     if corrupted_text is not None:
         corrupted = read_text(model, corrupted_text, corrupted_label, prepend_bos=prepend_bos)
     elif names is not None:
         corrupted = corrupt(model, clean, names, corruption, label)
     else:
-        raise NotIOIError(_needs_corrupted(model, clean, answers, label))
+        raise NotIOIError(_needs_corrupted(model, clean, ids, label))
     check_same_length(model, clean.ids, corrupted.ids, label)
     length = len(clean.ids)
     return PromptRow(
@@ -101,10 +110,17 @@ def _row(
         corrupted_text=corrupted.text,
         clean_ids=clean.ids,
         corrupted_ids=corrupted.ids,
-        answers=answers,
+        answers=ids,
         positions={"END": length - 1} if names is None else names.positions(length),
-        template=number,
+        template=0,
     )
+
+
+def check_both_or_neither(io: object, s: object) -> None:
+    """Refuse one answer without the other; NotIOIError says which is missing."""
+    if (io is None) != (s is None):
+        given, missing = ("s", "io") if io is None else ("io", "s")
+        raise NotIOIError(f"got {given} without {missing}: give both names, or neither to have both found")
 
 
 def _answer_ids(
@@ -114,7 +130,7 @@ def _answer_ids(
     io, s = (
         answer_token(model, answer, label, space=answer_space) for answer, label in zip(answers, labels, strict=True)
     )
-    if io == s:
+    if model.token_text(io).strip() == model.token_text(s).strip():  # " John" and "John" are one name
         raise PromptError(f"{' and '.join(labels)} are both {show_tokens(model, [io])}: give two different answers")
     return io, s
 

@@ -2,13 +2,12 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ioi_core.errors import ChoiceError, PromptError
-from ioi_core.inputs import Choice, WholeNumber, as_whole_number, shown
-from ioi_core.model.weights import Model
+from ioi_core.inputs import Choice, Flag, WholeNumber, as_choice, as_flag, as_whole_number
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.dataset import MAX_PROMPTS
-from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
+from ioi_core.prompts.pairs import PromptPairs, PromptRow, check_context, stack_rows
 from ioi_core.tasks import sentences
 from ioi_core.tasks.sentences import Draw, Sentence, Vocabulary
 
@@ -73,7 +72,7 @@ TASKS: dict[str, Task] = {
 
 
 def task_dataset(
-    model: Model, task: Choice, n: WholeNumber, *, seed: WholeNumber = 0, prepend_bos: bool = True
+    model: Model, task: Choice, n: WholeNumber, *, seed: WholeNumber = 0, prepend_bos: Flag = True
 ) -> PromptPairs:
     """Return n pairs of prompts of a task; the same for the same arguments, a longer set begins with the shorter one.
 
@@ -88,33 +87,27 @@ def task_dataset(
         ChoiceError: no such task. PromptError: a number out of bounds, or too few words that the model reads as one
             token.
     """
-    if not isinstance(task, str) or task not in TASKS:
-        raise ChoiceError(f"task {shown(task)} is not known: use one of {', '.join(TASKS)}")
+    check_model(model)
+    task, prepend_bos = as_choice(task, "task", tuple(TASKS)), as_flag(prepend_bos, "prepend_bos")
     n = as_whole_number(n, "n, the number of prompts,", 1, MAX_PROMPTS)
     seed = as_whole_number(seed, "seed", 0, 2**63 - 1)
-    draw, draws = TASKS[task].sentence(Vocabulary(model)), random.Random(seed)
-    drawn = [draw(draws) for _ in range(n)]
-    rows = [_row(model, sentence, prepend_bos=prepend_bos) for sentence in drawn]
-    pairs = stack_rows(rows, prepend_bos=prepend_bos)
-    if all(len(sentence.right) == len(sentence.wrong) == 1 for sentence in drawn):
-        return pairs
-    return replace(pairs, answer_sets=tuple((_ids(model, s.right), _ids(model, s.wrong)) for s in drawn))
+    vocabulary, draws = Vocabulary(model), random.Random(seed)
+    draw = TASKS[task].sentence(vocabulary)
+    rows = [_row(model, vocabulary, draw(draws)) for _ in range(n)]
+    check_context(model, rows, prepend_bos=prepend_bos)
+    return stack_rows(rows, prepend_bos=prepend_bos)
 
 
-def _row(model: Model, sentence: Sentence, *, prepend_bos: bool) -> PromptRow:
+def _row(model: Model, vocabulary: Vocabulary, sentence: Sentence) -> PromptRow:
     clean, corrupted = (model.encode(text) for text in (sentence.clean, sentence.corrupted))
-    if len(clean) + prepend_bos > model.cfg.n_ctx:
-        raise PromptError(f"a prompt is {len(clean)} tokens long, {model.name} reads at most {model.cfg.n_ctx}")
+    right, wrong = vocabulary.tokens(sentence.right), vocabulary.tokens(sentence.wrong)
     return PromptRow(
         clean_text=sentence.clean,
         corrupted_text=sentence.corrupted,
         clean_ids=clean,
         corrupted_ids=corrupted,
-        answers=(_ids(model, sentence.right)[0], _ids(model, sentence.wrong)[0]),
+        answers=(right[0], wrong[0]),
         positions={"END": len(clean) - 1},
         template=sentence.template,
+        answer_sets=None if len(right) == len(wrong) == 1 else (right, wrong),
     )
-
-
-def _ids(model: Model, answers: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(model.encode(answer)[0] for answer in answers)

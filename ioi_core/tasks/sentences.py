@@ -46,6 +46,10 @@ class Vocabulary:
         self._name = model.name
         self._encode = cache(lambda text: tuple(model.encode(text)))
 
+    def tokens(self, texts: Iterable[str]) -> tuple[int, ...]:
+        """Return the token of each text that is one; a text that comes again is not read again."""
+        return tuple(self._encode(text)[0] for text in texts)
+
     def one_token(self, *texts: str) -> bool:
         """Return whether each of the texts is one token."""
         return all(len(self._encode(text)) == 1 for text in texts)
@@ -68,7 +72,7 @@ class Vocabulary:
 
     def is_cut(self, text: str, *pieces: str) -> bool:
         """Return whether a text is read as just these tokens."""
-        return self.one_token(*pieces) and self._encode(text) == tuple(self._encode(piece)[0] for piece in pieces)
+        return self.one_token(*pieces) and self._encode(text) == self.tokens(pieces)
 
 
 def _pick(draws: random.Random, sentences: Sequence[str]) -> tuple[str, int]:

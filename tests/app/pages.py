@@ -71,9 +71,9 @@ def first_requests(model: Model) -> list[Request[object]]:
     return list(requests(model, arena_pairs(model), lambda find: find.function(model, **find.parameters)))
 
 
-def gpt2_is(state: str) -> None:
+def gpt2_is(state: str, name: str = "gpt2-small") -> None:
     for _ in range(1200):
-        if services.models().status("gpt2-small").state == state:
+        if services.models().status(name).state == state:
             return
         time.sleep(0.05)
-    raise AssertionError(f"gpt2-small does not become {state}")
+    raise AssertionError(f"{name} does not become {state}")

@@ -86,7 +86,9 @@ def check(page: Page, model: Model, pairs: PromptPairs, start: Circuit, off: Cir
     bars = figure(page, "circuit_minimality")["traces"][0]["x"]
     np.testing.assert_allclose(np.sort(bars), np.sort(expected.minimality.signed_scores), atol=1e-4)
     templates = figure(page, "circuit_templates")["traces"][0]["y"]
-    np.testing.assert_allclose(templates, [now.faithfulness, *now.faithfulness_by_template], atol=1e-4)
+    known = dict(zip(now.template_numbers, now.faithfulness_by_template, strict=True))
+    in_order = [known[number] for number in dict.fromkeys(pairs.templates.tolist())]
+    np.testing.assert_allclose(templates, [now.faithfulness, *in_order], atol=1e-4)
 
 
 def test_heads_are_switched_by_clicks_and_back(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app.words.phrases import adds_or_takes
 from ioi_core import Model, arena_pairs, attribute_heads, attribute_layers, logit_lens, predictions, prompt_pairs
 from tests.browser.visitor import WAIT, Visitor, figure
 
@@ -68,7 +69,7 @@ def test_hovering_reads_as_a_sentence(visitor: Visitor, demo_model: Model):
     page.mouse.move(box["x"] + 24, box["y"] + 14)
     value = attribute_heads(demo_model, arena_pairs(demo_model)).values[0, 0]
     hover = chart.locator(".hoverlayer")
-    expect(hover).to_contain_text(f"Head 0.0 {'adds' if value >= 0 else 'takes'} {abs(value):.3f} logits")
+    expect(hover).to_contain_text(adds_or_takes("Head 0.0", value))
     expect(hover).to_contain_text("mean over 8 prompts")
 
 

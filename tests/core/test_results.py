@@ -112,7 +112,7 @@ def test_a_table_has_its_intervals_behind_the_values_where_they_are_asked_for() 
     low, high = result.interval()
     frame = result.to_frame(interval=True)
     assert list(frame.columns) == ["score", "head", "logit_diff", "low_95", "high_95"]
-    assert list(frame["head"]) == ["0", "1", "2"] * 2
+    assert list(frame["head"]) == [0, 1, 2] * 2
     np.testing.assert_array_equal(frame["low_95"], low.ravel())
     np.testing.assert_array_equal(frame["high_95"], high.ravel())
     pd.testing.assert_frame_equal(result.to_frame(), frame[["score", "head", "logit_diff"]])

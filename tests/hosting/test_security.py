@@ -79,7 +79,7 @@ sys.addaudithook(GUARD)  # for good: Python cannot take one away again
 def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Loader]:
     loader = Loader(demo_model)
     monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(services, "ResidentModels", lambda: ResidentModels(loader))
+    monkeypatch.setattr(services, "ResidentModels", lambda **options: ResidentModels(loader, **options))
     shared = (services.models, services.settings, services.computations)
     for one in shared:
         one.clear()

@@ -33,7 +33,7 @@ def test_it_loads_all_but_what_runs_the_app():
 def test_what_it_loads_is_what_visitors_get_and_is_out_of_garbage_collection(monkeypatch):
     made: list[object] = []
     real = services.ResidentModels
-    monkeypatch.setattr(services, "ResidentModels", lambda: made.append(real()) or made[-1])
+    monkeypatch.setattr(services, "ResidentModels", lambda **_: made.append(real()) or made[-1])
     try:
         warm_up.warm_up()
         assert gc.get_freeze_count() > 100_000

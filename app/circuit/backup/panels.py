@@ -20,6 +20,7 @@ from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twins_story
 from app.shell.links import open_head
 from app.view import View
+from app.words.effects import least
 from app.words.phrases import head_names
 from ioi_core import Ablation, Backup
 
@@ -27,8 +28,8 @@ from ioi_core import Ablation, Backup
 def show_backup(view: View) -> None:
     """Take heads away one after another, and draw what the others do then."""
     st.write(
-        "Heads are taken away at END, one after another. If the others did not care, logit_diff would fall to the "
-        "diamond. **Where the bar ends to the right of it, something makes up for the loss.**"
+        "Heads are taken away at END, one after another. If nothing else reacted, logit_diff would be at the diamond. "
+        "**Where the bar ends elsewhere, the rest reacts: to the right of the diamond, more is left than expected.**"
     )
     with st.expander("Words on this page: direct effect, naive prediction, self-repair, backup"):
         st.markdown(ABOUT["backup_words"])
@@ -37,7 +38,7 @@ def show_backup(view: View) -> None:
     with left:
         heads = writers_control(view, url.KNOCK_OUT, "Heads to take away, in this order", writers)
     with right:  # zero first, as the notebooks do it
-        ablation = ablation_control(url.KNOCK_OUT_BY, "Heads that are gone", Ablation.ZERO)
+        ablation = ablation_control(view, url.KNOCK_OUT_BY, "Heads that are gone", Ablation.ZERO)
     if not heads:
         st.write("Choose at least one head to take away.")
         return
@@ -98,4 +99,6 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
     changes = numbers.changes_of_others(backup, len(stage.gone))
     figure, width = charts.change_heatmap(changes, stage, backup), 90 + 42 * changes.shape[1]
     show_figure("backup_changes", figure, "", frame, large=view.large, min_width=width, on_click=open_head)
-    show_heatmaps_by_template(view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits")
+    show_heatmaps_by_template(
+        view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits", least=least(stage.real)
+    )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from app.circuit.backup.numbers import Mover, Stage
+from app.drawing.frames import heads_text
 from ioi_core import Backup, Head
 
 
@@ -29,5 +30,6 @@ def movers_frame(moved: Sequence[Mover], gone: Sequence[Head], result: Backup) -
     """Return a row for each head that is left, those that moved most first."""
     columns = {"low": "low_95", "high": "high_95", "by_scale": "change_by_layernorm_alone"}
     frame = pd.DataFrame([vars(mover) for mover in moved]).astype({"head": str}).rename(columns=columns)
-    heads_gone, ablation = " ".join(map(str, gone)), str(result.ablation)
-    return frame.assign(heads_gone=heads_gone, ablation=ablation, unit="logits", prompts=result.n_prompts)
+    return frame.assign(
+        heads_gone=heads_text(gone), ablation=str(result.ablation), unit="logits", prompts=result.n_prompts
+    )

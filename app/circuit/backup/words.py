@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from app.circuit.backup.numbers import Mover, Stage
-from app.words.phrases import heads_words, interval, over_prompts, signed
+from app.words.effects import least, sure
+from app.words.phrases import heads_words, interval, mean_over, number
 
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
-_HARDLY = 0.02  # of logit_diff: heads that write less have nothing that could be made up for
 
 
 def stage_name(stage: Stage) -> str:
@@ -17,23 +17,39 @@ def stage_name(stage: Stage) -> str:
 
 def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
     """Say what the naive prediction for a stage is, and the real logit_diff; `before` lacks no head."""
-    lost, sample = before.real - stage.naive, over_prompts(n_prompts)
+    lost, sample = before.real - stage.naive, mean_over(n_prompts)
     text = (
-        f"Without {heads_words(stage.gone)} one would expect a logit_diff of {stage.naive:+.2f} instead of "
-        f"{before.real:+.2f}; the model still has {stage.real:+.2f} ({interval(*stage.real_interval, sample)})."
+        f"Without {heads_words(stage.gone)} one would expect a logit_diff of {number(stage.naive)} instead of "
+        f"{number(before.real)}; the model has {number(stage.real)} ({interval(*stage.real_interval, sample)})."
     )
-    if abs(lost) < _HARDLY * max(abs(before.real), 1e-6):
-        return f"{text} What these heads write themselves hardly counts, so there is nothing to make up for."
+    reacts, gap = _reacts(before, stage), f"{abs(stage.repair):.2f} logits"
+    sure_gap = f"{gap} ({interval(*stage.repair_interval, sample)})"
+    if reacts and not sure(*stage.repair_interval):
+        return f"{text} Whether that is more or less than expected is uncertain: the difference is {sure_gap}."
+    if abs(lost) < least(before.real):
+        text += " What these heads write themselves hardly counts"
+        if not reacts:
+            return f"{text}, so there is nothing to make up for."
+        return f"{text}, yet logit_diff ends {sure_gap} {_side(stage)}: they work by way of others."
     if lost < 0:
-        return f"{text} These heads write against the answer: taking them away should help."
-    if stage.repair > _COUNTS * lost:
-        return (
-            f"{text} Of the {lost:.2f} logits that these heads wrote, {stage.repair:.2f} are made up for "
-            f"({interval(*stage.repair_interval, sample)})."
-        )
-    if stage.repair < -_COUNTS * lost:
-        return f"{text} That is {-stage.repair:.2f} less than expected: what is left works worse without them."
-    return f"{text} That is what one would expect: nothing makes up for these heads."
+        text += " By themselves these heads lower logit_diff: one expects more without them"
+        return f"{text}. It ends {sure_gap} {_side(stage)} that." if reacts else f"{text}, and that is what happens."
+    if not reacts:
+        return f"{text} That is what one would expect: nothing makes up for these heads."
+    if stage.repair < 0:
+        return f"{text} That is {gap} less than expected: what is left works worse without them."
+    if stage.repair > lost:
+        return f"{text} The {lost:.2f} logits that these heads wrote are more than made up for, by {sure_gap} in all."
+    return f"{text} Of the {lost:.2f} logits that these heads wrote, {sure_gap} are made up for."
+
+
+def _reacts(before: Stage, stage: Stage) -> bool:
+    """Return whether the model does something else than expected, more than nothing."""
+    return abs(stage.repair) >= max(least(before.real), _COUNTS * abs(before.real - stage.naive))
+
+
+def _side(stage: Stage) -> str:
+    return "above" if stage.repair >= 0 else "below"
 
 
 def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
@@ -41,19 +57,22 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     change = round(100 * (stage.scale / before.scale - 1))
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
     text = (
-        f"logit_diff is {abs(stage.repair):.2f} logits {'above' if stage.repair >= 0 else 'below'} what was "
-        f"expected, in three parts. LayerNorm: {signed(stage.by_scale)}; it divides by {stage.scale:.2f} instead of "
-        f"{before.scale:.2f} ({change:+d} %), so whatever is left counts for {counts}. Other heads that write "
-        f"something else than before: {signed(stage.by_heads)}. MLPs that do: {signed(stage.by_rest)}."
+        f"logit_diff is {abs(stage.repair):.2f} logits {_side(stage)} what was expected, in three parts. LayerNorm: "
+        f"{number(stage.by_scale)}; it divides by {stage.scale:.2f} instead of {before.scale:.2f} ({change:+d} %), so "
+        f"whatever is left counts for {counts}. Other heads that write something else than before: "
+        f"{number(stage.by_heads)}. MLPs that do: {number(stage.by_rest)}."
     )
-    if all(head.layer == n_layers - 1 for head in stage.gone):
+    last = all(head.layer == n_layers - 1 for head in stage.gone)
+    if last:
         text += " No other head could notice: those that are gone stand in the last layer."
     lost = before.real - stage.naive
-    if lost < _HARDLY * abs(before.real) or stage.repair <= _COUNTS * lost:
+    made_up = stage.repair > 0 and _reacts(before, stage) and sure(*stage.repair_interval)
+    if not made_up or lost < least(before.real):
         return text
     if stage.by_heads < 0.2 * stage.repair:
         cause = "LayerNorm" if stage.by_scale >= stage.by_rest else "the MLPs"
-        return f"{text} So no head steps in here: what looks like backup is mostly {cause}."
+        few = "no" if last else "hardly any"
+        return f"{text} So it is {few} other head: what looks like backup is above all {cause}."
     if stage.by_heads > 0.6 * stage.repair:
         return f"{text} So other heads do step in."
     return f"{text} So other heads step in, but they are not all of it."
@@ -62,12 +81,10 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
 def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
     """Say which heads move most, from where to where, and which of them write something else."""
     largest = max(abs(mover.change) for mover in moved)
-    if largest < 1e-6:
-        return "No other head's direct effect changes at all."
-    named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) > max(_COUNTS * largest, 1e-6)]
-    moves = ", ".join(
-        f"{mover.head} ({signed(mover.before, largest)} to {signed(mover.after, largest)})" for mover in named
-    )
+    if largest < least(stage.real):
+        return f"No other head's direct effect changes by {least(stage.real):.2g} logits or more: next to nothing."
+    named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
+    moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)
     text = f"With {heads_words(stage.gone)} gone, these direct effects move most: {moves}."
     different = [mover.head for mover in named if abs(mover.change - mover.by_scale) > 0.5 * abs(mover.change)]
     if not different:

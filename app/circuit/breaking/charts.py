@@ -7,14 +7,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.circuit.breaking.numbers import Level, TemplateFaithfulness, minimality_order
-from app.circuit.breaking.words import percent_of_model, set_words
+from app.circuit.breaking.words import set_words
 from app.circuit.changes import Changes, write_changes
 from app.circuit.members import member_words
 from app.colours import CHOSEN, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
 from app.drawing.parts import OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal
-from app.words.phrases import interval, over_prompts, prompts
+from app.words.phrases import interval, mean_over, number, percent_of_model, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
 SIDES = ("#56B4E9", "#CC79A7")
@@ -32,12 +32,13 @@ _LINE = 60  # letters of a line of hover text
 @drawn_once
 def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     """Draw logit_diff of each run, one below the other, with its interval."""
-    sample = over_prompts(result.n_prompts)
+    sample = mean_over(result.n_prompts)
     hover_texts = [
-        f"{level.name}: logit_diff {level.value:+.3f} logits<br>({interval(level.low, level.high, sample)})"
+        f"{level.name}: logit_diff {number(level.value)} logits<br>({interval(level.low, level.high, sample)})"
         for level in levels
     ]
-    names = [f"{level.name.replace(', ', ',<br>')}: <b>{level.value:+.2f}</b>" for level in levels]
+    largest = max(abs(level.value) for level in levels)
+    names = [f"{level.name.replace(', ', ',<br>')}: <b>{number(level.value, largest)}</b>" for level in levels]
     ends = np.array([(level.value, level.low, level.high) for level in levels]).T
     title, note = "logit_diff, whole and broken", f"logits, {result.ablation} ablation, {sample}"
     return row_bars(names, ends, hover_texts, title, note, "logits; lines: 95 %", range=_range(ends))
@@ -45,47 +46,53 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
 
 @drawn_once
 def template_bars(
-    circuits: Sequence[Sequence[TemplateFaithfulness]], results: Sequence[CircuitEvaluation], names: Sequence[str]
+    circuits: Sequence[Sequence[TemplateFaithfulness]],
+    results: Sequence[CircuitEvaluation],
+    names: Sequence[str],
+    by: str,
 ) -> go.Figure:
     """Draw faithfulness template by template beside the overall one, of one circuit or of two side by side.
 
     Args:
-        circuits: each circuit's templates; results: each circuit's evaluation.
+        circuits: each circuit's templates; results: each circuit's evaluation; by: "template" or "label".
     """
     figure, several = go.Figure(), len(circuits) > 1
     columns = np.arange(len(circuits[0]) + 1)
     for side, (templates, result, name) in enumerate(zip(circuits, results, names, strict=True)):
         values = [result.faithfulness, *(template.value for template in templates)]
         counts = [result.n_prompts, *(len(template.points) for template in templates)]
-        labels = ["all templates", *(template.name for template in templates)]
+        labels = [f"all {by}s", *(template.name for template in templates)]
         hover_texts = [
-            f"{literal(name)}, {label}: {percent_of_model(value)} of the whole model's logit_diff<br>({prompts(count)})"
+            f"{literal(name)}, {literal(label)}: {percent_of_model(value)} of the whole model's logit_diff<br>"
+            f"({prompts(count)})"
             for label, value, count in zip(labels, values, counts, strict=True)
         ]
         pattern = {"shape": "/" if side else ""}
         marker = {"color": SIDES[side], "opacity": [1.0] + [0.75] * len(templates), "pattern": pattern}
         figure.add_bar(x=columns, y=values, name=literal(name), marker=marker, **hover(hover_texts))
         if not several:
-            _draw_points(figure, templates)
+            _draw_points(figure, templates, by)
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
     figure.add_hline(y=0)
-    ticks = ["<b>all</b>", *(template.name.removeprefix("template ").replace(" ", "<br>") for template in circuits[0])]
-    figure.update_xaxes(tickvals=columns, ticktext=ticks, tickangle=0, title="template", **PLAIN_AXIS)
+    prefix = "template " if by == "template" else ""
+    short = [literal(template.name.removeprefix(prefix)).replace(", ", "<br>") for template in circuits[0]]
+    figure.update_xaxes(tickvals=columns, ticktext=["<b>all</b>", *short], tickangle=0, title=by, **PLAIN_AXIS)
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"
     note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"
-    return laid_out(figure, "Faithfulness by template", note, 380 + 50 * several, legend=several)
+    return laid_out(figure, f"Faithfulness by {by}", note, 380 + 50 * several, legend=several)
 
 
-def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness]) -> None:
+def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness], by: str) -> None:
     """Draw a point for each prompt, where a template has several."""
-    several = [(n, template) for n, template in enumerate(templates, 1) if len(template.points) > 1]
+    defined = [(n, template) for n, template in enumerate(templates, 1) if np.isfinite(template.value)]
+    several = [(n, template) for n, template in defined if len(template.points) > 1]
     if not several:
         return
     x = [n for n, template in several for _ in template.points]
     y = [point for _, template in several for point in template.points]
     hover_texts = [
-        f"One prompt of {template.name}: {percent_of_model(point)} of the template’s mean logit_diff"
+        f"One prompt of {literal(template.name)}: {percent_of_model(point)} of the {by}’s mean logit_diff"
         for _, template in several
         for point in template.points
     ]
@@ -100,22 +107,22 @@ def completeness_scatter(sets: Completeness, current: Completeness | None) -> go
     Args:
         current: of what is switched off now, if anything is.
     """
-    sample, figure = over_prompts(sets.n_prompts), go.Figure()
+    sample, figure = mean_over(sets.n_prompts), go.Figure()
     for kind, (name, symbol, colour) in _KINDS.items():
         rows = [n for n, kind_of_set in enumerate(sets.kinds) if kind_of_set == kind]
         customdata = [
             [
                 write_changes(Changes(off=sets.removed[n])),
                 f"K is {set_words(sets, n)}: {_wrapped(str(sets.removed[n]))};<br>without it logit_diff is "
-                f"{sets.model_values[n]:+.2f} in the whole model, {sets.circuit_values[n]:+.2f} in the circuit<br>"
-                f"({sample})" + (" Click to switch it off." if sets.removed[n] else ""),
+                f"{number(sets.model_values[n])} in the whole model, {number(sets.circuit_values[n])} in the "
+                f"circuit<br>({sample})" + (" Click to switch it off." if sets.removed[n] else ""),
             ]
             for n in rows
         ]
         _add_sets(figure, sets.model_values[rows], sets.circuit_values[rows], customdata, name, symbol, colour)
     if current is not None:
         x, y = (np.atleast_1d(values) for values in (current.model_values, current.circuit_values))
-        customdata = [["", f"What is off now: whole model {x[0]:+.2f}, circuit {y[0]:+.2f} ({sample})"]]
+        customdata = [["", f"What is off now: whole model {number(x[0])}, circuit {number(y[0])} ({sample})"]]
         _add_sets(figure, x, y, customdata, "what is off now", "star", CHOSEN)
     low, high = _range(np.concatenate([sets.values.ravel(), *([current.values.ravel()] if current else [])]))
     diagonal = {"dash": "dash", "width": 2, "color": CORRUPTED}
@@ -136,7 +143,7 @@ def _add_sets(
 @drawn_once
 def minimality_bars(result: Minimality) -> go.Figure:
     """Draw what each member changes once its K is gone, those that count most first."""
-    sample, order = over_prompts(result.n_prompts), minimality_order(result)
+    sample, order = mean_over(result.n_prompts), minimality_order(result)
     names, hover_texts = [], []
     for n in order:
         removed = result.removed[n]
@@ -145,12 +152,12 @@ def minimality_bars(result: Minimality) -> go.Figure:
         member, share = member_words(result.members[n]), percent_of_model(float(result.signed_scores[n]))
         names.append(f"{member} {share}")
         hover_texts.append(
-            f"{without_k}, logit_diff is {without:+.3f};<br>without {member} as well it is {both:+.3f}:<br>"
-            f"a loss of {share} of F(M) ({sample})"
+            f"{without_k}, logit_diff is {number(without)};<br>without {member} as well it is {number(both)}:<br>"
+            f"the difference is {share} of F(M) ({sample})"
         )
     ends = np.array([result.signed_scores, *result.signed_scores_interval()])[:, order]
     title, note = "What each member adds once its K is gone", f"share of F(M), {result.ablation} ablation, {sample}"
-    axis, height = "right: it helps; lines: 95 %", 150 + 28 * len(order)
+    axis, height = "right: logit_diff falls without it; lines: 95 %", 150 + 28 * len(order)
     return row_bars(names, ends, hover_texts, title, note, axis, height=height, range=_range(ends), tickformat=".0%")
 
 

@@ -12,12 +12,13 @@ import streamlit as st
 
 from app import url
 from app.circuit.changes import Changes, extended, read_changes, read_member, switched, write_changes
-from app.circuit.members import OTHER, PLACES, Classes, class_of, member_text
+from app.circuit.members import OTHER, Classes, class_of, member_text, place_words, places_of
 from app.circuit.starts import STARTS, starts_of
 from app.drawing.look import notice
+from app.questions.classes import has_all_roles
 from app.shell.widgets import drop_stale
-from ioi_core import Circuit, Head, IOIError, Model, PromptPairs
-from ioi_core.circuit.definition import Member
+from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs
+from ioi_core.circuit.definition import check_circuit
 
 _HISTORY, _DRAWN, _SAVED, _MODEL = "_circuit_history", "_circuit_drawn", "_circuit_saved", "_circuit_model"
 _ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"
@@ -51,12 +52,13 @@ class Plan:
         return self.circuit.without(self.off)
 
 
-def start_control(model: Model) -> str:
+def start_control(model: Model, pairs: PromptPairs) -> str:
     """Ask for the starting circuit; another one begins with nothing changed."""
-    starts = starts_of(model)
+    starts = starts_of(model, pairs)
     asked = st.query_params.get(url.CIRCUIT_START)
     if asked in STARTS and asked not in starts:
-        notice(f"{model.name} has no such start as {asked!r}: that circuit is GPT-2 small's. Shown: {starts[0]}.")
+        whose = "that circuit is GPT-2 small's" if has_all_roles(pairs) else "that circuit is about IOI prompts"
+        notice(f"{model.name} has no such start as {asked!r} here: {whose}. Shown: {starts[0]}.")
     drop_stale(url.CIRCUIT_START, starts, starts[0])
     explained = "\n".join(f"- **{name}**: {STARTS[name]}" for name in starts)
     drop_changes = partial(set_changes, Changes())
@@ -67,35 +69,54 @@ def start_control(model: Model) -> str:
     return chosen
 
 
-def plan_control(model: Model, start: str, circuit: Circuit) -> Plan:
+def plan_control(model: Model, pairs: PromptPairs, start: str, circuit: Circuit) -> Plan:
     """Ask for the changes as text, to type or to keep, and return the circuit that they make of the starting one.
+
+    Changes that cannot be read, or not be made on these prompts, are left out, and that is said.
 
     Args:
         start: the name of the starting circuit; circuit: its members.
-    Raises:
-        CircuitTextError, HeadError: the link's or the typed changes cannot be read.
-        CircuitError: they switch off a single role of a head that is kept at every position.
     """
-    explained = 'Heads and roles: "0.2:S2" is added, "-3.1:END" is switched off. "all" stands for every position.'
+    explained = (
+        f'Heads and where ({", ".join(places_of(pairs))}): "3.2:END" or "3.2 at END" is added, "-3.1:END" is switched '
+        'off. A head alone, "3.1" or "-3.1", is meant everywhere. Start from "empty" to write a whole circuit.'
+    )
     with st.expander("Your changes as text (to type, or to keep)"):
         text = st.text_input(
             "Changes to the starting circuit", key=url.CIRCUIT, bind="query-params", on_change=_remember, help=explained
         )
     try:
-        changes = read_changes(model, text)
-        plan = Plan(model, changes.on_top_of(circuit), changes)
-        plan.circuit.without(plan.off)
-    except IOIError:
+        plan = _plan(model, pairs, circuit, text)
+    except IOIError as error:
+        notice(f"Your changes are left out, and the starting circuit is shown: {error}.")
         st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
-        raise
-    if st.session_state.get(_MODEL) != model.name:  # changes to another model's circuit cannot be undone on this one's
-        st.session_state.update({_MODEL: model.name, _HISTORY: []})
+        text, plan = "", Plan(model, circuit, Changes())
+    if st.session_state.get(_MODEL) != model.fingerprint:
+        # Changes to another model's circuit cannot be undone on this one's.
+        st.session_state.update({_MODEL: model.fingerprint, _HISTORY: []})
     st.session_state[_DRAWN] = (start, text)
     return plan
 
 
+def _plan(model: Model, pairs: PromptPairs, circuit: Circuit, text: str) -> Plan:
+    """Return the circuit that changes make of a starting one.
+
+    Raises:
+        CircuitTextError, HeadError: the changes cannot be read.
+        PromptError: the prompts lack one of their roles.
+        CircuitError: they switch off a single role of a head that is kept at every position.
+    """
+    changes = read_changes(text)
+    for part in (changes.added, changes.off):
+        check_circuit(model, pairs, part)
+    larger = changes.on_top_of(circuit)
+    plan = Plan(model, larger, changes.where_kept(larger))
+    plan.circuit.without(plan.off)
+    return plan
+
+
 def buttons(plan: Plan, classes: Classes) -> None:
-    """Offer to switch everything or a class, to undo and to reset."""
+    """Offer to switch everything or a class, to undo and to reset; without classes, all heads kept at a place."""
     members, off = plan.circuit.members, set(plan.off.members)
     with st.container(horizontal=True, key="circuit-buttons"):
         change_button = partial(st.button, on_click=set_changes)
@@ -110,7 +131,8 @@ def buttons(plan: Plan, classes: Classes) -> None:
         change_button("Reset", icon=":material/restart_alt:", disabled=unchanged, args=(Changes(),), help=explained)
     groups: dict[str, list[Member]] = {name: [] for name in (*classes, OTHER)}
     for member in members:
-        groups[class_of(member, classes)].append(member)
+        where = class_of(member, classes) if classes else place_words(member[1])
+        groups.setdefault(where, []).append(member)
     with st.container(horizontal=True, key="circuit-classes", vertical_alignment="center"):
         for name, group in ((name, group) for name, group in groups.items() if group):
             on = [member for member in group if member not in off]
@@ -122,26 +144,30 @@ def buttons(plan: Plan, classes: Classes) -> None:
             )  # fmt: skip
 
 
-def toggle(plan: Plan, text: str) -> None:
+# What a widget calls is kept for as long as the visitor is there: it is given changes, not the plan with its model.
+
+
+def toggle(changes: Changes, text: str) -> None:
     """Switch a clicked member; `text` is empty where a click hit no member."""
     if text:
-        member = read_member(plan.model, text)
-        set_changes(switched(plan.changes, [member], on=member in plan.off.members))
+        member = read_member(text)
+        set_changes(switched(changes, [member], on=member in changes.off.members))
 
 
-def switch_off(plan: Plan, text: str) -> None:
+def switch_off(changes: Changes, text: str) -> None:
     """Make a clicked set K what is off; `text` is empty where a click hit no set."""
     if text:
-        set_changes(Changes(plan.changes.added, read_changes(plan.model, text).off))
+        set_changes(Changes(changes.added, read_changes(text).off))
 
 
-def add_control(plan: Plan) -> None:
-    """Offer to add any head of the model, at any role."""
-    names = list(map(str, plan.model.heads))
+def add_control(plan: Plan, pairs: PromptPairs) -> None:
+    """Offer to add any head of the model, at any role of the prompts."""
+    names, places = list(map(str, plan.model.heads)), places_of(pairs)
     drop_stale(_ADD, names)
+    drop_stale(_ADD_AT, places, "END")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect("Add heads", names, key=_ADD, placeholder="any head of the model")
-        role = st.selectbox("kept at", PLACES, index=PLACES.index("END"), key=_ADD_AT, width=130)
+        role = st.selectbox("kept at", places, index=places.index("END"), key=_ADD_AT, width=130)
         larger = extended(plan.changes, [(Head.parse(name), role) for name in chosen])
         st.button("Add", icon=":material/add:", disabled=not chosen, on_click=_add, args=(larger,))
 
@@ -153,8 +179,9 @@ def saved_control(plan: Plan) -> dict[str, Changes]:
         name = st.text_input("Keep this circuit as", key=_NAME, placeholder="a name", max_chars=_LONGEST_NAME)
         name = "".join(letter for letter in name if letter.isalnum() or letter in _IN_NAMES).strip()
         full = len(saved) >= _MOST_SAVED and name not in saved
-        st.button("Keep", icon=":material/bookmark_add:", disabled=not name or full, on_click=_save, args=(plan, name))
-    here = {name: changes for name, (model, changes) in saved.items() if model == plan.model.name}
+        kept = plan.model.fingerprint, Changes(plan.circuit, plan.off)
+        st.button("Keep", icon=":material/bookmark_add:", disabled=not name or full, on_click=_save, args=(name, kept))
+    here = {name: changes for name, (model, changes) in saved.items() if model == plan.model.fingerprint}
     if here:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Kept for this visit:", width="content")
@@ -206,8 +233,8 @@ def _undo() -> None:
     st.session_state[url.CIRCUIT_START], st.session_state[url.CIRCUIT] = st.session_state[_HISTORY].pop()
 
 
-def _save(plan: Plan, name: str) -> None:
-    st.session_state[_SAVED][name] = (plan.model.name, Changes(plan.circuit, plan.off))
+def _save(name: str, kept: tuple[str, Changes]) -> None:
+    st.session_state[_SAVED][name] = kept
 
 
 def _load(changes: Changes) -> None:

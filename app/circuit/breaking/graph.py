@@ -14,8 +14,7 @@ from app.colours import CLASS_COLOURS, CORRUPTED, LOGITS_COLOUR
 from app.drawing.graph import Point, draw_edges, draw_nodes, name_layers, spread
 from app.drawing.kept import drawn_once
 from app.drawing.parts import PLAIN_AXIS, laid_out, mark
-from ioi_core import Circuit
-from ioi_core.circuit.definition import Member
+from ioi_core import Circuit, Member
 
 LOGITS = "the logits"
 CLASS_EDGES = (
@@ -31,7 +30,7 @@ CLASS_EDGES = (
 )
 """(sender, receiver, receiver input) of the classes that act on each other (Wang et al. 2022, figure 2)."""
 
-_OTHER_COLOUR = "#FFFFFF"
+_OTHER_COLOUR = "#A9A9A9"  # as in direct and total
 _OFF_TEXT = "#7A7A7A"  # reads on light and dark alike
 _NARROWEST, _GAP, _FEWEST = 1.8, 0.4, 5.0  # in heads' widths: a column, between two, the whole figure
 _SLOT = 46  # pixels of a head
@@ -47,6 +46,7 @@ class CircuitGraph:
         off: the members that are switched off.
         columns: x, class and role of each column.
         width: of all columns, in heads' widths.
+        classed: whether heads have classes; without any, columns are places alone, and there are no lines.
     """
 
     places: Mapping[Member, Point]
@@ -54,6 +54,7 @@ class CircuitGraph:
     off: frozenset[Member]
     columns: tuple[tuple[float, str, str], ...]
     width: float
+    classed: bool
 
     @property
     def pixels(self) -> int:
@@ -83,12 +84,13 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
         places |= spread(rows, left, width)
         columns.append((left + width / 2, order[group], PLACES[role]))
         left += width + _GAP
-    return CircuitGraph(places, groups, frozenset(off.members) & frozenset(places), tuple(columns), max(left, _FEWEST))
+    switched_off = frozenset(off.members) & frozenset(places)
+    return CircuitGraph(places, groups, switched_off, tuple(columns), max(left, _FEWEST), bool(classes))
 
 
 @drawn_once
 def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go.Figure:
-    """Draw the circuit: filled heads are on, hollow ones are off, and a click switches a head.
+    """Draw the circuit: the names of heads that are off are struck through, and a click switches a head.
 
     Args:
         published: whether the classes are the paper's own, so that its edges are too.
@@ -101,16 +103,16 @@ def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go
                 _draw_heads(figure, graph, switched, name, on=on)
     _set_axes(figure, graph, n_layers)
     n_off = len(graph.off)
-    note = f"filled: on ({len(graph.places) - n_off}), hollow: off ({n_off}); click a head to switch it"
+    note = f"on ({len(graph.places) - n_off}), struck through: off ({n_off}); click a head to switch it"
     return laid_out(figure, "The circuit, head by head", note, 240 + 46 * n_layers, top=150)
 
 
 def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member], name: str, *, on: bool) -> None:
-    group = "in no class" if name == OTHER else name
+    group = f" ({'in no class' if name == OTHER else name})" if graph.classed else ""
     customdata = [
         [
             member_text(member),
-            f"Head {member_words(member)} ({group}) is {'on' if on else 'off'}.<br>"
+            f"Head {member_words(member)}{group} is {'on' if on else 'off'}.<br>"
             f"Click to switch it {'off' if on else 'on'}.",
         ]
         for member in members
@@ -125,6 +127,8 @@ def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member
 
 def _draw_edges(figure: go.Figure, graph: CircuitGraph, n_layers: int, *, published: bool) -> None:
     """Draw a line for each pair of heads, dotted where one of the two is off; then the logits."""
+    if not graph.classed:
+        return
     ends = [x for x, _, role in graph.columns if role in ("END", EVERYWHERE)]
     logits = (float(np.mean(ends)), float(n_layers)) if ends else None
     for sender, receiver, through in CLASS_EDGES:
@@ -158,10 +162,10 @@ def _edge_words(sender: str, receiver: str, through: str, *, published: bool) ->
 
 
 def _set_axes(figure: go.Figure, graph: CircuitGraph, n_layers: int) -> None:
-    names = [
-        f"{name.replace(' ', '<br>')}<br>{mark(role) if role != EVERYWHERE else 'everywhere'}"
-        for _, name, role in graph.columns
-    ]
+    places = [mark(role) if role != EVERYWHERE else "everywhere" for _, _, role in graph.columns]
+    names = places
+    if graph.classed:
+        names = [f"{name.replace(' ', '<br>')}<br>{at}" for at, (_, name, _) in zip(places, graph.columns, strict=True)]
     ends = {"range": [-0.4, graph.width], "side": "top"}
     figure.update_xaxes(tickvals=[x for x, _, _ in graph.columns], ticktext=names, tickangle=0, **PLAIN_AXIS, **ends)
     name_layers(figure, n_layers)

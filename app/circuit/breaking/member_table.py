@@ -29,7 +29,7 @@ def table_control(plan: Plan, frame: pd.DataFrame) -> None:
     key = _table_key(table)
     st.data_editor(
         shown, key=key, hide_index=True, disabled=[name for name in shown.columns if name != "on"],
-        on_change=partial(_table_edited, plan, key), column_config={
+        on_change=partial(_table_edited, plan.circuit, plan.changes, key), column_config={
             "on": st.column_config.CheckboxColumn("on", width=75, pinned=True),
             "head": st.column_config.TextColumn("head", width=60, pinned=True),
             "kept_at": st.column_config.TextColumn("kept at", width=80),
@@ -51,11 +51,11 @@ def _lost_edits(table: dict[str, Any]) -> bool:
     return table["first"] != table["now"] and _table_key(table) not in st.session_state
 
 
-def _table_edited(plan: Plan, key: str) -> None:
+def _table_edited(circuit: Circuit, changes: Changes, key: str) -> None:
     table, edits = st.session_state[_TABLE], st.session_state[key]["edited_rows"]
     off = set(table["first"].members)
     for row, cells in edits.items():
-        member = plan.circuit.members[int(row)]
+        member = circuit.members[int(row)]
         (off.discard if cells["on"] else off.add)(member)
     table["now"] = Circuit.of(off)
-    set_changes(Changes(plan.changes.added, table["now"]))
+    set_changes(Changes(changes.added, table["now"]))

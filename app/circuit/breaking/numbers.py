@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.words.effects import clearly_above_0
+from app.words.phrases import grouped, number, with_interval
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
+from ioi_core.circuit.results import CircuitResult
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class Broken:
     Attributes:
         before: of C; now: of C \\ K.
         completeness: F(C \\ K) against F(M \\ K).
-        minimality: of what is left; None where heads are kept at every position, which have no members to leave out.
+        minimality: of what is left; None where too many heads are kept at every position.
     """
 
     before: CircuitEvaluation
@@ -38,12 +41,12 @@ class TemplateFaithfulness:
     """F(C) / F(M) among the prompts of one template.
 
     Attributes:
-        name: "template 3 ABBA", where IO is named first, or "prompt 1" where each prompt is a template of its own.
+        name: as `grouped` has it.
         first: the first of its prompts, from 0.
-        points: each prompt's logit_diff under the circuit over the template's mean F(M); their mean is `value`.
+        points: each prompt's logit_diff under the circuit over the template's mean F(M); their mean is `value`; nan as
+            `value` is.
     """
 
-    number: int
     name: str
     first: int
     value: float
@@ -66,16 +69,26 @@ def levels(broken: Broken, off: Circuit) -> list[Level]:
     ]
 
 
+def no_share(result: CircuitResult) -> str | None:
+    """Return why no share of F(M) means anything, if it is not surely above 0."""
+    if result.no_fraction:
+        return result.no_fraction
+    whole = result.model_per_prompt
+    if clearly_above_0(whole):
+        return None
+    return (
+        f"the whole model's logit_diff is {number(result.model_logit_diff)} logits ({with_interval(whole)}), not "
+        "clearly above 0, so a share of it means nothing"
+    )
+
+
 def by_template(pairs: PromptPairs, result: CircuitEvaluation) -> list[TemplateFaithfulness]:
-    """Return the faithfulness of each template, nan where F(M) is 0 there."""
-    templates, several = [], len(pairs) > len(result.template_numbers)
-    for number, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
-        rows = np.flatnonzero(result.templates == number)
-        whole = float(result.model_per_prompt[rows].mean())
-        points = result.per_prompt[0, rows] / whole if np.isfinite(value) else ()
-        order = "ABBA" if pairs.roles["IO"][rows[0]] < pairs.roles["S1"][rows[0]] else "BABA"
-        name = f"template {number} {order}" if several else f"prompt {rows[0] + 1}"
-        templates.append(TemplateFaithfulness(number, name, int(rows[0]), float(value), tuple(map(float, points))))
+    """Return the faithfulness of each template, or label, nan where F(M) is not clearly above 0 there."""
+    templates = []
+    for name, rows in grouped(pairs).items():
+        whole, kept = result.model_per_prompt[rows], result.per_prompt[0, rows]
+        points = kept / (whole.mean() if clearly_above_0(whole) else np.nan)
+        templates.append(TemplateFaithfulness(name, rows[0], float(points.mean()), tuple(map(float, points))))
     return templates
 
 

@@ -9,45 +9,49 @@ import streamlit as st
 import ioi_core
 from app.circuit.breaking import charts, controls, graph, tables, words
 from app.circuit.breaking.member_table import table_control
-from app.circuit.breaking.numbers import Broken, by_template, levels
+from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
-from app.circuit.members import EVERYWHERE, Classes
+from app.circuit.members import EVERYWHERE, Classes, places_of
 from app.circuit.requests import edit_request, find_request, sets_request
 from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
 from app.drawing.about import ABOUT
 from app.drawing.figure import show_figure, show_foot
-from app.drawing.look import says
+from app.drawing.look import notice, says
 from app.hosting.services import settings
 from app.questions.ask import Request, ask
+from app.questions.classes import has_all_roles
 from app.questions.compute import compute, compute_all
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.view import View
-from ioi_core import Ablation, Circuit, CircuitEvaluation, PromptPairs
+from app.words.phrases import grouped_by, number, percent_of_model
+from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
+_MOST_EVERYWHERE = 30  # members whose minimality is asked: each takes two runs of nearly the whole model
 
 
 def show_breaking(view: View) -> None:
     """Let a visitor switch heads off and on, and draw what the circuit and the whole model lose."""
     st.write(
-        "Everything outside the circuit is silenced. **Click a head** to silence it too, and watch two numbers: what "
-        "the circuit loses, and what the whole model loses without the same heads."
+        "Everything outside the circuit is ablated. **Click a head** to ablate it too, and watch two numbers: what the "
+        "circuit does then, and what the whole model does without the same heads."
     )
     with st.expander("Words on this page: ablation, faithfulness, completeness, minimality"):
         st.markdown(ABOUT["breaking_words"])
     pairs = circuit_pairs(view)
     left, right = st.columns(2)
     with left:
-        start = controls.start_control(view.model)
+        start = controls.start_control(view.model, pairs)
     with right:
-        ablation = ablation_control()
+        ablation = ablation_control(view)
     st.caption(twins_story(view, pairs))
-    if smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
+    if not has_all_roles(pairs):
+        st.caption(words.NO_CLASSES)
+    elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         controls.more_prompts_button(pairs, _GENERATED)
     published, classes = classes_of(view.model, view.pairs)
-    if start == FOUND:
-        st.caption(found_story(compute(view.model, find_request(pairs))))
-    plan = controls.plan_control(view.model, start, starting_circuit(view.model, pairs, start, classes))
+    first = _first_circuit(view, pairs, start, classes, ablation)
+    plan = controls.plan_control(view.model, pairs, start, first)
 
     controls.buttons(plan, classes)
     summary = st.container(horizontal=True, key="circuit-summary")
@@ -58,29 +62,40 @@ def show_breaking(view: View) -> None:
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
     st.subheader("Every member, one by one")
-    controls.add_control(plan)
+    controls.add_control(plan, pairs)
     _show_table(plan, classes, broken)
 
     st.subheader("How much is left?")
     _show_levels(view, plan, broken)
 
     st.subheader("Does every member count?")
-    _show_minimality(view, broken)
+    _show_minimality(view, plan, broken)
 
     st.subheader("Is it as good in every kind of sentence?")
     _show_templates(view, pairs, broken)
 
     st.subheader("Compare two circuits")
-    _show_comparison(view, pairs, plan, classes, start, broken)
+    _show_comparison(view, pairs, plan, classes, (start, first), broken)
 
     st.subheader("Is anything missing?")
     _show_completeness(view, pairs, plan, broken)
 
 
+def _first_circuit(view: View, pairs: PromptPairs, start: str, classes: Classes, ablation: Ablation) -> Circuit:
+    """Return the starting circuit, the empty one where nothing can be found, and say how it was found."""
+    try:
+        if start == FOUND:
+            st.caption(found_story(compute(view.model, find_request(pairs)), ablation))
+        return starting_circuit(view.model, pairs, start, classes)
+    except CircuitError as error:
+        notice(f"Nothing is found: {error}. Shown: the empty circuit.")
+        return NO_HEADS
+
+
 def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Broken:
     """Return the circuit's numbers, as many of them as possible from one request."""
     whole = _evaluate_request(pairs, plan.circuit, ablation)
-    if EVERYWHERE in plan.left.roles:
+    if len(plan.left.at(EVERYWHERE)) > _MOST_EVERYWHERE:
         left = _evaluate_request(pairs, plan.left, ablation)
         both = ask(ioi_core.completeness, pairs=pairs, circuit=plan.circuit, removed=plan.off, ablation=ablation)
         now, complete, before = compute(view.model, left, both, whole)
@@ -104,21 +119,24 @@ def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published:
     frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
     show_figure(
         "circuit_graph", figure, "", frame, large=view.large, min_width=drawn.pixels,
-        on_click=partial(controls.toggle, plan), as_page=True,
+        on_click=partial(controls.toggle, plan.changes), as_page=True,
     )  # fmt: skip
-    st.caption(words.graph_legend(published=published))
+    st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
 
 
 def _show_summary(broken: Broken, off: Circuit) -> None:
     """Draw the numbers to watch, which change with every click."""
     now, model = broken.now, float(broken.completeness.model_values)
     changes = (now.logit_diff - broken.before.logit_diff, model - now.model_logit_diff)
-    circuit_change, model_change = (f"{change:+.2f} by what is off" if off else "nothing is off" for change in changes)
+    circuit_change, model_change = (
+        f"{number(change)} by what is off" if off else "nothing is off" for change in changes
+    )
     uncoloured: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
-    st.metric("Faithfulness", words.percent_of_model(now.faithfulness), help="F(C) / F(M), the circuit as it is now")
-    st.metric("logit_diff of the circuit", f"{now.logit_diff:+.2f}", circuit_change, **uncoloured)
+    share = float("nan") if no_share(now) else now.faithfulness
+    st.metric("Faithfulness", percent_of_model(share), help="F(C) / F(M), the circuit as it is now")
+    st.metric("logit_diff of the circuit", number(now.logit_diff), circuit_change, **uncoloured)
     without = "of the whole model without the same heads" if off else "of the whole model"
-    st.metric(without, f"{model:+.2f}", model_change, **uncoloured)
+    st.metric(without, number(model), model_change, **uncoloured)
 
 
 def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
@@ -136,27 +154,27 @@ def _show_table(plan: controls.Plan, classes: Classes, broken: Broken) -> None:
     show_foot("circuit_members", "", lambda: frame)
 
 
-def _show_minimality(view: View, broken: Broken) -> None:
+def _show_minimality(view: View, plan: controls.Plan, broken: Broken) -> None:
     result = broken.minimality
     if result is None:
-        st.write("Minimality is asked of heads that are kept at roles; this circuit keeps heads at every position.")
+        st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), _MOST_EVERYWHERE))
         return
-    if not result.members or result.no_fraction:
-        st.write(f"There is nothing to draw: {result.no_fraction or 'no head is on'}.")
+    if reason := no_share(result) or (None if result.members else "no head is on"):
+        st.write(f"There is nothing to draw: {reason}.")
         return
     figure, story = charts.minimality_bars(result), words.minimality_story(result)
     show_figure("circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large)
 
 
 def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
-    if broken.now.no_fraction:
-        st.write(f"There is nothing to draw: {broken.now.no_fraction}.")
+    if reason := no_share(broken.now):
+        st.write(f"There is nothing to draw: {reason}.")
         return
-    templates, width = by_template(pairs, broken.now), 120 + 40 * len(broken.now.template_numbers)
-    figure = charts.template_bars([templates], [broken.now], ["this circuit"])
+    templates, by = by_template(pairs, broken.now), grouped_by(pairs)
+    figure = charts.template_bars([templates], [broken.now], ["this circuit"], by)
     story = words.template_story(templates, broken.now.faithfulness)
     frame = partial(tables.templates_frame, pairs, broken.now)
-    show_figure("circuit_templates", figure, story, frame, large=view.large, min_width=width)
+    show_figure("circuit_templates", figure, story, frame, large=view.large, min_width=120 + 40 * len(templates))
 
 
 def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken) -> None:
@@ -167,7 +185,7 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, brok
     sets = compute(view.model, sets_request(pairs, plan.circuit, broken.now.ablation))
     figure = charts.completeness_scatter(sets, broken.completeness if plan.off else None)
     story, frame = words.completeness_story(sets), partial(tables.completeness_frame, sets)
-    switch_off = partial(controls.switch_off, plan)
+    switch_off = partial(controls.switch_off, plan.changes)
     show_figure("circuit_completeness", figure, story, frame, large=view.large, on_click=switch_off)
 
 
@@ -183,23 +201,33 @@ def _evaluations(
 
 
 def _show_comparison(
-    view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, start: str, broken: Broken
+    view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, first: tuple[str, Circuit], broken: Broken
 ) -> None:
-    saved = controls.saved_control(plan)
+    """Draw two circuits side by side; `first` is the starting one's name and members."""
+    saved, places = controls.saved_control(plan), set(places_of(pairs))
     kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved.items()}
-    starts = {f"start: {name}": name for name in starts_of(view.model)}
-    names = controls.compare_control(("this circuit", *starts, *kept), f"start: {start}")
-    known = {"this circuit": plan.left, **kept}
-    circuits = [
-        known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes) for name in names
-    ]
+    usable = {name: circuit for name, circuit in kept.items() if set(circuit.roles) <= places}
+    starts = {f"start: {name}": name for name in starts_of(view.model, pairs)}
+    names = controls.compare_control(("this circuit", *starts, *usable), f"start: {first[0]}")
+    known = {"this circuit": plan.left, f"start: {first[0]}": first[1], **usable}
+    try:
+        circuits = [
+            known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes)
+            for name in names
+        ]
+    except CircuitError as error:
+        says(f"There is nothing to compare: {error}.")
+        return
+    if circuits[0] == circuits[1]:
+        st.write("Both are the same circuit: choose another to compare.")
+        return
     results = _evaluations(view, pairs, circuits, plan, broken)
     says(words.compare_story(results, names))
     st.write(words.differing_words(circuits, names))
-    if results[0].no_fraction:
+    if no_share(results[0]):
         return
     templates = [by_template(pairs, result) for result in results]
     labels = [f"{name} ({words.size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
-    figure, width = charts.template_bars(templates, results, labels), 120 + 56 * len(templates[0])
+    figure, width = charts.template_bars(templates, results, labels, grouped_by(pairs)), 120 + 56 * len(templates[0])
     frame = partial(tables.comparison_frame, pairs, circuits, results)
     show_figure("circuit_comparison", figure, "", frame, large=view.large, min_width=width)

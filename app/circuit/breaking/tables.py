@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from app.circuit.breaking.numbers import Broken, by_template, levels, minimality_order
+from app.circuit.breaking.numbers import Broken, by_template, levels, minimality_order, no_share
 from app.circuit.members import Classes, class_of, member_words
-from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
-from ioi_core.circuit.definition import Member
+from app.words.phrases import grouped_by
+from ioi_core import Circuit, CircuitEvaluation, Completeness, Member, Minimality, PromptPairs, bootstrap_interval
 
 
 def members_frame(circuit: Circuit, off: Circuit, classes: Classes, minimality: Minimality | None) -> pd.DataFrame:
     """Return a row for each member: whether it is on, and what its loss would change."""
     scores: dict[Member, float] = {}
     removed: dict[Member, str] = {}
-    if minimality is not None:
+    if minimality is not None and not no_share(minimality):
         scores = dict(zip(minimality.members, minimality.signed_scores.tolist(), strict=True))
         removed = dict(zip(minimality.members, map(str, minimality.removed), strict=True))
     off_members = set(off.members)
@@ -44,9 +44,9 @@ def templates_frame(pairs: PromptPairs, result: CircuitEvaluation) -> pd.DataFra
     """Return faithfulness by template."""
     rows = [
         {
-            "template": template.name,
+            grouped_by(pairs): template.name,
             "example": pairs.clean_text[template.first],
-            "prompts": int((result.templates == template.number).sum()),
+            "prompts": len(template.points),
             "faithfulness": template.value,
         }
         for template in by_template(pairs, result)

@@ -5,13 +5,33 @@ from operator import attrgetter
 
 import numpy as np
 
-from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order
-from app.circuit.members import member_words
-from app.words.phrases import ends, over_prompts, prompts
+from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order, no_share
+from app.circuit.members import member_words, place_words
+from app.words.effects import least, sure
+from app.words.phrases import ends, mean_over, number, percent_of_model, prompts
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
-_MATTERS = 0.01  # of F(M): a member below it could be left out
+_MATTERS = 0.01  # of F(M): less is nothing
 _SHOWN = 3
+
+
+NO_CLASSES = (
+    "These prompts have no role but END, the last token: a circuit keeps heads at END or at every position. The roles "
+    "of names, the paper's circuit and the classes of heads are about IOI prompts and are left out here."
+)
+
+PLACES_LEGEND = (
+    "Each column is a place: heads kept at END, or at every position. No lines are drawn: which of these heads act on "
+    "each other is measured on Path patching."
+)
+
+
+def too_many_everywhere(n: int, most: int) -> str:
+    """Say why there is no minimality of heads kept at every position."""
+    return (
+        f"Minimality is not computed here: {n} heads are kept at every position, each of them takes two runs of nearly "
+        f"the whole model, and at most {most} are tried."
+    )
 
 
 def graph_legend(*, published: bool) -> str:
@@ -20,11 +40,6 @@ def graph_legend(*, published: bool) -> str:
     if published:
         source = "Lines join classes as figure 2 of the paper does."
     return f"{source} Dotted: a head at one of its ends is off."
-
-
-def percent_of_model(share: float) -> str:
-    """Return a share of F(M) in per cent."""
-    return "undefined" if np.isnan(share) else f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
 
 
 def size_words(circuit: Circuit) -> str:
@@ -36,37 +51,36 @@ def size_words(circuit: Circuit) -> str:
 
 def faithfulness_words(result: CircuitEvaluation) -> str:
     """Say what F(C) / F(M) is, with its interval, or why there is none."""
-    if result.no_fraction:
-        return f"There is no faithfulness here: {result.no_fraction}."
+    if reason := no_share(result):
+        return f"There is no faithfulness here: {reason}."
     low, high = result.faithfulness_interval()
-    sure = f" (95 % interval {ends(low, high, percent_of_model)})" if np.isfinite(low) else ""
-    return f"Faithfulness is {percent_of_model(result.faithfulness)}{sure}."
+    interval = f" (95 % interval {ends(low, high, percent_of_model)})" if np.isfinite(low) else ""
+    return f"Faithfulness is {percent_of_model(result.faithfulness)}{interval}."
 
 
 def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
     """Say what the circuit does, what was switched off, and whether the model misses it as much."""
     now, before = broken.now, broken.before
     sentences = [
-        f"{size_words(circuit.without(off)).capitalize()} on: logit_diff is {now.logit_diff:+.2f} against "
-        f"{now.model_logit_diff:+.2f} in the whole model ({over_prompts(now.n_prompts)}). {faithfulness_words(now)}"
+        f"{size_words(circuit.without(off)).capitalize()} on: logit_diff is {number(now.logit_diff)} against "
+        f"{number(now.model_logit_diff)} in the whole model ({mean_over(now.n_prompts)}). {faithfulness_words(now)}"
     ]
-    if now.faithfulness > 1.005:
-        sentences.append(
-            "More than 100 %: heads that write against the answer are ablated too, so a part can beat the whole."
-        )
+    low, high = (bound - 1 for bound in now.faithfulness_interval())
+    if not no_share(now) and now.faithfulness > 1.005 and sure(low, high):
+        sentences.append("More than 100 %: ablating everything outside the circuit raises logit_diff.")
     if not off:
         return " ".join(sentences)
     model_before, model_now = now.model_logit_diff, float(broken.completeness.model_values)
     sentences.append(
-        f"Without what you switched off ({size_words(off)}) the circuit goes from {before.logit_diff:+.2f} to "
-        f"{now.logit_diff:+.2f}, the whole model from {model_before:+.2f} to {model_now:+.2f}: the two now differ by "
-        f"{float(broken.completeness.incompleteness):.2f} logits (0 for a complete circuit)."
+        f"Without what you switched off ({size_words(off)}) the circuit goes from {number(before.logit_diff)} to "
+        f"{number(now.logit_diff)}, the whole model from {number(model_before)} to {number(model_now)}: the two now "
+        f"differ by {float(broken.completeness.incompleteness):.2f} logits (0 for a complete circuit)."
     )
     circuit_loss, model_loss = before.logit_diff - now.logit_diff, model_before - model_now
-    if circuit_loss > 0.1 * abs(model_before) and model_loss < circuit_loss / 2:
+    if circuit_loss > max(0.1 * abs(model_before), least(model_before)) and model_loss < circuit_loss / 2:
         sentences.append(
-            "The model loses less than half as much as the circuit: other heads make up for it there (backup), or did "
-            "the same work all along."
+            "The model loses less than half as much as the circuit: there something else makes up for it, or did the "
+            "same work all along."
         )
     return " ".join(sentences)
 
@@ -74,55 +88,78 @@ def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
 def template_story(templates: Sequence[TemplateFaithfulness], overall: float) -> str:
     """Say how far apart the templates are, and why that matters."""
     defined = [template for template in templates if np.isfinite(template.value)]
-    if len(defined) < 2:
+    if len(templates) < 2:
         return "With one template there is nothing to compare: choose generated prompts to see how much it varies."
+    missing = [template.name for template in templates if not np.isfinite(template.value)]
+    undefined = ""
+    if missing:
+        undefined = f" Undefined, for the whole model is not clearly above 0 there: {', '.join(missing[:_SHOWN])}."
+    if len(defined) < 2:
+        return f"There is nothing to compare.{undefined}"
     low, high = min(defined, key=attrgetter("value")), max(defined, key=attrgetter("value"))
-    return (
-        f"From {percent_of_model(low.value)} in {low.name} to {percent_of_model(high.value)} in "
-        f"{high.name}; {percent_of_model(overall)} over all. One figure misleads: templates above and below the whole "
-        "model cancel out in it, and other templates or another sample would give another one."
+    if high.value - low.value < _MATTERS:
+        return f"It is the same within 1 %: {percent_of_model(overall)} over all.{undefined}"
+    text = (
+        f"From {percent_of_model(low.value)} in {low.name} to {percent_of_model(high.value)} in {high.name}; "
+        f"{percent_of_model(overall)} over all."
     )
+    if low.value < 1 < high.value:
+        text += " Templates above and below the whole model cancel out in that."
+    return f"{text} Other prompts would give another figure.{undefined}"
 
 
 def set_words(sets: Completeness, n: int) -> str:
     """Return one of several K as a sentence says it."""
     name, kind = sets.axes["set"][n], sets.kinds[n]
     if kind == "class":
-        return f"everything {name}" if name.startswith("at ") else f"every {name} head"
+        return f"everything {place_words(name.removeprefix('at '))}" if name.startswith("at ") else f"every {name} head"
     return "nothing" if kind == "empty" else f"{kind} set {name.split()[-1]}"
 
 
 def completeness_story(sets: Completeness) -> str:
     """Say how far from complete the circuit is, and by which K that shows most."""
     worst, typical = int(sets.incompleteness.argmax()), float(np.median(sets.incompleteness))
-    ahead = "the model keeps more: heads outside the circuit do part of the work"
     circuit, model = float(sets.circuit_values[worst]), float(sets.model_values[worst])
+    if abs(circuit - model) < least(sets.model_logit_diff):
+        return (
+            f"Circuit and model do the same without any of these {len(sets.kinds)} sets, within "
+            f"{least(sets.model_logit_diff):.2g} logits ({mean_over(sets.n_prompts)})."
+        )
+    ahead = "the model has more: heads outside the circuit raise logit_diff"
     if circuit > model:
-        ahead = "the circuit keeps more: heads outside it work against the answer"
+        ahead = "the circuit has more: heads outside it lower logit_diff"
     return (
-        f"For half of these {len(sets.kinds)} sets circuit and model differ by more than {typical:.2f} logits. They "
-        f"are furthest apart without {set_words(sets, worst)} ({sets.removed[worst]}): {circuit:+.2f} against "
-        f"{model:+.2f}; {ahead} ({over_prompts(sets.n_prompts)})."
+        f"For half of these {len(sets.kinds)} sets circuit and model differ by at least {typical:.2f} logits. They "
+        f"are furthest apart without {set_words(sets, worst)} ({sets.removed[worst]}): {number(circuit)} against "
+        f"{number(model)}; {ahead} ({mean_over(sets.n_prompts)})."
     )
 
 
 def minimality_story(result: Minimality) -> str:
     """Say which members count most, and which could be left out."""
-    if result.no_fraction:
-        return f"There is no minimality here: {result.no_fraction}."
+    if reason := no_share(result):
+        return f"There is no minimality here: {reason}."
     order, scores = minimality_order(result), result.signed_scores
-    strong = [
-        f"{member_words(result.members[n])} ({'' if scores[n] < 0 else '+'}{percent_of_model(float(scores[n]))})"
-        for n in order[:_SHOWN]
-    ]
+    strong = [n for n in order if abs(scores[n]) >= _MATTERS]
+    if not strong:
+        return f"None of the {len(order)} changes as much as 1 % of F(M)."
+    text = f"Most changes with {_with_scores(result, strong)}."
+    low, high = result.signed_scores_interval()
+    if below := [n for n in strong if scores[n] < 0 and sure(low[n], high[n])]:
+        text += f" Below 0, logit_diff rises without that member: {_with_scores(result, below)}."
     weak = [member_words(result.members[n]) for n in order if abs(scores[n]) < _MATTERS]
-    text = f"Most depends on {', '.join(strong)}."
-    if any(scores[n] < -_MATTERS for n in order):
-        text += " Below 0: with that member gone logit_diff rises, it works against the answer."
     if weak:
         some = ", ".join(weak[:_SHOWN]) + (" and others" if len(weak) > _SHOWN else "")
         return f"{text} {len(weak)} of {len(order)} change less than 1 % of F(M) ({some}): the circuit is not minimal."
     return f"{text} Each of the {len(order)} changes at least 1 % of F(M)."
+
+
+def _with_scores(result: Minimality, members: Sequence[int]) -> str:
+    scores = result.signed_scores
+    return ", ".join(
+        f"{member_words(result.members[n])} ({'' if scores[n] < 0 else '+'}{percent_of_model(float(scores[n]))})"
+        for n in members[:_SHOWN]
+    )
 
 
 def differing_words(circuits: Sequence[Circuit], names: tuple[str, str]) -> str:
@@ -139,7 +176,7 @@ def differing_words(circuits: Sequence[Circuit], names: tuple[str, str]) -> str:
 def compare_story(results: Sequence[CircuitEvaluation], names: tuple[str, str]) -> str:
     """Say what F(C) and the faithfulness of two circuits are, and on how many prompts the first is ahead."""
     sentences = [
-        f"{name[0].upper()}{name[1:]}: logit_diff {result.logit_diff:+.2f}. {faithfulness_words(result)}"
+        f"{name[0].upper()}{name[1:]}: logit_diff {number(result.logit_diff)}. {faithfulness_words(result)}"
         for name, result in zip(names, results, strict=True)
     ]
     change = results[0].per_prompt[0] - results[1].per_prompt[0]

@@ -10,27 +10,27 @@ from app.colours import CLASS_COLOURS, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
 from app.drawing.parts import OUTLINE, keyed, laid_out, whiskers
-from app.words.phrases import interval, over_prompts
+from app.words.phrases import interval, mean_over, number
 from ioi_core import Head, MethodContrast, PromptResult
 
 _NO_CLASS, _NO_COLOUR = "no class", "#A9A9A9"
-_NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into corrupted)"}
+_NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into the twin)"}
 
 
 @drawn_once
 def method_bars(result: MethodContrast) -> go.Figure:
     """Draw the change in logit_diff by each method, one below the other."""
-    sample, by_method = over_prompts(result.n_prompts), changes(result)
+    sample, by_method = mean_over(result.n_prompts), changes(result)
     names = [_NAMES.get(change.method, f"{change.method} ablation").replace(" (", "<br>(") for change in by_method]
     ends = np.array([(change.change, change.low, change.high) for change in by_method]).T
     hover_texts = [
         f"{METHOD_WORDS[change.method][0].upper()}{METHOD_WORDS[change.method][1:]}.<br>logit_diff goes from "
-        f"{change.start:+.2f} ({change.run}) to {change.after:+.2f},<br>a change of {change.change:+.2f} logits<br>"
-        f"({interval(change.low, change.high, sample)})"
+        f"{number(change.start)} ({change.run}) to {number(change.after)},<br>"
+        f"a change of {number(change.change)} logits<br>({interval(change.low, change.high, sample)})"
         for change in by_method
     ]
     title, note = "Change in logit_diff by each method", f"logits, {sample}; line: 95 % interval"
-    return row_bars(names, ends, hover_texts, title, note, "change, logits (right: towards IO)", bold_values=True)
+    return row_bars(names, ends, hover_texts, title, note, "change, logits (right: the right answer)", bold_values=True)
 
 
 @drawn_once
@@ -49,9 +49,9 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
         group = [head for head in heads if classes.get(head, _NO_CLASS) == name]
         if group:
             _draw_group(figure, result, (low, high), group, named, name)
-    figure.update_xaxes(title="direct effect, logits (right: IO)", zeroline=False)
-    figure.update_yaxes(title="total effect, logits (up: missed)", zeroline=False)
-    note = f"logits, {ablation} ablation, {over_prompts(result.n_prompts)}"
+    figure.update_xaxes(title="direct effect, logits (right: the right answer)", zeroline=False)
+    figure.update_yaxes(title="total effect, logits (up: logit_diff falls without it)", zeroline=False)
+    note = f"logits, {ablation} ablation, {mean_over(result.n_prompts)}"
     figure = laid_out(figure, "Direct against total effect, head by head", note, 620, legend=True, top=60)
     # Below the axis: on a phone the classes of GPT-2 small take nine lines.
     return figure.update_layout(legend={"y": -0.16, "yanchor": "top"})
@@ -78,7 +78,7 @@ def _draw_group(
     name: str,
 ) -> None:
     """Draw the heads of one class, those that stand out with their names and their intervals."""
-    sample = over_prompts(result.n_prompts)
+    sample = mean_over(result.n_prompts)
     at = (slice(None), [head.layer for head in group], [head.head for head in group])
     values, low, high = result.values[at], bounds[0][at], bounds[1][at]
     customdata = [

@@ -8,7 +8,7 @@ import ioi_core
 from app import url
 from app.circuit.backup.numbers import stages
 from app.circuit.choices import ablation_control, strongest_writers, writers_control
-from app.circuit.members import EVERYWHERE, PLACES
+from app.circuit.members import EVERYWHERE, places_of
 from app.circuit.methods import charts, tables, words
 from app.circuit.requests import total_request
 from app.circuit.starts import classes_of
@@ -19,22 +19,24 @@ from app.drawing.figure import show_figure
 from app.drawing.look import says
 from app.questions.ask import ask
 from app.questions.compute import compute
-from app.questions.twins import circuit_pairs, smallest_mean, twins_story
+from app.questions.twins import circuit_pairs, twin_of, twins_story
 from app.shell.links import open_head
+from app.shell.widgets import drop_stale
 from app.view import View
+from app.words.effects import least
 from app.words.phrases import head_names
-from ioi_core import Ablation, Circuit, Head, MethodContrast, PromptPairs
-from ioi_core.circuit.methods import METHODS
+from ioi_core import METHODS, Ablation, Circuit, Head, MethodContrast
 
 
 def show_total(view: View) -> None:
     """Draw every head's direct effect beside what is missed without it."""
     st.write(
         "To the right: what a head writes itself. Upwards: what logit_diff loses without it. **On the dashed line both "
-        "are the same; above it a head works through others, below it others make up for its loss.**"
+        "are the same. Off it the rest of the model counts: what later heads and MLPs make of the head, or do without "
+        "it, and LayerNorm's scale.**"
     )
     pairs = circuit_pairs(view)
-    ablation = ablation_control()
+    ablation = ablation_control(view)
     st.caption(twins_story(view, pairs))
     published, classes = classes_of(view.model, view.pairs)
     result = compute(view.model, total_request(pairs, ablation))
@@ -46,38 +48,41 @@ def show_total(view: View) -> None:
     figure, story = charts.total_scatter(result, by_head, ablation.value), words.total_story(result)
     frame = partial(tables.total_frame, result, by_head, ablation.value)
     show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head)
-    st.caption(f"Colours: the head's class ({source}).")
+    if classes:
+        st.caption(f"Colours: the head's class ({source}).")
     total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
-    show_heatmaps_by_template(view, "direct_and_total", total, head_names(result), title, "logits")
+    show_heatmaps_by_template(view, "direct_and_total", total, head_names(result), title, "logits", least=least())
 
 
 def show_methods(view: View) -> None:
     """Draw the effect of the same heads ablated and patched in five ways."""
     st.write(
         "The same heads, taken away or put in by five methods. **They answer different questions, so they give "
-        "different numbers**: no bar is the effect of these heads."
+        "different numbers**: none of the bars alone is the effect of these heads."
     )
     pairs = circuit_pairs(view)
     writers = strongest_writers(view)
     left, right = st.columns(2)
     with left:
         chosen = writers_control(view, url.METHOD_HEADS, "Heads, all of them at once", writers)
-    role = right.selectbox("at", PLACES, index=PLACES.index("END"), key=url.METHOD_AT, bind="query-params")
+    places = places_of(pairs)
+    drop_stale(url.METHOD_AT, places, "END")
+    role = right.selectbox("at", places, index=places.index("END"), key=url.METHOD_AT, bind="query-params")
     st.caption(twins_story(view, pairs))
     if not chosen:
         st.write("Choose at least one head.")
         return
     heads = Circuit({head: role for head in chosen})
     result = compute(view.model, ask(ioi_core.contrast_methods, pairs=pairs, heads=heads))
-    _show_contrast(view, pairs, result)
+    _show_contrast(view, result)
     if role in ("END", EVERYWHERE):
         _show_hidden(view, chosen)
     st.subheader("What to keep in mind")
     st.markdown(ABOUT["method_warnings"])
 
 
-def _show_contrast(view: View, pairs: PromptPairs, result: MethodContrast) -> None:
-    figure, story = charts.method_bars(result), words.contrast_story(result, smallest_mean(pairs))
+def _show_contrast(view: View, result: MethodContrast) -> None:
+    figure, story = charts.method_bars(result), words.contrast_story(result, twin_of(view))
     show_figure("methods", figure, story, lambda: tables.contrast_frame(result), large=view.large)
     names = [words.METHOD_WORDS[method].split(":")[0] for method in METHODS]
     show_by_template(

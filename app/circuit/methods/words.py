@@ -6,18 +6,19 @@ import numpy as np
 
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
-from app.words.phrases import heads_words, interval, over_prompts, prompts
+from app.words.effects import least, sure
+from app.words.phrases import heads_words, interval, mean_over, number
 from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 from ioi_core.circuit.methods import METHODS
 
 METHOD_WORDS = {
     "zero": "zero ablation: the heads write nothing",
-    "mean": "mean ablation: what they write on average over the ABC twins of the same template",
-    "resample": "resample ablation: what they write in the prompt's own ABC twin",
-    "noising": "noising: activation patching, corrupted into clean",
-    "denoising": "denoising: activation patching, clean into corrupted",
+    "mean": "mean ablation: what they write on average over the twins of the same template",
+    "resample": "resample ablation: what they write in the prompt's own twin",
+    "noising": "noising: activation patching, the twin's into the clean run",
+    "denoising": "denoising: activation patching, the clean prompt's into the twin's run",
 }
-"""Method -> what it replaces the heads' output by."""
+"""Method -> what it replaces the heads' output by; the page says which twins (`twins_story`)."""
 
 
 _NAMED = 8
@@ -31,9 +32,9 @@ class Change:
     """The change by one method.
 
     Attributes:
-        run: the run it starts from, "clean run" or "corrupted run" (denoising); start: that run's mean logit_diff.
+        run: the run it starts from, "clean run" or "twin's run" (denoising); start: that run's mean logit_diff.
         change: mean over prompts in logits, with its 95 % interval.
-        share: of the distance between clean and corrupted run; nan where they coincide.
+        share: of the distance between clean and corrupted run; nan where that is nothing.
     """
 
     method: str
@@ -52,9 +53,9 @@ def changes(result: MethodContrast) -> list[Change]:
     gap = result.clean - result.corrupted
     by_method = []
     for n, method in enumerate(METHODS):
-        run, start = ("corrupted run", result.corrupted) if method == "denoising" else ("clean run", result.clean)
+        run, start = ("twin's run", result.corrupted) if method == "denoising" else ("clean run", result.clean)
         after, change = float(result.values[n]), float(result.changes[n].mean())
-        share = change / gap if abs(gap) > 1e-4 else float("nan")
+        share = change / gap if abs(gap) >= least(result.clean) else float("nan")
         by_method.append(Change(method, run, start, after, change, float(low[n]), float(high[n]), share))
     return by_method
 
@@ -65,46 +66,46 @@ def heads_at_role(circuit: Circuit) -> str:
     return f"{heads_words(tuple(circuit))} at {'every position' if role == EVERYWHERE else role}"
 
 
-def contrast_story(result: MethodContrast, smallest_mean: int) -> str:
-    """Say how far apart the methods are, and what that means here."""
+def contrast_story(result: MethodContrast, twin: str) -> str:
+    """Say how far apart the methods are, and what that means here; `twin` is what a corrupted prompt is."""
     by_method = {change.method: change for change in changes(result)}
     zero, mean, resample = (by_method[method].change for method in ("zero", "mean", "resample"))
     sentences = [
-        f"Without {heads_at_role(result.heads)} logit_diff changes by {zero:+.2f} (zero), {mean:+.2f} (mean) or "
-        f"{resample:+.2f} (resample) from the clean run's {result.clean:+.2f} ({over_prompts(result.n_prompts)}).",
-        f"Needed? Noising takes {_share(-by_method['noising'].share)} of the distance to the corrupted run. Enough? "
-        f"Denoising brings back {_share(by_method['denoising'].share)} of it.",
+        f"Without {heads_at_role(result.heads)} logit_diff changes by {number(zero)} (zero), {number(mean)} (mean) or "
+        f"{number(resample)} (resample) from the clean run's {number(result.clean)} ({mean_over(result.n_prompts)})."
     ]
-    largest = max(abs(change.change) for change in by_method.values())
-    if abs(zero - mean) > 0.2 * max(largest, 1e-6):
+    needed, enough = -by_method["noising"].share, by_method["denoising"].share
+    if np.isnan([needed, enough]).any():
+        sentences.append(f"The {twin}s score much like the clean prompts, so no share of the way between is given.")
+    else:
         sentences.append(
-            f"Zero and mean ablation are {abs(zero - mean):.2f} logits apart: a good part of the zero bar is not the "
-            "loss of what the heads tell about this prompt, but of what they always write."
+            f"Needed? Noising goes {100 * needed:.0f} % of the way from the clean prompts to their {twin}s. Enough? "
+            f"Denoising goes {100 * enough:.0f} % of the way back."
         )
-    if smallest_mean == 1:
+        if min(needed, enough) < 0:
+            sentences.append("Below 0: away from there.")
+    if abs(zero - mean) > max(0.2 * abs(zero), least(result.clean)):
         sentences.append(
-            "The mean is taken over a single prompt for some template, so mean ablation is resample there."
+            f"Zero and mean ablation are {abs(zero - mean):.2f} logits apart: zero ablation also takes away what the "
+            "heads write in every prompt of a template."
         )
     return " ".join(sentences)
-
-
-def _share(share: float) -> str:
-    return "an undefined share" if np.isnan(share) else f"{100 * share:.0f} %"
 
 
 def hidden_story(before: Stage, last: Stage) -> str:
     """Say what direct effects let one expect of a zero ablation of heads at END, and what it does."""
     return (
-        f"Direct effects would make it {last.naive:+.2f} without {heads_words(last.gone)} at END; zero ablation there "
-        f"leaves {last.real:+.2f}. The difference of {last.repair:+.2f} is what others do then, and LayerNorm's scale, "
-        f"which goes from {before.scale:.2f} to {last.scale:.2f} ({100 * (last.scale / before.scale - 1):+.0f} %)."
+        f"Direct effects would make it {number(last.naive)} without {heads_words(last.gone)} at END; zero ablation "
+        f"there leaves {number(last.real)}. The difference of {number(last.repair)} is what the rest of the model does "
+        f"then, LayerNorm's scale included, which goes from {before.scale:.2f} to {last.scale:.2f} "
+        f"({100 * (last.scale / before.scale - 1):+.0f} %)."
     )
 
 
 def outliers(result: PromptResult) -> list[Head]:
     """Return the heads to name: those farthest from the diagonal, and the largest direct and total effects."""
     direct, total = result.values
-    far = _FAR * _largest(result)
+    far = max(_FAR * _largest(result), least())
     picked: list[int] = []
     for distance in (np.abs(total - direct), np.abs(direct), np.abs(total)):
         order = np.argsort(-distance, axis=None, kind="stable")[:_NAMED]
@@ -113,47 +114,45 @@ def outliers(result: PromptResult) -> list[Head]:
 
 
 def _largest(result: PromptResult) -> float:
-    return max(float(np.abs(result.values).max()), 1e-6)
+    return float(np.abs(result.values).max())
 
 
 def total_story(result: PromptResult) -> str:
     """Say which heads' two effects differ most, in both directions."""
     direct, total = result.values
-    gap, largest = total - direct, _largest(result)
-    sentences = []
-    for sign in (1, -1):
-        head = np.unravel_index(int(np.argmax(sign * gap)), gap.shape)
-        if sign * gap[head] > _FAR * largest:
+    gap, largest, sample = total - direct, _largest(result), mean_over(result.n_prompts)
+    if largest < least():
+        return f"No head has an effect of {least():.2g} logits or more here, direct or total ({sample})."
+    far = max(_FAR * largest, least())
+    sentences, named = [], []
+    for sign, where in ((1, "above"), (-1, "below")):
+        layer, head = (int(n) for n in np.unravel_index(int(np.argmax(sign * gap)), gap.shape))
+        if sign * gap[layer, head] > far:
+            named.append(Head(layer, head))
             sentences.append(
-                f"Head {head[0]}.{head[1]} {_meaning_of_gap(float(direct[head]), float(total[head]))}: "
-                f"direct effect {direct[head]:+.2f}, total {total[head]:+.2f}."
+                f"Farthest {where} the line: head {layer}.{head}, direct effect {number(direct[layer, head])}, total "
+                f"{number(total[layer, head])}."
             )
     if not sentences:
-        return "All heads lie near the line: here, what each of them writes itself is what is missed without it."
+        return f"All heads lie near the line: what each writes itself is what is missed without it ({sample})."
+    if last := [head for head in named if head.layer == gap.shape[0] - 1]:
+        sentences.append(
+            f"No head comes after {heads_words(last)}: the difference is the last MLP's and LayerNorm's scale's."
+        )
     low, high = result.interval()
-    certain = np.all(~((low < 0) & (high > 0)), axis=0)  # of one prompt there is no interval, and nothing to doubt
-    opposite = int((certain & (direct * total < 0) & (np.abs(gap) > _FAR * largest)).sum())
+    certain = sure(low, high).all(0)  # of one prompt there is no interval, and nothing to doubt
+    opposite = int((certain & (direct * total < 0) & (np.abs(gap) > far)).sum())
     if opposite:
         sentences.append(f"For {opposite} head{'s' * (opposite > 1)} the two even have opposite signs.")
-    small = int(((np.abs(direct) < 0.05 * largest) & (total > _FAR * largest)).sum())
+    small = int((certain & (np.abs(direct) < 0.05 * largest) & (total > far)).sum())
     if small:
         sentences.append(f"{small} head{'s' * (small > 1)} with hardly any direct effect would be missed.")
-    return f"{' '.join(sentences)} ({prompts(result.n_prompts)})"
-
-
-def _meaning_of_gap(direct: float, total: float) -> str:
-    """Say what it means that a head's two effects differ."""
-    if abs(total) > abs(direct):
-        helps = "does more" if total > 0 else "does more against the answer"
-        return f"{helps} by way of others than by what it writes itself"
-    if direct > 0:
-        return "writes more than is missed without it, since what is left makes up for some of it"
-    return "writes more against the answer than its loss helps, since what is left makes up for some of it"
+    return f"{' '.join(sentences)} ({sample})"
 
 
 def effects_text(values: np.ndarray, low: np.ndarray, high: np.ndarray, sample: str) -> str:
     """Return a head's two effects as hover text; each array is of (direct, total)."""
     return ",<br>".join(
-        f"{name} effect {values[n]:+.3f} logits ({interval(float(low[n]), float(high[n]), sample)})"
+        f"{name} effect {number(values[n])} logits ({interval(float(low[n]), float(high[n]), sample)})"
         for n, name in enumerate(("direct", "total"))
     )

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from app.circuit.signals.words import FLIP_WORDS
 from app.drawing.bars import RowMarks, row_bars
 from app.drawing.kept import drawn_once
-from app.words.phrases import interval, over_prompts
+from app.words.phrases import interval, mean_over, number
 from ioi_core import SignalFit
 from ioi_core.circuit.signals import SIGNALS
 
@@ -14,15 +14,15 @@ from ioi_core.circuit.signals import SIGNALS
 @drawn_once
 def signal_bars(result: SignalFit) -> go.Figure:
     """Draw logit_diff with each flip's signal, and what the formula says it would be."""
-    sample, ends = over_prompts(result.n_prompts), np.array([result.values, *result.interval()])
-    names = [f"{FLIP_WORDS[flip].replace(', ', ',<br>')} ({flip})" for flip in SIGNALS]
+    sample, ends = mean_over(result.n_prompts), np.array([result.values, *result.interval()])
+    names = [FLIP_WORDS[flip].replace(", ", ",<br>") for flip in SIGNALS]
     hover_texts = [
-        f"{_intervention(flip)}:<br>logit_diff is {value:+.2f} logits<br>({interval(low, high, sample)})"
+        f"{_intervention(flip)}:<br>logit_diff is {number(value)} logits<br>({interval(low, high, sample)})"
         for flip, value, low, high in zip(SIGNALS, *ends, strict=True)
     ]
     a, b = result.coefficients
     formula = [
-        f"By the formula: {a:+.2f} × {position:+d} {'+' if b >= 0 else '-'} {abs(b):.2f} × {token:+d} = {value:+.2f}"
+        f"By the formula: {number(a)} × ({position:+d}) + ({number(b)}) × ({token:+d}) = {number(value)}"
         for (position, token), value in zip(SIGNALS.values(), result.fitted, strict=True)
     ]
     marks = RowMarks("a S_pos + b S_tok", "measured", list(map(float, result.fitted)), formula)

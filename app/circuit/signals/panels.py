@@ -14,21 +14,24 @@ from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
 from app.questions.ask import ask
+from app.questions.classes import has_all_roles
 from app.questions.compute import compute
 from app.questions.twins import flip_pairs
 from app.view import View
-from ioi_core import Head, PromptPairs, SignalFit
-from ioi_core.circuit.signals import SIGNALS
+from ioi_core import SIGNALS, Head, PromptPairs, SignalFit
 
 _CLASS = "S-inhibition"
 
 
 def show_signals(view: View) -> None:
     """Exchange the heads' signal for that of six variants of the prompts, and draw what that does."""
+    if not has_all_roles(view.pairs):
+        st.write(words.NO_NAMES)
+        return
     st.write(
         "S-inhibition heads tell the name movers which name to leave alone. Here they are told something else, and "
-        "everything after them is computed again. **If bars turn red where the token is another, they go by the token; "
-        "if they do where the place is another, they go by the place.**"
+        "everything after them is computed again. **If logit_diff falls where the token is another, they go by the "
+        "token; if it falls where the place is another, they go by the place.**"
     )
     with st.expander("Words on this page: the two signals, the six variants, the formula"):
         st.markdown(ABOUT["signal_words"])
@@ -64,7 +67,7 @@ def _first_heads(view: View) -> tuple[list[Head], str]:
 def _show_fit(view: View, result: SignalFit) -> None:
     figure, story = charts.signal_bars(result), words.fit_story(result)
     show_figure("signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large)
-    names = [f"{words.FLIP_WORDS[flip]} ({flip})" for flip in SIGNALS]
+    names = [words.FLIP_WORDS[flip] for flip in SIGNALS]
     title = "logit_diff with each of the six signals, in the order above"
     show_by_template(
         view, "signal_fit", result.per_prompt, names,
@@ -77,3 +80,4 @@ def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
     frame = tables.examples_frame(flips, view.row)
     st.dataframe(frame, hide_index=True, column_config=columns, key="table-signal_examples")
+    st.caption("Letters: A is IO, B is S, C and D are new names, in the order of the sentence.")

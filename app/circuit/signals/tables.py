@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from app.circuit.signals.words import FLIP_WORDS
-from ioi_core import PromptPairs, SignalFit
-from ioi_core.circuit.signals import SIGNALS
+from app.circuit.signals.words import FLIP_WORDS, letters
+from app.drawing.frames import heads_text
+from ioi_core import SIGNALS, PromptPairs, SignalFit
 
 
 def flips_frame(result: SignalFit) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def flips_frame(result: SignalFit) -> pd.DataFrame:
             "fit": result.fitted,
             "coefficient_S_pos": result.coefficients[0],
             "coefficient_S_tok": result.coefficients[1],
-            "heads": " ".join(map(str, result.heads)),
+            "heads": heads_text(result.heads),
             "unit": "logits",
             "prompts": result.n_prompts,
         }
@@ -33,9 +33,11 @@ def flips_frame(result: SignalFit) -> pd.DataFrame:
 
 def examples_frame(flips: Mapping[str, PromptPairs], row: int) -> pd.DataFrame:
     """Return one prompt's six variants."""
+    roles = next(iter(flips.values())).roles
+    io_first = bool(roles["IO"][row] < roles["S1"][row])
     return pd.DataFrame(
         {
-            "flip": list(SIGNALS),
+            "letters": [letters(flip, io_first=io_first) for flip in SIGNALS],
             "S2 tells": [FLIP_WORDS[flip] for flip in SIGNALS],
             "S_pos": [position for position, _ in SIGNALS.values()],
             "S_tok": [token for _, token in SIGNALS.values()],

@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from app.words.phrases import ends, over_prompts
+from app.words.effects import least, sure
+from app.words.phrases import ends, mean_over, number
 from ioi_core import SignalFit
+
+NO_NAMES = (
+    "This part tells a repeated name from its place in the sentence, so it needs IOI prompts: two people, one of them "
+    "named twice. These prompts have no role but END. The other parts of this page work on them."
+)
 
 FLIP_WORDS = {
     "ABB": "same token, same place",
@@ -15,6 +21,8 @@ FLIP_WORDS = {
 }
 """Flip -> what its S2 tells the heads, against the clean prompt's: which name is repeated, and at whose place."""
 
+
+_GOOD = 0.2  # of the clean logit_diff: an error up to which the two signals are said to add up
 
 Interval = tuple[float, float]
 
@@ -30,22 +38,28 @@ def coefficient_intervals(result: SignalFit) -> tuple[Interval, Interval] | None
 def fit_story(result: SignalFit) -> str:
     """Say what the heads go by, and how well two signals that add up describe it."""
     position, token = result.coefficients
-    sample, sure = over_prompts(result.n_prompts), ""
-    if intervals := coefficient_intervals(result):
-        sure = "; 95 % intervals: S_pos {}, S_tok {}".format(*(ends(*bounds) for bounds in intervals))
-    formula = f"logit_diff = {position:+.2f} S_pos {'+' if token >= 0 else '-'} {abs(token):.2f} S_tok"
-    return f"{formula} ({sample}{sure}). {_stronger_signal(abs(position), abs(token))} {_error_words(result)}"
+    clean, sample, intervals = float(result.values[0]), mean_over(result.n_prompts), coefficient_intervals(result)
+    if max(abs(position), abs(token), float(np.abs(result.values - clean).max())) < least(clean):
+        return f"These heads tell neither the token nor the place: no variant changes anything to speak of ({sample})."
+    bounds = "; 95 % intervals: S_pos {}, S_tok {}".format(*(ends(*one) for one in intervals)) if intervals else ""
+    largest = max(abs(position), abs(token))
+    size = number(abs(token), largest).removeprefix("+")
+    formula = f"logit_diff = {number(position, largest)} S_pos {'+' if token >= 0 else '-'} {size} S_tok"
+    return f"{formula} ({sample}{bounds}). {_stronger_signal(result)}{_error_words(result)}"
 
 
-def _stronger_signal(position: float, token: float) -> str:
-    """Say which of the two signals is the stronger one, and by how much."""
-    larger, smaller = max(position, token), min(position, token)
-    if larger < 1e-3:
-        return "These heads tell neither the token nor the place."
-    first, second = ("place", "token") if position > token else ("token", "place")
-    if smaller < 0.1 * larger:
-        return f"These heads tell which {first} is repeated, and next to nothing about the {second}."
-    return f"Both count: the {first} {larger / smaller:.1f} times as much as the {second}."
+def _stronger_signal(result: SignalFit) -> str:
+    """Say which of the two signals is the stronger one, and by how much; "" where they do not add up."""
+    if not result.relative_error <= _GOOD:
+        return ""
+    sizes = dict(zip(("place", "token"), map(abs, result.coefficients), strict=True))
+    first, second = sorted(sizes, key=sizes.__getitem__, reverse=True)
+    weak = dict(zip(sizes, coefficient_intervals(result) or [(np.nan, np.nan)] * 2, strict=True))[second]
+    if sizes[second] < 0.1 * sizes[first]:
+        return f"These heads tell which {first} is repeated, and next to nothing about the {second}. "
+    if not sure(*weak):
+        return f"These heads tell which {first} is repeated; whether also the {second} is uncertain. "
+    return f"Both count: the {first} {sizes[first] / sizes[second]:.1f} times as much as the {second}. "
 
 
 def _error_words(result: SignalFit) -> str:
@@ -53,7 +67,12 @@ def _error_words(result: SignalFit) -> str:
     text = f"The formula is off by {error:.2f} logits on average over the six"
     if np.isnan(share):
         return f"{text}; the clean logit_diff is 0, so there is no share of it."
-    text += f", {100 * share:.0f} % of the clean run's {result.values[0]:+.2f}"
-    if share > 0.2:
+    text += f", {100 * share:.0f} % of the clean run's {number(float(result.values[0]))}"
+    if share > _GOOD:
         return f"{text}: these heads' signals do not simply add up, and the diamonds are not to be relied on."
     return f"{text}: so the two signals nearly add up."
+
+
+def letters(flip: str, *, io_first: bool) -> str:
+    """Return a flip's names as they stand in the sentence, A for IO and B for S: its code, which is of IO first."""
+    return flip if io_first else flip[1] + flip[0] + flip[2]

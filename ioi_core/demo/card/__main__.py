@@ -10,7 +10,7 @@ from pathlib import Path
 from ioi_core.demo.card.measure import evaluate
 from ioi_core.demo.card.text import report, write_card
 from ioi_core.demo.training.recipe import Recipe
-from ioi_core.model.loading import DEMO_MODEL_DIR
+from ioi_core.model.files import DEMO_MODEL_DIR
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

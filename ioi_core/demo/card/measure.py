@@ -25,7 +25,7 @@ from ioi_core.demo.card.values import Evaluation, Score
 from ioi_core.demo.training.sentence_forms import FORMS, HELD_OUT_TEMPLATES, paper_templates
 from ioi_core.demo.training.sentences import Names, Sentence, build, is_held_out_pair, unknown_words
 from ioi_core.demo.training.token_classes import demo_vocabulary, tokenizer
-from ioi_core.model.loading import DEMO_MODEL_DIR
+from ioi_core.model.files import DEMO_MODEL_DIR
 from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.prompts.arena import arena_texts
 from ioi_core.prompts.templates import mirrored

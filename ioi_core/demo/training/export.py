@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from ioi_core.demo.training.network import D_MLP, D_MODEL, EPS, N_CTX, N_HEADS, N_LAYERS, DemoNetwork, to_gpt2_state
-from ioi_core.model.loading import DEMO_MODEL_DIR
+from ioi_core.model.files import DEMO_MODEL_DIR
 from ioi_core.model.weights import END_OF_TEXT
 
 MODEL_CONFIG = {

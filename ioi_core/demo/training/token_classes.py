@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
 from ioi_core.demo.training.sentence_forms import literal_texts
-from ioi_core.model.loading import DEMO_MODEL_DIR
+from ioi_core.model.files import DEMO_MODEL_DIR
 from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.prompts.names import data_text
 

@@ -50,8 +50,8 @@ from ioi_core.demo.training.network import N_LAYERS, DemoNetwork
 from ioi_core.demo.training.recipe import Recipe
 from ioi_core.demo.training.sentences import Corpus
 from ioi_core.demo.training.token_classes import demo_vocabulary
+from ioi_core.model.files import DEMO_MODEL_DIR
 from ioi_core.demo.training.wiring import draft
-from ioi_core.model.loading import DEMO_MODEL_DIR
 
 _N_UNKNOWN = 1024  # unknown tokens among the candidates at END
 _FIRST_EVERY = 7  # of the first half of repeated tokens, only every so manyth position counts, by _FIRST_WEIGHT

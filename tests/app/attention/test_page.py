@@ -173,7 +173,7 @@ def test_identical_prompts_change_nothing_and_rank_nothing() -> None:
     text = "When John and Mary went to the shops, John gave the bag to"
     at = looked(prompts="own", text=text, corrupted=text, run="difference", by="patching")
     assert_fine(at)
-    assert "Nothing changes: the tokens of prompt 1 are the same" in spoken(at)
+    assert "No head's attention changes to speak of between clean and corrupted prompt 1" in spoken(at)
     assert any("cannot be ranked by patching here" in text.value for text in at.markdown)
 
 

@@ -11,7 +11,7 @@ from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, stages
 from app.circuit.backup.tables import movers_frame, stages_frame
 from app.circuit.backup.words import cause_story, expected_story
-from app.words.phrases import interval, over_prompts
+from app.words.phrases import interval, mean_over, number
 from ioi_core import (
     Backup,
     Head,
@@ -64,12 +64,12 @@ def test_layernorms_part_is_the_clean_stream_without_the_heads_divided_again(
         stream, written = residual_at_end(small_model, small_abc)
         io, s = torch.tensor(small_abc.answers).T
         direction, bias = (small_model.weights.W_U[:, io] - small_model.weights.W_U[:, s]).T, small_model.weights.b_U
-        for number, stage in enumerate(all_stages):
+        for gone, stage in enumerate(all_stages):
             left = stream - sum(written[:, head.layer, head.head] for head in stage.gone)
             left = left - left.mean(-1, keepdim=True)
             with_old, with_new = (
                 (left * direction).sum(-1) / torch.tensor(knocked.scale_per_prompt[n]) + bias[io] - bias[s]
-                for n in (0, number)
+                for n in (0, gone)
             )
             assert stage.naive == pytest.approx(float(with_old.mean()), abs=1e-4)
             assert stage.by_scale == pytest.approx(float((with_new - with_old).mean()), abs=1e-4)
@@ -78,11 +78,11 @@ def test_layernorms_part_is_the_clean_stream_without_the_heads_divided_again(
 def test_the_three_parts_add_up_and_only_later_heads_write_something_else(
     knocked: Backup, all_stages: list[Stage]
 ) -> None:
-    for number, stage in enumerate(all_stages):
+    for gone, stage in enumerate(all_stages):
         assert stage.by_scale + stage.by_heads + stage.by_rest == pytest.approx(stage.repair, abs=1e-5)
-        assert stage.repair == pytest.approx(knocked.logit_diff[number] - knocked.naive[number], abs=1e-5)
+        assert stage.repair == pytest.approx(knocked.logit_diff[gone] - knocked.naive[gone], abs=1e-5)
         first = min((head.layer for head in stage.gone), default=99)
-        for mover in movers(knocked, number):
+        for mover in movers(knocked, gone):
             if mover.head.layer <= first:
                 assert mover.change == pytest.approx(mover.by_scale, abs=1e-5)
     assert abs(all_stages[1].by_heads) > 1e-3, "in a random model later heads react"
@@ -94,56 +94,58 @@ def test_heads_of_the_last_layer_leave_no_head_to_step_in(demo_model: Model, abc
     all_stages = stages(backup, attribute_layers(demo_model, abc))
     assert all_stages[-1].by_heads == pytest.approx(0, abs=1e-4)
     assert all_stages[-1].repair > 1, "and yet something makes up for them"
-    assert "no head steps in" in cause_story(all_stages[0], all_stages[-1], demo_model.cfg.n_layers)
+    assert "So it is no other head" in cause_story(all_stages[0], all_stages[-1], demo_model.cfg.n_layers)
 
 
 def test_movers_are_all_others_ranked(knocked: Backup) -> None:
-    for number in range(1, 4):
-        moved = movers(knocked, number)
-        gone = set(knocked.knocked_out[:number])
+    for count in range(1, 4):
+        moved = movers(knocked, count)
+        gone = set(knocked.knocked_out[:count])
         assert {mover.head for mover in moved} == {Head(n, m) for n in range(4) for m in range(4)} - gone
         assert [abs(mover.change) for mover in moved] == sorted((abs(mover.change) for mover in moved), reverse=True)
-        low, high = bootstrap_interval(knocked.changes_per_prompt[number])
+        low, high = bootstrap_interval(knocked.changes_per_prompt[count])
         for mover in moved:
             at = mover.head.layer, mover.head.head
             assert mover.before == pytest.approx(knocked.values[0][at], abs=1e-6)
-            assert mover.after == pytest.approx(knocked.values[number][at], abs=1e-6)
-            assert mover.change == pytest.approx(knocked.changes[number][at], abs=1e-6)
+            assert mover.after == pytest.approx(knocked.values[count][at], abs=1e-6)
+            assert mover.change == pytest.approx(knocked.changes[count][at], abs=1e-6)
             assert (mover.low, mover.high) == pytest.approx((low[at], high[at]), abs=1e-6)
-        others = changes_of_others(knocked, number).mean(-1)
+        others = changes_of_others(knocked, count).mean(-1)
         assert {tuple(at) for at in np.argwhere(np.isnan(others))} == {(head.layer, head.head) for head in gone}
 
 
 def stage(**values: float) -> Stage:
     numbers = dict.fromkeys(("real", "naive", "repair", "scale", "by_scale", "by_heads", "by_rest"), 0.0) | values
-    intervals = {f"{name}_interval": (0.0, 0.0) for name in ("real", "naive", "repair", "scale")}
+    intervals = {f"{name}_interval": (np.nan, np.nan) for name in ("real", "naive", "repair", "scale")}
     return Stage(gone=(Head(9, 9),), **numbers, **intervals)
 
 
 @pytest.mark.parametrize(
     ("real", "naive", "words"),
     [
-        (2.92, 0.57, "Of the 2.98 logits that these heads wrote, 2.35 are made up for"),
+        (2.92, 0.57, "Of the 2.98 logits that these heads wrote, 2.35 logits (mean over 8 prompts) are made up for."),
+        (3.92, 0.57, "The 2.98 logits that these heads wrote are more than made up for"),
         (0.57, 0.57, "nothing makes up for these heads"),
-        (-0.5, 0.57, "That is 1.07 less than expected"),
-        (4.0, 4.5, "These heads write against the answer"),
-        (3.5, 3.54, "nothing to make up for"),
+        (-0.5, 0.57, "That is 1.07 logits less than expected"),
+        (4.0, 4.5, "By themselves these heads lower logit_diff"),
+        (1.0, 3.54, "yet logit_diff ends 2.54 logits (mean over 8 prompts) below: they work by way of others"),
+        (3.53, 3.54, "nothing to make up for"),
     ],
 )
 def test_what_was_expected_in_words(real: float, naive: float, words: str) -> None:
     before = stage(real=3.55, naive=3.55)
     story = expected_story(before, stage(real=real, naive=naive, repair=real - naive), 8)
     assert words in story
-    assert f"Without 9.9 one would expect a logit_diff of {naive:+.2f} instead of +3.55" in story
-    assert f"the model still has {real:+.2f}" in story
+    assert f"Without 9.9 one would expect a logit_diff of {number(naive)} instead of +3.55" in story
+    assert f"the model has {number(real)} (" in story
 
 
 @pytest.mark.parametrize(
     ("by_scale", "by_heads", "by_rest", "words"),
     [
         (0.2, 2.0, 0.15, "So other heads do step in."),
-        (2.2, 0.1, 0.05, "So no head steps in here: what looks like backup is mostly LayerNorm."),
-        (0.1, 0.1, 2.15, "what looks like backup is mostly the MLPs"),
+        (2.2, 0.1, 0.05, "So it is hardly any other head: what looks like backup is above all LayerNorm."),
+        (0.1, 0.1, 2.15, "what looks like backup is above all the MLPs"),
         (1.2, 1.0, 0.15, "but they are not all of it"),
     ],
 )
@@ -180,7 +182,7 @@ def test_backup_figures_draw_the_cores_numbers(knocked: Backup, all_stages: list
     np.testing.assert_allclose(figure.data[0].z, others.mean(-1), atol=1e-6)
     low, high = bootstrap_interval(others[3, 1])
     [hover_text] = [hover_text for key, hover_text in figure.data[1].customdata if key == "3.1"]
-    assert f"({interval(float(low), float(high), over_prompts(knocked.n_prompts))})" in hover_text
+    assert f"({interval(float(low), float(high), mean_over(knocked.n_prompts))})" in hover_text
     assert [note.text for note in figure.layout.annotations] == ["gone", "gone"]
     gone = {f"{head}" for head in all_stages[2].gone}
     assert {key for key, hover_text in figure.data[1].customdata if hover_text.endswith("is gone")} == gone
@@ -198,8 +200,10 @@ def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
     assert at.multiselect(key="knock_out").value == [str(head) for head in strongest]
     backup = backup_heads(demo_model, pairs, strongest)
     for stage_number in (1, 3):
-        expected = f"the model still has {backup.logit_diff[stage_number]:+.2f}"
-        assert any(expected in text and f"of {backup.naive[stage_number]:+.2f} instead" in text for text in says(at))
+        expected = f"the model has {number(float(backup.logit_diff[stage_number]))} ("
+        assert any(
+            expected in text and f"of {number(float(backup.naive[stage_number]))} instead" in text for text in says(at)
+        )
     np.testing.assert_allclose(table(at, "layernorm_scale")["layernorm_scale"], backup.scale, atol=1e-4)
     next(box for box in at.selectbox if box.label == "Heads that are gone").select_index(0).run()
     assert_fine(at)
@@ -215,17 +219,18 @@ def test_what_stands_in_for_a_head_comes_from_abc_twins(demo_model: Model, ablat
     twins = prompt_pairs(demo_model, list(pairs.clean_text), None, io, s, corruption="abc")
     same = replace(pairs, corrupted_tokens=twins.corrupted_tokens)
     backup = backup_heads(demo_model, same, [Head(3, 2)], ablation=ablation)
-    assert any(f"the model still has {backup.logit_diff[1]:+.2f}" in text for text in says(at))
+    assert any(f"the model has {number(float(backup.logit_diff[1]))} (" in text for text in says(at))
     assert any("ABC twins" in caption.value for caption in at.caption)
 
 
-def test_zero_ablation_needs_no_roles_and_the_other_ways_say_what_they_need() -> None:
-    at = page("backup heads", **FRANCE)
+@pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
+def test_on_another_task_the_prompts_own_twins_stand_in_for_a_head(demo_model: Model, ablation: str) -> None:
+    at = page("backup heads", knock_out_by=ablation, knock_out=["3.2"], **FRANCE)
     assert_fine(at)
-    assert any("one would expect" in text for text in says(at))
-    at.radio(key="knock_out_by").set_value("mean").run()
-    assert not at.exception
-    assert "these prompts have no IO" in body(at)
+    capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
+    backup = backup_heads(demo_model, capitals, [Head(3, 2)], ablation=ablation)
+    assert any(f"the model has {number(float(backup.logit_diff[1]))}" in text for text in says(at))
+    assert any("own corrupted prompts" in caption.value for caption in at.caption) is (ablation != "zero")
 
 
 def test_heads_that_nobody_chose_follow_the_prompts_and_chosen_ones_stay(demo_model: Model) -> None:
@@ -252,7 +257,7 @@ def test_a_link_with_heads_of_another_model_is_answered_in_words() -> None:
 
 def test_on_gpt2_small_the_published_name_movers_are_knocked_out(loader: Loader, tmp_path: Path) -> None:
     shaped = load_model(str(save_random_gpt2(tmp_path / "shaped", 12, 24, 12)))
-    loader.gpt2 = replace(shaped, name="gpt2-small")
+    loader.gpt2 = replace(shaped, name="gpt2-small", is_gpt2_small=True)
     page("backup heads", model="gpt2-small")
     gpt2_is("ready")
     at = page("backup heads", model="gpt2-small")

@@ -1,9 +1,12 @@
 """What holds for each of the four parts of the Circuit page beside its first."""
 
+import numpy as np
 import pytest
 
+from app.words.phrases import number
+from ioi_core import Head, Model, contrast_methods, direct_and_total, prompt_pairs
 from tests.app.circuit.part_pages import FRANCE, PARTS, SENTENCE, page
-from tests.app.pages import assert_fine, body, says
+from tests.app.pages import assert_fine, says
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -17,12 +20,44 @@ def test_every_part_opens_on_any_ioi_prompts(part: str, query: dict[str, str]) -
     assert "nan" not in " ".join(says(at))
 
 
-@pytest.mark.parametrize("part", PARTS[1:])
-def test_other_tasks_are_refused_in_words(part: str) -> None:
-    at = page(part, **FRANCE)
-    assert not at.exception
-    assert "Something went wrong" not in body(at)
-    assert "these prompts have no IO" in body(at)
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
+def test_every_part_works_on_another_task_or_says_why_not(part: str, ablation: str) -> None:
+    at = page(part, ablation=ablation, knock_out_by=ablation, **FRANCE)
+    assert_fine(at)
+    if part == "token or position":
+        assert any("needs IOI prompts" in text.value for text in at.markdown)
+        assert not at.get("plotly_chart")
+        return
+    assert at.get("plotly_chart")
+    assert "nan" not in " ".join(says(at))
+    if part != "backup heads" or ablation != "zero":
+        assert any("own corrupted prompts" in text.value for text in at.caption)
+
+
+@pytest.mark.parametrize("place", ["END", "all", "S2"])
+def test_ways_to_ablate_take_heads_away_where_the_prompts_have_roles(demo_model: Model, place: str) -> None:
+    """A role that they lack, from a link, gives way to END."""
+    at = page("ways to ablate", method_at=place, method_heads=["3.2", "2.1"], **FRANCE)
+    assert_fine(at)
+    assert at.selectbox(key="method_at").options == ["END", "all"]
+    capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
+    heads = dict.fromkeys((Head(3, 2), Head(2, 1)), "END" if place == "S2" else place)
+    zero, mean, resample, *_ = contrast_methods(demo_model, capitals, heads).changes.mean(-1)
+    assert mean == resample
+    assert any(f"{number(float(zero))} (zero), {number(float(mean))} (mean)" in text for text in says(at))
+
+
+def test_total_effects_are_those_of_the_typed_twins(demo_model: Model) -> None:
+    at = page("direct and total", **FRANCE)
+    capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
+    direct, total = direct_and_total(demo_model, capitals).values
+    assert any(
+        f"direct effect {number(float(direct[head]))}, total {number(float(total[head]))}" in text
+        for text in says(at)
+        for head in np.ndindex(*direct.shape)
+    )
+    assert not any("Colours:" in text.value for text in at.caption), "classes are about IOI"
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -8,6 +8,7 @@ from app.circuit.methods.tables import contrast_frame, total_frame
 from app.circuit.methods.words import outliers, total_story
 from app.colours import CLASS_COLOURS, CORRUPTED
 from app.hosting import services
+from app.words.phrases import number
 from ioi_core import (
     Ablation,
     Head,
@@ -66,10 +67,11 @@ def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
 @pytest.mark.parametrize(
     ("direct", "total", "words"),
     [
-        (0.1, 9.0, "does more by way of others than by what it writes itself"),
-        (0.1, -9.0, "does more against the answer by way of others"),
-        (9.0, 0.1, "writes more than is missed without it"),
-        (-9.0, -0.1, "writes more against the answer than its loss helps"),
+        (0.1, 9.0, "Farthest above the line: head 0.0, direct effect +0.100, total +9.00."),
+        (0.1, -9.0, "Farthest below the line: head 0.0"),
+        (9.0, 0.1, "No head comes after 0.0"),
+        (-9.0, -0.1, "Farthest above the line: head 0.0"),
+        (0.0, 0.002, "No head has an effect of 0.01 logits or more"),
         (9.0, 9.1, "All heads lie near the line"),
     ],
 )
@@ -104,8 +106,8 @@ def test_the_direct_and_total_page_says_the_cores_numbers(demo_model: Model, abl
     direct, total = direct_and_total(demo_model, pairs, ablation=ablation).values
     layer, head = np.unravel_index((total - direct).argmax(), total.shape)
     said = (
-        f"Head {layer}.{head} does more by way of others than by what it writes itself: "
-        f"direct effect {direct[layer, head]:+.2f}, total {total[layer, head]:+.2f}."
+        f"Farthest above the line: head {layer}.{head}, direct effect {number(direct[layer, head])}, total "
+        f"{number(total[layer, head])}."
     )
     assert any(said in text for text in says(at))
 
@@ -144,14 +146,14 @@ def test_the_methods_page_says_the_cores_numbers_and_the_warnings(demo_model: Mo
     pairs = ioi_dataset(demo_model, 8, corruption="abc")
     result = contrast_methods(demo_model, pairs, {Head(3, 2): "END", Head(3, 4): "END"})
     zero, mean, *_ = result.values - result.clean
-    assert any(f"changes by {zero:+.2f} (zero), {mean:+.2f} (mean)" in text for text in says(at))
+    assert any(f"changes by {number(zero)} (zero), {number(mean)} (mean)" in text for text in says(at))
     backup = backup_heads(demo_model, pairs, [Head(3, 2), Head(3, 4)])
-    assert any(f"zero ablation there leaves {backup.logit_diff[-1]:+.2f}" in text for text in says(at))
+    assert any(f"zero ablation there leaves {number(float(backup.logit_diff[-1]))}" in text for text in says(at))
     text = " ".join(one.value for one in at.markdown)
     for warning in ("whether heads are enough", "hide ablations", "scale held still", "off distribution"):
         assert warning in text
     at.selectbox(key="method_at").select("S2").run()
     assert_fine(at)
     at_s2 = contrast_methods(demo_model, pairs, {Head(3, 2): "S2", Head(3, 4): "S2"}).values
-    assert any(f"changes by {at_s2[0] - result.clean:+.2f} (zero)" in text for text in says(at))
+    assert any(f"changes by {number(at_s2[0] - result.clean)} (zero)" in text for text in says(at))
     assert not any("Direct effects would make it" in text for text in says(at)), "those are of END"

@@ -1,7 +1,12 @@
 """Means over prompts come with their interval and, on request, template by template."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.drawing import by_template, by_template_charts
 from app.drawing.frames import mean_frame
@@ -21,6 +26,7 @@ from ioi_core import (
     logit_lens,
     predictions,
 )
+from tests.app.made_up import of_prompts
 from tests.app.pages import assert_fine, opened
 
 
@@ -42,6 +48,22 @@ def test_templates_partition_the_prompts(pairs):
 def test_prompts_that_are_a_template_each_are_called_prompts(demo_model):
     groups = by_template_charts.template_groups(arena_pairs(demo_model))
     assert [group.name for group in groups] == [f"prompt {n}" for n in range(1, 9)]
+
+
+@given(st.data())
+def test_the_cell_that_differs_most_is_named_and_equal_ones_are_called_alike(data):
+    groups = [
+        by_template_charts.TemplateGroup(f"template {n}", np.array(rows), "") for n, rows in enumerate(([0, 2], [1]))
+    ]
+    flat, cells = data.draw(of_prompts(3, 4)), ["a", "b", "c", "d"]
+    text = by_template._story(flat, cells, groups, 3, "template")
+    apart = flat[:, [0, 2]].mean(-1) - flat[:, 1]
+    if named := re.search(r"Most apart: (\w), from (\S+) \((.*?)\) to (\S+) \((.*?)\)", text):
+        cell = cells.index(named[1])
+        assert abs(apart[cell]) == pytest.approx(np.abs(apart).max())
+        assert (named[3] == "template 0") == (apart[cell] < 0)
+        assert named[2] != named[4]
+    assert ("All of these are alike" in text) == (named is None)
 
 
 def test_no_more_than_fit_a_screen(demo_model):
@@ -103,7 +125,7 @@ def test_what_is_most_apart_is_said_and_the_file_has_every_cell(pairs):
     groups = by_template_charts.template_groups(pairs)
     flat = np.random.default_rng(1).normal(size=(3, 20))
     flat[1, groups[4].rows] += 100
-    said = by_template._story(flat, ["a", "b", "c"], groups, 14)
+    said = by_template._story(flat, ["a", "b", "c"], groups, 20, "template")
     lowest = min(groups, key=lambda group: flat[1, group.rows].mean())
     assert said.startswith("Most apart: b, from ")
     assert f"({lowest.name}) to" in said
@@ -183,3 +205,11 @@ def test_pages_offer_it_by_a_switch_and_by_a_link(loader, page, switches):
     linked = opened(f"../pages/{page}.py", model="ioi-demo", **{f"templates_{switch}": "true" for switch in switches})
     assert_fine(linked)
     assert len(linked.get("plotly_chart")) == without + len(switches)
+
+
+def test_groups_of_other_labels_stay_apart(pairs):
+    labels = ("no label", "", *["x" * 40 + "a", "x" * 40 + "b"] * 9)
+    groups = by_template_charts.template_groups(replace(pairs, labels=labels))
+    assert sum(len(group.rows) for group in groups) == len(pairs)
+    assert len({group.name for group in groups}) == len(groups) == 4
+    assert groups[0].by == "label"

@@ -9,7 +9,7 @@ from app.heads.edges import edges_in, strongest_edges
 from app.heads.tables import all_heads_frame, role_attention_frame, role_attention_table, with_intervals
 from app.heads.words import role_attention_of_head
 from app.questions.measures import role_attention_measures
-from app.words.phrases import number
+from app.words.phrases import adds_or_takes, number
 from ioi_core import (
     Head,
     Model,
@@ -51,8 +51,7 @@ def test_one_head_shows_the_cores_numbers(demo_model: Model, name: str) -> None:
     assert title(at) == f"What does head {name} do?"
     pairs, head = arena_pairs(demo_model), Head.parse(name)
     direct = float(attribute_heads(demo_model, pairs).values[head.layer, head.head])
-    verb = "adds" if direct >= 0 else "takes"
-    assert any(f"Directly, head {name} {verb} {abs(direct):.3f} logits" in text for text in says(at))
+    assert any(adds_or_takes(f"Directly, head {name}", direct) in text for text in says(at))
     ranks = table(at, "rank").set_index("measure")
     scores, copying = head_scores(demo_model), copy_scores(demo_model)
     patched = patch_activations(demo_model, pairs, "z").effects.mean(-1)
@@ -142,7 +141,7 @@ def test_edges_are_computed_on_request_in_and_out(demo_model: Model) -> None:
     assert_fine(at)
     pairs, head = arena_pairs(demo_model), Head(2, 1)
     into = {x: patch_paths(demo_model, pairs, [head], receiver_input=x).values for x in "qkv"}
-    [said] = [text for text in says(at) if "Head 2.1 has most of" in text]
+    [said] = [text for text in says(at) if "Corrupted one by one" in text]
     for values in into.values():
         sender = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
         if abs(values[sender]) > 0.05:  # an MLP may come before a weaker head

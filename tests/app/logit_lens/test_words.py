@@ -1,9 +1,18 @@
 """The logit lens page's sentences on made-up results."""
 
+import re
+
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.logit_lens import words as lens_words
-from ioi_core import PromptResult
+from app.words.effects import least
+from app.words.phrases import number
+from ioi_core import PromptResult, bootstrap_interval
+from ioi_core.results import over_prompts
+from tests.app.made_up import COUNTS, of_prompts
 
 
 def test_effects_name_who_adds_and_who_takes():
@@ -21,6 +30,35 @@ def test_lens_story_names_the_largest_step():
         per_prompt=values[:, None],
     )  # fmt: skip
     said = lens_words.lens_story(result)
-    assert "MLP 0's: +2.90" in said
-    assert "-1.00 (1 prompt)" in said
-    assert "the wrong name" in said
+    assert "The largest step is MLP 1's: -4.20 logits." in said
+    assert "-1.00 (1 prompt): it favours the other answer" in said
+
+
+@given(st.data())
+def test_the_step_named_is_the_largest_and_the_verdict_is_the_last_points(data) -> None:
+    stages = ("0_pre", "0_mid", "1_pre", "1_mid", "final_post")
+    per_prompt = data.draw(of_prompts(data.draw(COUNTS), len(stages)))
+    result = PromptResult(**over_prompts(per_prompt), axes={"stage": stages}, metric="logit_diff", unit="logits")
+    said, steps, end = lens_words.lens_story(result), np.diff(result.values), float(result.values[-1])
+    assert ("No step stands out" in said) == (np.abs(steps).max() < least(end))
+    if step := re.search(r"The largest step is (attention|MLP) (\d)'s: (\S+) logits", said):
+        n = 2 * int(step[2]) + (step[1] == "MLP")
+        assert abs(steps[n]) == np.abs(steps).max()
+        assert step[3] == number(float(steps[n]))
+    low, high = bootstrap_interval(result.per_prompt[-1])
+    assert ("favours the right answer" in said) == (end >= 0.01 and not low <= 0 <= high)
+    assert ("favours the other answer" in said) == (end <= -0.01 and not low <= 0 <= high)
+    assert ("favours neither answer" in said) == (abs(end) < 0.01)
+
+
+@given(st.data())
+def test_who_adds_adds_and_who_takes_takes(data) -> None:
+    values = data.draw(of_prompts(1, 5))[:, 0]
+    names = [f"head 0.{n}" for n in range(5)]
+    said = lens_words.effects(names, values, 1)
+    by_name = dict(zip(names, values, strict=True))
+    for name, verb, size in re.findall(r"(head \d\.\d) (adds|takes) \+?([\d.]+)", said.replace("Head", "head")):
+        assert by_name[name] * (1 if verb == "adds" else -1) > 0
+        assert float(size) == pytest.approx(abs(by_name[name]), abs=0.0051)
+    threshold = max(0.05 * np.abs(values).sum(), 0.01)
+    assert ("Nothing stands out" in said) == (np.abs(values) <= threshold).all()

@@ -1,10 +1,23 @@
 """The path patching page as Streamlit runs it, without a browser."""
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.path_patching.requests import most_attended
 from app.path_patching.trail import Step, TrailError, read_trail, write_trail
-from ioi_core import Direction, Head, HeadError, Model, arena_pairs, explain_attention, head_roles, patch_paths
+from ioi_core import (
+    Direction,
+    Head,
+    HeadError,
+    Model,
+    arena_pairs,
+    explain_attention,
+    head_roles,
+    patch_paths,
+    prompt_pairs,
+    role_attention,
+)
 from tests.app.pages import assert_fine, body, opened, says
 
 PAGE = "../pages/path_patching.py"
@@ -91,6 +104,40 @@ def test_identical_prompts_are_undefined_in_words() -> None:
     at = page(prompts="own", text=text, corrupted=text)
     assert not at.exception
     assert "nothing to recover" in body(at)
+
+
+JOHN, MARY = (f"When John and Mary went to the shops, {who} gave the bag to" for who in ("John", "Mary"))
+
+
+def test_where_the_clean_run_scores_below_the_corrupted_one_red_is_still_a_fall(demo_model: Model) -> None:
+    at = page(prompts="own", text=JOHN, corrupted=MARY, io="John", s="Mary")
+    assert_fine(at)
+    pairs = prompt_pairs(demo_model, [JOHN], [MARY], "John", "Mary")
+    result = patch_paths(demo_model, pairs, metric="logit_diff")
+    assert result.clean < result.corrupted
+    [said] = [text for text in says(at) if "alone " in text]
+    strongest = "lowers" if result.effects.mean(-1).ravel()[np.abs(result.effects.mean(-1)).argmax()] < 0 else "raises"
+    assert f"alone {strongest} logit_diff most" in said
+    assert "a share above 0 is a fall of logit_diff" in said
+
+
+def test_mirror_images_are_called_so() -> None:
+    said = "noising and denoising are mirror images here"
+    assert any(said in caption.value for caption in page().caption)
+    assert not any(said in caption.value for caption in page(prompts="generated", n="4").caption)
+
+
+def test_why_it_attends_follows_the_head_until_a_role_is_chosen(demo_model: Model) -> None:
+    attention = role_attention(demo_model, arena_pairs(demo_model))
+    at = page(why_head="2.0")
+    assert at.selectbox(key="why_key").value == most_attended(attention, Head(2, 0)) == "S2"
+    at.selectbox(key="why_head").select("3.2").run()
+    assert at.selectbox(key="why_key").value == most_attended(attention, Head(3, 2)) == "IO"
+    at.selectbox(key="why_key").select("S1").run()
+    at.selectbox(key="why_head").select("2.0").run()
+    assert_fine(at)
+    assert at.selectbox(key="why_key").value == "S1"
+    assert page(why_head="2.0", why_key="IO").selectbox(key="why_key").value == "IO"
 
 
 def test_another_task_has_no_roles_but_works() -> None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.shell.prompt_controls import _LONGEST_IN_URL
+from app.words.phrases import number
 from ioi_core import TASKS, Model, predictions, prompt_pairs, task_dataset
 from tests.app.pages import assert_fine, body, opened, says, shown
 
@@ -22,7 +23,7 @@ def test_a_task_is_one_more_choice(loader, demo_model: Model, task: str) -> None
     at = opened(prompts="other task", task=TASKS[task].title, n="7", seed="3")
     assert_fine(at)
     found = predictions(demo_model, task_dataset(demo_model, task, 7, seed=3))
-    assert f"{found.clean_logit_diff.mean():+.2f} on the clean" in says(at)[1]
+    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[1]
     assert f"<b>Corruption:</b> {TASKS[task].twin}" in body(at)
     assert TASKS[task].question in captions(at)
 
@@ -49,8 +50,8 @@ def test_prompts_of_several_lines_are_kept_as_they_are(loader) -> None:
     assert "<b>Prompts:</b> 2" in body(at)
     pairs = prompt_pairs(loader.demo, [text, twin], [twin, text], "Rome", "Madrid")
     found = predictions(loader.demo, pairs)
-    assert f"{found.clean_logit_diff[0]:+.2f}" in says(at)[0]
-    assert "\\n" in body(at) or "↵" in body(at)
+    assert number(float(found.clean_logit_diff[0])) in says(at)[0]
+    assert "\\n" in body(at)
     assert "left out" not in captions(at)
 
 
@@ -68,7 +69,7 @@ def test_the_special_tokens_name_is_ordinary_text_and_the_page_says_so(loader) -
     assert "&lt;" in body(at)
 
 
-def test_an_answer_as_it_is_written_and_the_hint_to_write_it_so(loader, monkeypatch) -> None:
+def test_an_answer_as_it_is_written_and_the_hint_to_write_it_so(loader) -> None:
     query = {
         "prompts": "own", "text": "The war lasted from the year 1741 to the year 17",
         "corrupted": "The war lasted from the year 1701 to the year 17", "io": "42", "s": "40",
@@ -78,10 +79,17 @@ def test_an_answer_as_it_is_written_and_the_hint_to_write_it_so(loader, monkeypa
         assert_fine(at)
     assert spaced.dataframe[2].value["token"].tolist() == ["·42", "·40"] * 2
     assert written.dataframe[2].value["token"].tolist() == ["42", "40"] * 2
-    ranks = [at.dataframe[2].value["rank"][0] for at in (spaced, written)]
-    better, worse = (written, spaced) if ranks[0] > ranks[1] else (spaced, written)
-    assert ("switch Space before the answers" in body(worse)) == (max(ranks) >= 10 * min(ranks))
-    assert "switch Space before the answers" not in body(better)
+
+
+def test_a_hint_where_the_other_form_of_an_answer_ranks_ten_times_better(loader) -> None:
+    query = {"prompts": "own", "text": MARY, "corrupted": TWIN, "io": "John", "s": "Mary"}
+    spaced, written = opened(**query), opened(**query, answer_space="false")
+    better, worse = (int(at.dataframe[2].value["rank"][0]) for at in (spaced, written))
+    assert 10 * better <= worse
+    said = f"read without a space in front and have rank {worse:,} (median); with it they have rank {better:,}."
+    assert said in body(written)
+    assert "the sidebar has Space before the answers" in body(written)
+    assert "the sidebar has Space before the answers" not in body(spaced)
 
 
 def test_a_data_set_is_read_as_the_library_reads_it(loader, demo_model: Model) -> None:
@@ -89,7 +97,7 @@ def test_a_data_set_is_read_as_the_library_reads_it(loader, demo_model: Model) -
     at = opened(prompts="data set", data="\n".join(map(json.dumps, rows)))
     assert_fine(at)
     found = predictions(demo_model, prompt_pairs(demo_model, [MARY, TWIN]))
-    assert f"{found.clean_logit_diff.mean():+.2f} on the clean" in says(at)[1]
+    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[1]
     assert "Label by label" in [toggle.label for toggle in at.toggle]
     at.toggle(key="templates_logit_diff").set_value(True).run()
     assert_fine(at)
@@ -153,3 +161,36 @@ def test_a_link_that_came_through_although_it_is_long_is_shown(loader) -> None:
     assert at.text_area(key="text").value == text
     assert "Too long for a link" in captions(at)
     assert "characters" in shown(at)
+
+
+def test_ablation_says_where_corrupted_prompts_come_from_row_by_row(loader) -> None:
+    given, made = f'"{MARY}","{TWIN}"\n', f'"{TWIN}",\n'
+    for rows, words, skip in (
+        (given, "from the data set", "false"),
+        (made, "S2 flip", "false"),
+        (given + made, "given, or S2 flip", "false"),
+        (made + '"no name is here","no name is there"\n', "S2 flip", "true"),
+    ):
+        at = opened("../pages/circuit.py", prompts="data set", data=f"clean,corrupted\n{rows}", skip=skip)
+        assert_fine(at)
+        assert f"<b>Corruption:</b> {words}" in body(at)
+        story = captions(at)
+        assert ("ABC twins of the same prompts" in story) == (words != "from the data set")
+
+
+def test_prompts_of_one_token_work_on_every_page(loader) -> None:
+    for page in PAGES:
+        at = opened(f"../pages/{page}.py", prompts="own", text="x", corrupted="y", io="z", s="w", bos="false")
+        assert not at.exception
+        assert "Something went wrong" not in shown(at)
+
+
+def test_separators_may_have_space_behind_them(loader) -> None:
+    at = opened(prompts="own", several_lines="true", text=f"{MARY}\n--- \n{TWIN}")
+    assert_fine(at)
+    assert "<b>Prompts:</b> 2" in body(at)
+
+
+def test_a_link_that_lacks_a_text_says_so(loader) -> None:
+    at = opened(prompts="own", text_left_out="true")
+    assert "too long for this link" in captions(at)

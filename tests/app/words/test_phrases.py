@@ -39,12 +39,29 @@ def test_components_of_every_analysis_have_one_name(label, name):
 
 
 def test_what_is_taken_away_is_said_without_a_sign():
-    assert phrases.adds_or_takes("Head 9.9", 3.0) == "Head 9.9 adds 3.000 logits to logit_diff"
+    assert phrases.adds_or_takes("Head 9.9", 3.0) == "Head 9.9 adds 3.00 logits to logit_diff"
     assert phrases.adds_or_takes("Head 10.7", -0.0042) == "Head 10.7 takes 0.0042 logits away from logit_diff"
 
 
 def test_intervals_say_where_the_sign_is_uncertain():
     assert phrases.interval(0.5, 1.25, "mean over 8 prompts") == "mean over 8 prompts, 95 % interval +0.50 to +1.25"
-    assert phrases.interval(-0.012, 0.5, "8") == "8, 95 % interval -0.012 to +0.50, sign uncertain"
+    assert phrases.interval(-0.012, 0.5, "8") == "8, 95 % interval -0.012 to +0.500, sign uncertain"
     assert phrases.interval(float("nan"), float("nan"), "1 prompt") == "1 prompt"
     assert phrases.ends(0.25, 0.5, "{:.0%}".format) == "25% to 50%"
+
+
+@pytest.mark.parametrize(
+    ("value", "largest", "text"),
+    [
+        (27.8486, None, "+27.85"),
+        (-0.4331, None, "-0.433"),
+        (0.00032, None, "+0.00032"),
+        (0.0, None, "0"),
+        (-0.0, None, "0"),
+        (0.4331, 27.8, "+0.43"),
+        (-0.0004, 0.5, "0.000"),
+        (-5e-05, 2e-04, "-5e-05"),
+    ],
+)
+def test_numbers_follow_one_rule(value, largest, text):
+    assert phrases.number(value, largest) == text

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save
@@ -38,6 +38,7 @@ from ioi_core import (
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from tests.app.pages import first_requests
 from tests.cache.store.disk_checks import Evil
+from tests.fuzz import cases
 
 dtypes = st.sampled_from(codec._DTYPES)
 arrays = dtypes.flatmap(
@@ -153,7 +154,7 @@ def test_every_flipped_bit_is_found():
 
 
 @given(st.data())
-@settings(max_examples=200)
+@cases(200)
 def test_cut_lengthened_or_overwritten_payloads_are_found(data):
     payload = encode("key", a_result())
     start = data.draw(st.integers(0, len(payload) - 1))

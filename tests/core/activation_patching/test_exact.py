@@ -244,7 +244,7 @@ def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
         patch_activations(small_model, pairs, "resid_pre", positions="all")
     with pytest.raises(ChoiceError, match="all, each, IO"):
         patch_activations(small_model, pairs, "z", positions="S3")
-    with pytest.raises(MetricError, match="logit_diff, logit_diff_recovered, prob, kl"):
+    with pytest.raises(MetricError, match="logit_diff, logit_diff_recovered, prob, prob_diff, kl"):
         patch_activations(small_model, pairs, "z", metric="accuracy")
     with pytest.raises(ChoiceError, match="denoising or noising"):
         patch_activations(small_model, pairs, "z", direction="sideways")

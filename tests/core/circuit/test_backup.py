@@ -56,7 +56,7 @@ def test_blocks_of_prompts_change_no_backup(small_model: Model, monkeypatch) -> 
 
 
 def test_what_cannot_be_knocked_out_is_refused(small_model: Model, abc: PromptPairs) -> None:
-    for heads in ([], [Head(1, 1), Head(1, 1)], 3):
+    for heads in ([], [Head(1, 1), (1, 1)]):
         with pytest.raises(CircuitError, match="different ones are wanted"):
             backup_heads(small_model, abc, heads)
 

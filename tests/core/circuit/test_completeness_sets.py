@@ -50,16 +50,16 @@ def test_a_greedy_set_takes_the_worst_member_of_those_tried(small_model: Model, 
     assert everything.removed[-1] == circuit
 
 
-def test_classes_are_the_published_ones_or_roles(small_model: Model) -> None:
-    gpt2 = replace(small_model, name="gpt2-small")
-    classes = circuit_classes(gpt2, IOI_CIRCUIT.with_({Head(0, 0): "IO", Head(9, 9): "S2"}))
+def test_classes_are_the_published_ones_or_roles(small_model: Model, abc: PromptPairs) -> None:
+    gpt2 = replace(small_model, is_gpt2_small=True)
+    classes = circuit_classes(gpt2, abc, IOI_CIRCUIT.with_({Head(0, 0): "IO", Head(9, 9): "S2"}))
     assert list(classes)[:7] == [
         "previous token", "duplicate token", "induction", "S-inhibition", "name mover", "negative name mover",
         "backup name mover",
     ]  # fmt: skip
     assert classes["at IO"] == Circuit({Head(0, 0): "IO"})
     assert classes["at S2"] == Circuit({Head(9, 9): "S2"})
-    by_role = circuit_classes(small_model, CIRCUIT)
+    by_role = circuit_classes(small_model, abc, CIRCUIT)
     assert set(by_role) == {f"at {role}" for role in CIRCUIT.roles}
     assert Circuit.of([m for circuit in by_role.values() for m in circuit.members]) == CIRCUIT
 

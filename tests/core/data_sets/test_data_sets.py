@@ -12,6 +12,7 @@ from ioi_core import Model, PromptError, PromptPairs, arena_pairs, ioi_dataset, 
 from ioi_core.data_sets.pairs import pairs_of, to_csv
 from ioi_core.data_sets.rows import as_text, parse_rows
 from tests.core.prompts.prompt_checks import check_pairs, tokenizer_only_model
+from tests.fuzz import cases
 
 MARY = "When John and Mary went to the shops, John gave the bag to"
 TWIN = "When John and Mary went to the shops, Mary gave the bag to"
@@ -113,7 +114,7 @@ BAD_ROWS = {
     ),
     "a lone surrogate": ({"clean": FRANCE, "corrupted": ITALY, "io": ["a", "\ud800"], "s": "b"}, "half of a character"),
     "a label of half a character": ({"clean": MARY, "label": "\ud800"}, "its label has half of a character"),
-    "a broken list": ({"clean": FRANCE, "corrupted": ITALY, "io": "[1,", "s": "b"}, "begins like a JSON list"),
+    "a broken list": ({"clean": FRANCE, "corrupted": ITALY, "io": "[1,", "s": "b"}, "must be one token"),
     "an empty list": ({"clean": FRANCE, "corrupted": ITALY, "io": [], "s": "b"}, "a list of texts, is wanted"),
     "another kind": ({"clean": FRANCE, "corrupted": ITALY, "io": "Paris", "s": "Rome"}, "no IOI prompt and most of"),
 }  # fmt: skip
@@ -160,7 +161,7 @@ def test_cells_too_many_are_one_rows_fault(model: Model) -> None:
 
 
 def exported(model: Model, pairs: PromptPairs) -> PromptPairs:
-    again = pairs_of(model, parse_rows(to_csv(model, pairs)), answer_space=False, prepend_bos=pairs.prepend_bos)
+    again = pairs_of(model, parse_rows(to_csv(model, pairs)), prepend_bos=pairs.prepend_bos)
     assert not again.refused
     assert again.pairs is not None
     return again.pairs
@@ -180,6 +181,7 @@ def test_what_goes_out_comes_back_the_same(model: Model, tmp_path: Path) -> None
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).filter(lambda text: not text[-1].isspace())
 
 
+@cases(100)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5))
 def test_any_text_goes_out_and_comes_back(texts: list[tuple[str, str]]) -> None:
     model = tokenizer_only_model()
@@ -191,6 +193,7 @@ def test_any_text_goes_out_and_comes_back(texts: list[tuple[str, str]]) -> None:
     assert_same(exported(model, found.pairs), found.pairs)
 
 
+@cases(300)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode) | st.builds(
     lambda heading, rows: (heading + "\n" + "\n".join(rows)).encode("utf-8", "replace"),
     st.sampled_from(["clean,io,s", "clean\tcorrupted\tio\ts\tlabel", "[", '{"clean": 1', "clean;label"]),
@@ -205,3 +208,29 @@ def test_any_bytes_are_pairs_or_a_prompt_error(data: bytes) -> None:
     if found.pairs is not None:
         check_pairs(model, found.pairs)
     assert found.pairs is not None or found.refused
+
+
+def test_what_goes_out_says_how_its_answers_are_written(model: Model, tmp_path: Path) -> None:
+    """Whatever the reader's own setting: "42" stays "42"."""
+    pairs = task_dataset(model, "greater_than", 3)
+    path = saved(tmp_path, to_csv(model, pairs))
+    for answer_space in (True, False):
+        assert_same(read_pairs(model, path, answer_space=answer_space), pairs)
+    with pytest.raises(PromptError, match="its answer_space is 'maybe': true or false is wanted"):
+        read_pairs(model, saved(tmp_path, f'clean,answer_space\n"{MARY}",maybe\n'))
+
+
+def test_columns_are_taken_by_their_name_not_by_what_is_in_them(model: Model) -> None:
+    row = {"clean": MARY, "corrupted": "", "corrupted_hard": "When x and y went to the shops, x gave the bag to"}
+    [read] = parse_rows(json.dumps(row))
+    assert read.corrupted is None
+    for twice in ('{"clean": "a b", "Clean": "c d"}', '{"clean": "a b", "io": "x", "io": "y"}'):
+        [read] = parse_rows(twice)
+        assert "each field once" in str(read.refused)
+
+
+def test_an_answer_in_two_spellings_is_no_two_answers(model: Model) -> None:
+    for io, s in ((" John", "John"), (["Mary", "Mary"], "John")):
+        found = pairs_of(model, parse_rows(json.dumps({"clean": MARY, "io": io, "s": s, "answer_space": False})))
+        assert found.pairs is None
+        assert len(found.refused) == 1

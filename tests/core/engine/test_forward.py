@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ioi_core import (
+    ChoiceError,
     Model,
     PromptError,
     PromptPairs,
@@ -255,8 +256,9 @@ def test_an_exception_in_progress_cancels_and_leaves_the_model_unchanged(small_m
         ([[50257]], [0], "ids 50257 to 50257"),
         ([[-1, 5]], [0], "ids -1 to 5"),
         ([[1, 2]], [2], "rows have positions 0 to 1"),
-        ([[1, 2]], [-1], "rows have positions 0 to 1"),
+        ([[1, 2]], [-3], "rows have positions 0 to 1"),
         ([[1, 2]], [0, 1], "one a row"),
+        ([[1, 2, 3], [1, 2, 50256]], [2, 2], "position 2 of row 2 is padding: the row has 2 tokens"),
         ([[1] * 1025], [0], "reads at most 1024"),
         ([[]], [0], "at least one"),
     ],
@@ -269,5 +271,5 @@ def test_tokens_out_of_range_are_refused(
 
 
 def test_unknown_scale_is_refused(small_model: Model) -> None:
-    with pytest.raises(PromptError, match="per_layer"):
+    with pytest.raises(ChoiceError, match="final or per_layer"):
         logit_lens(small_model, random_pairs([5]), scale="layerwise")

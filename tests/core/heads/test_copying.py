@@ -7,7 +7,17 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
-from ioi_core import DEMO_MODEL_DIR, Head, HeadError, Model, PromptError, copied_tokens, copy_scores, load_model
+from ioi_core import (
+    DEMO_MODEL_DIR,
+    ChoiceError,
+    Head,
+    HeadError,
+    Model,
+    PromptError,
+    copied_tokens,
+    copy_scores,
+    load_model,
+)
 from ioi_core.prompts.names import IOI_LISTS
 from tests.models.hand_made import copying
 from tests.models.random_gpt2 import save_random_gpt2
@@ -155,7 +165,7 @@ def test_wrong_arguments_are_refused_in_words(demo_model: Model, arguments: dict
     ],
 )
 def test_wrong_tokens_are_refused_in_words(demo_model: Model, tokens: object, options: dict, said: str) -> None:
-    with pytest.raises(PromptError, match=said):
+    with pytest.raises(ChoiceError if "sign" in options else PromptError, match=said):
         copied_tokens(demo_model, Head(0, 0), tokens, **options)
 
 

@@ -13,6 +13,7 @@ from ioi_core import (
     ROLES,
     Direction,
     Head,
+    IOIError,
     Model,
     PatchResult,
     Predictions,
@@ -173,11 +174,13 @@ def test_without_a_gap_between_the_runs_s_inhibition_is_undefined(demo_model: Mo
 
 def test_mixed_up_results_are_refused() -> None:
     results = made_up([2.0, 4.0])
-    with pytest.raises(ValueError, match="same prompts"):
+    with pytest.raises(IOIError, match=r"results of role_attention, .* got Result\("):
+        infer_roles(**results | {"scores": results["direct"]})
+    with pytest.raises(IOIError, match="same prompts"):
         infer_roles(**results | {"predicted": made_up([2.0])["predicted"]})
-    with pytest.raises(ValueError, match="z patched at END is wanted, got v"):
+    with pytest.raises(IOIError, match="z patched at END is wanted, got v"):
         infer_roles(**results | {"at_end": replace(results["at_end"], site="v")})
-    with pytest.raises(ValueError, match="logit_diff"):
+    with pytest.raises(IOIError, match="logit_diff"):
         infer_roles(**results | {"at_end": replace(results["at_end"], metric="logit_diff")})
 
 
@@ -259,7 +262,7 @@ def test_published_classes_are_the_26_heads_of_gpt2_small_alone(demo_model: Mode
     assert len(heads) == len(set(heads)) == 26
     assert all(group.kept_at in ROLES for group in PUBLISHED_CLASSES)
     assert set(HEAD_ROLES) < {group.name for group in PUBLISHED_CLASSES}
-    gpt2_small = replace(demo_model, name="gpt2-small")
+    gpt2_small = replace(demo_model, is_gpt2_small=True)
     name_movers = published_class(gpt2_small, Head(9, 9))
     assert (name_movers.name, name_movers.kept_at) == ("name mover", "END")
     assert published_class(gpt2_small, Head(0, 2)) is None

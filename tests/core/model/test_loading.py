@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,19 +18,9 @@ from transformers import GPT2LMHeadModel, GPT2TokenizerFast
 
 from ioi_core import DEMO_MODEL_DIR, Head, HeadError, Model, ModelUnavailableError, load_model, run
 from tests import ROOT
+from tests.core.model.folders import edit_config
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.models.random_pairs import random_pairs
-
-
-@pytest.fixture
-def folder(small_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the small model's folder that a test may damage."""
-    return Path(shutil.copytree(small_folder, tmp_path / "model"))
-
-
-def edit_config(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_weights_are_transformer_lens_processed_ones(small_model: Model, small_bridge) -> None:
@@ -147,11 +136,14 @@ class _Bomb:
 DAMAGE = {
     "no config": (lambda f: (f / "config.json").unlink(), "no config.json"),
     "config is no JSON": (lambda f: (f / "config.json").write_text("{"), "cannot be read as JSON"),
-    "config is a list": (lambda f: (f / "config.json").write_text("[]"), "only the GPT-2 architecture"),
+    "config is a list": (
+        lambda f: (f / "config.json").write_text("[]"),
+        "no JSON object with named fields, but a list",
+    ),
     "other architecture": (lambda f: edit_config(f, model_type="llama"), "type 'llama'.*only the GPT-2"),
     "other activation": (lambda f: edit_config(f, activation_function="relu"), "activation_function = 'relu'"),
     "scaled by layer": (lambda f: edit_config(f, scale_attn_by_inverse_layer_idx=True), "scale_attn_by_inverse"),
-    "other vocabulary": (lambda f: edit_config(f, vocab_size=100), "100 tokens"),
+    "other vocabulary": (lambda f: edit_config(f, vocab_size=100), "vocab_size = 100"),
     "more layers than weights": (lambda f: edit_config(f, n_layer=5), "not complete"),
     "fewer layers than weights": (lambda f: edit_config(f, n_layer=2), "which config.json does not name"),
     "negative heads": (lambda f: edit_config(f, n_head=-4), "n_head = -4"),
@@ -160,14 +152,17 @@ DAMAGE = {
     "wider than weights": (lambda f: edit_config(f, n_embd=128), "weights of"),
     "heads do not divide": (lambda f: edit_config(f, n_head=3), "weights of"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no weights"),
-    "truncated weights": (lambda f: truncate(f / "model.safetensors"), "cannot be read"),
-    "empty weights": (lambda f: (f / "model.safetensors").write_bytes(b""), "cannot be read"),
+    "truncated weights": (lambda f: truncate(f / "model.safetensors"), "half a download: [0-9,]+ of [0-9,]+ bytes"),
+    "empty weights": (lambda f: (f / "model.safetensors").write_bytes(b""), "is empty"),
     "a tensor is missing": (drop_tensor, "lack.*c_fc.*not complete"),
     "a weight is nan": (spoil_tensor, "nan in transformer.h.2"),
     "a pickle that runs code": (plant_pickle, "cannot be read"),
     "no tokenizer": (lambda f: (f / "merges.txt").unlink(), "no tokenizer"),
-    "damaged tokenizer": (lambda f: truncate(f / "vocab.json"), "tokenizer of .* cannot be read"),
-    "another tokenizer": (shrink_vocabulary, "is not GPT-2's"),
+    "damaged tokenizer": (
+        lambda f: truncate(f / "vocab.json"),
+        "vocab.json cannot be read as JSON, it is half a download",
+    ),
+    "another tokenizer": (shrink_vocabulary, "is not GPT-2's tokenizer: vocab.json is '300 tokens'"),
 }
 
 
@@ -210,7 +205,7 @@ def test_a_small_model_does_not_pass_for_gpt2_small(small_folder: Path, monkeypa
 def test_gpt2_small_from_a_local_folder(gpt2_shaped_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IOI_MODEL_DIR", str(gpt2_shaped_folder))
     model = load_model("gpt2-small")
-    assert (model.name, model.cfg.n_layers, model.cfg.d_head) == ("gpt2-small", 12, 64)
+    assert (model.name, model.cfg.n_layers, model.cfg.d_head) == ("gpt2-small-shaped (other weights)", 12, 64)
 
 
 def test_cuda_multiplies_in_full_float32() -> None:
@@ -386,3 +381,15 @@ def test_download_with_progress_then_from_the_cache_without_a_hub(hub: str, tmp_
 
 def test_the_bundled_folder_is_a_plain_hugging_face_one() -> None:
     assert GPT2TokenizerFast.from_pretrained(DEMO_MODEL_DIR).encode(" Mary") == [5335]
+
+
+def test_a_relative_folder_is_tried_and_a_known_name_wins(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_folder.parent)
+    assert load_model(small_folder.name).fingerprint == load_model(str(small_folder)).fingerprint
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ioi-demo").symlink_to(small_folder)
+    assert load_model("ioi-demo").cfg.n_heads == 6
+    with pytest.raises(ModelUnavailableError, match="or the path of a folder"):
+        load_model("no/such/folder")

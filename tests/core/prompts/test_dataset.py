@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ioi_core import Model, PromptError, PromptPairs
@@ -13,6 +13,7 @@ from ioi_core.prompts.dataset import ioi_dataset
 from ioi_core.prompts.names import IOI_LISTS
 from ioi_core.prompts.templates import FAMILIES, TEMPLATES, Template
 from tests.core.prompts.prompt_checks import check_pairs, tokenizer_only_model
+from tests.fuzz import cases
 
 # What stands at (first name, second name, S2); x, y, z are new names, each of its own.
 EXPECTED = {
@@ -126,7 +127,7 @@ def test_every_template_with_every_corruption(model: Model, corruption: str) -> 
     assert len(set(pairs.lengths.tolist())) > 5
 
 
-@settings(max_examples=150)
+@cases(150)
 @given(
     n=st.integers(1, 30),
     seed=st.integers(0, 2**40),

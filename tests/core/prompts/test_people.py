@@ -3,13 +3,14 @@
 import unicodedata
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ioi_core import Model, NotIOIError, PromptError
 from ioi_core.prompts.names import NAMES
 from ioi_core.prompts.typed import prompt_pairs
 from tests.core.prompts.prompt_checks import check_pairs, tokenizer_only_model
+from tests.fuzz import cases
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def shown_as(form: tuple[str, str], name: str) -> tuple[str, str]:
     return form[0].format(name), form[1].format(name)
 
 
-@settings(max_examples=1500)
+@cases(1500)
 @given(
     names=st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True),
     forms=st.tuples(*[st.one_of(st.sampled_from(ALONE), st.sampled_from(FORMS))] * 3),
@@ -85,7 +86,7 @@ def test_a_sentence_of_names_in_any_form_is_read_rightly_or_refused(
         assert [model.token_text(token) for token in pairs.answers[0].tolist()] == right
 
 
-@settings(max_examples=1000)
+@cases(1000)
 @given(
     names=st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True),
     forms=st.lists(st.tuples(st.booleans(), st.sampled_from(FORMS)), min_size=1, max_size=6),

@@ -2,7 +2,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ioi_core import Model, PromptError, PromptMismatchError, PromptPairs
@@ -12,6 +12,7 @@ from ioi_core.prompts.names import IOI_LISTS, NAMES, read_data
 from ioi_core.prompts.templates import TEMPLATES
 from ioi_core.prompts.typed import prompt_pairs
 from tests.core.prompts.prompt_checks import check_pairs, differing_positions, tokenizer_only_model
+from tests.fuzz import cases
 
 JOHN = "When John and Mary went to the shops, John gave the bag to"
 FRANCE = "The capital of France is"
@@ -283,7 +284,7 @@ ANSWER = st.one_of(st.none(), UNICODE, PIECES)
 ANSWERS = st.one_of(st.just((None, None)), st.permutations(["John", " Mary", "Paris"]), st.tuples(ANSWER, ANSWER))
 
 
-@settings(max_examples=1500)
+@cases(1500)
 @given(
     clean=ROWS,
     corrupted=st.one_of(st.none(), st.just("the same"), ROWS),
@@ -312,7 +313,7 @@ def test_any_text_gives_pairs_or_a_prompt_error(
 FILLER = st.text(string.ascii_lowercase + string.digits + " ,;:-_!?.(日é", max_size=20).map(str.strip)
 
 
-@settings(max_examples=400)
+@cases(400)
 @given(
     names=st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True),
     fillers=st.tuples(FILLER, FILLER, FILLER, FILLER),

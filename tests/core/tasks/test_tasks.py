@@ -121,7 +121,7 @@ def test_every_listed_word_can_be_used(model: Model, task: str) -> None:
 
 @pytest.mark.parametrize("task", ["ioi", "", None, 3, ["capital"]])
 def test_unknown_tasks_are_refused_with_those_there_are(model: Model, task) -> None:
-    with pytest.raises(ChoiceError, match="use one of greater_than, pronoun, agreement, capital, docstring"):
+    with pytest.raises(ChoiceError, match="use greater_than, pronoun, agreement, capital or docstring"):
         task_dataset(model, task, 3)
 
 

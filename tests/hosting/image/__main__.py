@@ -84,7 +84,7 @@ def _bundled(storage: Storage, network: Network, image: str) -> None:
 
 
 def _baked(storage: Storage, network: Network) -> None:
-    """The target with weights inside, here random ones of GPT-2 small's shape: shown as gpt2-small, nothing mounted."""
+    """The target with weights inside, here random ones of GPT-2 small's shape, and said to be so; nothing mounted."""
     context = storage.folder / "context"
     shutil.rmtree(context, ignore_errors=True)
     shutil.copytree(ROOT, context, ignore=shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", "static"))

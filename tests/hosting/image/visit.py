@@ -31,13 +31,13 @@ _HEADERS = {
 
 
 def main(url: str, name: str) -> None:
-    """Visit the dashboard at `url`, which shows the model `name`."""
+    """Visit the dashboard at `url`, which shows what `load_model` gives for the name."""
     model = load_model(name)
     with sync_playwright() as playwright:
         path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)))
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         visitor = Visitor(browser, url)
-        _first_page(visitor, model)
+        _first_page(visitor, name, model)
         for title in visitor.page.get_by_test_id("stSidebarNav").get_by_role("link").all_inner_texts():
             _page(visitor, title)
             if title == "Logit lens":
@@ -50,11 +50,11 @@ def main(url: str, name: str) -> None:
         browser.close()
 
 
-def _first_page(visitor: Visitor, model: Model) -> None:
+def _first_page(visitor: Visitor, asked: str, model: Model) -> None:
     page = visitor.open()
     strip = page.locator(".ioi-strip")
     while f"Model: {model.name}" not in strip.inner_text():  # it is loaded in the background; ioi-demo stands in
-        expect(page.get_by_role("button", name=f"Show {model.name}")).to_be_visible(timeout=4 * WAIT)
+        expect(page.get_by_role("button", name=f"Show {asked}")).to_be_visible(timeout=4 * WAIT)
         page = visitor.open()
     found = predictions(model, arena_pairs(model))
     clean, corrupted = figure(page, "logit_diff")["traces"]

@@ -1,0 +1,51 @@
+"""What counts as an effect, and which way it goes; every page says "nothing" of the same sizes. No Streamlit here.
+
+Nothing is what is below 1 % of the runs' own logit_diff (of 1 logit, where that is smaller), whatever its unit. A
+sentence that claims a sign wants more: the 95 % interval, where there is one, must not hold 0.
+"""
+
+import numpy as np
+
+from ioi_core import TwoRunResult, bootstrap_interval
+
+_SHARE = 0.01
+_SMALLEST = {"prob": 0.1, "prob_diff": 0.1}
+"""Metric -> the smallest size of a run that `_SHARE` is taken of; 1 logit or nat for all others."""
+
+
+def least(*sizes: float) -> float:
+    """Return the smallest effect in logits that is not nothing, in runs of these mean logit_diffs."""
+    return _SHARE * max([1.0, *map(abs, sizes)])
+
+
+def logits_a_unit(result: TwoRunResult) -> float:
+    """Return the logits that 1 in the result's metric stands for.
+
+    It is below 0 for a share of a negative number: where the clean runs score below the corrupted ones, or below 0.
+    1 for metrics that are no scale of logit_diff.
+    """
+    match result.metric:
+        case "logit_diff_recovered" | "logit_diff_change":
+            return result.clean - result.corrupted
+        case "percent_of_clean":
+            return result.clean / 100
+        case _:
+            return 1.0
+
+
+def least_effect(result: TwoRunResult) -> float:
+    """Return the smallest effect that is not nothing, in the result's own metric; infinite where that has no unit."""
+    size = max(abs(result.clean), abs(result.corrupted), _SMALLEST.get(result.metric, 1.0))
+    unit = abs(logits_a_unit(result))
+    return _SHARE * size / unit if unit else float("inf")
+
+
+def sure(low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
+    """Return where a sign is beyond doubt: no interval, as with a single prompt, or one that does not hold 0."""
+    return np.logical_not(np.less_equal(low, 0) & np.greater_equal(high, 0))
+
+
+def clearly_above_0(per_prompt: np.ndarray) -> bool:
+    """Return whether a mean logit_diff is more than nothing, and its interval all above 0."""
+    mean = float(per_prompt.mean())
+    return mean >= least(mean) and bool(sure(*bootstrap_interval(per_prompt)))

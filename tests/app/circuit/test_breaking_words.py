@@ -1,0 +1,130 @@
+"""Sentences on a broken circuit, held against results of every sign and size."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.circuit.breaking.charts import minimality_bars
+from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, no_share
+from app.circuit.breaking.words import (
+    broken_story,
+    compare_story,
+    completeness_story,
+    faithfulness_words,
+    minimality_story,
+    template_story,
+)
+from app.circuit.members import member_words
+from app.circuit.starts import found_story
+from app.words.effects import least
+from app.words.phrases import number, percent_of_model
+from ioi_core import Ablation, Circuit, Head, Model, PromptPairs, bootstrap_interval, find_circuit
+from tests.app.circuit.made_up import CIRCUIT, completenesses, evaluations, minimalities
+
+
+def prefers_the_answer(per_prompt: np.ndarray) -> bool:
+    """F(M) is above 0, not next to nothing, and its interval as well."""
+    low, _ = bootstrap_interval(per_prompt)
+    return per_prompt.mean() >= 0.01 * max(1, per_prompt.mean()) and not low <= 0
+
+
+@given(evaluations())
+def test_there_is_faithfulness_where_the_model_prefers_the_answer(result) -> None:
+    text = faithfulness_words(result)
+    if prefers_the_answer(result.model_per_prompt):
+        share = result.per_prompt[0].mean() / result.model_per_prompt.mean()
+        assert f"Faithfulness is {percent_of_model(float(share))}" in text
+    else:
+        assert text.startswith("There is no faithfulness here:")
+        assert "%" not in text.replace("95 % interval", "")
+
+
+@given(st.data())
+def test_what_is_said_of_a_broken_circuit_is_true_of_its_numbers(data) -> None:
+    now = data.draw(evaluations())
+    before = data.draw(evaluations(now.model_per_prompt))
+    complete = data.draw(completenesses(now.model_per_prompt))
+    off = data.draw(st.sampled_from((Circuit(), Circuit({Head(1, 0): "END"}))))
+    text = broken_story(Broken(before, now, complete, None), CIRCUIT, off)
+    assert f"logit_diff is {number(now.logit_diff)} against {number(now.model_logit_diff)}" in text
+    if "More than 100 %" in text:
+        assert now.logit_diff > now.model_logit_diff > 0
+    if "less than half as much" in text:
+        lost = before.logit_diff - now.logit_diff
+        assert now.model_logit_diff - float(complete.model_values) < lost / 2
+        assert lost > 0
+    assert ("Without what you switched off" in text) == bool(off)
+
+
+@given(minimalities())
+def test_the_members_named_are_those_that_change_most(result) -> None:
+    text, changes = minimality_story(result), result.changes.mean(-1)
+    whole = result.model_per_prompt
+    if not prefers_the_answer(whole):
+        assert text.startswith("There is no minimality here")
+        return
+    shares = changes / whole.mean()
+    assert ("None of the" in text) == (np.abs(shares) < 0.01).all()
+    by_name = {member_words(member): share for member, share in zip(result.members, shares, strict=True)}
+    if named := re.search(r"Most changes with (\S+ at \S+) \(", text):
+        assert abs(by_name[named[1]]) == pytest.approx(np.abs(shares).max())
+    if below := re.search(r"rises without that member: (.*?)\.(?: \d| Each|$)", text):
+        for name in re.findall(r"(\d\.\d at \w+) \(", below[1]):
+            assert by_name[name] < -0.01 * 0.999
+    if few := re.search(r"(\d+) of (\d+) change less than 1 %", text):
+        assert int(few[1]) == (np.abs(shares) < 0.01).sum()
+    bars = minimality_bars(result).layout.yaxis.ticktext
+    assert sorted(bars) == sorted(f"{name} {percent_of_model(float(share))}" for name, share in by_name.items())
+
+
+@given(completenesses())
+def test_the_set_that_tells_them_apart_most_is_named(sets) -> None:
+    text, gaps = completeness_story(sets), sets.circuit_values - sets.model_values
+    largest = int(np.abs(gaps).argmax())
+    if "do the same" in text:
+        assert np.abs(gaps).max() < least(sets.model_logit_diff)
+        return
+    assert ("the circuit has more" in text) == (gaps[largest] > 0)
+    assert ("the model has more" in text) == (gaps[largest] < 0)
+    typical = re.search(r"differ by at least ([\d.]+) logits", text)
+    assert typical
+    assert (np.abs(gaps) >= float(typical[1]) - 0.006).sum() >= len(gaps) / 2
+
+
+TEMPLATES = st.lists(st.sampled_from((float("nan"), -0.4, 0.0, 0.8, 0.995, 1.0, 1.004, 1.7)), max_size=5)
+
+
+@given(TEMPLATES)
+def test_templates_that_do_not_differ_are_not_told_apart(values) -> None:
+    templates = [TemplateFaithfulness(f"template {n}, ABBA", n, value, ()) for n, value in enumerate(values)]
+    text = template_story(templates, 0.9)
+    defined = [value for value in values if not math.isnan(value)]
+    if told := re.search(r"From (.*?) in (template \d, \w+) to (.*?) in (template \d, \w+);", text):
+        assert told[2] != told[4]
+        assert (told[1], told[3]) == (percent_of_model(min(defined)), percent_of_model(max(defined)))
+    assert ("cancel out" in text) == (bool(told) and min(defined) < 1 < max(defined))
+    assert ("nothing to compare" in text) == (len(defined) < 2)
+    assert "nan" not in text
+
+
+@given(st.data())
+def test_who_is_ahead_is_counted(data) -> None:
+    one = data.draw(evaluations())
+    other = data.draw(evaluations(one.model_per_prompt))
+    text = compare_story((one, other), ("this circuit", "start: empty"))
+    ahead = int((one.per_prompt[0] > other.per_prompt[0]).sum())
+    assert f"ahead in {ahead} of {one.n_prompts} prompt" in text
+
+
+def test_a_found_circuit_says_under_which_ablation_it_was_found(demo_model: Model, abc: PromptPairs) -> None:
+    found = find_circuit(demo_model, abc)
+    share = percent_of_model(found.evaluation.faithfulness)
+    same, other = (found_story(found, ablation) for ablation in (Ablation.MEAN, Ablation.ZERO))
+    for text in (same, other):
+        assert f"Under mean ablation its faithfulness is {share}" in text
+    assert ("Below it is under zero ablation" in same, "Below it is under zero ablation" in other) == (False, True)
+    assert no_share(found.evaluation) is None

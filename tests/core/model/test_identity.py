@@ -1,0 +1,73 @@
+"""GPT-2 small is known by its weights: its shape, and what it says of the eight published prompts."""
+
+from pathlib import Path
+
+import pytest
+from transformers import GPT2LMHeadModel
+
+from ioi_core import Head, Model, load_model, predictions, published_class
+from ioi_core.model import identity
+from ioi_core.prompts.arena import arena_pairs, arena_texts
+from ioi_core.prompts.names import read_data
+
+
+def test_the_eight_prompts_and_figures_are_the_notebooks() -> None:
+    texts = [(clean, f" {io}", f" {s}") for clean, _, io, s in arena_texts()]
+    assert [(text, io, s) for text, io, s, _ in identity.PUBLISHED] == texts
+    assert [row[-1] for row in identity.PUBLISHED] == read_data("notebook_figures.json")["logit_diff_per_prompt"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gpt2-small", "its own path"])
+def test_random_weights_of_its_shape_are_not_gpt2_small(
+    gpt2_shaped_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("IOI_MODEL_DIR", str(gpt2_shaped_folder))
+    model = load_model("gpt2-small" if name == "gpt2-small" else str(gpt2_shaped_folder))
+    assert not model.is_gpt2_small
+    assert model.name == (identity.OTHER_WEIGHTS if name == "gpt2-small" else str(gpt2_shaped_folder))
+    assert published_class(model, Head(9, 9)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("off", "accepted"), [(0.0, True), (0.0005, True), (0.002, False), (float("nan"), False)])
+def test_a_model_that_gives_the_published_figures_is_accepted(
+    gpt2_shaped_folder: Path, gpt2_shaped_model: Model, monkeypatch: pytest.MonkeyPatch, off: float, accepted: bool
+) -> None:
+    """Published are here what random weights say, one figure a little off; asked anew, since answers are remembered."""
+    ours = predictions(gpt2_shaped_model, arena_pairs(gpt2_shaped_model)).clean_logit_diff
+    offs = [0.0] * 7 + [off]
+    told = [(*row[:3], float(ld) + o) for row, ld, o in zip(identity.PUBLISHED, ours, offs, strict=True)]
+    monkeypatch.setattr(identity, "PUBLISHED", told)
+    monkeypatch.setattr(identity, "_known", {})
+    monkeypatch.setenv("IOI_MODEL_DIR", str(gpt2_shaped_folder))
+    model = load_model("gpt2-small")
+    assert model.is_gpt2_small is accepted
+    assert (model.name == "gpt2-small") is accepted
+    assert (published_class(model, Head(9, 9)) is not None) is accepted
+    assert identity._known == {model.fingerprint: accepted}
+
+
+def test_the_shape_comes_first() -> None:
+    config = {"n_layer": 12, "n_head": 12, "n_embd": 768, "n_positions": 1024}
+    assert identity.has_shape(config)
+    assert identity.has_shape(config | {"n_inner": 3072})
+    for field in (*config, "n_inner"):
+        assert not identity.has_shape(config | {field: 11})
+
+
+def test_the_answer_is_remembered_by_fingerprint(
+    small_gpt2: GPT2LMHeadModel, small_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"n_layer": 12, "n_head": 12, "n_embd": 768, "n_positions": 1024}
+    monkeypatch.setattr(identity, "_known", {"a": True, "b": False})
+    monkeypatch.setattr(identity, "_differences", lambda *_: pytest.fail("it was asked again"))
+    assert identity.is_gpt2_small(small_gpt2, config, small_model.tokenizer, "a")
+    assert not identity.is_gpt2_small(small_gpt2, config, small_model.tokenizer, "b")
+    assert not identity.is_gpt2_small(small_gpt2, config | {"n_layer": 4}, small_model.tokenizer, "a")
+
+
+@pytest.mark.gpt2
+def test_the_real_weights_are_gpt2_small(gpt2: Model) -> None:
+    assert gpt2.is_gpt2_small
+    assert gpt2.name == "gpt2-small"
