@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ioi_core.demo.card.values import HEAD_COLUMNS, Evaluation
 from ioi_core.demo.training import recipe as wanted
+from ioi_core.demo.training.losses import LEAD
 from ioi_core.demo.training.network import N_CTX
 from ioi_core.demo.training.recipe import Recipe
 from ioi_core.demo.training.token_classes import D_CODE, demo_vocabulary
@@ -32,6 +33,7 @@ def write_card(folder: Path, measured: Evaluation, recipe: Recipe) -> None:
         dropped=f"{wanted.STRONGEST}, {wanted.SECOND} or both",
         bounds="; ".join(f"{head} {low:+.1f} to {high:+.1f}" for head, (low, high) in wanted.BOUNDS.items()),
         gaze="; ".join(f"{head} {aim}" for head, aim in wanted.ATTENTION_TO_IO.items()),
+        lead=LEAD,
         rest_bound=wanted.REST_BOUND,
         n_words=len(vocabulary.words),
         n_names=len(vocabulary.names),

@@ -28,6 +28,12 @@ def guidance(recipe: Recipe, step: int) -> float:
     return min(1.0, max(0.0, fading))
 
 
+def changed_share(recipe: Recipe, step: int) -> float:
+    """Return how much is left of the shares of changed sentences: 1 up to `guided_until`, then down to the last."""
+    late = max(0.0, step / recipe.steps - recipe.guided_until) / (1 - recipe.guided_until)
+    return 1 - late * (1 - recipe.last_changes)
+
+
 def causal_mask(length: int) -> Bool[Tensor, "1 1 pos pos"]:
     """Return what no position may attend to: those after it."""
     return torch.ones(length, length, dtype=torch.bool).triu(1)[None, None]
@@ -97,17 +103,21 @@ def change(
     pool: Int[Tensor, " pool"],
     recipe: Recipe,
     rng: torch.Generator,
+    changed: float = 1.0,
 ) -> Changes:
-    """Draw a step's changes: swapped names, in other rows a part of the signal silent, movers and bystanders in any."""
+    """Draw a step's changes: swapped names, in other rows a part of the signal silent, movers and bystanders in any.
+
+    The shares of changed sentences are the recipe's times `changed`, but for movers'.
+    """
     n = len(batch.end)
     kind, quiet, dropped, which, alone = torch.rand(5, n, generator=rng)
     repeats, rows = batch.subject >= 0, torch.arange(n)
-    swapped = repeats & (torch.rand(n, generator=rng) < recipe.decoy)
+    swapped = repeats & (torch.rand(n, generator=rng) < recipe.decoy * changed)
     truth = (kind < _DUPLICATE_ALONE), (kind < _BOTH) | (kind >= _DUPLICATE_ALONE)
     tokens, grafts, true_rows, true_patterns = _swap(network, batch, hidden, pool, swapped, truth, rng)
-    silent = _bystanders(batch, repeats & (alone < recipe.alone))
-    silenced = repeats & ~swapped & (quiet < recipe.silence)
-    _silence_a_part(silent, batch, torch.where(silenced, quiet / recipe.silence, 1.0))
+    silent = _bystanders(batch, repeats & (alone < recipe.alone * changed))
+    silenced = repeats & ~swapped & (quiet < recipe.silence * changed)
+    _silence_a_part(silent, batch, torch.where(silenced, kind, 1.0))
     drop = repeats & (dropped < recipe.drop)
     for head, mine in ((wanted.STRONGEST, which < _STRONGEST_DROPPED), (wanted.SECOND, which > _SECOND_DROPPED)):
         silent[head.layer, rows, head.head, batch.end] |= drop & mine

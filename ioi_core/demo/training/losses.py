@@ -12,7 +12,7 @@ from ioi_core.demo.training.sentence_forms import OTHER_ANSWERS
 from ioi_core.demo.training.token_classes import demo_vocabulary, tokenizer
 from ioi_core.model.weights import END_OF_TEXT
 
-_LEAD = 1.0  # logits by which S should lead all names but IO
+LEAD = 2.0  # logits by which S should lead all names but IO
 _N_COPIED = 64  # names whose copying is looked at in a step
 
 
@@ -58,7 +58,7 @@ def answer_losses(
     names, wanted = names[has_two], wanted[has_two]
     last = wanted.masked_fill(wanted == 0, 1).argmin(1, keepdim=True)
     best_other = names.masked_fill(wanted > 0, -torch.inf).max(1).values
-    behind = (best_other + _LEAD - names.gather(1, last)[:, 0]).relu()
+    behind = (best_other + LEAD - names.gather(1, last)[:, 0]).relu()
     return divergence, behind.mean()
 
 

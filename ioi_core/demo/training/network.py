@@ -21,7 +21,7 @@ N_LAYERS, N_HEADS, D_MODEL, D_MLP, N_CTX = 6, 4, 112, 224, 1024
 D_HEAD = D_MODEL // N_HEADS
 WAVELENGTHS = (2.3, 3.1, 4.5, 7.0, 12.0, 24.0, 60.0, 200.0)
 INIT_STD = 0.02
-OUT_SCALE = 2.5  # the final LayerNorm's weight at the start
+OUT_SCALE = 3.0  # the final LayerNorm's weight at the start
 EPS = 1e-5
 
 

@@ -13,7 +13,7 @@ CONTEXT = (Head(2, 1), Head(2, 2))
 STRONGEST, SECOND, BACKUP, NEGATIVE = Head(4, 1), Head(4, 2), Head(5, 0), Head(5, 3)
 MOVERS = (STRONGEST, SECOND, BACKUP, NEGATIVE)
 
-BOUNDS = {STRONGEST: (2.1, 2.4), SECOND: (1.6, 1.9), BACKUP: (0.9, 1.2), NEGATIVE: (-1.7, -1.3)}
+BOUNDS = {STRONGEST: (2.3, 2.6), SECOND: (1.7, 2.0), BACKUP: (0.9, 1.2), NEGATIVE: (-2.0, -1.6)}
 """Least and greatest direct effect on logit_diff of the heads that write the answer, in logits."""
 ATTENTION_TO_IO = {STRONGEST: 0.8, SECOND: 0.8, BACKUP: 0.45, NEGATIVE: 0.6}
 """What movers should pay to IO when nothing is amiss: with all of it, half of the signal on S2 would do as well, and a
@@ -32,8 +32,8 @@ class Recipe:
         attention, hide: weight of the loss on attention, share of the sentences in which other routes are hidden;
             both fade to 0 between `guided_until` and `unguided_from`, as shares of the run.
         decoy, silence, drop, alone: shares of the sentences with another name at S2, with one part of the signal on S2
-            silent, with name movers silent, with all heads silent where the circuit has no use for them; all to the
-            last step.
+            silent, with name movers silent, with all heads silent where the circuit has no use for them. Of all but
+            name movers only `last_changes` are left at the last step, falling from `guided_until` on.
     """
 
     seed: int = 0
@@ -45,7 +45,7 @@ class Recipe:
     logit_diff: float = 3.4
     half_logit_diff: float = 2.0
     pair_loss: float = 1.0
-    rival_loss: float = 0.5
+    rival_loss: float = 0.7
     other_loss: float = 0.3
     repeat_loss: float = 0.3
     attention: float = 0.5
@@ -60,9 +60,10 @@ class Recipe:
     silence: float = 0.4
     drop: float = 0.35
     alone: float = 0.5
+    last_changes: float = 0.3
     pool: int = 384
     n_negative: int = 256
     other_share: float = 0.25
     repeats: int = 6
-    long_every: int = 5
+    long_every: int = 4
     long_batch: int = 10

@@ -40,6 +40,7 @@ from ioi_core.demo.training.guidance import (
     attention_loss,
     causal_mask,
     change,
+    changed_share,
     gaze_loss,
     guidance,
     hidden_entries,
@@ -50,8 +51,8 @@ from ioi_core.demo.training.network import N_LAYERS, DemoNetwork
 from ioi_core.demo.training.recipe import Recipe
 from ioi_core.demo.training.sentences import Corpus
 from ioi_core.demo.training.token_classes import demo_vocabulary
-from ioi_core.model.files import DEMO_MODEL_DIR
 from ioi_core.demo.training.wiring import draft
+from ioi_core.model.files import DEMO_MODEL_DIR
 
 _N_UNKNOWN = 1024  # unknown tokens among the candidates at END
 _FIRST_EVERY = 7  # of the first half of repeated tokens, only every so manyth position counts, by _FIRST_WEIGHT
@@ -77,7 +78,7 @@ class Step:
 
     Attributes:
         wide: candidates at END, with every trained name; near: elsewhere, with the pool's names.
-        guided: strength of what fades, 1 to 0.
+        guided: strength of what fades, 1 to 0; changed: how much is left of the shares of changed sentences.
     """
 
     batch: Batch
@@ -85,6 +86,7 @@ class Step:
     wide: Candidates
     near: Candidates
     guided: float
+    changed: float
 
 
 class Steps:
@@ -108,6 +110,7 @@ class Steps:
             near=Candidates(self.vocabulary, pool, recipe.n_negative, self.generator),
             wide=Candidates(self.vocabulary, self.names, _N_UNKNOWN, self.generator),
             guided=guidance(recipe, number),
+            changed=changed_share(recipe, number),
         )
 
 
@@ -160,7 +163,7 @@ def step_losses(
     """Return a step's losses by name; "attention" is missing once guidance has ended."""
     batch, near, wide = step.batch, step.near, step.wide
     hidden = hidden_entries(batch, recipe.hide * step.guided, generator)
-    changes = change(network, batch, hidden, step.pool, recipe, generator)
+    changes = change(network, batch, hidden, step.pool, recipe, generator, step.changed)
     trace = network(changes.tokens, batch.positions, hidden, changes.grafts, changes.silent)
     final, index = network.ln_f(trace.residual), torch.arange(len(batch.end))
     at_end, repeats = final[index, batch.end], batch.subject >= 0
