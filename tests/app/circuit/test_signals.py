@@ -9,6 +9,7 @@ import pytest
 from app.circuit.signals.charts import signal_bars
 from app.circuit.signals.tables import flips_frame
 from app.circuit.signals.words import coefficient_intervals, fit_story, letters
+from app.words.phrases import number
 from ioi_core import (
     Head,
     Model,
@@ -57,7 +58,9 @@ def test_the_signals_of_any_ioi_prompts_are_told_apart(demo_model: Model, query:
     result = token_and_position(demo_model, flips_of(demo_model, pairs), heads)
     position, token = result.coefficients
     [said] = [text for text in says(at) if "S_tok" in text]
-    assert f"logit_diff = {position:+.2f} S_pos {'+' if token > 0 else '-'} {abs(token):.2f} S_tok" in said
+    largest = max(abs(position), abs(token))
+    size = number(abs(token), largest).removeprefix("+")
+    assert f"logit_diff = {number(position, largest)} S_pos {'+' if token > 0 else '-'} {size} S_tok" in said
     assert f"off by {result.mean_error:.2f} logits" in said
     examples = table(at, "the variant of the prompt shown")
     io_first = bool(pairs.roles["IO"][0] < pairs.roles["S1"][0])

@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.path_patching.requests import most_attended
 from app.path_patching.trail import Step, TrailError, read_trail, write_trail
+from app.words.phrases import number
 from ioi_core import (
     Direction,
     Head,
@@ -50,7 +51,7 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     assert ranking["effect"].iloc[0] == pytest.approx(result.values[layer, head], abs=1e-5)
     assert len(ranking) == SHAPE[0] * (SHAPE[1] + 1), "every head and MLP"
     split = explain_attention(demo_model, arena_pairs(demo_model), Head(layer, head))
-    assert any(f"the attention logit is {split.logits.mean():+.2f}" in text for text in says(at))
+    assert any(f"the attention logit is {number(float(split.logits.mean()))}" in text for text in says(at))
 
 
 def test_picking_a_sender_and_going_on_walks_the_trail_and_back(demo_model: Model) -> None:
