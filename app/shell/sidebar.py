@@ -19,7 +19,8 @@ def model_control() -> str:
         bind="query-params",
         on_change=_forget_stand_in,
         help=f"**{GPT2}**: the model of the paper, 124 million parameters. **{DEMO}**: a small model that comes with "
-        "this app, trained on sentences of this kind only; its numbers are not GPT-2's." + others,
+        "this app, built and trained to have a circuit like the paper's; it is not GPT-2, and its numbers are not "
+        "GPT-2's." + others,
     )
 
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.words.phrases import number
 from ioi_core import Model, PatchResult, arena_pairs, attention_patterns, patch_activations
 from tests.browser.visitor import WAIT, Visitor, figure
+from tests.models.bundled import SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATH = "/activation_patching"
@@ -32,7 +33,8 @@ def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visit
     result = patch_activations(demo_model, arena_pairs(demo_model), "z")
     heatmap = figure(page, "patch_heatmap")["traces"][0]
     np.testing.assert_allclose(heatmap["z"], result.effects.mean(-1), atol=1e-5)
-    for layer, head, off_centre in ((2, 3, 0.0), (0, 1, 0.4), (3, 5, -0.4)):
+    last = SHAPE[0] - 1, SHAPE[1] - 1
+    for layer, head, off_centre in ((2, 3, 0.0), (0, 1, 0.4), (*last, -0.4)):
         click_cell(page, result, layer, head, off_centre=off_centre)
         expect(page.get_by_role("heading", name=f"A closer look: head {layer}.{head}")).to_be_visible(timeout=WAIT)
         visitor.settled()
@@ -43,7 +45,7 @@ def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visit
     patterns = attention_patterns(demo_model, arena_pairs(demo_model).clean_tokens[:1])
     drawn = figure(page, "patch_attention_clean")["traces"][0]["z"]
     seen = np.tri(len(drawn), dtype=bool)
-    np.testing.assert_allclose(np.array(drawn)[seen].astype(float), patterns.values[0, 3, 5][seen], atol=1e-5)
+    np.testing.assert_allclose(np.array(drawn)[seen].astype(float), patterns.values[0, *last][seen], atol=1e-5)
 
 
 def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, server: str) -> None:
