@@ -12,17 +12,19 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app.drawing.look import problem, style
+from app.drawing.look import announce_news, problem, style
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
 from app.shell.banner import disk_notice, left_out_notice, model_for
 from app.shell.current_view import set_view
 from app.shell.gate import let_in
+from app.shell.history import one_entry_a_page
 from app.shell.prompt_controls import prompt_controls
-from app.shell.prompts import chosen_prompts
+from app.shell.prompts import chosen_prompts, prompts_in_words
 from app.shell.sidebar import model_control, row_control, size_control
+from app.shell.title import title_tab
 from app.view import View
-from app.words.tokens import answer_labels, chips, row_labels, row_roles
+from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
 from ioi_core import IOIError
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +33,8 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
-    st.set_page_config(page_title="IOI Explorer", layout="wide")
+    st.set_page_config(layout="wide")
+    one_entry_a_page()
     page = st.navigation(
         [
             st.Page(ROOT / "pages" / "prompt.py", title="Prompt", default=True),
@@ -45,9 +48,13 @@ def main() -> None:
     )
     try:
         if let_in():
-            _draw_shared()
+            announce_news()
+            title_tab(page.title, *_draw_shared())
             page.run()
+        else:
+            title_tab(page.title)
     except IOIError as error:
+        title_tab(page.title)
         problem(str(error))
     except Exception:
         number = uuid.uuid4().hex[:8]
@@ -66,8 +73,8 @@ def _without_browser() -> bool:
     return runtime.exists() and context is not None and runtime.get_instance().get_client(context.session_id) is None
 
 
-def _draw_shared() -> None:
-    """Draw sidebar, banners and strip, and set the view."""
+def _draw_shared() -> tuple[str, str]:
+    """Draw sidebar, banners and strip, and set the view; return the model's name and the prompts in words."""
     wanted = model_control()
     choice = prompt_controls()
     large = size_control()
@@ -84,6 +91,7 @@ def _draw_shared() -> None:
         _strip(view)
         left_out_notice(chosen.left_out)
     set_view(view)
+    return model.name, prompts_in_words(choice, len(pairs))
 
 
 def _strip(view: View) -> None:
@@ -103,7 +111,7 @@ def _strip(view: View) -> None:
             facts["logit_diff"] = "mean logit of the right answers minus that of the wrong ones"
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
-    st.html(f'<div class="ioi-strip">{items}</div><div class="ioi-scroll">{drawn}</div>')
+    st.html(f'<div class="ioi-strip">{items}</div>{scrolling(drawn, "Prompt shown")}')
 
 
 main()

@@ -1,6 +1,7 @@
 """Every parameter of the pages' addresses: a widget bound to the address has one of these names as its key.
 
-Visitors keep links, so a name never changes its meaning. Two pages with the same control share its name.
+Visitors keep links, so a name never changes its meaning, and a former name is still read. No two pages share a name:
+Streamlit takes what another page has last drawn out of the address to which Back returns.
 """
 
 from collections.abc import Sequence
@@ -18,23 +19,29 @@ DATA, SKIP = "data", "skip"
 # Logit lens and Attention
 CELLS = "cells"
 ATTENTION, RUN, LAYER, BY, HEADS, TOP = "attention", "run", "layer", "by", "heads", "top"
-HEAD = "head"  # the one shown closely: Attention, Heads
+ATTENTION_HEAD = "attention_head"  # the one shown closely
 
 # Activation patching and Path patching
 SITE, WHERE, WHERE_HEAD, METRIC = "site", "where", "where_head", "metric"
-DIRECTION = "direction"  # Activation patching, Heads
+DIRECTION = "direction"
 TRAIL, PATH_DIRECTION, BETWEEN, SENDER_POSITION = "trail", "path_direction", "between", "sender_position"
 PATH_METRIC = {Direction.NOISING: "path_metric_noising", Direction.DENOISING: "path_metric_denoising"}
+NEXT = "next_receivers"
 WHY_HEAD, WHY_QUERY, WHY_KEY = "why_head", "why_query", "why_key"
 
 # Heads
-HEADS_SHOWN, HEAD_SITES, OV_NAMES = "heads_shown", "head_sites", "ov_names"
-TABLE_ROLE, TABLE_MEASURE, TABLE_LEAST = "table_role", "table_measure", "table_least"
+HEADS_SHOWN, HEAD, HEAD_SITES, OV_NAMES = "heads_shown", "head", "head_sites", "ov_names"
+HEAD_DIRECTION = "head_direction"
+TABLE_LAYERS, TABLE_ROLE = "table_layers", "table_role"
+TABLE_MEASURE, TABLE_LEAST = "table_measure", "table_least"
 
 # Circuit
 CIRCUIT_PART, CIRCUIT_START, CIRCUIT, ABLATION = "circuit_part", "circuit_start", "circuit", "ablation"
 KNOCK_OUT, KNOCK_OUT_BY = "knock_out", "knock_out_by"
 METHOD_HEADS, METHOD_AT, SIGNAL_HEADS = "method_heads", "method_at", "signal_heads"
+
+FORMERLY = {ATTENTION_HEAD: HEAD, HEAD_DIRECTION: DIRECTION}
+"""Parameter -> the name that links once had for it on its page, and now have for another page's."""
 
 
 def left_out(key: str) -> str:

@@ -10,18 +10,19 @@ from app.activation_patching.controls import cell_control, choose_cell, patch_co
 from app.activation_patching.panels import show_head, show_layer
 from app.activation_patching.requests import patch_requests
 from app.drawing.by_template import show_heatmaps_by_template
-from app.drawing.figure import show_figure
+from app.drawing.figure import show_chart, show_figure
 from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
+from app.shell.title import headline
 from app.words.phrases import grouped_by
 from ioi_core import correlation
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
-st.header("Which activations carry the answer?")
+headline("Which activations carry the answer?")
 st.write(
     "Each cell is one run of the model that gets a single activation from the other prompt of its pair. **Blue**: the "
     "patch moves the model towards the clean run or the right answer, as the measure has it; **red**: away from it; "
@@ -37,7 +38,7 @@ estimate_grid = cells.effect_grid(model, pairs, row, estimate)
 if estimate.undefined is None and not is_known(model, exact_request):
     with figure.container():
         st.caption("First-order estimate, shown until the exact runs are done.")
-        st.plotly_chart(patch_heatmap(estimate_grid, estimate, None), key="figure-sketch")
+        show_chart("sketch", patch_heatmap(estimate_grid, estimate, None), large=view.large)
 exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()
@@ -64,6 +65,7 @@ with figure.container():
             lambda: tables.patch_frame(exact),
             large=view.large,
             min_width=130 + 46 * len(grid.columns),
+            from_right=any(grid.roles),
             on_click=partial(choose_cell, kind),
         )
 

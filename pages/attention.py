@@ -2,17 +2,20 @@
 
 import streamlit as st
 
-from app.attention.controls import head_control, kind_control, layers_control, picked_heads, run_control, too_long
+from app import url
+from app.attention.controls import kind_control, layers_control, picked_heads, run_control, too_long
 from app.attention.panels import show_from_end, show_head, show_overview, show_side_by_side
 from app.drawing.look import problem
 from app.questions.prompt_patterns import prompt_patterns
 from app.shell.current_view import current_view
+from app.shell.heads import head_control
 from app.shell.links import head_link
+from app.shell.title import headline
 from app.words.tokens import legend
 
 view = current_view()
 
-st.header("Where does each head look?")
+headline("Where does each head look?")
 st.write(
     "Each small square is one head. In it, each **row** is a token that looks, each **column** a token it looks at, "
     "and the darker a cell, the more of the head's attention goes there. A token sees only itself and what stands "
@@ -31,7 +34,10 @@ if not layers:
 patterns = prompt_patterns(view, layers, weighted=weighted)
 overview = st.container()
 st.subheader("A closer look at one head")
-head = head_control(view, patterns.strongest)
+why_first = " (looks most from END at IO)" if "IO" in view.pairs.roles else " (looks most from END)"
+head = head_control(
+    view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first
+)
 with overview:
     show_overview(view, patterns, run, head)
 show_head(view, patterns, head)

@@ -8,6 +8,7 @@ from app.circuit.breaking.panels import show_breaking
 from app.circuit.methods.panels import show_methods, show_total
 from app.circuit.signals.panels import show_signals
 from app.shell.current_view import current_view
+from app.shell.title import headline
 from app.shell.widgets import part_control
 
 # The name in the control, the question, and the panel that answers it.
@@ -22,6 +23,8 @@ PARTS = {
 view = current_view()
 
 title = st.empty()
-question, panel = PARTS[part_control(url.CIRCUIT_PART, tuple(PARTS))]
-title.header(question)
+part = part_control(url.CIRCUIT_PART, tuple(PARTS))
+question, panel = PARTS[part]
+with title:
+    headline(question, f"Circuit: {part}")
 panel(view)

@@ -5,17 +5,21 @@ import streamlit as st
 from app import url
 from app.heads import panels
 from app.heads.all_heads import show_all_heads
-from app.heads.controls import ALL, ONE, one_head_control
+from app.heads.controls import ALL_HEADS
 from app.heads.edges_panel import show_edges
 from app.questions.ranking import ranking
 from app.shell.current_view import current_view
+from app.shell.heads import head_control
+from app.shell.links import ONE_HEAD
+from app.shell.title import headline
 from app.shell.widgets import part_control
 
 view = current_view()
 
 title = st.empty()
-if part_control(url.HEADS_SHOWN, (ONE, ALL)) == ALL:
-    title.header("What does each head do?")
+if part_control(url.HEADS_SHOWN, (ONE_HEAD, ALL_HEADS)) == ALL_HEADS:
+    with title:
+        headline("What does each head do?", "All heads")
     st.write(
         "Each row is one head, each column one thing measured of it, on these prompts or on random tokens. Most heads "
         "are near 0 in most columns: those that stand out do the work."
@@ -24,8 +28,9 @@ if part_control(url.HEADS_SHOWN, (ONE, ALL)) == ALL:
     st.stop()
 
 [strongest] = ranking(view.model, view.pairs, "direct effect").top(1)
-head = one_head_control(view, strongest)
-title.header(f"What does head {head} do?")
+head = head_control(view, "Head", strongest, key=url.HEAD, note=" (writes most towards the answer)")
+with title:
+    headline(f"What does head {head} do?", f"Head {head}")
 st.write(
     "A head looks from each token at earlier ones and writes what it read there. Read downwards: what it writes, where "
     "it looks, how both go together, and which other heads it works with."

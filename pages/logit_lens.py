@@ -14,14 +14,15 @@ from app.logit_lens.tables import curves_frame, heads_frame, lens_frame
 from app.logit_lens.words import head_effects, layer_effects, lens_story
 from app.questions.compute import compute
 from app.shell.current_view import current_view
-from app.shell.links import open_head
+from app.shell.links import head_opener, open_head
+from app.shell.title import headline
 from app.words.effects import least
 from app.words.phrases import grouped_by, head_names, stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
-st.header("Where in the model does the answer appear?")
+headline("Where in the model does the answer appear?")
 st.write(
     "Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read out "
     "early, as if the model ended there: above 0 it prefers the right answer, **IO**, below 0 the other, **S**."
@@ -55,6 +56,7 @@ show_figure(
     lambda: lens_frame(model, pairs, row, tokens),
     large=view.large,
     min_width=grid.pixels,
+    from_right=True,
 )
 
 st.subheader("Which layers write the answer?")
@@ -65,7 +67,7 @@ show_figure(
 st.subheader("Which heads write the answer?")
 st.write(
     "Blue heads push towards the right answer, red heads towards the other. Read down the layers, in the order they "
-    "work. Click a head to see all that is known about it."
+    "work. Click a head, or choose it below, to see all that is known about it."
 )
 show_figure(
     "attribution_by_head",
@@ -76,6 +78,7 @@ show_figure(
     min_width=110 + 46 * (heads.values.shape[1] + 1),
     on_click=open_head,
 )
+head_opener(model)
 names = head_names(heads)
 show_heatmaps_by_template(
     view, "heads", heads.per_prompt, names, f"Direct effect of heads, by {grouped_by(pairs)}", "logits", least=least()

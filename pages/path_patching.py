@@ -17,6 +17,7 @@ from app.questions.compute import compute, compute_all
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.links import head_links
+from app.shell.title import headline
 from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit
 from app.words.phrases import grouped_by
@@ -24,7 +25,7 @@ from app.words.phrases import grouped_by
 view = current_view()
 model, pairs = view.model, view.pairs
 
-st.header("Which head acts on which?")
+headline("Which head acts on which?")
 st.write(
     "Each cell is one sender: a head, or a layer's MLP. **The receivers alone** get its output as if it came from the "
     "other prompt; every other head keeps its own. **Red**: the right answer loses, **blue**: it gains. Start at "
@@ -45,7 +46,7 @@ if reason := words.nothing_to_draw(grid, result, step):
 
 show_figure(
     "path_heatmap",
-    charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads())),
+    charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads(model))),
     f"{words.path_story(grid, result, step)} {words.runs_story(result)}",
     lambda: tables.ranking_frame(grid, result, step),
     large=view.large,
@@ -60,7 +61,7 @@ show_heatmaps_by_template(
 senders = [head for cell in active_senders(grid) if (head := sender_head(grid.keys[cell[0]][cell[1]]))]
 source, classes = head_classes(model, pairs)
 controls.next_control(model, steps, senders, classes, source)
-head_links(controls.picked_heads() or senders[:3])
+head_links(controls.picked_heads(model) or senders[:3])
 
 st.subheader("Who acts most, one by one")
 show_ranking(tables.ranking_frame(grid, result, step))
@@ -74,6 +75,7 @@ show_figure(
     lambda: tables.edges_frame(edges, steps, result.metric),
     large=view.large,
     min_width=560,
+    from_right=True,
     as_page=True,
 )
 

@@ -15,13 +15,14 @@ from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint,
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
+from app.shell.title import headline
 from app.words.phrases import grouped_by
 from ioi_core.attribution.predictions import RUNS
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
-st.header("What does the model think comes next?")
+headline("What does the model think comes next?")
 st.write(
     "Each prompt repeats one of two words (in the IOI task, names): the right answer is the other, **IO**, and the "
     "wrong one is the repeated one, **S**."

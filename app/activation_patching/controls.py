@@ -5,7 +5,7 @@ import streamlit as st
 from app import url
 from app.activation_patching.requests import PatchChoice
 from app.drawing.heatmap import EffectGrid
-from app.shell.widgets import direction_control, drop_stale
+from app.shell.widgets import choose, direction_control, option_control
 from app.words.choices import METRICS, PATCH_METRICS, SITES
 from ioi_core import RESIDUAL_SITES, ROLES, PromptPairs
 
@@ -34,12 +34,15 @@ def patch_controls(pairs: PromptPairs) -> PatchChoice:
 def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
     """Ask for the cell to look at closely; a click on the figure sets the same choice. `kind` as in `url.cell`."""
     names = [grid.keys[row][column] for row, column in grid.ranking]
-    key = url.cell(kind)
-    drop_stale(key, names, names[0])
-    chosen = st.selectbox("Cell (strongest first; or click one in the figure)", names, key=key, bind="query-params")
+
+    def why_not(asked: str) -> str:
+        return f"There is no cell {asked[:60]!r} here."
+
+    label = "Cell (strongest first; or click one in the figure)"
+    chosen = option_control(label, names, names[0], url.cell(kind), why_not, note=" (the strongest)")
     return grid.ranking[names.index(chosen)]
 
 
 def choose_cell(kind: str, name: str) -> None:
     """Choose a cell, on a click."""
-    st.session_state[url.cell(kind)] = name
+    choose({url.cell(kind): name})

@@ -10,7 +10,8 @@ from app.questions.measures import MEANINGS
 from app.questions.patterns import RUNS
 from app.questions.prompt_patterns import MOST_CELLS, cells
 from app.questions.ranking import RANKED_BY, ranking
-from app.shell.widgets import drop_stale
+from app.shell.heads import heads_control
+from app.shell.widgets import choose
 from app.view import View
 from ioi_core import Head
 
@@ -59,13 +60,10 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
     left, right = st.columns([2, 3])
     by = left.selectbox("Which heads", (*RANKED_BY, BY_HAND), key=url.BY, bind="query-params")
     if by == BY_HAND:
-        names = head_names(view)
-        drop_stale(url.HEADS, names)
-        start = [str(head) for head in ranking(view.model, view.pairs, "direct effect").top(4)]
-        chosen = right.multiselect(
-            f"Heads, up to {MOST_HEADS}", names, start, key=url.HEADS, bind="query-params", max_selections=MOST_HEADS
-        )
-        return [Head.parse(name) for name in chosen], "" if chosen else "No heads are chosen yet."
+        start = ranking(view.model, view.pairs, "direct effect").top(4)
+        with right:
+            chosen = heads_control(view, url.HEADS, f"Heads, up to {MOST_HEADS}", view.model.heads, start, MOST_HEADS)
+        return chosen, "" if chosen else "No heads are chosen yet."
     n = right.slider("How many, the strongest first", 1, MOST_HEADS, 4, key=url.TOP, bind="query-params")
     st.caption(f"**{by}**: {MEANINGS[RANKED_BY[by]]}.")
     ranked = ranking(view.model, view.pairs, RANKED_BY[by])
@@ -75,21 +73,6 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
     return heads, ranking_story(ranked, heads)
 
 
-def head_control(view: View, strongest: Head) -> Head:
-    """Ask for the head to look at closely; a click on the overview sets the same choice."""
-    names = head_names(view)
-    drop_stale(url.HEAD, names, str(strongest))
-    chosen = st.selectbox(
-        "Head (or click one in the overview)", names, names.index(str(strongest)), key=url.HEAD, bind="query-params"
-    )
-    return Head.parse(chosen)
-
-
-def head_names(view: View) -> list[str]:
-    """Return the names of all heads of the model."""
-    return list(map(str, view.model.heads))
-
-
 def choose_head(name: str) -> None:
     """Choose the head to look at, on a click."""
-    st.session_state[url.HEAD] = name
+    choose({url.ATTENTION_HEAD: name})

@@ -56,7 +56,8 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
     patterns = covering(view, patterns, [head])
     length = len(patterns.tokens("clean"))
     three_fit = length <= 20 and not view.large
-    columns = st.columns(3) if three_fit else [*st.columns(2), st.container()]
+    with st.container(key="wrapped"):
+        columns = st.columns(3) if three_fit else [*st.columns(2), st.container()]
     for column, run in zip(columns, RUNS, strict=True):
         figure = attention_heatmap(
             patterns.of(head, run),
@@ -110,7 +111,13 @@ def show_from_end(view: View, patterns: PromptPatterns) -> None:
         return
     patterns = covering(view, patterns, [Head(layer, 0) for layer in range(view.model.cfg.n_layers)])
     frame = end_frame(patterns)
-    st.dataframe(frame, hide_index=True, column_config=_end_columns(patterns), key="table-attention_from_end")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=_end_columns(patterns),
+        key="table-attention_from_end",
+        alt="Attention from END to each name, head by head",
+    )
     show_foot("attention_from_end", end_story(patterns), lambda: frame)
 
 

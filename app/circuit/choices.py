@@ -6,16 +6,18 @@ import streamlit as st
 
 import ioi_core
 from app import url
-from app.drawing.look import notice
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import twin_of
+from app.shell.heads import heads_control
 from app.view import View
 from app.words.choices import ABLATIONS
 from ioi_core import Ablation, Head
 from ioi_core.heads.published import published_class_on
 
-_MOST_HEADS = 10  # more heads at once make no figure that can be read
+MOST_HEADS = 10
+"""More heads at once make no figure that can be read."""
+
 _STRONGEST = 3  # as many as GPT-2 small has name movers
 
 
@@ -38,37 +40,9 @@ def writers_control(view: View, key: str, label: str, writers: Sequence[Head]) -
     if not first:
         first = list(writers[:_STRONGEST])
         source = f"the {_STRONGEST} heads that write most towards the right answer on these prompts"
-    chosen = heads_control(view, key, label, writers, first)
+    chosen = heads_control(view, key, label, writers, first, MOST_HEADS)
     st.caption(f"To begin with: {source}.")
     return chosen
-
-
-def heads_control(view: View, key: str, label: str, offered: Sequence[Head], default: Sequence[Head]) -> list[Head]:
-    """Ask for some heads and return them in the order in which they were chosen.
-
-    Until a visitor changes the choice it follows the prompts and the model: a new default replaces the old one.
-
-    Args:
-        offered: every head of the model, in the order in which they are offered.
-    """
-    names, default_names = [str(head) for head in offered], [str(head) for head in default]
-    default_key = f"_{key}_default"
-    asked = list(st.session_state[key] if key in st.session_state else st.query_params.get_all(key))
-    usable = [name for name in dict.fromkeys(asked) if name in names][:_MOST_HEADS]
-    untouched = asked == st.session_state.get(default_key)
-    if untouched or not (usable or key in st.session_state) or (asked and not usable):
-        usable, st.session_state[default_key] = default_names, default_names
-    if not untouched and (left_out := [name for name in asked if name not in usable]):
-        notice(
-            f"Of the heads asked for, these are left out: {', '.join(left_out)[:60]}. {view.model.name} has no such "
-            f"heads, or they are more than {_MOST_HEADS}. Shown: {', '.join(usable) or 'no head'}."
-        )
-    st.session_state[key] = usable
-    placeholder = "Heads, those that write most towards the right answer first"
-    chosen = st.multiselect(
-        label, names, key=key, bind="query-params", max_selections=_MOST_HEADS, placeholder=placeholder
-    )
-    return [Head.parse(name) for name in chosen]
 
 
 def ablation_control(

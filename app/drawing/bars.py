@@ -56,12 +56,13 @@ def row_bars(
     """
     values, low, high = ends
     rows = np.arange(len(values))
-    hover = parts.keyed(list(zip(keys or [""] * len(rows), texts, strict=True)))
+    keys = keys or [""] * len(rows)
+    hover = parts.keyed(list(zip(keys, texts, strict=True)))
     style = {"marker_color": parts.by_sign(values), "error_x": parts.whiskers(values, low, high), "showlegend": False}
     figure = go.Figure()
     figure.add_bar(x=values, y=rows, orientation="h", **style, **hover)
     if marks:
-        _draw_marks(figure, marks, rows)
+        _draw_marks(figure, marks, rows, keys)
     shown = [*ends.ravel(), *(marks.values if marks else []), 0.0]
     least, most = float(np.nanmin(shown)), float(np.nanmax(shown))
     limit = max(-least, most, 1e-6) if least or most else 1.0
@@ -84,14 +85,13 @@ def name_rows(figure: go.Figure, names: Sequence[str]) -> None:
     )
 
 
-def _draw_marks(figure: go.Figure, marks: RowMarks, rows: np.ndarray) -> None:
-    """Draw diamonds over the bars; the legend names both."""
+def _draw_marks(figure: go.Figure, marks: RowMarks, rows: np.ndarray, keys: Sequence[str]) -> None:
+    """Draw diamonds over the bars, which a click takes for the bar; the legend names both."""
     figure.add_bar(x=[None], y=[None], name=marks.bars, marker_color=FAVOURS_IO, hoverinfo="skip")
     marker = {"symbol": "diamond", "size": 13, "color": CHOSEN, "line": {"width": 1.5, "color": DARK}}
     style = {"mode": "markers", "marker": marker, "cliponaxis": False}
-    figure.add_scatter(
-        x=list(marks.values), y=rows, name=marks.name, **style, **parts.keyed([("", text) for text in marks.texts])
-    )
+    hover = parts.keyed(list(zip(keys, marks.texts, strict=True)))
+    figure.add_scatter(x=list(marks.values), y=rows, name=marks.name, **style, **hover)
 
 
 def prompt_columns(

@@ -11,6 +11,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app.drawing.about import ABOUT
 from app.drawing.frames import csv_bytes
 from app.drawing.look import says
+from app.drawing.parts import name_in_words
 
 download_button = partial(
     st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content"
@@ -18,6 +19,7 @@ download_button = partial(
 """A button that downloads; what it is given to make the content is called when it is pressed."""
 
 _LARGER = 1.3
+_NEARLY = 0.85  # of a figure's width
 _NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
 
 
@@ -29,6 +31,7 @@ def show_figure(
     *,
     large: bool,
     min_width: int = 0,
+    from_right: bool = False,
     on_click: Callable[[str], None] | None = None,
     suffix: str = "",
     as_page: bool = False,
@@ -39,32 +42,50 @@ def show_figure(
         name: of the file, and of the section of about.md.
         story: the sentence; frame: makes the table to download, on request.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
+        from_right: its right end is seen first then, where END or the logits are.
         suffix: distinguishes figures of one name.
         as_page: also offer the figure as a web page of its own, which works with no network.
         on_click: gets the first entry of a clicked point's customdata, before the page runs again.
     """
     full_name = f"{name}_{suffix}" if suffix else name
-    show_chart(full_name, figure, large=large, min_width=min_width, on_click=on_click)
+    show_chart(full_name, figure, large=large, min_width=min_width, from_right=from_right, on_click=on_click)
     show_foot(name, story, frame, file=full_name, page=figure if as_page else None)
 
 
 def show_chart(
-    name: str, figure: go.Figure, *, large: bool, min_width: int = 0, on_click: Callable[[str], None] | None = None
+    name: str,
+    figure: go.Figure,
+    *,
+    large: bool,
+    min_width: int = 0,
+    from_right: bool = False,
+    on_click: Callable[[str], None] | None = None,
 ) -> None:
     """Draw `figure` alone, for several that share one foot; the arguments are those of `show_figure`."""
     if large:
         figure = _enlarged(figure)
         min_width = round(min_width * _LARGER)
     if min_width:
-        st.html(f"<style>.st-key-wide-{name} > * {{ min-width: {min_width}px; }}</style>")
+        st.html(f"<style>{_sideways(f'.st-key-wide-{name}', min_width, from_right=from_right)}</style>")
     with st.container(key=f"wide-{name}"):
         key = f"figure-{name}"
-        config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS}
+        config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS, "doubleClickDelay": 0}
+        alt = name_in_words(figure)
         if on_click:
             select = partial(_on_select, key, on_click)
-            st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points")
+            st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points", alt=alt)
         else:
-            st.plotly_chart(figure, key=key, config=config)
+            st.plotly_chart(figure, key=key, config=config, alt=alt)
+
+
+def _sideways(box: str, min_width: int, *, from_right: bool) -> str:
+    """Return CSS that lets `box` scroll sideways where it is narrower than `min_width`, and says so there."""
+    hint = f"{box}::before {{ content: '\\2194\\FE0E  Scroll sideways to see the rest'; }}"
+    style = f"{box} > * {{ min-width: {min_width}px; }} @container (max-width: {min_width - 1}px) {{ {hint} }}"
+    if from_right:  # where so little is cut that the title stays, from the left all the same
+        right = f"{box} {{ direction: rtl; }} {box}::before {{ align-self: end; }}"
+        style += f" @container (max-width: {round(_NEARLY * min_width)}px) {{ {right} }}"
+    return style
 
 
 def show_foot(

@@ -1,9 +1,12 @@
-"""The style sheet, and text that is shown exactly as it is."""
+"""The style sheet, the script for touch, and text that is shown exactly as it is."""
 
 import html
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.colours import ROLE_COLOURS
 
@@ -13,12 +16,52 @@ _CHIP_COLOURS = "".join(
 )
 
 _STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8") + _CHIP_COLOURS
+_TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
 _LARGE = "html { font-size: 125%; }"
+_ANNOUNCER = "_announcer"
+
+
+@dataclass
+class _Announcer:
+    """What a screen reader is told of a run: the first sentence that the run before did not say.
+
+    Attributes:
+        region: the text that is read out when it changes; it stays in place, or no change would be noticed.
+        before, now: the sentences of the run before, None for a visitor's first run, and of this one.
+        text: what was announced last.
+    """
+
+    region: DeltaGenerator
+    before: list[str] | None
+    text: str
+    now: list[str] = field(default_factory=list)
+
+    def hear(self, sentence: str) -> None:
+        """Announce a sentence, if it is the first new one."""
+        news = self.before is not None and sentence not in self.before and set(self.now) <= set(self.before)
+        self.now.append(sentence)
+        if news:
+            self.text = sentence
+            self.region.info(_literal_markdown(sentence))
+
+
+def announce_news() -> None:
+    """Begin a run: draw the region, met by screen readers only, that announces its first new sentence."""
+    last: _Announcer | None = st.session_state.get(_ANNOUNCER)
+    text = last.text if last else ""
+    with st.container(key="unseen"):
+        region = st.info(_literal_markdown(text))  # Streamlit's one element that is a live region and polite
+    st.session_state[_ANNOUNCER] = _Announcer(region, last.now if last else None, text)
+
+
+def _literal_markdown(text: str) -> str:
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def style(*, large: bool) -> None:
-    """Add the style sheet; `large` is for a projector."""
+    """Add the style sheet and the script for touch; `large` is for a projector."""
     st.html(f"<style>{_STYLE}{_LARGE if large else ''}</style>")
+    st.html(f"<script>{_TOUCH}</script>", unsafe_allow_javascript=True)
 
 
 def problem(text: str) -> None:
@@ -34,3 +77,5 @@ def notice(text: str) -> None:
 def says(text: str) -> None:
     """Draw the sentence on a figure's numbers, shown literally."""
     st.html(f'<p class="ioi-says">{html.escape(text)}</p>')
+    if announcer := st.session_state.get(_ANNOUNCER):
+        announcer.hear(text)

@@ -1,6 +1,7 @@
 """Parts of all figures: template, layout, hover texts, intervals, marks that can be clicked."""
 
 import html
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,6 +32,8 @@ TEMPLATE = go.layout.Template(
         "colorway": [DARK],
         "shapedefaults": {"line": {"width": 1, "color": CORRUPTED}},
         "dragmode": False,
+        "xaxis": {"fixedrange": True},  # clickable figures neither pan nor zoom: Streamlit lets them be dragged
+        "yaxis": {"fixedrange": True},
     },
 )
 """The defaults of every figure, limited to what Streamlit's theme leaves alone: in the browser it writes its colours,
@@ -133,6 +136,13 @@ def laid_out(
     margin = {"l": 10, "r": 10, "t": top or (112 if legend else 60), "b": 10}
     heading = {"text": title, "subtitle": {"text": note}, "font": {"size": 15}}
     return figure.update_layout(template=TEMPLATE, title=heading, height=height, margin=margin, showlegend=legend)
+
+
+def name_in_words(figure: go.Figure) -> str:
+    """Return title and note of a figure as plain text, for screen readers."""
+    heading = figure.layout.title
+    lines = [heading.text, heading.subtitle.text]
+    return ": ".join(html.unescape(re.sub("<[^>]*>", " ", line)) for line in lines if line)
 
 
 def mark(role: str) -> str:

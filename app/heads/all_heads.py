@@ -49,6 +49,7 @@ def show_all_heads(view: View) -> None:
     st.dataframe(
         visible.drop(columns=["layer", "head"]),
         hide_index=True, column_config=_columns(measures), key=_KEY, height=560, selection_mode="single-row",
+        alt="All heads, one a row",
         on_select=partial(_show_selected, shown),
     )  # fmt: skip
     st.caption(

@@ -72,7 +72,12 @@ def show_attention(view: View, head: Head) -> None:
     attention = compute(view.model, ask(ioi_core.role_attention, pairs=view.pairs))
     st.markdown("**Attention between roles**")
     per_prompt, roles = words.role_attention_of_head(attention, view.pairs, head), attention.axes["query_role"]
-    st.dataframe(tables.role_attention_table(per_prompt, roles), hide_index=True, key="table-role_attention")
+    st.dataframe(
+        tables.role_attention_table(per_prompt, roles),
+        hide_index=True,
+        key="table-role_attention",
+        alt="Attention between roles",
+    )
     show_foot(
         "role_attention",
         words.role_attention_story(attention, head),
@@ -110,7 +115,13 @@ def show_copying(view: View, head: Head) -> None:
         tokens = [answer_token(view.model, name, "a name") for name in IOI_LISTS["NAMES"]]
     written, against = compute(view.model, *copying_requests(head, tokens))
     frame = tables.copying_frame(view.model, tokens, written, against)
-    st.dataframe(frame, hide_index=True, key="table-head_copying", height=300 if len(frame) > 8 else "auto")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        key="table-head_copying",
+        height=300 if len(frame) > 8 else "auto",
+        alt="What the head writes, name by name",
+    )
     show_foot(
         "head_copying",
         words.copying_story(frame, head, TOP_TOKENS),
@@ -161,7 +172,13 @@ def show_ranks(view: View, head: Head) -> None:
         "taken": st.column_config.TextColumn("taken over"),
         "what_it_is": st.column_config.TextColumn("what it is", width="large"),
     }
-    st.dataframe(frame.drop(columns="head"), hide_index=True, column_config=columns, key="table-head_ranks")
+    st.dataframe(
+        frame.drop(columns="head"),
+        hide_index=True,
+        column_config=columns,
+        key="table-head_ranks",
+        alt="Scores and ranks of the head",
+    )
     show_foot("head_ranks", words.rank_story(measures, head), lambda: frame)
 
 

@@ -11,12 +11,12 @@ from app.path_patching.requests import PathChoice, most_attended
 from app.path_patching.trail import START, Step, read_trail, write_trail
 from app.questions.ask import ask
 from app.questions.compute import compute
-from app.shell.widgets import direction_control, drop_stale
+from app.shell.heads import head_control
+from app.shell.widgets import choose, direction_control, drop_stale, option_control
 from app.view import View
 from app.words.choices import INPUTS, METRICS, PATH_METRICS
 from ioi_core import ROLES, Direction, Head, IOIError, Model, PromptPairs
 
-_NEXT = "next_receivers"
 _RECOMPUTED, _KEPT = "recomputed", "frozen"
 _MLP_MODES = {_RECOMPUTED: "the paper's: a path may run through MLPs", _KEPT: "TransformerLens's direct path"}
 
@@ -68,20 +68,22 @@ def trail_control(model: Model) -> tuple[Step, ...]:
 
 
 def _set_trail(steps: Sequence[Step]) -> None:
-    st.session_state[url.TRAIL] = write_trail(steps)
-    st.session_state[_NEXT] = []
+    choose({url.TRAIL: write_trail(steps)})
+    st.session_state[url.NEXT] = []
 
 
 def add_receiver(key: str) -> None:
     """Add a clicked sender to the next receivers, unless it is an MLP, which has no q, k or v."""
-    head, picked = sender_head(key), list(st.session_state.get(_NEXT, []))
+    head, picked = sender_head(key), list(st.session_state.get(url.NEXT, []))
     if head is not None and str(head) not in picked:
-        st.session_state[_NEXT] = [*picked, str(head)]
+        st.session_state[url.NEXT] = [*picked, str(head)]
 
 
-def picked_heads() -> tuple[Head, ...]:
+def picked_heads(model: Model) -> tuple[Head, ...]:
     """Return the heads picked so far as the next receivers."""
-    return tuple(Head.parse(name) for name in st.session_state.get(_NEXT, []))
+    heads = {str(head): head for head in model.heads}
+    names = st.session_state.get(url.NEXT, st.query_params.get_all(url.NEXT))
+    return tuple(heads[name] for name in names if name in heads)
 
 
 def next_control(
@@ -97,9 +99,9 @@ def next_control(
         strongest: heads to offer first; classes: named classes of heads; source: where they come from.
     """
     allowed = [str(head) for head in dict.fromkeys([*strongest, *model.heads])]
-    drop_stale(_NEXT, allowed)
+    drop_stale(url.NEXT, allowed)
     st.multiselect(
-        "Next receivers (click senders in the figure, or pick them here)", allowed, key=_NEXT,
+        "Next receivers (click senders in the figure, or pick them here)", allowed, key=url.NEXT, bind="query-params",
         placeholder="Heads, the strongest senders first",
     )  # fmt: skip
     if classes:
@@ -110,7 +112,7 @@ def next_control(
                     f"{name} ({' '.join(map(str, heads))})", key=f"class-{name}", on_click=_set_next, args=(heads,),
                     type="tertiary",
                 )  # fmt: skip
-    heads = picked_heads()
+    heads = picked_heads(model)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Who acts on their", width="content")
         for letter, word in INPUTS.items():
@@ -122,31 +124,24 @@ def next_control(
 
 
 def _set_next(heads: Sequence[Head]) -> None:
-    st.session_state[_NEXT] = [str(head) for head in heads]
+    st.session_state[url.NEXT] = [str(head) for head in heads]
 
 
 def attention_control(view: View, offered: Sequence[Head]) -> tuple[Head, str, str]:
     """Ask for a head, its query role and its key role: to begin with, the one that it attends to most."""
     pairs = view.pairs
-    names = [str(head) for head in dict.fromkeys([*offered, *view.model.heads])]
-    drop_stale(url.WHY_HEAD, names, names[0])
     roles = tuple(role for role in ROLES if role in pairs.roles)
     first, second, third = st.columns(3)
-    head = Head.parse(first.selectbox("Head", names, key=url.WHY_HEAD, bind="query-params"))
+    with first:
+        head = head_control(view, "Head", offered[0], key=url.WHY_HEAD, offered=offered)
     query = second.selectbox("looks from", roles, index=roles.index("END"), key=url.WHY_QUERY, bind="query-params")
     attention = compute(view.model, ask(ioi_core.role_attention, pairs=pairs))
     keys = [role for role in roles if (pairs.roles[role] <= pairs.roles[query]).all()]  # no token sees later ones
-    first_key = most_attended(attention, head, query, keys)
-    _follow(url.WHY_KEY, keys, first_key)
-    # No default of its own, so that every choice stays in the link.
-    key = third.selectbox("at", keys, index=None, key=url.WHY_KEY, bind="query-params")
-    return head, query, key or first_key
 
+    def why_not(asked: str) -> str:
+        return f"{query} does not look at {asked[:40]!r}: it sees {', '.join(keys)}."
 
-def _follow(key: str, options: Sequence[str], first: str) -> None:
-    """Choose `first` until the visitor chooses; a link's choice is one."""
-    followed = f"_{key}_first"
-    asked = st.session_state.get(key) or st.query_params.get(key)
-    if asked not in options or asked == st.session_state.get(followed):
-        asked = st.session_state[followed] = first
-    st.session_state[key] = asked
+    with third:
+        most = most_attended(attention, head, query, keys)
+        key = option_control("at", keys, most, url.WHY_KEY, why_not, note=" (looked at most)")
+    return head, query, key

@@ -15,4 +15,11 @@ def show_ranking(frame: pd.DataFrame) -> None:
         "low_95": st.column_config.NumberColumn("95 % from", format="%+.4f", help="prompts drawn anew 1,000 times"),
         "high_95": st.column_config.NumberColumn("95 % to", format="%+.4f"),
     }
-    st.dataframe(shown, hide_index=True, column_config=columns, key="table-ranking", height=300)
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=columns,
+        key="table-ranking",
+        height=300,
+        alt="All senders, the strongest first",
+    )

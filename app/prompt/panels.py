@@ -9,7 +9,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.drawing.figure import download_button
 from app.drawing.frames import neutral
-from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles
+from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles, scrolling
 from ioi_core import Model, PromptPairs
 from ioi_core.data_sets.pairs import to_csv, to_records
 
@@ -30,8 +30,8 @@ def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
     if len(pairs) > _MOST_SHOWN:
         st.caption(f"Prompts {rows.start + 1}-{rows.stop} of {len(pairs)}: those around the prompt shown.")
     drawn = "".join(_pair_html(model, pairs, number) for number in rows)
-    with st.container(height=430 if len(rows) > 4 else "content", border=True):
-        st.html(drawn)
+    with st.container(border=True):
+        st.html(scrolling(drawn, "All prompts" if len(rows) == len(pairs) else "Some prompts", "ioi-box"))
     left, right = st.columns([3, 1])
     left.caption("Dashed: tokens of the corrupted prompt that differ from the clean one.")
     with right:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.hosting.models import DEMO, GPT2, ModelState, ModelStatus
 from app.hosting.services import computations, models
-from app.shell.sidebar import STANDING_IN
+from app.shell.sidebar import end_stand_in, keep_stand_in, stands_in
 from ioi_core import Model
 from ioi_core.model.hub import HOW_TO_GET
 from ioi_core.model.identity import OTHER_WEIGHTS
@@ -31,17 +31,12 @@ _OTHER_WEIGHTS = (
 
 
 def model_for(wanted: str) -> Model:
-    """Return the model to show, with a banner if it only stands in for `wanted`.
-
-    A visitor who began with the stand-in keeps it until asking for the switch, so that numbers never change unasked.
-    """
-    standing_in = st.session_state.get(STANDING_IN, False)
+    """Return the model to show, with a banner if it only stands in for `wanted`."""
     model = models().get(wanted)
-    if model is not None and not standing_in:
+    if model is not None and not stands_in(wanted):
         if model.name == OTHER_WEIGHTS:
             _draw_banner("This is not GPT-2 small.", _OTHER_WEIGHTS)
         return model
-    st.session_state[STANDING_IN] = True
     status = models().status(wanted)
     with st.container(key="standin"):
         if model is not None:
@@ -50,6 +45,7 @@ def model_for(wanted: str) -> Model:
             _draw_unavailable(wanted, status)
         else:
             _draw_loading(wanted)
+        st.button(f"Stay with {DEMO}", on_click=keep_stand_in, type="tertiary", help="The address names it then.")
     return models().demo
 
 
@@ -59,11 +55,7 @@ def _draw_banner(title: str, text: str) -> None:
 
 def _draw_ready(wanted: str) -> None:
     _draw_banner(f"{wanted} is ready.", f"The figures below are still those of {DEMO}, the small bundled model.")
-    st.button(f"Show {wanted}", on_click=_show_wanted)
-
-
-def _show_wanted() -> None:
-    st.session_state[STANDING_IN] = False
+    st.button(f"Show {wanted}", on_click=end_stand_in)
 
 
 @st.fragment(run_every=1.0)

@@ -15,6 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.drawing.look import notice, style
 from app.hosting.services import settings
+from app.shell.title import headline
 
 _ASK_EVERY = 2.0
 _ASLEEP_AFTER = 10.0  # seconds without asking after which a session loses its turn
@@ -68,7 +69,7 @@ def let_in() -> bool:
     if _visitors_ahead() is None:
         return True
     style(large=False)
-    st.header("Every place is taken")
+    headline("Every place is taken")
     _draw_waiting()
     return False
 

@@ -1,12 +1,18 @@
-"""Links to the Heads page from other pages: a button, or a click on a figure. The sidebar keeps its values."""
+"""Links to the Heads page from other pages: a button, or a click on a figure, each with a control that does the same.
+
+The sidebar keeps its values.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from ioi_core import Head
+from app import url
+from app.shell.widgets import drop_stale
+from ioi_core import Head, Model
 
+_TO_OPEN = "head_to_open"
 _PAGE = str(Path(__file__).parents[2] / "pages" / "heads.py")
 
 
@@ -25,17 +31,25 @@ def head_links(heads: Sequence[Head]) -> None:
             head_link(head)
 
 
+def head_opener(model: Model) -> None:
+    """Draw a control that opens any head, below a figure in which a click does: not everybody can click."""
+    heads = [f"{layer}.{head}" for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+    drop_stale(_TO_OPEN, heads, heads[0])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox("A head to look at", heads, key=_TO_OPEN, width=180)
+        head_link(Head.parse(chosen))
+
+
 def open_head(name: str) -> None:
-    """Open a head that was clicked; an empty name, of what belongs to no head, does nothing."""
-    if name:
-        ask_for(name)
-        # Bound widgets write their own parameters; Streamlit refuses to set or clear these here.
-        st.switch_page(_PAGE, query_params={})
+    """Open a head that was clicked on another page; an empty name, of what belongs to no head, does nothing."""
+    if not name:
+        return
+    # In the address from the start, where Streamlit lets us: of a control that was drawn before it refuses, and writes
+    # the choice itself.
+    address = {url.HEAD: name} if url.HEAD not in st.session_state else {}
+    st.session_state.update({url.HEADS_SHOWN: ONE_HEAD, url.HEAD: name})
+    st.switch_page(_PAGE, query_params=address)
 
 
-HEAD_ASKED_FOR = "_head_asked_for"
-
-
-def ask_for(name: str) -> None:
-    """Have the Heads page open with this head; another page's choice of the same name is ignored."""
-    st.session_state[HEAD_ASKED_FOR] = name
+ONE_HEAD = "one head"
+"""The part of the Heads page that shows a head."""

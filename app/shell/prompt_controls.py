@@ -24,7 +24,7 @@ from app.shell.prompts import (
     checked_answer,
     texts_of,
 )
-from app.shell.widgets import drop_unreadable
+from app.shell.widgets import number_control
 from ioi_core import TASKS, PromptError
 from ioi_core.data_sets.rows import as_text
 
@@ -85,16 +85,11 @@ def _task_prompts(bos: bool, limits: Settings) -> PromptChoice:
 
 
 def _number_control(limits: Settings) -> int:
-    drop_unreadable(url.N)
-    first = min(20, limits.max_prompts)
-    return int(st.number_input("How many", 1, limits.max_prompts, first, key=url.N, bind="query-params"))
+    return number_control("How many", 1, limits.max_prompts, min(20, limits.max_prompts), url.N)
 
 
 def _seed_control() -> int:
-    drop_unreadable(url.SEED)
-    return int(
-        st.number_input("Seed", 0, 999_999, 0, key=url.SEED, bind="query-params", help="Same seed, same prompts.")
-    )
+    return number_control("Seed", 0, 999_999, 0, url.SEED, help="Same seed, same prompts.")
 
 
 def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:

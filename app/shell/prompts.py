@@ -56,6 +56,13 @@ class PromptChoice:
     skip: bool = False
 
 
+def prompts_in_words(choice: PromptChoice, n: int) -> str:
+    """Return what the chosen prompts, `n` of them, are called: "56 generated prompts, seed 3"."""
+    kind = TASKS[choice.task].title if choice.source == TASK else choice.source
+    seed = f", seed {choice.seed}" if choice.source in (GENERATED, TASK) else ""
+    return f"{n} {kind} {'prompt' if n == 1 else 'prompts'}{seed}"
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The chosen prompts.

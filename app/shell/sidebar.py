@@ -5,23 +5,59 @@ import streamlit as st
 from app import url
 from app.hosting.models import DEMO, GPT2
 from app.hosting.services import models
-from app.shell.widgets import drop_unreadable
+from app.shell.widgets import choose, number_control
+
+_STAND_IN, _STANDING_IN = "_stand_in", "_standing_in"
 
 
 def model_control() -> str:
-    """Ask for the model."""
+    """Ask for the model; the box shows the model that computes, the stand-in too, the address the one asked for."""
     names = models().names
     others = " The others are checkpoints of this host." if len(names) > 2 else ""
-    return st.sidebar.selectbox(
-        "Model",
-        names,
-        key=url.MODEL,
-        bind="query-params",
-        on_change=_forget_stand_in,
-        help=f"**{GPT2}**: the model of the paper, 124 million parameters. **{DEMO}**: a small model that comes with "
+    explained = (
+        f"**{GPT2}**: the model of the paper, 124 million parameters. **{DEMO}**: a small model that comes with "
         "this app, built and trained to have a circuit like the paper's; it is not GPT-2, and its numbers are not "
-        "GPT-2's." + others,
+        "GPT-2's." + others
     )
+    with st.sidebar.container(key="model-asked-for"):
+        wanted = st.selectbox(
+            "Model", names, key=url.MODEL, bind="query-params", on_change=_ask_for, args=(url.MODEL,), help=explained
+        )
+    if stands_in(wanted):
+        st.html("<style>.st-key-model-asked-for { display: none; }</style>")
+        st.session_state[_STAND_IN] = DEMO
+        with st.sidebar:
+            st.selectbox(
+                f"Model (stands in for {wanted})", names, key=_STAND_IN, on_change=_ask_for, args=(_STAND_IN,),
+                help=explained,
+            )  # fmt: skip
+    return wanted
+
+
+def stands_in(wanted: str) -> bool:
+    """Return whether ioi-demo computes instead; it goes on, so that no number changes unasked, until it is ended."""
+    if wanted == DEMO:
+        return False
+    if models().get(wanted) is None:
+        st.session_state[_STANDING_IN] = True
+    standing_in: bool = st.session_state.get(_STANDING_IN, False)
+    return standing_in
+
+
+def end_stand_in() -> None:
+    """Show the model that was asked for, if it is there."""
+    st.session_state[_STANDING_IN] = False
+
+
+def keep_stand_in() -> None:
+    """Make ioi-demo the model that is asked for, in the address too."""
+    choose({url.MODEL: DEMO})
+    end_stand_in()
+
+
+def _ask_for(key: str) -> None:
+    choose({url.MODEL: st.session_state[key]})
+    end_stand_in()
 
 
 def size_control() -> bool:
@@ -32,15 +68,4 @@ def size_control() -> bool:
 
 def row_control(n_prompts: int) -> int:
     """Ask which prompt the figures of a single prompt show; return its index."""
-    if n_prompts == 1:
-        return 0
-    drop_unreadable(url.SHOWN)
-    return int(st.number_input("Prompt shown", 1, n_prompts, 1, key=url.SHOWN, bind="query-params")) - 1
-
-
-STANDING_IN = "_standing_in"
-"""Session key: this visitor was shown ioi-demo while asking for another model, and has not been switched since."""
-
-
-def _forget_stand_in() -> None:
-    st.session_state[STANDING_IN] = False
+    return number_control("Prompt shown", 1, n_prompts, 1, url.SHOWN) - 1

@@ -1,21 +1,107 @@
-"""Controls that several pages have; choices no longer on offer are dropped before a widget is drawn with them."""
+"""Controls that several pages have, and what holds for every control: how a choice is made, kept and refused.
+
+A default is no choice: it is not in the address, and follows the results it is taken from. A link's choice that is not
+on offer is refused in words.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
+from app import url
+from app.drawing.look import notice
 from app.words.choices import DIRECTIONS
 from ioi_core import Direction
 
 
-def drop_unreadable(*names: str) -> None:
-    """Drop URL parameters that are no numbers and rerun: a number input of Streamlit fails on `inf` or 400 digits."""
-    unreadable = [name for name in names if not re.fullmatch(r"-?[0-9]{1,15}", st.query_params.get(name, "0"))]
-    for name in unreadable:
-        del st.query_params[name]
-    if unreadable:
+def choose(choices: Mapping[str, str | int | None]) -> None:
+    """Make choices for the visitor, by a button or a click: parameter of the address -> value."""
+    for key, value in choices.items():
+        if key not in st.session_state and value is not None:
+            # Of a control that was never drawn, Streamlit takes the value but does not write it into the address.
+            st.query_params[key] = str(value)
+        st.session_state[key] = value
+        st.session_state.pop(_refused(key), None)
+
+
+def option_control(
+    label: str, options: Sequence[str], first: str, key: str, why_not: Callable[[str], str], *, note: str = "",
+    help: str | None = None, then: Callable[[], None] | None = None,
+) -> str:  # fmt: skip
+    """Ask for one of options whose default, `first`, depends on results; return the option that holds.
+
+    A choice that is not on offer is refused in words, and holds again once it is on offer: on another model, say.
+
+    Args:
+        why_not: says why an option that was asked for is not there.
+        note: after the default in the box, such as " (the strongest)".
+        then: called after the visitor chose.
+    """
+    asked = st.session_state.get(key) or _refused_choice(key) or _in_link(key)
+    if asked and asked in options:
+        st.session_state[key] = asked
+        st.session_state.pop(_refused(key), None)
+    elif asked:
+        st.session_state[_refused(key)] = asked
+        st.session_state[key] = None  # deleting it would not do: the browser would go on showing it
+    box = st.selectbox(
+        label, options, index=None, placeholder=f"{first}{note}", key=key, bind="query-params",
+        on_change=_chosen, args=(key, then), help=help,
+    )  # fmt: skip
+    if refused := _refused_choice(key):
+        notice(f"{why_not(refused)} Shown instead: {first}.")
+    return box or first
+
+
+def number_control(label: str, low: int, high: int, first: int, key: str, *, help: str | None = None) -> int:
+    """Ask for a whole number from `low` to `high`, if there is a choice; a link's that is none is refused in words."""
+    asked = _in_link(key)
+    if not re.fullmatch(r"-?[0-9]{1,15}", asked or "0"):  # a number input of Streamlit fails on `inf` or 400 digits
+        st.session_state[_refused(key)] = asked
+        del st.query_params[key]
         st.rerun()
+    if asked and not low <= int(asked) <= high:
+        st.session_state[_refused(key)] = asked
+    number = low
+    if low < high:
+        box = st.number_input(
+            label, low, high, first, key=key, bind="query-params", on_change=_chosen, args=(key,), help=help
+        )
+        number = int(box)
+    if refused := _refused_choice(key):
+        notice(f"{label} was {refused[:40]!r} in the link: it can be {_numbers(low, high)} here. It is {number}.")
+    return number
+
+
+def _numbers(low: int, high: int) -> str:
+    return f"{low} only" if low == high else f"{low} to {high:,}"
+
+
+def _refused(key: str) -> str:
+    """Return the session's key of a choice that is not on offer, kept until the visitor chooses."""
+    return f"_{key}_refused"
+
+
+def _refused_choice(key: str) -> str | None:
+    refused: str | None = st.session_state.get(_refused(key))
+    return refused
+
+
+def _chosen(key: str, then: Callable[[], None] | None = None) -> None:
+    st.session_state.pop(_refused(key), None)
+    if then is not None:
+        then()
+
+
+def _in_link(key: str) -> str | None:
+    """Return what a link asks for, under the parameter's former name too, as long as no control has taken it up."""
+    if key in st.session_state:
+        return None
+    former = url.FORMERLY.get(key, key)
+    if former != key and former in st.query_params:
+        st.query_params[key] = st.query_params.pop(former)
+    return st.query_params.get(key)
 
 
 def drop_stale(key: str, options: Sequence[str], instead: str | None = None) -> None:
@@ -41,6 +127,8 @@ def direction_control(
     options = sorted(DIRECTIONS, key=lambda direction: direction is not first)
     captions = [DIRECTIONS[option].format(what) for option in options]
     names = [option.value for option in options]
+    if (asked := _in_link(key)) in names:
+        st.session_state[key] = asked
     return Direction(
         st.radio("Direction", names, captions=captions, key=key, bind="query-params", horizontal=horizontal)
     )

@@ -129,6 +129,11 @@ def _chip(position: int, label: str, roles: Sequence[str], changed: bool) -> str
     )
 
 
+def scrolling(drawn: str, name: str, kind: str = "") -> str:
+    """Return HTML in a box that scrolls where it is too high, by keyboard too; `name` is for screen readers."""
+    return f'<div class="ioi-scroll {kind}" role="group" aria-label="{html.escape(name)}" tabindex="0">{drawn}</div>'
+
+
 def legend(roles: Collection[str]) -> str:
     """Return HTML that explains the colours of these roles."""
     items = "".join(

@@ -61,6 +61,12 @@ def body(at: AppTest) -> str:
     return "\n".join(html.proto.body for html in at.get("html") if not html.proto.body.startswith("<style>"))
 
 
+def holds(at: AppTest, key: str) -> str:
+    """What a box with a default that depends on results stands at: the visitor's choice, or the default."""
+    box = at.selectbox(key=key)
+    return box.value or box.placeholder.split(" (")[0]
+
+
 def says(at: AppTest) -> list[str]:
     return [html.proto.body for html in at.get("html") if html.proto.body.startswith("<p")]
 

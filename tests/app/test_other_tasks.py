@@ -5,7 +5,7 @@ import pytest
 from app.words.phrases import number
 from ioi_core import Model, predictions, task_dataset
 from tests.app.circuit.part_pages import FRANCE
-from tests.app.pages import assert_fine, body, opened, says, shown
+from tests.app.pages import assert_fine, body, holds, opened, says, shown
 from tests.models.bundled import INDUCTION, MOVERS
 
 MOVER = MOVERS[0]
@@ -42,7 +42,7 @@ def test_prompts_may_change_to_another_task_while_a_page_is_open(page: str) -> N
     assert_fine(at)
     assert "<b>Corruption:</b> typed" in body(at)
     for place in at.selectbox:
-        assert place.value in place.options
+        assert holds(at, place.key) in place.options
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class Visitor:
 
     def settled(self) -> Page:
         """The page once its script has run to the end and the browser has fetched what draws it."""
-        expect(self.page.locator("h2").first).to_be_visible(timeout=WAIT)
+        expect(self.page.locator("h1").first).to_be_visible(timeout=WAIT)
         expect(self.page.locator("[data-test-script-state=notRunning]")).to_be_attached(timeout=WAIT)
         for drawn_by_parts_loaded_later in (".ioi-chips", ".ioi-says"):
             expect(self.page.locator(drawn_by_parts_loaded_later).first).to_be_visible(timeout=WAIT)

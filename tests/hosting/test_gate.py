@@ -97,7 +97,7 @@ def test_the_waiting_page_is_friendly_and_the_app_comes_when_there_is_room(monke
     monkeypatch.setattr(gate, "gate", lambda: full)
     at = opened(prompts="generated", n="12")
     assert not at.exception
-    assert at.header[0].value == "Every place is taken"
+    assert at.title[0].value == "Every place is taken"
     assert "room for 3 here at once" in body(at)
     assert "You are next." in body(at)
     assert not at.sidebar.radio

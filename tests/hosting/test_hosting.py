@@ -27,8 +27,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import __main__ as start
 from app.attention import circuitsvis_frame
+from app.drawing import look
 from app.hosting import logs, metrics
 from app.hosting.settings import Settings, check_model_settings
+from app.shell import history
 from cache import jobs
 from cache.analyses import Analysis
 from cache.computations import Computations
@@ -299,7 +301,8 @@ def test_the_proxy_allows_the_scripts_there_are_and_no_other():
     inline = re.findall(r"<script>(.*?)</script>", (streamlit / "static" / "index.html").read_text(), re.S)
     policy = re.search(r'Content-Security-Policy "([^"]*)"', (ROOT / "proxy" / "nginx.conf").read_text())[1]
     allowed = next(part.split()[1:] for part in policy.split("; ") if part.startswith("script-src"))
-    assert set(allowed) == {"'self'", *map(digest, inline), digest(circuitsvis_frame._START)}
+    ours = map(digest, (circuitsvis_frame._START, look._TOUCH, history.SCRIPT))
+    assert set(allowed) == {"'self'", *map(digest, inline), *ours}
 
 
 def test_compose_closes_the_app_off_and_opens_the_proxy_alone():

@@ -18,7 +18,7 @@ from app.drawing.look import says
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twins_story
-from app.shell.links import open_head
+from app.shell.links import head_opener, open_head
 from app.view import View
 from app.words.effects import least
 from app.words.phrases import head_names
@@ -75,7 +75,13 @@ def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
         )
     }
     columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", format="%.2f", help="at END")
-    st.dataframe(frame[list(columns)], hide_index=True, column_config=columns, key="table-backup_stages")
+    st.dataframe(
+        frame[list(columns)],
+        hide_index=True,
+        column_config=columns,
+        key="table-backup_stages",
+        alt="What is left, head after head",
+    )
     real, names = backup.logit_diff_per_prompt, [words.stage_name(stage) for stage in stages]
     show_by_template(
         view, "backup_stages", real, names,
@@ -99,6 +105,7 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
     changes = numbers.changes_of_others(backup, len(stage.gone))
     figure, width = charts.change_heatmap(changes, stage, backup), 90 + 42 * changes.shape[1]
     show_figure("backup_changes", figure, "", frame, large=view.large, min_width=width, on_click=open_head)
+    head_opener(view.model)
     show_heatmaps_by_template(
         view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits", least=least(stage.real)
     )

@@ -16,7 +16,7 @@ from app.circuit.members import OTHER, Classes, class_of, member_text, place_wor
 from app.circuit.starts import STARTS, starts_of
 from app.drawing.look import notice
 from app.questions.classes import has_all_roles
-from app.shell.widgets import drop_stale
+from app.shell.widgets import choose, drop_stale, option_control
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs
 from ioi_core.circuit.definition import check_circuit
 
@@ -24,8 +24,8 @@ _HISTORY, _DRAWN, _SAVED, _MODEL = "_circuit_history", "_circuit_drawn", "_circu
 _ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"
 _IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown
 _MOST_STEPS, _LONGEST_NAME, _MOST_SAVED = 200, 40, 50
-State = tuple[str, str]
-"""A starting circuit's name and the changes on top of it."""
+State = tuple[str | None, str]
+"""A starting circuit's name, None where none was chosen, and the changes on top of it."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +55,28 @@ class Plan:
 def start_control(model: Model, pairs: PromptPairs) -> str:
     """Ask for the starting circuit; another one begins with nothing changed."""
     starts = starts_of(model, pairs)
-    asked = st.query_params.get(url.CIRCUIT_START)
-    if asked in STARTS and asked not in starts:
+
+    def why_not(asked: str) -> str:
+        if asked not in STARTS:
+            return f"No circuit to start from is called {asked[:40]!r}."
         whose = "that circuit is GPT-2 small's" if has_all_roles(pairs) else "that circuit is about IOI prompts"
-        notice(f"{model.name} has no such start as {asked!r} here: {whose}. Shown: {starts[0]}.")
-    drop_stale(url.CIRCUIT_START, starts, starts[0])
-    explained = "\n".join(f"- **{name}**: {STARTS[name]}" for name in starts)
-    drop_changes = partial(set_changes, Changes())
-    chosen = st.selectbox(
-        "Start from", starts, key=url.CIRCUIT_START, bind="query-params", on_change=drop_changes, help=explained
-    )
+        return f"{model.name} has no such start as {asked!r} here: {whose}."
+
+    chosen = option_control(
+        "Start from", starts, starts[0], url.CIRCUIT_START, why_not,
+        help="\n".join(f"- **{name}**: {STARTS[name]}" for name in starts), then=partial(set_changes, Changes()),
+    )  # fmt: skip
     st.caption(f"**{chosen}**: {STARTS[chosen]}.")
     return chosen
 
 
-def plan_control(model: Model, pairs: PromptPairs, start: str, circuit: Circuit) -> Plan:
+def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit) -> Plan:
     """Ask for the changes as text, to type or to keep, and return the circuit that they make of the starting one.
 
     Changes that cannot be read, or not be made on these prompts, are left out, and that is said.
 
     Args:
-        start: the name of the starting circuit; circuit: its members.
+        circuit: the starting circuit.
     """
     explained = (
         f'Heads and where ({", ".join(places_of(pairs))}): "4.2:END" or "4.2 at END" is added, "-4.1:END" is switched '
@@ -94,7 +95,7 @@ def plan_control(model: Model, pairs: PromptPairs, start: str, circuit: Circuit)
     if st.session_state.get(_MODEL) != model.fingerprint:
         # Changes to another model's circuit cannot be undone on this one's.
         st.session_state.update({_MODEL: model.fingerprint, _HISTORY: []})
-    st.session_state[_DRAWN] = (start, text)
+    st.session_state[_DRAWN] = (st.session_state.get(url.CIRCUIT_START), text)
     return plan
 
 
@@ -205,7 +206,7 @@ def more_prompts_button(pairs: PromptPairs, n: int) -> None:
     choices = {url.PROMPTS: "generated", url.N: n, url.CORRUPTION: "ABC"}
     st.button(
         f"Take {n} generated prompts with ABC twins instead", icon=":material/dataset:", type="tertiary",
-        on_click=st.session_state.update, args=(choices,),
+        on_click=choose, args=(choices,),
         help=f"Instead of these {len(pairs)}: several prompts for each template.",
     )  # fmt: skip
 
@@ -221,7 +222,7 @@ def _remember() -> None:
 def set_changes(changes: Changes) -> None:
     """Put changes into the link; undo brings back the ones before."""
     _remember()
-    st.session_state[url.CIRCUIT] = write_changes(changes)
+    choose({url.CIRCUIT: write_changes(changes)})
 
 
 def _add(larger: Changes) -> None:
@@ -230,7 +231,8 @@ def _add(larger: Changes) -> None:
 
 
 def _undo() -> None:
-    st.session_state[url.CIRCUIT_START], st.session_state[url.CIRCUIT] = st.session_state[_HISTORY].pop()
+    start, changes = st.session_state[_HISTORY].pop()
+    choose({url.CIRCUIT_START: start, url.CIRCUIT: changes})
 
 
 def _save(name: str, kept: tuple[str, Changes]) -> None:
@@ -239,4 +241,4 @@ def _save(name: str, kept: tuple[str, Changes]) -> None:
 
 def _load(changes: Changes) -> None:
     set_changes(changes)
-    st.session_state[url.CIRCUIT_START] = "empty"
+    choose({url.CIRCUIT_START: "empty"})

@@ -28,7 +28,8 @@ def table_control(plan: Plan, frame: pd.DataFrame) -> None:
     shown = frame.assign(on=[member not in off for member in plan.circuit.members])
     key = _table_key(table)
     st.data_editor(
-        shown, key=key, hide_index=True, disabled=[name for name in shown.columns if name != "on"],
+        shown, key=key, hide_index=True, alt="Every member, each with a switch",
+        disabled=[name for name in shown.columns if name != "on"],
         on_change=partial(_table_edited, plan.circuit, plan.changes, key), column_config={
             "on": st.column_config.CheckboxColumn("on", width=75, pinned=True),
             "head": st.column_config.TextColumn("head", width=60, pinned=True),

@@ -51,7 +51,7 @@ def show_breaking(view: View) -> None:
         controls.more_prompts_button(pairs, _GENERATED)
     published, classes = classes_of(view.model, view.pairs)
     first = _first_circuit(view, pairs, start, classes, ablation)
-    plan = controls.plan_control(view.model, pairs, start, first)
+    plan = controls.plan_control(view.model, pairs, first)
 
     controls.buttons(plan, classes)
     summary = st.container(horizontal=True, key="circuit-summary")
@@ -118,7 +118,7 @@ def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published:
     figure = graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published)
     frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
     show_figure(
-        "circuit_graph", figure, "", frame, large=view.large, min_width=drawn.pixels,
+        "circuit_graph", figure, "", frame, large=view.large, min_width=drawn.pixels, from_right=True,
         on_click=partial(controls.toggle, plan.changes), as_page=True,
     )  # fmt: skip
     st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)

@@ -20,7 +20,7 @@ from app.drawing.look import says
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twin_of, twins_story
-from app.shell.links import open_head
+from app.shell.links import head_opener, open_head
 from app.shell.widgets import drop_stale
 from app.view import View
 from app.words.effects import least
@@ -48,6 +48,7 @@ def show_total(view: View) -> None:
     figure, story = charts.total_scatter(result, by_head, ablation.value), words.total_story(result)
     frame = partial(tables.total_frame, result, by_head, ablation.value)
     show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head)
+    head_opener(view.model)
     if classes:
         st.caption(f"Colours: the head's class ({source}).")
     total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"

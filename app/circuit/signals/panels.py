@@ -6,7 +6,7 @@ import streamlit as st
 
 import ioi_core
 from app import url
-from app.circuit.choices import heads_control, strongest_writers
+from app.circuit.choices import MOST_HEADS, strongest_writers
 from app.circuit.signals import charts, tables, words
 from app.circuit.starts import classes_of
 from app.drawing.about import ABOUT
@@ -17,6 +17,7 @@ from app.questions.ask import ask
 from app.questions.classes import has_all_roles
 from app.questions.compute import compute
 from app.questions.twins import flip_pairs
+from app.shell.heads import heads_control
 from app.view import View
 from ioi_core import SIGNALS, Head, PromptPairs, SignalFit
 
@@ -37,7 +38,7 @@ def show_signals(view: View) -> None:
         st.markdown(ABOUT["signal_words"])
     flips = flip_pairs(view)
     first, source = _first_heads(view)
-    chosen = heads_control(view, url.SIGNAL_HEADS, "Heads that are told", strongest_writers(view), first)
+    chosen = heads_control(view, url.SIGNAL_HEADS, "Heads that are told", strongest_writers(view), first, MOST_HEADS)
     st.caption(source)
     if not chosen:
         st.write("Choose at least one head.")
@@ -79,5 +80,11 @@ def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
     st.subheader("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
     frame = tables.examples_frame(flips, view.row)
-    st.dataframe(frame, hide_index=True, column_config=columns, key="table-signal_examples")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=columns,
+        key="table-signal_examples",
+        alt="The six variants of the prompt shown",
+    )
     st.caption("Letters: A is IO, B is S, C and D are new names, in the order of the sentence.")

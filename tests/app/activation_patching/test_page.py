@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.words.phrases import interval
 from ioi_core import Direction, Model, arena_pairs, bootstrap_interval, ioi_dataset, patch_activations, prompt_pairs
-from tests.app.pages import assert_fine, body, opened, says
+from tests.app.pages import assert_fine, body, holds, opened, says
 from tests.models.bundled import NEGATIVE
 
 PAGE = "../pages/activation_patching.py"
@@ -27,7 +27,7 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     result = patch_activations(demo_model, arena_pairs(demo_model), "z")
     effects = result.effects.mean(-1)
     layer, head = divmod(int(abs(effects).argmax()), effects.shape[1])
-    assert cell_box(at).value == f"head {layer}.{head}"
+    assert holds(at, cell_box(at).key) == f"head {layer}.{head}"
     [strongest] = [text for text in says(at) if "Strongest" in text]
     assert f"head {layer}.{head} {effects[layer, head]:+.3f}" in strongest
     low, high = (float(bound) for bound in bootstrap_interval(result.effects[layer, head], gaps=result.gaps))
@@ -51,7 +51,7 @@ def test_prompts_of_unequal_length_show_roles(demo_model: Model) -> None:
     assert list(result.axes) == ["layer", "role"]
     effects = result.effects.mean(-1)
     layer, role = divmod(int(abs(effects).argmax()), effects.shape[1])
-    assert cell_box(at).value == f"layer {layer}, {result.axes['role'][role]}"
+    assert holds(at, cell_box(at).key) == f"layer {layer}, {result.axes['role'][role]}"
 
 
 def test_choosing_a_cell_shows_its_detail() -> None:
@@ -68,7 +68,7 @@ def test_a_chosen_cell_that_no_longer_exists_is_forgotten() -> None:
     cell_box(at).select("layer 1, position 14").run()
     at.toggle[0].set_value(False).run()
     assert_fine(at)
-    assert cell_box(at).value.startswith("layer")
+    assert holds(at, cell_box(at).key).startswith("layer")
 
 
 def test_hostile_urls_fall_back() -> None:
@@ -90,7 +90,7 @@ def test_another_task_has_no_roles_but_works() -> None:
         site="resid_pre",
     )  # fmt: skip
     assert_fine(at)
-    assert cell_box(at).value.startswith("layer")
+    assert holds(at, cell_box(at).key).startswith("layer")
 
 
 def test_nothing_to_find_is_said_and_not_drawn() -> None:

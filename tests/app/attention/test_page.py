@@ -24,7 +24,7 @@ from ioi_core import (
     prompt_pairs,
 )
 from tests.app.attention.attention_page import drawn_by_circuitsvis, long_prompt, looked, spoken
-from tests.app.pages import Loader, assert_fine, body, gpt2_is, says
+from tests.app.pages import Loader, assert_fine, body, gpt2_is, holds, says
 from tests.models.bundled import BACKUP, INHIBITION, MOVERS, PREVIOUS, SHAPE
 
 pytestmark = pytest.mark.usefixtures("loader")
@@ -45,7 +45,7 @@ def test_the_page_shows_what_the_core_computes(demo_model: Model) -> None:
     clean, corrupted = patterns_of(demo_model)
     end, io = 14, 4
     layer, head = np.unravel_index(clean[:, :, end, io].argmax(), clean.shape[:2])
-    assert at.selectbox(key="head").value == f"{layer}.{head}"
+    assert holds(at, "attention_head") == f"{layer}.{head}"
     assert f"at IO, ·Mary: heads {layer}.{head} ({clean[layer, head, end, io]:.2f})" in spoken(at)
     assert len(at.get("plotly_chart")) == 4
     table = at.dataframe[0].value
@@ -132,11 +132,11 @@ def test_every_view_of_prompts_of_unequal_length(demo_model: Model, run: str, at
 
 def test_the_chosen_head_stays_when_another_prompt_is_shown() -> None:
     at, head = looked(), str(INHIBITION[0])
-    assert at.selectbox(key="head").value != head
-    at.selectbox(key="head").select(head).run()
+    assert holds(at, "attention_head") != head
+    at.selectbox(key="attention_head").select(head).run()
     at.number_input(key="shown").set_value(5).run()
     assert_fine(at)
-    assert at.selectbox(key="head").value == head
+    assert holds(at, "attention_head") == head
     assert f"head {head} looks most" in spoken(at)
     assert "clean prompt 5" in spoken(at)
 
@@ -149,11 +149,11 @@ def test_heads_that_another_model_does_not_have_are_forgotten(loader: Loader, sm
     gpt2_is("ready")
     at = looked(by="chosen by hand", head=str(gone))
     at.multiselect(key="heads").set_value([str(other), str(stays)]).run()
-    assert at.selectbox(key="head").value == str(gone)
+    assert holds(at, "attention_head") == str(gone)
     at.selectbox(key="model").select("gpt2-small").run()
     assert_fine(at)
-    assert Head.parse(at.selectbox(key="head").value).layer < small_model.cfg.n_layers
-    assert at.session_state["head"] == at.selectbox(key="head").value
+    assert Head.parse(holds(at, "attention_head")).layer < small_model.cfg.n_layers
+    assert at.session_state["attention_head"] is None
     assert at.session_state["heads"] == [str(stays)]
 
 

@@ -209,7 +209,7 @@ def test_backup_figures_draw_the_cores_numbers(knocked: Backup, all_stages: list
 def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
     at = page("backup heads", prompts="generated", n="8", corruption="ABC")
     assert_fine(at)
-    assert at.header[0].value == "Who steps in when a head is gone?"
+    assert at.title[0].value == "Who steps in when a head is gone?"
     pairs = ioi_dataset(demo_model, 8, corruption="abc")
     direct = attribute_heads(demo_model, pairs).values
     strongest = [Head(*divmod(int(n), SHAPE[1])) for n in np.argsort(-direct, axis=None)[:3]]

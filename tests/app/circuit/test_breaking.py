@@ -36,7 +36,7 @@ from ioi_core import (
 )
 from ioi_core.heads.published import PUBLISHED_CLASSES
 from ioi_core.prompts.twins import with_twins
-from tests.app.pages import Loader, assert_fine, body, opened, says
+from tests.app.pages import Loader, assert_fine, body, holds, opened, says
 from tests.models.bundled import INHIBITION, MOVERS
 
 PAGE = "../pages/circuit.py"
@@ -162,7 +162,7 @@ def test_reset_and_another_start_drop_the_changes_and_undo_brings_them_back(visi
     assert changes(at) == ""
     assert_fine(at)
     button(at, "Undo").click().run()
-    assert (at.selectbox(key="circuit_start").value, changes(at)) == (MEASURED["circuit_start"], MOVER_OFF)
+    assert (holds(at, "circuit_start"), changes(at)) == (MEASURED["circuit_start"], MOVER_OFF)
 
 
 def test_any_head_can_be_added_anywhere(visitor, demo_model, pairs, measured) -> None:
@@ -225,7 +225,7 @@ def test_circuits_are_kept_loaded_and_compared(visitor, demo_model, pairs, measu
     assert any(f"Only in this circuit: {MOVER} at END." in text.value for text in at.markdown)
     button(at, f"without {MOVER}").click().run()
     assert_fine(at)
-    assert at.selectbox(key="circuit_start").value == "empty"
+    assert holds(at, "circuit_start") == "empty"
     left = evaluate_circuit(demo_model, pairs, measured.without({MOVER: "END"}))
     assert numbers(at)["logit_diff of the circuit"] == number(left.logit_diff)
 
@@ -259,7 +259,7 @@ def test_the_papers_circuit_is_never_passed_off_on_another_model(visitor, demo_m
     assert not at.exception
     assert "the paper's 26 heads" not in at.selectbox(key="circuit_start").options
     assert "naive circuit" not in at.selectbox(key="circuit_start").options
-    assert at.selectbox(key="circuit_start").value == "found automatically"
+    assert holds(at, "circuit_start") == "found automatically"
     assert NOT_GPT2 in body(at)
     named = dataclasses.replace(demo_model, name="gpt2-small", is_gpt2_small=True)
     assert starts_of(named, arena_pairs(demo_model))[0] == "the paper's 26 heads"

@@ -26,7 +26,7 @@ from ioi_core import (
     prompt_pairs,
 )
 from tests.app.circuit.part_pages import FRANCE
-from tests.app.pages import assert_fine, body, opened, says
+from tests.app.pages import assert_fine, body, holds, opened, says
 from tests.models.bundled import INDUCTION, INHIBITION, MOVERS
 from tests.models.random_pairs import random_pairs
 
@@ -109,7 +109,7 @@ def test_roles_that_the_prompts_lack_are_left_out_in_words(demo_model: Model, ca
     assert_fine(at)
     assert "that circuit is about IOI prompts" in body(at)
     assert "these prompts have no S2, only END" in body(at)
-    assert at.selectbox(key="circuit_start").value == FOUND
+    assert holds(at, "circuit_start") == FOUND
     found = find_circuit(demo_model, capitals).circuit
     left_out = evaluate_circuit(demo_model, capitals, found)
     assert numbers(at)["logit_diff of the circuit"] == number(left_out.logit_diff)

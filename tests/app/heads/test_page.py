@@ -44,7 +44,7 @@ AT = HEAD.layer, HEAD.head
 
 
 def title(at: AppTest) -> str:
-    return at.header[0].value
+    return at.title[0].value
 
 
 def table(at: AppTest, column: str):

@@ -19,7 +19,7 @@ from ioi_core import (
     prompt_pairs,
     role_attention,
 )
-from tests.app.pages import assert_fine, body, opened, says
+from tests.app.pages import assert_fine, body, holds, opened, says
 from tests.models.bundled import INHIBITION, MOVERS, PREVIOUS, SHAPE
 
 PAGE = "../pages/path_patching.py"
@@ -137,14 +137,14 @@ def test_why_it_attends_follows_the_head_until_a_role_is_chosen(demo_model: Mode
     attention = role_attention(demo_model, arena_pairs(demo_model))
     reader, mover = INHIBITION[0], MOVERS[0]
     at = page(why_head=str(reader))
-    assert at.selectbox(key="why_key").value == most_attended(attention, reader) == "S2"
+    assert holds(at, "why_key") == most_attended(attention, reader) == "S2"
     at.selectbox(key="why_head").select(str(mover)).run()
-    assert at.selectbox(key="why_key").value == most_attended(attention, mover) == "IO"
+    assert holds(at, "why_key") == most_attended(attention, mover) == "IO"
     at.selectbox(key="why_key").select("S1").run()
     at.selectbox(key="why_head").select(str(reader)).run()
     assert_fine(at)
-    assert at.selectbox(key="why_key").value == "S1"
-    assert page(why_head=str(reader), why_key="IO").selectbox(key="why_key").value == "IO"
+    assert holds(at, "why_key") == "S1"
+    assert holds(page(why_head=str(reader), why_key="IO"), "why_key") == "IO"
 
 
 def test_another_task_has_no_roles_but_works() -> None:

@@ -1,0 +1,62 @@
+"""Controls that ask for heads of the model; a link's head that the model lacks is refused in words."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.drawing.look import notice
+from app.shell.widgets import option_control
+from app.view import View
+from app.words.phrases import capitalised
+from ioi_core import Head, HeadError
+
+
+def head_control(
+    view: View, label: str, first: Head, *, key: str, offered: Sequence[Head] = (), note: str = ""
+) -> Head:
+    """Ask for a head; `first` holds until one is chosen.
+
+    Args:
+        offered: heads that are offered before all others; note: as in `option_control`.
+    """
+
+    def why_not(asked: str) -> str:
+        try:
+            head = view.model.check_head(Head.parse(asked))
+        except HeadError as error:
+            return f"{capitalised(str(error))}."
+        return f"{asked[:40]!r} is another way to write head {head}."
+
+    names = [str(head) for head in dict.fromkeys([*offered, *view.model.heads])]
+    return Head.parse(option_control(label, names, str(first), key, why_not, note=note))
+
+
+def heads_control(
+    view: View, key: str, label: str, offered: Sequence[Head], default: Sequence[Head], most: int
+) -> list[Head]:
+    """Ask for some heads and return them in the order in which they were chosen.
+
+    Until a visitor changes the choice it follows the prompts and the model: a new default replaces the old one.
+
+    Args:
+        offered: every head of the model, in the order in which they are offered.
+        most: how many may be chosen.
+    """
+    names, default_names = [str(head) for head in offered], [str(head) for head in default]
+    default_key = f"_{key}_default"
+    asked = list(st.session_state[key] if key in st.session_state else st.query_params.get_all(key))
+    usable = [name for name in dict.fromkeys(asked) if name in names][:most]
+    untouched = asked == st.session_state.get(default_key)
+    if untouched or not (usable or key in st.session_state) or (asked and not usable):
+        usable, st.session_state[default_key] = default_names, default_names
+    if not untouched and (left_out := [name for name in asked if name not in usable]):
+        notice(
+            f"Of the heads asked for, these are left out: {', '.join(left_out)[:60]}. {view.model.name} has no such "
+            f"heads, or they are more than {most}. Shown: {', '.join(usable) or 'no head'}."
+        )
+    st.session_state[key] = usable
+    chosen = st.multiselect(
+        label, names, default_names, key=key, bind="query-params", max_selections=most,
+        placeholder=f"at most {most} heads",
+    )  # fmt: skip
+    return [Head.parse(name) for name in chosen]

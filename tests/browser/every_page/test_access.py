@@ -1,0 +1,148 @@
+"""Every page for those who do not see, click or hold still: axe-core, names of figures, contrast, keyboard, zoom."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.heads.controls import ALL
+from tests import ROOT
+from tests.browser.visitor import Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+PARTS = ("break it", "backup heads", "token or position", "direct and total", "ways to ablate")
+VIEWS = {
+    "prompt": ("/", {}),
+    "logit lens": ("/logit_lens", {"templates_lens": "true"}),
+    "attention": ("/attention", {}),
+    "activation patching": ("/activation_patching", {}),
+    "path patching": ("/path_patching", {}),
+    **{f"circuit, {part}": ("/circuit", {"circuit_part": part}) for part in PARTS},
+    "one head": ("/heads", {}),
+    "all heads": ("/heads", {"heads_shown": ALL}),
+}
+LAPTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+ZOOMED = {"width": 720, "height": 450}
+"""A laptop at 200 %."""
+
+LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
+CONTRASTS = """() => {
+    const light = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
+        .map(part => part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4)
+        .reduce((sum, part, n) => sum + part * [.2126, .7152, .0722][n], .05);
+    return [...document.querySelectorAll(".js-plotly-plot")].flatMap(chart => {
+        const paper = light(getComputedStyle(chart.querySelector(".main-svg")).backgroundColor);
+        // Black on coloured cells and nodes: tests/app/drawing/test_contrast.py.
+        const black = text => ["rgb(0, 0, 0)", "rgb(27, 31, 36)"].includes(text.style.fill);
+        const texts = [...chart.querySelectorAll(".main-svg text")]
+            .filter(text => !(black(text) && text.closest(".heatmaplayer, .scatterlayer")));
+        return texts.flatMap(text => text.childElementCount ? [...text.children] : [text])
+            .filter(text => text.textContent.trim() && text.textContent.trim() !== "■")
+            .map(text => [text.textContent, light(getComputedStyle(text).fill)])
+            .map(([text, ink]) => [text, Math.max(ink, paper) / Math.min(ink, paper)]);
+    });
+}"""
+
+
+@pytest.fixture(params=VIEWS)
+def page(request: pytest.FixtureRequest, chromium: Browser, server: str) -> Iterator[Page]:
+    visitor = Visitor(chromium, server)
+    path, query = VIEWS[request.param]
+    page = visitor.open(path, model="ioi-demo", **query)
+    if request.param != "all heads":
+        expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    yield page
+    visitor.leave()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds, by all of its rules, one line an element."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+def sideways(page: Page) -> int:
+    """How many pixels the page is wider than its window."""
+    return page.evaluate("(main => main.scrollWidth - main.clientWidth)(document.querySelector('.stMain'))")
+
+
+def test_every_page_is_looked_at():
+    pages = {path.stem for path in (ROOT / "pages").glob("*.py")} - {"__init__"}
+    assert {path.strip("/") or "prompt" for path, _ in VIEWS.values()} == pages
+
+
+def test_nobody_is_kept_out(page: Page):
+    found = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for name, size in (("laptop", LAPTOP), ("phone", PHONE)):
+            page.set_viewport_size(size)
+            page.wait_for_timeout(500)  # Streamlit changes its theme, Plotly its widths
+            found |= {f"{scheme}, {name}": lines for lines in [violations(page)] if lines}
+        contrasts = page.evaluate(CONTRASTS)
+        found |= {(scheme, text): ratio for text, ratio in contrasts if ratio < LEAST_CONTRAST}
+    assert found == {}
+    for figure in page.locator(".stPlotlyChart").all():
+        assert figure.get_attribute("role") == "figure"
+        assert ": " in figure.get_attribute("aria-label")  # title and note
+    expect(page.locator("h1")).to_have_count(1)
+    for size in (ZOOMED, PHONE):
+        page.set_viewport_size(size)
+        page.wait_for_timeout(500)
+        assert sideways(page) == 0
+
+
+def focused(page: Page) -> str:
+    return page.evaluate("document.activeElement.outerHTML")
+
+
+def choose_by_keyboard(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).focus()
+    page.keyboard.type(option)
+    expect(page.get_by_role("option", name=option, exact=True)).to_be_visible()
+    page.keyboard.press("Enter")
+
+
+def test_a_new_result_is_announced_once(visitor: Visitor):
+    page = visitor.open("/activation_patching", model="ioi-demo")
+    region = page.locator(".st-key-unseen").get_by_role("status")
+    expect(region).to_be_empty()
+    region.evaluate("region => { region.stillThere = true; }")
+    choose_by_keyboard(page, "Cell", "head 0.0")
+    expect(page.get_by_role("heading", name="A closer look: head 0.0")).to_be_visible()
+    visitor.settled()
+    expect(region).to_have_text(next(sentence for sentence in visitor.says() if "head 0.0" in sentence))
+    assert region.evaluate("region => region.stillThere"), "a new region announces nothing"
+
+
+@pytest.mark.parametrize("view", ["logit lens", "circuit, backup heads", "circuit, direct and total"])
+def test_a_head_is_opened_by_keyboard_where_a_click_on_a_figure_opens_it(visitor: Visitor, view: str):
+    path, query = VIEWS[view]
+    page = visitor.open(path, model="ioi-demo", **query)
+    choose_by_keyboard(page, "A head to look at", "2.3")
+    button = page.get_by_role("button", name="Open head 2.3")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="What does head 2.3 do?")).to_be_visible()
+    visitor.settled()
+
+
+def test_focus_is_seen_and_nothing_moves_by_itself(chromium: Browser, server: str):
+    visitor = Visitor(chromium, server, reduced_motion="reduce")
+    page = visitor.open("/", model="ioi-demo")
+    outline = "getComputedStyle(document.activeElement.closest('label') || document.activeElement).outline"
+    seen = []
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        kind = page.evaluate("document.activeElement.tagName + (document.activeElement.type || '')").lower()
+        if kind in ("a", "summary", "inputradio") or kind.startswith("button"):
+            assert "3px" in page.evaluate(outline), focused(page)
+            seen.append(kind)
+    assert {"a", "inputradio"} <= set(seen)
+    slow = "animation => Number(animation.effect.getComputedTiming().duration) > 1"
+    assert page.evaluate(f"document.getAnimations().filter({slow}).length") == 0
+    visitor.leave()

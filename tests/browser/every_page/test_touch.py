@@ -1,0 +1,218 @@
+"""A finger on every figure that can be clicked: a swipe scrolls the page, each tap acts on what was tapped."""
+
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.visitor import WAIT, Visitor, read_chart
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+WHERE = """(chart, name) => {
+    const box = chart.querySelector('.nsewdrag').getBoundingClientRect(), axes = chart._fullLayout;
+    const x = at => box.left + axes.xaxis.d2p(at), y = at => box.top + axes.yaxis.d2p(at);
+    for (const trace of chart._fullData) {
+        const n = (trace.customdata || []).findIndex(said => said[0] === name);
+        // A bar's own middle, any other mark itself.
+        if (n >= 0) return [x(trace.type === 'bar' ? trace.x[n] / 2 : trace.x[n]), y(trace.y[n])];
+    }
+}"""
+"""The place on the screen of what a click hands on as `name`."""
+RANGES = "chart => [...chart._fullLayout.xaxis.range, ...chart._fullLayout.yaxis.range]"
+
+
+@dataclass(frozen=True)
+class Clickable:
+    """A figure that can be clicked.
+
+    Attributes:
+        name: the figure's; path, query: of its page.
+        taps: what is tapped, one after the other.
+        shown: waits until the page shows all that was tapped so far; reopen: whether a tap leads to another page.
+    """
+
+    name: str
+    path: str
+    query: dict[str, str]
+    taps: tuple[str, ...]
+    shown: Callable[[Page, tuple[str, ...]], None]
+    reopen: bool = False
+
+
+def heading(text: str) -> Callable[[Page, tuple[str, ...]], None]:
+    """The last tap's head is in a heading."""
+
+    def shown(page: Page, tapped: tuple[str, ...]) -> None:
+        expect(page.get_by_role("heading", name=text.format(tapped[-1].removeprefix("head ")))).to_be_visible()
+
+    return shown
+
+
+def address(**values: Callable[[tuple[str, ...]], str]) -> Callable[[Page, tuple[str, ...]], None]:
+    """The address holds what the taps make of it."""
+
+    def shown(page: Page, tapped: tuple[str, ...]) -> None:
+        def there(url: str) -> bool:
+            query = urllib.parse.parse_qs(urllib.parse.urlparse(url).query)
+            return all(query.get(key) == [value(tapped)] for key, value in values.items())
+
+        page.wait_for_url(there, timeout=WAIT)
+
+    return shown
+
+
+def picked(page: Page, tapped: tuple[str, ...]) -> None:
+    """All heads tapped are the next receivers."""
+    tags = page.locator("[data-testid=stMultiSelect]", has_text="Next receivers").locator("[data-tag]")
+    expect(tags).to_have_text([name.removeprefix("head ") for name in tapped])
+
+
+def opened(page: Page, tapped: tuple[str, ...]) -> None:
+    heading("What does head {} do?")(page, tapped)
+
+
+CIRCUIT = {"model": "ioi-demo", "circuit_start": "heads with measured roles"}
+APART = (
+    "-0.1:S2 -0.2:S2 -0.5:S2 -1.2:S2 -1.5:S2",
+    "-0.1:S2 -0.2:S2 -1.2:S2 -1.5:S2 -2.0:END -2.1:END -2.3:END -3.2:END",
+)
+"""Two sets whose points, among many, no other covers."""
+FIGURES = (
+    Clickable("attribution_by_head", "/logit_lens", {}, ("3.1", "0.4"), opened, reopen=True),
+    Clickable("attention_overview", "/attention", {}, ("0.1", "2.4", "3.5"), address(head=lambda heads: heads[-1])),
+    Clickable("patch_heatmap", "/activation_patching", {}, ("head 2.1", "head 1.2", "head 3.4"),
+              heading("A closer look: head {}")),
+    Clickable("path_heatmap", "/path_patching", {}, ("head 2.1", "head 0.2", "head 3.4"), picked),
+    Clickable("circuit_graph", "/circuit", CIRCUIT, ("2.0:END", "3.1:END", "3.1:END"),
+              address(circuit=lambda members: " ".join(
+                  f"-{member}" for member in sorted(set(members)) if members.count(member) % 2))),
+    Clickable("circuit_completeness", "/circuit", CIRCUIT, APART,
+              address(circuit=lambda sets: sets[-1])),
+    Clickable("direct_and_total", "/circuit", {"circuit_part": "direct and total"}, ("3.2", "2.0"), opened,
+              reopen=True),
+    Clickable("backup_movers", "/circuit", {"circuit_part": "backup heads"}, ("3.0", "2.3"), opened, reopen=True),
+    Clickable("backup_changes", "/circuit", {"circuit_part": "backup heads"}, ("3.0", "2.3"), opened, reopen=True),
+    Clickable("head_edges_in", "/heads", {"head": "3.1"}, ("2.0", "2.1"), opened, reopen=True),
+    Clickable("head_edges_out", "/heads", {"head": "2.0"}, ("3.1", "3.2"), opened, reopen=True),
+)  # fmt: skip
+
+
+@pytest.fixture
+def phone(chromium: Browser, server: str) -> Iterator[Visitor]:
+    visitor = Visitor(chromium, server, **PHONE)
+    yield visitor
+    visitor.leave()
+
+
+class Finger:
+    """What a finger does: real touches, of which the browser makes swipes and taps."""
+
+    def __init__(self, visitor: Visitor):
+        self.devtools = visitor.context.new_cdp_session(visitor.page)
+
+    def _touch(self, kind: str, *points: tuple[float, float]) -> None:
+        touches = [{"x": x, "y": y} for x, y in points]
+        self.devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+    def tap(self, x: float, y: float) -> None:
+        self._touch("touchStart", (x, y))
+        time.sleep(0.09)
+        self._touch("touchEnd")
+
+    def swipe(self, x: float, y: float, right: float, down: float) -> None:
+        self._touch("touchStart", (x, y))
+        for step in range(1, 11):
+            self._touch("touchMove", (x + right * step / 10, y + down * step / 10))
+            time.sleep(0.02)
+        self._touch("touchEnd")
+
+
+def place(page: Page, figure: str, name: str) -> list[float]:
+    """Scroll what is called `name` to the middle of the screen, and return where it is."""
+    x, y = read_chart(page, figure, WHERE, name)
+    page.evaluate(
+        """([figure, right, down]) => {
+            document.querySelector(`.st-key-wide-${figure}`).scrollBy(right, 0);
+            document.querySelector('[data-testid=stMain]').scrollBy(0, down);
+        }""",
+        [figure, x - PHONE["viewport"]["width"] / 2, y - PHONE["viewport"]["height"] / 2],
+    )
+    while (here := read_chart(page, figure, WHERE, name)) != [x, y]:  # until nothing moves any more
+        [x, y] = here
+        page.wait_for_timeout(200)
+    return [x, y]
+
+
+def open_figure(visitor: Visitor, clickable: Clickable) -> Page:
+    page = visitor.open(clickable.path, **({"model": "ioi-demo"} | clickable.query))
+    if clickable.name.startswith("head_edges"):
+        for button in ("Compute the edges of head", "Compute every edge between heads"):
+            if page.get_by_role("button", name=button).count():
+                page.get_by_role("button", name=button).tap()
+                expect(page.get_by_role("button", name=button)).to_have_count(0)
+                visitor.settled()
+    expect(page.locator(f".st-key-figure-{clickable.name} .js-plotly-plot")).to_be_visible()
+    return page
+
+
+@pytest.mark.parametrize("clickable", FIGURES, ids=lambda clickable: clickable.name)
+def test_a_swipe_scrolls_and_each_tap_acts_on_what_was_tapped(phone: Visitor, clickable: Clickable) -> None:
+    page, finger = open_figure(phone, clickable), Finger(phone)
+    x, y = place(page, clickable.name, clickable.taps[0])
+    url, ranges = page.url, read_chart(page, clickable.name, RANGES)
+    finger.swipe(x, y, 0, 200)
+    page.wait_for_timeout(500)
+    moved = read_chart(page, clickable.name, WHERE, clickable.taps[0])[1] - y
+    assert moved > 100, "the page scrolls"
+    assert (page.url, read_chart(page, clickable.name, RANGES)) == (url, ranges), "nothing else happens"
+    for n, name in enumerate(clickable.taps):
+        if clickable.reopen and n:
+            open_figure(phone, clickable)
+        finger.tap(*place(page, clickable.name, name))
+        clickable.shown(page, clickable.taps[: n + 1])
+        phone.settled()
+
+
+def test_no_figure_that_can_be_clicked_is_missing_here(phone: Visitor) -> None:
+    names = {clickable.name for clickable in FIGURES}
+    pages = {(clickable.path, *clickable.query.items()): clickable for clickable in FIGURES}
+    for clickable in pages.values():
+        if clickable.path == "/heads":  # none but the two here, which must be computed
+            continue
+        page = open_figure(phone, clickable)
+        drawn = page.locator("[class*=st-key-figure-]:has(.js-plotly-plot)").evaluate_all(
+            """all => all.filter(e => e.querySelector('.js-plotly-plot')._fullLayout.clickmode.includes('select'))
+                .map(e => e.className.match(/st-key-figure-(\\S+)/)[1])"""
+        )
+        assert names.issuperset(drawn)
+
+
+def test_no_toolbar_covers_a_button(phone: Visitor) -> None:
+    for path, button in (("/circuit", "Add"), ("/heads", "Increment")):
+        page = phone.open(path, model="ioi-demo", heads_shown="all heads")
+        expect(page.get_by_test_id("stElementToolbar").first).to_be_visible()
+        on_top = """button => {
+            button.scrollIntoView({block: 'center'});
+            const box = button.getBoundingClientRect();
+            return button.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+        }"""
+        assert page.get_by_role("button", name=button).last.evaluate(on_top)
+
+
+def test_a_wide_figure_says_so_and_begins_at_its_end(phone: Visitor) -> None:
+    page = phone.open("/logit_lens", model="ioi-demo")
+    ends = """chart => {
+        const box = chart.closest('[class*=st-key-wide-]'), plot = chart.querySelector('.nsewdrag');
+        return [plot.getBoundingClientRect().right, box.getBoundingClientRect().right, box.scrollWidth, box.clientWidth,
+                getComputedStyle(box, '::before').content];
+    }"""
+    right, edge, wide, narrow, hint = read_chart(page, "token_lens", ends)
+    assert wide > narrow
+    assert edge - 40 < right <= edge, "END is in sight"
+    assert "Scroll sideways" in hint
+    *_, wide, narrow, hint = read_chart(page, "attribution_by_layer", ends)
+    assert (wide, hint) == (narrow, "none")
