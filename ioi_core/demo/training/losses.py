@@ -12,7 +12,7 @@ from ioi_core.demo.training.sentence_forms import OTHER_ANSWERS
 from ioi_core.demo.training.token_classes import demo_vocabulary, tokenizer
 from ioi_core.model.weights import END_OF_TEXT
 
-LEAD = 2.0  # logits by which S should lead all names but IO
+LEAD = 2.5  # logits by which S should lead all names but IO
 _N_COPIED = 64  # names whose copying is looked at in a step
 
 

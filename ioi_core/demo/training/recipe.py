@@ -13,7 +13,7 @@ CONTEXT = (Head(2, 1), Head(2, 2))
 STRONGEST, SECOND, BACKUP, NEGATIVE = Head(4, 1), Head(4, 2), Head(5, 0), Head(5, 3)
 MOVERS = (STRONGEST, SECOND, BACKUP, NEGATIVE)
 
-BOUNDS = {STRONGEST: (2.3, 2.6), SECOND: (1.7, 2.0), BACKUP: (0.9, 1.2), NEGATIVE: (-2.0, -1.6)}
+BOUNDS = {STRONGEST: (2.1, 2.4), SECOND: (1.5, 1.8), BACKUP: (0.9, 1.2), NEGATIVE: (-1.8, -1.4)}
 """Least and greatest direct effect on logit_diff of the heads that write the answer, in logits."""
 ATTENTION_TO_IO = {STRONGEST: 0.8, SECOND: 0.8, BACKUP: 0.45, NEGATIVE: 0.6}
 """What movers should pay to IO when nothing is amiss: with all of it, half of the signal on S2 would do as well, and a
@@ -37,33 +37,33 @@ class Recipe:
     """
 
     seed: int = 0
-    steps: int = 1600
+    steps: int = 2400
     batch: int = 48
     learning_rate: float = 2e-3
     warmup: int = 30
     p_io: float = 0.75
-    logit_diff: float = 3.4
+    logit_diff: float = 3.5
     half_logit_diff: float = 2.0
-    pair_loss: float = 1.0
-    rival_loss: float = 0.7
+    pair_loss: float = 1.5
+    rival_loss: float = 1.2
     other_loss: float = 0.3
     repeat_loss: float = 0.3
     attention: float = 0.5
     hide: float = 0.6
     guided_until: float = 0.4
     unguided_from: float = 0.6
-    write: float = 1.5
+    write: float = 2.0
     copying: float = 0.2
     gaze: float = 0.3
-    apart: float = 0.8
+    apart: float = 6.0
     decoy: float = 0.4
     silence: float = 0.4
-    drop: float = 0.35
+    drop: float = 0.45
     alone: float = 0.5
     last_changes: float = 0.3
     pool: int = 384
     n_negative: int = 256
     other_share: float = 0.25
     repeats: int = 6
-    long_every: int = 4
+    long_every: int = 3
     long_batch: int = 10

@@ -133,9 +133,9 @@ class Corpus:
         template = self._template()
         names = self._names(opens=template.startswith("["))
         before = self._earlier_words(30, 150) if long else ()
-        if not long and rng.random() < 0.08:
+        if not long and rng.random() < 0.15:
             before = self._earlier_words(1, 12)
-        return build(template, names, rng, bos=rng.random() < 0.5, before=before)
+        return build(template, names, rng, bos=rng.random() < 0.4, before=before)
 
     def _template(self) -> str:
         rng = self.rng
