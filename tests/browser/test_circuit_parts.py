@@ -66,12 +66,12 @@ def test_the_keyboard_takes_a_head_off_the_list(visitor: Visitor, demo_model: Mo
     page = visitor.open("/circuit", circuit_part="backup heads", **PROMPTS)
     before = visitor.says()[0]
     direct = attribute_heads(demo_model, pairs).values
-    strongest = [Head(*divmod(int(place), SHAPE[1])) for place in np.argsort(-direct, axis=None)[:3]]
-    assert len(figure(page, "backup_stages")["traces"][0]["x"]) == 4
+    strongest = [Head(*divmod(int(place), SHAPE[1])) for place in np.argsort(-direct, axis=None)[:2]]
+    assert len(figure(page, "backup_stages")["traces"][0]["x"]) == 3
     page.get_by_role("combobox", name="Heads to take away, in this order").press("Backspace")
     expect(page.locator(".ioi-says").first).not_to_have_text(before, timeout=WAIT)
     visitor.settled()
-    backup = backup_heads(demo_model, pairs, strongest[:2])
+    backup = backup_heads(demo_model, pairs, strongest[:1])
     np.testing.assert_allclose(figure(page, "backup_stages")["traces"][0]["x"], backup.logit_diff, atol=1e-3)
 
 

@@ -212,10 +212,10 @@ def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
     assert at.title[0].value == "Who steps in when a head is gone?"
     pairs = ioi_dataset(demo_model, 8, corruption="abc")
     direct = attribute_heads(demo_model, pairs).values
-    strongest = [Head(*divmod(int(n), SHAPE[1])) for n in np.argsort(-direct, axis=None)[:3]]
+    strongest = [Head(*divmod(int(n), SHAPE[1])) for n in np.argsort(-direct, axis=None)[:2]]
     assert at.multiselect(key="knock_out").value == [str(head) for head in strongest]
     backup = backup_heads(demo_model, pairs, strongest)
-    for stage_number in (1, 3):
+    for stage_number in (1, 2):
         expected = f"the model has {number(float(backup.logit_diff[stage_number]))} ("
         assert any(
             expected in text and f"of {number(float(backup.naive[stage_number]))} instead" in text for text in says(at)
@@ -253,7 +253,7 @@ def test_heads_that_nobody_chose_follow_the_prompts_and_chosen_ones_stay(demo_mo
     at = page("backup heads")
     classic = at.multiselect(key="knock_out").value
     direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
-    assert classic == [str(Head(*divmod(int(n), SHAPE[1]))) for n in np.argsort(-direct, axis=None, kind="stable")[:3]]
+    assert classic == [str(Head(*divmod(int(n), SHAPE[1]))) for n in np.argsort(-direct, axis=None, kind="stable")[:2]]
     chosen = [str(INHIBITION[0]), str(MOVERS[1])]
     at.multiselect(key="knock_out").set_value(chosen).run()
     at.radio(key="prompts").set_value("generated").run()
