@@ -13,7 +13,7 @@ CONTEXT = (Head(2, 1), Head(2, 2))
 STRONGEST, SECOND, BACKUP, NEGATIVE = Head(4, 1), Head(4, 2), Head(5, 0), Head(5, 3)
 MOVERS = (STRONGEST, SECOND, BACKUP, NEGATIVE)
 
-BOUNDS = {STRONGEST: (2.1, 2.4), SECOND: (1.5, 1.8), BACKUP: (0.9, 1.2), NEGATIVE: (-1.8, -1.4)}
+BOUNDS = {STRONGEST: (2.2, 2.5), SECOND: (1.6, 1.9), BACKUP: (0.9, 1.2), NEGATIVE: (-1.8, -1.4)}
 """Least and greatest direct effect on logit_diff of the heads that write the answer, in logits."""
 ATTENTION_TO_IO = {STRONGEST: 0.8, SECOND: 0.8, BACKUP: 0.45, NEGATIVE: 0.6}
 """What movers should pay to IO when nothing is amiss: with all of it, half of the signal on S2 would do as well, and a
@@ -37,15 +37,15 @@ class Recipe:
     """
 
     seed: int = 0
-    steps: int = 2400
+    steps: int = 3000
     batch: int = 48
     learning_rate: float = 2e-3
     warmup: int = 30
     p_io: float = 0.75
-    logit_diff: float = 3.5
-    half_logit_diff: float = 2.0
+    logit_diff: float = 3.8
+    half_logit_diff: float = 2.1
     pair_loss: float = 1.5
-    rival_loss: float = 1.2
+    rival_loss: float = 1.5
     other_loss: float = 0.3
     repeat_loss: float = 0.3
     attention: float = 0.5

@@ -56,7 +56,7 @@ def free_template(rng: Random) -> str:
         return rng.choice(FORMS[name])
 
     event = drawn("apart") if rng.random() < 0.1 else f"{drawn('pairs')} {drawn('together')}"
-    joined = rng.random() < 0.5
+    joined = rng.random() < 0.35
     openers = FORMS["openers"]
     start = drawn("joiners") if joined else rng.choice((*openers, *("",) * len(openers)))
     link = ", " if joined else drawn("links")
