@@ -102,7 +102,7 @@ FIGURES = (
                   f"-{member}" for member in sorted(set(members)) if members.count(member) % 2))),
     Clickable("circuit_completeness", "/circuit", CIRCUIT, (),
               address(circuit=lambda sets: sets[-1])),
-    Clickable("direct_and_total", "/circuit", {"circuit_part": "direct and total"}, (MOVER, READER), opened,
+    Clickable("direct_and_total", "/circuit", {"circuit_part": "direct and total"}, (), opened,
               reopen=True),
     Clickable("backup_movers", "/circuit", {"circuit_part": "backup heads"}, (f"{NEGATIVE[0]}", READER), opened,
               reopen=True),

@@ -78,11 +78,12 @@ def test_is_as_sure_as_gpt2_on_sentences_that_it_never_saw(measured):
         assert score.n == 100
         assert score.io_over_s >= 0.97, score  # a hundred prompts: 99 % of many may be 97 of these
         assert 2.5 <= score.logit_diff <= 5, score
-        assert score.spread < 1.7, score
+        assert score.spread < 2.0, score  # without BOS, a name that opens the text stands at a place of its own
         assert score.p_io >= 0.5, score
         assert score.s_leads >= 0.7, score
     n = len(measured.scores)
     assert sum(score.io_over_s for score in measured.scores) / n >= 0.99
+    assert sum(score.spread for score in measured.scores) / n < 1.5
     assert sum(score.p_io for score in measured.scores) / n >= 0.55
     assert sum(score.s_leads for score in measured.scores) / n >= 0.8
 
