@@ -15,6 +15,7 @@ from app.questions.compute import compute_all, is_known
 from app.view import View
 from ioi_core import EdgeAtlas, Head, PathResult
 
+_ASKED_FOR = "_edges_asked_for"
 AtlasRequests = dict[str, Request[EdgeAtlas]]
 
 
@@ -50,14 +51,17 @@ def show_edges(view: View, head: Head) -> None:
 
 
 def _known_or_asked_for(view: View, requests: list[Request[PathResult]], label: str) -> bool:
-    """True if the results are kept, or were asked for just now."""
+    """True if the results are kept, or were asked for: the page may run again while they are computed."""
     if all(is_known(view.model, request) for request in requests):
         return True
+    this = (label, view.model.fingerprint, view.pairs.clean_text)
     slot = st.empty()
-    pressed = slot.button(label, key="edges-now")
-    if pressed:
+    if slot.button(label, key="edges-now"):
+        st.session_state[_ASKED_FOR] = this
+    asked = st.session_state.get(_ASKED_FOR) == this
+    if asked:
         slot.empty()
-    return pressed
+    return asked
 
 
 def _offer_atlas(view: View, wanted: AtlasRequests, known: AtlasRequests) -> AtlasRequests:

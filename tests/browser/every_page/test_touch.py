@@ -58,7 +58,9 @@ def heading(text: str) -> Callable[[Page, tuple[str, ...]], None]:
     """The last tap's head is in a heading."""
 
     def shown(page: Page, tapped: tuple[str, ...]) -> None:
-        expect(page.get_by_role("heading", name=text.format(tapped[-1].removeprefix("head ")))).to_be_visible()
+        expect(page.get_by_role("heading", name=text.format(tapped[-1].removeprefix("head ")))).to_be_visible(
+            timeout=WAIT
+        )
 
     return shown
 
@@ -79,7 +81,7 @@ def address(**values: Callable[[tuple[str, ...]], str]) -> Callable[[Page, tuple
 def picked(page: Page, tapped: tuple[str, ...]) -> None:
     """All heads tapped are the next receivers."""
     tags = page.locator("[data-testid=stMultiSelect]", has_text="Next receivers").locator("[data-tag]")
-    expect(tags).to_have_text([name.removeprefix("head ") for name in tapped])
+    expect(tags).to_have_text([name.removeprefix("head ") for name in tapped], timeout=WAIT)
 
 
 def opened(page: Page, tapped: tuple[str, ...]) -> None:
@@ -163,11 +165,12 @@ def open_figure(visitor: Visitor, clickable: Clickable) -> Page:
     page = visitor.open(clickable.path, **({"model": "ioi-demo"} | clickable.query))
     if clickable.name.startswith("head_edges"):
         for button in ("Compute the edges of head", "Compute every edge between heads"):
-            if page.get_by_role("button", name=button).count():
+            # A page that runs once more ends the wait for every edge, which can be asked for again.
+            while page.get_by_role("button", name=button).count():
                 page.get_by_role("button", name=button).tap()
-                expect(page.get_by_role("button", name=button)).to_have_count(0)
+                expect(page.get_by_role("button", name=button)).to_have_count(0, timeout=WAIT)
                 visitor.settled()
-    expect(page.locator(f".st-key-figure-{clickable.name} .js-plotly-plot")).to_be_visible()
+    expect(page.locator(f".st-key-figure-{clickable.name} .js-plotly-plot")).to_be_visible(timeout=WAIT)
     return page
 
 
