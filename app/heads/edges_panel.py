@@ -51,17 +51,14 @@ def show_edges(view: View, head: Head) -> None:
 
 
 def _known_or_asked_for(view: View, requests: list[Request[PathResult]], label: str) -> bool:
-    """True if the results are kept, or were asked for: the page may run again while they are computed."""
+    """True if the results are kept, or were asked for: the page may run again before or while they are computed."""
     if all(is_known(view.model, request) for request in requests):
         return True
     this = (label, view.model.fingerprint, view.pairs.clean_text)
-    slot = st.empty()
-    if slot.button(label, key="edges-now"):
-        st.session_state[_ASKED_FOR] = this
-    asked = st.session_state.get(_ASKED_FOR) == this
-    if asked:
-        slot.empty()
-    return asked
+    if st.session_state.get(_ASKED_FOR) == this:
+        return True
+    st.button(label, key="edges-now", on_click=st.session_state.update, args=({_ASKED_FOR: this},))
+    return False
 
 
 def _offer_atlas(view: View, wanted: AtlasRequests, known: AtlasRequests) -> AtlasRequests:
