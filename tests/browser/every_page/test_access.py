@@ -61,7 +61,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser, server: str) -> Iter
 def violations(page: Page) -> list[str]:
     """What axe-core finds, by all of its rules but one, one line an element.
 
-    "heading-order", a best practice and no criterion of WCAG: sections below the page's h1 are Streamlit's subheaders, h3.
+    That is "heading-order", no criterion of WCAG: sections below the page's h1 are Streamlit's subheaders, h3.
     """
     page.evaluate(AXE)
     found = page.evaluate(
