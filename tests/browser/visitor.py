@@ -22,6 +22,12 @@ FLAGS = [
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT = 120_000
 """Milliseconds until a page or a server counts as stuck; patient, since tests run on busy machines too."""
+STILL = """() => {
+    if (!document.querySelector('[data-test-script-state=notRunning]')) window.stillSince = undefined;
+    else window.stillSince ??= performance.now();
+    return performance.now() - window.stillSince > 300;
+}"""
+"""The script has ended, and no other run has followed at once, which would swallow a click or a key."""
 
 expect.set_options(timeout=WAIT)
 
@@ -67,7 +73,8 @@ class Visitor:
     def settled(self) -> Page:
         """The page once its script has run to the end and the browser has fetched what draws it."""
         expect(self.page.locator("h1").first).to_be_visible(timeout=WAIT)
-        expect(self.page.locator("[data-test-script-state=notRunning]")).to_be_attached(timeout=WAIT)
+        self.page.evaluate("window.stillSince = undefined")
+        self.page.wait_for_function(STILL, timeout=WAIT)
         for drawn_by_parts_loaded_later in (".ioi-chips", ".ioi-says"):
             expect(self.page.locator(drawn_by_parts_loaded_later).first).to_be_visible(timeout=WAIT)
         return self.page

@@ -78,7 +78,7 @@ def show_methods(view: View) -> None:
     _show_contrast(view, result)
     if role in ("END", EVERYWHERE):
         _show_hidden(view, chosen)
-    st.subheader("What to keep in mind")
+    st.header("What to keep in mind")
     st.markdown(ABOUT["method_warnings"])
 
 
