@@ -1,7 +1,6 @@
 """The attention page in a real browser: real clicks, the drawn numbers against the core, also inside circuitsvis."""
 
 import csv
-import re
 import urllib.request
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from app.attention import circuitsvis_frame
 from ioi_core import Model, arena_pairs, attention_patterns, attribute_heads, prompt_pairs
-from tests.browser.visitor import WAIT, Visitor, figure, read_chart
+from tests.browser.visitor import WAIT, Visitor, figure, pick, read_chart
 from tests.models.bundled import INHIBITION, MOVERS, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -216,10 +215,7 @@ def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server:
     choose(page, "Prompt", "difference")
     head = str(INHIBITION[0])
     for label, option in (("Which heads", "patching"), ("Head (or click", head)):
-        box = page.get_by_role("combobox", name=re.compile(re.escape(label)))
-        box.click()
-        box.fill(option)
-        page.get_by_role("option", name=option, exact=True).click()
+        pick(page, label, option)
         visitor.settled()
     for asked in (f"head={head}", "by=patching"):
         page.wait_for_function("asked => location.search.includes(asked)", arg=asked, timeout=WAIT)

@@ -48,12 +48,14 @@ def test_template_by_template_by_a_click(visitor: Visitor, demo_model: Model) ->
 
 def test_edges_are_computed_and_lead_on(visitor: Visitor, demo_model: Model) -> None:
     head = INHIBITION[0]
-    page = visitor.open("/heads", model="ioi-demo", head=str(head))
+    # Prompts of its own: what another test of this server has computed is there without a button.
+    page = visitor.open("/heads", model="ioi-demo", head=str(head), prompts="generated", n="6", seed="49")
     page.get_by_role("button", name=f"Compute the edges of head {head}").click()
     expect(page.locator(".st-key-figure-head_edges_in")).to_be_visible(timeout=WAIT)
     visitor.settled()
     drawn = figure(page, "head_edges_in")["traces"][0]["x"]
-    results = [patch_paths(demo_model, arena_pairs(demo_model), [head], receiver_input=x) for x in "qkv"]
+    pairs = ioi_dataset(demo_model, 6, seed=49)
+    results = [patch_paths(demo_model, pairs, [head], receiver_input=x) for x in "qkv"]
     every = np.concatenate([np.append(r.values[: head.layer].ravel(), r.mlp_values[: head.layer]) for r in results])
     assert max(map(abs, drawn)) == pytest.approx(float(np.abs(every).max()), abs=1e-5)
 

@@ -5,6 +5,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
@@ -92,6 +93,19 @@ class Visitor:
         assert self.complaints == []
         assert "Traceback" not in visible
         assert "Something went wrong" not in visible
+
+
+def pick(page: Page, label: str, option: str) -> None:
+    """Choose an option of a select box by keyboard, found by typing: its list draws only what fits."""
+    listed = page.get_by_role("option", name=option, exact=True)
+    for _ in range(20):  # a run of the page that ends meanwhile closes the list, for a visitor too
+        page.get_by_role("combobox", name=re.compile(re.escape(label))).focus()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(option)
+        with suppress(AssertionError):
+            expect(listed).to_be_visible(timeout=WAIT / 20)
+            break
+    page.keyboard.press("Enter")
 
 
 def figure(page: Page, name: str) -> dict:
