@@ -79,7 +79,7 @@ show_heatmaps_by_template(
     less_is_good=choice.metric == "kl", least=grid.least,
 )  # fmt: skip
 
-st.subheader(f"A closer look: {grid.names[cell[0]][cell[1]]}")
+st.header(f"A closer look: {grid.names[cell[0]][cell[1]]}")
 says(words.cell_story(exact, grid, cell))
 show_figure(
     "patch_prompts",
@@ -93,7 +93,7 @@ if grid.of_heads:
 else:
     show_layer(view, cell[0], grid, cell[1])
 
-st.subheader("How good is the quick estimate?")
+st.header("How good is the quick estimate?")
 if estimate.undefined is not None:
     st.write(f"There is none: {estimate.undefined}.")
 else:

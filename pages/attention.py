@@ -33,7 +33,7 @@ if not layers:
     st.stop()
 patterns = prompt_patterns(view, layers, weighted=weighted)
 overview = st.container()
-st.subheader("A closer look at one head")
+st.header("A closer look at one head")
 why_first = " (looks most from END at IO)" if "IO" in view.pairs.roles else " (looks most from END)"
 head = head_control(
     view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first
@@ -43,14 +43,14 @@ with overview:
 show_head(view, patterns, head)
 head_link(head)
 
-st.subheader("Some heads side by side")
+st.header("Some heads side by side")
 heads, why = picked_heads(view)
 if heads:
     show_side_by_side(view, patterns, heads, why)
 else:
     st.write(why)
 
-st.subheader("Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?")
+st.header("Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?")
 st.write(
     "END is where the answer comes next: a head can carry what it looks at from there into the answer. Click a "
     "column's title to sort by it. Positions are those of the clean prompt, whatever token the corrupted one has there."

@@ -38,26 +38,26 @@ st.write(
 answer = st.empty()
 panels.show_pending(view, answer, head)
 
-st.subheader("What does it write towards the answer?")
+st.header("What does it write towards the answer?")
 panels.show_direct(view, head)
 
-st.subheader("Where does it look?")
+st.header("Where does it look?")
 panels.show_attention(view, head)
 
-st.subheader("Does it write what it looks at?")
+st.header("Does it write what it looks at?")
 panels.show_writing(view, head)
 
-st.subheader("What would it write, looking at an answer or a name?")
+st.header("What would it write, looking at an answer or a name?")
 panels.show_copying(view, head)
 
-st.subheader("What changes if it is patched?")
+st.header("What changes if it is patched?")
 panels.show_sites(view, head)
 
-st.subheader("How does it compare with all other heads?")
+st.header("How does it compare with all other heads?")
 panels.show_ranks(view, head)
 
-st.subheader("Which role does it measure as, and why?")
+st.header("Which role does it measure as, and why?")
 panels.show_roles(view, head, answer)
 
-st.subheader("Which heads does it work with?")
+st.header("Which heads does it work with?")
 show_edges(view, head)

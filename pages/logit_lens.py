@@ -46,7 +46,7 @@ show_by_template(
     ),
 )
 
-st.subheader(f"What would each layer say at each token of prompt {row + 1}?")
+st.header(f"What would each layer say at each token of prompt {row + 1}?")
 cells = st.radio("Each cell shows", CELLS, key=url.CELLS, bind="query-params", horizontal=True)
 grid = grid_labels(model, pairs, row, tokens)
 show_figure(
@@ -59,7 +59,7 @@ show_figure(
     from_right=True,
 )
 
-st.subheader("Which layers write the answer?")
+st.header("Which layers write the answer?")
 show_figure(
     "attribution_by_layer",
     layer_bars(layers) if shows(layers.values, least()) else None,
@@ -68,7 +68,7 @@ show_figure(
     large=view.large,
 )
 
-st.subheader("Which heads write the answer?")
+st.header("Which heads write the answer?")
 st.write(
     "Blue heads push towards the right answer, red heads towards the other. Read down the layers, in the order they "
     "work. Click a head, or choose it below, to see all that is known about it."

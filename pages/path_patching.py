@@ -67,10 +67,10 @@ source, classes = head_classes(model, pairs)
 controls.next_control(model, steps, senders, classes, source)
 head_links(controls.picked_heads(model) or senders[:3])
 
-st.subheader("Who acts most, one by one")
+st.header("Who acts most, one by one")
 show_ranking(tables.ranking_frame(grid, result, step))
 
-st.subheader("The paths found so far")
+st.header("The paths found so far")
 edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]
 show_figure(
     "path_graph",
@@ -83,7 +83,7 @@ show_figure(
     as_page=True,
 )
 
-st.subheader("Why does a head attend?")
+st.header("Why does a head attend?")
 if len(pairs.roles) < 2:
     st.write("These prompts have no roles to attend to: only END is known.")
     st.stop()

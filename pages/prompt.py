@@ -39,7 +39,7 @@ if may_have_hint(pairs, result):
         notice(hint)
 show_prompts(model, pairs, row)
 
-st.subheader(f"The model's next token after prompt {row + 1}")
+st.header(f"The model's next token after prompt {row + 1}")
 clean, corrupted = st.columns(2)
 with clean:
     st.markdown("**Clean prompt**")
@@ -50,7 +50,7 @@ with corrupted:
 st.markdown("**Where the two answers stand**")
 show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS)
 
-st.subheader("How much does it prefer the right answer?")
+st.header("How much does it prefer the right answer?")
 differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))
 show_figure(
     "logit_diff",

@@ -53,7 +53,7 @@ def show_backup(view: View) -> None:
     )
     stages = numbers.stages(backup, layers)
     _show_stages(view, stages, backup)
-    st.subheader("Who moves?")
+    st.header("Who moves?")
     _show_movers(view, stages, backup)
 
 

@@ -78,11 +78,13 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
         return f"logit_diff is what was expected, within {least(before.real):.2g} logits."
     change = round(100 * (stage.scale / before.scale - 1))
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
+    parts = stage.by_scale, stage.by_heads, stage.by_rest
+    by_scale, by_heads, by_rest = (number(part, max(map(abs, parts))) for part in parts)
     text = (
         f"logit_diff is {abs(stage.repair):.2f} logits {_side(stage)} what was expected, in three parts. LayerNorm: "
-        f"{number(stage.by_scale)}; it divides by {stage.scale:.2f} instead of {before.scale:.2f} ({change:+d} %), so "
+        f"{by_scale}; it divides by {stage.scale:.2f} instead of {before.scale:.2f} ({change:+d} %), so "
         f"whatever is left counts for {counts}. Other heads that write something else than before: "
-        f"{number(stage.by_heads)}. MLPs that do: {number(stage.by_rest)}."
+        f"{by_heads}. MLPs that do: {by_rest}."
     )
     last = all(head.layer == n_layers - 1 for head in stage.gone)
     if last:

@@ -61,23 +61,23 @@ def show_breaking(view: View) -> None:
         _show_summary(broken, plan.off)
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
-    st.subheader("Every member, one by one")
+    st.header("Every member, one by one")
     controls.add_control(plan, pairs)
     _show_table(plan, classes, broken)
 
-    st.subheader("How much is left?")
+    st.header("How much is left?")
     _show_levels(view, plan, broken)
 
-    st.subheader("Does every member count?")
+    st.header("Does every member count?")
     _show_minimality(view, plan, broken)
 
-    st.subheader("Is it as good in every kind of sentence?")
+    st.header("Is it as good in every kind of sentence?")
     _show_templates(view, pairs, broken)
 
-    st.subheader("Compare two circuits")
+    st.header("Compare two circuits")
     _show_comparison(view, pairs, plan, classes, (start, first), broken)
 
-    st.subheader("Is anything missing?")
+    st.header("Is anything missing?")
     _show_completeness(view, pairs, plan, broken)
 
 

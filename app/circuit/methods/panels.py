@@ -80,7 +80,7 @@ def show_methods(view: View) -> None:
     _show_contrast(view, result)
     if role in ("END", EVERYWHERE) and words.shows_change(result):
         _show_hidden(view, chosen)
-    st.subheader("What to keep in mind")
+    st.header("What to keep in mind")
     st.markdown(ABOUT["method_warnings"])
 
 

@@ -77,7 +77,7 @@ def _show_fit(view: View, result: SignalFit) -> None:
 
 
 def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
-    st.subheader("The six variants of the prompt shown")
+    st.header("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
     frame = tables.examples_frame(flips, view.row)
     st.dataframe(
