@@ -6,10 +6,11 @@ Draws what all pages share (navigation, sidebar, banner, strip), then the page. 
 import html
 import logging
 import uuid
-from pathlib import Path
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.drawing.look import announce_news, problem, style
@@ -22,12 +23,12 @@ from app.shell.history import one_entry_a_page
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words
 from app.shell.sidebar import model_control, row_control, size_control
-from app.shell.title import title_tab
+from app.shell.title import headline, title_tab
+from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
 from app.view import View
 from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
 from ioi_core import IOIError
 
-ROOT = Path(__file__).parent.parent
 _log = logging.getLogger(__name__)
 
 
@@ -35,27 +36,15 @@ def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
     st.set_page_config(layout="wide")
     one_entry_a_page()
-    page = st.navigation(
-        [
-            st.Page(ROOT / "pages" / "prompt.py", title="Prompt", default=True),
-            st.Page(ROOT / "pages" / "logit_lens.py", title="Logit lens"),
-            st.Page(ROOT / "pages" / "attention.py", title="Attention patterns"),
-            st.Page(ROOT / "pages" / "activation_patching.py", title="Activation patching"),
-            st.Page(ROOT / "pages" / "path_patching.py", title="Path patching"),
-            st.Page(ROOT / "pages" / "circuit.py", title="Circuit"),
-            st.Page(ROOT / "pages" / "heads.py", title="Heads"),
-        ]
-    )
+    page, step = navigation()
+    follow_old_link(step)
+    body, end = st.container(), st.container()
     try:
-        if let_in():
-            announce_news()
-            title_tab(page.title, *_draw_shared())
-            page.run()
-        else:
-            title_tab(page.title)
+        with body:
+            _draw(page, step, end)
     except IOIError as error:
-        title_tab(page.title)
-        problem(str(error))
+        with body:
+            problem(str(error), str(error.__cause__) if isinstance(error.__cause__, IOIError) else "")
     except Exception:
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
@@ -64,7 +53,24 @@ def main() -> None:
             raise RuntimeError(
                 f"error {number}"
             ) from None  # to the health check; the message is in the log, if anywhere
-        problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
+        with body:
+            problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
+
+
+def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
+    """Draw the page, what all pages share first; `end` is below all that the page draws, even where it stops."""
+    title_tab(page.title)
+    if not let_in():
+        return
+    announce_news()
+    with end:
+        way_on(step)
+    try:
+        title_tab(page.title, *_draw_shared(step))
+    except IOIError:
+        headline(step.question)
+        raise
+    page.run()
 
 
 def _without_browser() -> bool:
@@ -73,7 +79,7 @@ def _without_browser() -> bool:
     return runtime.exists() and context is not None and runtime.get_instance().get_client(context.session_id) is None
 
 
-def _draw_shared() -> tuple[str, str]:
+def _draw_shared(step: Step) -> tuple[str, str]:
     """Draw sidebar, banners and strip, and set the view; return the model's name and the prompts in words."""
     wanted = model_control()
     choice = prompt_controls()
@@ -81,9 +87,12 @@ def _draw_shared() -> tuple[str, str]:
     disk_notice()
     style(large=large)
     model = model_for(wanted)
+    strip = st.container(key="strip")
+    words_of(step)
     chosen = chosen_prompts(model, choice)
     pairs = chosen.pairs
-    text, control = st.columns([5, 1], vertical_alignment="center")
+    with strip:
+        text, control = st.columns([5, 1], vertical_alignment="center")
     with control:
         row = row_control(len(pairs))
     view = View(model, pairs, row, chosen.corruption, large)

@@ -4,7 +4,6 @@ from functools import partial
 
 import streamlit as st
 
-from app.drawing.about import ABOUT
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
@@ -31,8 +30,6 @@ st.write(
     "other prompt; every other head keeps its own. **Red**: the right answer loses, **blue**: it gains. Start at "
     "the logits, click the strongest senders, and ask who acts on them."
 )
-with st.expander("Words on this page: direct and total, noising and denoising, frozen and recomputed"):
-    st.markdown(ABOUT["path_words"])
 steps = controls.trail_control(model)
 choice = controls.path_controls(pairs)
 if mirrored := mirror_story(pairs):

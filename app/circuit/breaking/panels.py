@@ -14,7 +14,6 @@ from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
 from app.circuit.requests import edit_request, find_request, sets_request
 from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
-from app.drawing.about import ABOUT
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import notice, says
 from app.hosting.services import settings
@@ -36,8 +35,6 @@ def show_breaking(view: View) -> None:
         "Everything outside the circuit is ablated. **Click a head** to ablate it too, and watch two numbers: what the "
         "circuit does then, and what the whole model does without the same heads."
     )
-    with st.expander("Words on this page: ablation, faithfulness, completeness, minimality"):
-        st.markdown(ABOUT["breaking_words"])
     pairs = circuit_pairs(view)
     left, right = st.columns(2)
     with left:

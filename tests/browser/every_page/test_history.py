@@ -104,9 +104,10 @@ def test_a_button_that_changes_a_page_makes_no_entry(visitor: Visitor) -> None:
 
 
 def test_every_page_has_one_heading_of_the_first_level_and_a_title_of_its_own(visitor: Visitor) -> None:
-    page = visitor.open("/", model="ioi-demo", prompts="generated", n="3", seed="7")
+    page = visitor.open("/prompt", model="ioi-demo", prompts="generated", n="3", seed="7")
     titles = []
     for name in (
+        "Start",
         "Prompt",
         "Logit lens",
         "Attention patterns",
@@ -122,4 +123,4 @@ def test_every_page_has_one_heading_of_the_first_level_and_a_title_of_its_own(vi
         assert page.get_by_role("heading", level=1).count() == 1, name
         titles.append(page.title())
         assert titles[-1].endswith(" · ioi-demo · 3 generated prompts, seed 7 · IOI Explorer")
-    assert len(set(titles)) == 7
+    assert len(set(titles)) == 8
