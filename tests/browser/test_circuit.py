@@ -112,17 +112,19 @@ def test_heads_are_switched_by_clicks_and_back(
         check(page, demo_model, pairs, start, off)
 
 
-def test_a_class_goes_and_comes_back_by_its_button(
+def test_a_class_goes_and_comes_back_by_its_switch(
     visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit
 ) -> None:
     page = visitor.open(CIRCUIT, **VIEW)
-    page.get_by_role("button", name="name mover off").click()
-    expect(page.get_by_role("button", name="name mover on")).to_be_visible(timeout=WAIT)
+    switch = page.locator(".st-key-switch-name-mover").get_by_role("switch")
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(switch).not_to_be_checked(timeout=WAIT)
     visitor.settled()
     movers = Circuit.of([member for member in start.members if member[0].layer == 3])
     check(page, demo_model, pairs, start, movers)
     page.get_by_role("button", name="Reset").click()
-    expect(page.get_by_role("button", name="name mover off")).to_be_visible(timeout=WAIT)
+    expect(switch).to_be_checked(timeout=WAIT)
     visitor.settled()
     check(page, demo_model, pairs, start, NO_HEADS)
 

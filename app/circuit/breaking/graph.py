@@ -90,7 +90,7 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
 
 @drawn_once
 def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go.Figure:
-    """Draw the circuit: the names of heads that are off are struck through, and a click switches a head.
+    """Draw the circuit: heads that are off are hollow, their names struck through, and a click switches a head.
 
     Args:
         published: whether the classes are the paper's own, so that its edges are too.
@@ -103,7 +103,7 @@ def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go
                 _draw_heads(figure, graph, switched, name, on=on)
     _set_axes(figure, graph, n_layers)
     n_off = len(graph.off)
-    note = f"on ({len(graph.places) - n_off}), struck through: off ({n_off}); click a head to switch it"
+    note = f"filled: on ({len(graph.places) - n_off}), hollow: off ({n_off}); click a head to switch it"
     return laid_out(figure, "The circuit, head by head", note, 240 + 46 * n_layers, top=150)
 
 
