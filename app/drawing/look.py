@@ -64,9 +64,11 @@ def style(*, large: bool) -> None:
     st.html(f"<script>{_TOUCH}</script>", unsafe_allow_javascript=True)
 
 
-def problem(text: str) -> None:
-    """Draw an expected failure, its text shown literally."""
-    st.html(f'<div class="ioi-notice ioi-problem" role="alert">{html.escape(text)}</div>')
+def problem(text: str, details: str = "") -> None:
+    """Draw an expected failure, shown literally: what to change, and details to fold out."""
+    more = f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
+    said = html.escape(text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text)
+    st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{more}</div>')
 
 
 def notice(text: str) -> None:

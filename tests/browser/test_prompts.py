@@ -6,6 +6,7 @@ import io
 import pytest
 from playwright.sync_api import expect
 
+from app.words.phrases import number
 from ioi_core import Model, patch_activations, predictions, prompt_pairs, task_dataset
 from ioi_core.data_sets.pairs import pairs_of
 from ioi_core.data_sets.rows import parse_rows
@@ -28,7 +29,7 @@ def test_a_task_chosen_in_the_sidebar_and_its_numbers_on_two_pages(visitor: Visi
     expect(page.locator(".ioi-strip")).to_contain_text("another country", timeout=WAIT)
     pairs = task_dataset(demo_model, "capital", 20)
     found = predictions(demo_model, pairs)
-    expect(page.locator(".ioi-says").first).to_contain_text(f"{found.clean_logit_diff[0]:+.2f}", timeout=WAIT)
+    expect(page.locator(".ioi-says").first).to_contain_text(f"{number(found.clean_logit_diff[0])}", timeout=WAIT)
     visitor.settled()
     assert figure(page, "logit_diff")["traces"][0]["y"] == pytest.approx(found.clean_logit_diff.tolist(), abs=1e-4)
     page = visitor.go("Activation patching")

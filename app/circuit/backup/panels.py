@@ -10,10 +10,10 @@ import ioi_core
 from app import url
 from app.circuit.backup import charts, numbers, tables, words
 from app.circuit.choices import ablation_control, strongest_writers, writers_control
-from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
+from app.drawing.frames import as_written
 from app.drawing.look import says
 from app.questions.ask import ask
 from app.questions.compute import compute
@@ -31,8 +31,6 @@ def show_backup(view: View) -> None:
         "Heads are taken away at END, one after another. If nothing else reacted, logit_diff would be at the diamond. "
         "**Where the bar ends elsewhere, the rest reacts: to the right of the diamond, more is left than expected.**"
     )
-    with st.expander("Words on this page: direct effect, naive prediction, self-repair, backup"):
-        st.markdown(ABOUT["backup_words"])
     writers = strongest_writers(view)
     left, right = st.columns(2)
     with left:
@@ -64,7 +62,7 @@ def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
     show_figure("backup_stages", figure, story, lambda: frame, large=view.large)
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
-        name: st.column_config.NumberColumn(label, format="%+.2f", help=explained)
+        name: st.column_config.NumberColumn(label, help=explained)
         for name, label, explained in (
             ("logit_diff", "logit_diff", "mean over prompts, in logits"),
             ("naive_prediction", "expected", "if nothing else reacted"),
@@ -74,9 +72,9 @@ def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
             ("by_mlps", "by MLPs", "that write something else than before"),
         )
     }
-    columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", format="%.2f", help="at END")
+    columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", help="at END")
     st.dataframe(
-        frame[list(columns)],
+        as_written(frame[list(columns)], unsigned=["layernorm_scale"]),
         hide_index=True,
         column_config=columns,
         key="table-backup_stages",

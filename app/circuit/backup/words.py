@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.effects import least, sure
-from app.words.phrases import heads_words, interval, mean_over, number
+from app.words.phrases import heads_words, interval, mean_over, number, size
 
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
@@ -22,7 +22,7 @@ def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
         f"Without {heads_words(stage.gone)} one would expect a logit_diff of {number(stage.naive)} instead of "
         f"{number(before.real)}; the model has {number(stage.real)} ({interval(*stage.real_interval, sample)})."
     )
-    reacts, gap = _reacts(before, stage), f"{abs(stage.repair):.2f} logits"
+    reacts, gap = _reacts(before, stage), f"{size(stage.repair)} logits"
     sure_gap = f"{gap} ({interval(*stage.repair_interval, sample)})"
     if reacts and not sure(*stage.repair_interval):
         return f"{text} Whether that is more or less than expected is uncertain: the difference is {sure_gap}."
@@ -39,8 +39,8 @@ def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
     if stage.repair < 0:
         return f"{text} That is {gap} less than expected: what is left works worse without them."
     if stage.repair > lost:
-        return f"{text} The {lost:.2f} logits that these heads wrote are more than made up for, by {sure_gap} in all."
-    return f"{text} Of the {lost:.2f} logits that these heads wrote, {sure_gap} are made up for."
+        return f"{text} The {size(lost)} logits that these heads wrote are more than made up for, by {sure_gap} in all."
+    return f"{text} Of the {size(lost)} logits that these heads wrote, {sure_gap} are made up for."
 
 
 def _reacts(before: Stage, stage: Stage) -> bool:
@@ -57,9 +57,9 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     change = round(100 * (stage.scale / before.scale - 1))
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
     text = (
-        f"logit_diff is {abs(stage.repair):.2f} logits {_side(stage)} what was expected, in three parts. LayerNorm: "
-        f"{number(stage.by_scale)}; it divides by {stage.scale:.2f} instead of {before.scale:.2f} ({change:+d} %), so "
-        f"whatever is left counts for {counts}. Other heads that write something else than before: "
+        f"logit_diff is {size(stage.repair)} logits {_side(stage)} what was expected, in three parts. LayerNorm: "
+        f"{number(stage.by_scale)}; it divides by {size(stage.scale)} instead of {size(before.scale)} ({change:+d} "
+        f"%), so whatever is left counts for {counts}. Other heads that write something else than before: "
         f"{number(stage.by_heads)}. MLPs that do: {number(stage.by_rest)}."
     )
     last = all(head.layer == n_layers - 1 for head in stage.gone)
@@ -82,7 +82,7 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
     """Say which heads move most, from where to where, and which of them write something else."""
     largest = max(abs(mover.change) for mover in moved)
     if largest < least(stage.real):
-        return f"No other head's direct effect changes by {least(stage.real):.2g} logits or more: next to nothing."
+        return f"No other head's direct effect changes by {size(least(stage.real))} logits or more: next to nothing."
     named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
     moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)
     text = f"With {heads_words(stage.gone)} gone, these direct effects move most: {moves}."

@@ -8,7 +8,7 @@ import numpy as np
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order, no_share
 from app.circuit.members import member_words, place_words
 from app.words.effects import least, sure
-from app.words.phrases import ends, mean_over, number, percent_of_model, prompts
+from app.words.phrases import ends, mean_over, number, percent_of_model, prompts, size
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): less is nothing
@@ -74,7 +74,7 @@ def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
     sentences.append(
         f"Without what you switched off ({size_words(off)}) the circuit goes from {number(before.logit_diff)} to "
         f"{number(now.logit_diff)}, the whole model from {number(model_before)} to {number(model_now)}: the two now "
-        f"differ by {float(broken.completeness.incompleteness):.2f} logits (0 for a complete circuit)."
+        f"differ by {size(float(broken.completeness.incompleteness))} logits (0 for a complete circuit)."
     )
     circuit_loss, model_loss = before.logit_diff - now.logit_diff, model_before - model_now
     if circuit_loss > max(0.1 * abs(model_before), least(model_before)) and model_loss < circuit_loss / 2:
@@ -123,13 +123,13 @@ def completeness_story(sets: Completeness) -> str:
     if abs(circuit - model) < least(sets.model_logit_diff):
         return (
             f"Circuit and model do the same without any of these {len(sets.kinds)} sets, within "
-            f"{least(sets.model_logit_diff):.2g} logits ({mean_over(sets.n_prompts)})."
+            f"{size(least(sets.model_logit_diff))} logits ({mean_over(sets.n_prompts)})."
         )
     ahead = "the model has more: heads outside the circuit raise logit_diff"
     if circuit > model:
         ahead = "the circuit has more: heads outside it lower logit_diff"
     return (
-        f"For half of these {len(sets.kinds)} sets circuit and model differ by at least {typical:.2f} logits. They "
+        f"For half of these {len(sets.kinds)} sets circuit and model differ by at least {size(typical)} logits. They "
         f"are furthest apart without {set_words(sets, worst)} ({sets.removed[worst]}): {number(circuit)} against "
         f"{number(model)}; {ahead} ({mean_over(sets.n_prompts)})."
     )

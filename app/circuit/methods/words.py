@@ -7,7 +7,7 @@ import numpy as np
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.effects import least, sure
-from app.words.phrases import heads_words, interval, mean_over, number
+from app.words.phrases import heads_words, interval, mean_over, number, size
 from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 from ioi_core.circuit.methods import METHODS
 
@@ -86,7 +86,7 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
             sentences.append("Below 0: away from there.")
     if abs(zero - mean) > max(0.2 * abs(zero), least(result.clean)):
         sentences.append(
-            f"Zero and mean ablation are {abs(zero - mean):.2f} logits apart: zero ablation also takes away what the "
+            f"Zero and mean ablation are {size(zero - mean)} logits apart: zero ablation also takes away what the "
             "heads write in every prompt of a template."
         )
     return " ".join(sentences)
@@ -97,7 +97,7 @@ def hidden_story(before: Stage, last: Stage) -> str:
     return (
         f"Direct effects would make it {number(last.naive)} without {heads_words(last.gone)} at END; zero ablation "
         f"there leaves {number(last.real)}. The difference of {number(last.repair)} is what the rest of the model does "
-        f"then, LayerNorm's scale included, which goes from {before.scale:.2f} to {last.scale:.2f} "
+        f"then, LayerNorm's scale included, which goes from {size(before.scale)} to {size(last.scale)} "
         f"({100 * (last.scale / before.scale - 1):+.0f} %)."
     )
 
@@ -122,7 +122,7 @@ def total_story(result: PromptResult) -> str:
     direct, total = result.values
     gap, largest, sample = total - direct, _largest(result), mean_over(result.n_prompts)
     if largest < least():
-        return f"No head has an effect of {least():.2g} logits or more here, direct or total ({sample})."
+        return f"No head has an effect of {size(least())} logits or more here, direct or total ({sample})."
     far = max(_FAR * largest, least())
     sentences, named = [], []
     for sign, where in ((1, "above"), (-1, "below")):

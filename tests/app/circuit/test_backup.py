@@ -11,7 +11,7 @@ from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, stages
 from app.circuit.backup.tables import movers_frame, stages_frame
 from app.circuit.backup.words import cause_story, expected_story
-from app.words.phrases import interval, mean_over, number
+from app.words.phrases import interval, mean_over, number, size
 from ioi_core import (
     Backup,
     Head,
@@ -207,7 +207,7 @@ def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
     np.testing.assert_allclose(table(at, "layernorm_scale")["layernorm_scale"], backup.scale, atol=1e-4)
     next(box for box in at.selectbox if box.label == "Heads that are gone").select_index(0).run()
     assert_fine(at)
-    assert any(f"it divides by {backup.scale[1]:.2f} instead of {backup.scale[0]:.2f}" in text for text in says(at))
+    assert any(f"it divides by {size(backup.scale[1])} instead of {size(backup.scale[0])}" in text for text in says(at))
 
 
 @pytest.mark.parametrize("ablation", ["mean", "resample"])

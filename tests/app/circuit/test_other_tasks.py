@@ -90,8 +90,8 @@ def test_heads_are_added_and_switched_at_end_and_everywhere(
     at = visit(circuit_start=start, circuit=text)
     assert_fine(at)
     result = completeness(demo_model, capitals, circuit, off)
-    assert numbers(at)["logit_diff of the circuit"] == f"{float(result.circuit_values):+.2f}"
-    assert numbers(at)["of the whole model without the same heads"] == f"{float(result.model_values):+.2f}"
+    assert numbers(at)["logit_diff of the circuit"] == number(float(result.circuit_values))
+    assert numbers(at)["of the whole model without the same heads"] == number(float(result.model_values))
     table, left = at.dataframe[0].value, circuit.without(off)
     assert table["on"].tolist() == [member in left.members for member in circuit.members]
     counts = minimality(demo_model, capitals, left).signed_scores
@@ -106,7 +106,7 @@ def test_roles_that_the_prompts_lack_are_left_out_in_words(demo_model: Model, ca
     assert holds(at, "circuit_start") == FOUND
     found = find_circuit(demo_model, capitals).circuit
     left_out = evaluate_circuit(demo_model, capitals, found)
-    assert numbers(at)["logit_diff of the circuit"] == f"{left_out.logit_diff:+.2f}"
+    assert numbers(at)["logit_diff of the circuit"] == number(left_out.logit_diff)
 
 
 def test_where_nothing_can_be_found_the_empty_circuit_is_shown_and_the_page_goes_on() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.drawing.frames import csv_bytes, neutral
+from app.drawing.frames import as_written, csv_bytes, neutral
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r", "＝1", "＋", "－", "＠"])
@@ -21,3 +21,20 @@ def test_numbers_and_ordinary_texts_are_exported_as_they_are():
     frame = pd.DataFrame({"token": [" John", "a,b", 'say "x"', "é\n"], "value": [-1.5, 2.0, np.nan, 1e-9]})
     read = pd.read_csv(io.BytesIO(csv_bytes(frame)))
     pd.testing.assert_frame_equal(read, frame)
+
+
+def test_a_table_writes_numbers_as_sentences_do_and_leaves_out_what_is_missing():
+    frame = pd.DataFrame(
+        {
+            "head": ["9.10", "0.1"],
+            "effect": [-1e-10, 27.8486],
+            "share": [0.97, np.nan],
+            "rank": pd.array([1, None], "Int64"),
+        }
+    )
+    shown = as_written(frame, unsigned=["share"])
+    assert shown.data is frame
+    cells = pd.read_html(io.StringIO(shown.hide(axis="index").to_html()), converters=dict.fromkeys(range(4), str))[0]
+    assert cells["effect"].tolist() == ["≈ 0", "+27.8"]
+    assert cells["share"].tolist() == ["0.970", ""]
+    assert cells["rank"].tolist() == ["1", ""]

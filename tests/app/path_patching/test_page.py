@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.path_patching.requests import most_attended
 from app.path_patching.trail import Step, TrailError, read_trail, write_trail
+from app.words.phrases import number
 from ioi_core import (
     Direction,
     Head,
@@ -43,13 +44,13 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     assert_fine(at)
     result = patch_paths(demo_model, arena_pairs(demo_model))
     layer, head = divmod(int(abs(result.values).argmax()), 6)
-    assert any(f"head {layer}.{head} ({result.values[layer, head]:+.3f})" in text for text in says(at))
+    assert any(f"head {layer}.{head} ({number(result.values[layer, head])})" in text for text in says(at))
     ranking = at.dataframe[0].value
     assert ranking["sender"].iloc[0] == f"head {layer}.{head}"
     assert ranking["effect"].iloc[0] == pytest.approx(result.values[layer, head], abs=1e-5)
     assert len(ranking) == 4 * 7
     split = explain_attention(demo_model, arena_pairs(demo_model), Head(layer, head))
-    assert any(f"the attention logit is {split.logits.mean():+.2f}" in text for text in says(at))
+    assert any(f"the attention logit is {number(split.logits.mean())}" in text for text in says(at))
 
 
 def test_picking_a_sender_and_going_on_walks_the_trail_and_back(demo_model: Model) -> None:
