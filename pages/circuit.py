@@ -15,8 +15,8 @@ from app.shell.widgets import part_control
 PARTS = {
     "break it": ("What happens if you break the circuit?", show_breaking),
     "backup heads": ("Who steps in when a head is gone?", show_backup),
-    "token or position": ("Do the heads tell which name, or which place?", show_signals),
-    "direct and total": ("Is what a head writes what is missed without it?", show_total),
+    "token or position": ("Do the heads signal the token, or the position?", show_signals),
+    "direct and total": ("How far do direct and total effects agree?", show_total),
     "ways to ablate": ("Does it matter how heads are taken away?", show_methods),
 }
 

@@ -32,7 +32,7 @@ head = head_control(view, "Head", strongest, key=url.HEAD, note=" (writes most t
 with title:
     headline(f"What does head {head} do?", f"Head {head}")
 st.write(
-    "A head looks from each token at earlier ones and writes what it read there. Read downwards: what it writes, where "
+    "A head looks from each token at earlier ones and writes what it read there. Below: what it writes, where "
     "it looks, how both go together, and which other heads it works with."
 )
 answer = st.empty()
@@ -56,7 +56,7 @@ panels.show_sites(view, head)
 st.subheader("How does it compare with all other heads?")
 panels.show_ranks(view, head)
 
-st.subheader("Which role does it measure as, and why?")
+st.subheader("Which role do the measurements give it, and why?")
 panels.show_roles(view, head, answer)
 
 st.subheader("Which heads does it work with?")

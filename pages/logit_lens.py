@@ -66,8 +66,8 @@ show_figure(
 
 st.subheader("Which heads write the answer?")
 st.write(
-    "Blue heads push towards the right answer, red heads towards the other. Read down the layers, in the order they "
-    "work. Click a head, or choose it below, to see all that is known about it."
+    "Blue heads push towards the right answer, red heads towards the other. Rows are layers, in the order in which "
+    "they work. Click a head, or choose it below, to see all that is known about it."
 )
 show_figure(
     "attribution_by_head",

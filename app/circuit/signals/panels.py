@@ -9,7 +9,6 @@ from app import url
 from app.circuit.choices import MOST_HEADS, strongest_writers
 from app.circuit.signals import charts, tables, words
 from app.circuit.starts import classes_of
-from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -30,15 +29,15 @@ def show_signals(view: View) -> None:
         st.write(words.NO_NAMES)
         return
     st.write(
-        "S-inhibition heads tell the name movers which name to leave alone. Here they are told something else, and "
-        "everything after them is computed again. **If logit_diff falls where the token is another, they go by the "
-        "token; if it falls where the place is another, they go by the place.**"
+        "S-inhibition heads signal to the name movers which name to avoid. Here their output is taken from a variant "
+        "of the prompt, and everything after them is recomputed. **If logit_diff falls where the token differs, they "
+        "signal the token; if it falls where the position differs, they signal the position.**"
     )
-    with st.expander("Words on this page: the two signals, the six variants, the formula"):
-        st.markdown(ABOUT["signal_words"])
     flips = flip_pairs(view)
     first, source = _first_heads(view)
-    chosen = heads_control(view, url.SIGNAL_HEADS, "Heads that are told", strongest_writers(view), first, MOST_HEADS)
+    chosen = heads_control(
+        view, url.SIGNAL_HEADS, "Heads whose output is exchanged", strongest_writers(view), first, MOST_HEADS
+    )
     st.caption(source)
     if not chosen:
         st.write("Choose at least one head.")
