@@ -1,6 +1,7 @@
 """Exported files: the values as they are, and no text that a spreadsheet would run as a formula."""
 
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,5 @@ def test_a_table_writes_numbers_as_sentences_do_and_leaves_out_what_is_missing()
     )
     shown = as_written(frame, unsigned=["share"])
     assert shown.data is frame
-    cells = pd.read_html(io.StringIO(shown.hide(axis="index").to_html()), converters=dict.fromkeys(range(4), str))[0]
-    assert cells["effect"].tolist() == ["≈ 0", "+27.8"]
-    assert cells["share"].tolist() == ["0.970", ""]
-    assert cells["rank"].tolist() == ["1", ""]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", shown.to_html())
+    assert cells == ["9.10", "≈ 0", "0.970", "1", "0.1", "+27.8", "", ""]
