@@ -75,7 +75,9 @@ def notice(text: str) -> None:
 
 
 def says(text: str) -> None:
-    """Draw the sentence on a figure's numbers, shown literally."""
-    st.html(f'<p class="ioi-says">{html.escape(text)}</p>')
+    """Draw the sentence on a figure's numbers, shown literally: its first line, and in small type what follows."""
+    answer, _, details = html.escape(text).partition("\n")
+    small = f"<small>{details}</small>" if details else ""
+    st.html(f'<p class="ioi-says">{answer}{small}</p>')
     if announcer := st.session_state.get(_ANNOUNCER):
         announcer.hear(text)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.effects import least, sure
-from app.words.phrases import heads_words, interval, mean_over, number
+from app.words.phrases import capitalised, heads_words, interval, mean_over, number
 
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
@@ -20,7 +20,8 @@ def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
     lost, sample = before.real - stage.naive, mean_over(n_prompts)
     text = (
         f"Without {heads_words(stage.gone)} one would expect a logit_diff of {number(stage.naive)} instead of "
-        f"{number(before.real)}; the model has {number(stage.real)} ({interval(*stage.real_interval, sample)})."
+        f"{number(before.real)}; the model has {number(stage.real)}.\n"
+        f"{capitalised(interval(*stage.real_interval, sample))}."
     )
     reacts, gap = _reacts(before, stage), f"{abs(stage.repair):.2f} logits"
     sure_gap = f"{gap} ({interval(*stage.repair_interval, sample)})"
@@ -57,10 +58,10 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     change = round(100 * (stage.scale / before.scale - 1))
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
     text = (
-        f"logit_diff is {abs(stage.repair):.2f} logits {_side(stage)} what was expected, in three parts. LayerNorm: "
-        f"{number(stage.by_scale)}; it divides by {stage.scale:.2f} instead of {before.scale:.2f} ({change:+d} %), so "
-        f"whatever is left counts for {counts}. Other heads that write something else than before: "
-        f"{number(stage.by_heads)}. MLPs that do: {number(stage.by_rest)}."
+        f"logit_diff is {abs(stage.repair):.2f} logits {_side(stage)} what was expected: LayerNorm "
+        f"{number(stage.by_scale)}, other heads {number(stage.by_heads)}, MLPs {number(stage.by_rest)}.\nLayerNorm: it "
+        f"divides by {stage.scale:.2f} instead of {before.scale:.2f} ({change:+d} %), so whatever is left counts for "
+        f"{counts}; other heads and MLPs write something else than before."
     )
     last = all(head.layer == n_layers - 1 for head in stage.gone)
     if last:
@@ -85,7 +86,7 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
         return f"No other head's direct effect changes by {least(stage.real):.2g} logits or more: next to nothing."
     named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
     moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)
-    text = f"With {heads_words(stage.gone)} gone, these direct effects move most: {moves}."
+    text = f"These direct effects move most: {moves}.\nWith {heads_words(stage.gone)} gone."
     different = [mover.head for mover in named if abs(mover.change - mover.by_scale) > 0.5 * abs(mover.change)]
     if not different:
         return f"{text} All of them write much the same as before, and LayerNorm lets it count differently."

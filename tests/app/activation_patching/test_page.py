@@ -27,10 +27,10 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     effects = result.effects.mean(-1)
     layer, head = divmod(int(abs(effects).argmax()), effects.shape[1])
     assert holds(at, cell_box(at).key) == f"head {layer}.{head}"
-    [strongest] = [text for text in says(at) if "Strongest" in text]
-    assert f"head {layer}.{head} {effects[layer, head]:+.3f}" in strongest
+    [strongest] = [text for text in says(at) if "Most changes" in text]
+    assert f"Most changes with head {layer}.{head} ({effects[layer, head]:+.3f})" in strongest
     low, high = (float(bound) for bound in bootstrap_interval(result.effects[layer, head], gaps=result.gaps))
-    sure = f"({effects[layer, head]:+.3f}; {interval(low, high, 'mean over 8 prompts')})"
+    sure = f"({effects[layer, head]:+.3f}).<small>{interval(low, high, 'Mean over 8 prompts')}."
     assert any(sure in text for text in says(at))
 
 

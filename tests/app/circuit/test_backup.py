@@ -219,7 +219,7 @@ def test_what_stands_in_for_a_head_comes_from_abc_twins(demo_model: Model, ablat
     twins = prompt_pairs(demo_model, list(pairs.clean_text), None, io, s, corruption="abc")
     same = replace(pairs, corrupted_tokens=twins.corrupted_tokens)
     backup = backup_heads(demo_model, same, [Head(3, 2)], ablation=ablation)
-    assert any(f"the model has {number(float(backup.logit_diff[1]))} (" in text for text in says(at))
+    assert any(f"the model has {number(float(backup.logit_diff[1]))}.<small>" in text for text in says(at))
     assert any("ABC twins" in caption.value for caption in at.caption)
 
 
