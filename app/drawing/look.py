@@ -17,7 +17,7 @@ _CHIP_COLOURS = "".join(
 
 _STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8") + _CHIP_COLOURS
 _TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
-_LARGE = "html { font-size: 125%; }"
+_LARGE = Path(__file__).with_name("large.css").read_text(encoding="utf-8")
 _ANNOUNCER = "_announcer"
 
 

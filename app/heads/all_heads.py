@@ -28,7 +28,7 @@ _INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replac
 
 def show_all_heads(view: View) -> None:
     """Draw every head, a row each."""
-    pairs = view.pairs
+    table, pairs = st.container(), view.pairs
     measures = all_measures(*compute(view.model, *measure_requests(pairs)))
     roles = None
     if has_all_roles(pairs):
@@ -46,7 +46,7 @@ def show_all_heads(view: View) -> None:
     shown = tables.filtered(frame, choice.layers, role, choice.measure, choice.least)
     [measure] = [measure for measure in measures if measure.name == choice.measure]
     visible = tables.with_intervals(shown, [measure])
-    st.dataframe(
+    table.dataframe(
         visible.drop(columns=["layer", "head"]),
         hide_index=True, column_config=_columns(measures), key=_KEY, height=560, selection_mode="single-row",
         alt="All heads, one a row",

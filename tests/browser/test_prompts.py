@@ -78,7 +78,7 @@ def test_an_uploaded_file_is_read_mended_and_taken_home(visitor: Visitor, demo_m
 
 def test_a_short_data_set_and_several_lines_are_in_the_link(visitor: Visitor, demo_model: Model):
     page = visitor.open(prompts="data set", data=ROWS)
-    strip = page.locator(".ioi-strip").inner_text()
+    strip = page.locator(".ioi-strip").text_content() or ""
     assert "Prompts: 2" in strip
     text = "Q: France\nA: Paris\n\nQ: Italy\nA:"
     twin = text.replace("Italy", "Spain")

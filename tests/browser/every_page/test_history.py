@@ -29,7 +29,7 @@ def expect_page(visitor: Visitor, heading: str) -> None:
 
 
 def facts(page: Page) -> str:
-    return page.locator(".ioi-strip").inner_text()
+    return page.locator(".ioi-strip").text_content() or ""
 
 
 @pytest.mark.parametrize("path", ["/path_patching", "/attention", "/activation_patching"])
