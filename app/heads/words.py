@@ -138,8 +138,8 @@ def copying_story(frame: pd.DataFrame, head: Head, top_k: int) -> str:
     """Say how many of the tokens the head copies, and how many it writes against."""
     copied, against = (int(frame[f"{way} the token itself"].sum()) for way in ("writes", "writes against"))
     return (
-        f"Looking at one of these, head {head} would put that same token among the {top_k} it writes most in {copied} "
-        f"of {len(frame)} cases, and among the {top_k} that it writes against most in {against}."
+        f"Looking at one of these, head {head} writes it among its top {top_k} in {copied} of {len(frame)} cases, and "
+        f"against it in {against}.\nAgainst: it is among the {top_k} tokens that the head lowers most."
     )
 
 
