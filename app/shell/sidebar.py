@@ -17,7 +17,8 @@ def model_control() -> str:
     others = " The others are checkpoints of this host." if len(names) > 2 else ""
     explained = (
         f"**{GPT2}**: the model of the paper, 124 million parameters. **{DEMO}**: a small model that comes with "
-        "this app, trained on sentences of this kind only; its numbers are not GPT-2's." + others
+        "this app, built and trained to have a circuit like the paper's; it is not GPT-2, and its numbers are not "
+        "GPT-2's." + others
     )
     with st.sidebar.container(key="model-asked-for"):
         wanted = st.selectbox(

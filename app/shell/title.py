@@ -34,7 +34,7 @@ def headline(text: str, how: str = "", *, tab: str = "", more: str | None = None
 def section(text: str, short: str = "") -> None:
     """Draw the heading of a part of the page, and list it; under `short` where it holds what visitors typed."""
     anchor = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    st.subheader(text, anchor=anchor)
+    st.header(text, anchor=anchor)
     st.session_state[_CONTENTS][1].append(f"- [{short or text}](#{anchor})")
 
 

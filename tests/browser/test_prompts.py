@@ -6,10 +6,11 @@ import io
 import pytest
 from playwright.sync_api import expect
 
+from app.words.phrases import number
 from ioi_core import Model, patch_activations, predictions, prompt_pairs, task_dataset
 from ioi_core.data_sets.pairs import pairs_of
 from ioi_core.data_sets.rows import parse_rows
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.visitor import WAIT, Visitor, figure, pick
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -23,12 +24,11 @@ ROWS = f"""clean,corrupted,io,s,label
 def test_a_task_chosen_in_the_sidebar_and_its_numbers_on_two_pages(visitor: Visitor, demo_model: Model):
     page = visitor.open()
     page.get_by_text("other task", exact=True).click()
-    page.get_by_role("combobox", name="Task").click()
-    page.get_by_role("option", name="capital of a country").click()
+    pick(page, "Task", "capital of a country")
     expect(page.locator(".ioi-strip")).to_contain_text("another country", timeout=WAIT)
     pairs = task_dataset(demo_model, "capital", 20)
     found = predictions(demo_model, pairs)
-    expect(page.locator(".ioi-says").first).to_contain_text(f"{found.clean_logit_diff[0]:+.2f}", timeout=WAIT)
+    expect(page.locator(".ioi-says").first).to_contain_text(number(float(found.clean_logit_diff[0])), timeout=WAIT)
     visitor.settled()
     assert figure(page, "logit_diff")["traces"][0]["y"] == pytest.approx(found.clean_logit_diff.tolist(), abs=1e-4)
     page = visitor.go("Activation patching")

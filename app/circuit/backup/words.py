@@ -57,11 +57,13 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     """Say how much of self-repair is LayerNorm's, and how much is that of heads and MLPs that write something else."""
     change = round(100 * (stage.scale / before.scale - 1))
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
+    parts = stage.by_scale, stage.by_heads, stage.by_rest
+    by_scale, by_heads, by_rest = (number(part, max(map(abs, parts))) for part in parts)
     text = (
-        f"logit_diff is {abs(stage.repair):.2f} logits {_side(stage)} what was expected: LayerNorm "
-        f"{number(stage.by_scale)}, other heads {number(stage.by_heads)}, MLPs {number(stage.by_rest)}.\nLayerNorm: it "
-        f"divides by {stage.scale:.2f} instead of {before.scale:.2f} ({change:+d} %), so whatever is left counts for "
-        f"{counts}; other heads and MLPs write something else than before."
+        f"logit_diff is {abs(stage.repair):.2f} logits {_side(stage)} what was expected: LayerNorm {by_scale}, other "
+        f"heads {by_heads}, MLPs {by_rest}.\nLayerNorm: it divides by {stage.scale:.2f} instead of {before.scale:.2f} "
+        f"({change:+d} %), so whatever is left counts for {counts}; other heads and MLPs write something else than "
+        "before."
     )
     last = all(head.layer == n_layers - 1 for head in stage.gone)
     if last:

@@ -34,7 +34,7 @@ class Change:
     Attributes:
         run: the run it starts from, "clean run" or "twin's run" (denoising); start: that run's mean logit_diff.
         change: mean over prompts in logits, with its 95 % interval.
-        share: of the distance between clean and corrupted run; nan where that is nothing.
+        share: of the distance between clean and corrupted run; nan where that is not clearly anything.
     """
 
     method: str
@@ -51,11 +51,14 @@ def changes(result: MethodContrast) -> list[Change]:
     """Return every method's change."""
     low, high = bootstrap_interval(result.changes)
     gap = result.clean - result.corrupted
+    apart = abs(gap) >= least(result.clean) and sure(
+        *bootstrap_interval(result.clean_per_prompt - result.corrupted_per_prompt)
+    )
     by_method = []
     for n, method in enumerate(METHODS):
         run, start = ("twin's run", result.corrupted) if method == "denoising" else ("clean run", result.clean)
         after, change = float(result.values[n]), float(result.changes[n].mean())
-        share = change / gap if abs(gap) >= least(result.clean) else float("nan")
+        share = change / gap if apart else float("nan")
         by_method.append(Change(method, run, start, after, change, float(low[n]), float(high[n]), share))
     return by_method
 
@@ -77,7 +80,10 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
     ]
     needed, enough = -by_method["noising"].share, by_method["denoising"].share
     if np.isnan([needed, enough]).any():
-        sentences.append(f"The {twin}s score much like the clean prompts, so no share of the way between is given.")
+        sentences.append(
+            f"On average the {twin}s score {number(result.corrupted)}, not clearly apart from the clean prompts, so no "
+            "share of the way between is given."
+        )
     else:
         sentences.append(
             f"Needed? Noising goes {100 * needed:.0f} % of the way from the clean prompts to their {twin}s. Enough? "
@@ -144,11 +150,11 @@ def total_story(result: PromptResult) -> str:
             f"No head comes after {heads_words(last)}: the difference is the last MLP's and LayerNorm's scale's."
         )
     low, high = result.interval()
-    certain = sure(low, high).all(0)  # of one prompt there is no interval, and nothing to doubt
-    opposite = int((certain & (direct * total < 0) & (np.abs(gap) > far)).sum())
+    certain = sure(low, high)  # of one prompt there is no interval, and nothing to doubt
+    opposite = int((certain.all(0) & (direct * total < 0) & (np.abs(gap) > far)).sum())
     if opposite:
         sentences.append(f"For {opposite} head{'s' * (opposite > 1)} the two even have opposite signs.")
-    small = int((certain & (np.abs(direct) < 0.05 * largest) & (total > far)).sum())
+    small = int((certain[1] & (np.abs(direct) < 0.05 * largest) & (total > far)).sum())
     if small:
         sentences.append(f"{small} head{'s' * (small > 1)} with hardly any direct effect would be missed.")
     answer, *others = sentences

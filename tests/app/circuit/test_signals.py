@@ -9,6 +9,7 @@ import pytest
 from app.circuit.signals.charts import signal_bars
 from app.circuit.signals.tables import flips_frame
 from app.circuit.signals.words import coefficient_intervals, fit_story, letters
+from app.words.phrases import number
 from ioi_core import (
     Head,
     Model,
@@ -25,6 +26,7 @@ from ioi_core.circuit.signals import SIGNALS
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from tests.app.circuit.part_pages import SENTENCE, page, table
 from tests.app.pages import assert_fine, says
+from tests.models.bundled import INHIBITION
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -56,7 +58,9 @@ def test_the_signals_of_any_ioi_prompts_are_told_apart(demo_model: Model, query:
     result = token_and_position(demo_model, flips_of(demo_model, pairs), heads)
     position, token = result.coefficients
     [said] = [text for text in says(at) if "S_tok" in text]
-    assert f"logit_diff = {position:+.2f} S_pos {'+' if token > 0 else '-'} {abs(token):.2f} S_tok" in said
+    largest = max(abs(position), abs(token))
+    size = number(abs(token), largest).removeprefix("+")
+    assert f"logit_diff = {number(position, largest)} S_pos {'+' if token > 0 else '-'} {size} S_tok" in said
     assert f"off by {result.mean_error:.2f} logits" in said
     examples = table(at, "the variant of the prompt shown")
     io_first = bool(pairs.roles["IO"][0] < pairs.roles["S1"][0])
@@ -79,7 +83,7 @@ def test_generated_flips_are_those_of_the_data_set(demo_model: Model) -> None:
 
 
 def test_the_signal_figure_draws_the_cores_numbers(demo_model: Model, abc: PromptPairs) -> None:
-    result = token_and_position(demo_model, flips_of(demo_model, abc), [Head(2, 0), Head(2, 3)])
+    result = token_and_position(demo_model, flips_of(demo_model, abc), INHIBITION)
     bars, _, formula = signal_bars(result).data
     np.testing.assert_allclose(bars.x, result.values, atol=1e-6)
     np.testing.assert_allclose(formula.x, result.fitted, atol=1e-6)
