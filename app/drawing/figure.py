@@ -143,7 +143,7 @@ def _on_select(key: str, on_click: Callable[[str], None]) -> None:
 
 
 def _enlarged(drawn: go.Figure, *, roomy: bool) -> go.Figure:
-    """Return a copy with projector-sized text, and, if `roomy`, more space above the plot."""
+    """Return a copy with projector-sized text; if `roomy`, with more space above the plot, else for a low screen."""
     figure = go.Figure(drawn)
     figure.update_layout(
         font={"size": 16},
@@ -151,7 +151,20 @@ def _enlarged(drawn: go.Figure, *, roomy: bool) -> go.Figure:
         margin={"t": figure.layout.margin.t + (25 if roomy else 5)},
         height=figure.layout.height * _LARGER,
     )
+    if not roomy:
+        _lower(figure)
     return figure.update_traces(textfont={"size": 15})
+
+
+def _lower(figure: go.Figure) -> None:
+    """Change what needs height: names of two lines, a long title along the y axis, a legend below the plot."""
+    axis = figure.layout.yaxis
+    if axis.ticktext:
+        axis.ticktext = [name.replace("<br>", " ") for name in axis.ticktext]
+    if axis.title.text:
+        axis.title.text = axis.title.text.replace(" (", "<br>(")
+    if (figure.layout.legend.y or 0) < 0:
+        figure.update_layout(legend={"orientation": "v", "x": 1.02, "y": 1})
 
 
 def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None) -> None:

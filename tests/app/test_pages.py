@@ -20,7 +20,7 @@ def test_the_prompt_page_shows_what_the_core_computes(loader, demo_model):
     assert_fine(at)
     found = predictions(demo_model, arena_pairs(demo_model))
     assert number(float(found.clean_logit_diff[0])) in says(at)[0]
-    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[1]
+    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[0]
     table = at.dataframe[0].value
     assert table["probability"].tolist() == pytest.approx(found.top_probs[0, 0].tolist())
     assert table["token"][0] == "·Mary"

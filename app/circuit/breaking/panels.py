@@ -66,6 +66,7 @@ def show_breaking(view: View) -> None:
     with foot:
         frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
         show_foot("circuit_graph", words.circuit_story(broken, plan.circuit, plan.off), frame, page=figure)
+        st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
     section("Every member, one by one")
@@ -129,7 +130,6 @@ def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published:
         "circuit_graph", figure, large=view.large, min_width=drawn.pixels, from_right=True,
         on_click=partial(controls.toggle, plan.changes), first=True,
     )  # fmt: skip
-    st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
     return figure
 
 

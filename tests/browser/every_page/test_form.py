@@ -29,14 +29,18 @@ FORM = """() => {
         .filter(e => seen(e) && !e.closest('button, [data-testid=stWidgetLabel], .stPlotlyChart'));
     const words = text => text.split(/\\s+/).filter(word => /[\\p{L}\\p{N}]/u.test(word)).length;
     const said = [...main.querySelectorAll('.ioi-says')];
-    const answer = e => e.firstChild.textContent;  // the rest is small
-    const bottom = e => e ? e.getBoundingClientRect().bottom + main.scrollTop : 0;
+    const answer = e => e.firstChild;  // the rest is small
+    const bottom = e => {
+        const range = document.createRange();
+        range.selectNode(answer(e));
+        return range.getBoundingClientRect().bottom + main.scrollTop;
+    };
     const height = name => document.querySelector(name)?.getBoundingClientRect().height || 0;
     return {
-        top: figure.top + main.scrollTop, end: bottom(said[0]),
+        top: figure.top + main.scrollTop, end: said.length ? bottom(said[0]) : 0,
         prose: prose.filter(e => !prose.some(other => other !== e && other.contains(e)))
             .reduce((sum, e) => sum + words(e.innerText), 0),
-        long: said.map(answer).filter(text => words(text) > LONGEST),
+        long: said.map(e => answer(e).textContent).filter(text => words(text) > LONGEST),
         screens: main.scrollHeight / innerHeight, lines: [height('.st-key-standin'), height('.st-key-strip')],
     };
 }""".replace("LONGEST", str(MOST_IN_A_SENTENCE))
@@ -86,12 +90,12 @@ def test_the_figure_comes_first_and_words_are_few(open_view, view: str) -> None:
     assert laptop["prose"] <= MOST_PROSE
     assert laptop["long"] == []
     if laptop["screens"] > SCREENS_WITHOUT_A_LIST:
-        parts = page.locator(".stMain h3").evaluate_all("parts => parts.map(part => part.id)")
+        parts = page.locator(".stMain h2").evaluate_all("parts => parts.map(part => part.id)")
         page.get_by_role("button", name="On this page").click()
         listed = page.get_by_test_id("stPopoverBody").get_by_role("link")
         assert listed.evaluate_all("links => links.map(link => link.hash.slice(1))") == parts
         listed.last.click()
-        expect(page.locator(".stMain h3").last).to_be_in_viewport()
+        expect(page.locator(".stMain h2").last).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("view", VIEWS)
