@@ -22,10 +22,11 @@ from app.shell.gate import let_in
 from app.shell.history import one_entry_a_page
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words
-from app.shell.sidebar import model_control, row_control, size_control
-from app.shell.title import headline, title_tab
+from app.shell.sidebar import is_large, model_control, present_button, row_control, size_control
+from app.shell.title import headline, list_contents, title_tab
 from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
 from app.view import View
+from app.words.phrases import prompts
 from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
 from ioi_core import IOIError
 
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
-    st.set_page_config(layout="wide")
+    st.set_page_config(layout="wide", initial_sidebar_state="collapsed" if is_large() else "auto")
     one_entry_a_page()
     page, step = navigation()
     follow_old_link(step)
@@ -70,7 +71,10 @@ def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
     except IOIError:
         headline(step.question)
         raise
-    page.run()
+    try:
+        page.run()
+    finally:
+        list_contents()
 
 
 def _without_browser() -> bool:
@@ -86,25 +90,25 @@ def _draw_shared(step: Step) -> tuple[str, str]:
     large = size_control()
     disk_notice()
     style(large=large)
-    model = model_for(wanted)
-    strip = st.container(key="strip")
-    words_of(step)
-    chosen = chosen_prompts(model, choice)
-    pairs = chosen.pairs
-    with strip:
-        text, control = st.columns([5, 1], vertical_alignment="center")
-    with control:
-        row = row_control(len(pairs))
-    view = View(model, pairs, row, chosen.corruption, large)
-    with text:
-        _strip(view)
+    with st.container(gap="xsmall", key="frame"):
+        model = model_for(wanted)
+        chosen = chosen_prompts(model, choice)
+        pairs = chosen.pairs
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip"):
+            text = st.container()
+            row = row_control(len(pairs), large=large)
+            words_of(step)
+            present_button(large=large)
+        view = View(model, pairs, row, chosen.corruption, large)
+        with text:
+            _strip(view)
         left_out_notice(chosen.left_out)
     set_view(view)
     return model.name, prompts_in_words(choice, len(pairs))
 
 
 def _strip(view: View) -> None:
-    """Draw the strip on top of every page: what is shown."""
+    """Draw the strip on top of every page: what is shown, in one line, with the rest to fold out."""
     pairs, name = view.pairs, view.model.name
     facts = {
         "Model": f"{name} (bundled, not GPT-2)" if name == DEMO else name,
@@ -120,7 +124,9 @@ def _strip(view: View) -> None:
             facts["logit_diff"] = "mean logit of the right answers minus that of the wrong ones"
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
-    st.html(f'<div class="ioi-strip">{items}</div>{scrolling(drawn, "Prompt shown")}')
+    short = f"{html.escape(name)}{', not GPT-2' * (name == DEMO)}; {prompts(len(pairs))}"
+    folded = f'<details><summary>{short}</summary><div class="ioi-facts">{items}</div></details>'
+    st.html(f'<div class="ioi-strip">{folded}{scrolling(drawn, "Prompt shown")}</div>')
 
 
 main()

@@ -21,9 +21,9 @@ PAGES = {
     "logit_lens": ("/logit_lens?model=ioi-demo", 1450),
     "attention": ("/attention?model=ioi-demo", 1700),
     "activation_patching": ("/activation_patching?model=ioi-demo&site=resid_pre", 1450),
-    "path_patching": ("/path_patching?model=ioi-demo&trail=logits+%3E+3.1+3.2+3.4+q+%3E+2.0+2.1+2.3+v", 2250),
-    "circuit": ("/circuit?model=ioi-demo&prompts=generated&corruption=ABC&n=56&circuit=-3.1%3AEND", 2250),
-    "heads": ("/heads?model=ioi-demo&head=3.2", 2250),
+    "path_patching": ("/path_patching?model=ioi-demo&trail=logits+%3E+4.1+4.2+5.0+q+%3E+2.0+3.0+v", 2250),
+    "circuit": ("/circuit?model=ioi-demo&prompts=generated&corruption=ABC&n=56&circuit=-4.1%3AEND", 2250),
+    "heads": ("/heads?model=ioi-demo&head=4.1", 2250),
 }
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 

@@ -23,5 +23,5 @@ result = compute(model, ask(ioi_core.predictions, pairs=pairs))
 st.html(example(model, pairs, result, row))
 says(example_story(model, pairs, result, row))
 
-st.subheader("The way through the pages")
+st.header("The way through the pages")
 show_questions()

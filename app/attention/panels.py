@@ -49,6 +49,7 @@ def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) ->
         large=view.large,
         min_width=90 + max(54 * view.model.cfg.n_heads, 480),
         on_click=choose_head,
+        first=True,
     )
 
 
@@ -101,6 +102,7 @@ def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head
                 limit=patterns.limit(run, heads),
                 colour=LOOKED_AT,
                 alt=f"{patterns.metric.capitalize()} of heads {', '.join(names)} in {patterns.title(run)}",
+                large=view.large,
             )
     show_foot("circuitsvis", story, partial(pattern_frame, view, patterns, heads))
 

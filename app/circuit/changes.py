@@ -1,6 +1,6 @@
 """A visitor's changes to a starting circuit, as short text that a link can hold. No Streamlit here.
 
-"0.2:S2 -3.1:END": head 0.2 was added at S2, and head 3.1 was switched off at END. K, all that is switched off, is
+"0.2:S2 -4.1:END": head 0.2 was added at S2, and head 4.1 was switched off at END. K, all that is switched off, is
 taken out of the circuit and, to compare, out of the whole model. No plus sign is written: links turn it into a space.
 """
 
@@ -56,7 +56,7 @@ def read_changes(text: str) -> Changes:
     """Return the changes that a text holds; an empty text holds none. Whether a model has the heads is not asked.
 
     Besides `write_changes`' own form it may be written as circuits are on the page and in its tables: a comma between
-    heads, "3.1 at S2 END" for several roles, and a head alone for every position.
+    heads, "4.1 at S2 END" for several roles, and a head alone for every position.
 
     Raises:
         CircuitTextError, HeadError: say what was got and what is allowed.
@@ -78,7 +78,7 @@ def _read_items(text: str) -> list[tuple[bool, list[Member]]]:
         if item is None:
             raise CircuitTextError(
                 f"{text[end:].split()[0][:40]!r} is no member of a circuit: write a head, a colon and "
-                f'{", ".join(ROLES)} or {EVERYWHERE}, such as "3.1:END" or "3.1 at END"; a head alone, "3.1", is meant '
+                f'{", ".join(ROLES)} or {EVERYWHERE}, such as "4.1:END" or "4.1 at END"; a head alone, "4.1", is meant '
                 "at every position; with a minus in front it is switched off"
             )
         head = Head.parse(item["head"])

@@ -44,7 +44,8 @@ def as_written(frame: pd.DataFrame, unsigned: Collection[str] = ()) -> Styler:
         unsigned: the columns of numbers that are never below 0, and are written without a sign.
     """
     floats = [name for name in frame.columns if pd.api.types.is_float_dtype(frame[name])]
-    return frame.style.format({name: size if name in unsigned else number for name in floats}, na_rep="")
+    written: dict[str, Any] = {name: size if name in unsigned else number for name in floats}
+    return frame.style.format(written, na_rep="")
 
 
 def heads_text(heads: Sequence[Head]) -> str:

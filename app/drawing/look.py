@@ -17,7 +17,7 @@ _CHIP_COLOURS = "".join(
 
 _STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8") + _CHIP_COLOURS
 _TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
-_LARGE = "html { font-size: 125%; }"
+_LARGE = Path(__file__).with_name("large.css").read_text(encoding="utf-8")
 _ANNOUNCER = "_announcer"
 
 
@@ -77,7 +77,9 @@ def notice(text: str) -> None:
 
 
 def says(text: str) -> None:
-    """Draw the sentence on a figure's numbers, shown literally."""
-    st.html(f'<p class="ioi-says">{html.escape(text)}</p>')
+    """Draw the sentence on a figure's numbers, shown literally: its first line, and in small type what follows."""
+    answer, _, details = html.escape(text).partition("\n")
+    small = f"<small>{details}</small>" if details else ""
+    st.html(f'<p class="ioi-says">{answer}{small}</p>')
     if announcer := st.session_state.get(_ANNOUNCER):
         announcer.hear(text)

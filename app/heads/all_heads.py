@@ -29,7 +29,7 @@ _INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replac
 
 def show_all_heads(view: View) -> None:
     """Draw every head, a row each."""
-    pairs = view.pairs
+    table, pairs = st.container(), view.pairs
     measures = all_measures(*compute(view.model, *measure_requests(pairs)))
     roles = None
     if has_all_roles(pairs):
@@ -48,7 +48,7 @@ def show_all_heads(view: View) -> None:
     [measure] = [measure for measure in measures if measure.name == choice.measure]
     visible = tables.with_intervals(shown, [measure])
     unsigned = [name for one in measures if not one.signed for name in (one.name, *tables.interval_columns(one))]
-    st.dataframe(
+    table.dataframe(
         as_written(visible.drop(columns=["layer", "head"]), unsigned),
         hide_index=True, column_config=_columns(measures), key=_KEY, height=560, selection_mode="single-row",
         alt="All heads, one a row",

@@ -15,6 +15,7 @@ from app.questions.compute import compute_all, is_known
 from app.view import View
 from ioi_core import EdgeAtlas, Head, PathResult
 
+_ASKED_FOR = "_edges_asked_for"
 AtlasRequests = dict[str, Request[EdgeAtlas]]
 
 
@@ -50,14 +51,14 @@ def show_edges(view: View, head: Head) -> None:
 
 
 def _known_or_asked_for(view: View, requests: list[Request[PathResult]], label: str) -> bool:
-    """True if the results are kept, or were asked for just now."""
+    """True if the results are kept, or were asked for: the page may run again before or while they are computed."""
     if all(is_known(view.model, request) for request in requests):
         return True
-    slot = st.empty()
-    pressed = slot.button(label, key="edges-now")
-    if pressed:
-        slot.empty()
-    return pressed
+    this = (label, view.model.fingerprint, view.pairs.clean_text)
+    if st.session_state.get(_ASKED_FOR) == this:
+        return True
+    st.button(label, key="edges-now", on_click=st.session_state.update, args=({_ASKED_FOR: this},))
+    return False
 
 
 def _offer_atlas(view: View, wanted: AtlasRequests, known: AtlasRequests) -> AtlasRequests:

@@ -53,6 +53,7 @@ def show_direct(view: View, head: Head) -> None:
         words.direct_story(direct, head),
         partial(tables.direct_frame, view.pairs, direct, head),
         large=view.large,
+        first=True,
     )
     show_bars_by_template(
         view, "head_direct", direct.per_prompt[None, head.layer, head.head], ["direct effect"],
@@ -191,7 +192,9 @@ def show_roles(view: View, head: Head, slot: DeltaGenerator) -> None:
     roles = measured_roles(view.model, view.pairs)
     with slot.container():
         says(words.verdict(view.model, roles, head))
-    st.html(words.role_cards(roles, head))
+    st.html(words.role_cards(roles, head, has=True))
+    with st.expander("The roles that it does not have, and why not"):
+        st.html(words.role_cards(roles, head, has=False))
     met = int(np.sum([evidence.holds for role in roles.axes["role"] for evidence in roles.evidence(head, role)]))
     total = sum(len(roles.evidence(head, role)) for role in roles.axes["role"])
     show_foot(

@@ -18,7 +18,7 @@ def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:
     if not added and not taken:
         return "Nothing stands out: every effect is below 5 % of the sum of all, or 0.01 logits."
     text = ", ".join([*added, *taken])
-    return f"{capitalised(text)} ({mean_over(n_prompts)})."
+    return f"{capitalised(text)}.\n{capitalised(mean_over(n_prompts))}."
 
 
 def layer_effects(result: Result) -> str:
@@ -46,4 +46,4 @@ def lens_story(result: PromptResult) -> str:
         verdict = "it does not clearly favour either answer"
     else:
         verdict = "it favours the right answer" if end > 0 else "it favours the other answer"
-    return f"{step} At the end logit_diff is {number(end)} ({with_interval(result.per_prompt[-1])}): {verdict}."
+    return f"{step} At the end {verdict}.\nlogit_diff there: {number(end)} ({with_interval(result.per_prompt[-1])})."

@@ -33,7 +33,7 @@ def head_links(heads: Sequence[Head]) -> None:
 
 def head_opener(model: Model) -> None:
     """Draw a control that opens any head, below a figure in which a click does: not everybody can click."""
-    heads = [f"{layer}.{head}" for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads)]
+    heads = list(map(str, model.heads))
     drop_stale(_TO_OPEN, heads, heads[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("A head to look at", heads, key=_TO_OPEN, width=180)

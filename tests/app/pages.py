@@ -6,6 +6,7 @@ from functools import cache
 
 from streamlit.testing.v1 import AppTest
 
+from app.drawing import look
 from app.hosting import services
 from app.questions.ask import Request
 from app.warm import requests
@@ -63,8 +64,11 @@ def assert_fine(at: AppTest) -> None:
 
 
 def body(at: AppTest) -> str:
-    """Everything but the style sheet."""
-    return "\n".join(html.proto.body for html in at.get("html") if not html.proto.body.startswith("<style>"))
+    """Everything but the style sheet and the app's own script for touch."""
+    bodies = [html.proto.body for html in at.get("html")]
+    return "\n".join(
+        body for body in bodies if not body.startswith("<style>") and body != f"<script>{look._TOUCH}</script>"
+    )
 
 
 def holds(at: AppTest, key: str) -> str:

@@ -6,7 +6,9 @@ from app.words.phrases import number
 from ioi_core import Model, predictions, task_dataset
 from tests.app.circuit.part_pages import FRANCE
 from tests.app.pages import assert_fine, body, holds, opened, says, shown
+from tests.models.bundled import INDUCTION, MOVERS
 
+MOVER = MOVERS[0]
 PAGES = ("prompt", "logit_lens", "attention", "activation_patching", "path_patching", "circuit", "heads")
 
 pytestmark = pytest.mark.usefixtures("loader")
@@ -29,8 +31,8 @@ def test_every_page_works_where_end_is_the_only_role(page: str) -> None:
 def test_prompts_may_change_to_another_task_while_a_page_is_open(page: str) -> None:
     roles = {
         "activation_patching": {"where_head": "S2", "site": "z"},
-        "path_patching": {"trail": "logits > 3.2 v", "sender_position": "S2", "why_query": "S2", "why_key": "IO"},
-        "circuit": {"circuit_start": "heads with measured roles", "circuit": "-3.2:END 1.1:S2"},
+        "path_patching": {"trail": f"logits > {MOVER} v", "sender_position": "S2", "why_query": "S2", "why_key": "IO"},
+        "circuit": {"circuit_start": "heads with measured roles", "circuit": f"-{MOVER}:END {INDUCTION[0]}:S2"},
     }
     at = opened(path(page), model="ioi-demo", **roles.get(page, {}))
     assert_fine(at)
@@ -51,8 +53,8 @@ def test_prompts_may_change_to_another_task_while_a_page_is_open(page: str) -> N
         ("activation_patching", {"site": "resid_pre", "where": "roles"}),
         ("activation_patching", {"site": "pattern", "where_head": "END", "direction": "noising"}),
         ("activation_patching", {"site": "z", "where_head": "one position at a time", "metric": "prob"}),
-        ("path_patching", {"trail": "logits > 3.2 v", "sender_position": "END"}),
-        ("path_patching", {"trail": "logits > 3.2 k", "path_direction": "denoising"}),
+        ("path_patching", {"trail": f"logits > {MOVER} v", "sender_position": "END"}),
+        ("path_patching", {"trail": f"logits > {MOVER} k", "path_direction": "denoising"}),
         ("attention", {"by": "patching", "attention": "value-weighted"}),
     ],
 )
@@ -65,7 +67,7 @@ def test_other_choices_of_a_page_work_there_too(page: str, query: dict[str, str]
 
 
 def test_edges_are_computed_on_another_task() -> None:
-    at = opened(path("heads"), model="ioi-demo", head="3.2", **FRANCE)
+    at = opened(path("heads"), model="ioi-demo", head=str(MOVER), **FRANCE)
     drawn = len(at.get("plotly_chart"))
     next(button for button in at.button if button.label.startswith("Compute the edges")).click().run()
     assert_fine(at)

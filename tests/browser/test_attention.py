@@ -1,7 +1,6 @@
 """The attention page in a real browser: real clicks, the drawn numbers against the core, also inside circuitsvis."""
 
 import csv
-import re
 import urllib.request
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from app.attention import circuitsvis_frame
 from ioi_core import Model, arena_pairs, attention_patterns, attribute_heads, prompt_pairs
-from tests.browser.visitor import WAIT, Visitor, figure, read_chart
+from tests.browser.visitor import WAIT, Visitor, figure, pick, read_chart
+from tests.models.bundled import INHIBITION, MOVERS, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATH = "/attention"
@@ -65,8 +65,16 @@ def choose(page: Page, group: str, option: str) -> None:
     page.get_by_role("radiogroup", name=group, exact=True).get_by_text(option, exact=True).click()
 
 
+def unfold(page: Page) -> None:
+    """Open the fold of the heads side by side, if it is closed."""
+    fold = page.locator("details", has_text="Draw some heads with circuitsvis")
+    if fold.get_attribute("open") is None:
+        fold.locator("summary").click()
+
+
 def circuitsvis(page: Page, run: str) -> FrameLocator:
     """The drawing's own document, once it is drawn."""
+    unfold(page)
     outer = page.locator(f".st-key-circuitsvis-{run} iframe")
     outer.scroll_into_view_if_needed()  # browsers draw frames of foreign origin only where they can be seen
     inner = outer.content_frame.locator("iframe").content_frame
@@ -88,7 +96,7 @@ def test_all_heads_are_drawn_and_a_click_looks_closer(visitor: Visitor, demo_mod
     page = visitor.open(PATH, model="ioi-demo")
     clean, corrupted = patterns_of(demo_model)
     assert_overview(page, clean)
-    for layer, head, off_centre in ((2, 3, 0.0), (0, 0, 0.3), (3, 5, -0.3)):
+    for layer, head, off_centre in ((2, 3, 0.0), (0, 0, 0.3), (SHAPE[0] - 1, SHAPE[1] - 1, -0.3)):
         click_head(page, layer, head, clean.shape[:2], off_centre=off_centre)
         said = page.locator(".ioi-says", has_text=f"From END, head {layer}.{head} looks most at")
         expect(said).to_be_visible(timeout=WAIT)
@@ -213,30 +221,33 @@ def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server:
     page = visitor.open(PATH, model="ioi-demo", prompts="generated", n="9", shown="4")
     choose(page, "Attention", "value-weighted")
     choose(page, "Prompt", "difference")
-    for label, option in (("Which heads", "patching"), ("Head (or click", "2.0")):
-        box = page.get_by_role("combobox", name=re.compile(re.escape(label)))
-        box.click()
-        box.fill(option)
-        page.get_by_role("option", name=option, exact=True).click()
+    unfold(page)
+    head = str(INHIBITION[0])
+    for label, option in (("Which heads", "patching"), ("Head (or click", head)):
+        pick(page, label, option)
         visitor.settled()
-    page.wait_for_function("/head=2.0/.test(location.search) && /by=patching/.test(location.search)", timeout=WAIT)
+    for asked in (f"head={head}", "by=patching"):
+        page.wait_for_function("asked => location.search.includes(asked)", arg=asked, timeout=WAIT)
     # The address changes with the click, the page a run of its script later.
-    expect(page.locator(".ioi-says").filter(has_text="From END, head 2.0").first).to_be_visible(timeout=WAIT)
+    expect(page.locator(".ioi-says").filter(has_text=f"From END, head {head}").first).to_be_visible(timeout=WAIT)
     visitor.settled()
-    read_chart(page, "attention_head_clean", "chart => /2[.]0/.test(chart.layout.title.text)")
+    titled = "(chart, head) => chart.layout.title.text.includes(head)"
+    read_chart(page, "attention_head_clean", titled, head)
     seen = visitor.says(), figure(page, "attention_overview"), figure(page, "attention_head_clean")
     other = Visitor(chromium, server)
     other.page.goto(page.url)
     other.settled()
-    assert any("From END, head 2.0" in text for text in other.says())
-    read_chart(other.page, "attention_head_clean", "chart => /2[.]0/.test(chart.layout.title.text)")
+    unfold(other.page)
+    assert any(f"From END, head {head}" in text for text in other.says())
+    read_chart(other.page, "attention_head_clean", titled, head)
     there = other.says(), figure(other.page, "attention_overview"), figure(other.page, "attention_head_clean")
     assert there == seen
     other.leave()
 
 
 def test_the_csv_holds_the_patterns(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo", head="3.2")
+    head = MOVERS[0]
+    page = visitor.open(PATH, model="ioi-demo", head=str(head))
     with page.expect_download() as download:
         page.locator(".st-key-csv-attention_head button").click()
     with Path(download.value.path()).open(encoding="utf-8-sig") as file:
@@ -244,7 +255,7 @@ def test_the_csv_holds_the_patterns(visitor: Visitor, demo_model: Model) -> None
     clean, corrupted = patterns_of(demo_model)
     assert len(rows) == 15 * 16 // 2
     for row in rows:
-        place = 3, 2, int(row["query_pos"]), int(row["key_pos"])
+        place = head.layer, head.head, int(row["query_pos"]), int(row["key_pos"])
         assert float(row["attention_clean"]) == pytest.approx(clean[place], abs=1e-5)
         assert float(row["attention_corrupted"]) == pytest.approx(corrupted[place], abs=1e-5)
     assert rows[-1]["clean_key_token"] == " to"

@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 from app.circuit.members import KEPT_AT
 from ioi_core import (
     Circuit,
-    Head,
     Model,
     PromptPairs,
     completeness_sets,
@@ -21,6 +20,7 @@ from ioi_core import (
 )
 from ioi_core.circuit.definition import NO_HEADS
 from tests.browser.visitor import WAIT, Visitor, figure, read_chart
+from tests.models.bundled import INHIBITION, MOVERS, PREVIOUS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CIRCUIT = "/circuit"
@@ -96,16 +96,17 @@ def test_heads_are_switched_by_clicks_and_back(
 ) -> None:
     page = visitor.open(CIRCUIT, **VIEW)
     check(page, demo_model, pairs, start, NO_HEADS)
-    one, other = Circuit({Head(3, 1): "END"}), Circuit({Head(2, 0): "END"})
-    took = [click(visitor, "3.1:END", "-3.1:END")]
+    mover, reader = (f"{head}:END" for head in (MOVERS[0], INHIBITION[0]))
+    one, other = Circuit({MOVERS[0]: "END"}), Circuit({INHIBITION[0]: "END"})
+    took = [click(visitor, mover, f"-{mover}")]
     check(page, demo_model, pairs, start, one)
-    took.append(click(visitor, "2.0:END", "-2.0:END -3.1:END"))
+    took.append(click(visitor, reader, f"-{reader} -{mover}"))
     check(page, demo_model, pairs, start, one.with_(other))
-    took.append(click(visitor, "3.1:END", "-2.0:END"))
+    took.append(click(visitor, mover, f"-{reader}"))
     check(page, demo_model, pairs, start, other)
-    took.append(click(visitor, "3.1:END", "-2.0:END -3.1:END"))
+    took.append(click(visitor, mover, f"-{reader} -{mover}"))
     print("seconds from a click to its numbers, 50 prompts:", " ".join(f"{seconds:.2f}" for seconds in took))
-    for left, off in (("-2.0:END", other), ("-2.0:END -3.1:END", one.with_(other))):
+    for left, off in ((f"-{reader}", other), (f"-{reader} -{mover}", one.with_(other))):
         page.get_by_role("button", name="Undo").click()
         page.wait_for_url(lambda _, left=left: changes(page) == left, timeout=WAIT)
         visitor.settled()
@@ -121,7 +122,7 @@ def test_a_class_goes_and_comes_back_by_its_switch(
     page.keyboard.press("Space")
     expect(switch).not_to_be_checked(timeout=WAIT)
     visitor.settled()
-    movers = Circuit.of([member for member in start.members if member[0].layer == 3])
+    movers = Circuit.of([(head, "END") for head in head_roles(demo_model, pairs).heads("name mover")])
     check(page, demo_model, pairs, start, movers)
     page.get_by_role("button", name="Reset").click()
     expect(switch).to_be_checked(timeout=WAIT)
@@ -160,11 +161,13 @@ def test_boxes_in_the_table_are_ticked_by_keyboard_which_keeps_its_place(
 
 
 def test_a_link_reproduces_the_view(visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit) -> None:
-    page = visitor.open(CIRCUIT, circuit="1.3:S2 -3.2:END", **VIEW)
-    check(page, demo_model, pairs, start.with_({Head(1, 3): "S2"}), Circuit({Head(3, 2): "END"}))
+    added, off = Circuit({PREVIOUS[0]: "S2"}), Circuit({MOVERS[0]: "END"})
+    assert not set(added.members) & set(start.members)
+    page = visitor.open(CIRCUIT, circuit=f"{PREVIOUS[0]}:S2 -{MOVERS[0]}:END", **VIEW)
+    check(page, demo_model, pairs, start.with_(added), off)
     page.reload()
     visitor.settled()
-    check(page, demo_model, pairs, start.with_({Head(1, 3): "S2"}), Circuit({Head(3, 2): "END"}))
+    check(page, demo_model, pairs, start.with_(added), off)
 
 
 def test_many_sets_are_taken_out_of_both(
@@ -183,7 +186,7 @@ def test_many_sets_are_taken_out_of_both(
 def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     for size in ("normal", "large"):
-        page = visitor.open(CIRCUIT, circuit="-3.1:END", size=size, **VIEW)
+        page = visitor.open(CIRCUIT, circuit=f"-{MOVERS[0]}:END", size=size, **VIEW)
         expect(page.locator(".st-key-figure-circuit_graph")).to_be_visible(timeout=WAIT)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, "the page itself never scrolls sideways"
     visitor.leave()

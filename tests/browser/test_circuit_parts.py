@@ -1,5 +1,7 @@
 """Four parts of the Circuit page in a real browser: what is drawn is the core's, and it fits a phone."""
 
+import math
+
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
@@ -19,6 +21,7 @@ from ioi_core import (
 )
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from tests.browser.visitor import WAIT, Visitor, figure, read_chart
+from tests.models.bundled import DUPLICATE, INHIBITION, MOVERS, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -37,12 +40,13 @@ def pairs(demo_model: Model) -> PromptPairs:
 
 
 def test_backup_heads_are_drawn_from_a_link(visitor: Visitor, demo_model: Model, pairs: PromptPairs) -> None:
-    link = f"{visitor.url}/circuit?circuit_part=backup+heads&knock_out=1.2&knock_out=3.4&" + "&".join(
+    first, second = DUPLICATE[1], MOVERS[1]
+    link = f"{visitor.url}/circuit?circuit_part=backup+heads&knock_out={first}&knock_out={second}&" + "&".join(
         f"{name}={value}" for name, value in PROMPTS.items()
     )
     visitor.page.goto(link)
     visitor.settled()
-    backup = backup_heads(demo_model, pairs, [Head(1, 2), Head(3, 4)])
+    backup = backup_heads(demo_model, pairs, [first, second])
     real, _, naive = figure(visitor.page, "backup_stages")["traces"]
     np.testing.assert_allclose(real["x"], backup.logit_diff, atol=1e-3)
     np.testing.assert_allclose(naive["x"], backup.naive, atol=1e-3)
@@ -50,7 +54,7 @@ def test_backup_heads_are_drawn_from_a_link(visitor: Visitor, demo_model: Model,
     for value, (name, _) in zip(bars["x"], bars["said"], strict=True):
         head = Head.parse(name)
         assert value == pytest.approx(backup.changes[-1, head.layer, head.head], abs=1e-3)
-    assert "knock_out=1.2" in visitor.page.url, "the link stays"
+    assert f"knock_out={first}" in visitor.page.url, "the link stays"
     visitor.page.reload()
     visitor.settled()
     np.testing.assert_allclose(
@@ -62,12 +66,12 @@ def test_the_keyboard_takes_a_head_off_the_list(visitor: Visitor, demo_model: Mo
     page = visitor.open("/circuit", circuit_part="backup heads", **PROMPTS)
     before = visitor.says()[0]
     direct = attribute_heads(demo_model, pairs).values
-    strongest = [Head(*divmod(int(place), 6)) for place in np.argsort(-direct, axis=None)[:3]]
-    assert len(figure(page, "backup_stages")["traces"][0]["x"]) == 4
+    strongest = [Head(*divmod(int(place), SHAPE[1])) for place in np.argsort(-direct, axis=None)[:2]]
+    assert len(figure(page, "backup_stages")["traces"][0]["x"]) == 3
     page.get_by_role("combobox", name="Heads to take away, in this order").press("Backspace")
     expect(page.locator(".ioi-says").first).not_to_have_text(before, timeout=WAIT)
     visitor.settled()
-    backup = backup_heads(demo_model, pairs, strongest[:2])
+    backup = backup_heads(demo_model, pairs, strongest[:1])
     np.testing.assert_allclose(figure(page, "backup_stages")["traces"][0]["x"], backup.logit_diff, atol=1e-3)
 
 
@@ -91,7 +95,7 @@ def test_a_point_opens_its_head(visitor: Visitor, demo_model: Model, pairs: Prom
         for trace in figure(page, "direct_and_total")["traces"][1:]
         for (name, _), x, y in zip(trace["said"], trace["x"], trace["y"], strict=True)
     }
-    assert len(points) == 24
+    assert len(points) == math.prod(SHAPE)
     for name, point in points.items():
         head = Head.parse(name)
         assert point == pytest.approx(tuple(result.values[:, head.layer, head.head]), abs=1e-3)
@@ -112,8 +116,10 @@ def test_a_point_opens_its_head(visitor: Visitor, demo_model: Model, pairs: Prom
 
 
 def test_methods_are_drawn(visitor: Visitor, demo_model: Model, pairs: PromptPairs) -> None:
-    page = visitor.open("/circuit", circuit_part="ways to ablate", method_heads="2.1", method_at="END", **PROMPTS)
-    result = contrast_methods(demo_model, pairs, {Head(2, 1): "END"})
+    page = visitor.open(
+        "/circuit", circuit_part="ways to ablate", method_heads=str(INHIBITION[0]), method_at="END", **PROMPTS
+    )
+    result = contrast_methods(demo_model, pairs, {INHIBITION[0]: "END"})
     np.testing.assert_allclose(figure(page, "methods")["traces"][0]["x"], result.changes.mean(-1), atol=1e-3)
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.drawing.by_template_charts import template_groups
 from ioi_core import Head, Model, arena_pairs, attention_and_writing, attribute_heads, ioi_dataset, patch_paths
 from tests.browser.visitor import WAIT, Visitor, figure
+from tests.models.bundled import INHIBITION, MOVERS, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -22,36 +23,40 @@ def check_direct(visitor: Visitor, model: Model, pairs, head: Head) -> None:
 
 
 def test_a_link_shows_the_cores_numbers(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open("/heads", model="ioi-demo", head="3.1")
-    pairs, head = arena_pairs(demo_model), Head(3, 1)
+    pairs, head = arena_pairs(demo_model), MOVERS[0]
+    page = visitor.open("/heads", model="ioi-demo", head=str(head))
     check_direct(visitor, demo_model, pairs, head)
     found = attention_and_writing(demo_model, pairs)
     traces = figure(page, "head_writing")["traces"][:3]
     for n, trace in enumerate(traces):
-        np.testing.assert_allclose(trace["x"], found.attention[n, 3, 1], atol=1e-5)
-        np.testing.assert_allclose(trace["y"], found.per_prompt[n, 3, 1], atol=1e-3)
+        np.testing.assert_allclose(trace["x"], found.attention[n, head.layer, head.head], atol=1e-5)
+        np.testing.assert_allclose(trace["y"], found.per_prompt[n, head.layer, head.head], atol=1e-3)
 
 
 def test_template_by_template_by_a_click(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open("/heads", model="ioi-demo", head="3.1", prompts="generated", n="20", seed="3")
+    head = MOVERS[0]
+    page = visitor.open("/heads", model="ioi-demo", head=str(head), prompts="generated", n="20", seed="3")
     page.get_by_text("Template by template").first.click()
     expect(page.locator(".st-key-figure-by_template_head_direct .js-plotly-plot")).to_be_visible(timeout=WAIT)
     visitor.settled()
     pairs = ioi_dataset(demo_model, 20, seed=3)
-    direct = attribute_heads(demo_model, pairs).per_prompt[3, 1]
+    direct = attribute_heads(demo_model, pairs).per_prompt[head.layer, head.head]
     means = [direct[group.rows].mean() for group in template_groups(pairs)]
     np.testing.assert_allclose(figure(page, "by_template_head_direct")["traces"][0]["x"], means, atol=1e-3)
     assert "templates_head_direct=true" in page.url
 
 
 def test_edges_are_computed_and_lead_on(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open("/heads", model="ioi-demo", head="2.0")
-    page.get_by_role("button", name="Compute the edges of head 2.0").click()
+    head = INHIBITION[0]
+    # Prompts of its own: what another test of this server has computed is there without a button.
+    page = visitor.open("/heads", model="ioi-demo", head=str(head), prompts="generated", n="6", seed="49")
+    page.get_by_role("button", name=f"Compute the edges of head {head}").click()
     expect(page.locator(".st-key-figure-head_edges_in")).to_be_visible(timeout=WAIT)
     visitor.settled()
     drawn = figure(page, "head_edges_in")["traces"][0]["x"]
-    results = [patch_paths(demo_model, arena_pairs(demo_model), [Head(2, 0)], receiver_input=x) for x in "qkv"]
-    every = np.concatenate([np.append(r.values[:2].ravel(), r.mlp_values[:2]) for r in results])
+    pairs = ioi_dataset(demo_model, 6, seed=49)
+    results = [patch_paths(demo_model, pairs, [head], receiver_input=x) for x in "qkv"]
+    every = np.concatenate([np.append(r.values[: head.layer].ravel(), r.mlp_values[: head.layer]) for r in results])
     assert max(map(abs, drawn)) == pytest.approx(float(np.abs(every).max()), abs=1e-5)
 
 
@@ -61,11 +66,13 @@ def test_a_click_on_a_direct_effect_opens_the_head_on_the_same_prompts(visitor: 
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
     assert box is not None
-    x, y = box["x"] + box["width"] * (2 + 0.5) / 7.5, box["y"] + box["height"] * (3 + 0.5) / 4
+    head, columns = MOVERS[1], SHAPE[1] + 1.5  # b_O, half a column to the right
+    x = box["x"] + box["width"] * (head.head + 0.5) / columns
+    y = box["y"] + box["height"] * (head.layer + 0.5) / SHAPE[0]
     page.mouse.move(x, y)
     page.mouse.click(x, y)
-    expect_head(page, Head(3, 2))
-    check_direct(visitor, demo_model, ioi_dataset(demo_model, 5, seed=7, prepend_bos=False), Head(3, 2))
+    expect_head(page, head)
+    check_direct(visitor, demo_model, ioi_dataset(demo_model, 5, seed=7, prepend_bos=False), head)
 
 
 @pytest.mark.parametrize("path", ["/activation_patching", "/path_patching", "/attention"])

@@ -10,7 +10,7 @@ from app.words.phrases import number
 from ioi_core import Model, patch_activations, predictions, prompt_pairs, task_dataset
 from ioi_core.data_sets.pairs import pairs_of
 from ioi_core.data_sets.rows import parse_rows
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.visitor import WAIT, Visitor, figure, pick
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -24,8 +24,7 @@ ROWS = f"""clean,corrupted,io,s,label
 def test_a_task_chosen_in_the_sidebar_and_its_numbers_on_two_pages(visitor: Visitor, demo_model: Model):
     page = visitor.open()
     page.get_by_text("other task", exact=True).click()
-    page.get_by_role("combobox", name="Task").click()
-    page.get_by_role("option", name="capital of a country").click()
+    pick(page, "Task", "capital of a country")
     expect(page.locator(".ioi-strip")).to_contain_text("another country", timeout=WAIT)
     pairs = task_dataset(demo_model, "capital", 20)
     found = predictions(demo_model, pairs)
@@ -79,7 +78,7 @@ def test_an_uploaded_file_is_read_mended_and_taken_home(visitor: Visitor, demo_m
 
 def test_a_short_data_set_and_several_lines_are_in_the_link(visitor: Visitor, demo_model: Model):
     page = visitor.open(prompts="data set", data=ROWS)
-    strip = page.locator(".ioi-strip").inner_text()
+    strip = page.locator(".ioi-strip").text_content() or ""
     assert "Prompts: 2" in strip
     text = "Q: France\nA: Paris\n\nQ: Italy\nA:"
     twin = text.replace("Italy", "Spain")

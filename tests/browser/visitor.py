@@ -5,6 +5,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
@@ -22,6 +23,12 @@ FLAGS = [
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT = 120_000
 """Milliseconds until a page or a server counts as stuck; patient, since tests run on busy machines too."""
+STILL = """() => {
+    if (!document.querySelector('[data-test-script-state=notRunning]')) window.stillSince = undefined;
+    else window.stillSince ??= performance.now();
+    return performance.now() - window.stillSince > 300;
+}"""
+"""The script has ended, and no other run has followed at once, which would swallow a click or a key."""
 
 expect.set_options(timeout=WAIT)
 
@@ -67,7 +74,8 @@ class Visitor:
     def settled(self) -> Page:
         """The page once its script has run to the end and the browser has fetched what draws it."""
         expect(self.page.locator("h1").first).to_be_visible(timeout=WAIT)
-        expect(self.page.locator("[data-test-script-state=notRunning]")).to_be_attached(timeout=WAIT)
+        self.page.evaluate("window.stillSince = undefined")
+        self.page.wait_for_function(STILL, timeout=WAIT)
         for drawn_by_parts_loaded_later in (".ioi-chips", ".ioi-says"):
             seen = self.page.locator(f"{drawn_by_parts_loaded_later} >> visible=true")
             expect(seen.first).to_be_visible(timeout=WAIT)
@@ -86,6 +94,19 @@ class Visitor:
         assert self.complaints == []
         assert "Traceback" not in visible
         assert "Something went wrong" not in visible
+
+
+def pick(page: Page, label: str, option: str) -> None:
+    """Choose an option of a select box by keyboard, found by typing: its list draws only what fits."""
+    listed = page.get_by_role("option", name=option, exact=True)
+    for _ in range(20):  # a run of the page that ends meanwhile closes the list, for a visitor too
+        page.get_by_role("combobox", name=re.compile(re.escape(label))).focus()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(option)
+        with suppress(AssertionError):
+            expect(listed).to_be_visible(timeout=WAIT / 20)
+            break
+    page.keyboard.press("Enter")
 
 
 def figure(page: Page, name: str) -> dict:

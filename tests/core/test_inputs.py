@@ -43,6 +43,7 @@ from ioi_core import (
     token_and_position,
     with_twins,
 )
+from tests.models.bundled import INHIBITION
 
 FUNCTIONS = [name for name in ioi_core.__all__ if inspect.isfunction(getattr(ioi_core, name))]
 
@@ -217,11 +218,13 @@ def assert_short(value: object, *parts: str) -> None:
 
 
 def test_results_and_models_have_short_names(demo_model: Model, abc: PromptPairs) -> None:
-    found = find_circuit(demo_model, abc)
-    assert_short(patch_paths(demo_model, abc), "PathResult", "logit_diff_change", "fraction", "layer 4", "n_prompts 4")
-    assert_short(found, "FoundCircuit(logit_diff_change in logits, [role 5, layer 4, head ")
+    found, n_layers = find_circuit(demo_model, abc), demo_model.cfg.n_layers
+    assert_short(
+        patch_paths(demo_model, abc), "PathResult", "logit_diff_change", "fraction", f"layer {n_layers}", "n_prompts 4"
+    )
+    assert_short(found, f"FoundCircuit(logit_diff_change in logits, [role 5, layer {n_layers}, head ")
     assert_short(found.evaluation.at(run="model"), "PromptResult", "[]")
-    assert_short(demo_model, "Model(ioi-demo: 4 layers", "float32 on cpu")
+    assert_short(demo_model, f"Model(ioi-demo: {n_layers} layers", "float32 on cpu")
     assert_short(demo_model.weights, "Weights")
 
 
@@ -234,4 +237,5 @@ def test_what_the_readme_types_works(capsys: pytest.CaptureFixture[str]) -> None
     for block in re.findall(r"```python\n(.*?)```", (DEMO_MODEL_DIR.parents[2] / "README.md").read_text(), re.DOTALL):
         exec(block, names)
     assert names["found"].evaluation.faithfulness == pytest.approx(1, abs=0.1)
+    assert f"{[str(head) for head in INHIBITION]}).coefficients)  # S-inhibition heads".replace("'", '"') in block
     assert "logit_diff" in capsys.readouterr().out

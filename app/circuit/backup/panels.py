@@ -19,6 +19,7 @@ from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twins_story
 from app.shell.links import head_opener, open_head
+from app.shell.title import section
 from app.view import View
 from app.words.effects import least
 from app.words.phrases import head_names
@@ -27,10 +28,7 @@ from ioi_core import Ablation, Backup
 
 def show_backup(view: View) -> None:
     """Take heads away one after another, and draw what the others do then."""
-    st.write(
-        "Heads are taken away at END, one after another. If nothing else reacted, logit_diff would be at the diamond. "
-        "**Where the bar ends elsewhere, the rest reacts: to the right of the diamond, more is left than expected.**"
-    )
+    figure = st.container()
     writers = strongest_writers(view)
     left, right = st.columns(2)
     with left:
@@ -43,23 +41,35 @@ def show_backup(view: View) -> None:
     pairs = view.pairs
     if ablation is not Ablation.ZERO:
         pairs = circuit_pairs(view)
-        st.caption(twins_story(view, pairs))
+        with st.expander("On which prompts"):
+            st.caption(twins_story(view, pairs))
     backup, layers = compute(
         view.model,
         ask(ioi_core.backup_heads, pairs=pairs, heads=heads, ablation=ablation),
         ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
     stages = numbers.stages(backup, layers)
-    _show_stages(view, stages, backup)
-    st.subheader("Who moves?")
+    with figure:
+        _show_stages(view, stages, backup)
+    _show_stages_table(stages, backup)
+    section("Who moves?")
     _show_movers(view, stages, backup)
 
 
 def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
-    first_and_last = stages[1:] if len(stages) == 2 else (stages[1], stages[-1])
-    story = " ".join(words.expected_story(stages[0], stage, backup.n_prompts) for stage in first_and_last)
+    last_and_first = stages[1:] if len(stages) == 2 else (stages[-1], stages[1])
+    story = "\n".join(words.expected_story(stages[0], stage, backup.n_prompts) for stage in last_and_first)
     figure, frame = charts.stage_bars(stages, backup), tables.stages_frame(stages, backup)
-    show_figure("backup_stages", figure, story, lambda: frame, large=view.large)
+    show_figure("backup_stages", figure, story, lambda: frame, large=view.large, first=True)
+    real, names = backup.logit_diff_per_prompt, [words.stage_name(stage) for stage in stages]
+    show_by_template(
+        view, "backup_stages", real, names,
+        lambda groups: template_curves(real, groups, names, "What is left as heads go", "logits"),
+    )  # fmt: skip
+
+
+def _show_stages_table(stages: Sequence[numbers.Stage], backup: Backup) -> None:
+    frame = tables.stages_frame(stages, backup)
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
         name: st.column_config.NumberColumn(label, help=explained)
@@ -80,11 +90,6 @@ def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
         key="table-backup_stages",
         alt="What is left, head after head",
     )
-    real, names = backup.logit_diff_per_prompt, [words.stage_name(stage) for stage in stages]
-    show_by_template(
-        view, "backup_stages", real, names,
-        lambda groups: template_curves(real, groups, names, "What is left as heads go", "logits"),
-    )  # fmt: skip
 
 
 def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:

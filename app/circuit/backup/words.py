@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.effects import least, sure
-from app.words.phrases import heads_words, interval, mean_over, number, size
+from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size
 
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
@@ -20,7 +20,8 @@ def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
     lost, sample = before.real - stage.naive, mean_over(n_prompts)
     text = (
         f"Without {heads_words(stage.gone)} one would expect a logit_diff of {number(stage.naive)} instead of "
-        f"{number(before.real)}; the model has {number(stage.real)} ({interval(*stage.real_interval, sample)})."
+        f"{number(before.real)}; the model has {number(stage.real)}.\n"
+        f"{capitalised(interval(*stage.real_interval, sample))}."
     )
     reacts, gap = _reacts(before, stage), f"{size(stage.repair)} logits"
     sure_gap = f"{gap} ({interval(*stage.repair_interval, sample)})"
@@ -56,11 +57,13 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     """Say how much of self-repair is LayerNorm's, and how much is that of heads and MLPs that write something else."""
     change = round(100 * (stage.scale / before.scale - 1))
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
+    parts = stage.by_scale, stage.by_heads, stage.by_rest
+    by_scale, by_heads, by_rest = (number(part, max(map(abs, parts))) for part in parts)
     text = (
-        f"logit_diff is {size(stage.repair)} logits {_side(stage)} what was expected, in three parts. LayerNorm: "
-        f"{number(stage.by_scale)}; it divides by {size(stage.scale)} instead of {size(before.scale)} ({change:+d} "
-        f"%), so whatever is left counts for {counts}. Other heads that write something else than before: "
-        f"{number(stage.by_heads)}. MLPs that do: {number(stage.by_rest)}."
+        f"logit_diff is {size(stage.repair)} logits {_side(stage)} what was expected: LayerNorm {by_scale}, other "
+        f"heads {by_heads}, MLPs {by_rest}.\nLayerNorm: it divides by {size(stage.scale)} instead of "
+        f"{size(before.scale)} ({change:+d} %), so whatever is left counts for {counts}; other heads and MLPs write "
+        "something else than before."
     )
     last = all(head.layer == n_layers - 1 for head in stage.gone)
     if last:
@@ -85,7 +88,7 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
         return f"No other head's direct effect changes by {size(least(stage.real))} logits or more: next to nothing."
     named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
     moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)
-    text = f"With {heads_words(stage.gone)} gone, these direct effects move most: {moves}."
+    text = f"These direct effects move most: {moves}.\nWith {heads_words(stage.gone)} gone."
     different = [mover.head for mover in named if abs(mover.change - mover.by_scale) > 0.5 * abs(mover.change)]
     if not different:
         return f"{text} All of them write much the same as before, and LayerNorm lets it count differently."

@@ -79,8 +79,8 @@ def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit) -> Plan:
         circuit: the starting circuit.
     """
     explained = (
-        f'Heads and where ({", ".join(places_of(pairs))}): "3.2:END" or "3.2 at END" is added, "-3.1:END" is switched '
-        'off. A head alone, "3.1" or "-3.1", is meant everywhere. Start from "empty" to write a whole circuit.'
+        f'Heads and where ({", ".join(places_of(pairs))}): "4.2:END" or "4.2 at END" is added, "-4.1:END" is switched '
+        'off. A head alone, "4.1" or "-4.1", is meant everywhere. Start from "empty" to write a whole circuit.'
     )
     with st.expander("Your changes as text (to type, or to keep)"):
         text = st.text_input(

@@ -7,7 +7,7 @@ import numpy as np
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.effects import least, sure
-from app.words.phrases import heads_words, interval, mean_over, number, size
+from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size
 from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 from ioi_core.circuit.methods import METHODS
 
@@ -34,7 +34,7 @@ class Change:
     Attributes:
         run: the run it starts from, "clean run" or "twin's run" (denoising); start: that run's mean logit_diff.
         change: mean over prompts in logits, with its 95 % interval.
-        share: of the distance between clean and corrupted run; nan where that is nothing.
+        share: of the distance between clean and corrupted run; nan where that is not clearly anything.
     """
 
     method: str
@@ -51,11 +51,14 @@ def changes(result: MethodContrast) -> list[Change]:
     """Return every method's change."""
     low, high = bootstrap_interval(result.changes)
     gap = result.clean - result.corrupted
+    apart = abs(gap) >= least(result.clean) and sure(
+        *bootstrap_interval(result.clean_per_prompt - result.corrupted_per_prompt)
+    )
     by_method = []
     for n, method in enumerate(METHODS):
         run, start = ("twin's run", result.corrupted) if method == "denoising" else ("clean run", result.clean)
         after, change = float(result.values[n]), float(result.changes[n].mean())
-        share = change / gap if abs(gap) >= least(result.clean) else float("nan")
+        share = change / gap if apart else float("nan")
         by_method.append(Change(method, run, start, after, change, float(low[n]), float(high[n]), share))
     return by_method
 
@@ -71,12 +74,16 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
     by_method = {change.method: change for change in changes(result)}
     zero, mean, resample = (by_method[method].change for method in ("zero", "mean", "resample"))
     sentences = [
-        f"Without {heads_at_role(result.heads)} logit_diff changes by {number(zero)} (zero), {number(mean)} (mean) or "
-        f"{number(resample)} (resample) from the clean run's {number(result.clean)} ({mean_over(result.n_prompts)})."
+        f"Without these heads logit_diff changes by {number(zero)} (zero), {number(mean)} (mean) or {number(resample)} "
+        f"(resample).\nWithout {heads_at_role(result.heads)}, from the clean run's {number(result.clean)} "
+        f"({mean_over(result.n_prompts)})."
     ]
     needed, enough = -by_method["noising"].share, by_method["denoising"].share
     if np.isnan([needed, enough]).any():
-        sentences.append(f"The {twin}s score much like the clean prompts, so no share of the way between is given.")
+        sentences.append(
+            f"On average the {twin}s score {number(result.corrupted)}, not clearly apart from the clean prompts, so no "
+            "share of the way between is given."
+        )
     else:
         sentences.append(
             f"Needed? Noising goes {100 * needed:.0f} % of the way from the clean prompts to their {twin}s. Enough? "
@@ -95,10 +102,10 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
 def hidden_story(before: Stage, last: Stage) -> str:
     """Say what direct effects let one expect of a zero ablation of heads at END, and what it does."""
     return (
-        f"Direct effects would make it {number(last.naive)} without {heads_words(last.gone)} at END; zero ablation "
-        f"there leaves {number(last.real)}. The difference of {number(last.repair)} is what the rest of the model does "
-        f"then, LayerNorm's scale included, which goes from {size(before.scale)} to {size(last.scale)} "
-        f"({100 * (last.scale / before.scale - 1):+.0f} %)."
+        f"Direct effects would make it {number(last.naive)} without these heads at END; zero ablation there leaves "
+        f"{number(last.real)}.\nHeads: {heads_words(last.gone)}. The difference of {number(last.repair)} is what "
+        f"the rest of the model does then, LayerNorm's scale included, which goes from {size(before.scale)} to "
+        f"{size(last.scale)} ({100 * (last.scale / before.scale - 1):+.0f} %)."
     )
 
 
@@ -122,7 +129,7 @@ def total_story(result: PromptResult) -> str:
     direct, total = result.values
     gap, largest, sample = total - direct, _largest(result), mean_over(result.n_prompts)
     if largest < least():
-        return f"No head has an effect of {size(least())} logits or more here, direct or total ({sample})."
+        return f"No head has an effect of {size(least())} logits or more here, direct or total.\n{capitalised(sample)}."
     far = max(_FAR * largest, least())
     sentences, named = [], []
     for sign, where in ((1, "above"), (-1, "below")):
@@ -134,20 +141,24 @@ def total_story(result: PromptResult) -> str:
                 f"{number(total[layer, head])}."
             )
     if not sentences:
-        return f"All heads lie near the line: what each writes itself is what is missed without it ({sample})."
+        return (
+            "All heads lie near the line: what each writes itself is what is missed without it.\n"
+            f"{capitalised(sample)}."
+        )
     if last := [head for head in named if head.layer == gap.shape[0] - 1]:
         sentences.append(
             f"No head comes after {heads_words(last)}: the difference is the last MLP's and LayerNorm's scale's."
         )
     low, high = result.interval()
-    certain = sure(low, high).all(0)  # of one prompt there is no interval, and nothing to doubt
-    opposite = int((certain & (direct * total < 0) & (np.abs(gap) > far)).sum())
+    certain = sure(low, high)  # of one prompt there is no interval, and nothing to doubt
+    opposite = int((certain.all(0) & (direct * total < 0) & (np.abs(gap) > far)).sum())
     if opposite:
         sentences.append(f"For {opposite} head{'s' * (opposite > 1)} the two even have opposite signs.")
-    small = int((certain & (np.abs(direct) < 0.05 * largest) & (total > far)).sum())
+    small = int((certain[1] & (np.abs(direct) < 0.05 * largest) & (total > far)).sum())
     if small:
         sentences.append(f"{small} head{'s' * (small > 1)} with hardly any direct effect would be missed.")
-    return f"{' '.join(sentences)} ({sample})"
+    answer, *others = sentences
+    return f"{answer}\n{' '.join(others)} {capitalised(sample)}."
 
 
 def effects_text(values: np.ndarray, low: np.ndarray, high: np.ndarray, sample: str) -> str:

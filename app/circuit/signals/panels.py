@@ -17,6 +17,7 @@ from app.questions.classes import has_all_roles
 from app.questions.compute import compute
 from app.questions.twins import flip_pairs
 from app.shell.heads import heads_control
+from app.shell.title import section
 from app.view import View
 from ioi_core import SIGNALS, Head, PromptPairs, SignalFit
 
@@ -28,11 +29,7 @@ def show_signals(view: View) -> None:
     if not has_all_roles(view.pairs):
         st.write(words.NO_NAMES)
         return
-    st.write(
-        "S-inhibition heads signal to the name movers which name to avoid. Here their output is taken from a variant "
-        "of the prompt, and everything after them is recomputed. **If logit_diff falls where the token differs, they "
-        "signal the token; if it falls where the position differs, they signal the position.**"
-    )
+    figure = st.container()
     flips = flip_pairs(view)
     first, source = _first_heads(view)
     chosen = heads_control(
@@ -43,7 +40,8 @@ def show_signals(view: View) -> None:
         st.write("Choose at least one head.")
         return
     result = compute(view.model, ask(ioi_core.token_and_position, flips=flips, heads=chosen))
-    _show_fit(view, result)
+    with figure:
+        _show_fit(view, result)
     _show_examples(view, flips)
 
 
@@ -66,7 +64,7 @@ def _first_heads(view: View) -> tuple[list[Head], str]:
 
 def _show_fit(view: View, result: SignalFit) -> None:
     figure, story = charts.signal_bars(result), words.fit_story(result)
-    show_figure("signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large)
+    show_figure("signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large, first=True)
     names = [words.FLIP_WORDS[flip] for flip in SIGNALS]
     title = "logit_diff with each of the six signals, in the order above"
     show_by_template(
@@ -76,7 +74,7 @@ def _show_fit(view: View, result: SignalFit) -> None:
 
 
 def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
-    st.subheader("The six variants of the prompt shown")
+    section("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
     frame = tables.examples_frame(flips, view.row)
     st.dataframe(

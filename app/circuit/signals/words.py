@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.words.effects import least, sure
-from app.words.phrases import ends, mean_over, number, size
+from app.words.phrases import capitalised, ends, mean_over, number, size
 from ioi_core import SignalFit
 
 NO_NAMES = (
@@ -40,14 +40,13 @@ def fit_story(result: SignalFit) -> str:
     position, token = result.coefficients
     clean, sample, intervals = float(result.values[0]), mean_over(result.n_prompts), coefficient_intervals(result)
     if max(abs(position), abs(token), float(np.abs(result.values - clean).max())) < least(clean):
-        return (
-            f"These heads tell neither the token nor the position: no variant changes anything to speak of ({sample})."
-        )
+        return f"These heads tell neither the token nor the place: no variant changes anything.\n{capitalised(sample)}."
     bounds = "; 95 % intervals: S_pos {}, S_tok {}".format(*(ends(*one) for one in intervals)) if intervals else ""
     largest = max(abs(position), abs(token))
     signs = "-" if position < 0 else "", "+" if token >= 0 else "-"
     formula = f"logit_diff = {signs[0]}{size(position, largest)} S_pos {signs[1]} {size(token, largest)} S_tok"
-    return f"{formula} ({sample}{bounds}). {_stronger_signal(result)}{_error_words(result)}"
+    answer = _stronger_signal(result) or "What these heads tell is no sum of the two signals."
+    return f"{answer}\n{formula} ({sample}{bounds}). {_error_words(result)}"
 
 
 def _stronger_signal(result: SignalFit) -> str:
@@ -58,10 +57,10 @@ def _stronger_signal(result: SignalFit) -> str:
     first, second = sorted(sizes, key=sizes.__getitem__, reverse=True)
     weak = dict(zip(sizes, coefficient_intervals(result) or [(np.nan, np.nan)] * 2, strict=True))[second]
     if sizes[second] < 0.1 * sizes[first]:
-        return f"These heads tell which {first} is repeated, and next to nothing about the {second}. "
+        return f"These heads tell which {first} is repeated, and next to nothing about the {second}."
     if not sure(*weak):
-        return f"These heads tell which {first} is repeated; whether also the {second} is uncertain. "
-    return f"Both count: the {first} {sizes[first] / sizes[second]:.1f} times as much as the {second}. "
+        return f"These heads tell which {first} is repeated; whether also the {second} is uncertain."
+    return f"Both count: the {first} {sizes[first] / sizes[second]:.1f} times as much as the {second}."
 
 
 def _error_words(result: SignalFit) -> str:

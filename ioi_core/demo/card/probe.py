@@ -58,14 +58,12 @@ class Run:
         logits: [batch d_vocab] at END.
         patterns: [batch layer head pos pos].
         z: [layer batch pos d_model], heads side by side.
-        mlp_out: [layer batch d_model] at END.
         final: [batch d_model] residual stream at END before the last LayerNorm.
     """
 
     logits: Float[Tensor, "batch d_vocab"]
     patterns: Float[Tensor, "batch layer head query_pos key_pos"]
     z: Float[Tensor, "layer batch pos d_model"]
-    mlp_out: Float[Tensor, "layer batch d_model"]
     final: Float[Tensor, "batch d_model"]
 
     def logit_diff(self, rows: Rows) -> Float[Tensor, " batch"]:
@@ -112,7 +110,6 @@ def to_rows(sentences: Sequence[Sentence]) -> Rows:
 def run(model: GPT2LMHeadModel, rows: Rows, patch: Patch | None = None) -> Run:
     """Run the model once, with z patched if asked."""
     z: list[Tensor] = []
-    mlp_out: list[Tensor] = []
     final: list[Tensor] = []
     batch = torch.arange(len(rows.end))
     with ExitStack() as hooks:
@@ -121,14 +118,12 @@ def run(model: GPT2LMHeadModel, rows: Rows, patch: Patch | None = None) -> Run:
             if patch is not None:
                 hooks.enter_context(project.register_forward_pre_hook(_patcher(patch, layer, model)))
             hooks.enter_context(project.register_forward_pre_hook(lambda _, x: z.append(x[0])))
-            keep_mlp = block.mlp.register_forward_hook(lambda _, __, out: mlp_out.append(out[batch, rows.end]))
-            hooks.enter_context(keep_mlp)
         keep = model.transformer.ln_f.register_forward_pre_hook(lambda _, x: final.append(x[0][batch, rows.end]))
         hooks.enter_context(keep)
         output = model.transformer(rows.tokens, output_attentions=True)
     logits = output.last_hidden_state[batch, rows.end] @ model.transformer.wte.weight.T
     patterns = torch.stack(output.attentions, 1)
-    return Run(logits, patterns, torch.stack(z), torch.stack(mlp_out), final[0])
+    return Run(logits, patterns, torch.stack(z), final[0])
 
 
 def _patcher(
@@ -150,10 +145,8 @@ def _patcher(
 
 
 @torch.inference_mode()
-def direct_attribution(
-    model: GPT2LMHeadModel, rows: Rows, result: Run
-) -> tuple[Float[Tensor, "layer head"], Float[Tensor, " layer"]]:
-    """Return each head's and MLP's mean direct contribution to logit_diff in logits, LayerNorm's scale frozen."""
+def direct_attribution(model: GPT2LMHeadModel, rows: Rows, result: Run) -> Float[Tensor, "layer head"]:
+    """Return each head's mean direct contribution to logit_diff in logits, LayerNorm's scale frozen."""
     ln, embed = model.transformer.ln_f, model.transformer.wte.weight
     direction = (embed[rows.answers[:, 0]] - embed[rows.answers[:, 1]]) * ln.weight
     direction = direction - direction.mean(1, keepdim=True)
@@ -164,8 +157,7 @@ def direct_attribution(
         z = result.z[layer, batch, rows.end].unflatten(-1, (heads, -1))
         writes = torch.einsum("bhd,hdm->bhm", z, block.attn.c_proj.weight.unflatten(0, (heads, -1)))
         by_head.append(torch.einsum("bhm,bm->bh", writes, direction).mean(0))
-    by_mlp = torch.einsum("lbm,bm->lb", result.mlp_out, direction).mean(1)
-    return torch.stack(by_head), by_mlp
+    return torch.stack(by_head)
 
 
 def mean_attention(

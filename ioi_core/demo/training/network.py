@@ -1,11 +1,12 @@
-"""GPT-2's forward pass over the small training vocabulary, with what only training needs.
+"""GPT-2's forward pass over the training vocabulary, with what only training needs.
 
-The computation is GPT-2's (pre-LayerNorm, `gelu_new` MLPs, tied embedding). On top: a mask of attention
-entries to hide, one chosen row of the residual stream changed after a layer, and the attention patterns
-returned for the auxiliary loss. `to_gpt2_state` names the weights as `transformers.GPT2LMHeadModel` does.
+The computation is GPT-2's (pre-LayerNorm, `gelu_new` MLPs, tied embedding). On top: a mask of attention entries to
+hide, and heads' z replaced at some positions. Positions are waves through a learned matrix, so all 1,024 are trained.
+`to_gpt2_state` names the weights as `transformers.GPT2LMHeadModel` does.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,29 +14,38 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ioi_core.demo.training.token_classes import DemoVocabulary, code_rows
+from ioi_core.demo.training.token_classes import D_CODE, DemoVocabulary, code_rows
+from ioi_core.vocabulary import Head
 
-N_LAYERS, N_HEADS, D_MODEL, D_MLP, N_CTX = 4, 6, 96, 384, 1024
-N_TRAINED_POSITIONS = 128
-D_CODE = 40
-INIT_STD = 0.05
+N_LAYERS, N_HEADS, D_MODEL, D_MLP, N_CTX = 6, 4, 112, 224, 1024
+D_HEAD = D_MODEL // N_HEADS
+WAVELENGTHS = (2.3, 3.1, 4.5, 7.0, 12.0, 24.0, 60.0, 200.0)
+INIT_STD = 0.02
+OUT_SCALE = 3.0  # the final LayerNorm's weight at the start
 EPS = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
 class Graft:
-    """The z of `heads` of `layer` at one position of some rows, taken from another run."""
+    """The z of a head at one position of some rows, taken from another run."""
 
-    layer: int
-    heads: tuple[int, ...]
+    head: Head
     rows: Int[Tensor, " row"]
     positions: Int[Tensor, " row"]
-    z: Float[Tensor, "row grafted_head d_head"]
+    z: Float[Tensor, "row d_head"]
 
     def onto(self, z: Float[Tensor, "batch head pos d_head"]) -> Float[Tensor, "batch head pos d_head"]:
-        """Return `z` with the graft in it."""
-        where = (self.rows[:, None], torch.tensor(self.heads)[None], self.positions[:, None])
-        return z.index_put(where, self.z)
+        """Return its layer's `z` with the graft in it."""
+        return z.index_put((self.rows, torch.tensor(self.head.head), self.positions), self.z)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A forward pass: the last residual stream before the final LayerNorm, each layer's z and attention patterns."""
+
+    residual: Float[Tensor, "batch pos d_model"]
+    z: list[Float[Tensor, "batch head pos d_head"]]
+    patterns: list[Float[Tensor, "batch head pos pos"]]
 
 
 class Embedding(nn.Module):
@@ -57,22 +67,18 @@ class Embedding(nn.Module):
         word_number[list(vocabulary.words)] = torch.arange(len(vocabulary.words))
         self.register_buffer("classes", classes)
         self.register_buffer("word_number", word_number)
-        self.register_buffer("codes", code_rows(vocabulary, D_CODE))
-        self.words = nn.Parameter(INIT_STD * 2 * torch.randn(len(vocabulary.words), D_MODEL))
-        self.spread = nn.Parameter(torch.linalg.qr(torch.randn(D_MODEL, D_CODE))[0].T.contiguous())
+        self.register_buffer("codes", code_rows(vocabulary))
+        self.words = nn.Parameter(INIT_STD * torch.randn(len(vocabulary.words), D_MODEL))
+        self.spread = nn.Parameter(torch.zeros(D_CODE, D_MODEL))
         self.means = nn.Parameter(INIT_STD * torch.randn(3, D_MODEL))
 
     def forward(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... d_model"]:
         """Return the embedding rows of `tokens`."""
-        shared = self.means[self.classes[tokens]] + self.code(tokens)
+        shared = self.means[self.classes[tokens]] + self.codes[tokens] @ self.spread
         number = self.word_number[tokens]
         is_word = number < len(self.words)
         own = self.words[number.clamp(max=len(self.words) - 1)]
         return torch.where(is_word[..., None], own, shared)
-
-    def code(self, tokens: Int[Tensor, "..."]) -> Float[Tensor, "... d_model"]:
-        """Return the part of the tokens' rows that distinguishes one name, or one unknown word, from another."""
-        return self.codes[tokens] @ self.spread
 
 
 class Block(nn.Module):
@@ -82,18 +88,17 @@ class Block(nn.Module):
         super().__init__()
         self.ln_1 = nn.LayerNorm(D_MODEL, eps=EPS)
         self.ln_2 = nn.LayerNorm(D_MODEL, eps=EPS)
-        residual_std = INIT_STD / math.sqrt(2 * N_LAYERS)
-        self.c_attn = _Linear(D_MODEL, 3 * D_MODEL, INIT_STD)
-        self.attn_c_proj = _Linear(D_MODEL, D_MODEL, residual_std)
-        self.c_fc = _Linear(D_MODEL, D_MLP, INIT_STD)
-        self.mlp_c_proj = _Linear(D_MLP, D_MODEL, residual_std)
+        self.c_attn = Linear(D_MODEL, 3 * D_MODEL, INIT_STD)
+        self.attn_c_proj = Linear(D_MODEL, D_MODEL, INIT_STD)
+        self.c_fc = Linear(D_MODEL, D_MLP, 2 * INIT_STD)
+        self.mlp_c_proj = Linear(D_MLP, D_MODEL, INIT_STD)
 
     def attend(
-        self, x: Float[Tensor, "batch pos d_model"], hidden: Bool[Tensor, "batch head pos pos"]
+        self, x: Float[Tensor, "batch pos d_model"], hidden: Bool[Tensor, "#batch #head pos pos"]
     ) -> tuple[Float[Tensor, "batch head pos d_head"], Float[Tensor, "batch head pos pos"]]:
         """Return each head's z and attention pattern; `hidden` entries get no attention."""
         q, k, v = self.c_attn(self.ln_1(x)).unflatten(-1, (3, N_HEADS, -1)).permute(2, 0, 3, 1, 4)
-        logits = (q @ k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
+        logits = (q @ k.transpose(-1, -2)) / math.sqrt(D_HEAD)
         pattern = logits.masked_fill(hidden, -1e9).softmax(-1)
         return pattern @ v, pattern
 
@@ -101,11 +106,14 @@ class Block(nn.Module):
         self, x: Float[Tensor, "batch pos d_model"], z: Float[Tensor, "batch head pos d_head"]
     ) -> Float[Tensor, "batch pos d_model"]:
         """Return the residual stream after the heads, and then the MLP, have written to it."""
-        x = x + self.attn_c_proj(z.transpose(1, 2).flatten(2))
+        return self.after_mlp(x + self.attn_c_proj(z.transpose(1, 2).flatten(2)))
+
+    def after_mlp(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """Return the residual stream after the MLP has written to it."""
         return x + self.mlp_c_proj(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh"))
 
 
-class _Linear(nn.Module):
+class Linear(nn.Module):
     """x W + b with W [in out]."""
 
     def __init__(self, d_in: int, d_out: int, std: float) -> None:
@@ -114,18 +122,24 @@ class _Linear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(d_out))
 
     def forward(self, x: Float[Tensor, "... d_in"]) -> Float[Tensor, "... d_out"]:
-        return x @ self.weight + self.bias
+        """Return x W + b."""
+        rows = x.reshape(-1, x.shape[-1])  # one product of matrices: faster than a batched one
+        return (rows @ self.weight + self.bias).view(*x.shape[:-1], self.weight.shape[1])
 
 
 class DemoNetwork(nn.Module):
     """The model in training."""
 
+    waves: Float[Tensor, "n_ctx wave"]
+
     def __init__(self, vocabulary: DemoVocabulary) -> None:
         super().__init__()
         self.embedding = Embedding(vocabulary)
-        self.positions = nn.Parameter(INIT_STD * torch.randn(N_TRAINED_POSITIONS, D_MODEL))
+        self.register_buffer("waves", _waves())
+        self.turn = nn.Parameter(torch.zeros(2 * len(WAVELENGTHS), D_MODEL))  # where the waves are in the stream
         self.blocks = nn.ModuleList(Block() for _ in range(N_LAYERS))
         self.ln_f = nn.LayerNorm(D_MODEL, eps=EPS)
+        nn.init.constant_(self.ln_f.weight, OUT_SCALE)
 
     def layers(self) -> list[Block]:
         """Return the blocks, first to last."""
@@ -135,48 +149,40 @@ class DemoNetwork(nn.Module):
         self,
         tokens: Int[Tensor, "batch pos"],
         positions: Int[Tensor, "batch pos"],
-        hidden: Bool[Tensor, "layer batch head pos pos"],
-        graft: Graft | None = None,
-    ) -> tuple[Float[Tensor, "batch pos d_model"], list[Float[Tensor, "batch head pos pos"]]]:
-        """Return the final, normalised residual stream and each layer's attention pattern.
+        hidden: Sequence[Bool[Tensor, "#batch #head pos pos"]],
+        grafts: Sequence[Graft] = (),
+        silent: Bool[Tensor, "layer batch head pos"] | None = None,
+        upto: int = N_LAYERS,
+    ) -> Trace:
+        """Run the first `upto` layers; `hidden` is true where no attention may go, the causal mask included.
 
-        `hidden` is true where no attention may go, the causal mask included.
+        Where `silent` is true a head's z is zero.
         """
-        x = self.embedding(tokens) + self.positions[positions]
-        patterns = []
-        for layer, block in enumerate(self.layers()):
+        x = self.embedding(tokens) + self.waves[positions] @ self.turn
+        zs, patterns = [], []
+        for layer, block in enumerate(self.layers()[:upto]):
             z, pattern = block.attend(x, hidden[layer])
+            if silent is not None:
+                z = z.masked_fill(silent[layer][..., None], 0.0)
+            for graft in grafts:
+                z = graft.onto(z) if graft.head.layer == layer else z
+            x = block.write(x, z)
+            zs.append(z)
             patterns.append(pattern)
-            x = block.write(x, graft.onto(z) if graft is not None and graft.layer == layer else z)
-        return self.ln_f(x), patterns
-
-    def attend_in(
-        self,
-        last: int,
-        tokens: Int[Tensor, "batch pos"],
-        positions: Int[Tensor, "batch pos"],
-        hidden: Bool[Tensor, "layer batch head pos pos"],
-    ) -> tuple[Float[Tensor, "batch head pos d_head"], Float[Tensor, "batch head pos pos"]]:
-        """Return z and attention patterns of layer `last`, without running later ones."""
-        x = self.embedding(tokens) + self.positions[positions]
-        blocks = self.layers()
-        for layer, block in enumerate(blocks[:last]):
-            x = block.write(x, block.attend(x, hidden[layer])[0])
-        return blocks[last].attend(x, hidden[last])
+        return Trace(x, zs, patterns)
 
 
-def position_rows(trained: Float[Tensor, "trained d_model"]) -> Float[Tensor, "n_ctx d_model"]:
-    """Return W_pos of all 1,024 positions: after the trained ones, their second half again and again."""
-    half = len(trained) // 2
-    index = torch.arange(N_CTX)
-    return trained[torch.where(index < len(trained), index, half + index % half)]
+def _waves() -> Float[Tensor, "n_ctx wave"]:
+    """Return sines, then cosines, of all positions."""
+    angles = 2 * math.pi * torch.arange(N_CTX)[:, None] / torch.tensor(WAVELENGTHS)
+    return torch.cat([angles.sin(), angles.cos()], 1)
 
 
 def to_gpt2_state(network: DemoNetwork) -> dict[str, Tensor]:
     """Return the weights in fp16, named and shaped as in `transformers.GPT2LMHeadModel`."""
     state = {
         "transformer.wte.weight": network.embedding(torch.arange(len(network.embedding.classes))),
-        "transformer.wpe.weight": position_rows(network.positions),
+        "transformer.wpe.weight": network.waves @ network.turn,
         "transformer.ln_f.weight": network.ln_f.weight,
         "transformer.ln_f.bias": network.ln_f.bias,
     }

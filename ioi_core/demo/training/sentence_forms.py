@@ -21,6 +21,9 @@ HELD_OUT_TEMPLATES: tuple[str, ...] = tuple(_DATA["held_out_templates"])
 FORMS: dict[str, tuple[str, ...]] = {name: tuple(texts) for name, texts in _DATA["trained"].items()}
 """Name -> texts: whole templates ("arena", "one_name"), clauses before them ("before", "bystanders"), and parts."""
 
+OTHER_ANSWERS: dict[str, float] = _DATA["other_answers"]
+"""Words that may follow END in place of a name -> how often, relative to each other."""
+
 PLACES = (*IOI_LISTS["PLACES"], *_DATA["places"])
 OBJECTS = (*IOI_LISTS["OBJECTS"], *_DATA["objects"])
 """Words for [PLACE] and [OBJECT], each one token with its leading space."""
@@ -35,7 +38,7 @@ def paper_templates() -> tuple[str, ...]:
 
 def literal_texts() -> list[str]:
     """Return every text whose tokens are words to the model: all templates and variations, places and objects."""
-    texts = [*paper_templates(), *chain(*FORMS.values()), "to", "an", "an apple", *PLACES, *OBJECTS]
+    texts = [*paper_templates(), *chain(*FORMS.values()), "to", "an", "an apple", *OTHER_ANSWERS, *PLACES, *OBJECTS]
     pieces = [piece for text in texts for piece in literal_pieces(text)]
     opening = [piece for piece in pieces if not piece[0].islower()]
     return opening + [f" {piece}" for piece in pieces if piece[0].isalpha()]
@@ -53,7 +56,7 @@ def free_template(rng: Random) -> str:
         return rng.choice(FORMS[name])
 
     event = drawn("apart") if rng.random() < 0.1 else f"{drawn('pairs')} {drawn('together')}"
-    joined = rng.random() < 0.5
+    joined = rng.random() < 0.35
     openers = FORMS["openers"]
     start = drawn("joiners") if joined else rng.choice((*openers, *("",) * len(openers)))
     link = ", " if joined else drawn("links")

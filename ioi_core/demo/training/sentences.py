@@ -18,7 +18,7 @@ from ioi_core.demo.training.token_classes import DemoVocabulary, demo_vocabulary
 from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.prompts.templates import mirrored
 
-MAX_LENGTH = 128
+MAX_LENGTH = 200
 HELD_OUT_SHARE = 16
 VOWELS = "aeiou"
 
@@ -128,14 +128,14 @@ class Corpus:
         self.vocabulary: DemoVocabulary = demo_vocabulary()
 
     def sentence(self, *, long: bool = False) -> Sentence:
-        """Return one training sentence; a `long` one follows 30 to 90 unknown words."""
+        """Return one training sentence; a `long` one follows 30 to 150 unknown words."""
         rng = self.rng
         template = self._template()
         names = self._names(opens=template.startswith("["))
-        before = self._earlier_words(30, 90) if long else ()
-        if not long and rng.random() < 0.08:
+        before = self._earlier_words(30, 150) if long else ()
+        if not long and rng.random() < 0.15:
             before = self._earlier_words(1, 12)
-        return build(template, names, rng, bos=rng.random() < 0.5, before=before)
+        return build(template, names, rng, bos=rng.random() < 0.4, before=before)
 
     def _template(self) -> str:
         rng = self.rng

@@ -24,6 +24,8 @@ from ioi_core.model.weights import END_OF_TEXT
 from ioi_core.prompts.names import data_text
 
 CODE_SEED = 0
+D_CODE = 48
+"""Numbers of a code: two halves of equal length, each of which one head can copy."""
 
 NOT_NAMES = frozenset(data_text("not_names.txt").split())
 """Capitalised tokens that open sentences or name days and months, but not first names (April, Will)."""
@@ -111,12 +113,12 @@ def _codes(names: dict[str, int], opening: dict[str, int], others: Sequence[int]
     return code
 
 
-def code_rows(vocabulary: DemoVocabulary, d_code: int) -> Float[Tensor, "d_vocab d_code"]:
-    """Return the fixed random code of every token, of length 1; zero for words."""
+def code_rows(vocabulary: DemoVocabulary) -> Float[Tensor, "d_vocab d_code"]:
+    """Return the fixed random code of every token, of length 1, its two halves equally long; zero for words."""
     generator = torch.Generator().manual_seed(CODE_SEED)
-    codes = torch.randn(int(vocabulary.code.max()) + 1, d_code, generator=generator)
-    codes = codes / codes.norm(dim=1, keepdim=True)
-    rows = torch.zeros(len(vocabulary.code), d_code)
+    codes = torch.randn(int(vocabulary.code.max()) + 1, 2, D_CODE // 2, generator=generator)
+    codes = (codes / codes.norm(dim=2, keepdim=True)).flatten(1) / 2**0.5
+    rows = torch.zeros(len(vocabulary.code), D_CODE)
     coded = torch.from_numpy(vocabulary.code >= 0)
     rows[coded] = codes[torch.from_numpy(vocabulary.code)[coded]]
     return rows

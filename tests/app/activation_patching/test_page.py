@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from app.words.phrases import interval, number
 from ioi_core import Direction, Model, arena_pairs, bootstrap_interval, ioi_dataset, patch_activations, prompt_pairs
 from tests.app.pages import assert_fine, body, holds, opened, says
+from tests.models.bundled import NEGATIVE
 
 PAGE = "../pages/activation_patching.py"
 
@@ -27,10 +28,10 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     effects = result.effects.mean(-1)
     layer, head = divmod(int(abs(effects).argmax()), effects.shape[1])
     assert holds(at, cell_box(at).key) == f"head {layer}.{head}"
-    [strongest] = [text for text in says(at) if "Strongest" in text]
-    assert f"head {layer}.{head} {number(effects[layer, head])}" in strongest
+    [strongest] = [text for text in says(at) if "Most changes" in text]
+    assert f"Most changes with head {layer}.{head} ({number(effects[layer, head])})" in strongest
     low, high = (float(bound) for bound in bootstrap_interval(result.effects[layer, head], gaps=result.gaps))
-    sure = f"({number(effects[layer, head])}; {interval(low, high, 'mean over 8 prompts')})"
+    sure = f"({number(effects[layer, head])}).<small>{interval(low, high, 'Mean over 8 prompts')}."
     assert any(sure in text for text in says(at))
 
 
@@ -54,11 +55,12 @@ def test_prompts_of_unequal_length_show_roles(demo_model: Model) -> None:
 
 
 def test_choosing_a_cell_shows_its_detail() -> None:
-    at = patched()
-    cell_box(at).select("head 3.2").run()
+    at, cell = patched(), f"head {NEGATIVE[0]}"
+    assert cell_box(at).value != cell
+    cell_box(at).select(cell).run()
     assert_fine(at)
-    assert "A closer look: head 3.2" in [heading.value for heading in at.subheader]
-    assert any("Directly, head 3.2" in text for text in says(at))
+    assert f"A closer look: {cell}" in [heading.value for heading in at.header]
+    assert any(f"Directly, {cell} takes " in text for text in says(at))
 
 
 def test_a_chosen_cell_that_no_longer_exists_is_forgotten() -> None:

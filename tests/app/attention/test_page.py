@@ -1,12 +1,15 @@
 """The attention page as Streamlit runs it, without a browser."""
 
 import html
+import math
+import re
 
 import numpy as np
 import pytest
 
 from app.attention import circuitsvis_frame
 from app.hosting import services
+from app.questions.prompt_patterns import MOST_CELLS
 from app.words.phrases import number
 from cache.computations import Computations
 from ioi_core import (
@@ -22,6 +25,7 @@ from ioi_core import (
 )
 from tests.app.attention.attention_page import drawn_by_circuitsvis, long_prompt, looked, spoken
 from tests.app.pages import Loader, assert_fine, body, gpt2_is, holds, says
+from tests.models.bundled import BACKUP, INHIBITION, MOVERS, PREVIOUS, SHAPE
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -52,7 +56,7 @@ def test_the_page_shows_what_the_core_computes(demo_model: Model) -> None:
             assert line[f"{role} corrupted"] == pytest.approx(corrupted[(*place, position)], abs=1e-6)
             change = clean[(*place, position)] - corrupted[(*place, position)]
             assert line[f"{role} difference"] == pytest.approx(change, abs=1e-6)
-    assert len(table) == 24
+    assert len(table) == math.prod(SHAPE)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -81,10 +85,11 @@ def test_heads_ranked_by_patching_and_chosen_by_hand(demo_model: Model) -> None:
     names = [str(Head(*divmod(int(n), effects.shape[1]))) for n in order]
     assert [props["attentionHeadNames"] for props in drawn_by_circuitsvis(at)] == [names, names]
 
+    by_hand = [str(PREVIOUS[0]), str(INHIBITION[0])]
     at.selectbox(key="by").select("chosen by hand").run()
-    at.multiselect(key="heads").set_value(["0.5", "2.1"]).run()
+    at.multiselect(key="heads").set_value(by_hand).run()
     assert_fine(at)
-    assert drawn_by_circuitsvis(at)[0]["attentionHeadNames"] == ["0.5", "2.1"]
+    assert drawn_by_circuitsvis(at)[0]["attentionHeadNames"] == by_hand
     at.multiselect(key="heads").set_value([]).run()
     assert_fine(at)
     assert not at.get("iframe")
@@ -126,27 +131,30 @@ def test_every_view_of_prompts_of_unequal_length(demo_model: Model, run: str, at
 
 
 def test_the_chosen_head_stays_when_another_prompt_is_shown() -> None:
-    at = looked()
-    at.selectbox(key="attention_head").select("2.0").run()
+    at, head = looked(), str(INHIBITION[0])
+    assert holds(at, "attention_head") != head
+    at.selectbox(key="attention_head").select(head).run()
     at.number_input(key="shown").set_value(5).run()
     assert_fine(at)
-    assert holds(at, "attention_head") == "2.0"
-    assert "head 2.0 looks most" in spoken(at)
+    assert holds(at, "attention_head") == head
+    assert f"head {head} looks most" in spoken(at)
     assert "clean prompt 5" in spoken(at)
 
 
 def test_heads_that_another_model_does_not_have_are_forgotten(loader: Loader, small_model: Model) -> None:
-    loader.gpt2 = small_model  # 4 x 4 heads
+    loader.gpt2 = small_model
+    gone, other, stays = MOVERS[0], BACKUP[0], PREVIOUS[0]
+    assert stays.layer < small_model.cfg.n_layers <= min(gone.layer, other.layer)
     services.models()
     gpt2_is("ready")
-    at = looked(by="chosen by hand", head="3.5")
-    at.multiselect(key="heads").set_value(["1.5", "1.3"]).run()
-    assert holds(at, "attention_head") == "3.5"
+    at = looked(by="chosen by hand", head=str(gone))
+    at.multiselect(key="heads").set_value([str(other), str(stays)]).run()
+    assert holds(at, "attention_head") == str(gone)
     at.selectbox(key="model").select("gpt2-small").run()
     assert_fine(at)
-    assert int(holds(at, "attention_head").split(".")[1]) < 4
+    assert Head.parse(holds(at, "attention_head")).layer < small_model.cfg.n_layers
     assert at.session_state["attention_head"] is None
-    assert at.session_state["heads"] == ["1.3"]
+    assert at.session_state["heads"] == [str(stays)]
 
 
 def test_hostile_links_fall_back() -> None:
@@ -193,20 +201,22 @@ def test_a_long_prompt_is_drawn_a_layer_at_a_time_and_never_computed_whole(demo_
     assert None not in asked
     assert "too long for circuitsvis" in "".join(text.value for text in at.markdown)
     assert at.selectbox(key="layer").value == 0
-    at.selectbox(key="layer").select(3).run()
+    layer = MOVERS[0].layer
+    at.selectbox(key="layer").select(layer).run()
     assert_fine(at)
     clean, _ = patterns_of(demo_model, 0, prompt_pairs(demo_model, long_prompt(190)))
-    assert len(at.dataframe[0].value) == 24, "the table has every head all the same"
+    assert len(at.dataframe[0].value) == math.prod(SHAPE), "the table has every head all the same"
     io = at.dataframe[0].value.set_index(["layer", "head"])["IO clean"]
-    best = int(clean[3, :, -1, -10].argmax())
-    assert f"heads 3.{best} ({clean[3, best, -1, -10]:.2f})" in spoken(at)
-    assert io[3, best] == pytest.approx(clean[3, best, -1, -10], abs=1e-6)
+    best = int(clean[layer, :, -1, -10].argmax())
+    assert f"heads {layer}.{best} ({clean[layer, best, -1, -10]:.2f})" in spoken(at)
+    assert io[layer, best] == pytest.approx(clean[layer, best, -1, -10], abs=1e-6)
 
 
 def test_a_prompt_too_long_to_draw_is_refused_in_words() -> None:
     at = looked(prompts="own", text=long_prompt(320))
     assert not at.exception
-    assert "Attention is drawn for prompts of up to 223" in body(at)
+    [said] = re.findall(r"Attention is drawn for prompts of up to (\d+)", body(at))
+    assert SHAPE[1] * int(said) ** 2 <= MOST_CELLS < SHAPE[1] * (int(said) + 1) ** 2
     assert not at.get("plotly_chart")
 
 

@@ -1,5 +1,6 @@
 """Backup heads: numbers, words, figures and page are the core's, on the prompts and heads asked for."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from ioi_core import (
 from ioi_core.engine.recording import record
 from tests.app.circuit.part_pages import FRANCE, page, table
 from tests.app.pages import Loader, assert_fine, body, gpt2_is, says
+from tests.models.bundled import BACKUP, INHIBITION, MOVERS, NEGATIVE, SHAPE
 from tests.models.random_gpt2 import save_random_gpt2
 
 pytestmark = pytest.mark.usefixtures("loader")
@@ -90,11 +92,22 @@ def test_the_three_parts_add_up_and_only_later_heads_write_something_else(
 
 
 def test_heads_of_the_last_layer_leave_no_head_to_step_in(demo_model: Model, abc: PromptPairs) -> None:
-    backup = backup_heads(demo_model, abc, [Head(3, 2), Head(3, 4)])
-    all_stages = stages(backup, attribute_layers(demo_model, abc))
-    assert all_stages[-1].by_heads == pytest.approx(0, abs=1e-4)
-    assert all_stages[-1].repair > 1, "and yet something makes up for them"
-    assert "So it is no other head" in cause_story(all_stages[0], all_stages[-1], demo_model.cfg.n_layers)
+    gone = [*BACKUP, *NEGATIVE]
+    assert {head.layer for head in gone} == {SHAPE[0] - 1}
+    before, *_, without = stages(backup_heads(demo_model, abc, gone), attribute_layers(demo_model, abc))
+    assert without.by_heads == pytest.approx(0, abs=1e-4)
+    story = cause_story(before, without, SHAPE[0])
+    assert "No other head could notice" in story
+    assert re.search(r"other heads [+-]?0[.]0+, ", story), "nothing, but for rounding"
+
+
+def test_where_name_movers_are_gone_the_backup_steps_in(demo_model: Model, abc: PromptPairs) -> None:
+    backup = backup_heads(demo_model, abc, MOVERS)
+    before, *_, without = stages(backup, attribute_layers(demo_model, abc))
+    assert without.by_heads > 0.6 * without.repair > 0
+    assert "So other heads do step in" in cause_story(before, without, SHAPE[0])
+    of_backup = next(mover for mover in movers(backup, len(MOVERS)) if mover.head == BACKUP[0])
+    assert of_backup.low > 0
 
 
 def test_movers_are_all_others_ranked(knocked: Backup) -> None:
@@ -137,27 +150,30 @@ def test_what_was_expected_in_words(real: float, naive: float, words: str) -> No
     story = expected_story(before, stage(real=real, naive=naive, repair=real - naive), 8)
     assert words in story
     assert f"Without 9.9 one would expect a logit_diff of {number(naive)} instead of +3.55" in story
-    assert f"the model has {number(real)} (" in story
+    assert f"the model has {number(real)}.\n" in story
 
 
 @pytest.mark.parametrize(
-    ("by_scale", "by_heads", "by_rest", "words"),
+    ("by_scale", "by_heads", "by_rest", "n_layers", "words"),
     [
-        (0.2, 2.0, 0.15, "So other heads do step in."),
-        (2.2, 0.1, 0.05, "So it is hardly any other head: what looks like backup is above all LayerNorm."),
-        (0.1, 0.1, 2.15, "what looks like backup is above all the MLPs"),
-        (1.2, 1.0, 0.15, "but they are not all of it"),
+        (0.2, 2.0, 0.15, 12, "So other heads do step in."),
+        (2.2, 0.1, 0.05, 12, "So it is hardly any other head: what looks like backup is above all LayerNorm."),
+        (2.3, 0.0, 0.05, 10, "So it is no other head: what looks like backup is above all LayerNorm."),
+        (0.1, 0.1, 2.15, 12, "what looks like backup is above all the MLPs"),
+        (1.2, 1.0, 0.15, 12, "but they are not all of it"),
     ],
 )
-def test_who_makes_up_for_it_in_words(by_scale: float, by_heads: float, by_rest: float, words: str) -> None:
+def test_who_makes_up_for_it_in_words(
+    by_scale: float, by_heads: float, by_rest: float, n_layers: int, words: str
+) -> None:
     before = stage(real=3.55, naive=3.55, scale=20)
     after = stage(
         real=2.92, naive=0.57, repair=2.35, scale=19, by_scale=by_scale, by_heads=by_heads, by_rest=by_rest
     )  # fmt: skip
-    story = cause_story(before, after, 12)
+    story = cause_story(before, after, n_layers)
     assert words in story
     assert "(-5 %), so whatever is left counts for more" in story
-    assert "last layer" not in story
+    assert ("last layer" in story) == (n_layers == 10), "9.9 is gone"
 
 
 # Figures and page
@@ -196,11 +212,11 @@ def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
     assert at.title[0].value == "Who steps in when a head is gone?"
     pairs = ioi_dataset(demo_model, 8, corruption="abc")
     direct = attribute_heads(demo_model, pairs).values
-    strongest = [Head(*divmod(int(n), 6)) for n in np.argsort(-direct, axis=None)[:3]]
+    strongest = [Head(*divmod(int(n), SHAPE[1])) for n in np.argsort(-direct, axis=None)[:2]]
     assert at.multiselect(key="knock_out").value == [str(head) for head in strongest]
     backup = backup_heads(demo_model, pairs, strongest)
-    for stage_number in (1, 3):
-        expected = f"the model has {number(float(backup.logit_diff[stage_number]))} ("
+    for stage_number in (1, 2):
+        expected = f"the model has {number(float(backup.logit_diff[stage_number]))}."
         assert any(
             expected in text and f"of {number(float(backup.naive[stage_number]))} instead" in text for text in says(at)
         )
@@ -212,23 +228,23 @@ def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
 
 @pytest.mark.parametrize("ablation", ["mean", "resample"])
 def test_what_stands_in_for_a_head_comes_from_abc_twins(demo_model: Model, ablation: str) -> None:
-    at = page("backup heads", knock_out_by=ablation, knock_out=["3.2"], prompts="generated", n="6")
+    at = page("backup heads", knock_out_by=ablation, knock_out=[str(MOVERS[0])], prompts="generated", n="6")
     assert_fine(at)
     pairs = ioi_dataset(demo_model, 6)
     io, s = ([demo_model.token_text(token) for token in column] for column in pairs.answers.T.tolist())
     twins = prompt_pairs(demo_model, list(pairs.clean_text), None, io, s, corruption="abc")
     same = replace(pairs, corrupted_tokens=twins.corrupted_tokens)
-    backup = backup_heads(demo_model, same, [Head(3, 2)], ablation=ablation)
-    assert any(f"the model has {number(float(backup.logit_diff[1]))} (" in text for text in says(at))
+    backup = backup_heads(demo_model, same, MOVERS[:1], ablation=ablation)
+    assert any(f"the model has {number(float(backup.logit_diff[1]))}.<small>" in text for text in says(at))
     assert any("ABC twins" in caption.value for caption in at.caption)
 
 
 @pytest.mark.parametrize("ablation", ["zero", "mean", "resample"])
 def test_on_another_task_the_prompts_own_twins_stand_in_for_a_head(demo_model: Model, ablation: str) -> None:
-    at = page("backup heads", knock_out_by=ablation, knock_out=["3.2"], **FRANCE)
+    at = page("backup heads", knock_out_by=ablation, knock_out=[str(MOVERS[0])], **FRANCE)
     assert_fine(at)
     capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
-    backup = backup_heads(demo_model, capitals, [Head(3, 2)], ablation=ablation)
+    backup = backup_heads(demo_model, capitals, MOVERS[:1], ablation=ablation)
     assert any(f"the model has {number(float(backup.logit_diff[1]))}" in text for text in says(at))
     assert any("own corrupted prompts" in caption.value for caption in at.caption) is (ablation != "zero")
 
@@ -237,21 +253,22 @@ def test_heads_that_nobody_chose_follow_the_prompts_and_chosen_ones_stay(demo_mo
     at = page("backup heads")
     classic = at.multiselect(key="knock_out").value
     direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
-    assert classic == [f"{n // 6}.{n % 6}" for n in np.argsort(-direct, axis=None, kind="stable")[:3]]
-    at.multiselect(key="knock_out").set_value(["2.0", "3.1"]).run()
+    assert classic == [str(Head(*divmod(int(n), SHAPE[1]))) for n in np.argsort(-direct, axis=None, kind="stable")[:2]]
+    chosen = [str(INHIBITION[0]), str(MOVERS[1])]
+    at.multiselect(key="knock_out").set_value(chosen).run()
     at.radio(key="prompts").set_value("generated").run()
     assert_fine(at)
-    assert at.multiselect(key="knock_out").value == ["2.0", "3.1"]
-    assert any("Without 2.0 and 3.1 one would expect" in text for text in says(at))
+    assert at.multiselect(key="knock_out").value == chosen
+    assert any(f"Without {' and '.join(chosen)} one would expect" in text for text in says(at))
     at.multiselect(key="knock_out").set_value([]).run()
     assert_fine(at)
     assert any("Choose at least one head" in text.value for text in at.markdown)
 
 
 def test_a_link_with_heads_of_another_model_is_answered_in_words() -> None:
-    at = page("backup heads", knock_out=["9.9", "3.1", "<b>x</b>"])
+    at = page("backup heads", knock_out=["9.9", str(MOVERS[1]), "<b>x</b>"])
     assert_fine(at)
-    assert at.multiselect(key="knock_out").value == ["3.1"]
+    assert at.multiselect(key="knock_out").value == [str(MOVERS[1])]
     assert "9.9, &lt;b&gt;x&lt;/b&gt;" in body(at)
 
 

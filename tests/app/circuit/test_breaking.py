@@ -22,6 +22,7 @@ from ioi_core import (
     CircuitEvaluation,
     Head,
     HeadError,
+    HeadRoles,
     Model,
     PromptPairs,
     arena_pairs,
@@ -36,9 +37,12 @@ from ioi_core import (
 from ioi_core.heads.published import PUBLISHED_CLASSES
 from ioi_core.prompts.twins import with_twins
 from tests.app.pages import Loader, assert_fine, body, holds, opened, says
+from tests.models.bundled import INHIBITION, MOVERS
 
 PAGE = "../pages/circuit.py"
 MEASURED = {"circuit_start": "heads with measured roles"}
+MOVER = MOVERS[0]
+MOVER_OFF = f"-{MOVER}:END"
 NOT_GPT2 = "that circuit is GPT-2 small"
 
 
@@ -65,8 +69,12 @@ def pairs(demo_model: Model) -> PromptPairs:
 
 
 @pytest.fixture(scope="module")
-def measured(demo_model: Model, pairs: PromptPairs) -> Circuit:
-    roles = head_roles(demo_model, pairs)
+def roles(demo_model: Model, pairs: PromptPairs) -> HeadRoles:
+    return head_roles(demo_model, pairs)
+
+
+@pytest.fixture(scope="module")
+def measured(roles: HeadRoles) -> Circuit:
     return Circuit.of([(head, KEPT_AT[role]) for role in roles.axes["role"] for head in roles.heads(role)])
 
 
@@ -106,9 +114,9 @@ def test_it_opens_with_the_found_circuit_and_says_what_the_core_computes(visitor
 
 
 def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model, pairs, measured) -> None:
-    gone = Circuit({Head(3, 2): "END", Head(2, 0): "END"})
+    gone = Circuit({MOVER: "END", INHIBITION[0]: "END"})
     assert set(gone.members) <= set(measured.members)
-    at = visitor(circuit="-3.2:END -2.0:END", **MEASURED)
+    at = visitor(circuit=f"{MOVER_OFF} -{INHIBITION[0]}:END", **MEASURED)
     assert_fine(at)
     result = completeness(demo_model, pairs, measured, gone)
     assert numbers(at)["logit_diff of the circuit"] == number(float(result.circuit_values))
@@ -139,11 +147,11 @@ def test_switches_show_what_is_on(visitor) -> None:
     assert switch(at, "name mover").value
 
 
-def test_buttons_switch_classes_and_everything_and_undo_goes_back(visitor, measured) -> None:
+def test_buttons_switch_classes_and_everything_and_undo_goes_back(visitor, measured, roles) -> None:
     at = visitor(**MEASURED)
     switch(at, "name mover").set_value(False).run()
-    movers = [member for member in measured.members if member[0].layer == 3]
-    assert read_text(changes(at)) == {f"-{head}:{role}" for head, role in movers}
+    movers = roles.heads("name mover")
+    assert read_text(changes(at)) == {f"-{head}:END" for head in movers}
     switch(at, "name mover").set_value(True).run()
     assert changes(at) == ""
     button(at, "Switch everything off").click().run()
@@ -162,36 +170,37 @@ def read_text(text: str) -> set[str]:
 
 
 def test_reset_and_another_start_drop_the_changes_and_undo_brings_them_back(visitor) -> None:
-    at = visitor(circuit="-3.2:END", **MEASURED)
+    at = visitor(circuit=MOVER_OFF, **MEASURED)
     button(at, "Reset").click().run()
     assert changes(at) == ""
     button(at, "Undo").click().run()
-    assert changes(at) == "-3.2:END"
+    assert changes(at) == MOVER_OFF
     at.selectbox(key="circuit_start").select("empty").run()
     assert changes(at) == ""
     assert_fine(at)
     button(at, "Undo").click().run()
-    assert (holds(at, "circuit_start"), changes(at)) == (MEASURED["circuit_start"], "-3.2:END")
+    assert (holds(at, "circuit_start"), changes(at)) == (MEASURED["circuit_start"], MOVER_OFF)
 
 
 def test_any_head_can_be_added_anywhere(visitor, demo_model, pairs, measured) -> None:
+    one, other = [head for head in demo_model.heads if head not in measured][:2]
     at = visitor(**MEASURED)
-    at.multiselect(key="circuit_add").select("0.0").select("1.3").run()
+    at.multiselect(key="circuit_add").select(str(one)).select(str(other)).run()
     at.selectbox(key="circuit_add_at").select("S1").run()
     button(at, "Add").click().run()
     assert_fine(at)
-    assert changes(at) == "0.0:S1 1.3:S1"
+    assert changes(at) == f"{one}:S1 {other}:S1"
     assert at.multiselect(key="circuit_add").value == []
-    larger = measured.with_({Head(0, 0): "S1", Head(1, 3): "S1"})
+    larger = measured.with_({one: "S1", other: "S1"})
     result = evaluate_circuit(demo_model, pairs, larger)
     assert_story(at, result.logit_diff, result.model_logit_diff)
 
 
 @pytest.mark.parametrize("ablation", ["mean", "zero", "resample"])
 def test_every_way_to_ablate(visitor, demo_model, pairs, measured, ablation: str) -> None:
-    at = visitor(ablation=ablation, circuit="-3.1:END", **MEASURED)
+    at = visitor(ablation=ablation, circuit=MOVER_OFF, **MEASURED)
     assert_fine(at)
-    left = measured.without({Head(3, 1): "END"})
+    left = measured.without({MOVER: "END"})
     result = evaluate_circuit(demo_model, pairs, left, ablation=ablation)
     assert_story(at, result.logit_diff, result.model_logit_diff)
 
@@ -200,11 +209,11 @@ def test_the_whole_model_is_faithful_and_loses_with_its_heads(visitor, demo_mode
     at = visitor(circuit_start="whole model")
     assert_fine(at)
     assert numbers(at)["Faithfulness"] == "100 %"
-    at = visitor(circuit_start="whole model", circuit="-3.2:all")
+    at = visitor(circuit_start="whole model", circuit=f"-{MOVER}:all")
     assert_fine(at)
-    lost = completeness(demo_model, pairs, Circuit.full(demo_model), {Head(3, 2): "all"})
+    lost = completeness(demo_model, pairs, Circuit.full(demo_model), {MOVER: "all"})
     assert numbers(at)["logit_diff of the circuit"] == number(float(lost.model_values))
-    left = minimality(demo_model, pairs, Circuit.full(demo_model).without({Head(3, 2): "all"}))
+    left = minimality(demo_model, pairs, Circuit.full(demo_model).without({MOVER: "all"}))
     table = at.dataframe[0].value
     shown = table[table["minimality_percent"].notna()]
     assert shown["minimality_percent"].tolist() == pytest.approx((100 * left.signed_scores).tolist(), abs=1e-2)
@@ -215,25 +224,26 @@ def test_the_empty_circuit_is_the_run_with_everything_ablated(visitor, demo_mode
     assert_fine(at)
     result = evaluate_circuit(demo_model, pairs, Circuit())
     assert numbers(at)["logit_diff of the circuit"] == number(result.empty_logit_diff)
+    assert len(at.get("plotly_chart")) == 3, "no head to take out, no set"
 
 
 def test_circuits_are_kept_loaded_and_compared(visitor, demo_model, pairs, measured) -> None:
-    at = visitor(circuit="-3.2:END", **MEASURED)
-    at.text_input(key="circuit_name").set_value("without *3.2*").run()
+    at = visitor(circuit=MOVER_OFF, **MEASURED)
+    at.text_input(key="circuit_name").set_value(f"without *{MOVER}*").run()
     button(at, "Keep").click().run()
     assert_fine(at)
     button(at, "Reset").click().run()
-    at.selectbox(key="compare_other").select("kept: without 3.2").run()
+    at.selectbox(key="compare_other").select(f"kept: without {MOVER}").run()
     assert_fine(at)
-    for circuit in (measured, measured.without({Head(3, 2): "END"})):
+    for circuit in (measured, measured.without({MOVER: "END"})):
         result = evaluate_circuit(demo_model, pairs, circuit)
         said = f"logit_diff {number(result.logit_diff)}. Faithfulness is "
         assert any(said in text for text in says(at))
-    assert any("Only in this circuit: 3.2 at END." in text.value for text in at.markdown)
-    button(at, "without 3.2").click().run()
+    assert any(f"Only in this circuit: {MOVER} at END." in text.value for text in at.markdown)
+    button(at, f"without {MOVER}").click().run()
     assert_fine(at)
     assert holds(at, "circuit_start") == "empty"
-    left = evaluate_circuit(demo_model, pairs, measured.without({Head(3, 2): "END"}))
+    left = evaluate_circuit(demo_model, pairs, measured.without({MOVER: "END"}))
     assert numbers(at)["logit_diff of the circuit"] == number(left.logit_diff)
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from app.words.phrases import number
-from ioi_core import Head, Model, contrast_methods, direct_and_total, prompt_pairs
+from ioi_core import Model, contrast_methods, direct_and_total, prompt_pairs
 from tests.app.circuit.part_pages import FRANCE, PARTS, SENTENCE, page
 from tests.app.pages import assert_fine, says
+from tests.models.bundled import INHIBITION, MOVERS
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -38,11 +39,12 @@ def test_every_part_works_on_another_task_or_says_why_not(part: str, ablation: s
 @pytest.mark.parametrize("place", ["END", "all", "S2"])
 def test_ways_to_ablate_take_heads_away_where_the_prompts_have_roles(demo_model: Model, place: str) -> None:
     """A role that they lack, from a link, gives way to END."""
-    at = page("ways to ablate", method_at=place, method_heads=["3.2", "2.1"], **FRANCE)
+    chosen = (MOVERS[0], INHIBITION[0])
+    at = page("ways to ablate", method_at=place, method_heads=list(map(str, chosen)), **FRANCE)
     assert_fine(at)
     assert at.selectbox(key="method_at").options == ["END", "all"]
     capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
-    heads = dict.fromkeys((Head(3, 2), Head(2, 1)), "END" if place == "S2" else place)
+    heads = dict.fromkeys(chosen, "END" if place == "S2" else place)
     zero, mean, resample, *_ = contrast_methods(demo_model, capitals, heads).changes.mean(-1)
     assert mean == resample
     assert any(f"{number(float(zero))} (zero), {number(float(mean))} (mean)" in text for text in says(at))

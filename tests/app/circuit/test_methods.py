@@ -1,5 +1,7 @@
 """Direct and total effects, and ways to ablate: words, figures and pages are the core's."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,7 @@ from ioi_core import (
 from ioi_core.circuit.methods import METHODS
 from tests.app.circuit.part_pages import page
 from tests.app.pages import assert_fine, first_requests, says
+from tests.models.bundled import INHIBITION, MOVERS, SHAPE
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -37,7 +40,7 @@ def effects(demo_model: Model, abc: PromptPairs) -> PromptResult:
 
 
 def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
-    classes = {Head(3, 2): "name mover", Head(2, 0): "S-inhibition"}
+    classes = {MOVERS[0]: "name mover", INHIBITION[0]: "S-inhibition"}
     figure = total_scatter(effects, classes, "mean")
     line, *groups = figure.data
     assert line.x == line.y
@@ -46,18 +49,17 @@ def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
         for group in groups
         for (key, _), x, y in zip(group.customdata, group.x, group.y, strict=True)
     }
-    assert len(points) == 24
-    for layer in range(4):
-        for head in range(6):
-            x, y, colour, name = points[f"{layer}.{head}"]
-            assert (x, y) == pytest.approx(tuple(effects.values[:, layer, head]))
-            group = classes.get(Head(layer, head))
-            assert name == (group or "no class")
-            assert group is None or colour == CLASS_COLOURS[group]
+    assert len(points) == math.prod(SHAPE)
+    for layer, head in np.ndindex(SHAPE):
+        x, y, colour, name = points[f"{layer}.{head}"]
+        assert (x, y) == pytest.approx(tuple(effects.values[:, layer, head]))
+        group = classes.get(Head(layer, head))
+        assert name == (group or "no class")
+        assert group is None or colour == CLASS_COLOURS[group]
     written = {text for group in groups for text in group.text if text}
     assert written == {f"<b>{head}</b>" for head in outliers(effects)}
     direct, total = effects.values
-    farthest = Head(*divmod(int(np.abs(total - direct).argmax()), 6))
+    farthest = Head(*divmod(int(np.abs(total - direct).argmax()), SHAPE[1]))
     assert farthest in outliers(effects)
     frame = total_frame(effects, classes, "mean")
     np.testing.assert_allclose(frame["total_effect"], total.ravel())
@@ -98,6 +100,17 @@ def test_opposite_signs_are_claimed_only_where_both_are_certain() -> None:
     assert "opposite signs" not in total_story(_two_effects(effects))
 
 
+def test_a_direct_effect_of_uncertain_sign_is_hardly_any() -> None:
+    effects = np.zeros((2, 1, 2, 20))
+    effects[0, 0, 0, ::2], effects[0, 0, 0, 1::2] = 0.01, -0.01
+    effects[1, 0, 0] = 9
+    assert "1 head with hardly any direct effect would be missed." in total_story(_two_effects(effects))
+    effects = effects.copy()
+    effects[1, 0, 0, ::2] = -8  # mean 0.5: what is missed may as well be nothing
+    effects[0, 0, 1], effects[1, 0, 1] = 2, 4  # what stands out
+    assert "would be missed" not in total_story(_two_effects(effects))
+
+
 @pytest.mark.parametrize("ablation", Ablation)
 def test_the_direct_and_total_page_says_the_cores_numbers(demo_model: Model, ablation: Ablation) -> None:
     at = page("direct and total", prompts="generated", n="8", corruption="ABC", ablation=ablation.value)
@@ -122,7 +135,7 @@ def test_the_gallery_asks_as_the_page_does(demo_model: Model) -> None:
 
 
 def test_methods_are_drawn_side_by_side(demo_model: Model, abc: PromptPairs) -> None:
-    result = contrast_methods(demo_model, abc, {Head(3, 2): "END", Head(2, 1): "END"})
+    result = contrast_methods(demo_model, abc, {MOVERS[0]: "END", INHIBITION[0]: "END"})
     [bars] = method_bars(result).data
     expected = [
         result.per_prompt[n].mean() - (result.corrupted if method == "denoising" else result.clean)
@@ -141,19 +154,19 @@ def test_methods_are_drawn_side_by_side(demo_model: Model, abc: PromptPairs) -> 
 
 
 def test_the_methods_page_says_the_cores_numbers_and_the_warnings(demo_model: Model) -> None:
-    at = page("ways to ablate", prompts="generated", n="8", corruption="ABC", method_heads=["3.2", "3.4"])
+    at = page("ways to ablate", prompts="generated", n="8", corruption="ABC", method_heads=list(map(str, MOVERS)))
     assert_fine(at)
     pairs = ioi_dataset(demo_model, 8, corruption="abc")
-    result = contrast_methods(demo_model, pairs, {Head(3, 2): "END", Head(3, 4): "END"})
+    result = contrast_methods(demo_model, pairs, dict.fromkeys(MOVERS, "END"))
     zero, mean, *_ = result.values - result.clean
     assert any(f"changes by {number(zero)} (zero), {number(mean)} (mean)" in text for text in says(at))
-    backup = backup_heads(demo_model, pairs, [Head(3, 2), Head(3, 4)])
+    backup = backup_heads(demo_model, pairs, MOVERS)
     assert any(f"zero ablation there leaves {number(float(backup.logit_diff[-1]))}" in text for text in says(at))
     text = " ".join(one.value for one in at.markdown)
     for warning in ("whether heads are enough", "hide ablations", "scale held still", "off distribution"):
         assert warning in text
     at.selectbox(key="method_at").select("S2").run()
     assert_fine(at)
-    at_s2 = contrast_methods(demo_model, pairs, {Head(3, 2): "S2", Head(3, 4): "S2"}).values
+    at_s2 = contrast_methods(demo_model, pairs, dict.fromkeys(MOVERS, "S2")).values
     assert any(f"changes by {number(at_s2[0] - result.clean)} (zero)" in text for text in says(at))
     assert not any("Direct effects would make it" in text for text in says(at)), "those are of END"

@@ -25,48 +25,50 @@ from ioi_core import (
     minimality,
     prompt_pairs,
 )
-from tests.app.circuit.part_pages import FRANCE
 from tests.app.pages import assert_fine, body, holds, opened, says
+from tests.models.bundled import INDUCTION, INHIBITION, MOVERS
 from tests.models.random_pairs import random_pairs
 
 pytestmark = pytest.mark.usefixtures("loader")
 
-CLEAN = ("The capital of France is", "The capital of Spain is", "The capital of Germany is")
-CORRUPTED = ("The capital of Italy is", "The capital of Italy is", "The capital of Italy is")
-CAPITALS = {**FRANCE, "text": "\n".join(CLEAN), "corrupted": "\n".join(CORRUPTED)}
+EVENTS = (("John", "shops", "the bag"), ("Dan", "park", "the ball"), ("Mark", "school", "a drink"))
+CLEAN = tuple(f"When {giver} and Tom went to the {place}, {giver} gave {thing} to" for giver, place, thing in EVENTS)
+CORRUPTED = tuple(text.replace("Tom", "Amy") for text in CLEAN)
+OTHERS = {"prompts": "own", "text": "\n".join(CLEAN), "corrupted": "\n".join(CORRUPTED), "io": "Tom", "s": "Amy"}
+"""The demo model is good at these, though the wrong answer does not stand in them, so that they are no IOI prompts."""
 NOTHING = "Nothing is found: "
 
-NAMES = {
-    "text": "When John and Tom went to the shops, John gave the bag to",
-    "corrupted": "When John and Amy went to the shops, John gave the bag to", "io": "Tom", "s": "Amy",
-}  # fmt: skip
-"""The demo model is good at these, though the wrong answer does not stand in them, so that they are no IOI prompts."""
+ELSEWHERE = {"text": CLEAN[0], "corrupted": "When Amy and Kate went to the shops, Kate gave the bag to"}
+"""They differ where heads before END matter."""
+
+LAST = {"text": "The bag is for Mary", "corrupted": "The bag is for John", "io": "Mary", "s": "John"}
+"""They differ at END alone, so that heads at END make all of the difference."""
 
 
 def visit(**query: str) -> AppTest:
-    return opened("../pages/circuit.py", **({"model": "ioi-demo"} | CAPITALS | query))
+    return opened("../pages/circuit.py", **({"model": "ioi-demo"} | OTHERS | query))
 
 
 @pytest.fixture(scope="module")
-def capitals(demo_model: Model) -> PromptPairs:
-    return prompt_pairs(demo_model, list(CLEAN), list(CORRUPTED), "Paris", "Rome")
+def others(demo_model: Model) -> PromptPairs:
+    return prompt_pairs(demo_model, list(CLEAN), list(CORRUPTED), "Tom", "Amy")
 
 
 def numbers(at: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in at.metric}
 
 
-@pytest.mark.parametrize(("query", "figures"), [({}, 3), (NAMES, 5)])
-def test_it_opens_with_the_found_circuit(demo_model: Model, query: dict[str, str], figures: int) -> None:
-    """Capitals need no head of this model, names need some at every position."""
+@pytest.mark.parametrize(("query", "place"), [(ELSEWHERE, "all"), (LAST, "END")])
+def test_it_opens_with_the_found_circuit(demo_model: Model, query: dict[str, str], place: str) -> None:
     at = visit(**query)
     assert_fine(at)
-    asked = CAPITALS | query
+    asked = OTHERS | query
     pairs = prompt_pairs(demo_model, asked["text"].split("\n"), asked["corrupted"].split("\n"), asked["io"], asked["s"])
     found = find_circuit(demo_model, pairs)
     result = evaluate_circuit(demo_model, pairs, found.circuit)
     assert numbers(at)["logit_diff of the circuit"] == number(float(result.logit_diff))
     assert numbers(at)["of the whole model"] == number(float(result.model_logit_diff))
+    assert found.axes["role"] == (place,)
     captions = " ".join(text.value for text in at.caption)
     where = {"END": "all heads at END alone come close", "all": "all heads at END alone do not come close"}
     assert where[found.axes["role"][0]] in captions
@@ -75,42 +77,41 @@ def test_it_opens_with_the_found_circuit(demo_model: Model, query: dict[str, str
     assert at.selectbox(key="circuit_start").options == [FOUND, EMPTY, WHOLE]
     assert at.selectbox(key="circuit_add_at").options == ["END", "all"]
     assert not [button for button in at.button if button.label.startswith("Take ")]
-    assert len(at.get("plotly_chart")) == figures
+    assert len(at.get("plotly_chart")) == (5 if found.circuit else 3)
 
 
 @pytest.mark.parametrize("start", [EMPTY, WHOLE])
-def test_heads_are_added_and_switched_at_end_and_everywhere(
-    demo_model: Model, capitals: PromptPairs, start: str
-) -> None:
-    text = {EMPTY: "3.1, 2.4 at END 2.1:END -2.4", WHOLE: "-3.1 -2.0:all"}[start]
-    circuit = Circuit({Head(3, 1): "all", Head(2, 4): "END", Head(2, 1): "END"})
-    off = Circuit({Head(2, 4): "END"})
+def test_heads_are_added_and_switched_at_end_and_everywhere(demo_model: Model, others: PromptPairs, start: str) -> None:
+    one, two, three = MOVERS[0], INHIBITION[0], INHIBITION[1]
+    text = {EMPTY: f"{one}, {two} at END {three}:END -{two}", WHOLE: f"-{one} -{two}:all"}[start]
+    circuit = Circuit({one: "all", two: "END", three: "END"})
+    off = Circuit({two: "END"})
     if start == WHOLE:
-        circuit, off = Circuit.full(demo_model), Circuit({Head(3, 1): "all", Head(2, 0): "all"})
+        circuit, off = Circuit.full(demo_model), Circuit({one: "all", two: "all"})
     at = visit(circuit_start=start, circuit=text)
     assert_fine(at)
-    result = completeness(demo_model, capitals, circuit, off)
+    result = completeness(demo_model, others, circuit, off)
     assert numbers(at)["logit_diff of the circuit"] == number(float(result.circuit_values))
     assert numbers(at)["of the whole model without the same heads"] == number(float(result.model_values))
     table, left = at.dataframe[0].value, circuit.without(off)
     assert table["on"].tolist() == [member in left.members for member in circuit.members]
-    counts = minimality(demo_model, capitals, left).signed_scores
+    counts = minimality(demo_model, others, left).signed_scores
     assert table[table["on"]]["minimality_percent"].tolist() == pytest.approx((100 * counts).tolist(), abs=1e-2)
 
 
-def test_roles_that_the_prompts_lack_are_left_out_in_words(demo_model: Model, capitals: PromptPairs) -> None:
-    at = visit(circuit_start="heads with measured roles", circuit="1.1:S2")
+def test_roles_that_the_prompts_lack_are_left_out_in_words(demo_model: Model, others: PromptPairs) -> None:
+    at = visit(circuit_start="heads with measured roles", circuit=f"{INDUCTION[0]}:S2")
     assert_fine(at)
     assert "that circuit is about IOI prompts" in body(at)
     assert "these prompts have no S2, only END" in body(at)
     assert holds(at, "circuit_start") == FOUND
-    found = find_circuit(demo_model, capitals).circuit
-    left_out = evaluate_circuit(demo_model, capitals, found)
+    found = find_circuit(demo_model, others).circuit
+    left_out = evaluate_circuit(demo_model, others, found)
     assert numbers(at)["logit_diff of the circuit"] == number(left_out.logit_diff)
 
 
 def test_where_nothing_can_be_found_the_empty_circuit_is_shown_and_the_page_goes_on() -> None:
-    at = visit(io="Rome", s="Paris")
+    at = visit(io="Amy", s="Tom")
     assert_fine(at)
     assert NOTHING in body(at)
     assert "No head on" in " ".join(says(at))
@@ -122,11 +123,11 @@ def test_where_nothing_can_be_found_the_empty_circuit_is_shown_and_the_page_goes
     assert any("There is nothing to compare: " in text for text in says(at))
 
 
-def test_the_papers_circuit_and_classes_are_about_ioi_alone(demo_model: Model, capitals: PromptPairs) -> None:
+def test_the_papers_circuit_and_classes_are_about_ioi_alone(demo_model: Model, others: PromptPairs) -> None:
     gpt2 = replace(demo_model, is_gpt2_small=True)
-    assert starts_of(gpt2, capitals) == (FOUND, EMPTY, WHOLE)
-    assert classes_of(gpt2, capitals) == (False, {})
-    assert places_of(capitals) == ("END", "all")
+    assert starts_of(gpt2, others) == (FOUND, EMPTY, WHOLE)
+    assert classes_of(gpt2, others) == (False, {})
+    assert places_of(others) == ("END", "all")
 
 
 def test_the_graph_has_a_column_for_each_place_and_no_lines() -> None:

@@ -12,6 +12,7 @@ from app.circuit.methods.words import contrast_story, total_story
 from app.circuit.signals.words import fit_story, letters
 from app.words.effects import least
 from app.words.phrases import number
+from ioi_core import bootstrap_interval
 from ioi_core.circuit.methods import METHODS
 from ioi_core.circuit.signals import SIGNALS
 from tests.app.circuit.made_up import backup_movers, backup_stages, contrasts, signal_fits, two_effects
@@ -82,7 +83,9 @@ def test_methods_are_compared_by_their_numbers(result) -> None:
         assert f"{number(changes[method])} ({method})" in text
     gap = result.clean - result.corrupted
     shares = re.findall(r"goes (-?\d+) % of the way", text)
-    assert bool(shares) == (abs(gap) >= least(result.clean))
+    low, high = bootstrap_interval(result.clean_per_prompt - result.corrupted_per_prompt)
+    assert bool(shares) == (abs(gap) >= least(result.clean) and not low <= 0 <= high)
+    assert ("no share of the way" in text) == (not shares)
     for share, method in zip(shares, ("noising", "denoising"), strict=False):
         end = result.corrupted if method == "noising" else result.clean
         start = result.clean if method == "noising" else result.corrupted

@@ -26,6 +26,7 @@ from ioi_core.circuit.signals import SIGNALS
 from ioi_core.prompts.corruptions import SIGNAL_FLIPS
 from tests.app.circuit.part_pages import SENTENCE, page, table
 from tests.app.pages import assert_fine, says
+from tests.models.bundled import INHIBITION
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -82,7 +83,7 @@ def test_generated_flips_are_those_of_the_data_set(demo_model: Model) -> None:
 
 
 def test_the_signal_figure_draws_the_cores_numbers(demo_model: Model, abc: PromptPairs) -> None:
-    result = token_and_position(demo_model, flips_of(demo_model, abc), [Head(2, 0), Head(2, 3)])
+    result = token_and_position(demo_model, flips_of(demo_model, abc), INHIBITION)
     bars, _, formula = signal_bars(result).data
     np.testing.assert_allclose(bars.x, result.values, atol=1e-6)
     np.testing.assert_allclose(formula.x, result.fitted, atol=1e-6)

@@ -15,7 +15,6 @@ from app.path_patching.charts import split_bars
 from app.path_patching.words import split_shares
 from app.prompt.charts import prompt_bars
 from ioi_core import (
-    Head,
     Model,
     arena_pairs,
     attribute_heads,
@@ -28,6 +27,7 @@ from ioi_core import (
 )
 from tests.app.made_up import of_prompts
 from tests.app.pages import assert_fine, opened
+from tests.models.bundled import MOVERS, SHAPE
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_each_small_curve_is_its_templates_mean(demo_model, pairs):
 def test_each_small_heatmap_is_its_templates_mean_on_one_scale(demo_model, pairs):
     result = attribute_heads(demo_model, pairs)
     groups = by_template_charts.template_groups(pairs)
-    keys = [["head"] * 6] * 4
+    keys = [["head"] * SHAPE[1]] * SHAPE[0]
     figure = by_template_charts.template_heatmaps(result.per_prompt, groups, keys, "t", "logits")
     for heatmap, group in zip(figure.data, groups, strict=True):
         np.testing.assert_allclose(heatmap.z, result.per_prompt[..., group.rows].mean(-1), rtol=1e-5)
@@ -160,7 +160,7 @@ def test_the_curves_band_and_the_bars_whiskers_are_the_intervals(demo_model, pai
 
 
 def test_shares_of_an_attention_logit_have_their_intervals_and_add_up(demo_model, pairs):
-    split = explain_attention(demo_model, pairs, Head(3, 2))
+    split = explain_attention(demo_model, pairs, MOVERS[0])
     for n, side in enumerate(("query", "key")):
         names, shares = split_shares(split, side, 4)
         assert len(names) == 5

@@ -1,4 +1,4 @@
-"""Text on coloured cells has a contrast of 4.5:1 (WCAG 2.2, 1.4.3); browser/test_access.py looks at the rest."""
+"""Text on coloured cells has a contrast of 4.5:1 (WCAG 2.2, 1.4.3); every_page/test_access.py looks at the rest."""
 
 import re
 

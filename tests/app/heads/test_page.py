@@ -1,5 +1,7 @@
 """The Heads page as Streamlit runs it, without a browser."""
 
+import math
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -26,6 +28,7 @@ from ioi_core import (
     role_attention,
 )
 from tests.app.pages import assert_fine, body, opened, says
+from tests.models.bundled import DUPLICATE, INDUCTION, INHIBITION, MOVERS, NEGATIVE, PREVIOUS, SHAPE
 
 PAGE = "../pages/heads.py"
 
@@ -36,6 +39,10 @@ def page(**query: str) -> AppTest:
     return opened(PAGE, model="ioi-demo", **query)
 
 
+HEAD = INHIBITION[0]
+AT = HEAD.layer, HEAD.head
+
+
 def title(at: AppTest) -> str:
     return at.title[0].value
 
@@ -44,12 +51,12 @@ def table(at: AppTest, column: str):
     return next(frame.value for frame in at.dataframe if column in frame.value.columns)
 
 
-@pytest.mark.parametrize("name", ["3.2", "1.5", "0.0"])
-def test_one_head_shows_the_cores_numbers(demo_model: Model, name: str) -> None:
-    at = page(head=name)
+@pytest.mark.parametrize("head", [MOVERS[0], DUPLICATE[0], NEGATIVE[0]], ids=str)
+def test_one_head_shows_the_cores_numbers(demo_model: Model, head: Head) -> None:
+    at, name = page(head=str(head)), str(head)
     assert_fine(at)
     assert title(at) == f"What does head {name} do?"
-    pairs, head = arena_pairs(demo_model), Head.parse(name)
+    pairs = arena_pairs(demo_model)
     direct = float(attribute_heads(demo_model, pairs).values[head.layer, head.head])
     assert any(adds_or_takes(f"Directly, head {name}", direct) in text for text in says(at))
     ranks = table(at, "rank").set_index("measure")
@@ -69,7 +76,8 @@ def test_one_head_shows_the_cores_numbers(demo_model: Model, name: str) -> None:
 
 def test_roles_are_measured_ones_and_no_class_is_borrowed_from_another_model(demo_model: Model) -> None:
     found = head_roles(demo_model, arena_pairs(demo_model))
-    for head in (Head(3, 2), Head(2, 1), Head(1, 0)):
+    without = next(head for head in demo_model.heads if not found.roles_of(head))
+    for head in (MOVERS[0], INHIBITION[0], INDUCTION[0], without):
         at = page(head=str(head))
         roles = found.roles_of(head)
         [verdict] = [text for text in says(at) if "By the rules below" in text]
@@ -81,14 +89,14 @@ def test_roles_are_measured_ones_and_no_class_is_borrowed_from_another_model(dem
 
 
 def test_means_over_prompts_have_their_intervals(demo_model: Model) -> None:
-    pairs, head = arena_pairs(demo_model), Head(2, 1)
-    ranks = table(page(head="2.1"), "rank").set_index("measure")
+    pairs, head = arena_pairs(demo_model), HEAD
+    ranks = table(page(head=str(HEAD)), "rank").set_index("measure")
     direct, patched = attribute_heads(demo_model, pairs), patch_activations(demo_model, pairs, "z")
     scores = head_scores(demo_model)
     for measure, (low, high) in {
-        "direct effect": bootstrap_interval(direct.per_prompt[2, 1]),
-        "patching effect": bootstrap_interval(patched.effects[2, 1], gaps=patched.gaps),
-        "induction score": bootstrap_interval(scores.per_prompt[scores.axes["score"].index("induction"), 2, 1]),
+        "direct effect": bootstrap_interval(direct.per_prompt[AT]),
+        "patching effect": bootstrap_interval(patched.effects[AT], gaps=patched.gaps),
+        "induction score": bootstrap_interval(scores.per_prompt[scores.axes["score"].index("induction"), *AT]),
     }.items():
         assert list(ranks.loc[measure, ["low_95", "high_95"]]) == pytest.approx([float(low), float(high)], abs=1e-5)
     assert np.isnan(ranks.loc["positive copy score", "low_95"])
@@ -102,18 +110,18 @@ def test_means_over_prompts_have_their_intervals(demo_model: Model) -> None:
 
 
 def test_attention_between_roles_is_a_mean_over_the_prompts_in_which_it_can_be(demo_model: Model) -> None:
-    pairs, head = arena_pairs(demo_model), Head(2, 1)
+    pairs, head = arena_pairs(demo_model), HEAD
     attention = role_attention(demo_model, pairs)
     roles = attention.axes["query_role"]
-    to_s2 = attention.per_prompt[roles.index("END"), roles.index("S2"), 2, 1]
+    to_s2 = attention.per_prompt[roles.index("END"), roles.index("S2"), *AT]
     low, high = bootstrap_interval(to_s2)
-    shown = table(page(head="2.1"), "looks from").set_index("looks from")
+    shown = table(page(head=str(HEAD)), "looks from").set_index("looks from")
     assert shown.loc["END", "at S2"] == f"{to_s2.mean():.2f} ({low:.2f} to {high:.2f})"
     assert shown.loc["IO", "at END"] == ""
     frame = role_attention_frame(role_attention_of_head(attention, pairs, head), roles).set_index(["from", "to"])
     first = pairs.roles["IO"] < pairs.roles["S1"]
     assert frame.loc[("S1", "IO"), "prompts"] == first.sum() == 4
-    of_pair = attention.per_prompt[roles.index("S1"), roles.index("IO"), 2, 1]
+    of_pair = attention.per_prompt[roles.index("S1"), roles.index("IO"), *AT]
     assert frame.loc[("S1", "IO"), "attention"] == pytest.approx(of_pair[first].mean())
     assert not of_pair[~first].any(), "in the others IO comes later"
     one = pairs.take(slice(0, 1))
@@ -123,33 +131,33 @@ def test_attention_between_roles_is_a_mean_over_the_prompts_in_which_it_can_be(d
 
 
 def test_sites_are_patched_as_asked(demo_model: Model) -> None:
-    at = page(head="2.1", direction="noising")
+    at = page(head=str(HEAD), direction="noising")
     at.session_state["head_sites"] = ["z", "v"]
     at.run()
     assert_fine(at)
     pairs = arena_pairs(demo_model)
-    [said] = [text for text in says(at) if "head 2.1 changes logit_diff_recovered" in text]
+    [said] = [text for text in says(at) if f"head {HEAD} changes logit_diff_recovered" in text]
     for site in ("z", "v"):
-        effect = float(patch_activations(demo_model, pairs, site, direction="noising").effects[2, 1].mean())
+        effect = float(patch_activations(demo_model, pairs, site, direction="noising").effects[AT].mean())
         assert f"{site} {number(effect)}" in said
 
 
 def test_edges_are_computed_on_request_in_and_out(demo_model: Model) -> None:
-    at = page(head="2.1")
-    assert not any("Corrupting what head 2.1 sends" in text for text in says(at))
-    next(button for button in at.button if button.label == "Compute the edges of head 2.1").click().run()
+    at = page(head=str(HEAD))
+    assert not any(f"Corrupting what head {HEAD} sends" in text for text in says(at))
+    next(button for button in at.button if button.label == f"Compute the edges of head {HEAD}").click().run()
     assert_fine(at)
-    pairs, head = arena_pairs(demo_model), Head(2, 1)
+    pairs, head = arena_pairs(demo_model), HEAD
     into = {x: patch_paths(demo_model, pairs, [head], receiver_input=x).values for x in "qkv"}
     [said] = [text for text in says(at) if "Corrupted one by one" in text]
     for values in into.values():
         sender = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
         if abs(values[sender]) > 0.05:  # an MLP may come before a weaker head
             assert f"head {sender[0]}.{sender[1]} ({number(values[sender])})" in said
-    assert any("Corrupting what head 2.1 sends straight to the logits" in text for text in says(at))
+    assert any(f"Corrupting what head {HEAD} sends straight to the logits" in text for text in says(at))
     next(button for button in at.button if button.label == "Compute every edge between heads").click().run()
     assert_fine(at)
-    onto_queries = edge_atlas(demo_model, pairs, "q", metric="logit_diff_change").values[2, 1]
+    onto_queries = edge_atlas(demo_model, pairs, "q", metric="logit_diff_change").values[AT]
     receiver = np.unravel_index(np.nanargmax(np.abs(onto_queries)), onto_queries.shape)
     said = f"the queries of head {receiver[0]}.{receiver[1]} ({number(onto_queries[receiver])})"
     assert any(said in text for text in says(at))
@@ -160,7 +168,7 @@ def test_all_heads_stand_in_one_table_that_can_be_filtered(demo_model: Model) ->
     assert_fine(at)
     assert title(at) == "What does each head do?"
     frame = table(at, "direct effect")
-    assert len(frame) == 24
+    assert len(frame) == math.prod(SHAPE)
     direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
     np.testing.assert_allclose(frame["direct effect"], direct.ravel(), atol=1e-5)
     low, high = bootstrap_interval(attribute_heads(demo_model, arena_pairs(demo_model)).per_prompt)
@@ -172,7 +180,7 @@ def test_all_heads_stand_in_one_table_that_can_be_filtered(demo_model: Model) ->
     assert list(table(at, "direct effect")["name"]) == movers
     at.selectbox(key="table_role").select("any").run()
     at.multiselect(key="table_layers").select("1").run()
-    assert list(table(at, "direct effect")["name"]) == [f"1.{head}" for head in range(6)]
+    assert list(table(at, "direct effect")["name"]) == [f"1.{head}" for head in range(SHAPE[1])]
 
 
 def test_the_chosen_measure_of_all_heads_is_drawn_by_template(demo_model: Model) -> None:
@@ -198,35 +206,41 @@ def test_effects_that_are_undefined_have_no_templates(demo_model: Model) -> None
 def test_the_file_has_all_intervals(demo_model: Model) -> None:
     pairs = arena_pairs(demo_model)
     found = role_attention_measures(role_attention(demo_model, pairs))
-    frame = with_intervals(all_heads_frame(demo_model, found, None).iloc[[13, 2]], found)
+    heads = (DUPLICATE[1], PREVIOUS[0])
+    rows = [head.layer * SHAPE[1] + head.head for head in heads]
+    frame = with_intervals(all_heads_frame(demo_model, found, None).iloc[rows], found)
     attention = role_attention(demo_model, pairs)
     roles = attention.axes["query_role"]
     low, _ = bootstrap_interval(attention.per_prompt[roles.index("S2"), roles.index("S1")])
-    assert list(frame["name"]) == ["2.1", "0.2"]
-    np.testing.assert_allclose(frame["S2 to S1, 95 % from"], [low[2, 1], low[0, 2]], atol=1e-6)
+    assert list(frame["name"]) == [str(head) for head in heads]
+    of_heads = [low[head.layer, head.head] for head in heads]
+    np.testing.assert_allclose(frame["S2 to S1, 95 % from"], of_heads, atol=1e-6)
+    assert of_heads[0] != pytest.approx(of_heads[1], abs=1e-3), "so that a file in another order is noticed"
 
 
 @pytest.mark.parametrize("name", ["9.9", "<script>alert(1)</script>", "03.2", "$x$", "3.2.1" * 50])
-def test_a_head_that_does_not_exist_is_answered_in_words(name: str) -> None:
+def test_a_head_that_does_not_exist_is_answered_in_words(demo_model: Model, name: str) -> None:
     at = page(head=name)
     assert_fine(at)
     assert "<script>" not in body(at)
     assert "instead" in body(at)
-    assert title(at).startswith("What does head 3.")
+    direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
+    strongest = demo_model.heads[int(np.abs(direct).argmax())]
+    assert title(at) == f"What does head {strongest} do?"
 
 
 def test_another_tasks_prompts_have_no_roles_but_a_page() -> None:
     at = page(
-        head="2.0", prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris",
+        head=str(HEAD), prompts="own", text="The capital of France is", corrupted="The capital of Italy is", io="Paris",
         s="Rome",
     )  # fmt: skip
     assert_fine(at)
     assert "no role can be measured" in body(at) + " ".join(text.value for text in at.markdown)
-    assert any("Directly, head 2.0" in text for text in says(at))
+    assert any(f"Directly, head {HEAD}" in text for text in says(at))
 
 
 def test_identical_prompts_are_undefined_in_words() -> None:
     text = "When John and Mary went to the shops, John gave the bag to"
-    at = page(head="2.0", prompts="own", text=text, corrupted=text)
+    at = page(head=str(HEAD), prompts="own", text=text, corrupted=text)
     assert_fine(at)
     assert any("nothing to recover" in said for said in says(at))

@@ -20,9 +20,10 @@ from ioi_core import (
     role_attention,
 )
 from tests.app.pages import assert_fine, body, holds, opened, says
+from tests.models.bundled import INHIBITION, MOVERS, PREVIOUS, SHAPE
 
 PAGE = "../pages/path_patching.py"
-NAME_MOVERS = "logits > 3.1 3.2 3.4 q"
+QUERIES = write_trail((Step(), Step(MOVERS, "q")))
 
 pytestmark = pytest.mark.usefixtures("loader")
 
@@ -43,12 +44,12 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     at = page()
     assert_fine(at)
     result = patch_paths(demo_model, arena_pairs(demo_model))
-    layer, head = divmod(int(abs(result.values).argmax()), 6)
+    layer, head = divmod(int(abs(result.values).argmax()), SHAPE[1])
     assert any(f"head {layer}.{head} ({number(result.values[layer, head])})" in text for text in says(at))
     ranking = at.dataframe[0].value
     assert ranking["sender"].iloc[0] == f"head {layer}.{head}"
     assert ranking["effect"].iloc[0] == pytest.approx(result.values[layer, head], abs=1e-5)
-    assert len(ranking) == 4 * 7
+    assert len(ranking) == SHAPE[0] * (SHAPE[1] + 1), "every head and MLP"
     split = explain_attention(demo_model, arena_pairs(demo_model), Head(layer, head))
     assert any(f"the attention logit is {number(split.logits.mean())}" in text for text in says(at))
 
@@ -56,15 +57,18 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
 def test_picking_a_sender_and_going_on_walks_the_trail_and_back(demo_model: Model) -> None:
     at = page()
     assert button(at, "queries").disabled
-    at.multiselect(key="next_receivers").select("3.2").select("3.4").run()
+    one, other = MOVERS
+    at.multiselect(key="next_receivers").select(str(one)).select(str(other)).run()
     button(at, "queries").click().run()
     assert_fine(at)
-    assert at.text_input(key="trail").value == "logits > 3.2 3.4 q"
+    assert at.text_input(key="trail").value == QUERIES == f"logits > {one} {other} q"
     assert picked(at) == []
-    result = patch_paths(demo_model, arena_pairs(demo_model), [Head(3, 2), Head(3, 4)], receiver_input="q")
+    result = patch_paths(demo_model, arena_pairs(demo_model), MOVERS, receiver_input="q")
     ranking = at.dataframe[0].value
-    assert ranking["effect"].iloc[0] == pytest.approx(max((x for x in result.values[:3].ravel()), key=abs), abs=1e-5)
-    assert len(ranking) == 3 * 7, "senders without a path are not ranked"
+    earlier = [*result.values[: one.layer].ravel(), *result.mlp_values[: one.layer]]
+    strongest = max(earlier, key=abs)
+    assert ranking["effect"].iloc[0] == pytest.approx(strongest, abs=1e-5)
+    assert len(ranking) == len(earlier) == one.layer * (SHAPE[1] + 1), "senders without a path are not ranked"
     button(at, "logits").click().run()
     assert_fine(at)
     assert at.text_input(key="trail").value == "logits"
@@ -82,7 +86,7 @@ def test_a_class_of_heads_can_be_picked(demo_model: Model) -> None:
 @pytest.mark.parametrize("between", ["recomputed", "frozen"])
 @pytest.mark.parametrize("position", ["all", "S2", "END"])
 def test_every_kind_of_path(direction: Direction, between: str, position: str) -> None:
-    at = page(trail=NAME_MOVERS, path_direction=str(direction), between=between, sender_position=position)
+    at = page(trail=QUERIES, path_direction=str(direction), between=between, sender_position=position)
     assert_fine(at)
     assert len(at.get("plotly_chart")) == 4
 
@@ -95,9 +99,10 @@ def test_a_sender_elsewhere_does_nothing_to_the_logits_and_that_is_said() -> Non
 
 
 def test_nothing_lies_below_layer_0() -> None:
-    at = page(trail="0.3 v")
+    assert PREVIOUS[0].layer == 0
+    at = page(trail=f"{PREVIOUS[0]} v")
     assert not at.exception
-    assert "Nothing lies below the values of 0.3" in body(at)
+    assert f"Nothing lies below the values of {PREVIOUS[0]}" in body(at)
 
 
 def test_identical_prompts_are_undefined_in_words() -> None:
@@ -130,15 +135,16 @@ def test_mirror_images_are_called_so() -> None:
 
 def test_why_it_attends_follows_the_head_until_a_role_is_chosen(demo_model: Model) -> None:
     attention = role_attention(demo_model, arena_pairs(demo_model))
-    at = page(why_head="2.0")
-    assert holds(at, "why_key") == most_attended(attention, Head(2, 0)) == "S2"
-    at.selectbox(key="why_head").select("3.2").run()
-    assert holds(at, "why_key") == most_attended(attention, Head(3, 2)) == "IO"
+    reader, mover = INHIBITION[0], MOVERS[0]
+    at = page(why_head=str(reader))
+    assert holds(at, "why_key") == most_attended(attention, reader) == "S2"
+    at.selectbox(key="why_head").select(str(mover)).run()
+    assert holds(at, "why_key") == most_attended(attention, mover) == "IO"
     at.selectbox(key="why_key").select("S1").run()
-    at.selectbox(key="why_head").select("2.0").run()
+    at.selectbox(key="why_head").select(str(reader)).run()
     assert_fine(at)
     assert holds(at, "why_key") == "S1"
-    assert holds(page(why_head="2.0", why_key="IO"), "why_key") == "IO"
+    assert holds(page(why_head=str(reader), why_key="IO"), "why_key") == "IO"
 
 
 def test_another_task_has_no_roles_but_works() -> None:
@@ -170,8 +176,8 @@ def test_a_trail_that_cannot_be_read_is_refused_and_can_be_left(trail: str, says
 
 
 def test_trails_are_read_as_they_are_written(demo_model: Model) -> None:
-    steps = (Step(), Step((Head(2, 0), Head(3, 1)), "k"), Step((Head(1, 5),), "v"))
-    assert write_trail(steps) == "logits > 2.0 3.1 k > 1.5 v"
+    steps = (Step(), Step((Head(2, 0), Head(3, 1)), "k"), Step((Head(1, 3),), "v"))
+    assert write_trail(steps) == "logits > 2.0 3.1 k > 1.3 v"
     assert read_trail(demo_model, write_trail(steps)) == steps
     assert read_trail(demo_model, " 3.1  2.0 3.1 k ") == (Step((Head(2, 0), Head(3, 1)), "k"),)
     assert read_trail(demo_model, "") == (Step(),)

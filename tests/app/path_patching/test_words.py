@@ -13,8 +13,9 @@ from app.path_patching.requests import most_attended
 from app.path_patching.trail import Step
 from app.path_patching.words import path_story, runs_story
 from app.words.effects import least, least_effect, sure
-from ioi_core import Head, Model, PromptPairs, arena_pairs, bootstrap_interval, role_attention
+from ioi_core import Model, PromptPairs, arena_pairs, bootstrap_interval, role_attention
 from tests.app.made_up import named, paths
+from tests.models.bundled import INHIBITION, MOVERS
 
 
 def changes_by_name(grid, changes: np.ndarray) -> dict[str, float]:
@@ -27,7 +28,7 @@ def test_what_is_said_to_raise_or_lower_logit_diff_does(made) -> None:
     grid = path_grid(result)
     text, raw = path_story(grid, result, Step()), changes_by_name(grid, changes)
     low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
-    for verb, who in re.findall(r"(raises|lowers) (?:logit_diff most|prob_diff most|it) for (.*?)\.(?: |$)", text):
+    for verb, who in re.findall(r"(raises|lowers) (?:logit_diff most|prob_diff most|it) for (.*?)\.(?:\s|$)", text):
         for name, _ in named(who):
             assert raw[name] * (1 if verb == "raises" else -1) > 0
     size = least_effect(result) if result.metric == "prob_diff" else least(result.clean, result.corrupted)
@@ -69,9 +70,9 @@ def test_shares_of_a_negative_number_are_pointed_out(made) -> None:
 def test_why_it_attends_opens_on_what_it_attends_to(demo_model: Model) -> None:
     pairs: PromptPairs = arena_pairs(demo_model)
     attention = role_attention(demo_model, pairs)
-    for head in (Head(2, 0), Head(3, 2)):
+    for head in (INHIBITION[0], MOVERS[0]):
         role = most_attended(attention, head)
         shares = {key: attention.at(query_role="END", key_role=key, layer=head.layer, head=head.head).values
                   for key in pairs.roles}  # fmt: skip
         assert shares[role] == max(shares.values())
-    assert most_attended(attention, Head(3, 2), keys=("S1",)) == "S1"
+    assert most_attended(attention, MOVERS[0], keys=("S1",)) == "S1"

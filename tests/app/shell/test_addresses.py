@@ -110,12 +110,12 @@ def test_a_head_that_was_asked_for_comes_with_the_model_that_has_it(loader: Load
     loader.gpt2 = small_model  # 4 x 4 heads
     services.models()
     gpt2_is("ready")
-    at = opened(HEADS, head="3.5")
-    assert "Head 3.5 does not exist" in body(at)
+    at = opened(HEADS, head="5.3")
+    assert "Head 5.3 does not exist" in body(at)
     at.selectbox(key="model").select("ioi-demo").run()
     assert_fine(at)
     assert "does not exist" not in body(at)
-    assert at.title[0].value == "What does head 3.5 do?"
+    assert at.title[0].value == "What does head 5.3 do?"
 
 
 def test_links_with_a_former_name_open_as_they_did() -> None:

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.visitor import WAIT, Visitor
+from tests.models.bundled import MOVERS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -29,7 +30,7 @@ def expect_page(visitor: Visitor, heading: str) -> None:
 
 
 def facts(page: Page) -> str:
-    return page.locator(".ioi-strip").inner_text()
+    return page.locator(".ioi-strip").text_content() or ""
 
 
 @pytest.mark.parametrize("path", ["/path_patching", "/attention", "/activation_patching"])
@@ -72,14 +73,16 @@ def test_the_sidebar_leaves_a_page_with_its_own_address(visitor: Visitor) -> Non
 
 
 def test_a_row_of_the_table_is_a_page_of_its_own(visitor: Visitor) -> None:
-    page = visitor.open("/heads", model="ioi-demo", heads_shown="all heads", table_role="name mover", table_layers="3")
+    layer = str(MOVERS[0].layer)
+    shown = {"heads_shown": "all heads", "table_role": "name mover", "table_layers": layer}
+    page = visitor.open("/heads", model="ioi-demo", **shown)
     before, count = address(page), entries(page)
     table = page.get_by_test_id("stDataFrame").first
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 15, box["y"] + 35 + 17)
-    expect(page.get_by_role("heading", name="What does head 3.", level=1)).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("heading", name=f"What does head {layer}.", level=1)).to_be_visible(timeout=WAIT)
     visitor.settled()
     _, query = address(page)
     assert set(query) == {"model", "head"}

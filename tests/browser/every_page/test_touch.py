@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ioi_core import Head
 from tests.browser.visitor import WAIT, Visitor, read_chart
+from tests.models.bundled import INHIBITION, MOVERS, NEGATIVE, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -22,6 +24,15 @@ WHERE = """(chart, name) => {
     }
 }"""
 """The place on the screen of what a click hands on as `name`."""
+APART = """chart => {
+    const { xaxis, yaxis } = chart._fullLayout, marks = chart._fullData.flatMap(trace =>
+        (trace.customdata || []).map((said, n) => [said[0], xaxis.d2p(trace.x[n]), yaxis.d2p(trace.y[n])]));
+    const room = ([name, x, y]) => Math.min(...marks.filter(([other]) => other !== name)
+        .map(([_, right, down]) => Math.hypot(right - x, down - y)));
+    const free = marks.filter(([name]) => name).sort((one, other) => room(other) - room(one));
+    return free.slice(0, 2).map(([name]) => name);
+}"""
+"""The names of the two marks farthest from all others."""
 RANGES = "chart => [...chart._fullLayout.xaxis.range, ...chart._fullLayout.yaxis.range]"
 
 
@@ -31,7 +42,7 @@ class Clickable:
 
     Attributes:
         name: the figure's; path, query: of its page.
-        taps: what is tapped, one after the other.
+        taps: what is tapped, one after the other; none given, two marks that no other covers.
         shown: waits until the page shows all that was tapped so far; reopen: whether a tap leads to another page.
     """
 
@@ -47,7 +58,9 @@ def heading(text: str) -> Callable[[Page, tuple[str, ...]], None]:
     """The last tap's head is in a heading."""
 
     def shown(page: Page, tapped: tuple[str, ...]) -> None:
-        expect(page.get_by_role("heading", name=text.format(tapped[-1].removeprefix("head ")))).to_be_visible()
+        expect(page.get_by_role("heading", name=text.format(tapped[-1].removeprefix("head ")))).to_be_visible(
+            timeout=WAIT
+        )
 
     return shown
 
@@ -68,7 +81,7 @@ def address(**values: Callable[[tuple[str, ...]], str]) -> Callable[[Page, tuple
 def picked(page: Page, tapped: tuple[str, ...]) -> None:
     """All heads tapped are the next receivers."""
     tags = page.locator("[data-testid=stMultiSelect]", has_text="Next receivers").locator("[data-tag]")
-    expect(tags).to_have_text([name.removeprefix("head ") for name in tapped])
+    expect(tags).to_have_text([name.removeprefix("head ") for name in tapped], timeout=WAIT)
 
 
 def opened(page: Page, tapped: tuple[str, ...]) -> None:
@@ -76,28 +89,29 @@ def opened(page: Page, tapped: tuple[str, ...]) -> None:
 
 
 CIRCUIT = {"model": "ioi-demo", "circuit_start": "heads with measured roles"}
-APART = (
-    "-0.1:S2 -0.2:S2 -0.5:S2 -1.2:S2 -1.5:S2",
-    "-0.1:S2 -0.2:S2 -1.2:S2 -1.5:S2 -2.0:END -2.1:END -2.3:END -3.2:END",
-)
-"""Two sets whose points, among many, no other covers."""
+MOVER, SECOND = map(str, MOVERS)
+READER, OTHER_READER = map(str, INHIBITION)
+LAST = Head(SHAPE[0] - 1, SHAPE[1] - 1)
 FIGURES = (
-    Clickable("attribution_by_head", "/logit_lens", {}, ("3.1", "0.4"), opened, reopen=True),
-    Clickable("attention_overview", "/attention", {}, ("0.1", "2.4", "3.5"), address(head=lambda heads: heads[-1])),
-    Clickable("patch_heatmap", "/activation_patching", {}, ("head 2.1", "head 1.2", "head 3.4"),
+    Clickable("attribution_by_head", "/logit_lens", {}, (MOVER, "0.3"), opened, reopen=True),
+    Clickable("attention_overview", "/attention", {}, ("0.1", "2.3", f"{LAST}"),
+              address(attention_head=lambda heads: heads[-1])),
+    Clickable("patch_heatmap", "/activation_patching", {}, ("head 2.1", "head 1.2", f"head {LAST}"),
               heading("A closer look: head {}")),
-    Clickable("path_heatmap", "/path_patching", {}, ("head 2.1", "head 0.2", "head 3.4"), picked),
-    Clickable("circuit_graph", "/circuit", CIRCUIT, ("2.0:END", "3.1:END", "3.1:END"),
+    Clickable("path_heatmap", "/path_patching", {}, ("head 2.1", "head 0.2", f"head {LAST}"), picked),
+    Clickable("circuit_graph", "/circuit", CIRCUIT, (f"{READER}:END", f"{MOVER}:END", f"{MOVER}:END"),
               address(circuit=lambda members: " ".join(
                   f"-{member}" for member in sorted(set(members)) if members.count(member) % 2))),
-    Clickable("circuit_completeness", "/circuit", CIRCUIT, APART,
+    Clickable("circuit_completeness", "/circuit", CIRCUIT, (),
               address(circuit=lambda sets: sets[-1])),
-    Clickable("direct_and_total", "/circuit", {"circuit_part": "direct and total"}, ("3.2", "2.0"), opened,
+    Clickable("direct_and_total", "/circuit", {"circuit_part": "direct and total"}, (), opened,
               reopen=True),
-    Clickable("backup_movers", "/circuit", {"circuit_part": "backup heads"}, ("3.0", "2.3"), opened, reopen=True),
-    Clickable("backup_changes", "/circuit", {"circuit_part": "backup heads"}, ("3.0", "2.3"), opened, reopen=True),
-    Clickable("head_edges_in", "/heads", {"head": "3.1"}, ("2.0", "2.1"), opened, reopen=True),
-    Clickable("head_edges_out", "/heads", {"head": "2.0"}, ("3.1", "3.2"), opened, reopen=True),
+    Clickable("backup_movers", "/circuit", {"circuit_part": "backup heads"}, (f"{NEGATIVE[0]}", READER), opened,
+              reopen=True),
+    Clickable("backup_changes", "/circuit", {"circuit_part": "backup heads"}, (f"{NEGATIVE[0]}", READER), opened,
+              reopen=True),
+    Clickable("head_edges_in", "/heads", {"head": MOVER}, (READER, OTHER_READER), opened, reopen=True),
+    Clickable("head_edges_out", "/heads", {"head": READER}, (MOVER, SECOND), opened, reopen=True),
 )  # fmt: skip
 
 
@@ -149,31 +163,37 @@ def place(page: Page, figure: str, name: str) -> list[float]:
 
 def open_figure(visitor: Visitor, clickable: Clickable) -> Page:
     page = visitor.open(clickable.path, **({"model": "ioi-demo"} | clickable.query))
+    drawn = page.locator(f".st-key-figure-{clickable.name} .js-plotly-plot")
     if clickable.name.startswith("head_edges"):
-        for button in ("Compute the edges of head", "Compute every edge between heads"):
-            if page.get_by_role("button", name=button).count():
-                page.get_by_role("button", name=button).tap()
-                expect(page.get_by_role("button", name=button)).to_have_count(0)
+        for name in ("Compute the edges of head", "Compute every edge between heads"):
+            button = page.get_by_role("button", name=name)
+            expect(button.or_(drawn).first).to_be_visible(timeout=WAIT)  # a page that is still drawn has neither
+            if button.count():
+                button.tap()
+                expect(button).to_have_count(0, timeout=WAIT)
                 visitor.settled()
-    expect(page.locator(f".st-key-figure-{clickable.name} .js-plotly-plot")).to_be_visible()
+    expect(drawn).to_be_visible(timeout=WAIT)
     return page
 
 
 @pytest.mark.parametrize("clickable", FIGURES, ids=lambda clickable: clickable.name)
 def test_a_swipe_scrolls_and_each_tap_acts_on_what_was_tapped(phone: Visitor, clickable: Clickable) -> None:
     page, finger = open_figure(phone, clickable), Finger(phone)
-    x, y = place(page, clickable.name, clickable.taps[0])
+    taps = clickable.taps or tuple(read_chart(page, clickable.name, APART))
+    x, y = place(page, clickable.name, taps[0])
     url, ranges = page.url, read_chart(page, clickable.name, RANGES)
     finger.swipe(x, y, 0, 200)
-    page.wait_for_timeout(500)
-    moved = read_chart(page, clickable.name, WHERE, clickable.taps[0])[1] - y
+    for _ in range(100):
+        page.wait_for_timeout(200)
+        if (moved := read_chart(page, clickable.name, WHERE, taps[0])[1] - y) > 100:
+            break
     assert moved > 100, "the page scrolls"
     assert (page.url, read_chart(page, clickable.name, RANGES)) == (url, ranges), "nothing else happens"
-    for n, name in enumerate(clickable.taps):
+    for n, name in enumerate(taps):
         if clickable.reopen and n:
             open_figure(phone, clickable)
         finger.tap(*place(page, clickable.name, name))
-        clickable.shown(page, clickable.taps[: n + 1])
+        clickable.shown(page, taps[: n + 1])
         phone.settled()
 
 

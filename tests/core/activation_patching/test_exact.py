@@ -25,8 +25,9 @@ from ioi_core.activation_patching.estimate import estimate_block
 from ioi_core.activation_patching.exact import patch_cells
 from ioi_core.activation_patching.grid import plan_request
 from ioi_core.activation_patching.sites import HEAD_SITES, RESIDUAL_SITES
-from ioi_core.engine.scoring import MetricError
+from ioi_core.engine.scoring import MetricError, Scale
 from ioi_core.errors import ChoiceError, IOIError
+from tests.models.bundled import INDUCTION, INHIBITION, NEGATIVE, SHAPE
 from tests.models.random_pairs import PAIRS, random_pairs, with_roles
 from tests.oracles.hooked_runs import HookedRuns, logit_diff
 
@@ -227,13 +228,18 @@ def test_fifty_prompts_on_the_bundled_tokenizer(small_model: Model, small_bridge
 
 
 def test_rounding_between_the_runs_is_no_difference(demo_model: Model) -> None:
-    """Identical prompts whose logit_diff is about 30: the two runs round differently, which is nothing to recover."""
+    """Identical prompts have nothing to recover, and nor have two runs that round differently."""
     for seed in range(5):
         pairs = ioi_dataset(demo_model, 1, corruption="ABB", seed=seed)
         assert patch_activations(demo_model, pairs, "z").undefined
     twins = ["The capital of France is", "The capital of Japan is"]
     pairs = prompt_pairs(demo_model, twins, twins[::-1], " Paris", " Rome")
     assert patch_activations(demo_model, pairs, "z").undefined, "the means are equal, prompt by prompt they are not"
+    for size in (3, 30):
+        clean = np.full(8, size, np.float32)
+        rounded, changed = (clean * np.float32(1 - part) for part in (1e-6, 1e-3))
+        assert Scale.of("logit_diff_recovered", clean, rounded).undefined
+        assert not Scale.of("logit_diff_recovered", clean, changed).undefined
 
 
 def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
@@ -327,13 +333,13 @@ def test_gpt2_small_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_bridge) -
 @pytest.mark.parametrize("bos", [True, False])
 @pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
 def test_bundled_model(demo_model: Model, demo_model_64: Model, demo_bridge, corruption: str, bos: bool) -> None:
-    """Its logit differences reach 35 and its attention is steep, so float32 itself is off by about 1e-4 in a prompt:
-    every prompt is compared in float64, and the float32 means with those."""
+    """Every prompt in float64, where two implementations agree to the last digits; the float32 means with those."""
+    heads = [INDUCTION[0], INHIBITION[0], NEGATIVE[0]]
     pairs = ioi_dataset(demo_model, 12, corruption=corruption, prepend_bos=bos)
     for site in HEAD_SITES:
-        check_sampled_cells(demo_model_64, demo_bridge, pairs, site, [(0, 1), (2, 3), (3, 5)], atol=1e-8)
+        check_sampled_cells(demo_model_64, demo_bridge, pairs, site, [(h.layer, h.head) for h in heads], atol=1e-8)
     for site in RESIDUAL_SITES:
-        check_sampled_cells(demo_model_64, demo_bridge, pairs, site, [(1, None), (3, None)], atol=1e-8)
+        check_sampled_cells(demo_model_64, demo_bridge, pairs, site, [(1, None), (SHAPE[0] - 1, None)], atol=1e-8)
     for site in SITES:
         single, double = (patch_activations(m, pairs, site, metric="logit_diff") for m in (demo_model, demo_model_64))
         np.testing.assert_allclose(single.values, double.values, atol=1e-4)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ioi_core import Head, HeadError, Model, PromptError, arena_pairs, explain_attention, ioi_dataset
+from tests.models.bundled import INHIBITION, MOVERS
 from tests.models.micro import A, B, E, micro_model, micro_pairs
 from tests.models.random_pairs import PAIRS
 
@@ -92,10 +93,14 @@ SIDES = ("query", "key")
 @pytest.mark.parametrize("bos", [True, False])
 def test_bundled_models_name_movers_ask_with_s_inhibition(demo_model: Model, demo_model_64: Model, bos: bool) -> None:
     pairs = ioi_dataset(demo_model, 20, prepend_bos=bos)
-    split, exact = (explain_attention(model, pairs, Head(3, 2)) for model in (demo_model, demo_model_64))
-    np.testing.assert_allclose(split.per_prompt.sum(1), np.tile(split.logits, (2, 1)), rtol=1e-5, atol=1e-4)
-    np.testing.assert_allclose(split.values, exact.values, atol=1e-3)
-    assert split.attention.mean() > 0.5
+    for head in MOVERS:
+        split, exact = (explain_attention(model, pairs, head) for model in (demo_model, demo_model_64))
+        np.testing.assert_allclose(split.per_prompt.sum(1), np.tile(split.logits, (2, 1)), rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(split.values, exact.values, atol=1e-3)
+        assert split.attention.mean() > 0.5
+        for_io_not_s = split.values[0] - explain_attention(demo_model, pairs, head, key="S1").values[0]
+        most = [split.axes["component"][n] for n in for_io_not_s.argsort()[::-1][: len(INHIBITION)]]
+        assert set(most) == {str(inhibition) for inhibition in INHIBITION}
 
 
 def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ioi_core import Head, Model, PromptPairs, evaluate_circuit
-from tests.core.circuit.examples import CIRCUIT
+from ioi_core import Model, PromptPairs, evaluate_circuit
+from tests.core.circuit.examples import CIRCUIT, OF_THE_BUNDLED_MODEL
 
 
 def test_faithfulness_is_a_ratio_of_means_and_resampled_as_one(demo_model: Model, demo_abc: PromptPairs) -> None:
-    result = evaluate_circuit(demo_model, demo_abc, {Head(2, 1): "END", Head(3, 2): "END"})
+    result = evaluate_circuit(demo_model, demo_abc, OF_THE_BUNDLED_MODEL)
     circuit, whole, _ = result.per_prompt
     assert result.faithfulness == pytest.approx(circuit.mean() / whole.mean())
     assert result.faithfulness_per_prompt.mean() == pytest.approx(result.faithfulness)
@@ -20,7 +20,7 @@ def test_faithfulness_is_a_ratio_of_means_and_resampled_as_one(demo_model: Model
 
 
 def test_faithfulness_is_split_by_template(demo_model: Model, demo_abc: PromptPairs) -> None:
-    result = evaluate_circuit(demo_model, demo_abc, {Head(2, 1): "END", Head(3, 2): "END"})
+    result = evaluate_circuit(demo_model, demo_abc, OF_THE_BUNDLED_MODEL)
     assert result.template_numbers == tuple(sorted(set(demo_abc.templates.tolist())))
     for number, value in zip(result.template_numbers, result.faithfulness_by_template, strict=True):
         rows = demo_abc.templates == number

@@ -19,6 +19,7 @@ from ioi_core import (
     load_model,
 )
 from ioi_core.prompts.names import IOI_LISTS
+from tests.models.bundled import BACKUP, DUPLICATE, INHIBITION, MOVERS, NEGATIVE, PREVIOUS
 from tests.models.hand_made import copying
 from tests.models.random_gpt2 import save_random_gpt2
 
@@ -87,8 +88,11 @@ def test_default_names_are_those_of_the_data_set(demo_model: Model) -> None:
     assert ours.n_prompts == len(IOI_LISTS["NAMES"])
     assert list(ours.axes) == ["sign", "layer", "head"]
     assert ours.axes["sign"] == ("positive", "negative")
-    copying_heads = {f"{layer}.{head}" for layer, head in np.argwhere(ours.values[0] > 0.5)}
-    assert copying_heads == {"3.1", "3.2", "3.4"}, "ioi-demo's name movers, as its card names them"
+    copying_heads, opposing = ({Head(*map(int, at)) for at in np.argwhere(share > 0.5)} for share in ours.values)
+    assert {*MOVERS, *BACKUP} <= copying_heads
+    assert {*NEGATIVE} <= opposing
+    assert not opposing & {*MOVERS, *BACKUP}
+    assert not copying_heads & {*PREVIOUS, *DUPLICATE, *INHIBITION, *NEGATIVE}, "they say where a name is, not which"
 
 
 def test_a_head_that_copies_and_one_that_writes_the_opposite(demo_model: Model) -> None:
@@ -131,7 +135,7 @@ def test_copied_tokens_and_scores_agree(demo_model: Model) -> None:
     """Of equal logits the lower id comes first, so " Mary" stands before "Mary" or shares its place."""
     scores = copy_scores(demo_model)
     ids = np.array([demo_model.encode(f" {name}")[0] for name in scores.names])
-    for head in (Head(3, 2), Head(1, 2)):
+    for head in (MOVERS[0], INHIBITION[0], NEGATIVE[0]):
         top = copied_tokens(demo_model, head, ids).ids
         in_top = (top == ids[:, None]).any(1)
         np.testing.assert_array_equal(scores.per_prompt[0, head.layer, head.head], in_top)
@@ -170,8 +174,9 @@ def test_wrong_tokens_are_refused_in_words(demo_model: Model, tokens: object, op
 
 
 def test_a_head_that_does_not_exist_is_refused(demo_model: Model) -> None:
-    with pytest.raises(HeadError, match=r"head 4\.0 does not exist"):
-        copied_tokens(demo_model, Head(4, 0), [5335])
+    beyond = Head(demo_model.cfg.n_layers, 0)
+    with pytest.raises(HeadError, match=rf"head {beyond.layer}\.0 does not exist"):
+        copied_tokens(demo_model, beyond, [5335])
 
 
 @pytest.mark.gpt2

@@ -33,6 +33,7 @@ from ioi_core import (
     published_class,
     role_attention,
 )
+from tests.models.bundled import BACKUP, DUPLICATE, INDUCTION, INHIBITION, MOVERS, NEGATIVE, PREVIOUS
 from tests.models.random_gpt2 import save_random_gpt2
 
 BEHAVIOURS = {"s1_next_to_s1": ("S1+1", "S1"), "s2_to_s1": ("S2", "S1"), "s2_to_s1_next": ("S2", "S1+1")}
@@ -194,21 +195,23 @@ def test_other_tasks_are_refused_in_words(demo_model: Model) -> None:
 
 @pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
 def test_the_bundled_models_heads_are_found(demo_model: Model, corruption: str) -> None:
-    """Its card: name movers 3.1 3.2 3.4; END reads S2 in 2.0 2.1 2.3 3.0; S2 finds S1 in 1.2 and 1.5.
+    """Every role has a head, S-inhibition and name mover two, and none that its training was not guided to.
 
-    3.0 reads S2, but it is in the last layer, where no name mover comes after it: it inhibits nothing. In layer 0
-    there are heads that attend from S2 to S1 as well, less sharply than the card's bound of one half.
+    The backup is a name mover by these rules, which break nothing.
     """
     found = head_roles(demo_model, ioi_dataset(demo_model, 40, corruption=corruption))
-
-    def named(role: str) -> set[str]:
-        return {str(head) for head in found.heads(role)}
-
-    assert named("name mover") == {"3.1", "3.2", "3.4"}
-    assert named("S-inhibition") == {"2.0", "2.1", "2.3"}
-    assert {"1.2", "1.5"} <= named("duplicate token")
-    assert {head.layer for head in found.heads("duplicate token")} <= {0, 1}
-    assert named("negative name mover") == named("induction") == named("previous token") == set()
+    guided = {
+        "previous token": {*PREVIOUS},
+        "duplicate token": {*DUPLICATE},
+        "induction": {*INDUCTION},
+        "S-inhibition": {*INHIBITION},
+        "name mover": {*MOVERS, *BACKUP},
+        "negative name mover": {*NEGATIVE},
+    }
+    heads = {role: set(found.heads(role)) for role in HEAD_ROLES}
+    assert {role: more for role in HEAD_ROLES if (more := heads[role] - guided[role])} == {}
+    assert min(map(len, heads.values())) >= 1
+    assert min(len(heads["S-inhibition"]), len(heads["name mover"])) >= 2
 
 
 def test_roles_of_both_directions_agree_under_an_s2_flip(demo_model: Model) -> None:

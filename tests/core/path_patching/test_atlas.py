@@ -49,9 +49,9 @@ def test_edges_equal_appendix_b(small_model: Model, small_bridge, receiver_input
 def test_every_edge_is_path_patchings(demo_model_64: Model, metric: str) -> None:
     pairs = arena_pairs(demo_model_64)
     atlas = edge_atlas(demo_model_64, pairs, "k", metric=metric)
-    for layer, head in itertools.product(range(4), range(6)):
-        one = patch_paths(demo_model_64, pairs, [Head(layer, head)], receiver_input="k", metric=metric)
-        np.testing.assert_allclose(atlas.values[:, :, layer, head], one.values, atol=1e-7)
+    for head in demo_model_64.heads:
+        one = patch_paths(demo_model_64, pairs, [head], receiver_input="k", metric=metric)
+        np.testing.assert_allclose(atlas.values[:, :, head.layer, head.head], one.values, atol=1e-7)
     np.testing.assert_array_equal(atlas.unpatched, one.unpatched)
 
 
