@@ -6,7 +6,7 @@ from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
 from app.words.effects import sure
-from app.words.phrases import capitalised, interval, listed, mean_over, number, size, unpatched_means
+from app.words.phrases import capitalised, interval, listed, mean_over, number, threshold, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
 _FEW = 5  # fewer prompts, drawn again, say little about others
@@ -36,7 +36,7 @@ def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
         return f"Most changes with {listed(changes[:named])}.\n{then}Each is a change in {metric}."
     row, column = grid.ranking[0]
     return (
-        f"Nothing stands out: no cell changes {metric} by {size(grid.least)} or more.\nThe largest change is "
+        f"Nothing stands out: no cell changes {metric} by {threshold(grid.least)} or more.\nThe largest change is "
         f"{_effect(grid, (row, column))}, {grid.names[row][column]}."
     )
 

@@ -7,6 +7,7 @@ of heads takes it for 9.1. Tokens keep their real spaces here: a file is for com
 """
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import pandas as pd
 from pandas.io.formats.style import Styler

@@ -169,6 +169,11 @@ def number(value: float, largest: float = 0.0, nothing: float = NOTHING) -> str:
     return "≈ 0" if abs(value) < nothing or not float(text) else text
 
 
+def threshold(value: float) -> str:
+    """Return a limit that was set, not measured: as short as it is."""
+    return f"{value:.2g}"
+
+
 def size(value: float, largest: float = 0.0) -> str:
     """Return the same without a sign, for what has none or whose sign is said in words."""
     return number(abs(value), largest).removeprefix("+")

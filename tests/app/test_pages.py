@@ -78,7 +78,7 @@ def test_what_a_visitor_types_is_taken_without_the_spaces_at_its_end(loader, pag
         ({"text": "The capital of France is", "io": "Paris"}, "Fill in S as well, or neither IO nor S."),
         ({"text": "The capital of France is", "io": "Paris", "s": "Rome"}, "Fill in Corrupted prompts as well"),
         ({"text": "x" * 4001}, "4,001 characters"),
-        ({"text": "a\n" * 201}, "the prompts are 201: at most 200"),
+        ({"text": "a\n" * 201}, "The prompts are 201: at most 200"),
         ({"text": "When Mary and John met, John waved to", "corrupted": "too short"}, "same number of tokens"),
         (
             {"text": "When Mary and John met, John waved to", "io": "Bartholomew<b>", "s": "x"},

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.effects import least, sure
-from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size
+from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size, threshold
 
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
@@ -85,7 +85,8 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
     """Say which heads move most, from where to where, and which of them write something else."""
     largest = max(abs(mover.change) for mover in moved)
     if largest < least(stage.real):
-        return f"No other head's direct effect changes by {size(least(stage.real))} logits or more: next to nothing."
+        nothing = threshold(least(stage.real))
+        return f"No other head's direct effect changes by {nothing} logits or more: next to nothing."
     named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
     moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)
     text = f"These direct effects move most: {moves}.\nWith {heads_words(stage.gone)} gone."

@@ -8,7 +8,7 @@ import numpy as np
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order, no_share
 from app.circuit.members import member_words, place_words
 from app.words.effects import least, sure
-from app.words.phrases import capitalised, ends, mean_over, number, percent_of_model, prompts, size
+from app.words.phrases import capitalised, ends, mean_over, number, percent_of_model, prompts, size, threshold
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): less is nothing
@@ -140,7 +140,7 @@ def completeness_story(sets: Completeness) -> str:
     if abs(circuit - model) < least(sets.model_logit_diff):
         return (
             f"Circuit and model do the same without any of these {len(sets.kinds)} sets, within "
-            f"{size(least(sets.model_logit_diff))} logits ({mean_over(sets.n_prompts)})."
+            f"{threshold(least(sets.model_logit_diff))} logits ({mean_over(sets.n_prompts)})."
         )
     ahead = "the model has more: heads outside the circuit raise logit_diff"
     if circuit > model:

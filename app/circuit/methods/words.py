@@ -7,7 +7,7 @@ import numpy as np
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.effects import least, sure
-from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size
+from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size, threshold
 from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 from ioi_core.circuit.methods import METHODS
 
@@ -129,7 +129,8 @@ def total_story(result: PromptResult) -> str:
     direct, total = result.values
     gap, largest, sample = total - direct, _largest(result), mean_over(result.n_prompts)
     if largest < least():
-        return f"No head has an effect of {size(least())} logits or more here, direct or total.\n{capitalised(sample)}."
+        nothing = threshold(least())
+        return f"No head has an effect of {nothing} logits or more here, direct or total.\n{capitalised(sample)}."
     far = max(_FAR * largest, least())
     sentences, named = [], []
     for sign, where in ((1, "above"), (-1, "below")):

@@ -3,13 +3,12 @@
 import re
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.logit_lens import words as lens_words
 from app.words.effects import least
-from app.words.phrases import number
+from app.words.phrases import number, size
 from ioi_core import PromptResult, bootstrap_interval
 from ioi_core.results import over_prompts
 from tests.app.made_up import COUNTS, of_prompts
@@ -57,8 +56,8 @@ def test_who_adds_adds_and_who_takes_takes(data) -> None:
     names = [f"head 0.{n}" for n in range(5)]
     said = lens_words.effects(names, values, 1)
     by_name = dict(zip(names, values, strict=True))
-    for name, verb, size in re.findall(r"(head \d\.\d) (adds|takes) \+?([\d.]+)", said.replace("Head", "head")):
+    for name, verb, said_size in re.findall(r"(head \d\.\d) (adds|takes) \+?([\d.]+)", said.replace("Head", "head")):
         assert by_name[name] * (1 if verb == "adds" else -1) > 0
-        assert float(size) == pytest.approx(abs(by_name[name]), abs=0.0051)
+        assert said_size == size(by_name[name], np.abs(values).max())
     threshold = max(0.05 * np.abs(values).sum(), 0.01)
     assert ("Nothing stands out" in said) == (np.abs(values) <= threshold).all()

@@ -157,7 +157,7 @@ def test_another_task_has_no_roles_but_works() -> None:
 @pytest.mark.parametrize(
     ("trail", "says_why"),
     [
-        ("9.9 q", "head 9.9 does not exist"),
+        ("9.9 q", "Head 9.9 does not exist"),
         ("<script>alert(1)</script>", "is no step of a trail"),
         ("1.1 z", "is no step of a trail"),
         ("q", "is no step of a trail"),

@@ -1,9 +1,12 @@
 """The way through the pages, the first page, and the links of the time when Prompt was the first one."""
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from app.shell.way import PROMPT, START, WAY
+from app.shell.way import _VISITED, PROMPT, START, WAY
 from app.words.glossary import GLOSSARY
+from app.words.phrases import percent
+from ioi_core import Model, arena_pairs, predictions
 from tests import ROOT
 from tests.app.pages import assert_fine, at_root, body, opened, shown
 
@@ -31,24 +34,30 @@ def test_every_page_has_its_question_its_words_and_the_links_on_and_back(n: int)
     assert all(f"**{term}**: {meaning}" in shown(at) for term, meaning in GLOSSARY.items())
 
 
-def test_the_first_page_says_in_60_words_what_and_where_to_begin():
+def test_the_first_page_says_in_60_words_what_and_where_to_begin(demo_model: Model):
     at = at_root(model="ioi-demo").run()
     assert_fine(at)
     assert at.title[0].value == START.question
     about = next(text.value for text in at.markdown if "indirect object identification" in text.value)
     assert len(about.split()) <= 60
     assert [link.split("**")[1] for link in links(at)[: len(WAY) - 1]] == [step.question for step in WAY[1:]]
-    assert "99.99 %" in body(at)
+    right, wrong = predictions(demo_model, arena_pairs(demo_model)).answer_probs[0, 0]
+    assert f"“·Mary” with a probability of {percent(right)}, with “·John” of {percent(wrong)}" in body(at)
+
+
+def start_page(**query: str) -> AppTest:
+    """The first page with other prompts, as a visitor comes back to it from another page."""
+    at = at_root(model="ioi-demo", prompts="own", **query)
+    at.session_state[_VISITED] = True
+    return at.run()
 
 
 def test_the_example_is_the_prompt_that_is_shown_whatever_the_task():
-    at = opened(START.path, model="ioi-demo", prompts="own", text="When Tom and Amy met, Tom waved to")
+    at = start_page(text="When Tom and Amy met, Tom waved to")
     assert '<span class="ioi-token ioi-IO">·Amy</span> occurs once: the right answer' in body(at)
-    at = opened(START.path, model="ioi-demo", prompts="own", text="The capital of France is",
-                corrupted="The capital of Italy is", io="<b>", s="Rome")  # fmt: skip
-    assert "&lt;b&gt;" in body(at)
-    at = opened(START.path, model="ioi-demo", prompts="own", text="The capital of France is",
-                corrupted="The capital of Italy is", io="Paris", s="Rome")  # fmt: skip
+    capital = {"text": "The capital of France is", "corrupted": "The capital of Italy is", "s": "Rome"}
+    assert "&lt;b&gt;" in body(start_page(**capital, io="<b>"))
+    at = start_page(**capital, io="Paris")
     assert_fine(at)
     assert "·Paris</span> right answer" in body(at)
 
