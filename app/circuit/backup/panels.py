@@ -51,6 +51,7 @@ def show_backup(view: View) -> None:
     stages = numbers.stages(backup, layers)
     with figure:
         _show_stages(view, stages, backup)
+    section("What is left, step by step?")
     _show_stages_table(stages, backup)
     section("Who moves?")
     _show_movers(view, stages, backup)
