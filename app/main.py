@@ -6,10 +6,11 @@ Draws what all pages share (navigation, sidebar, banner, strip), then the page. 
 import html
 import logging
 import uuid
-from pathlib import Path
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.drawing.figure import beside_gpt2
@@ -22,41 +23,30 @@ from app.shell.gate import let_in
 from app.shell.history import one_entry_a_page
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words
-from app.shell.sidebar import model_control, row_control, size_control
-from app.shell.title import title_tab
+from app.shell.sidebar import is_large, model_control, present_button, row_control, size_control
+from app.shell.title import headline, list_contents, title_tab
+from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
 from app.view import View
+from app.words.phrases import prompts
 from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
 from ioi_core import IOIError
 
-ROOT = Path(__file__).parent.parent
 _log = logging.getLogger(__name__)
 
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
-    st.set_page_config(layout="wide")
+    st.set_page_config(layout="wide", initial_sidebar_state="collapsed" if is_large() else "auto")
     one_entry_a_page()
-    page = st.navigation(
-        [
-            st.Page(ROOT / "pages" / "prompt.py", title="Prompt", default=True),
-            st.Page(ROOT / "pages" / "logit_lens.py", title="Logit lens"),
-            st.Page(ROOT / "pages" / "attention.py", title="Attention patterns"),
-            st.Page(ROOT / "pages" / "activation_patching.py", title="Activation patching"),
-            st.Page(ROOT / "pages" / "path_patching.py", title="Path patching"),
-            st.Page(ROOT / "pages" / "circuit.py", title="Circuit"),
-            st.Page(ROOT / "pages" / "heads.py", title="Heads"),
-        ]
-    )
+    page, step = navigation()
+    follow_old_link(step)
+    body, end = st.container(), st.container()
     try:
-        if let_in():
-            announce_news()
-            title_tab(page.title, *_draw_shared())
-            page.run()
-        else:
-            title_tab(page.title)
+        with body:
+            _draw(page, step, end)
     except IOIError as error:
-        title_tab(page.title)
-        problem(str(error))
+        with body:
+            problem(str(error), str(error.__cause__) if isinstance(error.__cause__, IOIError) else "")
     except Exception:
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
@@ -65,7 +55,27 @@ def main() -> None:
             raise RuntimeError(
                 f"error {number}"
             ) from None  # to the health check; the message is in the log, if anywhere
-        problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
+        with body:
+            problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
+
+
+def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
+    """Draw the page, what all pages share first; `end` is below all that the page draws, even where it stops."""
+    title_tab(page.title)
+    if not let_in():
+        return
+    announce_news()
+    with end:
+        way_on(step)
+    try:
+        title_tab(page.title, *_draw_shared(step))
+    except IOIError:
+        headline(step.question)
+        raise
+    try:
+        page.run()
+    finally:
+        list_contents()
 
 
 def _without_browser() -> bool:
@@ -74,22 +84,25 @@ def _without_browser() -> bool:
     return runtime.exists() and context is not None and runtime.get_instance().get_client(context.session_id) is None
 
 
-def _draw_shared() -> tuple[str, str]:
+def _draw_shared(step: Step) -> tuple[str, str]:
     """Draw sidebar, banners and strip, and set the view; return the model's name and the prompts in words."""
     wanted = model_control()
     choice = prompt_controls()
     large = size_control()
     disk_notice()
     style(large=large)
-    model = model_for(wanted)
-    chosen = chosen_prompts(model, choice)
-    pairs = chosen.pairs
-    text, control = st.columns([5, 1], vertical_alignment="center")
-    with control:
-        row = row_control(len(pairs))
-    view = View(model, pairs, row, chosen.corruption, large)
-    with text:
-        _strip(view)
+    with st.container(gap="xsmall", key="frame"):
+        model = model_for(wanted)
+        chosen = chosen_prompts(model, choice)
+        pairs = chosen.pairs
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip"):
+            text = st.container()
+            row = row_control(len(pairs), large=large)
+            words_of(step)
+            present_button(large=large)
+        view = View(model, pairs, row, chosen.corruption, large)
+        with text:
+            _strip(view)
         left_out_notice(chosen.left_out)
     beside_gpt2(view)
     set_view(view)
@@ -97,7 +110,7 @@ def _draw_shared() -> tuple[str, str]:
 
 
 def _strip(view: View) -> None:
-    """Draw the strip on top of every page: what is shown."""
+    """Draw the strip on top of every page: what is shown, in one line, with the rest to fold out."""
     pairs, name = view.pairs, view.model.name
     facts = {
         "Model": f"{name} (bundled, not GPT-2)" if name == DEMO else name,
@@ -113,7 +126,9 @@ def _strip(view: View) -> None:
             facts["logit_diff"] = "mean logit of the right answers minus that of the wrong ones"
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
-    st.html(f'<div class="ioi-strip">{items}</div>{scrolling(drawn, "Prompt shown")}')
+    short = f"{html.escape(name)}{', not GPT-2' * (name == DEMO)}; {prompts(len(pairs))}"
+    folded = f'<details><summary>{short}</summary><div class="ioi-facts">{items}</div></details>'
+    st.html(f'<div class="ioi-strip">{folded}{scrolling(drawn, "Prompt shown")}</div>')
 
 
 main()

@@ -15,30 +15,29 @@ from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
-from app.shell.title import headline
+from app.shell.title import headline, section
 from app.words.phrases import grouped_by
 from ioi_core import correlation
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
-headline("Which activations carry the answer?")
-st.write(
-    "Each cell is one run of the model that gets a single activation from the other prompt of its pair. **Blue**: the "
-    "patch moves the model towards the clean run or the right answer, as the measure has it; **red**: away from it; "
-    "white: no effect."
+headline(
+    "Which activations carry the answer?",
+    "Each cell moves one activation between the prompts of a pair. **Blue**: towards the clean run; **red**: away.",
+    more="Scored by logit_diff or a probability, blue is towards the right answer. White: no effect.",
 )
-choice = patch_controls(pairs)
-if mirrored := mirror_story(pairs):
-    st.caption(mirrored)
-figure = st.empty()
+left, right = st.columns([4, 1])
+figure = left.empty()
+with right:
+    choice = patch_controls(pairs)
 estimate_request, exact_request = patch_requests(pairs, choice)
 estimate = compute(model, estimate_request)
 estimate_grid = cells.effect_grid(model, pairs, row, estimate)
 if estimate.undefined is None and not is_known(model, exact_request):
     with figure.container():
         st.caption("First-order estimate, shown until the exact runs are done.")
-        show_chart("sketch", patch_heatmap(estimate_grid, estimate, None), large=view.large)
+        show_chart("sketch", patch_heatmap(estimate_grid, estimate, None), large=view.large, first=True)
 exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()
@@ -59,27 +58,29 @@ if not grid.standing_out:
         show_figure("patch_heatmap", None, story, lambda: tables.patch_frame(exact), large=view.large)
     st.stop()
 kind = "-".join(exact.axes)
-with figure.container():
-    detail = st.container()
+with right:
     cell = cell_control(grid, kind)
-    with detail:
-        show_figure(
-            "patch_heatmap",
-            patch_heatmap(grid, exact, cell),
-            f"{story} {words.runs_story(exact)}",
-            lambda: tables.patch_frame(exact),
-            large=view.large,
-            min_width=130 + 46 * len(grid.columns),
-            from_right=any(grid.roles),
-            on_click=partial(choose_cell, kind),
-        )
+with figure.container():
+    show_figure(
+        "patch_heatmap",
+        patch_heatmap(grid, exact, cell),
+        f"{story} {words.runs_story(exact)}",
+        lambda: tables.patch_frame(exact),
+        large=view.large,
+        min_width=130 + 46 * len(grid.columns),
+        from_right=any(grid.roles),
+        on_click=partial(choose_cell, kind),
+        first=True,
+    )
+if mirrored := mirror_story(pairs):
+    st.caption(mirrored)
 
 show_heatmaps_by_template(
     view, "patching", grid.per_prompt, grid.keys, f"Change in {choice.metric}, by {grouped_by(pairs)}", exact.unit,
     less_is_good=choice.metric == "kl", least=grid.least,
 )  # fmt: skip
 
-st.header(f"A closer look: {grid.names[cell[0]][cell[1]]}")
+section(f"A closer look: {grid.names[cell[0]][cell[1]]}", "A closer look")
 says(words.cell_story(exact, grid, cell))
 show_figure(
     "patch_prompts",
@@ -93,13 +94,11 @@ if grid.of_heads:
 else:
     show_layer(view, cell[0], grid, cell[1])
 
-st.header("How good is the quick estimate?")
+section("How good is the quick estimate?")
 if estimate.undefined is not None:
     st.write(f"There is none: {estimate.undefined}.")
 else:
-    st.write(
-        "The **estimate** is the change of an activation times the slope of the metric: quick, but only first order."
-    )
+    st.write("The **estimate** is an activation's change times the metric's slope: quick, but only first order.")
     r = correlation(estimate, exact)
     show_figure(
         "patch_estimate",

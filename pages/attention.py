@@ -10,17 +10,17 @@ from app.questions.prompt_patterns import prompt_patterns
 from app.shell.current_view import current_view
 from app.shell.heads import head_control
 from app.shell.links import head_link
-from app.shell.title import headline
+from app.shell.title import headline, section
 from app.words.tokens import legend
 
 view = current_view()
 
-headline("Where does each head look?")
-st.write(
-    "Each small square is one head. In it, each **row** is a token that looks, each **column** a token it looks at, "
-    "and the darker a cell, the more of the head's attention goes there. A token sees only itself and what stands "
-    "before it; the last row is **END**, where the answer comes next."
+headline(
+    "Where does each head look?",
+    "Each square is a head. A **row** looks, a **column** is looked at: the darker, the more. The last row is **END**.",
+    more="A token sees only itself and what stands before it. At END the answer comes next.",
 )
+overview = st.container()
 left, right = st.columns(2)
 with left:
     weighted = kind_control()
@@ -32,8 +32,7 @@ if not layers:
     problem(too_long(view))
     st.stop()
 patterns = prompt_patterns(view, layers, weighted=weighted)
-overview = st.container()
-st.header("A closer look at one head")
+section("A closer look at one head")
 why_first = " (looks most from END at IO)" if "IO" in view.pairs.roles else " (looks most from END)"
 head = head_control(
     view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first
@@ -43,16 +42,14 @@ with overview:
 show_head(view, patterns, head)
 head_link(head)
 
-st.header("Some heads side by side")
-heads, why = picked_heads(view)
-if heads:
-    show_side_by_side(view, patterns, heads, why)
-else:
-    st.write(why)
-
-st.header("Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?")
-st.write(
-    "END is where the answer comes next: a head can carry what it looks at from there into the answer. Click a "
-    "column's title to sort by it. Positions are those of the clean prompt, whatever token the corrupted one has there."
-)
+section("Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?")
+st.write("A head can carry what it looks at from END into the answer. Positions are those of the clean prompt.")
 show_from_end(view, patterns)
+
+section("Some heads side by side")
+with st.expander("Draw some heads with circuitsvis, clean beside corrupted"):
+    heads, why = picked_heads(view)
+    if heads:
+        show_side_by_side(view, patterns, heads, why)
+    else:
+        st.write(why)

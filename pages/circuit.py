@@ -11,20 +11,40 @@ from app.shell.current_view import current_view
 from app.shell.title import headline
 from app.shell.widgets import part_control
 
-# The name in the control, the question, and the panel that answers it.
+# The name in the control, the question, how to read the figure, and the panel that answers.
 PARTS = {
-    "break it": ("What happens if you break the circuit?", show_breaking),
-    "backup heads": ("Who steps in when a head is gone?", show_backup),
-    "token or position": ("Do the heads tell which name, or which place?", show_signals),
-    "direct and total": ("Is what a head writes what is missed without it?", show_total),
-    "ways to ablate": ("Does it matter how heads are taken away?", show_methods),
+    "break it": (
+        "What happens if you break the circuit?",
+        "All heads outside the circuit are ablated. **Click a head** to ablate it too, and watch the numbers.",
+        show_breaking,
+    ),
+    "backup heads": (
+        "Who steps in when a head is gone?",
+        "Heads go one after another. Diamond: what is left **if nothing reacts**; a longer bar: something steps in.",
+        show_backup,
+    ),
+    "token or position": (
+        "Do the heads tell which name, or which place?",
+        "S-inhibition heads are told another token or another place: **where logit_diff falls** is what they go by.",
+        show_signals,
+    ),
+    "direct and total": (
+        "Is what a head writes what is missed without it?",
+        "To the right: what a head writes. Upwards: what is missed without it. **On the line both are the same.**",
+        show_total,
+    ),
+    "ways to ablate": (
+        "Does it matter how heads are taken away?",
+        "The same heads, by five methods: **they answer different questions, so they give different numbers.**",
+        show_methods,
+    ),
 }
 
 view = current_view()
 
 title = st.empty()
 part = part_control(url.CIRCUIT_PART, tuple(PARTS))
-question, panel = PARTS[part]
+question, how, panel = PARTS[part]
 with title:
-    headline(question, f"Circuit: {part}")
+    headline(question, how, tab=f"Circuit: {part}")
 panel(view)

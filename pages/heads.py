@@ -11,53 +11,57 @@ from app.questions.ranking import ranking
 from app.shell.current_view import current_view
 from app.shell.heads import head_control
 from app.shell.links import ONE_HEAD
-from app.shell.title import headline
+from app.shell.title import headline, section
 from app.shell.widgets import part_control
 
 view = current_view()
 
 title = st.empty()
-if part_control(url.HEADS_SHOWN, (ONE_HEAD, ALL_HEADS)) == ALL_HEADS:
+controls = st.container(horizontal=True, vertical_alignment="bottom")
+with controls:
+    shown = part_control(url.HEADS_SHOWN, (ONE_HEAD, ALL_HEADS))
+if shown == ALL_HEADS:
     with title:
-        headline("What does each head do?", "All heads")
-    st.write(
-        "Each row is one head, each column one thing measured of it, on these prompts or on random tokens. Most heads "
-        "are near 0 in most columns: those that stand out do the work."
-    )
+        headline(
+            "What does each head do?",
+            "A row is a head, a column one thing measured of it. Those that stand out do the work.",
+            tab="All heads",
+        )
     show_all_heads(view)
     st.stop()
 
 [strongest] = ranking(view.model, view.pairs, "direct effect").top(1)
-head = head_control(view, "Head", strongest, key=url.HEAD, note=" (writes most towards the answer)")
+with controls:
+    head = head_control(view, "Head", strongest, key=url.HEAD, note=" (writes most towards the answer)")
 with title:
-    headline(f"What does head {head} do?", f"Head {head}")
-st.write(
-    "A head looks from each token at earlier ones and writes what it read there. Read downwards: what it writes, where "
-    "it looks, how both go together, and which other heads it works with."
-)
-answer = st.empty()
+    headline(
+        f"What does head {head} do?",
+        "A head looks from each token at earlier ones, and writes what it read there.",
+        tab=f"Head {head}",
+    )
+left, right = st.columns([3, 1])
+answer = right.empty()
 panels.show_pending(view, answer, head)
+with left:
+    panels.show_direct(view, head)
 
-st.header("What does it write towards the answer?")
-panels.show_direct(view, head)
-
-st.header("Where does it look?")
+section("Where does it look?")
 panels.show_attention(view, head)
 
-st.header("Does it write what it looks at?")
+section("Does it write what it looks at?")
 panels.show_writing(view, head)
 
-st.header("What would it write, looking at an answer or a name?")
+section("What would it write, looking at an answer or a name?")
 panels.show_copying(view, head)
 
-st.header("What changes if it is patched?")
+section("What changes if it is patched?")
 panels.show_sites(view, head)
 
-st.header("How does it compare with all other heads?")
+section("How does it compare with all other heads?")
 panels.show_ranks(view, head)
 
-st.header("Which role does it measure as, and why?")
+section("Which role do the measurements give it, and why?")
 panels.show_roles(view, head, answer)
 
-st.header("Which heads does it work with?")
+section("Which heads does it work with?")
 show_edges(view, head)

@@ -15,17 +15,17 @@ from app.logit_lens.words import head_effects, layer_effects, lens_story
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import head_opener, open_head
-from app.shell.title import headline
+from app.shell.title import headline, section
 from app.words.effects import least, shows
 from app.words.phrases import grouped_by, head_names, stage
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
-headline("Where in the model does the answer appear?")
-st.write(
-    "Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read out "
-    "early, as if the model ended there: above 0 it prefers the right answer, **IO**, below 0 the other, **S**."
+headline(
+    "Where in the model does the answer appear?",
+    "Read early, as if the model ended there: above 0 it prefers the right answer, **IO**; below 0, the other, **S**.",
+    more="Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read.",
 )
 final, per_layer, tokens, layers, heads = compute(model, *lens_requests(pairs, row))
 show_figure(
@@ -34,6 +34,7 @@ show_figure(
     lens_story(final),
     lambda: curves_frame(final, per_layer),
     large=view.large,
+    first=True,
 )
 stages = [stage(label) for label in final.axes["stage"]]
 show_by_template(
@@ -46,7 +47,7 @@ show_by_template(
     ),
 )
 
-st.header(f"What would each layer say at each token of prompt {row + 1}?")
+section(f"What would each layer say at each token of prompt {row + 1}?")
 cells = st.radio("Each cell shows", CELLS, key=url.CELLS, bind="query-params", horizontal=True)
 grid = grid_labels(model, pairs, row, tokens)
 show_figure(
@@ -59,7 +60,7 @@ show_figure(
     from_right=True,
 )
 
-st.header("Which layers write the answer?")
+section("Which layers write the answer?")
 show_figure(
     "attribution_by_layer",
     layer_bars(layers) if shows(layers.values, least()) else None,
@@ -68,11 +69,8 @@ show_figure(
     large=view.large,
 )
 
-st.header("Which heads write the answer?")
-st.write(
-    "Blue heads push towards the right answer, red heads towards the other. Read down the layers, in the order they "
-    "work. Click a head, or choose it below, to see all that is known about it."
-)
+section("Which heads write the answer?")
+st.write("Blue heads push towards the right answer, red heads towards the other. Click a head, or choose it below.")
 show_figure(
     "attribution_by_head",
     head_heatmap(heads) if shows(heads.values, least()) else None,

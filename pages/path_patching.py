@@ -4,7 +4,6 @@ from functools import partial
 
 import streamlit as st
 
-from app.drawing.about import ABOUT
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure
 from app.drawing.look import problem, says
@@ -17,7 +16,7 @@ from app.questions.compute import compute, compute_all
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.links import head_links
-from app.shell.title import headline
+from app.shell.title import headline, section
 from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit
 from app.words.phrases import grouped_by
@@ -25,18 +24,19 @@ from app.words.phrases import grouped_by
 view = current_view()
 model, pairs = view.model, view.pairs
 
-headline("Which head acts on which?")
-st.write(
-    "Each cell is one sender: a head, or a layer's MLP. **The receivers alone** get its output as if it came from the "
-    "other prompt; every other head keeps its own. **Red**: the right answer loses, **blue**: it gains. Start at "
-    "the logits, click the strongest senders, and ask who acts on them."
+headline(
+    "Which head acts on which?",
+    "Each cell is a sender, patched for the receivers alone. **Red**: the right answer loses; **blue**: it gains.",
+    more="A sender is a head or an MLP. The receivers alone get its output as if it came from the other prompt; every "
+    "other head keeps its own. Start at the logits, click the strongest senders, and ask who acts on them.",
 )
-with st.expander("Words on this page: direct and total, noising and denoising, frozen and recomputed"):
-    st.markdown(ABOUT["path_words"])
-steps = controls.trail_control(model)
-choice = controls.path_controls(pairs)
-if mirrored := mirror_story(pairs):
-    st.caption(mirrored)
+crumbs = st.container(horizontal=True, vertical_alignment="center", key="breadcrumb")
+left, right = st.columns([4, 1])
+with right:
+    steps = controls.trail_control(model, crumbs)
+    choice = controls.path_controls(pairs)
+    if mirrored := mirror_story(pairs):
+        st.caption(mirrored)
 results = compute_all(model, [path_request(pairs, step, choice) for step in steps])
 step, result = steps[-1], results[-1]
 grid = path_grid(result)
@@ -45,18 +45,22 @@ if reason := words.nothing_to_draw(grid, result, step):
     st.stop()
 
 story = words.path_story(grid, result, step)
-if not strong_senders(grid):
-    show_figure("path_heatmap", None, story, lambda: tables.ranking_frame(grid, result, step), large=view.large)
+shown = bool(strong_senders(grid))
+with left:
+    show_figure(
+        "path_heatmap",
+        charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads(model))) if shown else None,
+        f"{story} {words.runs_story(result)}" if shown else story,
+        lambda: tables.ranking_frame(grid, result, step),
+        large=view.large,
+        min_width=130 + 46 * len(grid.columns),
+        on_click=controls.add_receiver,
+        first=True,
+    )
+if mirrored := mirror_story(pairs):
+    st.caption(mirrored)
+if not shown:
     st.stop()
-show_figure(
-    "path_heatmap",
-    charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads(model))),
-    f"{story} {words.runs_story(result)}",
-    lambda: tables.ranking_frame(grid, result, step),
-    large=view.large,
-    min_width=130 + 46 * len(grid.columns),
-    on_click=controls.add_receiver,
-)
 show_heatmaps_by_template(
     view, "paths", grid.per_prompt, grid.keys, f"Change in {scored(result.metric)}, by {grouped_by(pairs)}",
     EFFECT_UNITS[result.metric],
@@ -67,10 +71,10 @@ source, classes = head_classes(model, pairs)
 controls.next_control(model, steps, senders, classes, source)
 head_links(controls.picked_heads(model) or senders[:3])
 
-st.header("Who acts most, one by one")
+section("Who acts most, one by one")
 show_ranking(tables.ranking_frame(grid, result, step))
 
-st.header("The paths found so far")
+section("The paths found so far")
 edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]
 show_figure(
     "path_graph",
@@ -83,7 +87,7 @@ show_figure(
     as_page=True,
 )
 
-st.header("Why does a head attend?")
+section("Why does a head attend?")
 if len(pairs.roles) < 2:
     st.write("These prompts have no roles to attend to: only END is known.")
     st.stop()

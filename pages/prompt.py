@@ -7,7 +7,7 @@ import ioi_core
 from app.colours import CLEAN, CORRUPTED
 from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure, show_table
-from app.drawing.look import notice, says
+from app.drawing.look import notice
 from app.prompt.charts import LABELLED, prompt_bars
 from app.prompt.panels import PREDICTION_COLUMNS, show_prompts
 from app.prompt.tables import answers_table, predictions_table, prompt_frame
@@ -15,52 +15,51 @@ from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint,
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
-from app.shell.title import headline
+from app.shell.title import headline, section
 from app.words.phrases import grouped_by
 from ioi_core.attribution.predictions import RUNS
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
-headline("What does the model think comes next?")
-st.write(
-    "Each prompt repeats one of two words (in the IOI task, names): the right answer is the other, **IO**, and the "
-    "wrong one is the repeated one, **S**."
+headline(
+    "What does the model think comes next?",
+    "Each prompt repeats one of two words, **S**: the right answer is the other, **IO**."
     if "S2" in pairs.roles
-    else "**IO** stands for the right answer, **S** for the wrong one; where several tokens are right, for all of them."
+    else "**IO** stands for the right answer, **S** for the wrong one; of several right ones, for all.",
+    more="Every box is one token, the unit that the model reads; a middle dot is a space.",
 )
-st.write("Every box is one token, the unit that the model reads; a middle dot is a space.")
 result = compute(model, ask(ioi_core.predictions, pairs=pairs))
-says(prediction_story(model, pairs, result, row))
+differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))
+left, right = st.columns([3, 1])
+with left:
+    show_figure(
+        "logit_diff",
+        prompt_bars(result, row),
+        f"{prediction_story(model, pairs, result, row)} {all_prompts_story(result)}",
+        lambda: prompt_frame(pairs, {f"{run}_logit_diff": values for run, values in differences.items()}),
+        large=view.large,
+        min_width=120 + 48 * len(pairs) if len(pairs) <= LABELLED else 0,
+        first=True,
+    )
+    per_prompt, title = np.stack(list(differences.values())), f"logit_diff, by {grouped_by(pairs)}"
+    show_bars_by_template(view, "logit_diff", per_prompt, RUNS, title, "logits", colours=(CLEAN, CORRUPTED))
+with right:
+    st.markdown(f"**Next token after prompt {row + 1}**")
+    show_table("predictions_clean", predictions_table(model, result, "clean", row), PREDICTION_COLUMNS)
 
 if may_have_hint(pairs, result):
     ranks = compute(model, ask(ioi_core.answer_form_ranks, pairs=pairs))
     if hint := answer_form_hint(model, pairs, ranks):
         notice(hint)
+section("What does the model read?")
 show_prompts(model, pairs, row)
 
-st.header(f"The model's next token after prompt {row + 1}")
-clean, corrupted = st.columns(2)
-with clean:
-    st.markdown("**Clean prompt**")
-    show_table("predictions_clean", predictions_table(model, result, "clean", row), PREDICTION_COLUMNS)
+section(f"Where do the answers stand after prompt {row + 1} and its corrupted twin?")
+corrupted, answers = st.columns(2)
 with corrupted:
-    st.markdown("**Corrupted prompt**")
+    st.markdown("**Next token after the corrupted prompt**")
     show_table("predictions_corrupted", predictions_table(model, result, "corrupted", row), PREDICTION_COLUMNS)
-st.markdown("**Where the two answers stand**")
-show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS)
-
-st.header("How much does it prefer the right answer?")
-differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))
-show_figure(
-    "logit_diff",
-    prompt_bars(result, row),
-    all_prompts_story(result),
-    lambda: prompt_frame(pairs, {f"{run}_logit_diff": values for run, values in differences.items()}),
-    large=view.large,
-    min_width=120 + 48 * len(pairs) if len(pairs) <= LABELLED else 0,
-)
-per_prompt = np.stack(list(differences.values()))
-show_bars_by_template(
-    view, "logit_diff", per_prompt, RUNS, f"logit_diff, by {grouped_by(pairs)}", "logits", colours=(CLEAN, CORRUPTED)
-)
+with answers:
+    st.markdown("**The two answers**")
+    show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS)

@@ -1,5 +1,7 @@
 """The Activation patching page's own controls: site, direction, positions, metric and cell."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from app import url
@@ -13,22 +15,29 @@ _ALL_AT_ONCE, _ONE_BY_ONE = "all positions at once", "one position at a time"
 
 
 def patch_controls(pairs: PromptPairs) -> PatchChoice:
-    """Draw the controls above the figure."""
-    left, middle, right = st.columns([3, 2, 2])
+    """Draw the controls beside the figure."""
     sites = tuple(SITES)
-    site = left.selectbox(
-        "Which activation is moved", sites, sites.index(PatchChoice.site), key=url.SITE, bind="query-params"
-    )
+    site = st.selectbox(
+        "Which activation is moved", sites, sites.index(PatchChoice.site), key=url.SITE, bind="query-params",
+        help=_listed(SITES),
+    )  # fmt: skip
     roles = tuple(role for role in ROLES if role in pairs.roles)
     places, key = (_ALL_AT_ONCE, *roles, _ONE_BY_ONE), url.WHERE_HEAD
     if site in RESIDUAL_SITES:
         places, key = (_ONE_BY_ONE, "roles"), url.WHERE
-    positions = middle.selectbox("Where", places, key=key, bind="query-params")
-    metric = right.selectbox("Scored by", PATCH_METRICS, key=url.METRIC, bind="query-params")
-    st.caption(f"**{site}**: {SITES[site]}. **{metric}**: {METRICS[metric]}.")
-    direction = direction_control(url.DIRECTION, horizontal=True)
+    positions = st.selectbox("Where", places, key=key, bind="query-params")
+    metric = st.selectbox(
+        "Scored by", PATCH_METRICS, key=url.METRIC, bind="query-params",
+        help=_listed({name: METRICS[name] for name in PATCH_METRICS}),
+    )  # fmt: skip
+    direction = direction_control(url.DIRECTION)
     codes = {_ALL_AT_ONCE: "all", _ONE_BY_ONE: "each", "roles": "roles"}
     return PatchChoice(site, direction, codes.get(positions, positions), metric)
+
+
+def _listed(meanings: Mapping[str, str]) -> str:
+    """Return names with their meanings, as a list in Markdown."""
+    return "\n".join(f"- **{name}**: {meaning}" for name, meaning in meanings.items())
 
 
 def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
@@ -38,7 +47,7 @@ def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
     def why_not(asked: str) -> str:
         return f"There is no cell {asked[:60]!r} here."
 
-    label = "Cell (strongest first; or click one in the figure)"
+    label = "Cell (or click one)"
     chosen = option_control(label, names, names[0], url.cell(kind), why_not, note=" (the strongest)")
     return grid.ranking[names.index(chosen)]
 

@@ -26,8 +26,8 @@ def show_head(view: View, head: Head) -> None:
     patterns = _patterns(view, head.layer)
     direct, note = float(heads.values[head.layer, head.head]), with_interval(heads.per_prompt[head.layer, head.head])
     says(
-        f"{adds_or_takes(f'Directly, head {head}', direct)} (clean runs, {note}); what patching shows beyond that goes "
-        f"through later layers. {attention_words(view.pairs, view.row, patterns.of(head, 'clean'))}"
+        f"{adds_or_takes(f'Directly, head {head}', direct)}; what patching shows beyond that goes through later "
+        f"layers.\nClean runs, {note}. {attention_words(view.pairs, view.row, patterns.of(head, 'clean'))}"
     )
     head_link(head)
     for column, run in zip(st.columns(2), ("clean", "corrupted"), strict=True):
@@ -47,7 +47,7 @@ def show_layer(view: View, layer: int, grid: EffectGrid, column: int) -> None:
     """Say the layer's direct effects, and which of its heads look from END at the position of the cell."""
     layers = compute(view.model, ask(ioi_core.attribute_layers, pairs=view.pairs))
     attending = attending_heads_words(view, _patterns(view, layer), layer, grid, column)
-    says(f"{direct_effects_words(layers, layer)} {attending}")
+    says(f"{direct_effects_words(layers, layer)}\n{attending}")
 
 
 def _patterns(view: View, layer: int) -> PromptPatterns:

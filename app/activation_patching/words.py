@@ -6,7 +6,7 @@ from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
 from app.words.effects import not_shown, sure
-from app.words.phrases import interval, mean_over, number, unpatched_means
+from app.words.phrases import capitalised, interval, listed, mean_over, number, threshold, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
 _FEW = 5  # fewer prompts, drawn again, say little about others
@@ -29,12 +29,15 @@ def runs_story(result: PatchResult) -> str:
 
 def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
     """Name the `n` strongest cells, as far as they are more than nothing."""
-    changes = [f"{grid.names[row][column]} {_effect(grid, (row, column))}" for row, column in grid.standing_out[:n]]
+    changes = [f"{grid.names[row][column]} ({_effect(grid, (row, column))})" for row, column in grid.standing_out[:n]]
     if changes:
-        return f"Strongest: {'; '.join(changes)} (change in {metric})."
+        named = 3 if grid.of_heads else 1  # a position takes many words
+        then = f"Then {listed(changes[named:])}. " if changes[named:] else ""
+        return f"Most changes with {listed(changes[:named])}.\n{then}Each is a change in {metric}."
     row, column = grid.ranking[0]
     largest = f"{_effect(grid, (row, column))}, {grid.names[row][column]}"
-    return not_shown(f"no cell changes {metric} by {grid.least:.2g} or more (the largest change: {largest})")
+    nothing = not_shown(f"no cell changes {metric} by {threshold(grid.least)} or more")
+    return f"{nothing}\nThe largest change is {largest}."
 
 
 def _effect(grid: EffectGrid, cell: tuple[int, int]) -> str:
@@ -47,11 +50,11 @@ def cell_story(result: PatchResult, grid: EffectGrid, cell: tuple[int, int]) -> 
     source = "clean" if result.direction is Direction.DENOISING else "corrupted"
     low, high = (float(bound) for bound in bootstrap_interval(grid.per_prompt[cell], gaps=result.gaps))
     few = result.n_prompts < _FEW
-    note = "" if few else f"; {interval(low, high, mean_over(result.n_prompts))}"
+    note = "" if few else f"\n{capitalised(interval(low, high, mean_over(result.n_prompts)))}."
     name = grid.names[cell[0]][cell[1]]
     return (
         f"Giving {name} its {source} activation changes {result.metric} from {number(before)} to "
-        f"{number(before + effect)} ({number(effect)}{note})."
+        f"{number(before + effect)} ({number(effect)}).{note}"
     )
 
 
@@ -68,7 +71,7 @@ def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) 
     r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
     judged = "" if np.isnan(correlation) else f"Here it is {verdict}. "
     return (
-        f"{judged}Correlation over all cells: {r}. Its largest error: {exact.names[row][column]}, "
+        f"{judged}Correlation over all cells: {r}.\nIts largest error: {exact.names[row][column]}, "
         f"{number(estimate.effects[row, column])} against the exact {number(exact.effects[row, column])}."
     )
 

@@ -44,17 +44,20 @@ _STYLE = (
     # Its labels are white on any hue, yellow too.
     "h2, h4 { background: #fff !important; color: #1b1f24 !important; font-size: 13px; }"
 )
+_LARGER = 1.3
 
 
 def show_heads(
-    name: str, heads: Sequence[str], patterns: np.ndarray, tokens: Sequence[str], *, limit: float, colour: str, alt: str
-) -> None:
+    name: str, heads: Sequence[str], patterns: np.ndarray, tokens: Sequence[str], *, limit: float, colour: str,
+    alt: str, large: bool = False,
+) -> None:  # fmt: skip
     """Draw the attention of some heads, small and enlarged, as circuitsvis does.
 
     Args:
         name: of the frame; heads: their names.
         patterns: [head query_pos key_pos], nothing negative; tokens: the prompt's, spelled out visibly.
         limit: the value drawn in full `colour`; 0 is white.
+        large: for a projector.
         alt: the drawing in words, for those who do not see it.
     """
     script = _served_script()
@@ -69,10 +72,11 @@ def show_heads(
         "minValue": -limit,
         "positiveColor": colour,
     }
-    rows = -(-len(heads) // 4)
-    st.html(f"<style>{_frame_height(name, rows)}</style>")
+    rows, scale = -(-len(heads) // 4), _LARGER if large else 1.0
+    st.html(f"<style>{_frame_height(name, rows, scale)}</style>")
     with st.container(key=name):
-        st.iframe(frame(script, props, alt), height=100 + 130 * rows + _WIDEST, alt=alt)
+        height = round(scale * (100 + 130 * rows + _WIDEST))
+        st.iframe(frame(script, props, alt, scale), height=height, alt=alt)
 
 
 @st.cache_resource(show_spinner=False)
@@ -83,21 +87,23 @@ def _served_script() -> str | None:
     return f"{'/' + base if base else ''}/app/static/{file}" if file else None
 
 
-def _frame_height(name: str, rows: int) -> str:
+def _frame_height(name: str, rows: int, scale: float) -> str:
     """Return CSS that fits the frame to its content: `rows` rows of four small squares, and one large square."""
-    side = f"min(100cqw - 16px, {_WIDEST}px)"
+    side = f"min(100cqw - 16px, {scale * _WIDEST:.0f}px)"
+    # 100 px: the two headings, one of which takes two lines on a phone with a wide font.
+    height = f"calc({side} * {1 + rows / 4} + {100 * scale:.0f}px)"
     return (
         f".st-key-{name} {{ container-type: inline-size; }} "
-        # 100 px: the two headings, one of which takes two lines on a phone with a wide font.
-        f".st-key-{name} iframe {{ height: calc({side} * {1 + rows / 4} + 100px) !important; border-radius: .4rem; }}"
+        f".st-key-{name} iframe {{ height: {height} !important; border-radius: .4rem; }}"
     )
 
 
-def frame(script: str, props: dict[str, object], alt: str) -> str:
+def frame(script: str, props: dict[str, object], alt: str, scale: float = 1.0) -> str:
     """Return HTML for Streamlit's frame: the frame without rights, and in it the drawing."""
+    style = f"{_STYLE} body {{ zoom: {scale}; }}"
     inside = (
         f'<!doctype html><html lang="en" data-library="{html.escape(script)}"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{_STYLE}</style></head><body>'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style}</style></head><body>'
         f'<div id="cv"></div><script type="application/json" id="props">{inert_json(props)}</script>'
         f"<script>{_START}</script></body></html>"
     )

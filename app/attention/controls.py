@@ -14,6 +14,7 @@ from app.shell.heads import heads_control
 from app.shell.widgets import choose
 from app.view import View
 from app.words.effects import not_shown, shows
+from app.words.phrases import threshold
 from ioi_core import Head
 
 BY_HAND = "chosen by hand"
@@ -71,7 +72,7 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
     if ranked.undefined is not None:
         return [], f"Heads cannot be ranked by {by} here: {ranked.undefined}."
     if not shows(ranked.values, ranked.least):
-        return [], not_shown(f"no head's {ranked.name} is {ranked.least:.2g} or more")
+        return [], not_shown(f"no head's {ranked.name} is {threshold(ranked.least)} or more")
     heads = ranked.top(int(n))
     return heads, ranking_story(ranked, heads)
 

@@ -14,6 +14,7 @@ from app.attention.tables import end_frame, pattern_frame
 from app.attention.words import end_story, head_story, hover_texts, note, overview_story
 from app.colours import LOOKED_AT
 from app.drawing.figure import show_chart, show_figure, show_foot
+from app.drawing.frames import as_written
 from app.drawing.heatmap import attention_heatmap, cell_pixels
 from app.questions.patterns import RUNS, PromptPatterns
 from app.questions.prompt_patterns import covering
@@ -48,6 +49,7 @@ def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) ->
         large=view.large,
         min_width=90 + max(54 * view.model.cfg.n_heads, 480),
         on_click=choose_head,
+        first=True,
     )
 
 
@@ -100,6 +102,7 @@ def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head
                 limit=patterns.limit(run, heads),
                 colour=LOOKED_AT,
                 alt=f"{patterns.metric.capitalize()} of heads {', '.join(names)} in {patterns.title(run)}",
+                large=view.large,
             )
     show_foot("circuitsvis", story, partial(pattern_frame, view, patterns, heads))
 
@@ -112,7 +115,7 @@ def show_from_end(view: View, patterns: PromptPatterns) -> None:
     patterns = covering(view, patterns, [Head(layer, 0) for layer in range(view.model.cfg.n_layers)])
     frame = end_frame(patterns)
     st.dataframe(
-        frame,
+        as_written(frame, unsigned=[f"{role} {run}" for role in patterns.names for run in ("clean", "corrupted")]),
         hide_index=True,
         column_config=_end_columns(patterns),
         key="table-attention_from_end",
@@ -130,5 +133,5 @@ def _end_columns(patterns: PromptPatterns) -> dict[str, ColumnConfig]:
             help_text = "clean minus corrupted"
             if run != "difference":
                 help_text = f"{patterns.metric} from END to position {position}, in the {run} prompt"
-            columns[f"{role} {run}"] = st.column_config.NumberColumn(f"{role} {run}", format="%.3f", help=help_text)
+            columns[f"{role} {run}"] = st.column_config.NumberColumn(f"{role} {run}", help=help_text)
     return columns

@@ -23,8 +23,8 @@ def ranking_story(ranked: Measure, heads: Sequence[Head]) -> str:
         for head, value in zip(heads, values, strict=True)
     )
     unit = {"share": "of logit_diff recovered", "attention": "of attention"}.get(ranked.unit, ranked.unit)
-    strongest = f"the {len(heads)} strongest" if len(heads) > 1 else "the strongest"
-    return f"By {ranked.name}, {strongest} of {ranked.values.size} heads: {chosen_by} {unit} ({ranked.sample})."
+    strongest = f"these are the {len(heads)} strongest" if len(heads) > 1 else "this is the strongest"
+    return f"By {ranked.name}, {strongest} of {ranked.values.size} heads.\n{chosen_by} {unit} ({ranked.sample})."
 
 
 def note(patterns: PromptPatterns, run: str) -> str:
@@ -75,7 +75,9 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
         )
         parts.append(f"at {role}, {patterns.tokens(run)[position]}: heads {heads}")
     if parts:
-        return f"In {patterns.title(run)}, from END, these look most {'; '.join(parts)}."
+        most, *others = parts
+        rest = f"\nMost {'; '.join(others)}." if others else ""
+        return f"In {patterns.title(run)}, from END, these look most {most}.{rest}"
     if patterns.end == 0:
         return f"In {patterns.title(run)} there is one token, which looks at itself."
     [(layer, head, key)] = _largest(from_end[:, :, 1:], 1)
@@ -98,7 +100,7 @@ def _largest_change_story(patterns: PromptPatterns) -> str:
     [from_end] = _largest(change[:, :, patterns.end], 1)
     ending = (*from_end[:2], patterns.end, from_end[2])
     text = f"Over all positions, {_change_words(patterns, index)}."
-    return text if index == ending else f"{text} Looking from END, {_change_words(patterns, ending)}."
+    return text if index == ending else f"{text}\nLooking from END, {_change_words(patterns, ending)}."
 
 
 def _change_words(patterns: PromptPatterns, index: tuple[int, ...]) -> str:
@@ -116,15 +118,15 @@ def head_story(patterns: PromptPatterns, head: Head) -> str:
     before, after = int(clean[patterns.end].argmax()), int(corrupted[patterns.end].argmax())
     text = (
         f"From END, head {head} looks most at {patterns.token_at(before, 'clean')} in clean prompt {patterns.number} "
-        f"({clean[patterns.end, before]:.2f}), at {patterns.token_at(after, 'corrupted')} in the corrupted one "
+        f"({clean[patterns.end, before]:.2f}); corrupted: at {patterns.token_at(after, 'corrupted')} "
         f"({corrupted[patterns.end, after]:.2f})."
     )
     change = np.abs(clean - corrupted)
     if change.max() < _least(patterns):
-        return f"{text} Nowhere does it change to speak of."
+        return f"{text}\nNowhere does it change to speak of."
     [(query, key)] = _largest(change, 1)
     return (
-        f"{text} The look that changes most is from {patterns.token_at(query, 'difference')} at "
+        f"{text}\nThe look that changes most is from {patterns.token_at(query, 'difference')} at "
         f"{patterns.token_at(key, 'difference')}: "
         f"{clean[query, key]:.2f} clean, {corrupted[query, key]:.2f} corrupted."
     )
@@ -147,8 +149,10 @@ def end_story(patterns: PromptPatterns) -> str:
     none = f"No head's {patterns.metric} from END to {listed(unchanged)} changes to speak of"
     if not parts:
         return f"{none} in prompt {patterns.number}."
-    text = f"Whose {patterns.metric} from END changes most in prompt {patterns.number}: {'; '.join(parts)}."
-    return f"{text} {none}." if unchanged else text
+    most, *others = parts
+    text = f"Whose {patterns.metric} from END changes most in prompt {patterns.number}: {most}."
+    rest = [*([f"And {'; '.join(others)}."] if others else []), *([f"{none}."] if unchanged else [])]
+    return "\n".join([text, *rest])
 
 
 def _least(patterns: PromptPatterns) -> float:

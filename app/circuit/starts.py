@@ -64,17 +64,17 @@ def found_story(result: FoundCircuit, ablation: Ablation) -> str:
     text = (
         f"Found on {prompts(result.n_prompts)} under {found_under} ablation: {_ranked_words(result)} ranked by "
         f"patching (noising), the first {result.n_added} of {len(result.ranking)} were taken, and "
-        f"{len(result.pruned)} of them could leave again."
+        f"{len(result.pruned)} of them were then dropped as not needed."
     )
     if not clearly_above_0(result.evaluation.model_per_prompt):
         return f"{text} The whole model's logit_diff is not clearly above 0: there is little to find on these prompts."
     text += (
-        f" Under {found_under} ablation its faithfulness is {percent_of_model(result.evaluation.faithfulness)}, judged "
-        "on the prompts it was found on, which flatters it."
+        f" Under {found_under} ablation its faithfulness is {percent_of_model(result.evaluation.faithfulness)}, "
+        "measured on the prompts it was found on, so it is likely to be lower on others."
     )
     if ablation != found_under:
-        return f"{text} Below it is under {ablation} ablation, for which it was not looked for."
-    return f"{text} To be fair, keep it under a name below, take another seed, and compare."
+        return f"{text} The figures below use {ablation} ablation, for which it was not optimised."
+    return f"{text} For a fair test keep it under a name below, take another seed, and compare."
 
 
 def _ranked_words(result: FoundCircuit) -> str:

@@ -86,11 +86,12 @@ def _story(flat: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGrou
     text = f"Most apart: {cells[cell]}, from {low} ({groups[least].name}) to {high} ({groups[most].name})."
     if low == high:
         text = "All of these are alike."
+    notes = []
     if by == "template" and all(len(group.rows) == 1 for group in groups):
-        text += " Each of these prompts counts as a template of its own."
+        notes.append("Each of these prompts counts as a template of its own.")
     if sum(len(group.rows) for group in groups) < n_prompts:
-        text += f" Only the first {charts.MOST} {by}s are shown."
-    return text
+        notes.append(f"Only the first {charts.MOST} {by}s are shown.")
+    return "\n".join([text, *notes])
 
 
 def _frame(per_prompt: np.ndarray, cells: Sequence[str], groups: Sequence[TemplateGroup]) -> pd.DataFrame:

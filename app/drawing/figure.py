@@ -2,11 +2,14 @@
 
 import html
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
+from typing import Literal
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.drawing.about import ABOUT
@@ -45,6 +48,7 @@ def show_figure(
     on_click: Callable[[str], None] | None = None,
     suffix: str = "",
     as_page: bool = False,
+    first: bool = False,
 ) -> None:
     """Draw `figure`, the sentence on its numbers, its download and its "About this figure".
 
@@ -55,12 +59,15 @@ def show_figure(
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
         from_right: its right end is seen first then, where END or the logits are.
         suffix: distinguishes figures of one name.
+        first: it is the page's main figure, which fills a projector's screen, and is not wider.
         as_page: also offer the figure as a web page of its own, which works with no network.
         on_click: gets the first entry of a clicked point's customdata, before the page runs again.
     """
     full_name = f"{name}_{suffix}" if suffix else name
     if figure is not None:
-        show_chart(full_name, figure, large=large, min_width=min_width, from_right=from_right, on_click=on_click)
+        show_chart(
+            full_name, figure, large=large, min_width=min_width, from_right=from_right, on_click=on_click, first=first
+        )
     show_foot(name, story, frame, file=full_name, page=figure if as_page else None)
 
 
@@ -72,22 +79,31 @@ def show_chart(
     min_width: int = 0,
     from_right: bool = False,
     on_click: Callable[[str], None] | None = None,
+    first: bool = False,
 ) -> None:
     """Draw `figure` alone, for several that share one foot; the arguments are those of `show_figure`."""
     if large:
-        figure = _enlarged(figure)
-        min_width = round(min_width * _LARGER)
+        figure = _enlarged(figure, roomy=not first)
+        min_width = 0 if first else min_width
     if min_width:
         st.html(f"<style>{_sideways(f'.st-key-wide-{name}', min_width, from_right=from_right)}</style>")
-    with st.container(key=f"wide-{name}"):
+    height: Literal["content", "stretch"] = "stretch" if large and first else "content"
+    with _screenful(name) if large and first else nullcontext(), st.container(key=f"wide-{name}", height=height):
         key = f"figure-{name}"
         config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS, "doubleClickDelay": 0}
         alt = name_in_words(figure)
         if on_click:
             select = partial(_on_select, key, on_click)
-            st.plotly_chart(figure, key=key, config=config, on_select=select, selection_mode="points", alt=alt)
+            st.plotly_chart(
+                figure, key=key, config=config, on_select=select, selection_mode="points", alt=alt, height=height
+            )
         else:
-            st.plotly_chart(figure, key=key, config=config, alt=alt)
+            st.plotly_chart(figure, key=key, config=config, alt=alt, height=height)
+
+
+def _screenful(name: str) -> DeltaGenerator:
+    """Return room as high as a projector's screen has left; large.css says how high that is."""
+    return st.container(key=f"screenful-{name}", height=400, border=False)
 
 
 def _sideways(box: str, min_width: int, *, from_right: bool) -> str:
@@ -140,16 +156,29 @@ def _on_select(key: str, on_click: Callable[[str], None]) -> None:
         on_click(str(points[0]["customdata"][0]))
 
 
-def _enlarged(drawn: go.Figure) -> go.Figure:
-    """Return a copy with projector-sized text, and the room it needs."""
+def _enlarged(drawn: go.Figure, *, roomy: bool) -> go.Figure:
+    """Return a copy with projector-sized text; if `roomy`, with more space above the plot, else for a low screen."""
     figure = go.Figure(drawn)
     figure.update_layout(
         font={"size": 16},
         title={"font": {"size": 19}, "subtitle": {"font": {"size": 16}}},
-        margin={"t": figure.layout.margin.t + 25},
+        margin={"t": figure.layout.margin.t + (25 if roomy else 5)},
         height=figure.layout.height * _LARGER,
     )
+    if not roomy:
+        _lower(figure)
     return figure.update_traces(textfont={"size": 15})
+
+
+def _lower(figure: go.Figure) -> None:
+    """Change what needs height: names of two lines, a long title along the y axis, a legend below the plot."""
+    axis = figure.layout.yaxis
+    if axis.ticktext:
+        axis.ticktext = [name.replace("<br>", " ") for name in axis.ticktext]
+    if axis.title.text:
+        axis.title.text = axis.title.text.replace(" (", "<br>(")
+    if (figure.layout.legend.y or 0) < 0:
+        figure.update_layout(legend={"orientation": "v", "x": 1.02, "y": 1})
 
 
 def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None) -> None:

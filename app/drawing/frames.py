@@ -6,10 +6,13 @@ common practice; numbers stay numbers. A head is two whole numbers, layer and he
 of heads takes it for 9.1. Tokens keep their real spaces here: a file is for computing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import pandas as pd
+from pandas.io.formats.style import Styler
 
+from app.words.phrases import number, size
 from ioi_core import Head, PromptResult
 
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -33,6 +36,17 @@ def _heads_in_two_columns(frame: pd.DataFrame) -> pd.DataFrame:
         copy.insert(list(copy.columns).index("head"), "layer", [head.layer for head in heads])
         copy["head"] = [head.head for head in heads]
     return copy
+
+
+def as_written(frame: pd.DataFrame, unsigned: Collection[str] = ()) -> Styler:
+    """Return `frame` to be read: all numbers but whole ones as sentences write them, what is missing left blank.
+
+    Args:
+        unsigned: the columns of numbers that are never below 0, and are written without a sign.
+    """
+    floats = [name for name in frame.columns if pd.api.types.is_float_dtype(frame[name])]
+    written: dict[str, Any] = {name: size if name in unsigned else number for name in floats}
+    return frame.style.format(written, na_rep="")
 
 
 def heads_text(heads: Sequence[Head]) -> str:

@@ -177,7 +177,7 @@ def _cell_texts(grid: EffectGrid, limit: float) -> list[list[str]]:
     """Return the effects as text; "" where every prompt is exactly unchanged, or where there is no path."""
     untouched = (grid.per_prompt == 0).all(-1) | np.isnan(grid.effects)
     return [
-        ["" if nothing else number(value, limit) for value, nothing in zip(row, still, strict=True)]
+        ["" if nothing else number(value, limit, grid.least) for value, nothing in zip(row, still, strict=True)]
         for row, still in zip(grid.effects, untouched, strict=True)
     ]
 

@@ -17,7 +17,7 @@ _CHIP_COLOURS = "".join(
 
 _STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8") + _CHIP_COLOURS
 _TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
-_LARGE = "html { font-size: 125%; }"
+_LARGE = Path(__file__).with_name("large.css").read_text(encoding="utf-8")
 _ANNOUNCER = "_announcer"
 
 
@@ -64,9 +64,11 @@ def style(*, large: bool) -> None:
     st.html(f"<script>{_TOUCH}</script>", unsafe_allow_javascript=True)
 
 
-def problem(text: str) -> None:
-    """Draw an expected failure, its text shown literally."""
-    st.html(f'<div class="ioi-notice ioi-problem" role="alert">{html.escape(text)}</div>')
+def problem(text: str, details: str = "") -> None:
+    """Draw an expected failure, shown literally: what to change, and details to fold out."""
+    more = f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
+    said = html.escape(text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text)
+    st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{more}</div>')
 
 
 def notice(text: str) -> None:
@@ -75,7 +77,9 @@ def notice(text: str) -> None:
 
 
 def says(text: str) -> None:
-    """Draw the sentence on a figure's numbers, shown literally."""
-    st.html(f'<p class="ioi-says">{html.escape(text)}</p>')
+    """Draw the sentence on a figure's numbers, shown literally: its first line, and in small type what follows."""
+    answer, _, details = html.escape(text).partition("\n")
+    small = f"<small>{details}</small>" if details else ""
+    st.html(f'<p class="ioi-says">{answer}{small}</p>')
     if announcer := st.session_state.get(_ANNOUNCER):
         announcer.hear(text)

@@ -23,7 +23,7 @@ TEMPLATE = go.layout.Template(
     data={
         "bar": [_MARKS],
         "scatter": [_MARKS],
-        "heatmap": [{"colorbar": {"thickness": 12}, "textfont": {"size": 12, "color": DARK}}],
+        "heatmap": [{"colorbar": {"thickness": 12, "exponentformat": "none"}, "textfont": {"size": 12, "color": DARK}}],
     },
     layout={
         "title": {"x": 0, "xanchor": "left", "y": 0.99, "yanchor": "top", "subtitle": {"font": {"size": 13}}},
@@ -32,8 +32,9 @@ TEMPLATE = go.layout.Template(
         "colorway": [DARK],
         "shapedefaults": {"line": {"width": 1, "color": CORRUPTED}},
         "dragmode": False,
-        "xaxis": {"fixedrange": True},  # clickable figures neither pan nor zoom: Streamlit lets them be dragged
-        "yaxis": {"fixedrange": True},
+        # Clickable figures neither pan nor zoom: Streamlit lets them be dragged. Small numbers are written out.
+        "xaxis": {"fixedrange": True, "exponentformat": "none"},
+        "yaxis": {"fixedrange": True, "exponentformat": "none"},
     },
 )
 """The defaults of every figure, limited to what Streamlit's theme leaves alone: in the browser it writes its colours,

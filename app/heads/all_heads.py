@@ -11,6 +11,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 import ioi_core
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_foot
+from app.drawing.frames import as_written
 from app.heads import tables
 from app.heads.controls import ANY, choose_one, table_filter
 from app.heads.words import NO_ROLES, table_story
@@ -28,7 +29,7 @@ _INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replac
 
 def show_all_heads(view: View) -> None:
     """Draw every head, a row each."""
-    pairs = view.pairs
+    table, pairs = st.container(), view.pairs
     measures = all_measures(*compute(view.model, *measure_requests(pairs)))
     roles = None
     if has_all_roles(pairs):
@@ -46,15 +47,16 @@ def show_all_heads(view: View) -> None:
     shown = tables.filtered(frame, choice.layers, role, choice.measure, choice.least)
     [measure] = [measure for measure in measures if measure.name == choice.measure]
     visible = tables.with_intervals(shown, [measure])
-    st.dataframe(
-        visible.drop(columns=["layer", "head"]),
+    unsigned = [name for one in measures if not one.signed for name in (one.name, *tables.interval_columns(one))]
+    table.dataframe(
+        as_written(visible.drop(columns=["layer", "head"]), unsigned),
         hide_index=True, column_config=_columns(measures), key=_KEY, height=560, selection_mode="single-row",
         alt="All heads, one a row",
         on_select=partial(_show_selected, shown),
     )  # fmt: skip
     st.caption(
-        "Tick the box in front of a head to look at it. A click on a column's title sorts by it. Behind the measure "
-        "chosen above stands its 95 % interval; the file has those of all."
+        "Tick the box in front of a head to look at it. A click on a column's title sorts by it. The measure chosen "
+        "above has its 95 % interval beside it; the file has the intervals of all."
     )
     show_foot(
         "all_heads",
@@ -68,10 +70,9 @@ def show_all_heads(view: View) -> None:
 def _columns(measures: Sequence[Measure]) -> dict[str, ColumnConfig]:
     columns: dict[str, ColumnConfig] = {"name": st.column_config.TextColumn("head", pinned=True, width=60)}
     for measure in measures:
-        digits = "%+.3f" if measure.signed else "%.2f"
         help_text = f"{measure.meaning} ({measure.unit}, {measure.sample})"
         texts = {measure.name: help_text} | dict.fromkeys(tables.interval_columns(measure), _INTERVAL)
-        columns |= {name: st.column_config.NumberColumn(name, format=digits, help=text) for name, text in texts.items()}
+        columns |= {name: st.column_config.NumberColumn(name, help=text) for name, text in texts.items()}
     return columns
 
 

@@ -70,8 +70,6 @@ def table_filter(view: View, measures: Sequence[str]) -> TableFilter:
         placeholder="all",
     )  # fmt: skip
     role = second.selectbox("Measured role", (ANY, *HEAD_ROLES), key=url.TABLE_ROLE, bind="query-params")
-    measure = third.selectbox("Only heads whose", measures, key=url.TABLE_MEASURE, bind="query-params")
-    least = fourth.number_input(
-        "is at least (without sign)", 0.0, None, 0.0, 0.05, key=url.TABLE_LEAST, bind="query-params"
-    )
+    measure = third.selectbox("Least value of", measures, key=url.TABLE_MEASURE, bind="query-params")
+    least = fourth.number_input("in size, at least", 0.0, None, 0.0, 0.05, key=url.TABLE_LEAST, bind="query-params")
     return TableFilter(tuple(layers), role, measure, float(least))

@@ -12,6 +12,7 @@ from app.attention.controls import too_long
 from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
+from app.drawing.frames import as_written
 from app.drawing.look import says
 from app.heads import tables, words
 from app.heads.charts import direct_bars, site_bars, writing_scatter
@@ -53,6 +54,7 @@ def show_direct(view: View, head: Head) -> None:
         words.direct_story(direct, head),
         partial(tables.direct_frame, view.pairs, direct, head),
         large=view.large,
+        first=True,
     )
     show_bars_by_template(
         view, "head_direct", direct.per_prompt[None, head.layer, head.head], ["direct effect"],
@@ -165,16 +167,16 @@ def show_ranks(view: View, head: Head) -> None:
     measures = all_measures(*compute(view.model, *measure_requests(view.pairs)))
     frame = tables.rank_frame(measures, head)
     columns: dict[str, ColumnConfig] = {
-        "value": st.column_config.NumberColumn("value", format="%.3f", width="small"),
-        "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, format="%.3f", width="small"),
-        "high_95": st.column_config.NumberColumn("95 % to", help=_INTERVAL, format="%.3f", width="small"),
+        "value": st.column_config.NumberColumn("value", width="small"),
+        "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, width="small"),
+        "high_95": st.column_config.NumberColumn("95 % to", help=_INTERVAL, width="small"),
         "rank": st.column_config.NumberColumn("rank", help="1 is the largest; effects by size, without sign", width=60),
         "heads": st.column_config.NumberColumn("of", help="heads in all", width=60),
         "taken": st.column_config.TextColumn("taken over"),
         "what_it_is": st.column_config.TextColumn("what it is", width="large"),
     }
     st.dataframe(
-        frame.drop(columns="head"),
+        as_written(frame.drop(columns="head")),
         hide_index=True,
         column_config=columns,
         key="table-head_ranks",
@@ -191,7 +193,9 @@ def show_roles(view: View, head: Head, slot: DeltaGenerator) -> None:
     roles = measured_roles(view.model, view.pairs)
     with slot.container():
         says(words.verdict(view.model, roles, head))
-    st.html(words.role_cards(roles, head))
+    st.html(words.role_cards(roles, head, has=True))
+    with st.expander("The roles that it does not have, and why not"):
+        st.html(words.role_cards(roles, head, has=False))
     met = int(np.sum([evidence.holds for role in roles.axes["role"] for evidence in roles.evidence(head, role)]))
     total = sum(len(roles.evidence(head, role)) for role in roles.axes["role"])
     show_foot(

@@ -11,7 +11,17 @@ from app.heads.edges import HeadEdge
 from app.questions.measures import Measure
 from app.words.choices import INPUTS
 from app.words.effects import least, least_effect, not_shown, shows
-from app.words.phrases import adds_or_takes, ends, listed, mean_over, number, ordinal, prompts, with_interval
+from app.words.phrases import (
+    adds_or_takes,
+    capitalised,
+    ends,
+    listed,
+    mean_over,
+    number,
+    ordinal,
+    threshold,
+    with_interval,
+)
 from ioi_core import (
     HEAD_ROLES,
     PUBLISHED_CLASSES,
@@ -35,9 +45,10 @@ NO_ROLES = "Roles are told apart on IOI prompts, and these are others: no role c
 def verdict(model: Model, roles: HeadRoles, head: Head) -> str:
     """Name the measured roles and the published class."""
     names = roles.roles_of(head)
-    text = f"By the rules below, head {head} measures as {_role_words(names)} ({mean_over(roles.n_prompts)})."
+    text = f"By the rules below, head {head} measures as {_role_words(names)}."
     if not names:
-        text = f"By the rules below, head {head} has none of the {len(HEAD_ROLES)} roles ({prompts(roles.n_prompts)})."
+        text = f"By the rules below, head {head} has none of the {len(HEAD_ROLES)} roles."
+    text += f"\n{capitalised(mean_over(roles.n_prompts))}."
     if roles.undefined:
         text += f" Some conditions cannot be measured: {roles.undefined}."
     return f"{text} {published_words(model, head)}"
@@ -57,17 +68,16 @@ def published_words(model: Model, head: Head) -> str:
     return f"Wang et al. 2022 published it as {_role_words([group.name])}."
 
 
-def role_cards(roles: HeadRoles, head: Head) -> str:
-    """Return HTML: for each role a yes or no, and every condition with what was measured."""
-    has = roles.roles_of(head)
+def role_cards(roles: HeadRoles, head: Head, *, has: bool) -> str:
+    """Return HTML of the roles that a head has, or has not: every condition with what was measured."""
+    own = roles.roles_of(head)
     cards = []
-    for role in HEAD_ROLES:
+    for role in (role for role in HEAD_ROLES if (role in own) is has):
         lines = "".join(
             f"<li>{'✓' if evidence.holds else '✗'} {html.escape(str(evidence))}</li>"
             for evidence in roles.evidence(head, role)
         )
-        answer = "yes" if role in has else "no"
-        kind = " ioi-has" if role in has else ""
+        answer, kind = ("yes", " ioi-has") if has else ("no", "")
         cards.append(f'<div class="ioi-card{kind}"><b>{html.escape(role)}: {answer}</b><ul>{lines}</ul></div>')
     return f'<div class="ioi-cards">{"".join(cards)}</div>'
 
@@ -84,8 +94,8 @@ def direct_story(direct: PromptResult, head: Head) -> str:
             f"({with_interval(per_prompt)})."
         )
     text = (
-        f"{adds_or_takes(f'Directly, head {head}', value)} ({with_interval(per_prompt)}): {ordinal(rank)} of "
-        f"{sizes.size} heads by size."
+        f"{adds_or_takes(f'Directly, head {head}', value)}: {ordinal(rank)} of {sizes.size} heads by size.\n"
+        f"{capitalised(with_interval(per_prompt))}."
     )
     if len(per_prompt) == 1:
         return text
@@ -106,8 +116,8 @@ def role_attention_story(attention: PromptResult, head: Head) -> str:
     shares = ", ".join(f"{share:.2f} to {role}" for role, share in names.items())
     rest = 1 - float(from_end.values.sum())
     return (
-        f"From END, head {head} gives {shares}; {max(rest, 0.0):.2f} goes to tokens without a role "
-        f"({mean_over(attention.n_prompts)})."
+        f"From END, head {head} gives {shares}; {max(rest, 0.0):.2f} goes to tokens without a role.\n"
+        f"{capitalised(mean_over(attention.n_prompts))}."
     )
 
 
@@ -125,12 +135,12 @@ def writing_story(result: NameWriting, head: Head) -> str:
         for n, name in enumerate(result.axes["name"])
     )
     if not shows_writing(result, head):
-        why = f"what it writes of any name it looks at is below {least():.2g} logits"
+        why = f"what it writes of any name it looks at is below {threshold(least())} logits"
         return not_shown(why, f"Head {head} does")
     r = _correlation(x.ravel(), y.ravel())
     strength = "is undefined, as nothing varies" if np.isnan(r) else f"is {r:+.2f} over {x.size} points"
     note = "" if result.n_prompts == 1 else ", with 95 % intervals"
-    return f"Head {head} looks from END {means} (means{note}). The correlation of looking and writing {strength}."
+    return f"The correlation of looking and writing {strength}.\nHead {head} looks from END {means} (means{note})."
 
 
 def _mean_words(per_prompt: np.ndarray, sign: str = "") -> str:
@@ -152,8 +162,8 @@ def copying_story(frame: pd.DataFrame, head: Head, top_k: int) -> str:
     """Say how many of the tokens the head copies, and how many it writes against."""
     copied, against = (int(frame[f"{way} the token itself"].sum()) for way in ("writes", "writes against"))
     return (
-        f"Looking at one of these, head {head} would put that same token among the {top_k} it writes most in {copied} "
-        f"of {len(frame)} cases, and among the {top_k} that it writes against most in {against}."
+        f"Looking at one of these, head {head} writes it among its top {top_k} in {copied} of {len(frame)} cases, and "
+        f"against it in {against}.\nAgainst: it is among the {top_k} tokens that the head lowers most."
     )
 
 
@@ -168,7 +178,7 @@ def sites_story(results: Mapping[str, PatchResult], head: Head) -> str:
     """Say what patching each site of the head changes."""
     first = next(iter(results.values()))
     if not shows_sites(results, head):
-        why = f"patched, it changes logit_diff_recovered by less than {least_effect(first):.2g}"
+        why = f"patched, it changes logit_diff_recovered by less than {threshold(least_effect(first))}"
         return not_shown(why, f"Head {head} does")
     denoising = first.direction is Direction.DENOISING
     done = "Given its clean" if denoising else "Given its corrupted"
@@ -177,8 +187,8 @@ def sites_story(results: Mapping[str, PatchResult], head: Head) -> str:
     )
     runs = "corrupted" if denoising else "clean"
     return (
-        f"{done} activations in the {runs} runs, head {head} changes logit_diff_recovered by: {changes} "
-        f"({mean_over(first.n_prompts)}; 1 is the whole way from corrupted to clean)."
+        f"{done} activations in the {runs} runs, head {head} changes logit_diff_recovered by: {changes}.\n"
+        f"{capitalised(mean_over(first.n_prompts))}; 1 is the whole way from corrupted to clean."
     )
 
 
@@ -195,28 +205,31 @@ def table_story(shown: pd.DataFrame, total: int, measure: str, smallest: float =
     if not largest > 0:  # nan as well: undefined for all
         return f"{len(shown)} of {total} heads."
     if largest < smallest:
-        return f"{len(shown)} of {total} heads. {not_shown(f'no {measure} of theirs is {smallest:.2g} or more')}"
+        return f"{len(shown)} of {total} heads. {not_shown(f'no {measure} of theirs is {threshold(smallest)} or more')}"
     return f"{len(shown)} of {total} heads; largest {measure}: {best}."
 
 
 def in_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
     """Say who acts most on the head, by each of its inputs."""
-    parts = []
+    parts, order = [], []
     for letter, word in INPUTS.items():
         if of_letter := [edge for edge in edges if edge.through == letter and edge.counts][:2]:
             senders = " and ".join(f"{edge.sender} ({number(edge.effect)})" for edge in of_letter)
             parts.append(f"its {word} from {senders}")
+            order.append(-abs(of_letter[0].effect))
     if not parts:
         return f"Nothing stands out: no edge into head {head} changes logit_diff by anything to speak of."
-    return f"Corrupted one by one, these change logit_diff most: {'; '.join(parts)} ({_share(n_prompts)})."
+    most, *others = (parts[n] for n in np.argsort(order, kind="stable"))
+    rest = f"Then {'; '.join(others)}. " if others else ""
+    return f"Corrupted one by one, these change logit_diff most: {most}.\n{rest}{capitalised(_share(n_prompts))}."
 
 
 def out_story(edges: Sequence[HeadEdge], head: Head, n_prompts: int) -> str:
     """Say on whom the head acts most, after its edge to the logits."""
     to_logits = next(edge for edge in edges if edge.through is None)
     text = (
-        f"Corrupting what head {head} sends straight to the logits changes logit_diff by {number(to_logits.effect)} "
-        f"({_share(n_prompts)})."
+        f"Corrupting what head {head} sends straight to the logits changes logit_diff by "
+        f"{number(to_logits.effect)}.\n{capitalised(_share(n_prompts))}."
     )
     later = [edge for edge in edges if edge.through is not None]
     if strong := [edge for edge in later if edge.counts][:3]:
@@ -240,4 +253,4 @@ def rank_story(measures: Sequence[Measure], head: Head) -> str:
         return f"Every measure of head {head} is 0 or next to it.{reasons}"
     best = sorted(ranked, key=lambda pair: pair[0])[:3]
     best_words = ", ".join(f"{ordinal(rank)} by {measure.name} ({measure.text(head)})" for rank, measure in best)
-    return f"Among {measures[0].values.size} heads, head {head} is {best_words}.{reasons}"
+    return f"Among {measures[0].values.size} heads, head {head} is {best_words}.\n{reasons.strip()}"

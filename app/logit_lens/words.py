@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import capitalised, component, head_names, mean_over, number, with_interval
+from app.words.phrases import capitalised, component, head_names, mean_over, number, size, with_interval
 from ioi_core import HeadAttribution, PromptResult, Result, bootstrap_interval
 
 
@@ -16,11 +16,11 @@ def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:
     order, largest = np.argsort(values), float(np.abs(values).max())
     threshold = max(0.05 * float(np.abs(values).sum()), least())
     added = [f"{names[n]} adds {number(values[n], largest)} logits" for n in order[::-1][:3] if values[n] > threshold]
-    taken = [f"{names[n]} takes {number(-values[n], largest)[1:]} away" for n in order[:2] if values[n] < -threshold]
+    taken = [f"{names[n]} takes {size(values[n], largest)} away" for n in order[:2] if values[n] < -threshold]
     if not added and not taken:
         return "Nothing stands out: every effect is below 5 % of the sum of all."
     text = ", ".join([*added, *taken])
-    return f"{capitalised(text)} ({mean_over(n_prompts)})."
+    return f"{capitalised(text)}.\n{capitalised(mean_over(n_prompts))}."
 
 
 def layer_effects(result: Result) -> str:
@@ -50,4 +50,4 @@ def lens_story(result: PromptResult) -> str:
         verdict = "it does not clearly favour either answer"
     else:
         verdict = "it favours the right answer" if end > 0 else "it favours the other answer"
-    return f"{step} At the end logit_diff is {number(end)} ({with_interval(result.per_prompt[-1])}): {verdict}."
+    return f"{step} At the end {verdict}.\nlogit_diff there: {number(end)} ({with_interval(result.per_prompt[-1])})."

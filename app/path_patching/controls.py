@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 import ioi_core
 from app import url
@@ -22,29 +23,27 @@ _MLP_MODES = {_RECOMPUTED: "the paper's: a path may run through MLPs", _KEPT: "T
 
 
 def path_controls(pairs: PromptPairs) -> PathChoice:
-    """Draw the controls above the figure."""
-    left, right = st.columns(2)
-    with left:
-        direction = direction_control(url.PATH_DIRECTION, "this path", first=Direction.NOISING)
-    mlps = right.radio(
+    """Draw the controls beside the figure."""
+    direction = direction_control(url.PATH_DIRECTION, "this path", first=Direction.NOISING)
+    mlps = st.radio(
         "MLPs between sender and receiver", tuple(_MLP_MODES), captions=tuple(_MLP_MODES.values()), key=url.BETWEEN,
         bind="query-params",
     )  # fmt: skip
-    left, right = st.columns(2)
     roles = tuple(role for role in ROLES if role in pairs.roles)
-    position = left.selectbox("Senders send from", ("all", *roles), key=url.SENDER_POSITION, bind="query-params")
-    metric = right.selectbox("Scored by", PATH_METRICS[direction], key=url.PATH_METRIC[direction], bind="query-params")
-    st.caption(f"**{metric}**: {METRICS[metric]}.")
+    position = st.selectbox("Senders send from", ("all", *roles), key=url.SENDER_POSITION, bind="query-params")
+    metric = st.selectbox(
+        "Scored by", PATH_METRICS[direction], key=url.PATH_METRIC[direction], bind="query-params",
+        help="\n".join(f"- **{name}**: {METRICS[name]}" for name in PATH_METRICS[direction]),
+    )  # fmt: skip
     return PathChoice(direction, metric, position, mlps == _RECOMPUTED)
 
 
-def trail_control(model: Model) -> tuple[Step, ...]:
-    """Draw the trail as breadcrumbs, each of which goes back to its step; return its steps.
+def trail_control(model: Model, crumbs: DeltaGenerator) -> tuple[Step, ...]:
+    """Draw the trail as text, and in `crumbs` as buttons that go back to each of its steps, which are returned.
 
     Raises:
         IOIError: the link's or the typed trail cannot be read.
     """
-    crumbs = st.container(horizontal=True, vertical_alignment="center", key="breadcrumb")
     with st.expander("The trail as text (to type, or to keep)"):
         text = st.text_input(
             "Receivers, one step after another",

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from app.drawing.frames import as_written
 from app.path_patching.words import effect_unit
 
 
@@ -11,12 +12,12 @@ def show_ranking(frame: pd.DataFrame) -> None:
     """Draw the senders, the strongest first; the figure's download has all columns."""
     shown = frame[["sender", "effect", "low_95", "high_95"]]
     columns: dict[str, ColumnConfig] = {
-        "effect": st.column_config.NumberColumn(effect_unit(frame["metric"].iloc[0]), format="%+.4f"),
-        "low_95": st.column_config.NumberColumn("95 % from", format="%+.4f", help="prompts drawn anew 1,000 times"),
-        "high_95": st.column_config.NumberColumn("95 % to", format="%+.4f"),
+        "effect": st.column_config.NumberColumn(effect_unit(frame["metric"].iloc[0])),
+        "low_95": st.column_config.NumberColumn("95 % from", help="prompts drawn anew 1,000 times"),
+        "high_95": st.column_config.NumberColumn("95 % to"),
     }
     st.dataframe(
-        shown,
+        as_written(shown),
         hide_index=True,
         column_config=columns,
         key="table-ranking",

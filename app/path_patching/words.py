@@ -27,14 +27,14 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     if not strong:
         return (
             f"Nothing stands out: {patching[0].lower()}{patching[1:]} changes {score} up in some prompts and down in "
-            "others."
+            "others.\n"
         )
     rises = {cell: grid.effects[cell] * logits_a_unit(result) > 0 for cell in strong}
     first, *others = sorted({*rises.values()}, key=lambda up: up != rises[strong[0]])
     verbs = {True: "raises", False: "lowers"}
-    text = f"{patching} {verbs[first]} {score} most for {_sender_list(grid, _of_sign(rises, first)[:n])}."
+    text = f"{patching} {verbs[first]} {score} most for {_sender_list(grid, _of_sign(rises, first)[:n])}.\n"
     for other in others:
-        text += f" It {verbs[other]} it for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}."
+        text += f"It {verbs[other]} it for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}. "
     return text
 
 
@@ -86,9 +86,9 @@ def split_story(split: AttentionSplit) -> str:
     """Say how much the head attends, and which components make most of its query and key."""
     labels = split.axes["component"]
     sentences = [
-        f"Head {split.head} gives {split.key} {split.attention.mean():.2f} of its attention from {split.query} (clean "
-        f"prompts, {with_interval(split.attention)}); the attention logit is {number(float(split.logits.mean()))} "
-        f"({with_interval(split.logits)})."
+        f"Head {split.head} gives {split.key} {split.attention.mean():.2f} of its attention from {split.query}; the "
+        f"attention logit is {number(float(split.logits.mean()))}.\nClean prompts: the attention "
+        f"{with_interval(split.attention)}; the logit {with_interval(split.logits)}."
     ]
     for side, values in zip(split.axes["side"], split.values, strict=True):
         order = np.argsort(-np.abs(values))[:3]

@@ -26,7 +26,7 @@ def prompt_bars(result: Predictions, chosen: int) -> go.Figure:
             f"Prompt {n}, {name}: logit_diff {number(value)} logits,<br>{_ahead(value)}"
             for n, value in zip(numbers, values, strict=True)
         ]
-        text = {"text": [f"{value:+.1f}" for value in values], "textposition": "outside", "constraintext": "none"}
+        text = {"text": [number(value) for value in values], "textposition": "outside", "constraintext": "none"}
         style = {"marker_color": colour, "cliponaxis": False, **(text if len(numbers) <= LABELLED else {})}
         figure.add_bar(x=numbers, y=values, name=name, **style, **hover(texts))
         mean_line(figure, values, colour)

@@ -12,7 +12,7 @@ _TIMES_BETTER = 10  # a rank that the other form of an answer must reach to be w
 
 def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
     """Name the model's first choice after one prompt, and the rank of the right answer."""
-    top, prob = token_label(model, result.top_ids[0, row, 0]), float(result.top_probs[0, row, 0])
+    top, prob = f"“{token_label(model, result.top_ids[0, row, 0])}”", float(result.top_probs[0, row, 0])
     io, s = answer_labels(model, pairs, row)
     rank, io_prob = int(result.answer_ranks[0, row, 0]) + 1, float(result.answer_probs[0, row, 0])
     first = f"After prompt {row + 1} the model's first choice is {top} with {percent(prob)}"
@@ -21,11 +21,13 @@ def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row:
         best = "one of the right ones" if rank == 1 else f"the best of the right ones comes {ordinal(rank)}"
         s_prob = percent(float(result.answer_probs[0, row, 1]))
         return (
-            f"{first}, {best}. Right: {io}, together {percent(io_prob)}; wrong: {s}, {s_prob}. Its logit_diff, the "
+            f"{first}, {best}.\nRight: {io}, together {percent(io_prob)}; wrong: {s}, {s_prob}. Its logit_diff, the "
             f"mean logit of the right minus that of the wrong, is {logit_diff}."
         )
-    where = "the right answer" if rank == 1 else f"the right answer {io} comes {ordinal(rank)} with {percent(io_prob)}"
-    return f"{first}, {where}. Its logit_diff ({io} over {s}) is {logit_diff}."
+    where = (
+        "the right answer" if rank == 1 else f"the right answer “{io}” comes {ordinal(rank)} with {percent(io_prob)}"
+    )
+    return f"{first}, {where}.\nIts logit_diff (“{io}” over “{s}”) is {logit_diff}."
 
 
 def may_have_hint(pairs: PromptPairs, result: Predictions) -> bool:

@@ -38,13 +38,14 @@ def model_for(wanted: str) -> Model:
             _draw_banner("This is not GPT-2 small.", _OTHER_WEIGHTS)
         return model
     status = models().status(wanted)
-    with st.container(key="standin"):
+    with st.container(key="standin", horizontal=True, vertical_alignment="center", gap="small"):
         if model is not None:
             _draw_ready(wanted)
         elif status.state is ModelState.UNAVAILABLE:
             _draw_unavailable(wanted, status)
         else:
-            _draw_loading(wanted)
+            with st.container():
+                _draw_loading(wanted)
         st.button(f"Stay with {DEMO}", on_click=keep_stand_in, type="tertiary", help="The address names it then.")
     return models().demo
 
@@ -54,7 +55,7 @@ def _draw_banner(title: str, text: str) -> None:
 
 
 def _draw_ready(wanted: str) -> None:
-    _draw_banner(f"{wanted} is ready.", f"The figures below are still those of {DEMO}, the small bundled model.")
+    _draw_banner(f"{wanted} is ready.", f"The figures below are still {DEMO}'s, the small bundled model's.")
     st.button(f"Show {wanted}", on_click=end_stand_in)
 
 
@@ -63,22 +64,20 @@ def _draw_loading(wanted: str) -> None:
     status = models().status(wanted)
     if status.state is not ModelState.LOADING:
         st.rerun()
+    fetched = f" ({status.done / 1e6:.0f} of {status.total / 1e6:.0f} MB)" if status.total else ""
     _draw_banner(
-        f"{wanted} is being loaded. Until then this is {DEMO},",
-        f"the small model that comes with the app: all numbers below are its own, not those of {wanted}.",
+        f"{wanted} is being loaded{fetched}.",
+        f"Until then every number below is that of {DEMO}, the small bundled model.",
     )
-    if status.total:
-        megabytes = f"{status.done / 1e6:.0f} of {status.total / 1e6:.0f} MB"
-        st.progress(min(1.0, status.done / status.total), f"Fetching the weights: {megabytes}")
 
 
 def _draw_unavailable(wanted: str, status: ModelStatus) -> None:
     name = "GPT-2" if wanted == GPT2 else wanted
     _draw_banner(
         f"This is {DEMO}, not {name}.",
-        f"{name} could not be loaded, so every number below is that of the small model that comes with the app.",
+        "Every number below is that of the small bundled model.",
     )
-    with st.expander("Why, and how to get GPT-2's weights" if wanted == GPT2 else "Why"):
+    with st.popover("Why, and what to do" if wanted == GPT2 else "Why", type="tertiary"):
         st.text(status.reason.removesuffix(HOW_TO_GET).strip())
         if wanted == GPT2:
             st.markdown(_HOW)

@@ -30,6 +30,7 @@ CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}
 _BETWEEN = "---"
 _LONGEST_ANSWER = 100
 _MOST_LISTED = 10
+_ONE_TOKEN = "Mary, John, Tom, James, Anna, Emma, Sarah, Kate, Daniel, Paul"
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def chosen_prompts(model: Model, choice: PromptChoice) -> Chosen:
     if choice.source == DATA:
         chosen = _from_data(model, choice)
     elif choice.source == OWN and not choice.clean:
-        raise PromptError("there is no prompt yet: type one in the sidebar, stopping where the answer comes next")
+        raise PromptError("Type a prompt in the sidebar, up to where the answer comes next: there is no prompt yet.")
     else:
         corruption = TASKS[choice.task].twin if choice.source == TASK else choice.corruption
         chosen = Chosen(_own_or_made(model, choice), TYPED if choice.corrupted else corruption)
@@ -151,19 +152,41 @@ def chosen_prompts(model: Model, choice: PromptChoice) -> Chosen:
 def _own_or_made(model: Model, choice: PromptChoice) -> PromptPairs:
     try:
         return _pairs(model, choice)
-    except NotIOIError as error:
-        optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
-        empty = [field for field, value in optional.items() if not value]
-        raise PromptError(
-            f"{error}. In the sidebar, still empty: {', '.join(empty) or 'none of these fields'}"
-        ) from error
+    except PromptError as error:
+        if advice := _advice(model, choice, error):
+            raise PromptError(advice) from error
+        raise
+
+
+def _advice(model: Model, choice: PromptChoice, error: PromptError) -> str:
+    """Return what to change in the sidebar, where that is known; the error itself has the details."""
+    for what, text in (("IO", choice.io), ("S", choice.s)):
+        n = len(model.encode(f" {text}" if choice.answer_space and not text.startswith(" ") else text)) if text else 1
+        if n > 1:
+            return (
+                f"Choose another {what}: it must be one token, and “{text}” is {n}. Names that are one: {_ONE_TOKEN}."
+            )
+    if not isinstance(error, NotIOIError):
+        return ""
+    optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
+    empty = [name for name, value in optional.items() if not value]
+    if not choice.io and not choice.s:
+        change = (
+            "Fill in IO (the right answer) and S (the wrong one), or name one person twice and another once. If the "
+            "prompt already ends with the answer, take it away."
+        )
+    elif not choice.io or not choice.s:
+        change = f"Fill in {empty[0]} as well, or neither IO nor S."
+    else:
+        change = "Fill in Corrupted prompts as well: the same sentence with another answer, of as many tokens."
+    return f"{change} In the sidebar, still empty: {', '.join(empty) or 'none of these fields'}."
 
 
 def _from_data(model: Model, choice: PromptChoice) -> Chosen:
     if not choice.data.strip():
         raise PromptError(
-            "there is no data set yet: upload one in the sidebar, or paste it there, with columns clean, corrupted, io "
-            "and s (and label, if you like)"
+            "Upload a data set in the sidebar, or paste one there: there is no data set yet. Its columns are clean, "
+            "corrupted, io and s (and label, if you like)."
         )
     found, given = _data_set(model, choice)
     if found.pairs is not None and (choice.skip or not found.refused):

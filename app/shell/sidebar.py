@@ -7,6 +7,7 @@ from app.hosting.models import DEMO, GPT2
 from app.hosting.services import models
 from app.shell.widgets import choose, number_control
 
+_SIZES = ("normal", "large")
 _STAND_IN, _STANDING_IN = "_stand_in", "_standing_in"
 
 
@@ -62,10 +63,27 @@ def _ask_for(key: str) -> None:
 
 def size_control() -> bool:
     """Ask for the text size; True for a projector."""
-    size = st.sidebar.radio("Text size", ("normal", "large"), key=url.SIZE, bind="query-params", horizontal=True)
+    size = st.sidebar.radio(
+        "Text size", _SIZES, key=url.SIZE, bind="query-params", horizontal=True,
+        help="**large** is for a projector: without this sidebar, a question, its figure and its answer on one screen.",
+    )  # fmt: skip
     return size == "large"
 
 
-def row_control(n_prompts: int) -> int:
+def is_large() -> bool:
+    """Return what `size_control` will, before the sidebar is drawn."""
+    return bool(st.session_state.get(url.SIZE, st.query_params.get(url.SIZE)) == "large")
+
+
+def present_button(*, large: bool) -> None:
+    """Offer to go to the view for a projector, and back."""
+    choices: dict[str, str | int | None] = {url.SIZE: "normal" if large else "large"}
+    st.button(
+        "Leave" if large else "Present", icon=":material/present_to_all:", type="tertiary", on_click=choose,
+        args=(choices,), key="present", help="Back to the sidebar." if large else "Large, for a projector.",
+    )  # fmt: skip
+
+
+def row_control(n_prompts: int, *, large: bool) -> int:
     """Ask which prompt the figures of a single prompt show; return its index."""
-    return number_control("Prompt shown", 1, n_prompts, 1, url.SHOWN) - 1
+    return number_control("Prompt shown", 1, n_prompts, 1, url.SHOWN, bare=200 if large else 150) - 1

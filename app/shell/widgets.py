@@ -54,8 +54,14 @@ def option_control(
     return box or first
 
 
-def number_control(label: str, low: int, high: int, first: int, key: str, *, help: str | None = None) -> int:
-    """Ask for a whole number from `low` to `high`, if there is a choice; a link's that is none is refused in words."""
+def number_control(
+    label: str, low: int, high: int, first: int, key: str, *, help: str | None = None, bare: int = 0
+) -> int:
+    """Ask for a whole number from `low` to `high`, if there is a choice; a link's that is none is refused in words.
+
+    Args:
+        bare: draw a box of so many pixels, its label for screen readers alone.
+    """
     asked = _in_link(key)
     if not re.fullmatch(r"-?[0-9]{1,15}", asked or "0"):  # a number input of Streamlit fails on `inf` or 400 digits
         st.session_state[_refused(key)] = asked
@@ -66,8 +72,9 @@ def number_control(label: str, low: int, high: int, first: int, key: str, *, hel
     number = low
     if low < high:
         box = st.number_input(
-            label, low, high, first, key=key, bind="query-params", on_change=_chosen, args=(key,), help=help
-        )
+            label, low, high, first, key=key, bind="query-params", on_change=_chosen, args=(key,), help=help,
+            width=bare or "stretch", label_visibility="collapsed" if bare else "visible",
+        )  # fmt: skip
         number = int(box)
     if refused := _refused_choice(key):
         notice(f"{label} was {refused[:40]!r} in the link: it can be {_numbers(low, high)} here. It is {number}.")

@@ -12,6 +12,9 @@ _SHARE = 0.01
 _SMALLEST = {"prob": 0.1, "prob_diff": 0.1}
 """Metric -> the smallest size of a run that `_SHARE` is taken of; 1 logit or nat for all others."""
 
+NOTHING = _SHARE * min(_SMALLEST.values())
+"""What is nothing whatever the metric: no `least_effect` is smaller."""
+
 
 def least(*sizes: float) -> float:
     """Return the smallest effect in logits that is not nothing, in runs of these mean logit_diffs."""

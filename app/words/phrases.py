@@ -1,10 +1,11 @@
 """Phrases for numbers, means, intervals and names that several pages use."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from app.words.effects import sure
+from app.words.effects import NOTHING, sure
 from ioi_core import Head, PromptPairs, Result, bootstrap_interval
 
 _LONGEST_LABEL = 28
@@ -71,7 +72,7 @@ def component(label: str, bias: str = "bias b_U") -> str:
 def adds_or_takes(who: str, value: float) -> str:
     """Return "Head 9.9 adds 3.00 logits to logit_diff", or "takes ... away from"."""
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
-    return f"{who} {verb} {number(abs(value)).removeprefix('+')} logits {where} logit_diff"
+    return f"{who} {verb} {size(value)} logits {where} logit_diff"
 
 
 def unpatched_means(metric: str, clean: float, corrupted: float) -> str:
@@ -151,11 +152,28 @@ def heads_words(heads: Sequence[Head]) -> str:
     return listed(list(map(str, heads))) or "no head"
 
 
-def number(value: float, largest: float | None = None) -> str:
-    """Return a value with its sign: two decimals from 1 up, three below, two digits below 0.01; no sign before 0.
+def number(value: float, largest: float = 0.0, nothing: float = NOTHING) -> str:
+    """Return a value with its sign, to three significant digits; "≈ 0" where it is nothing, "0" where it is exactly 0.
 
-    Values that stand side by side are all rounded like the `largest` of them.
+    Args:
+        largest: of the values that stand side by side, all of which are rounded like it.
+        nothing: the smallest size that is not nothing on the figure's scale (`app.words.effects`).
     """
-    size = abs(value if largest is None else largest)
-    text = f"{value:+.2f}" if size >= 1 else f"{value:+.3f}" if size >= 0.01 else f"{value:+.2g}"
-    return text if float(text) else text[1:]
+    if not np.isfinite(value):
+        return "undefined"
+    if value == 0:
+        return "0"
+    size = float(f"{max(abs(value), abs(largest)):.2e}")
+    decimals = max(0, 2 - math.floor(math.log10(size)))
+    text = f"{value:+.{decimals}f}"
+    return "≈ 0" if abs(value) < nothing or not float(text) else text
+
+
+def threshold(value: float) -> str:
+    """Return a limit that was set, not measured: as short as it is."""
+    return f"{value:.2g}"
+
+
+def size(value: float, largest: float = 0.0) -> str:
+    """Return the same without a sign, for what has none or whose sign is said in words."""
+    return number(abs(value), largest).removeprefix("+")

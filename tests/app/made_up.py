@@ -19,7 +19,7 @@ _NOISE = np.random.default_rng(0).normal(size=(100, 64, 7))
 COUNTS = st.integers(1, 7)
 """Numbers of prompts."""
 
-NUMBER = r"[+-]?\d+(?:\.\d+)?(?:e-?\d+)?"
+NUMBER = r"(?:≈ 0|[+-]?\d+(?:\.\d+)?)"
 
 
 @st.composite
@@ -73,4 +73,6 @@ def two_runs(draw, n: int, metric: str, direction: Direction, cells: tuple[int, 
 
 def named(text: str, name: str = r"(?:head \d+\.\d+|MLP \d+)") -> list[tuple[str, float]]:
     """Every "head 0.1 (+0.3)" or "head 0.1 +0.3" of a sentence, in order."""
-    return [(who, float(value)) for who, value in re.findall(rf"({name}) \(?({NUMBER})", text)]
+    return [
+        (who, 0.0 if value == "≈ 0" else float(value)) for who, value in re.findall(rf"({name}) \(?({NUMBER})", text)
+    ]

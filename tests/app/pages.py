@@ -14,6 +14,7 @@ from ioi_core import Model, ModelUnavailableError, arena_pairs
 from tests import ROOT
 
 MAIN = ROOT / "app" / "main.py"
+PROMPT = "../pages/prompt.py"
 
 
 class Loader:
@@ -36,14 +37,19 @@ class Loader:
         return self.gpt2
 
 
-def opened(page: str | None = None, **query: str) -> AppTest:
-    """A page as a link opens it; None is the first one."""
+def opened(page: str = PROMPT, **query: str) -> AppTest:
+    """A page as a link opens it."""
+    at = at_root(**query)
+    at.switch_page(page)
+    return at.run()
+
+
+def at_root(**query: str) -> AppTest:
+    """The app as its root address opens it, not run yet."""
     at = AppTest.from_file(MAIN, default_timeout=120)
     for name, value in query.items():
         at.query_params[name] = value
-    if page:
-        at.switch_page(page)
-    return at.run()
+    return at
 
 
 def shown(at: AppTest) -> str:

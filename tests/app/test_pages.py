@@ -9,7 +9,7 @@ from app.hosting import services
 from app.words.phrases import number
 from cache.analyses import ANALYSES
 from ioi_core import arena_pairs, attribute_heads, predictions
-from tests.app.pages import assert_fine, body, gpt2_is, opened, says, shown
+from tests.app.pages import PROMPT, assert_fine, body, gpt2_is, opened, says, shown
 
 LENS = "../pages/logit_lens.py"
 HOSTILE = "When $x$ *b* <b>x</b> :red[x] <script>alert(1)</script> Mary and John met, John gave 😀 ‮\x07 =1+1 to"
@@ -19,8 +19,8 @@ def test_the_prompt_page_shows_what_the_core_computes(loader, demo_model):
     at = opened()
     assert_fine(at)
     found = predictions(demo_model, arena_pairs(demo_model))
-    assert number(float(found.clean_logit_diff[0])) in says(at)[0]
-    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[1]
+    assert number(found.clean_logit_diff[0]) in says(at)[0]
+    assert f"{number(found.clean_logit_diff.mean())} on the clean" in says(at)[0]
     table = at.dataframe[0].value
     assert table["probability"].tolist() == pytest.approx(found.top_probs[0, 0].tolist())
     assert table["token"][0] == "·Mary"
@@ -39,7 +39,7 @@ def test_the_logit_lens_page_draws_all_four_figures(loader, demo_model):
     )
 
 
-@pytest.mark.parametrize("page", [None, LENS])
+@pytest.mark.parametrize("page", [PROMPT, LENS])
 @pytest.mark.parametrize("bos", ["true", "false"])
 def test_generated_prompts_of_unequal_length(loader, page, bos):
     at = opened(page, prompts="generated", n="30", seed="7", corruption="ABC", templates="BABA", shown="29", bos=bos)
@@ -50,7 +50,7 @@ def test_generated_prompts_of_unequal_length(loader, page, bos):
     assert f"<b>BOS:</b> {'in front' if bos == 'true' else 'none'}" in body(at)
 
 
-@pytest.mark.parametrize("page", [None, LENS])
+@pytest.mark.parametrize("page", [PROMPT, LENS])
 def test_hostile_text_is_shown_literally_and_breaks_nothing(loader, page):
     at = opened(page, prompts="own", text=HOSTILE, io="Mary", s="John")
     assert_fine(at)
@@ -61,7 +61,7 @@ def test_hostile_text_is_shown_literally_and_breaks_nothing(loader, page):
     assert "\u202e" not in body(at)
 
 
-@pytest.mark.parametrize("page", [None, LENS])
+@pytest.mark.parametrize("page", [PROMPT, LENS])
 def test_what_a_visitor_types_is_taken_without_the_spaces_at_its_end(loader, page):
     at = opened(page, prompts="own")
     at.text_area(key="text").input("When Tom and Amy met, Tom waved to  \n\n  \n").run()
@@ -72,17 +72,17 @@ def test_what_a_visitor_types_is_taken_without_the_spaces_at_its_end(loader, pag
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({"text": " "}, "no prompt yet"),
-        ({"text": "Nobody is named here"}, "io"),
+        ({"text": " "}, "Type a prompt in the sidebar"),
+        ({"text": "Nobody is named here"}, "Fill in IO (the right answer) and S"),
         ({"text": "The capital of France is"}, "still empty: IO, S, Corrupted prompts"),
-        ({"text": "The capital of France is", "io": "Paris"}, "still empty: S, Corrupted prompts"),
-        ({"text": "The capital of France is", "io": "Paris", "s": "Rome"}, "still empty: Corrupted prompts"),
+        ({"text": "The capital of France is", "io": "Paris"}, "Fill in S as well, or neither IO nor S."),
+        ({"text": "The capital of France is", "io": "Paris", "s": "Rome"}, "Fill in Corrupted prompts as well"),
         ({"text": "x" * 4001}, "4,001 characters"),
-        ({"text": "a\n" * 201}, "the prompts are 201: at most 200"),
+        ({"text": "a\n" * 201}, "The prompts are 201: at most 200"),
         ({"text": "When Mary and John met, John waved to", "corrupted": "too short"}, "same number of tokens"),
         (
             {"text": "When Mary and John met, John waved to", "io": "Bartholomew<b>", "s": "x"},
-            "choose a shorter or more common word",
+            "Choose another IO: it must be one token",
         ),
         ({"text": "word " * 790 + "Mary John John"}, ""),
     ],
@@ -96,7 +96,7 @@ def test_what_cannot_be_used_is_refused_in_words(loader, query, message):
         assert message in body(at)
 
 
-@pytest.mark.parametrize("page", [None, LENS])
+@pytest.mark.parametrize("page", [PROMPT, LENS])
 def test_a_hostile_link_falls_back_to_what_is_allowed(loader, page):
     at = opened(
         page, model="/etc/passwd", prompts="generated", n="999999999", seed="-1", templates="<b>", corruption="evil",
@@ -134,7 +134,7 @@ def test_another_task_than_ioi_has_only_an_end(loader):
 def test_where_gpt2_cannot_be_had_every_page_says_so_and_how_to_get_it(loader):
     services.models()
     gpt2_is("unavailable")
-    for page in (None, LENS):
+    for page in (PROMPT, LENS):
         at = opened(page)
         assert "This is ioi-demo, not GPT-2." in body(at)
         assert "IOI_MODEL_DIR" in shown(at)

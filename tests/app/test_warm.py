@@ -85,6 +85,6 @@ def test_after_warm_a_page_computes_nothing_as_it_opens(warm_folder, monkeypatch
     services.settings.clear()
     services.computations.clear()
     with caplog.at_level(logging.ERROR):
-        at = opened(None if page == "prompt" else f"../pages/{page}.py", model="ioi-demo")
+        at = opened(f"../pages/{page}.py", model="ioi-demo")
     assert computed == []
     assert_fine(at)

@@ -1,6 +1,5 @@
 """The Circuit page in a real browser: the circuit is broken by clicks, and every number drawn is the core's."""
 
-import re
 import time
 import urllib.parse
 
@@ -114,18 +113,19 @@ def test_heads_are_switched_by_clicks_and_back(
         check(page, demo_model, pairs, start, off)
 
 
-def test_a_class_goes_and_comes_back_by_its_button(
+def test_a_class_goes_and_comes_back_by_its_switch(
     visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit
 ) -> None:
     page = visitor.open(CIRCUIT, **VIEW)
-    off, on = (re.compile(f"(?<!negative )name mover {state}") for state in ("off", "on"))
-    page.get_by_role("button", name=off).click()
-    expect(page.get_by_role("button", name=on)).to_be_visible(timeout=WAIT)
+    switch = page.locator(".st-key-switch-name-mover").get_by_role("switch")
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(switch).not_to_be_checked(timeout=WAIT)
     visitor.settled()
     movers = Circuit.of([(head, "END") for head in head_roles(demo_model, pairs).heads("name mover")])
     check(page, demo_model, pairs, start, movers)
     page.get_by_role("button", name="Reset").click()
-    expect(page.get_by_role("button", name=off)).to_be_visible(timeout=WAIT)
+    expect(switch).to_be_checked(timeout=WAIT)
     visitor.settled()
     check(page, demo_model, pairs, start, NO_HEADS)
 

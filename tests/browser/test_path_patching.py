@@ -88,7 +88,7 @@ def test_a_link_reproduces_a_trail(visitor: Visitor, demo_model: Model) -> None:
     )
     check_heatmap(page, result)
     split = explain_attention(demo_model, pairs, mover, "END", "S2")
-    assert any(f"the attention logit is {number(float(split.logits.mean()))}" in text for text in visitor.says())
+    assert any(f"the attention logit is {number(split.logits.mean())}" in text for text in visitor.says())
     for n, side in enumerate(split.axes["side"]):
         bars = figure(page, f"path_split_{side}")["traces"][0]["x"]
         assert sum(bars) == pytest.approx(float(split.logits.mean()), abs=1e-3)

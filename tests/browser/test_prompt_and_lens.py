@@ -21,7 +21,7 @@ HOSTILE = "When $x$ *b* <b>x</b> :red[x] <script>window.hacked=1</script> <img s
 def test_the_first_page_is_there_and_shows_the_cores_numbers(visitor: Visitor, demo_model: Model):
     page = visitor.open()
     found = predictions(demo_model, arena_pairs(demo_model))
-    assert number(float(found.clean_logit_diff[0])) in visitor.says()[0]
+    assert f"{number(found.clean_logit_diff[0])}" in visitor.says()[0]
     clean, corrupted = figure(page, "logit_diff")["traces"]
     assert clean["y"] == pytest.approx(found.clean_logit_diff.tolist(), abs=1e-4)
     assert corrupted["y"] == pytest.approx(found.corrupted_logit_diff.tolist(), abs=1e-4)
@@ -53,7 +53,7 @@ def test_an_own_prompt_typed_in_the_sidebar(visitor: Visitor, demo_model: Model)
     expect(page.locator(".ioi-chips").first).to_contain_text("·Amy", timeout=WAIT)
     visitor.settled()
     found = predictions(demo_model, prompt_pairs(demo_model, OWN))
-    expect(page.locator(".ioi-says").first).to_contain_text(number(float(found.clean_logit_diff[0])), timeout=WAIT)
+    expect(page.locator(".ioi-says").first).to_contain_text(f"{number(found.clean_logit_diff[0])}", timeout=WAIT)
     assert figure(page, "logit_diff")["traces"][0]["y"] == pytest.approx(found.clean_logit_diff.tolist(), abs=1e-4)
 
     page = visitor.go("Logit lens")

@@ -28,7 +28,7 @@ def test_a_task_chosen_in_the_sidebar_and_its_numbers_on_two_pages(visitor: Visi
     expect(page.locator(".ioi-strip")).to_contain_text("another country", timeout=WAIT)
     pairs = task_dataset(demo_model, "capital", 20)
     found = predictions(demo_model, pairs)
-    expect(page.locator(".ioi-says").first).to_contain_text(number(float(found.clean_logit_diff[0])), timeout=WAIT)
+    expect(page.locator(".ioi-says").first).to_contain_text(f"{number(found.clean_logit_diff[0])}", timeout=WAIT)
     visitor.settled()
     assert figure(page, "logit_diff")["traces"][0]["y"] == pytest.approx(found.clean_logit_diff.tolist(), abs=1e-4)
     page = visitor.go("Activation patching")
@@ -78,7 +78,7 @@ def test_an_uploaded_file_is_read_mended_and_taken_home(visitor: Visitor, demo_m
 
 def test_a_short_data_set_and_several_lines_are_in_the_link(visitor: Visitor, demo_model: Model):
     page = visitor.open(prompts="data set", data=ROWS)
-    strip = page.locator(".ioi-strip").inner_text()
+    strip = page.locator(".ioi-strip").text_content() or ""
     assert "Prompts: 2" in strip
     text = "Q: France\nA: Paris\n\nQ: Italy\nA:"
     twin = text.replace("Italy", "Spain")

@@ -67,7 +67,7 @@ class Visitor:
         if not request.url.startswith((self.url, self.url.replace("http", "ws"), "data:", "blob:")):
             self.complaints.append(f"asked the outside for {request.url}")
 
-    def open(self, path: str = "/", **query: str) -> Page:
+    def open(self, path: str = "/prompt", **query: str) -> Page:
         self.page.goto(f"{self.url}{path}?{urllib.parse.urlencode(query)}")
         return self.settled()
 
@@ -77,7 +77,8 @@ class Visitor:
         self.page.evaluate("window.stillSince = undefined")
         self.page.wait_for_function(STILL, timeout=WAIT)
         for drawn_by_parts_loaded_later in (".ioi-chips", ".ioi-says"):
-            expect(self.page.locator(drawn_by_parts_loaded_later).first).to_be_visible(timeout=WAIT)
+            seen = self.page.locator(f"{drawn_by_parts_loaded_later} >> visible=true")
+            expect(seen.first).to_be_visible(timeout=WAIT)
         return self.page
 
     def says(self) -> list[str]:

@@ -15,10 +15,7 @@ from ioi_core import Head, Model, ModelUnavailableError
 from tests import ROOT
 from tests.app.pages import body, opened, shown
 
-PAGES = [
-    None,
-    *(f"../pages/{file.name}" for file in sorted((ROOT / "pages").glob("[a-z]*.py"))),
-]
+PAGES = [f"../pages/{file.name}" for file in sorted((ROOT / "pages").glob("[a-z]*.py"))]
 HOSTILE = {
     "script": "</script><script>alert(1)</script>",
     "element": "<img src=https://evil.example/x onerror=alert(1)>",

@@ -12,7 +12,7 @@ from app.drawing.heatmap import clickable_cells, colour_limit, effect_cells, nam
 from app.drawing.kept import drawn_once
 from app.drawing.parts import laid_out
 from app.words.effects import least
-from app.words.phrases import heads_words, interval, mean_over, number
+from app.words.phrases import heads_words, interval, mean_over, number, size
 from ioi_core import Backup, bootstrap_interval
 
 _MOST_ROWS = 10
@@ -26,7 +26,7 @@ def stage_bars(stages: Sequence[Stage], result: Backup) -> go.Figure:
     ends = np.array([(stage.real, *stage.real_interval) for stage in stages]).T
     hover_texts = [
         f"{name[0].upper()}{name[1:]}, logit_diff is {number(stage.real)} logits<br>"
-        f"({interval(*stage.real_interval, sample)});<br>the final LayerNorm divides by {stage.scale:.2f}"
+        f"({interval(*stage.real_interval, sample)});<br>the final LayerNorm divides by {size(stage.scale)}"
         for name, stage in zip(names, stages, strict=True)
     ]
     naive_texts = [

@@ -10,15 +10,16 @@ import ioi_core
 from app import url
 from app.circuit.backup import charts, numbers, tables, words
 from app.circuit.choices import ablation_control, strongest_writers, writers_control
-from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
+from app.drawing.frames import as_written
 from app.drawing.look import says
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twins_story
 from app.shell.links import head_opener, open_head
+from app.shell.title import section
 from app.view import View
 from app.words.effects import least
 from app.words.phrases import head_names
@@ -27,12 +28,7 @@ from ioi_core import Ablation, Backup
 
 def show_backup(view: View) -> None:
     """Take heads away one after another, and draw what the others do then."""
-    st.write(
-        "Heads are taken away at END, one after another. If nothing else reacted, logit_diff would be at the diamond. "
-        "**Where the bar ends elsewhere, the rest reacts: to the right of the diamond, more is left than expected.**"
-    )
-    with st.expander("Words on this page: direct effect, naive prediction, self-repair, backup"):
-        st.markdown(ABOUT["backup_words"])
+    figure = st.container()
     writers = strongest_writers(view)
     left, right = st.columns(2)
     with left:
@@ -45,27 +41,40 @@ def show_backup(view: View) -> None:
     pairs = view.pairs
     if ablation is not Ablation.ZERO:
         pairs = circuit_pairs(view)
-        st.caption(twins_story(view, pairs))
+        with st.expander("On which prompts"):
+            st.caption(twins_story(view, pairs))
     backup, layers = compute(
         view.model,
         ask(ioi_core.backup_heads, pairs=pairs, heads=heads, ablation=ablation),
         ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
     stages = numbers.stages(backup, layers)
-    _show_stages(view, stages, backup)
-    st.header("Who moves?")
+    with figure:
+        _show_stages(view, stages, backup)
+    section("What is left, step by step?")
+    _show_stages_table(stages, backup)
+    section("Who moves?")
     _show_movers(view, stages, backup)
 
 
 def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
     shown, frame = words.shows_stages(stages), tables.stages_frame(stages, backup)
-    figure = charts.stage_bars(stages, backup) if shown else None
-    show_figure("backup_stages", figure, words.stages_story(stages, backup.n_prompts), lambda: frame, large=view.large)
+    figure, story = charts.stage_bars(stages, backup) if shown else None, words.stages_story(stages, backup.n_prompts)
+    show_figure("backup_stages", figure, story, lambda: frame, large=view.large, first=True)
     if not shown:
         return
+    real, names = backup.logit_diff_per_prompt, [words.stage_name(stage) for stage in stages]
+    show_by_template(
+        view, "backup_stages", real, names,
+        lambda groups: template_curves(real, groups, names, "What is left as heads go", "logits"),
+    )  # fmt: skip
+
+
+def _show_stages_table(stages: Sequence[numbers.Stage], backup: Backup) -> None:
+    frame = tables.stages_frame(stages, backup)
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
-        name: st.column_config.NumberColumn(label, format="%+.2f", help=explained)
+        name: st.column_config.NumberColumn(label, help=explained)
         for name, label, explained in (
             ("logit_diff", "logit_diff", "mean over prompts, in logits"),
             ("naive_prediction", "expected", "if nothing else reacted"),
@@ -75,19 +84,14 @@ def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
             ("by_mlps", "by MLPs", "that write something else than before"),
         )
     }
-    columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", format="%.2f", help="at END")
+    columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", help="at END")
     st.dataframe(
-        frame[list(columns)],
+        as_written(frame[list(columns)], unsigned=["layernorm_scale"]),
         hide_index=True,
         column_config=columns,
         key="table-backup_stages",
         alt="What is left, head after head",
     )
-    real, names = backup.logit_diff_per_prompt, [words.stage_name(stage) for stage in stages]
-    show_by_template(
-        view, "backup_stages", real, names,
-        lambda groups: template_curves(real, groups, names, "What is left as heads go", "logits"),
-    )  # fmt: skip
 
 
 def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:

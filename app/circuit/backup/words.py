@@ -6,7 +6,7 @@ import numpy as np
 
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import heads_words, interval, mean_over, number
+from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size, threshold
 
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
@@ -28,11 +28,11 @@ def stages_story(stages: Sequence[Stage], n_prompts: int) -> str:
     """Say `expected_story` of the first and of all heads that go; or that they show nothing. Stage 0 lacks no head."""
     before, first, last = stages[0], stages[1], stages[-1]
     if not shows_stages(stages):
-        near = f"within {least(before.real):.2g} logits"
+        near = f"within {threshold(least(before.real))} logits"
         why = f"without them logit_diff should stay at {number(before.real)}, {near}, and what is left is as expected"
         return not_shown(why, "These heads do")
-    told = (first,) if last is first else (first, last)
-    return " ".join(expected_story(before, stage, n_prompts) for stage in told)
+    told = (last,) if last is first else (last, first)
+    return "\n".join(expected_story(before, stage, n_prompts) for stage in told)
 
 
 def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
@@ -40,9 +40,10 @@ def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
     lost, sample = before.real - stage.naive, mean_over(n_prompts)
     text = (
         f"Without {heads_words(stage.gone)} one would expect a logit_diff of {number(stage.naive)} instead of "
-        f"{number(before.real)}; the model has {number(stage.real)} ({interval(*stage.real_interval, sample)})."
+        f"{number(before.real)}; the model has {number(stage.real)}.\n"
+        f"{capitalised(interval(*stage.real_interval, sample))}."
     )
-    reacts, gap = _reacts(before, stage), f"{abs(stage.repair):.2f} logits"
+    reacts, gap = _reacts(before, stage), f"{size(stage.repair)} logits"
     sure_gap = f"{gap} ({interval(*stage.repair_interval, sample)})"
     if reacts and not sure(*stage.repair_interval):
         return f"{text} Whether that is more or less than expected is uncertain: the difference is {sure_gap}."
@@ -59,8 +60,8 @@ def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
     if stage.repair < 0:
         return f"{text} That is {gap} less than expected: what is left works worse without them."
     if stage.repair > lost:
-        return f"{text} The {lost:.2f} logits that these heads wrote are more than made up for, by {sure_gap} in all."
-    return f"{text} Of the {lost:.2f} logits that these heads wrote, {sure_gap} are made up for."
+        return f"{text} The {size(lost)} logits that these heads wrote are more than made up for, by {sure_gap} in all."
+    return f"{text} Of the {size(lost)} logits that these heads wrote, {sure_gap} are made up for."
 
 
 def _reacts(before: Stage, stage: Stage) -> bool:
@@ -75,16 +76,16 @@ def _side(stage: Stage) -> str:
 def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     """Say how much of self-repair is LayerNorm's, and how much is that of heads and MLPs that write something else."""
     if abs(stage.repair) < least(before.real):
-        return f"logit_diff is what was expected, within {least(before.real):.2g} logits."
+        return f"logit_diff is what was expected, within {threshold(least(before.real))} logits."
     change = round(100 * (stage.scale / before.scale - 1))
     counts = "more" if change < 0 else "less" if change > 0 else "about the same"
     parts = stage.by_scale, stage.by_heads, stage.by_rest
     by_scale, by_heads, by_rest = (number(part, max(map(abs, parts))) for part in parts)
     text = (
-        f"logit_diff is {abs(stage.repair):.2f} logits {_side(stage)} what was expected, in three parts. LayerNorm: "
-        f"{by_scale}; it divides by {stage.scale:.2f} instead of {before.scale:.2f} ({change:+d} %), so "
-        f"whatever is left counts for {counts}. Other heads that write something else than before: "
-        f"{by_heads}. MLPs that do: {by_rest}."
+        f"logit_diff is {size(stage.repair)} logits {_side(stage)} what was expected: LayerNorm {by_scale}, other "
+        f"heads {by_heads}, MLPs {by_rest}.\nLayerNorm: it divides by {size(stage.scale)} instead of "
+        f"{size(before.scale)} ({change:+d} %), so whatever is left counts for {counts}; other heads and MLPs write "
+        "something else than before."
     )
     last = all(head.layer == n_layers - 1 for head in stage.gone)
     if last:
@@ -111,10 +112,11 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
     """Say which heads move most, from where to where, and which of them write something else."""
     largest = max(abs(mover.change) for mover in moved)
     if not shows_movers(moved, stage):
-        return f"No other head's direct effect changes by {least(stage.real):.2g} logits or more: next to nothing."
+        nothing = threshold(least(stage.real))
+        return f"No other head's direct effect changes by {nothing} logits or more: next to nothing."
     named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
     moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)
-    text = f"With {heads_words(stage.gone)} gone, these direct effects move most: {moves}."
+    text = f"These direct effects move most: {moves}.\nWith {heads_words(stage.gone)} gone."
     different = [mover.head for mover in named if abs(mover.change - mover.by_scale) > 0.5 * abs(mover.change)]
     if not different:
         return f"{text} All of them write much the same as before, and LayerNorm lets it count differently."

@@ -41,7 +41,7 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     names = [f"{level.name.replace(', ', ',<br>')}: <b>{number(level.value, largest)}</b>" for level in levels]
     ends = np.array([(level.value, level.low, level.high) for level in levels]).T
     title, note = "logit_diff, whole and broken", f"logits, {result.ablation} ablation, {sample}"
-    return row_bars(names, ends, hover_texts, title, note, "logits; lines: 95 %", range=_range(ends))
+    return row_bars(names, ends, hover_texts, title, note, "logits; lines: 95 % intervals", range=_range(ends))
 
 
 @drawn_once
@@ -157,7 +157,7 @@ def minimality_bars(result: Minimality) -> go.Figure:
         )
     ends = np.array([result.signed_scores, *result.signed_scores_interval()])[:, order]
     title, note = "What each member adds once its K is gone", f"share of F(M), {result.ablation} ablation, {sample}"
-    axis, height = "right: logit_diff falls without it; lines: 95 %", 150 + 28 * len(order)
+    axis, height = "right: logit_diff falls without it; lines: 95 % intervals", 150 + 28 * len(order)
     return row_bars(names, ends, hover_texts, title, note, axis, height=height, range=_range(ends), tickformat=".0%")
 
 

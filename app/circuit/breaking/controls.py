@@ -117,7 +117,10 @@ def _plan(model: Model, pairs: PromptPairs, circuit: Circuit, text: str) -> Plan
 
 
 def buttons(plan: Plan, classes: Classes) -> None:
-    """Offer to switch everything or a class, to undo and to reset; without classes, all heads kept at a place."""
+    """Offer to switch everything, to undo and to reset, and a switch for each class, on while one of its heads is.
+
+    Without classes, a switch is that of all heads kept at a place.
+    """
     members, off = plan.circuit.members, set(plan.off.members)
     with st.container(horizontal=True, key="circuit-buttons"):
         change_button = partial(st.button, on_click=set_changes)
@@ -125,9 +128,9 @@ def buttons(plan: Plan, classes: Classes) -> None:
         all_on = switched(plan.changes, plan.off.members, on=True)
         unchanged, explained = plan.changes == Changes(), "Back to the starting circuit."
         change_button(
-            "Everything off", icon=":material/toggle_off:", disabled=len(off) == len(members), args=(all_off,)
+            "Switch everything off", icon=":material/toggle_off:", disabled=len(off) == len(members), args=(all_off,)
         )
-        change_button("Everything on", icon=":material/toggle_on:", disabled=not off, args=(all_on,))
+        change_button("Switch everything on", icon=":material/toggle_on:", disabled=not off, args=(all_on,))
         st.button("Undo", icon=":material/undo:", disabled=not st.session_state.get(_HISTORY), on_click=_undo)
         change_button("Reset", icon=":material/restart_alt:", disabled=unchanged, args=(Changes(),), help=explained)
     groups: dict[str, list[Member]] = {name: [] for name in (*classes, OTHER)}
@@ -137,11 +140,13 @@ def buttons(plan: Plan, classes: Classes) -> None:
     with st.container(horizontal=True, key="circuit-classes", vertical_alignment="center"):
         for name, group in ((name, group) for name, group in groups.items() if group):
             on = [member for member in group if member not in off]
-            way, icon = ("off", ":material/toggle_on:") if on else ("on", ":material/toggle_off:")
-            change_button(
-                f"{name} {way} ({len(on) or len(group)})", key=f"switch-{name}", type="tertiary", icon=icon,
+            count = str(len(group)) if len(on) in (0, len(group)) else f"{len(on)} of {len(group)} on"
+            key, switch = f"switch-{name}", "off" if on else "on"
+            st.session_state[key] = bool(on)
+            st.toggle(
+                f"{name} ({count})", key=key, on_change=set_changes,
                 args=(switched(plan.changes, on or group, on=not on),),
-                help=f"Switch {way}: {', '.join(map(member_text, on or group))}",
+                help=f"Switch {switch}: {', '.join(map(member_text, on or group))}",
             )  # fmt: skip
 
 

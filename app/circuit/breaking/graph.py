@@ -34,6 +34,7 @@ _OTHER_COLOUR = "#A9A9A9"  # as in direct and total
 _OFF_TEXT = "#7A7A7A"  # reads on light and dark alike
 _NARROWEST, _GAP, _FEWEST = 1.8, 0.4, 5.0  # in heads' widths: a column, between two, the whole figure
 _SLOT = 46  # pixels of a head
+_SIZE, _SMALL, _FEW_LAYERS = 36, 27, 6  # of a node in pixels, and where there are more layers than that
 
 
 @dataclass(frozen=True)
@@ -89,25 +90,29 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
 
 
 @drawn_once
-def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool) -> go.Figure:
-    """Draw the circuit: the names of heads that are off are struck through, and a click switches a head.
+def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool, low: bool = False) -> go.Figure:
+    """Draw the circuit: heads that are off are hollow, their names struck through, and a click switches a head.
 
     Args:
         published: whether the classes are the paper's own, so that its edges are too.
+        low: draw many layers' heads smaller, so that the figure can be as low as a projector's screen.
     """
+    size = _SMALL if low and n_layers > _FEW_LAYERS else _SIZE
     figure = go.Figure()
     _draw_edges(figure, graph, n_layers, published=published)
     for name, members in graph.groups.items():
         for on in (True, False):
             if switched := [member for member in members if (member not in graph.off) is on]:
-                _draw_heads(figure, graph, switched, name, on=on)
+                _draw_heads(figure, graph, switched, name, on=on, size=size)
     _set_axes(figure, graph, n_layers)
     n_off = len(graph.off)
-    note = f"on ({len(graph.places) - n_off}), struck through: off ({n_off}); click a head to switch it"
-    return laid_out(figure, "The circuit, head by head", note, 240 + 46 * n_layers, top=150)
+    note = f"filled: on ({len(graph.places) - n_off}), hollow: off ({n_off}); click a head to switch it"
+    return laid_out(figure, "The circuit, head by head", note, 210 + 46 * n_layers, top=120)
 
 
-def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member], name: str, *, on: bool) -> None:
+def _draw_heads(
+    figure: go.Figure, graph: CircuitGraph, members: Sequence[Member], name: str, *, on: bool, size: int
+) -> None:
     group = f" ({'in no class' if name == OTHER else name})" if graph.classed else ""
     customdata = [
         [
@@ -117,9 +122,9 @@ def _draw_heads(figure: go.Figure, graph: CircuitGraph, members: Sequence[Member
         ]
         for member in members
     ]
-    marker: dict[str, object] = {"size": 36, "color": CLASS_COLOURS.get(name, _OTHER_COLOUR)}
+    marker: dict[str, object] = {"size": size, "color": CLASS_COLOURS.get(name, _OTHER_COLOUR)}
     if not on:
-        marker |= {"size": 34, "symbol": "circle-open", "line": {"width": 3}}
+        marker |= {"size": size - 2, "symbol": "circle-open", "line": {"width": 3}}
     places = [graph.places[member] for member in members]
     names = [str(head) if on else f"<s>{head}</s>" for head, _ in members]
     draw_nodes(figure, places, names, marker, customdata=customdata, text_colour="#000000" if on else _OFF_TEXT)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 import ioi_core
 from app.circuit.breaking import charts, controls, graph, tables, words
@@ -14,14 +16,14 @@ from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
 from app.circuit.requests import edit_request, find_request, sets_request
 from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
-from app.drawing.about import ABOUT
-from app.drawing.figure import show_figure, show_foot
+from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import notice, says
 from app.hosting.services import settings
 from app.questions.ask import Request, ask
 from app.questions.classes import has_all_roles
 from app.questions.compute import compute, compute_all
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
+from app.shell.title import section
 from app.view import View
 from app.words.phrases import grouped_by, number, percent_of_model
 from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
@@ -32,60 +34,66 @@ _MOST_EVERYWHERE = 30  # members whose minimality is asked: each takes two runs 
 
 def show_breaking(view: View) -> None:
     """Let a visitor switch heads off and on, and draw what the circuit and the whole model lose."""
-    st.write(
-        "Everything outside the circuit is ablated. **Click a head** to ablate it too, and watch two numbers: what the "
-        "circuit does then, and what the whole model does without the same heads."
-    )
-    with st.expander("Words on this page: ablation, faithfulness, completeness, minimality"):
-        st.markdown(ABOUT["breaking_words"])
     pairs = circuit_pairs(view)
+    drawing, numbers = st.columns([4, 1])
+    buttons = st.container()
+    section("Which circuit is it?")
     left, right = st.columns(2)
     with left:
         start = controls.start_control(view.model, pairs)
     with right:
         ablation = ablation_control(view)
-    st.caption(twins_story(view, pairs))
+    explained = st.expander("How heads are ablated, and how the circuit was found")
+    explained.caption(twins_story(view, pairs))
+    published, classes = classes_of(view.model, view.pairs)
+    first = _first_circuit(view, pairs, start, classes, ablation, explained)
     if not has_all_roles(pairs):
         st.caption(words.NO_CLASSES)
     elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         controls.more_prompts_button(pairs, _GENERATED)
-    published, classes = classes_of(view.model, view.pairs)
-    first = _first_circuit(view, pairs, start, classes, ablation)
     plan = controls.plan_control(view.model, pairs, first)
 
-    controls.buttons(plan, classes)
-    summary = st.container(horizontal=True, key="circuit-summary")
-    _show_graph(view, plan, classes, published=published)
+    with buttons:
+        controls.buttons(plan, classes)
+    with drawing:
+        figure = _show_graph(view, plan, classes, published=published)
+        foot = st.container()
     broken = _break(view, pairs, plan, ablation)
-    with summary:
+    with numbers, st.container(key="circuit-summary"):
         _show_summary(broken, plan.off)
+    with foot:
+        frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
+        show_foot("circuit_graph", words.circuit_story(broken, plan.circuit, plan.off), frame, page=figure)
+        st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
-    st.header("Every member, one by one")
+    section("Every member, one by one")
     controls.add_control(plan, pairs)
     _show_table(plan, classes, broken)
 
-    st.header("How much is left?")
+    section("How much is left?")
     _show_levels(view, plan, broken)
 
-    st.header("Does every member count?")
+    section("Does every member count?")
     _show_minimality(view, plan, broken)
 
-    st.header("Is it as good in every kind of sentence?")
+    section("Is it as good in every kind of sentence?")
     _show_templates(view, pairs, broken)
 
-    st.header("Compare two circuits")
+    section("Compare two circuits")
     _show_comparison(view, pairs, plan, classes, (start, first), broken)
 
-    st.header("Is anything missing?")
+    section("Is anything missing?")
     _show_completeness(view, pairs, plan, broken)
 
 
-def _first_circuit(view: View, pairs: PromptPairs, start: str, classes: Classes, ablation: Ablation) -> Circuit:
-    """Return the starting circuit, the empty one where nothing can be found, and say how it was found."""
+def _first_circuit(
+    view: View, pairs: PromptPairs, start: str, classes: Classes, ablation: Ablation, room: DeltaGenerator
+) -> Circuit:
+    """Return the starting circuit, the empty one where nothing can be found; `room` is told how it was found."""
     try:
         if start == FOUND:
-            st.caption(found_story(compute(view.model, find_request(pairs)), ablation))
+            room.caption(found_story(compute(view.model, find_request(pairs)), ablation))
         return starting_circuit(view.model, pairs, start, classes)
     except CircuitError as error:
         notice(f"Nothing is found: {error}. Shown: the empty circuit.")
@@ -113,15 +121,14 @@ def _evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) 
     return ask(ioi_core.evaluate_circuit, pairs=pairs, circuit=circuit, ablation=ablation)
 
 
-def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> None:
+def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> go.Figure:
     drawn = graph.graph_of(plan.circuit, plan.off, classes)
-    figure = graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published)
-    frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
-    show_figure(
-        "circuit_graph", figure, "", frame, large=view.large, min_width=drawn.pixels, from_right=True,
-        on_click=partial(controls.toggle, plan.changes), as_page=True,
+    figure = graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published, low=view.large)
+    show_chart(
+        "circuit_graph", figure, large=view.large, min_width=drawn.pixels, from_right=True,
+        on_click=partial(controls.toggle, plan.changes), first=True,
     )  # fmt: skip
-    st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
+    return figure
 
 
 def _show_summary(broken: Broken, off: Circuit) -> None:

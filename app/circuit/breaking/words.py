@@ -8,7 +8,7 @@ import numpy as np
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order, no_share
 from app.circuit.members import member_words, place_words
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import ends, mean_over, number, percent_of_model, prompts
+from app.words.phrases import capitalised, ends, mean_over, number, percent_of_model, prompts, size, threshold
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): less is nothing
@@ -69,10 +69,11 @@ def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
     """Say what the circuit does, what was switched off, and whether the model misses it as much."""
     now, before = broken.now, broken.before
     if not shows_levels(broken):
-        return not_shown(f"neither the whole model nor the circuit has a logit_diff of {least():.2g} or more")
+        return not_shown(f"neither the whole model nor the circuit has a logit_diff of {threshold(least())} or more")
     sentences = [
         f"{size_words(circuit.without(off)).capitalize()} on: logit_diff is {number(now.logit_diff)} against "
-        f"{number(now.model_logit_diff)} in the whole model ({mean_over(now.n_prompts)}). {faithfulness_words(now)}"
+        f"{number(now.model_logit_diff)} in the whole model.\n{capitalised(mean_over(now.n_prompts))}. "
+        f"{faithfulness_words(now)}"
     ]
     low, high = (bound - 1 for bound in now.faithfulness_interval())
     if not no_share(now) and now.faithfulness > 1.005 and sure(low, high):
@@ -83,7 +84,7 @@ def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
     sentences.append(
         f"Without what you switched off ({size_words(off)}) the circuit goes from {number(before.logit_diff)} to "
         f"{number(now.logit_diff)}, the whole model from {number(model_before)} to {number(model_now)}: the two now "
-        f"differ by {float(broken.completeness.incompleteness):.2f} logits (0 for a complete circuit)."
+        f"differ by {size(float(broken.completeness.incompleteness))} logits (0 for a complete circuit)."
     )
     circuit_loss, model_loss = before.logit_diff - now.logit_diff, model_before - model_now
     if circuit_loss > max(0.1 * abs(model_before), least(model_before)) and model_loss < circuit_loss / 2:
@@ -92,6 +93,21 @@ def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
             "same work all along."
         )
     return " ".join(sentences)
+
+
+def circuit_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
+    """Say how much of the whole model's logit_diff the circuit keeps, and the whole model without the same heads."""
+    now = broken.now
+    model, without = now.model_logit_diff, float(broken.completeness.model_values)
+    if no_share(now):
+        return f"The circuit's logit_diff is {number(now.logit_diff)}, the whole model's {number(model)}."
+    kept = percent_of_model(now.faithfulness)
+    if not off:
+        return f"{size_words(circuit).capitalize()} keep {kept} of the whole model's logit_diff."
+    return (
+        f"With {size_words(off)} off, the circuit keeps {kept} of the whole model's logit_diff; the whole model itself "
+        f"keeps {percent_of_model(without / model)}."
+    )
 
 
 def template_story(templates: Sequence[TemplateFaithfulness], overall: float) -> str:
@@ -112,9 +128,10 @@ def template_story(templates: Sequence[TemplateFaithfulness], overall: float) ->
         f"From {percent_of_model(low.value)} in {low.name} to {percent_of_model(high.value)} in {high.name}; "
         f"{percent_of_model(overall)} over all."
     )
+    text += "\n"
     if low.value < 1 < high.value:
-        text += " Templates above and below the whole model cancel out in that."
-    return f"{text} Other prompts would give another figure.{undefined}"
+        text += "Templates above and below the whole model cancel out in that. "
+    return f"{text}Other prompts would give another figure.{undefined}"
 
 
 def set_words(sets: Completeness, n: int) -> str:
@@ -132,13 +149,13 @@ def completeness_story(sets: Completeness) -> str:
     if abs(circuit - model) < least(sets.model_logit_diff):
         return (
             f"Circuit and model do the same without any of these {len(sets.kinds)} sets, within "
-            f"{least(sets.model_logit_diff):.2g} logits ({mean_over(sets.n_prompts)})."
+            f"{threshold(least(sets.model_logit_diff))} logits ({mean_over(sets.n_prompts)})."
         )
     ahead = "the model has more: heads outside the circuit raise logit_diff"
     if circuit > model:
         ahead = "the circuit has more: heads outside it lower logit_diff"
     return (
-        f"For half of these {len(sets.kinds)} sets circuit and model differ by at least {typical:.2f} logits. They "
+        f"For half of these {len(sets.kinds)} sets circuit and model differ by at least {size(typical)} logits.\nThey "
         f"are furthest apart without {set_words(sets, worst)} ({sets.removed[worst]}): {number(circuit)} against "
         f"{number(model)}; {ahead} ({mean_over(sets.n_prompts)})."
     )
@@ -152,15 +169,15 @@ def minimality_story(result: Minimality) -> str:
     strong = [n for n in order if abs(scores[n]) >= _MATTERS]
     if not strong:
         return f"None of the {len(order)} changes as much as 1 % of F(M)."
-    text = f"Most changes with {_with_scores(result, strong)}."
+    text = f"Most changes with {_with_scores(result, strong)}.\n"
     low, high = result.signed_scores_interval()
     if below := [n for n in strong if scores[n] < 0 and sure(low[n], high[n])]:
-        text += f" Below 0, logit_diff rises without that member: {_with_scores(result, below)}."
+        text += f"Below 0, logit_diff rises without that member: {_with_scores(result, below)}. "
     weak = [member_words(result.members[n]) for n in order if abs(scores[n]) < _MATTERS]
     if weak:
         some = ", ".join(weak[:_SHOWN]) + (" and others" if len(weak) > _SHOWN else "")
-        return f"{text} {len(weak)} of {len(order)} change less than 1 % of F(M) ({some}): the circuit is not minimal."
-    return f"{text} Each of the {len(order)} changes at least 1 % of F(M)."
+        return f"{text}{len(weak)} of {len(order)} change less than 1 % of F(M) ({some}): the circuit is not minimal."
+    return f"{text}Each of the {len(order)} changes at least 1 % of F(M)."
 
 
 def _with_scores(result: Minimality, members: Sequence[int]) -> str:
@@ -190,4 +207,4 @@ def compare_story(results: Sequence[CircuitEvaluation], names: tuple[str, str]) 
     ]
     change = results[0].per_prompt[0] - results[1].per_prompt[0]
     better = int((change > 0).sum())
-    return f"{' '.join(sentences)} The first is ahead in {better} of {prompts(len(change))}."
+    return f"The first is ahead in {better} of {prompts(len(change))}.\n{' '.join(sentences)}"

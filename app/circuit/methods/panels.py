@@ -30,14 +30,11 @@ from ioi_core import METHODS, Ablation, Circuit, Head, MethodContrast
 
 def show_total(view: View) -> None:
     """Draw every head's direct effect beside what is missed without it."""
-    st.write(
-        "To the right: what a head writes itself. Upwards: what logit_diff loses without it. **On the dashed line both "
-        "are the same. Off it the rest of the model counts: what later heads and MLPs make of the head, or do without "
-        "it, and LayerNorm's scale.**"
-    )
     pairs = circuit_pairs(view)
+    drawing = st.container()
     ablation = ablation_control(view)
-    st.caption(twins_story(view, pairs))
+    with st.expander("How heads are ablated"):
+        st.caption(twins_story(view, pairs))
     published, classes = classes_of(view.model, view.pairs)
     result = compute(view.model, total_request(pairs, ablation))
     by_head: dict[Head, str] = {}
@@ -49,20 +46,18 @@ def show_total(view: View) -> None:
     if shows(result.values, least()):
         figure = charts.total_scatter(result, by_head, ablation.value)
     frame = partial(tables.total_frame, result, by_head, ablation.value)
-    show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head)
+    with drawing:
+        show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head, first=True)
+        if classes:
+            st.caption(f"Colours: the head's class ({source}).")
     head_opener(view.model)
-    if classes:
-        st.caption(f"Colours: the head's class ({source}).")
     total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
     show_heatmaps_by_template(view, "direct_and_total", total, head_names(result), title, "logits", least=least())
 
 
 def show_methods(view: View) -> None:
     """Draw the effect of the same heads ablated and patched in five ways."""
-    st.write(
-        "The same heads, taken away or put in by five methods. **They answer different questions, so they give "
-        "different numbers**: none of the bars alone is the effect of these heads."
-    )
+    drawing = st.container()
     pairs = circuit_pairs(view)
     writers = strongest_writers(view)
     left, right = st.columns(2)
@@ -71,24 +66,26 @@ def show_methods(view: View) -> None:
     places = places_of(pairs)
     drop_stale(url.METHOD_AT, places, "END")
     role = right.selectbox("at", places, index=places.index("END"), key=url.METHOD_AT, bind="query-params")
-    st.caption(twins_story(view, pairs))
+    with st.expander("How heads are ablated"):
+        st.caption(twins_story(view, pairs))
     if not chosen:
         st.write("Choose at least one head.")
         return
     heads = Circuit({head: role for head in chosen})
     result = compute(view.model, ask(ioi_core.contrast_methods, pairs=pairs, heads=heads))
-    _show_contrast(view, result)
+    with drawing:
+        _show_contrast(view, result)
     if role in ("END", EVERYWHERE) and words.shows_change(result):
         _show_hidden(view, chosen)
-    st.header("What to keep in mind")
-    st.markdown(ABOUT["method_warnings"])
+    with st.expander("What to keep in mind"):
+        st.markdown(ABOUT["method_warnings"])
 
 
 def _show_contrast(view: View, result: MethodContrast) -> None:
     figure, story = None, words.contrast_story(result, twin_of(view))
     if words.shows_change(result):
         figure = charts.method_bars(result)
-    show_figure("methods", figure, story, lambda: tables.contrast_frame(result), large=view.large)
+    show_figure("methods", figure, story, lambda: tables.contrast_frame(result), large=view.large, first=True)
     names = [words.METHOD_WORDS[method].split(":")[0] for method in METHODS]
     show_by_template(
         view, "methods", result.changes, names,

@@ -7,7 +7,7 @@ import numpy as np
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import heads_words, interval, mean_over, number
+from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size, threshold
 from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 from ioi_core.circuit.methods import METHODS
 
@@ -77,13 +77,14 @@ def shows_change(result: MethodContrast) -> bool:
 def contrast_story(result: MethodContrast, twin: str) -> str:
     """Say how far apart the methods are, and what that means here; `twin` is what a corrupted prompt is."""
     if not shows_change(result):
-        why = f"by none of the methods does logit_diff change by {least(result.clean):.2g} logits or more"
+        why = f"by none of the methods does logit_diff change by {threshold(least(result.clean))} logits or more"
         return not_shown(why, f"{heads_at_role(result.heads)} {'do' if len(result.heads) > 1 else 'does'}")
     by_method = {change.method: change for change in changes(result)}
     zero, mean, resample = (by_method[method].change for method in ("zero", "mean", "resample"))
     sentences = [
-        f"Without {heads_at_role(result.heads)} logit_diff changes by {number(zero)} (zero), {number(mean)} (mean) or "
-        f"{number(resample)} (resample) from the clean run's {number(result.clean)} ({mean_over(result.n_prompts)})."
+        f"Without these heads logit_diff changes by {number(zero)} (zero), {number(mean)} (mean) or {number(resample)} "
+        f"(resample).\nWithout {heads_at_role(result.heads)}, from the clean run's {number(result.clean)} "
+        f"({mean_over(result.n_prompts)})."
     ]
     needed, enough = -by_method["noising"].share, by_method["denoising"].share
     if np.isnan([needed, enough]).any():
@@ -100,7 +101,7 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
             sentences.append("Below 0: away from there.")
     if abs(zero - mean) > max(0.2 * abs(zero), least(result.clean)):
         sentences.append(
-            f"Zero and mean ablation are {abs(zero - mean):.2f} logits apart: zero ablation also takes away what the "
+            f"Zero and mean ablation are {size(zero - mean)} logits apart: zero ablation also takes away what the "
             "heads write in every prompt of a template."
         )
     return " ".join(sentences)
@@ -109,10 +110,10 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
 def hidden_story(before: Stage, last: Stage) -> str:
     """Say what direct effects let one expect of a zero ablation of heads at END, and what it does."""
     return (
-        f"Direct effects would make it {number(last.naive)} without {heads_words(last.gone)} at END; zero ablation "
-        f"there leaves {number(last.real)}. The difference of {number(last.repair)} is what the rest of the model does "
-        f"then, LayerNorm's scale included, which goes from {before.scale:.2f} to {last.scale:.2f} "
-        f"({100 * (last.scale / before.scale - 1):+.0f} %)."
+        f"Direct effects would make it {number(last.naive)} without these heads at END; zero ablation there leaves "
+        f"{number(last.real)}.\nHeads: {heads_words(last.gone)}. The difference of {number(last.repair)} is what "
+        f"the rest of the model does then, LayerNorm's scale included, which goes from {size(before.scale)} to "
+        f"{size(last.scale)} ({100 * (last.scale / before.scale - 1):+.0f} %)."
     )
 
 
@@ -136,7 +137,8 @@ def total_story(result: PromptResult) -> str:
     direct, total = result.values
     gap, largest, sample = total - direct, _largest(result), mean_over(result.n_prompts)
     if not shows(result.values, least()):
-        return not_shown(f"no head has an effect of {least():.2g} logits or more, direct or total ({sample})")
+        nothing = not_shown(f"no head has an effect of {threshold(least())} logits or more, direct or total")
+        return f"{nothing}\n{capitalised(sample)}."
     far = max(_FAR * largest, least())
     sentences, named = [], []
     for sign, where in ((1, "above"), (-1, "below")):
@@ -148,7 +150,10 @@ def total_story(result: PromptResult) -> str:
                 f"{number(total[layer, head])}."
             )
     if not sentences:
-        return f"All heads lie near the line: what each writes itself is what is missed without it ({sample})."
+        return (
+            "All heads lie near the line: what each writes itself is what is missed without it.\n"
+            f"{capitalised(sample)}."
+        )
     if last := [head for head in named if head.layer == gap.shape[0] - 1]:
         sentences.append(
             f"No head comes after {heads_words(last)}: the difference is the last MLP's and LayerNorm's scale's."
@@ -161,7 +166,8 @@ def total_story(result: PromptResult) -> str:
     small = int((certain[1] & (np.abs(direct) < 0.05 * largest) & (total > far)).sum())
     if small:
         sentences.append(f"{small} head{'s' * (small > 1)} with hardly any direct effect would be missed.")
-    return f"{' '.join(sentences)} ({sample})"
+    answer, *others = sentences
+    return f"{answer}\n{' '.join(others)} {capitalised(sample)}."
 
 
 def effects_text(values: np.ndarray, low: np.ndarray, high: np.ndarray, sample: str) -> str:

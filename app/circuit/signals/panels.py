@@ -9,7 +9,6 @@ from app import url
 from app.circuit.choices import MOST_HEADS, strongest_writers
 from app.circuit.signals import charts, tables, words
 from app.circuit.starts import classes_of
-from app.drawing.about import ABOUT
 from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
@@ -18,6 +17,7 @@ from app.questions.classes import has_all_roles
 from app.questions.compute import compute
 from app.questions.twins import flip_pairs
 from app.shell.heads import heads_control
+from app.shell.title import section
 from app.view import View
 from ioi_core import SIGNALS, Head, PromptPairs, SignalFit
 
@@ -29,22 +29,19 @@ def show_signals(view: View) -> None:
     if not has_all_roles(view.pairs):
         st.write(words.NO_NAMES)
         return
-    st.write(
-        "S-inhibition heads tell the name movers which name to leave alone. Here they are told something else, and "
-        "everything after them is computed again. **If logit_diff falls where the token is another, they go by the "
-        "token; if it falls where the place is another, they go by the place.**"
-    )
-    with st.expander("Words on this page: the two signals, the six variants, the formula"):
-        st.markdown(ABOUT["signal_words"])
+    figure = st.container()
     flips = flip_pairs(view)
     first, source = _first_heads(view)
-    chosen = heads_control(view, url.SIGNAL_HEADS, "Heads that are told", strongest_writers(view), first, MOST_HEADS)
+    chosen = heads_control(
+        view, url.SIGNAL_HEADS, "Heads whose output is exchanged", strongest_writers(view), first, MOST_HEADS
+    )
     st.caption(source)
     if not chosen:
         st.write("Choose at least one head.")
         return
     result = compute(view.model, ask(ioi_core.token_and_position, flips=flips, heads=chosen))
-    _show_fit(view, result)
+    with figure:
+        _show_fit(view, result)
     _show_examples(view, flips)
 
 
@@ -67,7 +64,7 @@ def _first_heads(view: View) -> tuple[list[Head], str]:
 
 def _show_fit(view: View, result: SignalFit) -> None:
     figure, story = charts.signal_bars(result) if words.shows_signal(result) else None, words.fit_story(result)
-    show_figure("signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large)
+    show_figure("signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large, first=True)
     names = [words.FLIP_WORDS[flip] for flip in SIGNALS]
     title = "logit_diff with each of the six signals, in the order above"
     show_by_template(
@@ -77,7 +74,7 @@ def _show_fit(view: View, result: SignalFit) -> None:
 
 
 def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
-    st.header("The six variants of the prompt shown")
+    section("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
     frame = tables.examples_frame(flips, view.row)
     st.dataframe(

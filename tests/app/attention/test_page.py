@@ -75,7 +75,7 @@ def test_circuitsvis_gets_the_strongest_heads_clean_and_corrupted(demo_model: Mo
     if weighted:
         assert props["maxValue"] == pytest.approx(max(values[place].max() for values in both for place in heads))
     layer, head = heads[0]
-    assert f"{layer}.{head} {number(float(direct[layer, head]))}" in spoken(at)
+    assert f"{layer}.{head} {number(direct[layer, head])}" in spoken(at)
 
 
 def test_heads_ranked_by_patching_and_chosen_by_hand(demo_model: Model) -> None:

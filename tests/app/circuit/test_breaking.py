@@ -15,7 +15,7 @@ from app.circuit.breaking.numbers import by_template
 from app.circuit.changes import Changes, CircuitTextError, extended, read_changes, switched, write_changes
 from app.circuit.members import KEPT_AT, PLACES, class_of
 from app.circuit.starts import starts_of
-from app.words.phrases import number
+from app.words.phrases import number, size
 from ioi_core import (
     IOI_CIRCUIT,
     Circuit,
@@ -121,7 +121,7 @@ def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model
     result = completeness(demo_model, pairs, measured, gone)
     assert numbers(at)["logit_diff of the circuit"] == number(float(result.circuit_values))
     assert numbers(at)["of the whole model without the same heads"] == number(float(result.model_values))
-    assert any(f"differ by {float(result.incompleteness):.2f} logits" in text for text in says(at))
+    assert any(f"differ by {size(float(result.incompleteness))} logits" in text for text in says(at))
     table = at.dataframe[0].value if at.dataframe else None
     assert table is not None
     left = minimality(demo_model, pairs, measured.without(gone))
@@ -130,14 +130,34 @@ def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model
     assert table["head"].tolist() == [str(head) for head, _ in measured.members], "what is off stays in the table"
 
 
+def switch(at: AppTest, name: str):
+    return at.toggle(key=f"switch-{name}")
+
+
+def test_switches_show_what_is_on(visitor, roles) -> None:
+    first, *others = movers = roles.heads("name mover")
+    at = visitor(**MEASURED)
+    assert all(toggle.value for toggle in at.toggle if toggle.key.startswith("switch-"))
+    all_on = f"name mover ({len(movers)})"
+    assert switch(at, "name mover").label == all_on
+    at = visitor(circuit=f"-{first}:END", **MEASURED)
+    some_on = f"name mover ({len(others)} of {len(movers)} on)"
+    assert (switch(at, "name mover").value, switch(at, "name mover").label) == (True, some_on)
+    switch(at, "name mover").set_value(False).run()
+    assert read_text(changes(at)) == {f"-{head}:END" for head in movers}
+    assert (switch(at, "name mover").value, switch(at, "name mover").label) == (False, all_on)
+    button(at, "Reset").click().run()
+    assert switch(at, "name mover").value
+
+
 def test_buttons_switch_classes_and_everything_and_undo_goes_back(visitor, measured, roles) -> None:
     at = visitor(**MEASURED)
-    button(at, "name mover off").click().run()
+    switch(at, "name mover").set_value(False).run()
     movers = roles.heads("name mover")
     assert read_text(changes(at)) == {f"-{head}:END" for head in movers}
-    button(at, "name mover on").click().run()
+    switch(at, "name mover").set_value(True).run()
     assert changes(at) == ""
-    button(at, "Everything off").click().run()
+    button(at, "Switch everything off").click().run()
     assert_fine(at)
     assert len(read_text(changes(at))) == len(measured.members)
     assert "No head on" in " ".join(says(at))

@@ -24,6 +24,7 @@ from app.words.effects import least
 from app.words.phrases import number, percent_of_model
 from ioi_core import Ablation, Circuit, Head, Model, PromptPairs, bootstrap_interval, find_circuit
 from tests.app.circuit.made_up import CIRCUIT, completenesses, evaluations, minimalities
+from tests.app.made_up import NUMBER
 
 
 def prefers_the_answer(per_prompt: np.ndarray) -> bool:
@@ -94,9 +95,10 @@ def test_the_set_that_tells_them_apart_most_is_named(sets) -> None:
         return
     assert ("the circuit has more" in text) == (gaps[largest] > 0)
     assert ("the model has more" in text) == (gaps[largest] < 0)
-    typical = re.search(r"differ by at least ([\d.]+) logits", text)
+    typical = re.search(rf"differ by at least ({NUMBER}) logits", text)
     assert typical
-    assert (np.abs(gaps) >= float(typical[1]) - 0.006).sum() >= len(gaps) / 2
+    if typical[1] != "≈ 0":
+        assert (np.abs(gaps) >= 0.994 * float(typical[1])).sum() >= len(gaps) / 2, "it has three digits"
 
 
 TEMPLATES = st.lists(st.sampled_from((float("nan"), -0.4, 0.0, 0.8, 0.995, 1.0, 1.004, 1.7)), max_size=5)
@@ -130,5 +132,5 @@ def test_a_found_circuit_says_under_which_ablation_it_was_found(demo_model: Mode
     same, other = (found_story(found, ablation) for ablation in (Ablation.MEAN, Ablation.ZERO))
     for text in (same, other):
         assert f"Under mean ablation its faithfulness is {share}" in text
-    assert ("Below it is under zero ablation" in same, "Below it is under zero ablation" in other) == (False, True)
+    assert ["The figures below use zero ablation" in text for text in (same, other)] == [False, True]
     assert no_share(found.evaluation) is None

@@ -11,7 +11,7 @@ from app.circuit.backup.words import cause_story, expected_story, movers_story
 from app.circuit.methods.words import contrast_story, total_story
 from app.circuit.signals.words import fit_story, letters
 from app.words.effects import least
-from app.words.phrases import number
+from app.words.phrases import number, size
 from ioi_core import bootstrap_interval
 from ioi_core.circuit.methods import METHODS
 from ioi_core.circuit.signals import SIGNALS
@@ -33,7 +33,7 @@ def test_what_is_made_up_for_was_lost_and_came_back(made) -> None:
         assert lost < 0
     if said := re.search(r"ends ([\d.]+) logits \(.*?\) (above|below)", text):
         assert (stage.repair > 0) == (said[2] == "above")
-        assert float(said[1]) == pytest.approx(abs(stage.repair), abs=0.0051)
+        assert said[1] == size(stage.repair)
     if "logits less than expected" in text:
         assert stage.real < stage.naive
     if re.search("nothing makes up|nothing to make up|that is what happens", text):

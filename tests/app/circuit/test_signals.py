@@ -9,7 +9,7 @@ import pytest
 from app.circuit.signals.charts import signal_bars
 from app.circuit.signals.tables import flips_frame
 from app.circuit.signals.words import coefficient_intervals, fit_story, letters
-from app.words.phrases import number
+from app.words.phrases import size
 from ioi_core import (
     Head,
     Model,
@@ -59,9 +59,9 @@ def test_the_signals_of_any_ioi_prompts_are_told_apart(demo_model: Model, query:
     position, token = result.coefficients
     [said] = [text for text in says(at) if "S_tok" in text]
     largest = max(abs(position), abs(token))
-    size = number(abs(token), largest).removeprefix("+")
-    assert f"logit_diff = {number(position, largest)} S_pos {'+' if token > 0 else '-'} {size} S_tok" in said
-    assert f"off by {result.mean_error:.2f} logits" in said
+    first, then = "-" if position < 0 else "", "+" if token > 0 else "-"
+    assert f"logit_diff = {first}{size(position, largest)} S_pos {then} {size(token, largest)} S_tok" in said
+    assert f"off by {size(result.mean_error)} logits" in said
     examples = table(at, "the variant of the prompt shown")
     io_first = bool(pairs.roles["IO"][0] < pairs.roles["S1"][0])
     assert list(examples["letters"]) == [letters(flip, io_first=io_first) for flip in SIGNALS]
@@ -102,9 +102,9 @@ def test_the_signal_figure_draws_the_cores_numbers(demo_model: Model, abc: Promp
 @pytest.mark.parametrize(
     ("position", "token", "words"),
     [
-        (2.31, 0.99, "Both count: the place 2.3 times as much as the token."),
-        (0.05, 20.0, "which token is repeated, and next to nothing about the place"),
-        (-3.0, 0.1, "which place is repeated, and next to nothing about the token"),
+        (2.31, 0.99, "Both count: the position 2.3 times as much as the token."),
+        (0.05, 20.0, "which token is repeated, and next to nothing about the position"),
+        (-3.0, 0.1, "which position is repeated, and next to nothing about the token"),
         (0.0, 0.0, "neither"),
     ],
 )

@@ -14,7 +14,7 @@ from ioi_core import Result, arena_pairs, attribute_layers
 from tests import ROOT
 from tests.app.pages import assert_fine, opened
 
-PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "__init__")
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem not in ("__init__", "start"))
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ def test_only_the_last_used_are_kept(monkeypatch):
 @pytest.mark.usefixtures("loader")
 @pytest.mark.parametrize("page", PAGES)
 def test_a_second_visitor_draws_nothing_anew(monkeypatch, page):
-    path = None if page == "prompt" else f"../pages/{page}.py"
+    path = f"../pages/{page}.py"
     assert_fine(opened(path, model="ioi-demo"))
     before = dict(kept._figures)
     shown = {key: figure.to_json() for key, figure in before.items()}

@@ -153,13 +153,13 @@ def test_edges_are_computed_on_request_in_and_out(demo_model: Model) -> None:
     for values in into.values():
         sender = np.unravel_index(np.nanargmax(np.abs(values)), values.shape)
         if abs(values[sender]) > 0.05:  # an MLP may come before a weaker head
-            assert f"head {sender[0]}.{sender[1]} ({values[sender]:+.3f})" in said
+            assert f"head {sender[0]}.{sender[1]} ({number(values[sender])})" in said
     assert any(f"Corrupting what head {HEAD} sends straight to the logits" in text for text in says(at))
     next(button for button in at.button if button.label == "Compute every edge between heads").click().run()
     assert_fine(at)
     onto_queries = edge_atlas(demo_model, pairs, "q", metric="logit_diff_change").values[AT]
     receiver = np.unravel_index(np.nanargmax(np.abs(onto_queries)), onto_queries.shape)
-    said = f"the queries of head {receiver[0]}.{receiver[1]} ({onto_queries[receiver]:+.3f})"
+    said = f"the queries of head {receiver[0]}.{receiver[1]} ({number(onto_queries[receiver])})"
     assert any(said in text for text in says(at))
 
 

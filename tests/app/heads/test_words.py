@@ -133,4 +133,4 @@ def test_copies_are_counted(copied: int, against: int) -> None:
          for way, count in (("writes", copied), ("writes against", against))}
     )  # fmt: skip
     text = copying_story(frame, Head(1, 0), 5)
-    assert f"in {copied} of 3 cases, and among the 5 that it writes against most in {against}." in text
+    assert f"among its top 5 in {copied} of 3 cases, and against it in {against}." in text

@@ -17,7 +17,7 @@ from app.shell import prompts
 from app.shell.prompts import CLASSIC, PromptChoice
 from ioi_core import Model, arena_pairs, load_model
 from ioi_core.model.identity import OTHER_WEIGHTS
-from tests.app.pages import Loader, assert_fine, body, gpt2_is, opened, shown
+from tests.app.pages import PROMPT, Loader, assert_fine, body, gpt2_is, opened, shown
 from tests.models.random_gpt2 import save_random_gpt2
 
 TAKEN = ("gpt2-small", "ioi-demo")
@@ -133,7 +133,9 @@ def test_a_model_of_gpt2s_shape_alone_is_not_passed_off_as_it(loader: Loader, sm
 
 
 @pytest.mark.usefixtures("folders")
-@pytest.mark.parametrize("page", [None, "../pages/activation_patching.py", "../pages/heads.py", "../pages/circuit.py"])
+@pytest.mark.parametrize(
+    "page", [PROMPT, "../pages/activation_patching.py", "../pages/heads.py", "../pages/circuit.py"]
+)
 def test_an_idle_visitor_does_not_hold_a_model_that_left(page: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     services.models().get("tuned")
     gpt2_is("ready", "tuned")

@@ -45,13 +45,13 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     assert_fine(at)
     result = patch_paths(demo_model, arena_pairs(demo_model))
     layer, head = divmod(int(abs(result.values).argmax()), SHAPE[1])
-    assert any(f"head {layer}.{head} ({result.values[layer, head]:+.3f})" in text for text in says(at))
+    assert any(f"head {layer}.{head} ({number(result.values[layer, head])})" in text for text in says(at))
     ranking = at.dataframe[0].value
     assert ranking["sender"].iloc[0] == f"head {layer}.{head}"
     assert ranking["effect"].iloc[0] == pytest.approx(result.values[layer, head], abs=1e-5)
     assert len(ranking) == SHAPE[0] * (SHAPE[1] + 1), "every head and MLP"
     split = explain_attention(demo_model, arena_pairs(demo_model), Head(layer, head))
-    assert any(f"the attention logit is {number(float(split.logits.mean()))}" in text for text in says(at))
+    assert any(f"the attention logit is {number(split.logits.mean())}" in text for text in says(at))
 
 
 def test_picking_a_sender_and_going_on_walks_the_trail_and_back(demo_model: Model) -> None:
@@ -157,7 +157,7 @@ def test_another_task_has_no_roles_but_works() -> None:
 @pytest.mark.parametrize(
     ("trail", "says_why"),
     [
-        ("9.9 q", "head 9.9 does not exist"),
+        ("9.9 q", "Head 9.9 does not exist"),
         ("<script>alert(1)</script>", "is no step of a trail"),
         ("1.1 z", "is no step of a trail"),
         ("q", "is no step of a trail"),

@@ -28,7 +28,7 @@ def test_what_is_said_to_raise_or_lower_logit_diff_does(made) -> None:
     grid = path_grid(result)
     text, raw = path_story(grid, result, Step()), changes_by_name(grid, changes)
     low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
-    for verb, who in re.findall(r"(raises|lowers) (?:logit_diff most|prob_diff most|it) for (.*?)\.(?: |$)", text):
+    for verb, who in re.findall(r"(raises|lowers) (?:logit_diff most|prob_diff most|it) for (.*?)\.(?:\s|$)", text):
         for name, _ in named(who):
             assert raw[name] * (1 if verb == "raises" else -1) > 0
     size = least_effect(result) if result.metric == "prob_diff" else least(result.clean, result.corrupted)

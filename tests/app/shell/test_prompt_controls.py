@@ -23,7 +23,7 @@ def test_a_task_is_one_more_choice(loader, demo_model: Model, task: str) -> None
     at = opened(prompts="other task", task=TASKS[task].title, n="7", seed="3")
     assert_fine(at)
     found = predictions(demo_model, task_dataset(demo_model, task, 7, seed=3))
-    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[1]
+    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[0]
     assert f"<b>Corruption:</b> {TASKS[task].twin}" in body(at)
     assert TASKS[task].question in captions(at)
 
@@ -97,7 +97,7 @@ def test_a_data_set_is_read_as_the_library_reads_it(loader, demo_model: Model) -
     at = opened(prompts="data set", data="\n".join(map(json.dumps, rows)))
     assert_fine(at)
     found = predictions(demo_model, prompt_pairs(demo_model, [MARY, TWIN]))
-    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[1]
+    assert f"{number(float(found.clean_logit_diff.mean()))} on the clean" in says(at)[0]
     assert "Label by label" in [toggle.label for toggle in at.toggle]
     at.toggle(key="templates_logit_diff").set_value(True).run()
     assert_fine(at)

@@ -40,7 +40,7 @@ def test_components_of_every_analysis_have_one_name(label, name):
 
 def test_what_is_taken_away_is_said_without_a_sign():
     assert phrases.adds_or_takes("Head 9.9", 3.0) == "Head 9.9 adds 3.00 logits to logit_diff"
-    assert phrases.adds_or_takes("Head 10.7", -0.0042) == "Head 10.7 takes 0.0042 logits away from logit_diff"
+    assert phrases.adds_or_takes("Head 10.7", -0.0042) == "Head 10.7 takes 0.00420 logits away from logit_diff"
 
 
 def test_intervals_say_where_the_sign_is_uncertain():
@@ -53,15 +53,28 @@ def test_intervals_say_where_the_sign_is_uncertain():
 @pytest.mark.parametrize(
     ("value", "largest", "text"),
     [
-        (27.8486, None, "+27.85"),
-        (-0.4331, None, "-0.433"),
-        (0.00032, None, "+0.00032"),
-        (0.0, None, "0"),
-        (-0.0, None, "0"),
-        (0.4331, 27.8, "+0.43"),
-        (-0.0004, 0.5, "0.000"),
-        (-5e-05, 2e-04, "-5e-05"),
+        (27.8486, 0, "+27.8"),
+        (3.5519, 0, "+3.55"),
+        (-0.4331, 0, "-0.433"),
+        (0.0421, 0, "+0.0421"),
+        (-1234.5, 0, "-1234"),
+        (9.996, 0, "+10.0"),
+        (0.00032, 0, "≈ 0"),
+        (-1e-10, 0, "≈ 0"),
+        (0.0, 0, "0"),
+        (-0.0, 5, "0"),
+        (0.4331, 27.8, "+0.4"),
+        (-0.04, 27.8, "≈ 0"),
+        (-0.0004, 0.5, "≈ 0"),
+        (-5e-05, 2e-04, "≈ 0"),
+        (float("nan"), 0, "undefined"),
     ],
 )
 def test_numbers_follow_one_rule(value, largest, text):
     assert phrases.number(value, largest) == text
+
+
+def test_what_is_nothing_on_the_figures_scale_is_said_to_be_so():
+    assert phrases.number(0.03, 0.5, nothing=0.035) == "≈ 0"
+    assert phrases.number(0.04, 0.5, nothing=0.035) == "+0.040"
+    assert phrases.size(-1.899) == "1.90"

@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PARTS = ("break it", "backup heads", "token or position", "direct and total", "ways to ablate")
 VIEWS = {
-    "prompt": ("/", {}),
+    "start": ("/", {}),
+    "prompt": ("/prompt", {}),
     "logit lens": ("/logit_lens", {"templates_lens": "true"}),
     "attention": ("/attention", {}),
     "activation patching": ("/activation_patching", {}),
@@ -52,7 +53,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser, server: str) -> Iter
     visitor = Visitor(chromium, server)
     path, query = VIEWS[request.param]
     page = visitor.open(path, model="ioi-demo", **query)
-    if request.param != "all heads":
+    if request.param not in ("start", "all heads"):
         expect(page.locator(".js-plotly-plot").first).to_be_visible()
     yield page
     visitor.leave()
@@ -74,7 +75,7 @@ def sideways(page: Page) -> int:
 
 def test_every_page_is_looked_at():
     pages = {path.stem for path in (ROOT / "pages").glob("*.py")} - {"__init__"}
-    assert {path.strip("/") or "prompt" for path, _ in VIEWS.values()} == pages
+    assert {path.strip("/") or "start" for path, _ in VIEWS.values()} == pages
 
 
 def test_nobody_is_kept_out(page: Page):
@@ -130,7 +131,7 @@ def test_a_head_is_opened_by_keyboard_where_a_click_on_a_figure_opens_it(visitor
 
 def test_focus_is_seen_and_nothing_moves_by_itself(chromium: Browser, server: str):
     visitor = Visitor(chromium, server, reduced_motion="reduce")
-    page = visitor.open("/", model="ioi-demo")
+    page = visitor.open("/prompt", model="ioi-demo")
     outline = "getComputedStyle(document.activeElement.closest('label') || document.activeElement).outline"
     seen = []
     for _ in range(25):

@@ -30,7 +30,7 @@ def expect_page(visitor: Visitor, heading: str) -> None:
 
 
 def facts(page: Page) -> str:
-    return page.locator(".ioi-strip").inner_text()
+    return page.locator(".ioi-strip").text_content() or ""
 
 
 @pytest.mark.parametrize("path", ["/path_patching", "/attention", "/activation_patching"])
@@ -107,9 +107,10 @@ def test_a_button_that_changes_a_page_makes_no_entry(visitor: Visitor) -> None:
 
 
 def test_every_page_has_one_heading_of_the_first_level_and_a_title_of_its_own(visitor: Visitor) -> None:
-    page = visitor.open("/", model="ioi-demo", prompts="generated", n="3", seed="7")
+    page = visitor.open("/prompt", model="ioi-demo", prompts="generated", n="3", seed="7")
     titles = []
     for name in (
+        "Start",
         "Prompt",
         "Logit lens",
         "Attention patterns",
@@ -125,4 +126,4 @@ def test_every_page_has_one_heading_of_the_first_level_and_a_title_of_its_own(vi
         assert page.get_by_role("heading", level=1).count() == 1, name
         titles.append(page.title())
         assert titles[-1].endswith(" · ioi-demo · 3 generated prompts, seed 7 · IOI Explorer")
-    assert len(set(titles)) == 7
+    assert len(set(titles)) == 8

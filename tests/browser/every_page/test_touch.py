@@ -182,10 +182,10 @@ def test_a_swipe_scrolls_and_each_tap_acts_on_what_was_tapped(phone: Visitor, cl
     taps = clickable.taps or tuple(read_chart(page, clickable.name, APART))
     x, y = place(page, clickable.name, taps[0])
     url, ranges = page.url, read_chart(page, clickable.name, RANGES)
-    finger.swipe(x, y, 0, 200)
+    finger.swipe(x, y, 0, -200)
     for _ in range(100):
         page.wait_for_timeout(200)
-        if (moved := read_chart(page, clickable.name, WHERE, taps[0])[1] - y) > 100:
+        if (moved := y - read_chart(page, clickable.name, WHERE, taps[0])[1]) > 100:
             break
     assert moved > 100, "the page scrolls"
     assert (page.url, read_chart(page, clickable.name, RANGES)) == (url, ranges), "nothing else happens"

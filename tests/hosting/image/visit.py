@@ -53,7 +53,9 @@ def main(url: str, name: str) -> None:
 def _first_page(visitor: Visitor, asked: str, model: Model) -> None:
     page = visitor.open()
     strip = page.locator(".ioi-strip")
-    while f"Model: {model.name}" not in strip.inner_text():  # it is loaded in the background; ioi-demo stands in
+    while f"Model: {model.name}" not in (
+        strip.text_content() or ""
+    ):  # it is loaded in the background; ioi-demo stands in
         expect(page.get_by_role("button", name=f"Show {asked}")).to_be_visible(timeout=4 * WAIT)
         page = visitor.open()
     found = predictions(model, arena_pairs(model))

@@ -1,0 +1,121 @@
+"""The way through the pages: navigation, "next" and "back", the first page's questions and the words of each page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from app import url
+from app.words.glossary import GLOSSARY, in_words
+
+APP = "IOI Explorer"
+_FOLDER = Path(__file__).parents[2] / "pages"
+_VISITED = "_visited"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A page on the way.
+
+    Attributes:
+        name: of its file in pages/; title: in the navigation, the method.
+        question: what it answers, its heading as it first opens; about: how, for the first page's list.
+        words: its own terms of the glossary.
+    """
+
+    name: str
+    title: str
+    question: str
+    about: str
+    words: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """The page's file."""
+        return str(_FOLDER / f"{self.name}.py")
+
+
+START = Step("start", "Start", f"{APP}: how does a language model find the right name?", "", ("IOI", "head", "layer"))
+PROMPT = Step(
+    "prompt", "Prompt", "What does the model think comes next?",
+    "its first choices, and how far the right name is ahead of the wrong one",
+    ("token", "probability", "logit", "logit_diff", "IO, S1, S2, S1+1", "END", "BOS", "clean prompt, corrupted prompt"),
+)  # fmt: skip
+WAY = (
+    START,
+    PROMPT,
+    Step(
+        "logit_lens", "Logit lens", "Where in the model does the answer appear?",
+        "the model read out after each layer, and what each layer and head adds",
+        ("residual stream", "logit lens", "logit_diff", "layer", "head", "MLP", "LayerNorm"),
+    ),
+    Step(
+        "attention", "Attention patterns", "Where does each head look?",
+        "from which token each head looks at which other",
+        ("head", "attention pattern", "query", "key", "value", "END"),
+    ),
+    Step(
+        "activation_patching", "Activation patching", "Which activations carry the answer?",
+        "one activation at a time exchanged for that of a twin prompt",
+        ("activation", "patching", "noising, denoising", "clean prompt, corrupted prompt", "corruption",
+         "residual stream"),
+    ),
+    Step(
+        "path_patching", "Path patching", "Which head acts on which?",
+        "the paths between heads, from the logits backwards",
+        ("path", "sender, receiver", "direct effect, total effect", "noising, denoising", "frozen, recomputed",
+         "query", "key", "value"),
+    ),
+    Step(
+        "circuit", "Circuit", "What happens if you break the circuit?",
+        "heads switched off and on, and what circuit and model lose",
+        ("circuit", "ablation", "faithfulness", "completeness", "minimality", "direct effect, total effect",
+         "naive prediction", "self-repair", "backup head", "S-inhibition head", "token signal, position signal"),
+    ),
+    Step(
+        "heads", "Heads", "What does each head do?",
+        "everything that can be measured of a head, on one page",
+        ("head", "query", "key", "value", "attention pattern", "direct effect, total effect", "name mover head",
+         "S-inhibition head", "duplicate token head", "induction head", "previous token head"),
+    ),
+)  # fmt: skip
+
+
+def navigation() -> tuple[StreamlitPage, Step]:
+    """Draw the navigation; return the page that was asked for and its step."""
+    pages = {step: st.Page(step.path, title=step.title, default=step is START) for step in WAY}
+    page = st.navigation({APP: list(pages.values())})
+    return page, next(step for step in WAY if step.title == page.title)
+
+
+def follow_old_link(step: Step) -> None:
+    """Open the Prompt page for a visit that begins at the root and asks for prompts: it was the first page once.
+
+    The model and the text size alone are no such question.
+    """
+    begins = _VISITED not in st.session_state
+    st.session_state[_VISITED] = True
+    if begins and step is START and set(st.query_params) - {url.MODEL, url.SIZE}:
+        st.switch_page(PROMPT.path, query_params=st.query_params.to_dict())
+
+
+def way_on(step: Step) -> None:
+    """Draw the links to the pages before and after this one."""
+    n = WAY.index(step)
+    with st.container(horizontal=True, horizontal_alignment="distribute", key="way"):
+        if n > 0:
+            st.page_link(WAY[n - 1].path, label=f"Back: {WAY[n - 1].title}", icon=":material/arrow_back:")
+        if n + 1 < len(WAY):
+            after = WAY[n + 1]
+            st.page_link(
+                after.path, label=f"Next: {after.question}", icon=":material/arrow_forward:", icon_position="right"
+            )
+
+
+def words_of(step: Step) -> None:
+    """Offer the glossary, the page's own terms first."""
+    with st.container(key="words"), st.popover("Words on this page", icon=":material/menu_book:", type="tertiary"):
+        st.markdown(in_words(list(step.words)))
+        st.markdown("**All other words**")
+        st.markdown(in_words([term for term in GLOSSARY if term not in step.words]))

@@ -1,0 +1,1 @@
+"""Start: what IOI is, what the app does, and where to begin."""

@@ -1,0 +1,135 @@
+"""The form of every page: its figure first, few words, a list of what follows, and a projector's screen that is enough.
+
+A main figure is the first chart of a page, or its first table. Words are those that are seen with all folds closed.
+"""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.every_page.test_access import VIEWS
+from tests.browser.visitor import Visitor, read_chart
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LAPTOP, PHONE, PROJECTOR, LARGE_PROJECTOR = (1366, 768), (390, 844), (1280, 720), (1920, 1080)
+HIGHEST_FIGURE = {LAPTOP: 420, PHONE: 640, PROJECTOR: 330}
+"""Size of the window -> pixels above the main figure."""
+MOST_PROSE, MOST_IN_A_SENTENCE, SCREENS_WITHOUT_A_LIST = 250, 25, 3
+ONE_LINE = 64
+"""Pixels that a line of text with buttons or chips beside it takes at most."""
+
+FORM = """() => {
+    const main = document.querySelector('.stMain');
+    const figure = main.querySelector('.js-plotly-plot, [data-testid=stDataFrame]').getBoundingClientRect();
+    const seen = e => e.checkVisibility({visibilityProperty: true}) && !e.closest('.st-key-unseen');
+    const prose = [...main.querySelectorAll(`[data-testid=stMarkdown], [data-testid=stCaptionContainer], .stHeading,
+        .stText, .ioi-notice, .ioi-card, .ioi-legend`)]
+        .filter(e => seen(e) && !e.closest('button, [data-testid=stWidgetLabel], .stPlotlyChart'));
+    const words = text => text.split(/\\s+/).filter(word => /[\\p{L}\\p{N}]/u.test(word)).length;
+    const said = [...main.querySelectorAll('.ioi-says')];
+    const answer = e => e.firstChild;  // the rest is small
+    const bottom = e => {
+        const range = document.createRange();
+        range.selectNode(answer(e));
+        return range.getBoundingClientRect().bottom + main.scrollTop;
+    };
+    const height = name => document.querySelector(name)?.getBoundingClientRect().height || 0;
+    return {
+        top: figure.top + main.scrollTop, end: said.length ? bottom(said[0]) : 0,
+        prose: prose.filter(e => !prose.some(other => other !== e && other.contains(e)))
+            .reduce((sum, e) => sum + words(e.innerText), 0),
+        long: said.map(e => answer(e).textContent).filter(text => words(text) > LONGEST),
+        screens: main.scrollHeight / innerHeight, lines: [height('.st-key-standin'), height('.st-key-strip')],
+    };
+}""".replace("LONGEST", str(MOST_IN_A_SENTENCE))
+
+WIDTH = """chart => {
+    const box = chart.closest('[class*=st-key-wide-]');
+    return [chart.getBoundingClientRect().right, box.scrollWidth, box.clientWidth];
+}"""
+
+
+def form(page: Page, size: tuple[int, int]) -> dict[str, Any]:
+    """What `FORM` finds once the page has come to rest in a window of this size."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    before = None
+    while (now := page.evaluate(FORM)) != before:
+        before = now
+        page.wait_for_timeout(500)
+    return now
+
+
+@pytest.fixture
+def open_view(chromium: Browser, server: str):
+    """Open one of VIEWS as a new visitor, who has not chosen a model: with the banner that says which one it is."""
+    visitors = []
+
+    def opened(name: str, **more: str) -> Page:
+        path, query = VIEWS[name]
+        visitor = Visitor(chromium, server)
+        visitors.append(visitor)
+        page = visitor.open(path, **query, **more)
+        expect(page.locator(".stMain").locator(".js-plotly-plot .main-svg, .stDataFrame canvas").first).to_be_attached()
+        expect(page.get_by_text("This is ioi-demo, not GPT-2.")).to_be_visible()
+        return page
+
+    yield opened
+    for visitor in visitors:
+        visitor.leave()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_figure_comes_first_and_words_are_few(open_view, view: str) -> None:
+    page = open_view(view)
+    phone, laptop = form(page, PHONE), form(page, LAPTOP)
+    assert 0 < phone["top"] <= HIGHEST_FIGURE[PHONE]
+    assert 0 < laptop["top"] <= HIGHEST_FIGURE[LAPTOP]
+    assert max(laptop["lines"]) <= ONE_LINE
+    assert laptop["prose"] <= MOST_PROSE
+    assert laptop["long"] == []
+    if laptop["screens"] > SCREENS_WITHOUT_A_LIST:
+        parts = page.locator(".stMain h2").evaluate_all("parts => parts.map(part => part.id)")
+        page.get_by_role("button", name="On this page").click()
+        listed = page.get_by_test_id("stPopoverBody").get_by_role("link")
+        assert listed.evaluate_all("links => links.map(link => link.hash.slice(1))") == parts
+        listed.last.click()
+        expect(page.locator(".stMain h2").last).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str) -> None:
+    page = open_view(view, size="large")
+    for size in (PROJECTOR, LARGE_PROJECTOR):
+        found = form(page, size)
+        assert 0 < found["top"] <= HIGHEST_FIGURE[PROJECTOR] * size[1] / PROJECTOR[1]
+        if view != "all heads":  # a table of its own height, which scrolls
+            assert found["end"] <= size[1]
+        expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
+        expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).not_to_be_in_viewport()
+
+
+def test_the_circuit_and_the_token_grid_are_whole_on_a_projector(open_view) -> None:
+    for view, name in (("circuit, break it", "circuit_graph"), ("logit lens", "token_lens")):
+        page = open_view(view, size="large")
+        form(page, PROJECTOR)
+        right, width, room = read_chart(page, name, WIDTH)
+        assert right <= PROJECTOR[0]
+        assert width == room
+        if name == "circuit_graph":
+            numbers = page.locator(".st-key-circuit-summary").get_by_test_id("stMetric")
+            expect(numbers.last).to_be_in_viewport(ratio=1)
+
+
+def test_a_button_leads_to_the_presenting_view_and_back(visitor: Visitor) -> None:
+    page = visitor.open("/logit_lens", model="ioi-demo")
+    page.get_by_role("button", name="Present").click()
+    expect(page.get_by_role("button", name="Leave")).to_be_visible()
+    visitor.settled()
+    assert "size=large" in page.url
+    page.get_by_role("button", name="Leave").click()
+    expect(page.get_by_role("button", name="Present")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).to_be_visible()
+    visitor.settled()
+    assert "size=large" not in page.url
