@@ -7,9 +7,9 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from app import url
+from app.shell.title import APP
 from app.words.glossary import GLOSSARY, in_words
 
-APP = "IOI Explorer"
 _FOLDER = Path(__file__).parents[2] / "pages"
 _VISITED = "_visited"
 
