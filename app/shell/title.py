@@ -4,6 +4,7 @@ import re
 
 import streamlit as st
 
+APP = "IOI Explorer"
 _ABOUT, _CONTENTS = "_tab_about", "_contents"
 _FEWEST_LISTED = 2
 
@@ -11,7 +12,7 @@ _FEWEST_LISTED = 2
 def title_tab(page: str, *about: str) -> None:
     """Call the tab by its page and what it is about: the model, the prompts."""
     st.session_state[_ABOUT] = about
-    st.set_page_config(page_title=" · ".join([page, *about, "IOI Explorer"]))
+    st.set_page_config(page_title=" · ".join([page, *about, APP]))
 
 
 def headline(text: str, how: str = "", *, tab: str = "", more: str | None = None) -> None:

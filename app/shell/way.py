@@ -7,9 +7,9 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from app import url
+from app.shell.title import APP
 from app.words.glossary import GLOSSARY, in_words
 
-APP = "IOI Explorer"
 _FOLDER = Path(__file__).parents[2] / "pages"
 _VISITED = "_visited"
 
@@ -85,7 +85,7 @@ WAY = (
 def navigation() -> tuple[StreamlitPage, Step]:
     """Draw the navigation; return the page that was asked for and its step."""
     pages = {step: st.Page(step.path, title=step.title, default=step is START) for step in WAY}
-    page = st.navigation({APP: list(pages.values())})
+    page = st.navigation(list(pages.values()))
     return page, next(step for step in WAY if step.title == page.title)
 
 
