@@ -55,7 +55,8 @@ if not grid.per_prompt.any():
 story = words.strongest(grid, choice.metric)
 if not grid.standing_out:
     with figure.container():
-        show_figure("patch_heatmap", None, story, lambda: tables.patch_frame(exact), large=view.large)
+        told = f"{story} {words.runs_story(exact)}"
+        show_figure("patch_heatmap", None, told, lambda: tables.patch_frame(exact), large=view.large)
     st.stop()
 kind = "-".join(exact.axes)
 with right:

@@ -23,7 +23,8 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     done = "Corrupting" if result.direction is Direction.NOISING else "Cleaning"
     patching, score = f"{done} what they send to {step.words} alone", scored(result.metric)
     if not more_than_nothing:
-        return not_shown(f"{patching[0].lower()}{patching[1:]} changes {score} by next to nothing, for every sender")
+        why = f"{patching[0].lower()}{patching[1:]} changes {score} by next to nothing, for every sender"
+        return f"{not_shown(why)}\n"
     if not strong:
         return (
             f"Nothing stands out: {patching[0].lower()}{patching[1:]} changes {score} up in some prompts and down in "

@@ -78,7 +78,7 @@ def holds(at: AppTest, key: str) -> str:
 
 
 def says(at: AppTest) -> list[str]:
-    return [html.proto.body for html in at.get("html") if html.proto.body.startswith("<p")]
+    return [html.proto.body for html in at.get("html") if html.proto.body.startswith('<p class="ioi-says"')]
 
 
 @cache

@@ -91,9 +91,8 @@ def test_the_three_parts_add_up_and_only_later_heads_write_something_else(
 
 
 def test_heads_of_the_last_layer_leave_no_head_to_step_in(demo_model: Model, abc: PromptPairs) -> None:
-    gone = [*BACKUP, *NEGATIVE]
-    assert {head.layer for head in gone} == {SHAPE[0] - 1}
-    before, *_, without = stages(backup_heads(demo_model, abc, gone), attribute_layers(demo_model, abc))
+    assert {head.layer for head in NEGATIVE} == {SHAPE[0] - 1}
+    before, without = stages(backup_heads(demo_model, abc, NEGATIVE), attribute_layers(demo_model, abc))
     assert without.by_heads == pytest.approx(0, abs=1e-4)
     story = cause_story(before, without, SHAPE[0])
     assert "No other head could notice" in story

@@ -11,6 +11,7 @@ from app.heads.edges import edges_in, strongest_edges
 from app.heads.tables import all_heads_frame, role_attention_frame, role_attention_table, with_intervals
 from app.heads.words import role_attention_of_head
 from app.questions.measures import role_attention_measures
+from app.words.effects import least
 from app.words.phrases import adds_or_takes, number
 from ioi_core import (
     Head,
@@ -58,7 +59,10 @@ def test_one_head_shows_the_cores_numbers(demo_model: Model, head: Head) -> None
     assert title(at) == f"What does head {name} do?"
     pairs = arena_pairs(demo_model)
     direct = float(attribute_heads(demo_model, pairs).values[head.layer, head.head])
-    assert any(adds_or_takes(f"Directly, head {name}", direct) in text for text in says(at))
+    said = adds_or_takes(f"Directly, head {name}", direct)
+    if abs(direct) < least():
+        said = f"Directly, head {name} adds next to nothing to logit_diff: {number(direct)} logits"
+    assert any(said in text for text in says(at))
     ranks = table(at, "rank").set_index("measure")
     scores, copying = head_scores(demo_model), copy_scores(demo_model)
     patched = patch_activations(demo_model, pairs, "z").effects.mean(-1)
