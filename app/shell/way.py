@@ -115,7 +115,7 @@ def way_on(step: Step) -> None:
 
 def words_of(step: Step) -> None:
     """Offer the glossary, the page's own terms first."""
-    with st.container(key="words"), st.popover("Words on this page", icon=":material/menu_book:", type="tertiary"):
+    with st.popover("Words", icon=":material/menu_book:", type="tertiary", width="content", key="words"):
         st.markdown(in_words(list(step.words)))
         st.markdown("**All other words**")
         st.markdown(in_words([term for term in GLOSSARY if term not in step.words]))

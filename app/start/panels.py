@@ -6,8 +6,9 @@ from app.shell.way import PROMPT, WAY
 
 
 def hide_strip() -> None:
-    """Hide the strip, whose words a newcomer does not know yet; its controls keep their choices."""
-    st.html("<style>.st-key-strip { display: none; }</style>")
+    """Hide the strip's words, which a newcomer does not know yet, and which prompt it is; it keeps its buttons."""
+    hidden = ".st-key-strip > :has(.ioi-strip, .stNumberInput)"
+    st.html(f"<style>{hidden} {{ display: none; }} .st-key-strip {{ justify-content: end; }}</style>")
 
 
 def show_questions() -> None:

@@ -1,6 +1,7 @@
 """The form of every page: its figure first, few words, a list of what follows, and a projector's screen that is enough.
 
-A main figure is the first chart of a page, or its first table. Words are those that are seen with all folds closed.
+A main figure is the first chart of a page, its first table, or the example on the first page. Words are those that are
+seen with all folds closed.
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ ONE_LINE = 64
 
 FORM = """() => {
     const main = document.querySelector('.stMain');
-    const figure = main.querySelector('.js-plotly-plot, [data-testid=stDataFrame]').getBoundingClientRect();
+    const figure = main.querySelector('.js-plotly-plot, [data-testid=stDataFrame], .ioi-example').getBoundingClientRect();
     const seen = e => e.checkVisibility({visibilityProperty: true}) && !e.closest('.st-key-unseen');
     const prose = [...main.querySelectorAll(`[data-testid=stMarkdown], [data-testid=stCaptionContainer], .stHeading,
         .stText, .ioi-notice, .ioi-card, .ioi-legend`)]
@@ -71,7 +72,9 @@ def open_view(chromium: Browser, server: str):
         visitor = Visitor(chromium, server)
         visitors.append(visitor)
         page = visitor.open(path, **query, **more)
-        expect(page.locator(".stMain").locator(".js-plotly-plot .main-svg, .stDataFrame canvas").first).to_be_attached()
+        expect(
+            page.locator(".stMain").locator(".js-plotly-plot .main-svg, .stDataFrame canvas, .ioi-example").first
+        ).to_be_attached()
         expect(page.get_by_text("This is ioi-demo, not GPT-2.")).to_be_visible()
         return page
 
@@ -91,7 +94,7 @@ def test_the_figure_comes_first_and_words_are_few(open_view, view: str) -> None:
     assert laptop["long"] == []
     if laptop["screens"] > SCREENS_WITHOUT_A_LIST:
         parts = page.locator(".stMain h2").evaluate_all("parts => parts.map(part => part.id)")
-        page.get_by_role("button", name="On this page").click()
+        page.get_by_role("button", name="On this page", exact=True).click()
         listed = page.get_by_test_id("stPopoverBody").get_by_role("link")
         assert listed.evaluate_all("links => links.map(link => link.hash.slice(1))") == parts
         listed.last.click()
