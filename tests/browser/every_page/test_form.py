@@ -23,7 +23,8 @@ ONE_LINE = 64
 
 FORM = """() => {
     const main = document.querySelector('.stMain');
-    const figure = main.querySelector('.js-plotly-plot, [data-testid=stDataFrame], .ioi-example').getBoundingClientRect();
+    const figure = main.querySelector('.js-plotly-plot, [data-testid=stDataFrame], .ioi-example')
+        .getBoundingClientRect();
     const seen = e => e.checkVisibility({visibilityProperty: true}) && !e.closest('.st-key-unseen');
     const prose = [...main.querySelectorAll(`[data-testid=stMarkdown], [data-testid=stCaptionContainer], .stHeading,
         .stText, .ioi-notice, .ioi-card, .ioi-legend`)]
