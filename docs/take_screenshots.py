@@ -17,7 +17,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 PICTURES = Path(__file__).parent / "screenshots"
 PAGES = {
-    "prompt": ("/?model=ioi-demo", 1250),
+    "start": ("/?model=ioi-demo", 1250),
+    "prompt": ("/prompt?model=ioi-demo", 1250),
     "logit_lens": ("/logit_lens?model=ioi-demo", 1450),
     "attention": ("/attention?model=ioi-demo", 1700),
     "activation_patching": ("/activation_patching?model=ioi-demo&site=resid_pre", 1450),

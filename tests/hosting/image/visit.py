@@ -51,13 +51,13 @@ def main(url: str, name: str) -> None:
 
 
 def _first_page(visitor: Visitor, asked: str, model: Model) -> None:
-    page = visitor.open()
+    page = visitor.open("/prompt")
     strip = page.locator(".ioi-strip")
     while f"Model: {model.name}" not in (
         strip.text_content() or ""
     ):  # it is loaded in the background; ioi-demo stands in
         expect(page.get_by_role("button", name=f"Show {asked}")).to_be_visible(timeout=4 * WAIT)
-        page = visitor.open()
+        page = visitor.open("/prompt")
     found = predictions(model, arena_pairs(model))
     clean, corrupted = figure(page, "logit_diff")["traces"]
     np.testing.assert_allclose(clean["y"], found.clean_logit_diff, atol=1e-3)
@@ -72,7 +72,10 @@ def _page(visitor: Visitor, title: str) -> None:
         page.wait_for_timeout(1000)
         expect(page.locator("[class*=st-key-computing]")).to_have_count(0, timeout=10 * WAIT)
     visitor.settled()
-    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT)
+    if title == "Start":
+        expect(page.locator(".ioi-example")).to_be_visible(timeout=WAIT)
+    else:
+        expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT)
     if title == "Attention patterns":  # circuitsvis, in a frame within a frame
         drawn = page.frame_locator("iframe").first.frame_locator("iframe")
         expect(drawn.locator("#cv")).to_contain_text("Head Selector", timeout=WAIT)
