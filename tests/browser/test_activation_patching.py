@@ -41,7 +41,7 @@ def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visit
         bars = figure(page, "patch_prompts")["traces"][0]
         np.testing.assert_allclose(bars["y"], result.effects[layer, head], atol=1e-5)
         effect = float(result.effects[layer, head].mean())
-        assert any(f"({number(effect)}; mean over 8 prompts, 95 %" in text for text in visitor.says())
+        assert any(f"({number(effect)}).\nMean over 8 prompts, 95 %" in text for text in visitor.says())
     patterns = attention_patterns(demo_model, arena_pairs(demo_model).clean_tokens[:1])
     drawn = figure(page, "patch_attention_clean")["traces"][0]["z"]
     seen = np.tri(len(drawn), dtype=bool)

@@ -69,7 +69,7 @@ def unfold(page: Page) -> None:
     """Open the fold of the heads side by side, if it is closed."""
     fold = page.locator("details", has_text="Draw some heads with circuitsvis")
     if fold.get_attribute("open") is None:
-        fold.locator("summary").click()
+        fold.locator("summary").first.click()  # another is in it
 
 
 def circuitsvis(page: Page, run: str) -> FrameLocator:

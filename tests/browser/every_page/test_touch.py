@@ -182,10 +182,12 @@ def test_a_swipe_scrolls_and_each_tap_acts_on_what_was_tapped(phone: Visitor, cl
     taps = clickable.taps or tuple(read_chart(page, clickable.name, APART))
     x, y = place(page, clickable.name, taps[0])
     url, ranges = page.url, read_chart(page, clickable.name, RANGES)
-    finger.swipe(x, y, 0, -200)
+    left = "main => main.scrollHeight - main.clientHeight - main.scrollTop"
+    up = -1 if page.get_by_test_id("stMain").evaluate(left) > 200 else 1  # to where there is more page
+    finger.swipe(x, y, 0, up * 200)
     for _ in range(100):
         page.wait_for_timeout(200)
-        if (moved := y - read_chart(page, clickable.name, WHERE, taps[0])[1]) > 100:
+        if (moved := up * (read_chart(page, clickable.name, WHERE, taps[0])[1] - y)) > 100:
             break
     assert moved > 100, "the page scrolls"
     assert (page.url, read_chart(page, clickable.name, RANGES)) == (url, ranges), "nothing else happens"
