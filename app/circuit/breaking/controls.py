@@ -4,7 +4,7 @@ The starting circuit and the changes (`app.circuit.changes`) are two parameters 
 are kept for one visit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +21,7 @@ from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs
 from ioi_core.circuit.definition import check_circuit
 
 _HISTORY, _DRAWN, _SAVED, _MODEL = "_circuit_history", "_circuit_drawn", "_circuit_saved", "_circuit_model"
-_ADD, _ADD_AT, _NAME = "circuit_add", "circuit_add_at", "circuit_name"
+_ADD, _ADD_AT, _NAME, _SET = "circuit_add", "circuit_add_at", "circuit_name", "circuit_set"
 _IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown
 _MOST_STEPS, _LONGEST_NAME, _MOST_SAVED = 200, 40, 50
 State = tuple[str | None, str]
@@ -164,6 +164,15 @@ def switch_off(changes: Changes, text: str) -> None:
     """Make a clicked set K what is off; `text` is empty where a click hit no set."""
     if text:
         set_changes(Changes(changes.added, read_changes(text).off))
+
+
+def set_switch(changes: Changes, sets: Mapping[str, Circuit]) -> None:
+    """Draw a control that switches off one of several sets K, name -> K: not everybody can click the figure."""
+    drop_stale(_SET, list(sets), next(iter(sets)))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("A set to switch off", sets, key=_SET, width=260)
+        text = write_changes(Changes(off=sets[name]))
+        st.button("Switch it off", type="tertiary", on_click=switch_off, args=(changes, text), help=str(sets[name]))
 
 
 def add_control(plan: Plan, pairs: PromptPairs) -> None:

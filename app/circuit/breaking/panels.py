@@ -194,6 +194,8 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, brok
     story, frame = words.completeness_story(sets), partial(tables.completeness_frame, sets)
     switch_off = partial(controls.switch_off, plan.changes)
     show_figure("circuit_completeness", figure, story, frame, large=view.large, on_click=switch_off)
+    named = {words.set_words(sets, n): removed for n, removed in enumerate(sets.removed) if removed}
+    controls.set_switch(plan.changes, named)
 
 
 def _evaluations(

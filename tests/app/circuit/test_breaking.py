@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.circuit.breaking.graph import graph_of
 from app.circuit.breaking.numbers import by_template
+from app.circuit.breaking.words import set_words
 from app.circuit.changes import Changes, CircuitTextError, extended, read_changes, switched, write_changes
 from app.circuit.members import KEPT_AT, PLACES, class_of
 from app.circuit.starts import starts_of
@@ -111,6 +112,16 @@ def test_it_opens_with_the_found_circuit_and_says_what_the_core_computes(visitor
     assert any(f"For half of these {len(sets.kinds)} sets" in text for text in says(at))
     assert len(at.get("plotly_chart")) == 5
     assert any("Both are the same circuit" in text.value for text in at.markdown)
+
+
+def test_a_set_of_the_last_figure_is_switched_off_without_a_click(visitor, demo_model, pairs, measured) -> None:
+    at = visitor(**MEASURED)
+    sets = completeness_sets(demo_model, pairs, measured)
+    n = sets.axes["set"].index("at END")
+    at.selectbox(key="circuit_set").select(set_words(sets, n)).run()
+    button(at, "Switch it off").click().run()
+    assert_fine(at)
+    assert read_text(changes(at)) == {f"-{head}:{role}" for head, role in sets.removed[n].members}
 
 
 def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model, pairs, measured) -> None:
