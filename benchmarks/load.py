@@ -33,7 +33,8 @@ from benchmarks.visitor import HOST, PageError, Seen, Visitor
 ROOT = Path(__file__).parent.parent
 QUERY = "model=ioi-demo"
 HEADINGS = {
-    "": "What does the model think comes next?",
+    "": "IOI Explorer",
+    "prompt": "What does the model think comes next?",
     "logit_lens": "Where in the model does the answer appear?",
     "attention": "Where does each head look?",
     "activation_patching": "Which activations carry the answer?",
@@ -158,7 +159,7 @@ async def look_around(port: int) -> tuple[dict[str, Seen], float]:
     found = {path: await visitor.open(path) for path in HEADINGS}
     await visitor.leave()
     for path, title in HEADINGS.items():
-        if not any(heading.startswith(title) for heading in found[path].headings) or not found[path].charts:
+        if not any(heading.startswith(title) for heading in found[path].headings) or (path and not found[path].charts):
             raise PageError(f"{path or 'the first page'} has the headings {found[path].headings}")
     return found, first
 

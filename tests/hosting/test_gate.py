@@ -120,7 +120,7 @@ def test_a_closed_tab_lets_the_next_visitor_in_without_a_click(small_house):
     async def story() -> None:
         ann, bob, cyd = [await Visitor.arrive(small_house, "model=ioi-demo&n=12&prompts=generated") for _ in range(3)]
         for visitor in (ann, bob):
-            assert (await visitor.open("")).charts
+            assert (await visitor.open("prompt")).charts
         waiting = await cyd.open("logit_lens")
         assert waiting.headings == ["Every place is taken"]
         still = await cyd.tick("logit_lens", waiting)
@@ -153,7 +153,7 @@ def test_a_prompt_of_too_many_tokens_is_refused_with_its_length(monkeypatch):
     assert_fine(opened(prompts="own", text="When Tom and Amy met, Tom waved to"))
     long = "When Tom and Amy met in the large old park behind the house, Tom waved to"
     at = opened(prompts="own", text=f"When Tom and Amy met, Tom waved to\n{long}")
-    assert "prompt 2 is 18 tokens long: at most 16 are allowed here" in body(at)
+    assert "Prompt 2 is 18 tokens long: at most 16 are allowed here" in body(at)
     assert not at.get("plotly_chart")
 
 
