@@ -163,7 +163,9 @@ def _advice(model: Model, choice: PromptChoice, error: PromptError) -> str:
     for what, text in (("IO", choice.io), ("S", choice.s)):
         n = len(model.encode(f" {text}" if choice.answer_space and not text.startswith(" ") else text)) if text else 1
         if n > 1:
-            return f"Choose another {what}: it must be one token, and {text[:40]!r} is {n}. Names that are one: {_ONE_TOKEN}."
+            return (
+                f"Choose another {what}: it must be one token, and {text[:40]!r} is {n}. One-token names: {_ONE_TOKEN}."
+            )
     if not isinstance(error, NotIOIError):
         return ""
     optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
