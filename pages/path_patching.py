@@ -35,8 +35,6 @@ left, right = st.columns([4, 1])
 with right:
     steps = controls.trail_control(model, crumbs)
     choice = controls.path_controls(pairs)
-    if mirrored := mirror_story(pairs):
-        st.caption(mirrored)
 results = compute_all(model, [path_request(pairs, step, choice) for step in steps])
 step, result = steps[-1], results[-1]
 grid = path_grid(result)

@@ -64,7 +64,7 @@ def found_story(result: FoundCircuit, ablation: Ablation) -> str:
     text = (
         f"Found on {prompts(result.n_prompts)} under {found_under} ablation: {_ranked_words(result)} ranked by "
         f"patching (noising), the first {result.n_added} of {len(result.ranking)} were taken, and "
-        f"{len(result.pruned)} of them were then dropped as not needed."
+        f"{len(result.pruned)} of them then dropped as not needed."
     )
     if not clearly_above_0(result.evaluation.model_per_prompt):
         return f"{text} The whole model's logit_diff is not clearly above 0: there is little to find on these prompts."

@@ -58,8 +58,8 @@ WAY = (
     Step(
         "activation_patching", "Activation patching", "Which activations carry the answer?",
         "one activation at a time exchanged for that of a twin prompt",
-        ("activation", "patching", "noising, denoising", "clean prompt, corrupted prompt", "corruption",
-         "residual stream"),
+        ("activation", "patching", "logit_diff_recovered", "z", "resid_pre, resid_mid, resid_post",
+         "noising, denoising", "clean prompt, corrupted prompt", "corruption", "residual stream"),
     ),
     Step(
         "path_patching", "Path patching", "Which head acts on which?",

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order, no_share
 from app.circuit.members import member_words, place_words
-from app.words.effects import least, not_shown, shows, sure
+from app.words.effects import clearly_above_0, least, not_shown, shows, sure
 from app.words.phrases import capitalised, ends, mean_over, number, percent_of_model, prompts, size, threshold
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
@@ -101,13 +101,12 @@ def circuit_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
     model, without = now.model_logit_diff, float(broken.completeness.model_values)
     if no_share(now):
         return f"The circuit's logit_diff is {number(now.logit_diff)}, the whole model's {number(model)}."
-    kept = percent_of_model(now.faithfulness)
-    if not off:
-        return f"{size_words(circuit).capitalize()} keep {kept} of the whole model's logit_diff."
-    return (
-        f"With {size_words(off)} off, the circuit keeps {kept} of the whole model's logit_diff; the whole model itself "
-        f"keeps {percent_of_model(without / model)}."
-    )
+    who = f"With {size_words(off)} off, the circuit keeps" if off else f"{size_words(circuit).capitalize()} keep"
+    kept = f"{who} {percent_of_model(now.faithfulness)} of the whole model's logit_diff"
+    if not clearly_above_0(now.model_per_prompt - now.per_prompt[2]):
+        nothing = percent_of_model(now.empty_logit_diff / model)
+        return f"{kept}, but no head at all keeps {nothing}: these prompts cannot tell."
+    return f"{kept}; the whole model itself keeps {percent_of_model(without / model)}." if off else f"{kept}."
 
 
 def template_story(templates: Sequence[TemplateFaithfulness], overall: float) -> str:

@@ -12,6 +12,7 @@ from app.circuit.breaking.charts import minimality_bars
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, no_share
 from app.circuit.breaking.words import (
     broken_story,
+    circuit_story,
     compare_story,
     completeness_story,
     faithfulness_words,
@@ -22,7 +23,21 @@ from app.circuit.members import member_words
 from app.circuit.starts import found_story
 from app.words.effects import least
 from app.words.phrases import number, percent_of_model
-from ioi_core import Ablation, Circuit, Head, Model, PromptPairs, bootstrap_interval, find_circuit
+from ioi_core import (
+    NO_HEADS,
+    Ablation,
+    Circuit,
+    Head,
+    Model,
+    PromptPairs,
+    arena_pairs,
+    bootstrap_interval,
+    completeness,
+    evaluate_circuit,
+    find_circuit,
+    ioi_dataset,
+    with_twins,
+)
 from tests.app.circuit.made_up import CIRCUIT, completenesses, evaluations, minimalities
 from tests.app.made_up import NUMBER
 
@@ -134,3 +149,14 @@ def test_a_found_circuit_says_under_which_ablation_it_was_found(demo_model: Mode
         assert f"Under mean ablation its faithfulness is {share}" in text
     assert ["The figures below use zero ablation" in text for text in (same, other)] == [False, True]
     assert no_share(found.evaluation) is None
+
+
+def test_where_nothing_keeps_as_much_the_share_is_said_to_tell_nothing(demo_model: Model) -> None:
+    few = with_twins(demo_model, arena_pairs(demo_model), "abc")
+    told = []
+    for pairs in (few, ioi_dataset(demo_model, 56, corruption="abc")):
+        found = find_circuit(demo_model, pairs).circuit
+        result, sets = evaluate_circuit(demo_model, pairs, found), completeness(demo_model, pairs, found, NO_HEADS)
+        told.append(circuit_story(Broken(result, result, sets, None), found, NO_HEADS))
+        nothing = percent_of_model(result.empty_logit_diff / result.model_logit_diff)
+        assert (f"no head at all keeps {nothing}" in told[-1]) == (pairs is few)
