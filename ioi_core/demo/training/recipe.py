@@ -1,4 +1,8 @@
-"""All numbers of the bundled model's training run, and the heads that it is guided towards."""
+"""All numbers of the bundled model's training run, and the heads that it is guided towards.
+
+Four seeds were tried. With 0, which is bundled, 2 and 3 every role has its head, and others step in where the strongest
+name mover is gone; with 1 too few do: 75 % of its direct effect is lost. Seed 0 trained again gave the same files.
+"""
 
 from dataclasses import dataclass
 
