@@ -97,16 +97,23 @@ class Visitor:
 
 
 def pick(page: Page, label: str, option: str) -> None:
-    """Choose an option of a select box by keyboard, found by typing: its list draws only what fits."""
-    listed = page.get_by_role("option", name=option, exact=True)
-    for _ in range(20):  # a run of the page that ends meanwhile closes the list, for a visitor too
-        page.get_by_role("combobox", name=re.compile(re.escape(label))).focus()
+    """Choose an option of a select box by keyboard, found by typing: its list draws only what fits.
+
+    A run of the page that ends meanwhile closes the list, for a visitor too: then what was typed is gone once the box
+    is left, and it is typed again.
+    """
+    box = page.get_by_role("combobox", name=re.compile(re.escape(label)))
+    for _ in range(20):
+        box.focus()
         page.keyboard.press("ControlOrMeta+a")
         page.keyboard.type(option)
         with suppress(AssertionError):
-            expect(listed).to_be_visible(timeout=WAIT / 20)
-            break
-    page.keyboard.press("Enter")
+            expect(page.get_by_role("option", name=option, exact=True)).to_be_visible(timeout=WAIT / 20)
+            page.keyboard.press("Enter")
+            page.keyboard.press("Tab")
+            expect(box).to_have_value(option, timeout=WAIT / 20)
+            return
+    raise AssertionError(f"{option} cannot be chosen in {label}")
 
 
 def figure(page: Page, name: str) -> dict:
