@@ -1,6 +1,7 @@
 """The attention page in a real browser: real clicks, the drawn numbers against the core, also inside circuitsvis."""
 
 import csv
+import time
 import urllib.request
 from pathlib import Path
 
@@ -89,7 +90,12 @@ def painted(frame: FrameLocator, index: int, length: int) -> np.ndarray:
         return Array.from({length: n}, (_, q) => Array.from({length: n},
             (_, k) => Array.from(context.getImageData(at(k), at(q), 1, 1).data.slice(0, 3))));
     }"""
-    return np.array(frame.locator("canvas").nth(index).evaluate(read, length), dtype=float)
+    for _ in range(100):
+        colours = np.array(frame.locator("canvas").nth(index).evaluate(read, length), dtype=float)
+        if (colours[~np.tri(length, dtype=bool)] == 200).all():
+            break
+        time.sleep(0.2)  # it is still being painted
+    return colours
 
 
 def test_all_heads_are_drawn_and_a_click_looks_closer(visitor: Visitor, demo_model: Model) -> None:
