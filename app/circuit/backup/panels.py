@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
@@ -49,16 +50,17 @@ def show_backup(view: View) -> None:
         ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
     stages = numbers.stages(backup, layers)
+    frame = tables.stages_frame(stages, backup)
     with figure:
-        _show_stages(view, stages, backup)
+        _show_stages(view, stages, backup, frame)
     section("What is left, step by step?")
-    _show_stages_table(stages, backup)
+    _show_stages_table(frame)
     section("Who moves?")
     _show_movers(view, stages, backup)
 
 
-def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
-    shown, frame = words.shows_stages(stages), tables.stages_frame(stages, backup)
+def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup, frame: pd.DataFrame) -> None:
+    shown = words.shows_stages(stages)
     figure, story = charts.stage_bars(stages, backup) if shown else None, words.stages_story(stages, backup.n_prompts)
     show_figure("backup_stages", figure, story, lambda: frame, large=view.large, first=True)
     if not shown:
@@ -70,8 +72,7 @@ def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
     )  # fmt: skip
 
 
-def _show_stages_table(stages: Sequence[numbers.Stage], backup: Backup) -> None:
-    frame = tables.stages_frame(stages, backup)
+def _show_stages_table(frame: pd.DataFrame) -> None:
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
         name: st.column_config.NumberColumn(label, help=explained)
