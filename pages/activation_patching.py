@@ -16,6 +16,7 @@ from app.questions.compute import compute, is_known
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.title import headline, section
+from app.shell.way import ACTIVATION_PATCHING
 from app.words.phrases import grouped_by
 from ioi_core import correlation
 
@@ -23,7 +24,7 @@ view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
 headline(
-    "Which activations carry the answer?",
+    ACTIVATION_PATCHING.question,
     "Each cell moves one activation between the prompts of a pair. **Blue**: towards the clean run; **red**: away.",
     more="Scored by logit_diff or a probability, blue is towards the right answer. White: no effect.",
 )

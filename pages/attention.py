@@ -11,12 +11,13 @@ from app.shell.current_view import current_view
 from app.shell.heads import head_control
 from app.shell.links import head_link
 from app.shell.title import headline, section
+from app.shell.way import ATTENTION
 from app.words.tokens import legend
 
 view = current_view()
 
 headline(
-    "Where does each head look?",
+    ATTENTION.question,
     "Each square is a head. A **row** looks, a **column** is looked at: the darker, the more. The last row is **END**.",
     more="A token sees only itself and what stands before it. At END the answer comes next.",
 )

@@ -9,12 +9,13 @@ from app.circuit.methods.panels import show_methods, show_total
 from app.circuit.signals.panels import show_signals
 from app.shell.current_view import current_view
 from app.shell.title import headline
+from app.shell.way import CIRCUIT
 from app.shell.widgets import part_control
 
 # The name in the control, the question, how to read the figure, and the panel that answers.
 PARTS = {
     "break it": (
-        "What happens if you break the circuit?",
+        CIRCUIT.question,
         "All heads outside the circuit are ablated. **Click a head** to ablate it too, and watch the numbers.",
         show_breaking,
     ),

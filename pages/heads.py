@@ -12,6 +12,7 @@ from app.shell.current_view import current_view
 from app.shell.heads import head_control
 from app.shell.links import ONE_HEAD
 from app.shell.title import headline, section
+from app.shell.way import HEADS
 from app.shell.widgets import part_control
 
 view = current_view()
@@ -23,7 +24,7 @@ with controls:
 if shown == ALL_HEADS:
     with title:
         headline(
-            "What does each head do?",
+            HEADS.question,
             "A row is a head, a column one thing measured of it. Those that stand out do the work.",
             tab="All heads",
         )

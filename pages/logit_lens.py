@@ -16,6 +16,7 @@ from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.links import head_opener, open_head
 from app.shell.title import headline, section
+from app.shell.way import LOGIT_LENS
 from app.words.effects import least, shows
 from app.words.phrases import grouped_by, head_names, stage
 
@@ -23,7 +24,7 @@ view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
 headline(
-    "Where in the model does the answer appear?",
+    LOGIT_LENS.question,
     "Read early, as if the model ended there: above 0 it prefers the right answer, **IO**; below 0, the other, **S**.",
     more="Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read.",
 )

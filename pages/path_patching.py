@@ -17,6 +17,7 @@ from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.links import head_links
 from app.shell.title import headline, section
+from app.shell.way import PATH_PATCHING
 from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit
 from app.words.phrases import grouped_by
@@ -25,7 +26,7 @@ view = current_view()
 model, pairs = view.model, view.pairs
 
 headline(
-    "Which head acts on which?",
+    PATH_PATCHING.question,
     "Each cell is a sender, patched for the receivers alone. **Red**: the right answer loses; **blue**: it gains.",
     more="A sender is a head or an MLP. The receivers alone get its output as if it came from the other prompt; every "
     "other head keeps its own. Start at the logits, click the strongest senders, and ask who acts on them.",

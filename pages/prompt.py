@@ -16,6 +16,7 @@ from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.title import headline, section
+from app.shell.way import PROMPT
 from app.words.phrases import grouped_by
 from ioi_core.attribution.predictions import RUNS
 
@@ -23,7 +24,7 @@ view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
 
 headline(
-    "What does the model think comes next?",
+    PROMPT.question,
     "Each prompt repeats one of two words, **S**: the right answer is the other, **IO**."
     if "S2" in pairs.roles
     else "**IO** stands for the right answer, **S** for the wrong one; of several right ones, for all.",

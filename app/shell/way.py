@@ -42,50 +42,46 @@ PROMPT = Step(
     "its first choices, and how far the right name is ahead of the wrong one",
     ("token", "probability", "logit", "logit_diff", "IO, S1, S2, S1+1", "END", "BOS", "clean prompt, corrupted prompt"),
 )  # fmt: skip
-WAY = (
-    START,
-    PROMPT,
-    Step(
-        "logit_lens", "Logit lens", "Where in the model does the answer appear?",
-        "the model read out after each layer, and what each layer and head adds",
-        ("residual stream", "logit lens", "logit_diff", "layer", "head", "MLP", "LayerNorm"),
-    ),
-    Step(
-        "attention", "Attention patterns", "Where does each head look?",
-        "from which token each head looks at which other",
-        ("head", "attention pattern", "query", "key", "value", "END"),
-    ),
-    Step(
-        "activation_patching", "Activation patching", "Which activations carry the answer?",
-        "one activation at a time exchanged for that of a twin prompt",
-        ("activation", "patching", "logit_diff_recovered", "z", "resid_pre, resid_mid, resid_post",
-         "noising, denoising", "clean prompt, corrupted prompt", "corruption", "residual stream"),
-    ),
-    Step(
-        "path_patching", "Path patching", "Which head acts on which?",
-        "the paths between heads, from the logits backwards",
-        ("path", "sender, receiver", "direct effect, total effect", "noising, denoising", "frozen, recomputed",
-         "query", "key", "value"),
-    ),
-    Step(
-        "circuit", "Circuit", "What happens if you break the circuit?",
-        "heads switched off and on, and what circuit and model lose",
-        ("circuit", "ablation", "faithfulness", "completeness", "minimality", "direct effect, total effect",
-         "naive prediction", "self-repair", "backup head", "S-inhibition head", "token signal, position signal"),
-    ),
-    Step(
-        "heads", "Heads", "What does each head do?",
-        "everything that can be measured of a head, on one page",
-        ("head", "query", "key", "value", "attention pattern", "direct effect, total effect", "name mover head",
-         "S-inhibition head", "duplicate token head", "induction head", "previous token head"),
-    ),
+LOGIT_LENS = Step(
+    "logit_lens", "Logit lens", "Where in the model does the answer appear?",
+    "the model read out after each layer, and what each layer and head adds",
+    ("residual stream", "logit lens", "logit_diff", "layer", "head", "MLP", "LayerNorm"),
 )  # fmt: skip
+ATTENTION = Step(
+    "attention", "Attention patterns", "Where does each head look?",
+    "from which token each head looks at which other",
+    ("head", "attention pattern", "query", "key", "value", "END"),
+)  # fmt: skip
+ACTIVATION_PATCHING = Step(
+    "activation_patching", "Activation patching", "Which activations carry the answer?",
+    "one activation at a time exchanged for that of a twin prompt",
+    ("activation", "patching", "logit_diff_recovered", "z", "resid_pre, resid_mid, resid_post",
+     "noising, denoising", "clean prompt, corrupted prompt", "corruption", "residual stream"),
+)  # fmt: skip
+PATH_PATCHING = Step(
+    "path_patching", "Path patching", "Which head acts on which?",
+    "the paths between heads, from the logits backwards",
+    ("path", "sender, receiver", "direct effect, total effect", "noising, denoising", "frozen, recomputed",
+     "query", "key", "value"),
+)  # fmt: skip
+CIRCUIT = Step(
+    "circuit", "Circuit", "What happens if you break the circuit?",
+    "heads switched off and on, and what circuit and model lose",
+    ("circuit", "ablation", "faithfulness", "completeness", "minimality", "direct effect, total effect",
+     "naive prediction", "self-repair", "backup head", "S-inhibition head", "token signal, position signal"),
+)  # fmt: skip
+HEADS = Step(
+    "heads", "Heads", "What does each head do?",
+    "everything that can be measured of a head, on one page",
+    ("head", "query", "key", "value", "attention pattern", "direct effect, total effect", "name mover head",
+     "S-inhibition head", "duplicate token head", "induction head", "previous token head"),
+)  # fmt: skip
+WAY = (START, PROMPT, LOGIT_LENS, ATTENTION, ACTIVATION_PATCHING, PATH_PATCHING, CIRCUIT, HEADS)
 
 
 def navigation() -> tuple[StreamlitPage, Step]:
     """Draw the navigation; return the page that was asked for and its step."""
-    pages = {step: st.Page(step.path, title=step.title, default=step is START) for step in WAY}
-    page = st.navigation(list(pages.values()))
+    page = st.navigation([st.Page(step.path, title=step.title, default=step is START) for step in WAY])
     return page, next(step for step in WAY if step.title == page.title)
 
 
