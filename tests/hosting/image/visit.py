@@ -53,9 +53,8 @@ def main(url: str, name: str) -> None:
 def _first_page(visitor: Visitor, asked: str, model: Model) -> None:
     page = visitor.open("/prompt")
     strip = page.locator(".ioi-strip")
-    while f"Model: {model.name}" not in (
-        strip.text_content() or ""
-    ):  # it is loaded in the background; ioi-demo stands in
+    # It is loaded in the background; ioi-demo stands in.
+    while f"Model: {model.name}" not in (strip.text_content() or ""):
         expect(page.get_by_role("button", name=f"Show {asked}")).to_be_visible(timeout=4 * WAIT)
         page = visitor.open("/prompt")
     found = predictions(model, arena_pairs(model))
