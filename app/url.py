@@ -38,6 +38,7 @@ TABLE_MEASURE, TABLE_LEAST = "table_measure", "table_least"
 # Circuit
 CIRCUIT_PART, CIRCUIT_START, CIRCUIT, ABLATION = "circuit_part", "circuit_start", "circuit", "ablation"
 KNOCK_OUT, KNOCK_OUT_BY = "knock_out", "knock_out_by"
+KEPT, COMPARE, COMPARE_WITH = "kept", "compare", "compare_with"
 METHOD_HEADS, METHOD_AT, SIGNAL_HEADS = "method_heads", "method_at", "signal_heads"
 
 FORMERLY = {ATTENTION_HEAD: HEAD, HEAD_DIRECTION: DIRECTION}

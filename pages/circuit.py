@@ -25,17 +25,17 @@ PARTS = {
         show_backup,
     ),
     "token or position": (
-        "Do the heads tell which name, or which place?",
-        "S-inhibition heads are told another token or another place: **where logit_diff falls** is what they go by.",
+        "Do the heads signal the token, or the position?",
+        "S-inhibition heads receive another token or position: **where logit_diff falls** is what they signal.",
         show_signals,
     ),
     "direct and total": (
-        "Is what a head writes what is missed without it?",
-        "To the right: what a head writes. Upwards: what is missed without it. **On the line both are the same.**",
+        "How far do direct and total effects agree?",
+        "To the right: what a head writes itself. Upwards: what its ablation costs. **On the line they agree.**",
         show_total,
     ),
     "ways to ablate": (
-        "Does it matter how heads are taken away?",
+        "Does it matter how heads are ablated?",
         "The same heads, by five methods: **they answer different questions, so they give different numbers.**",
         show_methods,
     ),

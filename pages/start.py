@@ -12,6 +12,7 @@ from app.shell.way import START
 from app.start.panels import hide_strip, show_questions
 from app.start.picture import example
 from app.start.words import ABOUT_IOI, example_story
+from app.words.tokens import legend
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -21,6 +22,7 @@ headline(START.question)
 st.write(ABOUT_IOI)
 result = compute(model, ask(ioi_core.predictions, pairs=pairs))
 st.html(example(model, pairs, result, row))
+st.html(legend(tuple(pairs.roles)))
 says(example_story(model, pairs, result, row))
 
 st.header("The way through the pages")

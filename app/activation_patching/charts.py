@@ -27,7 +27,7 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
     ]
     kind = "Estimated change" if result.estimate else "Change"
     figure = effect_heatmap(grid, texts, [chosen] if chosen else [], less_is_good=result.metric == "kl")
-    note = f"{result.unit}, {sample}; blue: {TOWARDS[result.metric]}; no number: no change"
+    note = f"{result.unit}, {sample}; blue: {TOWARDS[result.metric]}; empty: unchanged"
     top = 115 if any(grid.roles) else None
     return laid_out(figure, f"{kind} in {result.metric}", note, heatmap_height(grid), top=top)
 

@@ -4,7 +4,9 @@ Attention is white to brown, differences red to blue, white at 0. No token atten
 never white, which means "not looked at".
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,54 +15,75 @@ from app.colours import ROLE_COLOURS, UNSEEN
 from app.drawing.heatmap import pattern_colours
 from app.drawing.kept import drawn_once
 from app.drawing.parts import PLAIN_AXIS, click_targets, clickable, frame, laid_out, literal
+from ioi_core import Head
+
+_WIDE = 3.5
+"""Width to height of what a projector's screen has left for a figure."""
 
 
 @drawn_once
 def heads_overview(
     values: np.ndarray,
-    rows: Sequence[str],
+    layers: Sequence[int],
     texts: Sequence[Sequence[str]],
     roles: Mapping[int, Sequence[str]],
-    chosen: tuple[int, int] | None,
+    chosen: Head | None,
     *,
     limit: float,
     title: str,
     note: str,
     diverging: bool,
     faint: bool,
+    wide: bool = False,
 ) -> go.Figure:
     """Draw a small pattern of every head, layers downwards; patterns can be clicked, the chosen one is framed.
 
     Args:
         values: [layer head query_pos key_pos].
-        rows: the layers' numbers; texts: [layer][head] hover texts.
+        layers: their numbers; texts: [layer][head] hover texts.
         roles: position -> its roles, marked on top of and left of each pattern.
         limit: the value of the darkest colour; diverging: values may be negative.
         faint: give half the colour to a quarter of `limit`, so that heads which write little are still seen.
+        wide: for a screen that is wide and low: several layers side by side, and every pattern a square.
     """
-    n_rows, n_heads, length, _ = values.shape
+    n_layers, n_heads, length, _ = values.shape
+    beside = _layers_beside(n_layers, n_heads) if wide else 1
+    n_rows, n_columns = n_layers // beside, n_heads * beside
+    values = values.reshape(n_rows, n_columns, length, length)
     gap = max(3, length // 10)
     step = length + gap
-    figure = go.Figure(_backgrounds(n_rows, n_heads, length, gap))
+    figure = go.Figure(_backgrounds(n_rows, n_columns, length, gap))
     colours = pattern_colours(limit, diverging=diverging, faint=faint)
     figure.add_heatmap(z=tiled(values, gap), hoverinfo="skip", **colours)
-    figure.add_trace(_role_marks(n_rows, n_heads, step, gap, roles))
-    row, head = (axis.ravel() for axis in np.indices((n_rows, n_heads)))
+    figure.add_trace(_role_marks(n_rows, n_columns, step, gap, roles))
+    row, column = (axis.ravel() for axis in np.indices((n_rows, n_columns)))
     middle = (length - 1) / 2
+    heads = [Head(layer, n) for layer in layers for n in range(n_heads)]
     customdata = [
-        [f"{layer}.{n}", literal(words).replace("\n", "<br>")]
-        for layer, of_layer in zip(rows, texts, strict=True)
-        for n, words in enumerate(of_layer)
+        [str(head), literal(words).replace("\n", "<br>")]
+        for head, words in zip(heads, chain.from_iterable(texts), strict=True)
     ]
-    figure.add_trace(click_targets(head * step + middle, row * step + middle, customdata, 44))
-    if chosen:
-        frame(figure, chosen[1] * step, chosen[0] * step, length)
-    x, y = (np.arange(n) * step + middle for n in (n_heads, n_rows))
-    across, down = [-gap, n_heads * step - gap], [n_rows * step - gap, -gap]
-    figure.update_xaxes(tickvals=x, ticktext=list(map(str, range(n_heads))), title="head", range=across, **PLAIN_AXIS)
-    figure.update_yaxes(tickvals=y, ticktext=list(rows), title="layer", range=down, **PLAIN_AXIS)
+    figure.add_trace(click_targets(column * step + middle, row * step + middle, customdata, 44))
+    if chosen in heads:
+        down, right = divmod(heads.index(chosen), n_columns)
+        frame(figure, right * step, down * step, length)
+    x, y = (np.arange(n) * step + middle for n in (n_columns, n_rows))
+    across, down_to = [-gap, n_columns * step - gap], [n_rows * step - gap, -gap]
+    names = [str(n % n_heads) for n in range(n_columns)]
+    figure.update_xaxes(tickvals=x, ticktext=names, title="head", range=across, **PLAIN_AXIS)
+    rows = [" | ".join(map(str, layers[n : n + beside])) for n in range(0, n_layers, beside)]
+    figure.update_yaxes(tickvals=y, ticktext=rows, title="layer" + "s" * (beside > 1), range=down_to, **PLAIN_AXIS)
+    if wide:
+        figure.update_xaxes(constrain="domain")
+        figure.update_yaxes(constrain="domain", scaleanchor="x")
     figure = laid_out(figure, title, note, 110 + n_rows * round(min(130, max(62, 780 / n_rows))))
     return clickable(figure)
+
+
+def _layers_beside(n_layers: int, n_heads: int) -> int:
+    """Return how many layers side by side fill a screen best; the number divides all layers."""
+    numbers = [n for n in range(1, n_layers + 1) if n_layers % n == 0]
+    return min(numbers, key=lambda n: abs(math.log(n * n * n_heads / n_layers / _WIDE)))
 
 
 def tiled(values: np.ndarray, gap: int) -> np.ndarray:

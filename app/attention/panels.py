@@ -30,15 +30,16 @@ def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) ->
     which = "all heads" if len(patterns.layers) > 1 else f"the heads of layer {patterns.layers[0]}"
     figure = heads_overview(
         patterns.values(run),
-        [str(layer) for layer in patterns.layers],
+        patterns.layers,
         hover_texts(patterns, run),
         patterns.roles,
-        (patterns.layers.index(head.layer), head.head) if head.layer in patterns.layers else None,
+        head,
         limit=patterns.limit(run),
         title=f"{patterns.metric.capitalize()} of {which}, {patterns.title(run)}",
         note=note(patterns, run),
         diverging=run == "difference",
         faint=patterns.weighted,
+        wide=view.large,
     )
     heads = [Head(layer, n) for layer in patterns.layers for n in range(view.model.cfg.n_heads)]
     show_figure(

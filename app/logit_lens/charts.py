@@ -33,9 +33,9 @@ def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
     labels = final.axes["stage"]
     stages = [stage(label) for label in labels]
     figure = go.Figure()
-    for result, name, dash in ((final, "final LayerNorm scale", "solid"), (per_layer, "each stage's own scale", "dot")):
+    for result, name, dash in ((final, "final scale", "solid"), (per_layer, "own scale", "dot")):
         texts = [
-            f"{capitalised(words)}, with the {name if dash == 'solid' else 'stage’s own scale'}:<br>"
+            f"{capitalised(words)}, with the {name} of LayerNorm:<br>"
             f"logit_diff {number(value)} logits ({mean_over(result.n_prompts)})"
             for words, value in zip(stages, result.values, strict=True)
         ]

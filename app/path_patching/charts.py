@@ -41,7 +41,7 @@ def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Seque
     # A share of a negative number falls where logit_diff rises: colours are those of logit_diff.
     figure = effect_heatmap(grid, texts, picked, less_is_good=logits_a_unit(result) < 0)
     title = f"What each sender does to {step.words}"
-    note = f"{effect_unit(result.metric)}, {result.direction}, {sample}; no number: no change"
+    note = f"{effect_unit(result.metric)}, {result.direction}, {sample}; empty: unchanged"
     return laid_out(figure, title, note, heatmap_height(grid))
 
 

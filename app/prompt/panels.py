@@ -52,10 +52,9 @@ def _download_prompts(model: Model, pairs: PromptPairs) -> None:
 
 
 def _pair_html(model: Model, pairs: PromptPairs, row: int) -> str:
-    roles = row_roles(pairs, row)
-    clean = chips(row_labels(model, pairs, row), roles, name=f"Prompt {row + 1}, clean")
-    twin = row_labels(model, pairs, row, corrupted=True)
-    corrupted = chips(twin, roles, changed_positions(pairs, row), f"Prompt {row + 1}, corrupted")
+    clean = chips(row_labels(model, pairs, row), row_roles(pairs, row), name=f"Prompt {row + 1}, clean")
+    twin = row_labels(model, pairs, row, corrupted=True)  # its names have other roles than those at the same positions
+    corrupted = chips(twin, {}, changed_positions(pairs, row), f"Prompt {row + 1}, corrupted")
     return (
         f'<div class="ioi-row"><span><b>{row + 1}</b> clean</span>{clean}</div>'
         f'<div class="ioi-row ioi-last"><span>corrupted</span>{corrupted}</div>'

@@ -107,6 +107,8 @@ def way_on(step: Step) -> None:
             st.page_link(
                 after.path, label=f"Next: {after.question}", icon=":material/arrow_forward:", icon_position="right"
             )
+        else:
+            st.page_link(START.path, label="That was the last question: see all", icon=":material/list:")
 
 
 def words_of(step: Step) -> None:

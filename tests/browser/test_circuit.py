@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.circuit.members import KEPT_AT
+from app.words.phrases import number
 from ioi_core import (
     Circuit,
     Model,
@@ -190,3 +191,26 @@ def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
         expect(page.locator(".st-key-figure-circuit_graph")).to_be_visible(timeout=WAIT)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, "the page itself never scrolls sideways"
     visitor.leave()
+
+
+def test_a_link_holds_kept_circuits_and_what_is_compared(visitor: Visitor, demo_model: Model) -> None:
+    """A circuit that was found or made here can be sent to somebody else, compared as it is here."""
+    kept = f"ioi-demo/movers alone = {MOVERS[0]}:END {MOVERS[1]}:END"
+    page = visitor.open(CIRCUIT, **VIEW, kept=kept, compare_with="kept: movers alone")
+    visitor.settled()
+    alone = evaluate_circuit(demo_model, ioi_dataset(demo_model, 50, corruption="abc"), Circuit.of(
+        [(head, "END") for head in MOVERS[:2]]
+    ))  # fmt: skip
+    expect(page.locator(".stMain")).to_contain_text(f"logit_diff {number(alone.logit_diff)}", timeout=WAIT)
+    page.get_by_label("Keep this circuit as").fill("all of it")
+    page.get_by_label("Keep this circuit as").press("Enter")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_role("button", name="all of it", exact=True)).to_be_visible(timeout=WAIT)
+    visitor.settled()
+    link = urllib.parse.parse_qs(urllib.parse.urlparse(page.url).query)
+    page.goto(page.url)
+    expect(page.get_by_role("button", name="all of it", exact=True)).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("button", name="movers alone", exact=True)).to_be_visible()
+    visitor.settled()
+    assert urllib.parse.parse_qs(urllib.parse.urlparse(page.url).query) == link
+    assert link["kept"][0].startswith(f"{kept}; ioi-demo/all of it = ")

@@ -113,7 +113,8 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
         return
     changes = numbers.changes_of_others(backup, len(stage.gone))
     figure, width = charts.change_heatmap(changes, stage, backup), 90 + 42 * changes.shape[1]
-    show_figure("backup_changes", figure, "", frame, large=view.large, min_width=width, on_click=open_head)
+    story = words.changes_story(changes, stage)
+    show_figure("backup_changes", figure, story, frame, large=view.large, min_width=width, on_click=open_head)
     head_opener(view.model)
     show_heatmaps_by_template(
         view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits", least=least(stage.real)

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.circuit.backup.numbers import Mover, Stage
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size, threshold
+from app.words.phrases import capitalised, heads_words, interval, listed, mean_over, number, size, threshold
 
 _MOST_NAMED = 4
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
@@ -126,3 +126,16 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
         f"{text} Of these, {heads_words(different)} write{'s' * (len(different) == 1)} something else than "
         "before; the others write much the same, and LayerNorm lets it count differently."
     )
+
+
+def changes_story(per_prompt: np.ndarray, stage: Stage) -> str:
+    """Say how many of the other heads move, and in which layers.
+
+    Args:
+        per_prompt: [layer head batch] change in logits, nan for the heads that are gone.
+    """
+    changes, nothing = per_prompt.mean(-1), least(stage.real)
+    moves = np.abs(changes) >= nothing  # nan does not
+    others, layers = int(np.isfinite(changes).sum()), np.flatnonzero(moves.any(1))
+    where = f"in layer{'s' * (len(layers) > 1)} {listed(list(map(str, layers)))}"
+    return f"{int(moves.sum())} of {others} other heads move by {threshold(nothing)} logits or more, {where}."

@@ -1,10 +1,9 @@
 """The Circuit page's own controls: the starting circuit, what is on, undo and reset.
 
-The starting circuit and the changes (`app.circuit.changes`) are two parameters of the link; undo and saved circuits
-are kept for one visit.
+The starting circuit and the changes (`app.circuit.changes`) are two parameters of the link; undo is kept for one visit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,10 +19,9 @@ from app.shell.widgets import choose, drop_stale, option_control
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs
 from ioi_core.circuit.definition import check_circuit
 
-_HISTORY, _DRAWN, _SAVED, _MODEL = "_circuit_history", "_circuit_drawn", "_circuit_saved", "_circuit_model"
-_ADD, _ADD_AT, _NAME, _SET = "circuit_add", "circuit_add_at", "circuit_name", "circuit_set"
-_IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown
-_MOST_STEPS, _LONGEST_NAME, _MOST_SAVED = 200, 40, 50
+_HISTORY, _DRAWN, _MODEL = "_circuit_history", "_circuit_drawn", "_circuit_model"
+_ADD, _ADD_AT, _SET = "circuit_add", "circuit_add_at", "circuit_set"
+_MOST_STEPS = 200
 State = tuple[str | None, str]
 """A starting circuit's name, None where none was chosen, and the changes on top of it."""
 
@@ -187,34 +185,6 @@ def add_control(plan: Plan, pairs: PromptPairs) -> None:
         st.button("Add", icon=":material/add:", disabled=not chosen, on_click=_add, args=(larger,))
 
 
-def saved_control(plan: Plan) -> dict[str, Changes]:
-    """Offer to keep the circuit under a name for this visit; return this model's kept circuits by name."""
-    saved: dict[str, tuple[str, Changes]] = st.session_state.setdefault(_SAVED, {})
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Keep this circuit as", key=_NAME, placeholder="a name", max_chars=_LONGEST_NAME)
-        name = "".join(letter for letter in name if letter.isalnum() or letter in _IN_NAMES).strip()
-        full = len(saved) >= _MOST_SAVED and name not in saved
-        kept = plan.model.fingerprint, Changes(plan.circuit, plan.off)
-        st.button("Keep", icon=":material/bookmark_add:", disabled=not name or full, on_click=_save, args=(name, kept))
-    here = {name: changes for name, (model, changes) in saved.items() if model == plan.model.fingerprint}
-    if here:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("Kept for this visit:", width="content")
-            button = partial(st.button, type="tertiary", icon=":material/bookmark:", on_click=_load)
-            for name, changes in here.items():
-                button(name, key=f"load-{name}", args=(changes,))
-    return here
-
-
-def compare_control(names: Sequence[str], other: str) -> tuple[str, str]:
-    """Ask which two circuits are compared; the first of all and `other` if nothing else was chosen."""
-    drop_stale("compare_one", names, names[0])
-    drop_stale("compare_other", names, other)
-    left, right = st.columns(2)
-    first = left.selectbox("Compare", names, key="compare_one")
-    return first, right.selectbox("with", names, index=names.index(other), key="compare_other")
-
-
 def more_prompts_button(pairs: PromptPairs, n: int) -> None:
     """Offer prompts from templates, several to each."""
     choices = {url.PROMPTS: "generated", url.N: n, url.CORRUPTION: "ABC"}
@@ -247,12 +217,3 @@ def _add(larger: Changes) -> None:
 def _undo() -> None:
     start, changes = st.session_state[_HISTORY].pop()
     choose({url.CIRCUIT_START: start, url.CIRCUIT: changes})
-
-
-def _save(name: str, kept: tuple[str, Changes]) -> None:
-    st.session_state[_SAVED][name] = kept
-
-
-def _load(changes: Changes) -> None:
-    set_changes(changes)
-    choose({url.CIRCUIT_START: "empty"})

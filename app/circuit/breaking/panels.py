@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 import ioi_core
 from app.circuit.breaking import charts, controls, graph, tables, words
+from app.circuit.breaking.kept import compare_control, kept_control
 from app.circuit.breaking.member_table import table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
@@ -213,11 +214,11 @@ def _show_comparison(
     view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, first: tuple[str, Circuit], broken: Broken
 ) -> None:
     """Draw two circuits side by side; `first` is the starting one's name and members."""
-    saved, places = controls.saved_control(plan), set(places_of(pairs))
+    saved, places = kept_control(plan), set(places_of(pairs))
     kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved.items()}
     usable = {name: circuit for name, circuit in kept.items() if set(circuit.roles) <= places}
     starts = {f"start: {name}": name for name in starts_of(view.model, pairs)}
-    names = controls.compare_control(("this circuit", *starts, *usable), f"start: {first[0]}")
+    names = compare_control(("this circuit", *starts, *usable), f"start: {first[0]}")
     known = {"this circuit": plan.left, f"start: {first[0]}": first[1], **usable}
     try:
         circuits = [

@@ -29,7 +29,7 @@ from ioi_core import METHODS, Ablation, Circuit, Head, MethodContrast
 
 
 def show_total(view: View) -> None:
-    """Draw every head's direct effect beside what is missed without it."""
+    """Draw every head's direct effect beside what is lost without it."""
     pairs = circuit_pairs(view)
     drawing = st.container()
     ablation = ablation_control(view)

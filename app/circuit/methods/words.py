@@ -151,8 +151,7 @@ def total_story(result: PromptResult) -> str:
             )
     if not sentences:
         return (
-            "All heads lie near the line: what each writes itself is what is missed without it.\n"
-            f"{capitalised(sample)}."
+            f"All heads lie near the line: what each writes itself is what is lost without it.\n{capitalised(sample)}."
         )
     if last := [head for head in named if head.layer == gap.shape[0] - 1]:
         sentences.append(

@@ -51,7 +51,7 @@ def fit_story(result: SignalFit) -> str:
         return f"{not_shown(why, 'These heads do')}\n{capitalised(sample)}."
     if not shows(np.array([position, token]), least(clean)):
         return (
-            "These heads tell neither the token nor the place: variants change logit_diff, but neither signal by "
+            "These heads signal neither the token nor the position: variants change logit_diff, but neither signal by "
             f"{nothing} logits or more.\n{capitalised(sample)}."
         )
     bounds = "; 95 % intervals: S_pos {}, S_tok {}".format(*(ends(*one) for one in intervals)) if intervals else ""

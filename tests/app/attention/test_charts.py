@@ -4,6 +4,7 @@ import numpy as np
 
 from app.attention.charts import heads_overview, tiled
 from app.drawing.heatmap import attention_heatmap
+from ioi_core import Head
 
 
 def test_small_patterns_lie_apart_and_later_tokens_stay_empty() -> None:
@@ -22,7 +23,7 @@ def overview(length: int, **options):
     values = np.random.default_rng(0).random((12, 12, length, length)).astype(np.float32)
     said = [["<b>x</b>\nmore"] * 12] * 12
     return heads_overview(
-        values, [str(n) for n in range(12)], said, {0: ["S1"], 2: ["IO"]}, (9, 8), title="t", note="n",
+        values, range(12), said, {0: ["S1"], 2: ["IO"]}, Head(9, 8), title="t", note="n",
         **{"limit": 1.0, "diverging": False, "faint": False} | options,
     )  # fmt: skip
 
@@ -37,6 +38,20 @@ def test_the_overview_of_gpt2_is_small_and_its_clicks_name_heads() -> None:
     assert frame_of_chosen.x0 < squares.x[9 * 12 + 8] < frame_of_chosen.x1
     assert frame_of_chosen.y0 < squares.y[9 * 12 + 8] < frame_of_chosen.y1
     assert figure.layout.hoverdistance == -1
+
+
+def test_a_wide_screen_shows_squares_with_two_layers_a_row() -> None:
+    figure = overview(15, wide=True)
+    assert figure.layout.yaxis.ticktext == ("0 | 1", "2 | 3", "4 | 5", "6 | 7", "8 | 9", "10 | 11")
+    assert figure.layout.yaxis.scaleanchor == "x"
+    drawn = figure.data[1].z
+    narrow = overview(15).data[1].z
+    np.testing.assert_array_equal(drawn[4 * 18 : 4 * 18 + 15, 20 * 18 : 20 * 18 + 15], narrow[162:177, 144:159])
+    *_, squares = figure.data
+    where = [head for head, _ in squares.customdata].index("9.8")
+    assert (squares.x[where], squares.y[where]) == (20 * 18 + 7, 4 * 18 + 7)
+    frame_of_chosen = figure.layout.shapes[0]
+    assert frame_of_chosen.x0 < squares.x[where] < frame_of_chosen.x1
 
 
 def test_differences_are_white_at_zero() -> None:

@@ -10,7 +10,7 @@ import torch
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, stages
 from app.circuit.backup.tables import movers_frame, stages_frame
-from app.circuit.backup.words import cause_story, expected_story
+from app.circuit.backup.words import cause_story, changes_story, expected_story
 from app.words.phrases import interval, mean_over, number, size
 from ioi_core import (
     Backup,
@@ -175,6 +175,17 @@ def test_who_makes_up_for_it_in_words(
 
 
 # Figures and page
+
+
+def test_how_many_other_heads_move_is_counted() -> None:
+    changes = np.zeros((4, 2, 3))
+    changes[1, 0] = [0.5, 0.1, 0.3]
+    changes[3, 1] = -0.02
+    changes[2, 0] = [1, -1, 0]
+    changes[0, 0] = np.nan
+    assert changes_story(changes, stage(real=1.5)) == (
+        "2 of 7 other heads move by 0.015 logits or more, in layers 1 and 3."
+    )
 
 
 def test_backup_figures_draw_the_cores_numbers(knocked: Backup, all_stages: list[Stage]) -> None:

@@ -247,7 +247,7 @@ def test_circuits_are_kept_loaded_and_compared(visitor, demo_model, pairs, measu
     button(at, "Keep").click().run()
     assert_fine(at)
     button(at, "Reset").click().run()
-    at.selectbox(key="compare_other").select(f"kept: without {MOVER}").run()
+    at.selectbox(key="compare_with").select(f"kept: without {MOVER}").run()
     assert_fine(at)
     for circuit in (measured, measured.without({MOVER: "END"})):
         result = evaluate_circuit(demo_model, pairs, circuit)

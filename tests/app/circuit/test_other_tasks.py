@@ -118,7 +118,7 @@ def test_where_nothing_can_be_found_the_empty_circuit_is_shown_and_the_page_goes
     at.selectbox(key="circuit_start").select(WHOLE).run()
     assert_fine(at)
     assert NOTHING not in body(at)
-    at.selectbox(key="compare_other").select(f"start: {FOUND}").run()
+    at.selectbox(key="compare_with").select(f"start: {FOUND}").run()
     assert_fine(at)
     assert any("There is nothing to compare: " in text for text in says(at))
 

@@ -28,6 +28,7 @@ def test_every_page_has_its_question_its_words_and_the_links_on_and_back(n: int)
     assert_fine(at)
     assert [title.value for title in at.title] == [WAY[n].question]
     expected = [f"Back: {WAY[n - 1].title}"] * (n > 0) + [f"Next: {step.question}" for step in WAY[n + 1 : n + 2]]
+    expected += ["That was the last question: see all"] * (WAY[n] is WAY[-1])
     assert links(at)[-len(expected) :] == expected
     first, *_ = (text.value for text in at.markdown if text.value.startswith("- **"))
     assert [line.split("**")[1] for line in first.splitlines()] == list(WAY[n].words)
