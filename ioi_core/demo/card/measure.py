@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
@@ -31,6 +31,8 @@ from ioi_core.prompts.arena import arena_texts
 from ioi_core.prompts.templates import mirrored
 
 SEED = 20_000
+_AT_ONCE = 400
+"""Sentences whose logits are in memory together."""
 OPENING_FORMS = (
     "[B] and [A] went to the [PLACE]. [B] gave a [OBJECT] to",
     "[B] and [A] had a long argument, and afterwards [B] said to",
@@ -56,21 +58,20 @@ def held_out_sentences(
 
 def score(model: GPT2LMHeadModel, what: str, order: str, bos: bool, sentences: Sequence[Sentence]) -> Score:
     """Return the behaviour on sentences that repeat a name."""
+    parts = [_answers(model, sentences[n : n + _AT_ONCE]) for n in range(0, len(sentences), _AT_ONCE)]
+    diff, p_io, s_leads = torch.cat(parts, dim=1)
+    shares = [(diff > 0).float().mean(), diff.mean(), diff.std(), diff.min(), p_io.mean(), s_leads.mean()]
+    return Score(what, order, bos, len(sentences), *(float(value) for value in shares))
+
+
+def _answers(model: GPT2LMHeadModel, sentences: Sequence[Sentence]) -> Float[Tensor, "3 batch"]:
+    """Return logit_diff, P(IO), and 1 where S is more probable than any name but IO, else 0."""
     rows = to_rows(sentences)
     clean = run(model, rows)
-    diff = clean.logit_diff(rows)
     probabilities = clean.logits.softmax(-1)
     p_io, p_s = probabilities.gather(1, rows.answers).T
     other_names = probabilities[:, _all_names()].masked_fill(_all_names() == rows.answers[:, :1], 0)
-    shares = [
-        (diff > 0).float().mean(),
-        diff.mean(),
-        diff.std(),
-        diff.min(),
-        p_io.mean(),
-        (p_s >= other_names.max(1).values).float().mean(),
-    ]
-    return Score(what, order, bos, len(rows.end), *(float(value) for value in shares))
+    return torch.stack([clean.logit_diff(rows), p_io, (p_s >= other_names.max(1).values).float()])
 
 
 @cache
@@ -147,9 +148,14 @@ def untrained_share(clean: Run) -> float:
     return float(untrained[clean.logits.topk(5).indices].float().mean())
 
 
-def evaluate(folder: Path = DEMO_MODEL_DIR, *, n: int = 400, n_circuit: int = 98) -> Evaluation:
-    """Measure the model in `folder`; `n` prompts a row of the tables; the same numbers every time.
+def evaluate(
+    folder: Path = DEMO_MODEL_DIR, *, n: int = 400, n_behaviour: int = 2_000, n_circuit: int = 98
+) -> Evaluation:
+    """Measure the model in `folder`; the same numbers every time.
 
+    Args:
+        n_behaviour: prompts a row of the tables of behaviour: of 400 a share of 99 % is known within 1 % only.
+        n, n_circuit: prompts of the interventions, and of the circuit.
     Raises:
         ValueError: a role on which the circuit's measurements build has no head.
     """
@@ -158,7 +164,7 @@ def evaluate(folder: Path = DEMO_MODEL_DIR, *, n: int = 400, n_circuit: int = 98
     rows = stage_rows(n)
     clean, flipped = run(model, rows), run(model, rows.s2_flipped())
     return Evaluation(
-        scores=behaviour(model, n),
+        scores=behaviour(model, n_behaviour),
         arena=arena_table(model),
         three_names=three_name_preference(model, n),
         circuit=circuit,

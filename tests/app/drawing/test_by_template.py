@@ -58,7 +58,7 @@ def test_the_cell_that_differs_most_is_named_and_equal_ones_are_called_alike(dat
     flat, cells = data.draw(of_prompts(3, 4)), ["a", "b", "c", "d"]
     text = by_template._story(flat, cells, groups, 3, "template")
     apart = flat[:, [0, 2]].mean(-1) - flat[:, 1]
-    if named := re.search(r"Most apart: (\w), from (\S+) \((.*?)\) to (\S+) \((.*?)\)", text):
+    if named := re.search(r"Most apart: (\w), from (.+?) \((.*?)\) to (.+?) \((.*?)\)", text):
         cell = cells.index(named[1])
         assert abs(apart[cell]) == pytest.approx(np.abs(apart).max())
         assert (named[3] == "template 0") == (apart[cell] < 0)

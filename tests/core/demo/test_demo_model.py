@@ -60,7 +60,7 @@ def model(demo):
 
 @pytest.fixture(scope="module")
 def measured(demo):
-    return demo.measure.evaluate(n=100)
+    return demo.measure.evaluate(n=100, n_behaviour=100)
 
 
 @pytest.fixture(scope="module")
