@@ -110,7 +110,7 @@ class _Requester:
         analysis, parameters = request.analysis, request.parameters
         kept = self._computations.is_kept(analysis, self._model, **parameters)
         self.known.setdefault(self._computations.key(analysis, self._model, parameters), kept)
-        job = self._computations.request(analysis, self._model, visitor="warm", **parameters)
+        job = self._computations.request(analysis, self._model, place=None, **parameters)
         while not job.wait(1.0):
             continue
         return cast(R, job.result())

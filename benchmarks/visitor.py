@@ -38,6 +38,7 @@ class Seen:
     headings: list[str] = field(default_factory=list)
     charts: set[str] = field(default_factory=set)  # the keys of the Plotly charts that are here with their data
     html: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)  # while it was computed
     timer: str | None = None  # the fragment that a browser would run again by itself
 
     def take(self, message: ForwardMsg) -> None:
@@ -52,6 +53,8 @@ class Seen:
                 self.headings.append(element.heading.body)
             case "plotly_chart" if len(element.plotly_chart.spec) > 2:
                 self.charts.add(element.plotly_chart.id.split("-", 2)[-1])  # $$ID, digest of its settings, key
+            case "progress":
+                self.told.append(element.progress.text)
             case "html":
                 self.html.append(element.html.body)
                 if failed := _FAILED.search(element.html.body):

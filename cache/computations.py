@@ -2,11 +2,13 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from cache.analyses import ANALYSES, Analysis
-from cache.jobs import PATIENCE, Job, QueueFullError, Worker
+from cache.jobs import PATIENCE, Job, Place
 from cache.keys import request_key
+from cache.line import QueueFullError, Worker, new_place
 from cache.parts import Parts
 from cache.records import Record
 from cache.store.memory import Store
@@ -24,13 +26,13 @@ class Computations:
         self,
         store: Store,
         *,
-        max_queued: int = 50,
+        max_waiting: int = 250,
         patience: float = PATIENCE,
         analyses: Mapping[str, Analysis] = ANALYSES,
         observe: Callable[[Record], None] | None = None,
     ):
         self._store = store
-        self._max_queued = max_queued
+        self._max_waiting = max_waiting
         self._patience = patience
         self._analyses = analyses
         self._observe = observe
@@ -45,7 +47,7 @@ class Computations:
 
     @property
     def waiting(self) -> int:
-        """The number of computations that wait in line, on all devices."""
+        """The number of places in line, one for each visitor's page that waits, on all devices."""
         return sum(worker.waiting for worker in tuple(self._workers.values()))
 
     def is_kept(self, analysis: str, model: Model, **parameters: object) -> bool:
@@ -61,13 +63,13 @@ class Computations:
         digest = request_key(analysis, version, f"{model.fingerprint} {PROCESSING} {model.numerics}", parameters)
         return f"{analysis}:{digest}"
 
-    def request(self, analysis: str, model: Model, *, visitor: str = "", **parameters: object) -> Job:
+    def request(self, analysis: str, model: Model, *, place: Place | None = None, **parameters: object) -> Job:
         """Return a job for `analysis` of `model`: ended already if the result is kept, shared by all who ask meanwhile.
 
         Args:
-            visitor: identifies who asks; the line is fair between visitors.
+            place: in line, of the page that asks (`new_place`); else one of its own.
         Raises:
-            QueueFullError: too many computations wait already.
+            QueueFullError: too many visitors wait already.
             TypeError: a parameter that no key can be made of.
         """
         entry = self._analyses[analysis]
@@ -76,15 +78,15 @@ class Computations:
             return kept
         with self._lock:
             job = self._in_flight.get(key)
-            asking = frozenset({visitor} - {""})
+            asking = frozenset({place or new_place("")})
             if job is not None and not job.ended and job.watch():
-                job.visitors |= asking
+                job.places |= asking
                 self._report(Record(analysis, model.name, "shared"))
                 return job
             if (kept := self._kept_result(key, analysis, model)) is not None:  # its job ended meanwhile
                 return kept
             job = self._job(key, entry, model, parameters)
-            job.visitors = asking
+            job.places = asking
             name = model.name  # not the model, which may leave memory while the job that has ended is known
             job.when_ended(lambda ended: self._report(Record.of_job(analysis, name, ended)))
             try:
@@ -94,6 +96,14 @@ class Computations:
                 raise
             self._in_flight = {k: other for k, other in self._in_flight.items() if not other.ended} | {key: job}
             return job
+
+    def stop(self, seconds: float) -> bool:
+        """Cancel all computations for good; return whether the running ones ended within `seconds`."""
+        workers = tuple(self._workers.values())
+        for worker in workers:
+            worker.stop()
+        until = time.monotonic() + seconds
+        return all([worker.join(max(0.0, until - time.monotonic())) for worker in workers])
 
     def _kept_result(self, key: str, analysis: str, model: Model) -> Job | None:
         """Return a job that has ended already, if the result is kept."""
@@ -124,5 +134,5 @@ class Computations:
 
     def _worker(self, device: str) -> Worker:
         if device not in self._workers:
-            self._workers[device] = Worker(device, self._max_queued)
+            self._workers[device] = Worker(device, self._max_waiting)
         return self._workers[device]

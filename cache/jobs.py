@@ -1,16 +1,16 @@
-"""Jobs that wait for one device or run on it: a bounded line, one thread, progress, and cancelling.
+"""Jobs that wait for a device or run on it: progress, cancelling, and in the end a result or an error.
 
 A job is kept alive by those who watch it: `watch()` is a heartbeat, and a job that nobody has watched for
 `PATIENCE` seconds is cancelled: while it waits, or in the middle of the analysis through its progress callback.
-This file knows nothing of keys and results; single flight is in `computations.py`.
+This file knows nothing of keys and results; single flight is in `computations.py`, the line in `line.py`.
 """
 
 import logging
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ioi_core.errors import IOIError
@@ -22,10 +22,6 @@ PATIENCE = 5.0
 _log = logging.getLogger(__name__)
 
 Work = Callable[[Progress], object]
-
-
-class QueueFullError(IOIError):
-    """The line of waiting computations is full."""
 
 
 class UnexpectedEndError(IOIError):
@@ -46,14 +42,27 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+@dataclass(frozen=True, order=True)
+class Place:
+    """A place in line: one page of one visitor, however many jobs it asks for.
+
+    Attributes:
+        number: drawn when the page began; the lower goes first.
+        visitor: who it is.
+    """
+
+    number: int
+    visitor: str
+
+
 class Job:
     """One computation: its state, its progress, and in the end its result or its error."""
 
     def __init__(self, work: Work, patience: float = PATIENCE):
         self.state = JobState.QUEUED
         self.done, self.total = 0, 0
-        self.ahead = 0  # the number of jobs that go first, the running one included
-        self.visitors: frozenset[str] = frozenset()  # who asked for it; replaced, never changed: other threads read it
+        self.ahead = 0  # the number of places that are served first
+        self.places: frozenset[Place] = frozenset()  # who asked for it; replaced, never changed: other threads read it
         self._work = work
         self._patience = patience
         self._lock = threading.Lock()
@@ -144,12 +153,19 @@ class Job:
                 self.state = JobState.CANCELLED if cancelled else JobState.FAILED
                 self._future.set_exception(error)
 
+    def cancel(self) -> None:
+        """Cancel the job, whoever watches it, unless it has ended."""
+        self._cancel(abandoned=False)
+
     def cancel_if_abandoned(self) -> bool:
         """Cancel the job if nobody has watched it lately; return whether it is cancelled."""
+        return self._cancel(abandoned=True)
+
+    def _cancel(self, *, abandoned: bool) -> bool:
         with self._lock:
             if self.state is JobState.CANCELLED:
                 return True
-            if self._future.done() or time.monotonic() - self._watched <= self._patience:
+            if self._future.done() or (abandoned and time.monotonic() - self._watched <= self._patience):
                 return False
             self.state = JobState.CANCELLED  # from here on watch() is False, so nobody joins it
         if self._started is None:
@@ -169,87 +185,3 @@ def _nothing(_progress: Progress) -> None:
 
 def _abandoned() -> JobCancelledError:
     return JobCancelledError("This computation was stopped because nobody waited for it any more. Ask for it again.")
-
-
-class Worker:
-    """One thread that runs jobs, and a line of at most `max_queued` jobs before it.
-
-    The line is fair between visitors: every visitor's first job goes before any visitor's second, and of first jobs the
-    one whose visitor was served longest ago. No visitor may fill more than half of it. Jobs of none go by arrival.
-    """
-
-    def __init__(self, name: str, max_queued: int):
-        self._max_queued = max_queued
-        self._changed = threading.Condition()
-        self._line: deque[Job] = deque()
-        self._running: Job | None = None
-        self._turn = 0
-        self._served: dict[str, int] = {}  # visitor in line or being served -> the turn of their latest job
-        threading.Thread(target=self._run_forever, name=f"worker {name}", daemon=True).start()
-
-    def submit(self, job: Job) -> None:
-        """Put `job` in the line.
-
-        Raises:
-            QueueFullError: too many jobs that are still watched wait already: of all visitors, or of this one.
-        """
-        with self._changed:
-            self._drop_abandoned()
-            share = max(1, self._max_queued // 2)
-            if any(sum(visitor in other.visitors for other in self._line) >= share for visitor in job.visitors):
-                raise QueueFullError(f"{share} of your computations are waiting already. Try again in a moment.")
-            if len(self._line) >= self._max_queued:
-                raise QueueFullError(
-                    f"Too many computations are waiting already ({self._max_queued}). Try again in a moment."
-                )
-            self._line.append(job)
-            self._number_line()
-            self._changed.notify()
-
-    @property
-    def waiting(self) -> int:
-        """The number of jobs in the line."""
-        return len(self._line)
-
-    def _run_forever(self) -> None:
-        while True:
-            self._run_next()
-
-    def _run_next(self) -> None:
-        with self._changed:
-            while not self._line:
-                self._changed.wait()
-            self._running = self._in_order()[0]
-            self._line.remove(self._running)
-            self._turn += 1
-            known = {visitor for job in (self._running, *self._line) for visitor in job.visitors}
-            self._served |= dict.fromkeys(self._running.visitors, self._turn)
-            self._served = {visitor: turn for visitor, turn in self._served.items() if visitor in known}
-            self._number_line()
-        self._running.run()
-        with self._changed:
-            self._running = None
-            self._number_line()
-
-    def _drop_abandoned(self) -> None:
-        """Take abandoned jobs out of the line."""
-        self._line = deque(job for job in self._line if not job.cancel_if_abandoned())
-
-    def _in_order(self) -> list[Job]:
-        """Return the line in the order in which it will be served if nobody joins it."""
-        waiting: Counter[str] = Counter()
-        turns = []
-        for arrival, job in enumerate(self._line):
-            visitors = job.visitors or {""}
-            nth = min(waiting[visitor] for visitor in visitors)
-            served = min(self._served.get(visitor, 0) for visitor in visitors)
-            turns.append((nth if job.visitors else 0, served, arrival, job))
-            waiting.update(visitors)
-        return [job for *_, job in sorted(turns, key=lambda turn: turn[:3])]
-
-    def _number_line(self) -> None:
-        """Set each job's place in line."""
-        for ahead, job in enumerate(self._in_order(), start=self._running is not None):
-            job.ahead = ahead
-        if self._running is not None:
-            self._running.ahead = 0

@@ -23,7 +23,7 @@ _QUEUED = Histogram("ioi_job_queue_seconds", "Seconds a computation waited", buc
 _COMPUTED = Histogram(
     "ioi_job_compute_seconds", "Seconds a computation ran", ["analysis"], buckets=_SECONDS, registry=REGISTRY
 )
-_QUEUE = Gauge("ioi_queue_length", "Computations waiting in line", registry=REGISTRY)
+_QUEUE = Gauge("ioi_queue_length", "Visitors whose pages wait for computations", registry=REGISTRY)
 _SESSIONS = Gauge("ioi_sessions", "Open browser sessions", registry=REGISTRY)
 PAGE_ERRORS = Counter("ioi_page_errors", "Unexpected errors shown to a visitor", registry=REGISTRY)
 

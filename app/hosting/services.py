@@ -36,7 +36,7 @@ def models() -> ResidentModels:
 def computations() -> Computations:
     """Return the computations of this process."""
     limits = settings()
-    shared = Computations(_store(limits), max_queued=limits.max_queued, observe=_observe)
+    shared = Computations(_store(limits), max_waiting=limits.max_queued, observe=_observe)
     metrics.watch_queue(lambda: shared.waiting)
     return shared
 

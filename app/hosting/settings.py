@@ -21,7 +21,8 @@ class Settings:
         max_tokens: IOI_MAX_TOKENS, tokens in one prompt.
         max_cells: IOI_MAX_CELLS, patched runs in one request: cells of the figure times prompts.
         max_sessions: IOI_MAX_SESSIONS, visitors at once; the next one waits at the gate.
-        max_queued: IOI_MAX_QUEUED, computations that may wait in line.
+        idle_minutes: IOI_IDLE_MINUTES, without a click after which a tab gives its place to a visitor at the gate.
+        max_queued: IOI_MAX_QUEUED, visitors whose pages may wait for computations.
         result_megabytes: IOI_RESULT_MEGABYTES, memory for finished results.
         cache_megabytes: IOI_CACHE_MEGABYTES, room on disk for finished results; 0 keeps none there.
         cache_folder: IOI_CACHE_DIR, where on disk, or the user's cache folder; None if there is neither.
@@ -38,7 +39,8 @@ class Settings:
     max_tokens: int = 1024
     max_cells: int = 250_000
     max_sessions: int = 250
-    max_queued: int = 50
+    idle_minutes: int = 30
+    max_queued: int = 250
     result_megabytes: int = 256
     cache_megabytes: int = DEFAULT_MEGABYTES
     cache_folder: Path | None = None
@@ -64,6 +66,7 @@ class Settings:
             max_tokens=whole_number(environment, "IOI_MAX_TOKENS", cls.max_tokens, 16, 100_000),
             max_cells=whole_number(environment, "IOI_MAX_CELLS", cls.max_cells, 1000, 10_000_000),
             max_sessions=whole_number(environment, "IOI_MAX_SESSIONS", cls.max_sessions, 1, 10_000),
+            idle_minutes=whole_number(environment, "IOI_IDLE_MINUTES", cls.idle_minutes, 1, 10_000),
             max_queued=whole_number(environment, "IOI_MAX_QUEUED", cls.max_queued, 1, 10_000),
             result_megabytes=whole_number(environment, "IOI_RESULT_MEGABYTES", cls.result_megabytes, 1, 100_000),
             cache_megabytes=cache_megabytes(environment),

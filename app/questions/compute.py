@@ -13,14 +13,16 @@ from typing import TypeVar, cast, overload
 import streamlit as st
 
 from app.hosting.services import computations, settings
+from app.hosting.visitors import place
 from app.questions.ask import Request
 from app.questions.limits import check_cells
 from cache.jobs import Job, JobCancelledError, JobState
+from cache.line import QueueFullError
 from ioi_core import Model
 
 _SECONDS_WITHOUT_PROGRESS = 0.5
 _POLL_SECONDS = 0.25
-_VISITOR = "_visitor"
+_SECONDS_BETWEEN_TRIES = 2.0
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -55,8 +57,10 @@ def compute(
 def compute(model: Model, *requests: Request[object]) -> object:
     """Return the result of one request, or those of several as a tuple; show progress while they are waited for.
 
+    A page that finds the line full asks again until there is room.
+
     Raises:
-        IOIError: an analysis failed, too much is asked for, or too many computations wait already.
+        IOIError: an analysis failed, or too much is asked for.
     """
     results = compute_all(model, requests)
     return results[0] if len(requests) == 1 else tuple(results)
@@ -82,8 +86,25 @@ def compute_all(model: Model, requests: Sequence[Request[R]]) -> list[R]:
 
 
 def _submit(model: Model, request: Request[object]) -> Job:
-    visitor = st.session_state.setdefault(_VISITOR, uuid.uuid4().hex)
-    return computations().request(request.analysis, model, visitor=visitor, **request.parameters)
+    """Put a request in line; while there is no room, say so and ask again."""
+    box, told = None, None
+    while True:
+        try:
+            job = computations().request(request.analysis, model, place=place(), **request.parameters)
+        except QueueFullError as error:
+            if box is None or told is None:
+                box = st.empty()
+                with box.container(key=f"computing-{uuid.uuid4().hex}"):
+                    told = st.empty()
+                    st.button("Ask again now", key=f"again-{uuid.uuid4().hex}")  # any button runs the page again
+            told.write(
+                f"{error}. This page asks again every few seconds, by itself."
+            )  # also ends the run of a closed tab
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        else:
+            if box is not None:
+                box.empty()
+            return job
 
 
 def _result(model: Model, request: Request[R], job: Job) -> R:
@@ -101,7 +122,8 @@ def _progress(jobs: Sequence[Job]) -> tuple[float, str]:
     if current is None:
         text = "Done"
     elif current.state is JobState.QUEUED:
-        text = f"Waiting in line: {current.ahead} computation{'' if current.ahead == 1 else 's'} ahead"
+        ahead = f"{current.ahead} visitor{' is' if current.ahead == 1 else 's are'} before you"
+        text = f"Waiting in line: {ahead if current.ahead else 'you are next'}"
     elif current.seconds_left is None or current.seconds_elapsed < 1:
         text = "Computing" if current.seconds_elapsed < 1 else f"Computing for {current.seconds_elapsed:.0f} s"
     else:

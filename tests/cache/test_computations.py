@@ -10,7 +10,8 @@ import pytest
 from cache import jobs
 from cache.analyses import Analysis
 from cache.computations import Computations
-from cache.jobs import JobCancelledError, JobState, QueueFullError, UnexpectedEndError
+from cache.jobs import JobCancelledError, JobState, UnexpectedEndError
+from cache.line import QueueFullError, new_place
 from cache.store.memory import MemoryStore
 from ioi_core.errors import PromptError
 from tests.cache.stand_ins import MODEL, Clock, Gate, finish, until
@@ -139,11 +140,11 @@ def test_one_watcher_among_many_keeps_a_job_alive(clock):
 
 def test_a_waiting_job_that_nobody_watches_leaves_the_line(clock):
     gate = Gate()
-    asked = computations(gate, patience=0.2, max_queued=1)
+    asked = computations(gate, patience=0.2, max_waiting=1)
     running = asked.request("it", MODEL, x=0)
     assert gate.entered.wait(60)
     left_behind = asked.request("it", MODEL, x=1)
-    with pytest.raises(QueueFullError, match="Try again in a moment"):
+    with pytest.raises(QueueFullError, match="Too many visitors"):
         asked.request("it", MODEL, x=2)
     for _ in range(2):
         clock.seconds += 0.15
@@ -157,7 +158,7 @@ def test_a_waiting_job_that_nobody_watches_leaves_the_line(clock):
 
 def test_a_refused_request_can_be_repeated_later():
     gate = Gate()
-    asked = computations(gate, max_queued=1)
+    asked = computations(gate, max_waiting=1)
     jobs = [asked.request("it", MODEL, x=0)]
     assert gate.entered.wait(60)
     jobs.append(asked.request("it", MODEL, x=1))
@@ -182,53 +183,72 @@ def test_the_place_in_line_counts_the_running_job_and_moves_up():
     assert gate.calls == [0, 1, 2]
 
 
-def test_one_visitors_twenty_jobs_do_not_starve_anothers_one():
-    gate = Gate()
-    asked = computations(gate, max_queued=60)
-    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
-    assert gate.entered.wait(60)
-    jobs += [asked.request("it", MODEL, visitor="ann", x=x) for x in range(1, 21)]
-    late = [asked.request("it", MODEL, visitor="bob", x=x) for x in (100, 101)]
-    latest = asked.request("it", MODEL, visitor="cyd", x=200)
-    assert [job.ahead for job in (late[0], latest, jobs[1])] == [1, 2, 3]
-    shared = asked.request("it", MODEL, visitor="dan", x=20)  # ann's last: it is dan's first
-    assert shared is jobs[20]
-    gate.opened.set()
-    for job in (*jobs, *late, latest):
-        finish(job)
-    assert gate.calls[:5] == [0, 20, 100, 200, 1], "everybody's first goes before anybody's second"
-    assert gate.calls[5:7] == [101, 2]
-    anns = [x for x in gate.calls if x < 20]
-    assert anns == sorted(anns), "one visitor's own jobs stay in order"
-
-
-def test_a_visitor_who_was_served_lets_others_go_first():
+def test_a_page_is_one_place_and_complete_before_the_next_begins():
     gate = Gate()
     asked = computations(gate)
-    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
+    ann, bob, cyd = (new_place(visitor) for visitor in ("ann", "bob", "cyd"))
+    jobs = [asked.request("it", MODEL, place=ann, x=0)]
     assert gate.entered.wait(60)
-    jobs += [asked.request("it", MODEL, visitor=visitor, x=x) for visitor, x in (("ann", 1), ("ann", 2), ("bob", 10))]
-    jobs += [asked.request("it", MODEL, visitor="bob", x=11)]
+    jobs += [asked.request("it", MODEL, place=bob, x=x) for x in (10, 11)]
+    jobs += [asked.request("it", MODEL, place=cyd, x=x) for x in (20, 21)]
+    jobs += [asked.request("it", MODEL, place=ann, x=x) for x in (1, 2)]
+    assert asked.waiting == 3
+    assert [job.ahead for job in jobs] == [0, 1, 1, 2, 2, 0, 0], "visitors, not computations"
     gate.opened.set()
     for job in jobs:
         finish(job)
-    assert gate.calls == [0, 10, 1, 11, 2]
+    assert gate.calls == [0, 1, 2, 10, 11, 20, 21]
 
 
-def test_nobody_fills_more_than_half_of_the_line():
+def test_one_visitors_twenty_pages_do_not_starve_anothers_one():
     gate = Gate()
-    asked = computations(gate, max_queued=6)
-    jobs = [asked.request("it", MODEL, visitor="ann", x=0)]
+    asked = computations(gate)
+    pages = [new_place("ann") for _ in range(20)]
+    jobs = [asked.request("it", MODEL, place=page, x=x) for x, page in enumerate(pages)]
     assert gate.entered.wait(60)
-    jobs += [asked.request("it", MODEL, visitor="ann", x=x) for x in (1, 2, 3)]
-    with pytest.raises(QueueFullError, match="3 of your computations"):
-        asked.request("it", MODEL, visitor="ann", x=4)
-    jobs += [asked.request("it", MODEL, visitor="bob", x=x) for x in (10, 11, 12)]
-    with pytest.raises(QueueFullError, match="Too many"):
-        asked.request("it", MODEL, visitor="cyd", x=20)
+    bob, cyd = new_place("bob"), new_place("cyd")
+    late = [asked.request("it", MODEL, place=place, x=x) for place, x in ((bob, 100), (bob, 101), (cyd, 200))]
+    assert [job.ahead for job in (*late, jobs[1])] == [1, 1, 2, 3]
+    shared = asked.request("it", MODEL, place=new_place("dan"), x=19)  # ann's last: it is dan's first
+    assert shared is jobs[19]
+    gate.opened.set()
+    for job in (*jobs, *late):
+        finish(job)
+    assert gate.calls[:6] == [0, 100, 101, 200, 19, 1], "everybody's first goes before anybody's second"
+    anns = [x for x in gate.calls if x < 19]
+    assert anns == sorted(anns), "one visitor's own pages stay in order"
+
+
+def test_a_line_is_full_of_visitors_not_of_computations():
+    gate = Gate()
+    asked = computations(gate, max_waiting=6)
+    jobs = [asked.request("it", MODEL, place=new_place("ann"), x=0)]
+    assert gate.entered.wait(60)
+    first, second, third = (new_place("ann") for _ in range(3))
+    jobs += [asked.request("it", MODEL, place=place, x=x) for x, place in ((1, first), (2, second), (3, third))]
+    jobs += [asked.request("it", MODEL, place=first, x=x) for x in range(30, 50)]
+    assert asked.waiting == 3
+    with pytest.raises(QueueFullError, match="3 of your pages"):
+        asked.request("it", MODEL, place=new_place("ann"), x=4)
+    jobs += [
+        asked.request("it", MODEL, place=new_place(name), x=x) for name, x in (("bob", 10), ("cyd", 11), ("dan", 12))
+    ]
+    with pytest.raises(QueueFullError, match="Too many visitors"):
+        asked.request("it", MODEL, place=new_place("eve"), x=20)
     gate.opened.set()
     for job in jobs:
         finish(job)
+
+
+def test_stopping_cancels_what_runs_and_what_waits():
+    gate = Gate()
+    asked = computations(gate)
+    running = asked.request("it", MODEL, x=0)
+    assert gate.entered.wait(60)
+    waiting = asked.request("it", MODEL, x=1)
+    assert asked.stop(60.0)
+    assert (running.state, waiting.state) == (JobState.CANCELLED, JobState.CANCELLED)
+    assert gate.calls == [0]
 
 
 def test_progress_elapsed_and_time_left(clock):

@@ -23,11 +23,11 @@ class House:
     def __init__(self, most: int):
         self.live: set[str] = set()
         self.now = 0.0
-        self.gate = Gate(most, self.live.__contains__, lambda: self.now)
+        self.gate = Gate(most, self.live.__contains__, idle_after=60, clock=lambda: self.now)
 
-    def ask(self, session: str) -> int | None:
+    def ask(self, session: str, visitor: str = "") -> int | None:
         self.live.add(session)
-        return self.gate.ahead(session)
+        return self.gate.ahead(session, visitor or session)
 
 
 def test_a_place_stays_with_its_session_until_that_is_gone():
@@ -63,11 +63,38 @@ def test_who_leaves_the_line_or_falls_asleep_holds_nobody_up():
     assert house.ask("cyd") == 0
 
 
+def test_the_tabs_of_one_browser_share_a_place_up_to_ten():
+    house = House(2)
+    assert {house.ask(f"tab {n}", "ann") for n in range(10)} == {None}
+    assert house.ask("bob") is None, "ann has one place"
+    assert house.ask("tab 10", "ann") == 0, "the eleventh tab needs another"
+    assert [house.ask(session, "cyd") for session in ("cyd's", "cyd's other")] == [1, 1], "cyd is one, whatever waits"
+    assert house.gate.waiting == 2
+    house.live.remove("tab 10")
+    house.live.remove("bob")
+    assert [house.ask(session, "cyd") for session in ("cyd's other", "cyd's")] == [None, None]
+    assert house.gate.waiting == 0
+
+
+def test_an_idle_tab_gives_its_place_to_whoever_waits_and_to_nobody_else():
+    house = House(1)
+    assert house.ask("ann") is None
+    house.now = 61.0
+    assert house.ask("ann") is None, "nobody waits"
+    house.now = 100.0
+    assert house.ask("bob") == 0
+    for house.now in (109.0, 118.0):
+        assert house.ask("bob") == 0
+    house.now = 125.0
+    assert house.ask("bob") is None, "ann did nothing for a minute"
+    assert house.ask("ann") == 0
+
+
 def test_a_run_for_nobody_needs_no_place_and_takes_none():
     house = House(1)
-    assert house.gate.ahead("health check") is None
+    assert house.gate.ahead("health check", "health check") is None
     assert house.ask("ann") is None
-    assert house.gate.ahead("health check") is None
+    assert house.gate.ahead("health check", "health check") is None
 
 
 def test_many_at_once_are_never_more_than_there_is_room_for():
@@ -78,7 +105,7 @@ def test_many_at_once_are_never_more_than_there_is_room_for():
 
     def come(session: str) -> None:
         barrier.wait()
-        if house.gate.ahead(session) is None:
+        if house.gate.ahead(session, session) is None:
             inside.append(session)
 
     threads = [threading.Thread(target=come, args=(session,)) for session in house.live]
@@ -93,7 +120,7 @@ def test_many_at_once_are_never_more_than_there_is_room_for():
 def test_the_waiting_page_is_friendly_and_the_app_comes_when_there_is_room(monkeypatch):
     full = Gate(3, lambda session: True)
     for number in range(3):
-        assert full.ahead(str(number)) is None
+        assert full.ahead(str(number), str(number)) is None
     monkeypatch.setattr(gate, "gate", lambda: full)
     at = opened(prompts="generated", n="12")
     assert not at.exception

@@ -35,7 +35,8 @@ from cache import jobs
 from cache.analyses import Analysis
 from cache.computations import Computations
 from cache.environment import SettingsError
-from cache.jobs import JobState, QueueFullError
+from cache.jobs import JobState
+from cache.line import QueueFullError
 from cache.records import Record
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore
@@ -54,6 +55,7 @@ BAD = {
     "IOI_MAX_CELLS": ("10",),
     "IOI_MAX_SESSIONS": ("0",),
     "IOI_MAX_QUEUED": ("0",),
+    "IOI_IDLE_MINUTES": ("0", "1.5"),
     "IOI_RESULT_MEGABYTES": ("1.5",),
     "IOI_CACHE_MEGABYTES": ("all",),
     "IOI_CACHE_DIR": ("relative/folder", "/a\0b"),
@@ -164,7 +166,7 @@ def test_each_request_is_recorded_with_where_its_result_came_from(tmp_path):
 
 def test_joining_failing_and_a_full_line_are_recorded():
     gate = Gate()
-    asked, records = observed(gate, max_queued=1)
+    asked, records = observed(gate, max_waiting=1)
     first = asked.request("it", MODEL, x=0)
     assert gate.entered.wait(60)
     assert asked.request("it", MODEL, x=0) is first
