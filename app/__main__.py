@@ -4,25 +4,34 @@ An invalid setting ends it at once, with status 2 and a line that names the sett
 unnoticed. Run it from the repository's root, where Streamlit's own settings are.
 """
 
+import logging
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
+from typing import NoReturn
 
 from streamlit.web.cli import main as streamlit
 
-from app.hosting import logs, metrics, warm_up
-from app.hosting.settings import Settings, check_model_settings
+from app.hosting import descriptors, logs, metrics, warm_up
+from app.hosting.services import stop_computing
+from app.hosting.settings import Settings, check_model_settings, check_names
 from app.hosting.static_files import publish_circuitsvis
 from cache.environment import SettingsError
 
 _SHORTEST_SECRET = 32
+_SECONDS_TO_STOP = 3.0
+_ENDING = threading.Lock()
 
 
 def main(arguments: list[str]) -> int:
     """Serve until stopped; return the exit status."""
     try:
+        check_names(os.environ)
         settings = Settings.from_environment(os.environ)
         check_model_settings(os.environ)
+        _make_room_for(settings.max_sessions)
         _share_cookie_secret()
         logs.configure(errors_in_full=settings.log_errors_in_full)
         if settings.metrics_port:
@@ -34,6 +43,48 @@ def main(arguments: list[str]) -> int:
     logs.log_event("start", **settings.in_words())
     warm_up.in_background()
     return int(streamlit(["run", str(Path(__file__).parent / "main.py"), *arguments], standalone_mode=False) or 0)
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """Serve until stopped, and end the process; within seconds of SIGTERM, whatever is computed or asked for then."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)  # beside Streamlit's own handler, which waits for requests that are being answered
+    threading.Thread(target=_end_on_sigterm, args=(reading,), name="end", daemon=True).start()
+    if status := main(arguments):
+        sys.exit(status)
+    _end()
+
+
+def _end_on_sigterm(signals: int) -> None:
+    while signal.SIGTERM not in os.read(signals, 1):
+        continue
+    _end()
+
+
+def _end() -> NoReturn:
+    """Cancel what is computed, keep what is done, and end the process with status 0."""
+    with _ENDING:  # for good: whoever comes second waits while the first ends the process
+        logs.log_event("stop", computations_ended=stop_computing(_SECONDS_TO_STOP))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # A thread that is still inside PyTorch, or loading a model, would make Python's own end an abort.
+        os._exit(0)
+
+
+def _make_room_for(sessions: int) -> None:
+    """Raise the limit of open files; where it stays too low for a limit of visitors that was set, refuse that.
+
+    The default is made to fit, and that is logged.
+    """
+    descriptors.raise_limit(2 * sessions)  # as many again may wait at the gate, or be second tabs
+    if (fit := descriptors.room()) >= sessions:
+        return
+    what = f"IOI_MAX_SESSIONS is {sessions}, for which {descriptors.needed(sessions):,} open files are needed"
+    if "IOI_MAX_SESSIONS" in os.environ or fit < 1:
+        raise SettingsError(f"{what}, more than this process may have: raise `ulimit -n`, or set {fit} or less")
+    os.environ["IOI_MAX_SESSIONS"] = str(fit)
+    logging.getLogger(__name__).warning("%s, more than this process may have: it is %d now", what, fit)
 
 
 def _share_cookie_secret() -> None:
@@ -53,4 +104,4 @@ def _serve_metrics(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(sys.argv[1:])

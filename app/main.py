@@ -47,6 +47,8 @@ def main() -> None:
         with body:
             _draw(page, step, end)
     except IOIError as error:
+        if _without_browser():
+            raise  # to the health check: the first page cannot be drawn
         with body:
             problem(str(error), str(error.__cause__) if isinstance(error.__cause__, IOIError) else "")
     except Exception:

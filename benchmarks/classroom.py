@@ -25,15 +25,14 @@ PROMPTS = "prompts=generated&n={n}&seed={seed}&model={model}"
 
 async def loaded(server: Server, model: str) -> None:
     """Wait until the server computes with `model`, not with what stands in for it."""
-    visitor = await Visitor.arrive(server.port, f"model={model}")
     for _ in range(240):
+        visitor = await Visitor.arrive(server.port, f"model={model}")  # one that has seen a stand-in stays with it
         seen = await visitor.open("prompt")
+        await visitor.leave()
         if any(f"<b>Model:</b> {model}" in html for html in seen.html):
-            break
+            return
         await asyncio.sleep(1)
-    else:
-        raise SystemExit(f"{model} is not loaded")
-    await visitor.leave()
+    raise SystemExit(f"{model} is not loaded")
 
 
 async def lesson(server: Server, options: argparse.Namespace) -> int:

@@ -32,13 +32,28 @@ def models() -> ResidentModels:
     return ResidentModels(folders=folders, megabytes=limits.models_megabytes)
 
 
+_begun: list[tuple[Computations, Store]] = []
+
+
 @st.cache_resource(show_spinner=False)
 def computations() -> Computations:
     """Return the computations of this process."""
     limits = settings()
-    shared = Computations(_store(limits), max_waiting=limits.max_queued, observe=_observe)
+    store = _store(limits)
+    shared = Computations(store, max_waiting=limits.max_queued, observe=_observe)
+    _begun.append((shared, store))
     metrics.watch_queue(lambda: shared.waiting)
     return shared
+
+
+def stop_computing(seconds: float) -> bool:
+    """Cancel what is computed, and keep what is done; return whether all has ended within `seconds`."""
+    ended = True
+    for shared, store in _begun:
+        ended = shared.stop(seconds) and ended
+        if isinstance(store, TieredStore):
+            ended = store.flush(seconds / 3) and ended
+    return ended
 
 
 def _observe(record: Record) -> None:

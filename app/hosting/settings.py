@@ -1,5 +1,6 @@
 """The host's settings, read once from the environment and checked."""
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -8,6 +9,23 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, cache_megabytes, whole_number
+from ioi_core import ModelUnavailableError
+from ioi_core.model.checks import checked_config
+from ioi_core.model.files import check_weight_files
+from ioi_core.model.loading import device_for
+
+KNOWN = frozenset(
+    f"IOI_{name}"
+    for name in (
+        *("MODEL_DIR", "MODELS", "MODELS_MEGABYTES", "DEVICE", "ENGINE_MEMORY_MB", "MAX_PROMPTS", "MAX_CHARACTERS"),
+        *("MAX_PROMPT_CHARACTERS", "MAX_TOKENS", "MAX_CELLS", "MAX_SESSIONS", "IDLE_MINUTES", "MAX_QUEUED"),
+        *("RESULT_MEGABYTES", "CACHE_DIR", "CACHE_MEGABYTES", "METRICS_PORT", "METRICS_ADDRESS"),
+        *("LOG_ERRORS_IN_FULL", "COOKIE_SECRET"),
+        *("PORT", "CONTAINER_MEMORY", "MODELS_FROM"),  # compose.yaml's own
+        *("REQUIRE_BROWSER", "FUZZ_TIMES"),  # the tests'
+    )
+)
+"""Every environment variable that begins with IOI_ and means something."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +101,41 @@ class Settings:
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
 
+def check_names(environment: Mapping[str, str]) -> None:
+    """Refuse a name that no setting has: a mistyped limit must not go unnoticed.
+
+    Raises:
+        SettingsError: names it, and the nearest one that is known.
+    """
+    for name in sorted(environment):
+        if name.startswith("IOI_") and name not in KNOWN:
+            near = difflib.get_close_matches(name, KNOWN, 1)
+            raise SettingsError(
+                f"{name[:60]} is no setting: {f'{near[0]} is meant, perhaps' if near else 'see README.md'}"
+            )
+
+
 def check_model_settings(environment: Mapping[str, str]) -> None:
     """Check the settings that `ioi_core` reads only when it loads and runs a model.
 
+    A folder for GPT-2 that is empty is fine, for it may be filled later: until then the bundled model stands in.
+
     Raises:
-        SettingsError: names the variable, its value and what is allowed.
+        SettingsError: names the variable, its value and what is allowed, or what is wrong with what it names.
     """
     whole_number(environment, "IOI_ENGINE_MEMORY_MB", 1024, 16, 10_000_000)
     device = environment.get("IOI_DEVICE", "")
     if device and not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise SettingsError(f"IOI_DEVICE is {device[:40]!r}: cpu, cuda or cuda:N is allowed")
-    _folder(environment, "IOI_MODEL_DIR")
+    folder = _folder(environment, "IOI_MODEL_DIR")
+    try:
+        device_for(device or None)
+        if folder is not None and any(folder.iterdir()):
+            checked_config(folder)
+            check_weight_files(folder)
+    except ModelUnavailableError as error:
+        name = "IOI_DEVICE" if folder is None or str(folder) not in str(error) else "IOI_MODEL_DIR"
+        raise SettingsError(f"{name} cannot be used: {error}") from error
 
 
 def _folder(environment: Mapping[str, str], name: str) -> Path | None:

@@ -84,9 +84,13 @@ class TieredStore:
         disk = self._disk()
         return list(dict.fromkeys([*self._memory.keys(prefix), *waiting, *(disk.keys(prefix) if disk else ())]))
 
-    def flush(self) -> None:
-        """Wait until everything put so far has been written or given up."""
-        self._writer.submit(lambda: None).result()
+    def flush(self, seconds: float | None = None) -> bool:
+        """Wait until everything put so far has been written or given up, at most so long; return whether it has."""
+        try:
+            self._writer.submit(lambda: None).result(seconds)
+        except TimeoutError:
+            return False
+        return True
 
     def _disk(self) -> DiskStore | None:
         """Return the disk, or None while it is not open."""

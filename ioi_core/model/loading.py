@@ -52,7 +52,7 @@ def load_model(
     """
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise ModelUnavailableError(f"dtype {shown(dtype)} is not known: use one of {', '.join(DTYPES)}")
-    target = _device(device)
+    target = device_for(device)
     folder = _folder(name, progress)
     config = checked_config(folder)
     if name in identity.NAMES and not identity.has_shape(config):
@@ -73,7 +73,12 @@ def load_model(
     return Model(name, cfg, tokenizer, target, fingerprint, weights, is_gpt2_small)
 
 
-def _device(device: str | torch.device | None) -> torch.device:
+def device_for(device: str | torch.device | None = None) -> torch.device:
+    """Return the device that is meant, `IOI_DEVICE` or what is there by default.
+
+    Raises:
+        ModelUnavailableError: it is not here, or is none that this package computes on.
+    """
     if not isinstance(device, str | torch.device | None):
         raise ModelUnavailableError(f"device {shown(device)} cannot be used: give text, such as cpu or cuda")
     wanted = str(device or os.environ.get("IOI_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))

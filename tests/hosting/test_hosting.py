@@ -135,7 +135,7 @@ def test_every_setting_is_documented_validated_and_can_be_set_in_compose():
 
 def test_model_settings_that_make_sense_pass(tmp_path):
     check_model_settings({})
-    check_model_settings({"IOI_DEVICE": "cuda:1", "IOI_MODEL_DIR": str(tmp_path), "IOI_ENGINE_MEMORY_MB": "16"})
+    check_model_settings({"IOI_DEVICE": "cpu", "IOI_MODEL_DIR": str(tmp_path), "IOI_ENGINE_MEMORY_MB": "16"})
     with pytest.raises(SettingsError):
         check_model_settings({"IOI_ENGINE_MEMORY_MB": "8"})
 

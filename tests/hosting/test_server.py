@@ -34,7 +34,7 @@ class Server:
     def __init__(self, folder: Path, before: str = ""):
         self.port, self.metrics_port = free_port(), free_port()
         self.log = folder / "log"
-        script = f"{before}\nimport sys; from app.__main__ import main; sys.exit(main(sys.argv[1:]))"
+        script = f"{before}\nimport sys; from app.__main__ import run; run(sys.argv[1:])"
         environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"} | {
             "HF_HUB_OFFLINE": "1",
             "IOI_CACHE_DIR": str(folder / "cache"),

@@ -1,0 +1,50 @@
+"""File descriptors: what visitors take of them, the limit that the system sets, and who no longer fits below it.
+
+A session takes four as long as its tab is open (its connection, and the event loop that Streamlit makes for it), inside
+or waiting at the gate, besides what the server itself has open. `python -m benchmarks.load` prints the figure.
+"""
+
+import resource
+
+from streamlit import runtime
+from streamlit.runtime.stats import ACTIVE_SESSIONS_FAMILY, GaugeStat
+
+A_SESSION = 5
+"""Descriptors to plan for a session; 4.1 were measured."""
+
+_THE_SERVER = 150  # of its own, with every model, worker and file of the cache
+
+
+def needed(sessions: int) -> int:
+    """Return how many descriptors a server with so many sessions needs."""
+    return _THE_SERVER + A_SESSION * sessions
+
+
+def room() -> int:
+    """Return how many sessions fit below the limit of this process."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 10**6 if soft == resource.RLIM_INFINITY else max(0, soft - _THE_SERVER) // A_SESSION
+
+
+def raise_limit(sessions: int) -> None:
+    """Raise the limit of this process to what so many sessions need, as far as it is allowed to."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = needed(sessions)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        try:  # allowed to root alone
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+        except (ValueError, OSError):
+            wanted = hard
+        else:
+            return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def open_sessions() -> int:
+    """Return the sessions connected to a browser, as Streamlit counts them; 0 until it runs."""
+    if not runtime.exists():
+        return 0
+    [sessions] = runtime.get_instance().stats_mgr.get_stats([ACTIVE_SESSIONS_FAMILY])[ACTIVE_SESSIONS_FAMILY]
+    return sessions.value if isinstance(sessions, GaugeStat) else 0

@@ -1,0 +1,139 @@
+"""What the start refuses, and how the server ends, whatever it is computing."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from app import __main__ as start
+from app.hosting import descriptors, logs
+from tests import ROOT
+from tests.hosting.test_server import Server
+
+# Every first figure takes for ever, in PyTorch; with and without telling how far it is.
+FOR_EVER = """
+import torch
+from dataclasses import replace
+from cache.analyses import ANALYSES
+
+def for_ever(model, *, progress, **_parameters):
+    print("computing", flush=True)
+    for n in range(10**9):
+        torch.randn(700, 700) @ torch.randn(700, 700)
+        {tell}
+
+ANALYSES["predictions"] = replace(ANALYSES["predictions"], function=for_ever)
+"""
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Start with some environment; the line that it ends with."""
+
+    def ends_with(**environment: str) -> str:
+        monkeypatch.setattr(start, "streamlit", lambda *_args, **_options: pytest.fail("it was started"))
+        monkeypatch.setattr(start.os, "environ", environment)
+        assert start.main([]) == 2
+        return capsys.readouterr().err
+
+    return ends_with
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("IOI_MAX_SESION", "IOI_MAX_SESSIONS is meant, perhaps"),
+        ("IOI_MODEL", "IOI_MODELS is meant, perhaps"),
+        ("IOI_XYZZY", "see README.md"),
+    ],
+)
+def test_a_mistyped_name_is_refused_with_the_nearest_right_one(told, name, near):
+    assert told(**{name: "1"}) == f"The app was not started: {name} is no setting: {near}.\n"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("device", ["cuda", "cuda:7"])
+def test_a_gpu_that_is_not_there_is_refused(told, device):
+    assert f"IOI_DEVICE cannot be used: device '{device}' was asked for, but" in told(IOI_DEVICE=device)
+
+
+def test_a_folder_that_holds_another_model_is_refused_and_an_empty_one_is_not(told, tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    said = told(IOI_MODEL_DIR=str(tmp_path))
+    assert said.startswith("The app was not started: IOI_MODEL_DIR cannot be used: ")
+    assert "holds a model of type 'llama'" in said
+    (tmp_path / "config.json").unlink()
+    monkeypatch.setattr(start, "streamlit", lambda *_args, **_options: 0)
+    monkeypatch.setattr(start.warm_up, "in_background", lambda: None)
+    monkeypatch.setattr(logs, "configure", lambda **_options: None)
+    monkeypatch.setattr(start.os, "environ", {"IOI_MODEL_DIR": str(tmp_path)})
+    assert start.main([]) == 0
+
+
+def limits(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, *, root: bool = False) -> list[tuple[int, int]]:
+    """Stand in for the system: the limits it has, the last ones in force."""
+    now = [(soft, hard)]
+
+    def set_to(_what: int, wanted: tuple[int, int]) -> None:
+        if wanted[1] > now[-1][1] and not root:
+            raise ValueError("not allowed to raise maximum limit")
+        now.append(wanted)
+
+    monkeypatch.setattr(descriptors.resource, "getrlimit", lambda _what: now[-1])
+    monkeypatch.setattr(descriptors.resource, "setrlimit", set_to)
+    return now
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "root", "after"),
+    [
+        (1024, 4096, False, (1150, 4096)),
+        (2000, 4096, False, (2000, 4096)),
+        (1024, 1100, False, (1100, 1100)),
+        (1024, 1100, True, (1150, 1150)),
+        (1024, resource.RLIM_INFINITY, False, (1150, resource.RLIM_INFINITY)),
+    ],
+)
+def test_the_limit_of_open_files_is_raised_as_far_as_allowed(monkeypatch, soft, hard, root, after):
+    now = limits(monkeypatch, soft, hard, root=root)
+    descriptors.raise_limit(200)
+    assert now[-1] == after
+    assert descriptors.room() == (after[0] - 150) // 5
+
+
+def test_more_visitors_than_files_are_refused_where_they_were_asked_for_and_else_made_fit(told, monkeypatch):
+    limits(monkeypatch, 1024, 1024)
+    assert told(IOI_MAX_SESSIONS="300") == (
+        "The app was not started: IOI_MAX_SESSIONS is 300, for which 1,650 open files are needed, more than this "
+        "process may have: raise `ulimit -n`, or set 174 or less.\n"
+    )
+    environment: dict[str, str] = {}
+    monkeypatch.setattr(start.os, "environ", environment)
+    start._make_room_for(250)
+    assert environment == {"IOI_MAX_SESSIONS": "174"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tell", "ended"), [("progress(n, 10**9)", True), ("pass", False)])
+def test_sigterm_in_the_middle_of_a_computation_ends_with_status_0(tmp_path: Path, tell: str, ended: bool):
+    server = Server(tmp_path, FOR_EVER.format(tell=tell))
+    address = f"http://127.0.0.1:{server.port}/_stcore/script-health-check"
+    asking = subprocess.Popen(
+        [sys.executable, "-c", f"import urllib.request; urllib.request.urlopen({address!r})"],
+        cwd=ROOT, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while "computing" not in server.log.read_text():
+            assert asking.poll() is None, server.log.read_text()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0, server.log.read_text()
+    finally:
+        server.process.kill()
+        asking.kill()
+    stops = [json.loads(line) for line in server.log.read_text().splitlines() if '"event": "stop"' in line]
+    assert [stop["computations_ended"] for stop in stops] == [ended]
