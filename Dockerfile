@@ -1,7 +1,7 @@
 # The dashboard in a container: `docker compose up` builds and starts it; docs/hosting.md explains the choices.
 #
-#   TORCH_INDEX_URL   where PyTorch comes from. Empty: pip's own index, whose build for Linux holds CUDA (several GB).
-#                     For the small CPU build give the address that PyTorch's install page names for it.
+#   TORCH_BUILD       cpu, or pip for an NVIDIA GPU: pip's own build of PyTorch for Linux holds CUDA (several GB).
+#   TORCH_INDEX_URL   where the CPU build comes from, if not from PyTorch's own index; install-torch has the rule.
 #   --target gpt2     bakes GPT-2's weights in, from the folder gpt2/ beside this file.
 
 ARG PYTHON=3.11-slim-bookworm
@@ -9,11 +9,11 @@ ARG PYTHON=3.11-slim-bookworm
 # A layer of its own for PyTorch, by far the largest: it stays as it is while everything above it changes.
 FROM python:${PYTHON} AS torch
 ARG TORCH_VERSION=2.13.0
+ARG TORCH_BUILD=cpu
 ARG TORCH_INDEX_URL=
 RUN ["python3", "-m", "venv", "--without-pip", "/opt/venv"]
-# An empty address counts as none.
-RUN PIP_INDEX_URL=${TORCH_INDEX_URL} python3 -m pip --python /opt/venv/bin/python install \
-    --no-cache-dir torch==${TORCH_VERSION}
+COPY install-torch /tmp/
+RUN PIP_PYTHON=/opt/venv/bin/python PIP_NO_CACHE_DIR=1 /tmp/install-torch python3 ${TORCH_VERSION}
 
 FROM torch AS packages
 COPY requirements.txt constraints.txt /tmp/

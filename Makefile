@@ -59,10 +59,11 @@ screenshots: .venv/installed-dev
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.venv/installed: requirements.txt constraints.txt
+.venv/installed: requirements.txt constraints.txt install-torch
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv .venv
+	./install-torch $(BIN)/python "$$(sed -n 's/^torch==//p' requirements.txt)"
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
 
