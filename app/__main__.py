@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     publish_circuitsvis()
     logs.log_event("start", **settings.in_words())
     warm_up.in_background()
-    return int(streamlit(["run", str(Path(__file__).parent / "main.py"), *arguments], standalone_mode=False) or 0)
+    return int(streamlit(["run", str(Path(__file__).parent / "server.py"), *arguments], standalone_mode=False) or 0)
 
 
 def run(arguments: list[str]) -> NoReturn:

@@ -20,7 +20,7 @@ KNOWN = frozenset(
         *("MODEL_DIR", "MODELS", "MODELS_MEGABYTES", "DEVICE", "ENGINE_MEMORY_MB", "MAX_PROMPTS", "MAX_CHARACTERS"),
         *("MAX_PROMPT_CHARACTERS", "MAX_TOKENS", "MAX_CELLS", "MAX_SESSIONS", "IDLE_MINUTES", "MAX_QUEUED"),
         *("RESULT_MEGABYTES", "CACHE_DIR", "CACHE_MEGABYTES", "METRICS_PORT", "METRICS_ADDRESS"),
-        *("LOG_ERRORS_IN_FULL", "COOKIE_SECRET"),
+        *("FRAME_ANCESTORS", "LOG_ERRORS_IN_FULL", "COOKIE_SECRET"),
         *("PORT", "CONTAINER_MEMORY", "MODELS_FROM"),  # compose.yaml's own
         *("REQUIRE_BROWSER", "FUZZ_TIMES"),  # the tests'
     )
@@ -48,6 +48,7 @@ class Settings:
         metrics_address: IOI_METRICS_ADDRESS, the address that port listens on.
         models_folder: IOI_MODELS, a folder of folders, each a checkpoint offered under its name; None if there is none.
         models_megabytes: IOI_MODELS_MEGABYTES, memory for the weights of all models besides ioi-demo.
+        frame_ancestors: IOI_FRAME_ANCESTORS, who may show the app in a frame, as Content-Security-Policy has it.
         log_errors_in_full: IOI_LOG_ERRORS_IN_FULL, 1 to log an unexpected error's own words, which may quote a prompt.
     """
 
@@ -66,6 +67,7 @@ class Settings:
     metrics_address: str = "127.0.0.1"
     models_folder: Path | None = None
     models_megabytes: int = 4096
+    frame_ancestors: str = "'self'"
     log_errors_in_full: bool = False
 
     @classmethod
@@ -93,6 +95,7 @@ class Settings:
             metrics_address=_address(environment, "IOI_METRICS_ADDRESS", cls.metrics_address),
             models_folder=_folder(environment, "IOI_MODELS"),
             models_megabytes=whole_number(environment, "IOI_MODELS_MEGABYTES", cls.models_megabytes, 100, 1_000_000),
+            frame_ancestors=_ancestors(environment, "IOI_FRAME_ANCESTORS", cls.frame_ancestors),
             log_errors_in_full=whole_number(environment, "IOI_LOG_ERRORS_IN_FULL", 0, 0, 1) == 1,
         )
 
@@ -147,6 +150,17 @@ def _folder(environment: Mapping[str, str], name: str) -> Path | None:
     if "\0" in text or not (folder.is_absolute() and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
         raise SettingsError(f"{name} is {text[:200]!r}: the absolute path of a readable folder here is allowed")
     return folder
+
+
+def _ancestors(environment: Mapping[str, str], name: str, default: str) -> str:
+    text = environment.get(name, "").strip() or default
+    if not re.fullmatch(
+        r"('self'|'none'|https?://[A-Za-z0-9.*-]+(:\d+)?)( ('self'|https?://[A-Za-z0-9.*-]+(:\d+)?))*", text
+    ):
+        raise SettingsError(
+            f"{name} is {text[:60]!r}: 'self', 'none' or addresses such as https://school.example are allowed"
+        )
+    return text
 
 
 def _address(environment: Mapping[str, str], name: str, default: str) -> str:

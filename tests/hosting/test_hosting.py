@@ -61,6 +61,7 @@ BAD = {
     "IOI_CACHE_DIR": ("relative/folder", "/a\0b"),
     "IOI_METRICS_PORT": ("65536", "http"),
     "IOI_METRICS_ADDRESS": ("localhost", "1.2.3"),
+    "IOI_FRAME_ANCESTORS": ("*", "https://a.example; script-src *", "school.example"),
     "IOI_LOG_ERRORS_IN_FULL": ("yes",),
     "IOI_COOKIE_SECRET": ("tooshort",),
     "IOI_ENGINE_MEMORY_MB": ("15", "lots"),

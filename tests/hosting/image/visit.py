@@ -24,7 +24,6 @@ _CLOSED = (
 )  # fmt: skip
 _HEADERS = {
     "x-content-type-options": "nosniff",
-    "x-frame-options": "SAMEORIGIN",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
@@ -86,7 +85,9 @@ def _edges(visitor: Visitor) -> None:
     ask = visitor.context.request
     answer = ask.get(visitor.url)
     assert {name: answer.headers.get(name) for name in _HEADERS} == _HEADERS, answer.headers
-    assert "script-src 'self' 'sha256-" in answer.headers["content-security-policy"]
+    policies = answer.headers["content-security-policy"]
+    assert "script-src 'self' 'sha256-" in policies
+    assert "frame-ancestors 'self'" in policies
     script = re.findall(r'src="\./(static/js/index\.[^"]+)"', answer.text())[0]
     assert ask.get(f"{visitor.url}/{script}").headers.get("content-encoding") == "gzip"
     assert ask.get(f"{visitor.url}/_stcore/health").ok

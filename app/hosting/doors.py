@@ -1,0 +1,92 @@
+"""What reaches the server at all, with or without a proxy in front: paths, headers, how many connections.
+
+The figures and the health check, which runs the whole script, are for this machine alone. No other site may show the
+app in a frame, unless the host says so. There are no more connections than there are file descriptors for; whoever
+comes then gets a small page that tries again by itself, and costs nothing.
+"""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.hosting.descriptors import room
+from app.hosting.services import settings
+
+_FOR_THIS_MACHINE = re.compile(r"/_stcore/(metrics|script-health-check|agent)(/|$)")
+_FULL = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="10">
+<meta name="viewport" content="width=device-width"><title>Every place is taken - IOI Explorer</title>
+<body style="font: 1.1rem/1.5 sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem">
+<h1>Every place is taken</h1><p>So many visitors are here that there is no room even to wait inside. Leave this page
+open: it tries again every 10 seconds, by itself.</p>"""
+
+
+class Doors:
+    """ASGI middleware with the rules.
+
+    Args:
+        most: the most connections at once; default: as many as there are descriptors for.
+        frame_ancestors: who may show the app in a frame, as Content-Security-Policy writes it.
+    """
+
+    def __init__(self, app: ASGIApp, most: Callable[[], int] = room, frame_ancestors: Callable[[], str] | None = None):
+        self._app = app
+        self._most = most
+        self._frame_ancestors = frame_ancestors or (lambda: settings().frame_ancestors)
+        self._connected = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what is not let in, and pass on the rest."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _FOR_THIS_MACHINE.search(scope["path"]) and not _from_this_machine(scope):
+            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+        elif self._connected >= self._most() and _wants_a_page(scope):
+            await HTMLResponse(_FULL, 503, {"Retry-After": "10"})(scope, receive, send)
+        else:
+            await self._app(scope, receive, self._with_headers(send))
+
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._connected >= self._most():
+            await receive()
+            await send({"type": "websocket.close", "code": 1013, "reason": "every place is taken"})
+            return
+        self._connected += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._connected -= 1
+
+    def _with_headers(self, send: Send) -> Send:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Content-Security-Policy", f"frame-ancestors {self._frame_ancestors()}")
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "no-referrer")
+            await send(message)
+
+        return sending
+
+
+def _from_this_machine(scope: Scope) -> bool:
+    try:
+        return scope["client"] is not None and ip_address(scope["client"][0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _wants_a_page(scope: Scope) -> bool:
+    """Return whether a browser opens a page, and does not fetch what belongs to one."""
+    return scope["method"] == "GET" and any(
+        name == b"accept" and b"text/html" in value for name, value in scope["headers"]
+    )

@@ -1,0 +1,85 @@
+"""The front door: what is for this machine alone, the headers of every answer, and no more connections than fit."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.hosting.doors import Doors
+
+HERE, ELSEWHERE = ("127.0.0.1", 5), ("192.0.2.7", 5)
+
+
+class House:
+    """An app behind the door, which says "inside" to everything and keeps its sockets open."""
+
+    def __init__(self, most: int = 3):
+        self.door = Doors(self, lambda: most, lambda: "'self' https://school.example")
+        self.closed = asyncio.Event()
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            await self.closed.wait()
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-content-type-options", b"mine")]})
+        await send({"type": "http.response.body", "body": b"inside"})
+
+    async def ask(self, **scope: Any) -> list[dict[str, Any]]:
+        """What is sent for one request."""
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "websocket.connect" if scope.get("type") == "websocket" else "http.request"}
+
+        known = {"type": "http", "method": "GET", "path": "/", "client": ELSEWHERE, "headers": []}
+        await self.door(known | scope, receive, send)
+        return sent
+
+    def status(self, **scope: Any) -> int:
+        return asyncio.run(self.ask(**scope))[0]["status"]
+
+
+@pytest.mark.parametrize("path", ["metrics", "script-health-check", "agent", "agent/x"])
+@pytest.mark.parametrize("base", ["", "/ioi"])
+def test_figures_and_health_check_are_for_this_machine_alone(path, base):
+    house = House()
+    scope = {"path": f"{base}/_stcore/{path}"}
+    assert [house.status(**scope, client=client) for client in (HERE, ("::1", 5), ELSEWHERE, None)] == [
+        200,
+        200,
+        404,
+        404,
+    ]
+    assert house.status(path="/_stcore/health") == 200
+
+
+def test_every_answer_says_who_may_frame_it_and_keeps_what_the_app_set():
+    headers = dict(asyncio.run(House().ask())[0]["headers"])
+    assert headers[b"content-security-policy"] == b"frame-ancestors 'self' https://school.example"
+    assert headers[b"x-content-type-options"] == b"mine"
+    assert headers[b"referrer-policy"] == b"no-referrer"
+
+
+def test_no_more_are_connected_than_fit_and_the_next_one_gets_a_page_that_tries_again():
+    async def story() -> None:
+        house = House(most=2)
+        page = {"headers": [(b"accept", b"text/html,application/xhtml+xml")]}
+        inside = [asyncio.create_task(house.ask(type="websocket")) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert (await house.ask(type="websocket")) == [
+            {"type": "websocket.close", "code": 1013, "reason": "every place is taken"}
+        ]
+        start, body = await house.ask(**page)
+        assert start["status"] == 503
+        assert b"tries again every 10 seconds" in body["body"]
+        assert (await house.ask())[0]["status"] == 200, "what belongs to a page of somebody inside"
+        house.closed.set()
+        await asyncio.gather(*inside)
+        assert (await house.ask(**page))[0]["status"] == 200
+        assert (await house.ask(type="websocket"))[0] == {"type": "websocket.accept"}
+
+    asyncio.run(story())
