@@ -108,7 +108,7 @@ def layer_runs(
 
 def unembed(model: Model, resid: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
     """Logits of a residual stream, through the final LayerNorm; centred over the vocabulary."""
-    return normalize(resid, model.cfg.eps) @ model.weights.W_U + model.weights.b_U
+    return F.linear(normalize(resid, model.cfg.eps), model.weights.W_U.T, model.weights.b_U)  # one pass, not two
 
 
 @torch.inference_mode()

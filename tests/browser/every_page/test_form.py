@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ioi_core import Model
 from tests.browser.every_page.test_access import VIEWS
-from tests.browser.visitor import WAIT, Visitor, read_chart
+from tests.browser.visitor import Visitor, read_chart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -125,22 +124,6 @@ def test_the_circuit_and_the_token_grid_are_whole_on_a_projector(open_view) -> N
         if name == "circuit_graph":
             numbers = page.locator(".st-key-circuit-summary").get_by_test_id("stMetric")
             expect(numbers.last).to_be_in_viewport(ratio=1)
-
-
-def test_a_table_is_enlarged_on_a_projector_and_a_click_still_hits_its_row(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open("/heads", model="ioi-demo", heads_shown="all heads", size="large")
-    page.set_viewport_size({"width": PROJECTOR[0], "height": PROJECTOR[1]})
-    canvas = page.get_by_test_id("stDataFrame").first.locator("canvas").first
-    expect(canvas).to_be_visible(timeout=WAIT)
-    visitor.settled()
-    drawn, zoom = canvas.bounding_box(), canvas.evaluate("canvas => canvas.currentCSSZoom")
-    assert drawn is not None
-    assert zoom > 1.3
-    assert drawn["x"] + drawn["width"] <= PROJECTOR[0]
-    row = 5  # below the headings' row; each is 35 pixels high, a little less counted from the top
-    page.mouse.click(drawn["x"] + 15 * zoom, drawn["y"] + (35 * (row + 1) + 17) * zoom)
-    head = list(demo_model.heads)[row]
-    expect(page.get_by_role("heading", name=f"What does head {head} do?", level=1)).to_be_visible(timeout=WAIT)
 
 
 def test_a_button_leads_to_the_presenting_view_and_back(visitor: Visitor) -> None:
