@@ -17,6 +17,7 @@ from app.drawing.figure import beside_gpt2
 from app.drawing.look import announce_news, problem, style
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
+from app.hosting.services import computations
 from app.hosting.visitors import begin_page
 from app.shell.banner import disk_notice, left_out_notice, model_for
 from app.shell.current_view import set_view
@@ -38,9 +39,10 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
     st.set_page_config(layout="wide", initial_sidebar_state="collapsed" if is_large() else "auto")
-    begin_page()
     one_entry_a_page()
     page, step = navigation()
+    if (left := begin_page(step.name)) is not None:
+        computations().leave(left)  # what nobody else waits for does not hold up this page
     follow_old_link(step)
     body, end = st.container(), st.container()
     try:

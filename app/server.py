@@ -4,5 +4,7 @@ from starlette.middleware import Middleware
 from streamlit.starlette import App
 
 from app.hosting.doors import Doors
+from app.hosting.logs import take_over
 
+take_over()
 app = App("main.py", middleware=[Middleware(Doors)])

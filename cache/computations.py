@@ -97,6 +97,16 @@ class Computations:
             self._in_flight = {k: other for k, other in self._in_flight.items() if not other.ended} | {key: job}
             return job
 
+    def leave(self, place: Place) -> None:
+        """Cancel what was asked for from this place alone: its page was left for another one."""
+        with self._lock:
+            jobs = [job for job in self._in_flight.values() if place in job.places]
+        for job in jobs:
+            if job.places == {place}:
+                job.cancel()
+            else:
+                job.places -= {place}
+
     def stop(self, seconds: float) -> bool:
         """Cancel all computations for good; return whether the running ones ended within `seconds`."""
         workers = tuple(self._workers.values())

@@ -61,6 +61,8 @@ if not grid.standing_out:
     st.stop()
 kind = "-".join(exact.axes)
 with right:
+    if choice.positions == "each" and "role" in exact.axes:
+        st.caption("The prompts differ in length: roles stand for positions here.")
     cell = cell_control(grid, kind)
 with figure.container():
     show_figure(

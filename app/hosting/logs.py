@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from cache.records import Record
 
 _log = logging.getLogger(__name__)
+_OTHERS = ("streamlit", "uvicorn", "websockets")
 _FIELDS = "fields"  # the attribute of a log record that holds an event's own fields
 
 
@@ -24,6 +25,19 @@ def configure(*, errors_in_full: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for ours in ("app", "cache", "ioi_core", "__main__"):
         logging.getLogger(ours).setLevel(logging.INFO)
+
+
+def take_over() -> None:
+    """Have warnings and errors of Streamlit and the server be lines of this log too; once both have set theirs up.
+
+    No more than those: the server's line on each request holds its address, and so what a visitor typed.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in _OTHERS:
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.propagate = True
+            logger.setLevel(logging.WARNING)
 
 
 def log_event(event: str, **fields: object) -> None:

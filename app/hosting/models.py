@@ -68,6 +68,7 @@ class ResidentModels:
         """
         self.names = (GPT2, DEMO, *folders)
         self._load, self._folders, self._megabytes = load, folders, megabytes
+        self._when_ready: Callable[[Model], None] | None = None
         self._lock, self._one_at_a_time = threading.Lock(), threading.Lock()
         self._models = {DEMO: load(DEMO)}  # in the order of their last use
         self._status = {name: ModelStatus(ModelState.AWAY) for name in self.names}
@@ -89,6 +90,13 @@ class ResidentModels:
         if self.status(name).state is ModelState.AWAY:
             self.start_loading(name)
         return None
+
+    def when_ready(self, call: Callable[[Model], None]) -> None:
+        """Have `call` called once with each model that is loaded, now or later, in the background."""
+        with self._lock:
+            self._when_ready, loaded = call, tuple(self._models.values())
+        for model in loaded:
+            call(model)
 
     def status(self, name: str) -> ModelStatus:
         """Return the model's status."""
@@ -121,9 +129,10 @@ class ResidentModels:
             self._status[name] = ModelStatus(ModelState.UNAVAILABLE, reason=f"loading it failed ({kind}); see the log")
         else:
             self._keep(name, model)
-            del model
             settle_memory()
             _log.info("%s loaded in %.1f s", name, time.monotonic() - started)
+            if self._when_ready is not None:
+                self._when_ready(model)
 
     def _loaded(self, name: str, progress: Callable[[int, int], None]) -> Model:
         folder = self._folders.get(name)

@@ -1,5 +1,6 @@
 """The objects that all visitors of this process share: settings, models, computations."""
 
+import contextlib
 import os
 
 import plotly.graph_objects  # noqa: F401  # loaded before memory is settled
@@ -15,6 +16,7 @@ from cache.records import Record
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
+from ioi_core import IOIError, Model
 from ioi_core.model.identity import NAMES
 
 
@@ -30,6 +32,17 @@ def models() -> ResidentModels:
     limits = settings()
     folders = checkpoints(limits.models_folder, (*NAMES, DEMO))
     return ResidentModels(folders=folders, megabytes=limits.models_megabytes)
+
+
+def score_heads(model: Model) -> None:
+    """Compute what the Heads page asks of a model whatever the prompts, so that nobody waits for it; once, then kept.
+
+    A failure is the page's to show.
+    """
+    with contextlib.suppress(IOIError):
+        job = computations().request("head_scores", model)
+        while not job.wait(1.0):
+            continue
 
 
 _begun: list[tuple[Computations, Store]] = []

@@ -10,7 +10,7 @@ from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_N
 from cache.jobs import Place
 from cache.line import new_place
 
-_PLACE = "_place"
+_PLACE, _PAGE = "_place", "_page_of_place"
 _COOKIE = re.compile(r"2\|[0-9a-f]{8}\|[0-9a-f]{32}\|[0-9]{1,15}")
 
 
@@ -28,9 +28,17 @@ def visitor() -> str:
     return "" if context is None else context.session_id
 
 
-def begin_page() -> None:
-    """Take a place in line for what this run of the script will ask for."""
-    st.session_state[_PLACE] = new_place(visitor())
+def begin_page(name: str = "") -> Place | None:
+    """Take a place in line for what this run of the script will ask for.
+
+    Args:
+        name: of the page.
+    Returns:
+        the place that the session had on another page, which it has left.
+    """
+    before, page = st.session_state.get(_PLACE), st.session_state.get(_PAGE)
+    st.session_state[_PLACE], st.session_state[_PAGE] = new_place(visitor()), name
+    return before if page != name else None
 
 
 def place() -> Place:

@@ -34,12 +34,13 @@ def warm_up() -> None:
             if module.name.removeprefix("app.") not in _NOT_IMPORTED:
                 importlib.import_module(module.name)
         from app.hosting.models import settle_memory
-        from app.hosting.services import computations, models
+        from app.hosting.services import computations, models, score_heads
 
-        models()
+        loaded = models()
         computations()
         settle_memory()
     except Exception:
         _log.exception("warming up failed")
     else:
         _log.info("warm after %.1f s", time.monotonic() - started)
+        loaded.when_ready(score_heads)

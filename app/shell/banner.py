@@ -24,6 +24,11 @@ IOI_MODEL_DIR=/absolute/path/to/gpt2 make run
 ```
 """
 
+_NOT_HERE = (
+    "Its weights are not on this server, or cannot be used. Whoever hosts it finds the reason in the server's log, and "
+    "what to do in docs/hosting.md."
+)
+
 _OTHER_WEIGHTS = (
     "The folder that this host names for it holds a model of its shape with other weights: it does not give the "
     "published figures, and what was published about GPT-2 small's heads does not hold for it."
@@ -77,11 +82,20 @@ def _draw_unavailable(wanted: str, status: ModelStatus) -> None:
         f"This is {DEMO}, not {name}.",
         "Every number below is that of the small bundled model.",
     )
+    if not _at_the_server():
+        with st.popover("Why", type="tertiary"):
+            st.write(_NOT_HERE)
+        return
     with st.popover("Why, and what to do" if wanted == GPT2 else "Why", type="tertiary"):
         st.text(status.reason.removesuffix(HOW_TO_GET).strip())
         if wanted == GPT2:
             st.markdown(_HOW)
         st.button("Try again", on_click=models().start_loading, args=(wanted,))
+
+
+def _at_the_server() -> bool:
+    """Return whether the visitor sits at the machine that serves, and so may be its host; nobody else is told paths."""
+    return st.context.ip_address is None
 
 
 def disk_notice() -> None:

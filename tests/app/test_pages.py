@@ -6,6 +6,7 @@ import pytest
 
 from app.drawing import kept
 from app.hosting import services
+from app.shell import banner
 from app.words.phrases import number
 from cache.analyses import ANALYSES
 from ioi_core import arena_pairs, attribute_heads, predictions
@@ -131,7 +132,8 @@ def test_another_task_than_ioi_has_only_an_end(loader):
     assert "<b>Corruption:</b> typed" in body(at)
 
 
-def test_where_gpt2_cannot_be_had_every_page_says_so_and_how_to_get_it(loader):
+def test_where_gpt2_cannot_be_had_every_page_says_so_and_how_to_get_it(loader, monkeypatch):
+    monkeypatch.setattr(banner, "_at_the_server", lambda: True)
     services.models()
     gpt2_is("unavailable")
     for page in (PROMPT, LENS):
@@ -163,7 +165,20 @@ def test_the_visitor_begins_on_the_demo_while_gpt2_loads_and_is_never_switched_s
     assert f"<b>Model:</b> {small_model.name}" in body(at).replace("&#x27;", "'")
 
 
-def test_trying_again_loads_gpt2_anew(loader, small_model):
+def test_only_who_sits_at_the_server_is_told_what_its_host_can_do(loader, monkeypatch):
+    services.models()
+    gpt2_is("unavailable")
+    monkeypatch.setattr(banner, "_at_the_server", lambda: False)
+    at = opened()
+    assert_fine(at)
+    assert "IOI_MODEL_DIR" not in shown(at)
+    assert not any("no* <b>network" in text.value for text in at.text)
+    assert "Its weights are not on this server" in shown(at)
+    assert not any(button.label == "Try again" for button in at.button)
+
+
+def test_trying_again_loads_gpt2_anew(loader, small_model, monkeypatch):
+    monkeypatch.setattr(banner, "_at_the_server", lambda: True)
     services.models()
     gpt2_is("unavailable")
     at = opened()

@@ -240,6 +240,22 @@ def test_a_line_is_full_of_visitors_not_of_computations():
         finish(job)
 
 
+def test_what_a_page_alone_asked_for_ends_when_it_is_left():
+    gate = Gate()
+    asked = computations(gate)
+    ann, bob = new_place("ann"), new_place("bob")
+    running = asked.request("it", MODEL, place=ann, x=0)
+    assert gate.entered.wait(60)
+    alone, shared = (asked.request("it", MODEL, place=ann, x=x) for x in (1, 2))
+    assert asked.request("it", MODEL, place=bob, x=2) is shared
+    asked.leave(ann)
+    assert (running.state, alone.state, shared.state) == (JobState.CANCELLED, JobState.CANCELLED, JobState.QUEUED)
+    gate.opened.set()
+    finish(shared)
+    assert gate.calls == [0, 2]
+    assert finish(asked.request("it", MODEL, place=new_place("ann"), x=0)).state is JobState.DONE
+
+
 def test_stopping_cancels_what_runs_and_what_waits():
     gate = Gate()
     asked = computations(gate)

@@ -96,6 +96,11 @@ def test_it_is_alive_but_not_ready_when_every_page_fails(tmp_path):
         assert server.ask("GET", "/_stcore/health")[0] == 200
         assert not server.is_ready()
     assert '"error": "ValueError"' in server.log.read_text()
+    lines = [line for line in server.log.read_text().splitlines() if line.strip()]
+    others = [line for line in lines if not line.startswith("{")]
+    assert len(others) == 2, "where to find it"
+    assert f"URL: http://127.0.0.1:{server.port}" in others[1]
+    assert all(json.loads(line)["event"] for line in lines if line.startswith("{"))
     assert "Quixotelsky" not in server.log.read_text()
 
 
@@ -126,6 +131,13 @@ def handshake(origin: str) -> dict[str, str]:
 def test_only_its_own_pages_may_open_its_socket(server):
     assert server.ask("GET", "/_stcore/stream", **handshake("http://evil.example"))[0] == 403
     assert server.ask("GET", "/_stcore/stream", **handshake("http://localhost"))[0] == 101
+
+
+def test_no_address_is_logged_for_it_may_hold_a_prompt(server):
+    assert server.ask("GET", "/prompt?text=Quixotelsky")[0] == 200
+    assert server.ask("GET", "/_stcore/stream?text=Quixotelsky", **handshake("http://localhost"))[0] == 101
+    assert server.ask("GET", "/_stcore/health?text=Quixotelsky")[0] == 200
+    assert "Quixotelsky" not in server.log.read_text()
 
 
 def test_another_site_is_not_let_in_by_cors_and_nothing_is_taken_without_a_token(server):

@@ -22,7 +22,7 @@ from app.drawing.look import notice, says
 from app.hosting.services import settings
 from app.questions.ask import Request, ask
 from app.questions.classes import has_all_roles
-from app.questions.compute import compute, compute_all
+from app.questions.compute import compute, compute_all, is_known
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import section
 from app.view import View
@@ -46,6 +46,8 @@ def show_breaking(view: View) -> None:
         ablation = ablation_control(view)
     explained = st.expander("How heads are ablated, and how the circuit was found")
     explained.caption(twins_story(view, pairs))
+    at_first = numbers.empty()
+    _show_model_alone(view, pairs, start, at_first)
     published, classes = classes_of(view.model, view.pairs)
     first = _first_circuit(view, pairs, start, classes, ablation, explained)
     if not has_all_roles(pairs):
@@ -59,7 +61,9 @@ def show_breaking(view: View) -> None:
     with drawing:
         figure = _show_graph(view, plan, classes, published=published)
         foot = st.container()
+    _show_circuit_alone(view, pairs, plan, ablation, at_first)
     broken = _break(view, pairs, plan, ablation)
+    at_first.empty()
     with numbers, st.container(key="circuit-summary"):
         _show_summary(broken, plan.off)
     with foot:
@@ -101,6 +105,25 @@ def _first_circuit(
         return NO_HEADS
 
 
+def _show_model_alone(view: View, pairs: PromptPairs, start: str, room: DeltaGenerator) -> None:
+    """Draw the whole model's logit_diff while a circuit is searched for, which takes longest."""
+    if start == FOUND and not is_known(view.model, find_request(pairs)):
+        whole = compute(view.model, ask(ioi_core.predictions, pairs=pairs))
+        with room.container():
+            st.metric("logit_diff of the whole model", number(float(whole.clean_logit_diff.mean())))
+            st.caption("Searching for a circuit ...")
+
+
+def _show_circuit_alone(
+    view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation, room: DeltaGenerator
+) -> None:
+    """Draw an unbroken circuit's numbers while what each member adds is computed, which takes longer."""
+    if not plan.off and not is_known(view.model, edit_request(pairs, plan.circuit, plan.off, ablation)):
+        whole = compute(view.model, _evaluate_request(pairs, plan.circuit, ablation))
+        with room.container():
+            _show_numbers(whole, "nothing is off", whole.model_logit_diff, "nothing is off", "")
+
+
 def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Broken:
     """Return the circuit's numbers, as many of them as possible from one request."""
     whole = _evaluate_request(pairs, plan.circuit, ablation)
@@ -139,12 +162,15 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
     circuit_change, model_change = (
         f"{number(change)} by what is off" if off else "nothing is off" for change in changes
     )
+    _show_numbers(now, circuit_change, model, model_change, " without the same heads" if off else "")
+
+
+def _show_numbers(now: CircuitEvaluation, change: str, model: float, model_change: str, without: str) -> None:
     uncoloured: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
     share = float("nan") if no_share(now) else now.faithfulness
     st.metric("Faithfulness", percent_of_model(share), help="F(C) / F(M), the circuit as it is now")
-    st.metric("logit_diff of the circuit", number(now.logit_diff), circuit_change, **uncoloured)
-    without = "of the whole model without the same heads" if off else "of the whole model"
-    st.metric(without, number(model), model_change, **uncoloured)
+    st.metric("logit_diff of the circuit", number(now.logit_diff), change, **uncoloured)
+    st.metric(f"of the whole model{without}", number(model), model_change, **uncoloured)
 
 
 def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:

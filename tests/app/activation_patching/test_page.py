@@ -49,6 +49,7 @@ def test_prompts_of_unequal_length_show_roles(demo_model: Model) -> None:
     pairs = ioi_dataset(demo_model, 15, corruption="abc")
     result = patch_activations(demo_model, pairs, "resid_pre", direction=Direction.NOISING)
     assert list(result.axes) == ["layer", "role"]
+    assert any("roles stand for positions here" in text.value for text in at.caption)
     effects = result.effects.mean(-1)
     layer, role = divmod(int(abs(effects).argmax()), effects.shape[1])
     assert holds(at, cell_box(at).key) == f"layer {layer}, {result.axes['role'][role]}"
