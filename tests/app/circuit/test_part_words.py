@@ -127,12 +127,12 @@ def test_a_signal_counts_only_where_something_changes(result) -> None:
     clean = float(result.values[0])
     changed = np.abs(result.values - clean).max()
     assert ("do not show it" in text) == (max(place, token, changed) < least(clean))
-    assert ("tell neither" in text) == (max(place, token) < least(clean) <= changed)
+    assert ("signal neither" in text) == (max(place, token) < least(clean) <= changed)
     if max(place, token) < least(clean):
         return
-    if which := re.search(r"tell which (place|token)|Both count: the (place|token)", text):
+    if which := re.search(r"tell which (position|token)|Both count: the (position|token)", text):
         assert result.mean_error <= 0.2 * abs(clean) * 1.001
-        assert (which[1] or which[2]) == ("place" if place > token else "token")
+        assert (which[1] or which[2]) == ("position" if place > token else "token")
     if times := re.search(r"([\d.]+) times as much", text):
         assert float(times[1]) == pytest.approx(max(place, token) / min(place, token), abs=0.051)
     assert ("do not simply add up" in text) == (result.relative_error > 0.2)
