@@ -15,7 +15,7 @@ from app.circuit.breaking.controls import Plan, set_changes
 from app.circuit.changes import Changes, read_changes, write_changes
 from app.drawing.look import notice
 from app.shell.widgets import choose, option_control
-from ioi_core import IOIError, Model
+from ioi_core import HeadError, IOIError, Model
 
 _NAME = "circuit_name"
 _IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown
@@ -36,7 +36,7 @@ def kept_control(plan: Plan) -> dict[str, Changes]:
     whose = _whose(plan.model)
     try:
         kept = read_kept(text)
-        here = {name: read_changes(circuit) for (model, name), circuit in kept.items() if model == whose}
+        here = {name: _checked(plan.model, circuit) for (model, name), circuit in kept.items() if model == whose}
     except IOIError as error:
         notice(f"The kept circuits in the link cannot be read and are left out: {error}.")
         kept, here = {}, {}
@@ -55,6 +55,19 @@ def kept_control(plan: Plan) -> dict[str, Changes]:
             for name, changes in here.items():
                 button(name, key=f"load-{name}", args=(changes,))
     return here
+
+
+def _checked(model: Model, text: str) -> Changes:
+    """Return a kept circuit, what was added and what is off.
+
+    Raises:
+        IOIError: it cannot be read, has a head that the model lacks, or switches off what it does not hold.
+    """
+    changes = read_changes(text)
+    for head, _ in changes.added.without(changes.off).members:
+        if head not in model.heads:
+            raise HeadError(f"{model.name} has no head {head}")
+    return changes
 
 
 def compare_control(names: Sequence[str], other: str) -> tuple[str, str]:

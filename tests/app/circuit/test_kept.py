@@ -55,7 +55,10 @@ def test_a_circuit_is_offered_on_its_own_model_alone_and_stays_in_the_link() -> 
 
 
 @pytest.mark.usefixtures("loader")
-def test_a_link_with_unreadable_circuits_says_so_and_the_page_goes_on() -> None:
-    at = opened(PAGE, model="ioi-demo", circuit_start="empty", kept="ioi-demo/mine = 3.1:NOWHERE")
-    assert not at.exception
+@pytest.mark.parametrize("circuit", ["3.1:NOWHERE", "99.9:END", "3.1:all -3.1:END"])
+def test_a_link_with_circuits_that_cannot_be_used_says_so_and_the_page_goes_on(circuit: str) -> None:
+    link = {"kept": f"ioi-demo/mine = {circuit}", "compare_with": "kept: mine"}
+    at = opened(PAGE, model="ioi-demo", circuit_start="empty", **link)
+    assert_fine(at)
+    assert "No circuit here is called" in body(at)
     assert "kept circuits in the link cannot be read" in body(at)
