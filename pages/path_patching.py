@@ -71,7 +71,7 @@ controls.next_control(model, steps, senders, classes, source)
 head_links(controls.picked_heads(model) or senders[:3])
 
 section("Who acts most, one by one")
-show_ranking(tables.ranking_frame(grid, result, step))
+show_ranking(tables.ranking_frame(grid, result, step), large=view.large)
 
 section("The paths found so far")
 edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]

@@ -47,7 +47,9 @@ with left:
     show_bars_by_template(view, "logit_diff", per_prompt, RUNS, title, "logits", colours=(CLEAN, CORRUPTED))
 with right:
     st.markdown(f"**Next token after prompt {row + 1}**")
-    show_table("predictions_clean", predictions_table(model, result, "clean", row), PREDICTION_COLUMNS)
+    show_table(
+        "predictions_clean", predictions_table(model, result, "clean", row), PREDICTION_COLUMNS, large=view.large
+    )
 
 if may_have_hint(pairs, result):
     ranks = compute(model, ask(ioi_core.answer_form_ranks, pairs=pairs))
@@ -60,7 +62,12 @@ section(f"Where do the answers stand after prompt {row + 1} and its corrupted tw
 corrupted, answers = st.columns(2)
 with corrupted:
     st.markdown("**Next token after the corrupted prompt**")
-    show_table("predictions_corrupted", predictions_table(model, result, "corrupted", row), PREDICTION_COLUMNS)
+    show_table(
+        "predictions_corrupted",
+        predictions_table(model, result, "corrupted", row),
+        PREDICTION_COLUMNS,
+        large=view.large,
+    )
 with answers:
     st.markdown("**The two answers**")
-    show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS)
+    show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS, large=view.large)

@@ -14,8 +14,8 @@ from app.attention.tables import end_frame, pattern_frame
 from app.attention.words import end_story, head_story, hover_texts, note, overview_story
 from app.colours import LOOKED_AT
 from app.drawing.figure import show_chart, show_figure, show_foot
-from app.drawing.frames import as_written
 from app.drawing.heatmap import attention_heatmap, cell_pixels
+from app.drawing.table import show_frame
 from app.questions.patterns import RUNS, PromptPatterns
 from app.questions.prompt_patterns import covering
 from app.view import View
@@ -115,13 +115,11 @@ def show_from_end(view: View, patterns: PromptPatterns) -> None:
         return
     patterns = covering(view, patterns, [Head(layer, 0) for layer in range(view.model.cfg.n_layers)])
     frame = end_frame(patterns)
-    st.dataframe(
-        as_written(frame, unsigned=[f"{role} {run}" for role in patterns.names for run in ("clean", "corrupted")]),
-        hide_index=True,
-        column_config=_end_columns(patterns),
-        key="table-attention_from_end",
-        alt="Attention from END to each name, head by head",
-    )
+    show_frame(
+        "attention_from_end", frame, alt="Attention from END to each name, head by head", large=view.large,
+        columns=_end_columns(patterns),
+        unsigned=[f"{role} {run}" for role in patterns.names for run in ("clean", "corrupted")],
+    )  # fmt: skip
     show_foot("attention_from_end", end_story(patterns), lambda: frame)
 
 

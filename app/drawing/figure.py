@@ -16,6 +16,7 @@ from app.drawing.about import ABOUT
 from app.drawing.frames import csv_bytes
 from app.drawing.look import says
 from app.drawing.parts import name_in_words
+from app.drawing.table import plain_table
 from app.questions.classes import has_all_roles
 from app.view import View
 from app.words.in_gpt2 import IN_GPT2
@@ -181,7 +182,10 @@ def _lower(figure: go.Figure) -> None:
         figure.update_layout(legend={"orientation": "v", "x": 1.02, "y": 1})
 
 
-def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None) -> None:
+def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None, *, large: bool) -> None:
     """Draw a table (cells are shown literally) with its download."""
-    st.dataframe(frame, hide_index=True, column_config=columns, key=f"table-{name}")
+    if large:
+        st.html(plain_table(frame, name.replace("_", " "), columns or {}, unsigned=frame.columns))
+    else:
+        st.dataframe(frame, hide_index=True, column_config=columns, key=f"table-{name}")
     _download(name, lambda: frame)

@@ -12,6 +12,7 @@ import ioi_core
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_foot
 from app.drawing.frames import as_written
+from app.drawing.table import plain_table
 from app.heads import tables
 from app.heads.controls import ANY, choose_one, table_filter
 from app.heads.words import NO_ROLES, table_story
@@ -19,6 +20,7 @@ from app.questions.ask import ask
 from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute
 from app.questions.measures import Measure, all_measures, measure_requests, role_attention_measures
+from app.shell.links import head_opener
 from app.view import View
 from app.words.phrases import capitalised, grouped_by
 from ioi_core import Head
@@ -48,16 +50,17 @@ def show_all_heads(view: View) -> None:
     [measure] = [measure for measure in measures if measure.name == choice.measure]
     visible = tables.with_intervals(shown, [measure])
     unsigned = [name for one in measures if not one.signed for name in (one.name, *tables.interval_columns(one))]
-    table.dataframe(
-        as_written(visible.drop(columns=["layer", "head"]), unsigned),
-        hide_index=True, column_config=_columns(measures), key=_KEY, height=560, selection_mode="single-row",
-        alt="All heads, one a row",
-        on_select=partial(_show_selected, shown),
-    )  # fmt: skip
-    st.caption(
-        "Tick the box in front of a head to look at it. A click on a column's title sorts by it. The measure chosen "
-        "above has its 95 % interval beside it; the file has the intervals of all."
-    )
+    drawn, alt = visible.drop(columns=["layer", "head"]), "All heads, one a row"
+    if view.large:
+        table.html(plain_table(drawn, alt, _columns(measures), unsigned))
+        head_opener(view.model)
+    else:
+        table.dataframe(
+            as_written(drawn, unsigned), hide_index=True, column_config=_columns(measures), key=_KEY, height=560,
+            selection_mode="single-row", alt=alt, on_select=partial(_show_selected, shown),
+        )  # fmt: skip
+        st.caption("Tick the box in front of a head to look at it. A click on a column's title sorts by it.")
+    st.caption("The measure chosen above has its 95 % interval beside it; the file has the intervals of all.")
     show_foot(
         "all_heads",
         table_story(shown, len(frame), choice.measure, measure.least),

@@ -12,8 +12,8 @@ from app.attention.controls import too_long
 from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
-from app.drawing.frames import as_written
 from app.drawing.look import says
+from app.drawing.table import show_frame
 from app.heads import tables, words
 from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
@@ -75,12 +75,8 @@ def show_attention(view: View, head: Head) -> None:
     attention = compute(view.model, ask(ioi_core.role_attention, pairs=view.pairs))
     st.markdown("**Attention between roles**")
     per_prompt, roles = words.role_attention_of_head(attention, view.pairs, head), attention.axes["query_role"]
-    st.dataframe(
-        tables.role_attention_table(per_prompt, roles),
-        hide_index=True,
-        key="table-role_attention",
-        alt="Attention between roles",
-    )
+    frame = tables.role_attention_table(per_prompt, roles)
+    show_frame("role_attention", frame, alt="Attention between roles", large=view.large)
     show_foot(
         "role_attention",
         words.role_attention_story(attention, head),
@@ -118,13 +114,10 @@ def show_copying(view: View, head: Head) -> None:
         tokens = [answer_token(view.model, name, "a name") for name in IOI_LISTS["NAMES"]]
     written, against = compute(view.model, *copying_requests(head, tokens))
     frame = tables.copying_frame(view.model, tokens, written, against)
-    st.dataframe(
-        frame,
-        hide_index=True,
-        key="table-head_copying",
+    show_frame(
+        "head_copying", frame, alt="What the head writes, name by name", large=view.large,
         height=300 if len(frame) > 8 else "auto",
-        alt="What the head writes, name by name",
-    )
+    )  # fmt: skip
     show_foot(
         "head_copying",
         words.copying_story(frame, head, TOP_TOKENS),
@@ -175,12 +168,8 @@ def show_ranks(view: View, head: Head) -> None:
         "taken": st.column_config.TextColumn("taken over"),
         "what_it_is": st.column_config.TextColumn("what it is", width="large"),
     }
-    st.dataframe(
-        as_written(frame.drop(columns="head")),
-        hide_index=True,
-        column_config=columns,
-        key="table-head_ranks",
-        alt="Scores and ranks of the head",
+    show_frame(
+        "head_ranks", frame.drop(columns="head"), alt="Scores and ranks of the head", large=view.large, columns=columns
     )
     show_foot("head_ranks", words.rank_story(measures, head), lambda: frame)
 

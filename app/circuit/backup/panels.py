@@ -14,8 +14,8 @@ from app.circuit.choices import ablation_control, strongest_writers, writers_con
 from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
-from app.drawing.frames import as_written
 from app.drawing.look import says
+from app.drawing.table import show_frame
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twins_story
@@ -54,7 +54,7 @@ def show_backup(view: View) -> None:
     with figure:
         _show_stages(view, stages, backup, frame)
     section("What is left, step by step?")
-    _show_stages_table(frame)
+    _show_stages_table(frame, large=view.large)
     section("Who moves?")
     _show_movers(view, stages, backup)
 
@@ -72,7 +72,7 @@ def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup, fr
     )  # fmt: skip
 
 
-def _show_stages_table(frame: pd.DataFrame) -> None:
+def _show_stages_table(frame: pd.DataFrame, *, large: bool) -> None:
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
         name: st.column_config.NumberColumn(label, help=explained)
@@ -86,13 +86,10 @@ def _show_stages_table(frame: pd.DataFrame) -> None:
         )
     }
     columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", help="at END")
-    st.dataframe(
-        as_written(frame[list(columns)], unsigned=["layernorm_scale"]),
-        hide_index=True,
-        column_config=columns,
-        key="table-backup_stages",
-        alt="What is left, head after head",
-    )
+    show_frame(
+        "backup_stages", frame[list(columns)], alt="What is left, head after head", large=large, columns=columns,
+        unsigned=["layernorm_scale"],
+    )  # fmt: skip
 
 
 def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.circuit.breaking.controls import Plan, set_changes
 from app.circuit.changes import Changes
@@ -12,6 +13,16 @@ from app.drawing.frames import as_written
 from ioi_core import Circuit
 
 _TABLE = "_circuit_table"
+COLUMNS: dict[str, ColumnConfig] = {
+    "on": st.column_config.CheckboxColumn("on", width=75, pinned=True),
+    "head": st.column_config.TextColumn("head", width=60, pinned=True),
+    "kept_at": st.column_config.TextColumn("kept at", width=80),
+    "minimality_percent": st.column_config.NumberColumn(
+        "adds, % of F(M)",
+        help="what its loss takes from logit_diff once K is gone, as a share of the whole model's (minimality)",
+    ),
+    "K_gone_as_well": st.column_config.TextColumn("once these are gone (K)", width="large"),
+}
 
 
 def table_control(plan: Plan, frame: pd.DataFrame) -> None:
@@ -31,16 +42,7 @@ def table_control(plan: Plan, frame: pd.DataFrame) -> None:
     st.data_editor(
         as_written(shown), key=key, hide_index=True, alt="Every member, each with a switch",
         disabled=[name for name in shown.columns if name != "on"],
-        on_change=partial(_table_edited, plan.circuit, plan.changes, key), column_config={
-            "on": st.column_config.CheckboxColumn("on", width=75, pinned=True),
-            "head": st.column_config.TextColumn("head", width=60, pinned=True),
-            "kept_at": st.column_config.TextColumn("kept at", width=80),
-            "minimality_percent": st.column_config.NumberColumn(
-                "adds, % of F(M)",
-                help="what its loss takes from logit_diff once K is gone, as a share of the whole model's (minimality)",
-            ),
-            "K_gone_as_well": st.column_config.TextColumn("once these are gone (K)", width="large"),
-        },
+        on_change=partial(_table_edited, plan.circuit, plan.changes, key), column_config=COLUMNS,
     )  # fmt: skip
 
 

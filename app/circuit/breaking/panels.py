@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 import ioi_core
 from app.circuit.breaking import charts, controls, graph, tables, words
 from app.circuit.breaking.kept import compare_control, kept_control
-from app.circuit.breaking.member_table import table_control
+from app.circuit.breaking.member_table import COLUMNS, table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
@@ -19,6 +19,7 @@ from app.circuit.requests import edit_request, find_request, sets_request
 from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import notice, says
+from app.drawing.table import plain_table
 from app.hosting.services import settings
 from app.questions.ask import Request, ask
 from app.questions.classes import has_all_roles
@@ -74,7 +75,7 @@ def show_breaking(view: View) -> None:
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
     section("Every member, one by one")
     controls.add_control(plan, pairs)
-    _show_table(plan, classes, broken)
+    _show_table(view, plan, classes, broken)
 
     section("How much is left?")
     _show_levels(view, plan, broken)
@@ -179,12 +180,15 @@ def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
     show_figure("circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large)
 
 
-def _show_table(plan: controls.Plan, classes: Classes, broken: Broken) -> None:
+def _show_table(view: View, plan: controls.Plan, classes: Classes, broken: Broken) -> None:
     if not plan.circuit:
         st.write("The circuit has no heads yet: add some above.")
         return
     frame = tables.members_frame(plan.circuit, plan.off, classes, broken.minimality)
-    table_control(plan, frame)
+    if view.large:
+        st.html(plain_table(frame, "Every member", COLUMNS))
+    else:
+        table_control(plan, frame)
     show_foot("circuit_members", "", lambda: frame)
 
 

@@ -12,6 +12,7 @@ from app.circuit.starts import classes_of
 from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
+from app.drawing.table import show_frame
 from app.questions.ask import ask
 from app.questions.classes import has_all_roles
 from app.questions.compute import compute
@@ -77,11 +78,6 @@ def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
     section("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
     frame = tables.examples_frame(flips, view.row)
-    st.dataframe(
-        frame,
-        hide_index=True,
-        column_config=columns,
-        key="table-signal_examples",
-        alt="The six variants of the prompt shown",
-    )
+    alt = "The six variants of the prompt shown"
+    show_frame("signal_examples", frame, alt=alt, large=view.large, columns=columns)
     st.caption("Letters: A is IO, B is S, C and D are new names, in the order of the sentence.")

@@ -23,7 +23,7 @@ ONE_LINE = 64
 
 FORM = """() => {
     const main = document.querySelector('.stMain');
-    const figure = main.querySelector('.js-plotly-plot, [data-testid=stDataFrame], .ioi-example')
+    const figure = main.querySelector('.js-plotly-plot, [data-testid=stDataFrame], .ioi-table, .ioi-example')
         .getBoundingClientRect();
     const seen = e => e.checkVisibility({visibilityProperty: true}) && !e.closest('.st-key-unseen');
     const prose = [...main.querySelectorAll(`[data-testid=stMarkdown], [data-testid=stCaptionContainer], .stHeading,
@@ -74,7 +74,9 @@ def open_view(chromium: Browser, server: str):
         visitors.append(visitor)
         page = visitor.open(path, **query, **more)
         expect(
-            page.locator(".stMain").locator(".js-plotly-plot .main-svg, .stDataFrame canvas, .ioi-example").first
+            page.locator(".stMain")
+            .locator(".js-plotly-plot .main-svg, .stDataFrame canvas, .ioi-table, .ioi-example")
+            .first
         ).to_be_attached()
         expect(page.get_by_text("This is ioi-demo, not GPT-2.")).to_be_visible()
         return page

@@ -1,0 +1,34 @@
+"""The plain table of a projector: every cell literal, numbers as sentences write them."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.drawing.table import plain_table
+
+
+def cells(drawn: str) -> list[list[str]]:
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", drawn)]
+
+
+def test_cells_are_literal_and_numbers_are_written_as_in_sentences() -> None:
+    frame = pd.DataFrame(
+        {
+            "token": ["·<b>x</b>", None],
+            "effect": np.array([0.12345, np.nan], np.float32),
+            "share": [0.25, 1.0],
+            "rank": [3, 12],
+            "on": [True, False],
+        }
+    )
+    columns = {"effect": st.column_config.NumberColumn("direct effect"), "token": st.column_config.TextColumn("to<ken")}
+    drawn = plain_table(frame, 'All "of" it', columns, unsigned=["share"])
+    assert cells(drawn) == [
+        ["to&lt;ken", "direct effect", "share", "rank", "on"],
+        ["·&lt;b&gt;x&lt;/b&gt;", "+0.123", "0.250", "3", "on"],
+        ["", "", "1.00", "12", "off"],
+    ]
+    assert 'aria-label="All &quot;of&quot; it"' in drawn
+    assert 'tabindex="0"' in drawn, "it scrolls, so a keyboard must reach it"
