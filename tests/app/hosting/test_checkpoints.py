@@ -82,7 +82,8 @@ def folders(loader: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("folders")
-def test_checkpoints_are_offered_loaded_and_shown_under_their_names() -> None:
+def test_checkpoints_are_offered_loaded_and_shown_under_their_names(monkeypatch) -> None:
+    monkeypatch.setattr("app.shell.banner._at_the_server", lambda: True)
     at = opened()
     assert at.selectbox(key="model").options == ["gpt2-small", "ioi-demo", "no model", "seed ·1·", "tuned"]
     at.selectbox(key="model").select("seed ·1·").run()
