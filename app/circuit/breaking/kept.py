@@ -15,7 +15,7 @@ from app.circuit.breaking.controls import Plan, set_changes
 from app.circuit.changes import Changes, read_changes, write_changes
 from app.drawing.look import notice
 from app.shell.widgets import choose, option_control
-from ioi_core import HeadError, IOIError, Model
+from ioi_core import Circuit, IOIError, Model
 
 _NAME = "circuit_name"
 _IN_NAMES = " .,+-"  # besides letters and digits: nothing that would be read as Markdown
@@ -25,7 +25,7 @@ Kept = dict[tuple[str, str], str]
 """(model, name) -> the circuit as `write_changes` writes it."""
 
 
-def kept_control(plan: Plan) -> dict[str, Changes]:
+def kept_control(plan: Plan) -> dict[str, Circuit]:
     """Offer to keep the circuit under a name; return this model's kept circuits by name.
 
     What cannot be read, in a link or typed, is left out, and that is said.
@@ -36,10 +36,11 @@ def kept_control(plan: Plan) -> dict[str, Changes]:
     whose = _whose(plan.model)
     try:
         kept = read_kept(text)
-        here = {name: _checked(plan.model, circuit) for (model, name), circuit in kept.items() if model == whose}
+        here = {name: read_changes(circuit) for (model, name), circuit in kept.items() if model == whose}
+        circuits = {name: _circuit(plan.model, changes) for name, changes in here.items()}
     except IOIError as error:
         notice(f"The kept circuits in the link cannot be read and are left out: {error}.")
-        kept, here = {}, {}
+        kept, here, circuits = {}, {}, {}
     with asking:
         name = plain_name(st.text_input("Keep this circuit as", key=_NAME, placeholder="a name"))
         larger = write_kept({**kept, (whose, name): write_changes(Changes(plan.circuit, plan.off))})
@@ -54,20 +55,20 @@ def kept_control(plan: Plan) -> dict[str, Changes]:
             button = partial(st.button, type="tertiary", icon=":material/bookmark:", on_click=_load)
             for name, changes in here.items():
                 button(name, key=f"load-{name}", args=(changes,))
-    return here
+    return circuits
 
 
-def _checked(model: Model, text: str) -> Changes:
-    """Return a kept circuit, what was added and what is off.
+def _circuit(model: Model, changes: Changes) -> Circuit:
+    """Return the circuit that a kept one is: what was added, without what is off.
 
     Raises:
-        IOIError: it cannot be read, has a head that the model lacks, or switches off what it does not hold.
+        HeadError: a head that the model lacks.
+        CircuitError: it switches off a single role of a head that is kept at every position.
     """
-    changes = read_changes(text)
-    for head, _ in changes.added.without(changes.off).members:
-        if head not in model.heads:
-            raise HeadError(f"{model.name} has no head {head}")
-    return changes
+    circuit = changes.added.without(changes.off)
+    for head in circuit:
+        model.check_head(head)
+    return circuit
 
 
 def compare_control(names: Sequence[str], other: str) -> tuple[str, str]:

@@ -244,8 +244,8 @@ def _show_comparison(
     view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, first: tuple[str, Circuit], broken: Broken
 ) -> None:
     """Draw two circuits side by side; `first` is the starting one's name and members."""
-    saved, places = kept_control(plan), set(places_of(pairs))
-    kept = {f"kept: {name}": changes.added.without(changes.off) for name, changes in saved.items()}
+    places = set(places_of(pairs))
+    kept = {f"kept: {name}": circuit for name, circuit in kept_control(plan).items()}
     usable = {name: circuit for name, circuit in kept.items() if set(circuit.roles) <= places}
     starts = {f"start: {name}": name for name in starts_of(view.model, pairs)}
     names = compare_control(("this circuit", *starts, *usable), f"start: {first[0]}")
