@@ -111,8 +111,7 @@ class _Requester:
         kept = self._computations.is_kept(analysis, self._model, **parameters)
         self.known.setdefault(self._computations.key(analysis, self._model, parameters), kept)
         job = self._computations.request(analysis, self._model, place=None, **parameters)
-        while not job.wait(1.0):
-            continue
+        job.wait_for_end()
         return cast(R, job.result())
 
 

@@ -19,6 +19,8 @@ from ioi_core.results import Progress
 PATIENCE = 5.0
 """Seconds without a watcher after which a job is cancelled; watchers look at least twice a second."""
 
+_LOOK_EVERY = 0.25  # seconds
+
 _log = logging.getLogger(__name__)
 
 Work = Callable[[Progress], object]
@@ -117,6 +119,11 @@ class Job:
         except TimeoutError:
             return False
         return True
+
+    def wait_for_end(self) -> None:
+        """Watch until it has ended."""
+        while not self.wait(_LOOK_EVERY):
+            continue
 
     @property
     def error(self) -> BaseException | None:

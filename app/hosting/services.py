@@ -40,9 +40,7 @@ def score_heads(model: Model) -> None:
     A failure is the page's to show.
     """
     with contextlib.suppress(IOIError):
-        job = computations().request("head_scores", model)
-        while not job.wait(1.0):
-            continue
+        computations().request("head_scores", model).wait_for_end()
 
 
 _begun: list[tuple[Computations, Store]] = []

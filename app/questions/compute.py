@@ -110,8 +110,7 @@ def _submit(model: Model, request: Request[object]) -> Job:
 def _result(model: Model, request: Request[R], job: Job) -> R:
     while isinstance(job.error, JobCancelledError):
         job = _submit(model, request)
-        while not job.wait(_POLL_SECONDS):
-            continue
+        job.wait_for_end()
     return cast(R, job.result())
 
 
