@@ -3,7 +3,8 @@
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -130,14 +131,21 @@ def check_model_settings(environment: Mapping[str, str]) -> None:
     device = environment.get("IOI_DEVICE", "")
     if device and not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise SettingsError(f"IOI_DEVICE is {device[:40]!r}: cpu, cuda or cuda:N is allowed")
-    folder = _folder(environment, "IOI_MODEL_DIR")
-    try:
+    with _refused_as("IOI_DEVICE"):
         device_for(device or None)
-        if folder is not None and any(folder.iterdir()):
+    folder = _folder(environment, "IOI_MODEL_DIR")
+    if folder is not None and any(folder.iterdir()):
+        with _refused_as("IOI_MODEL_DIR"):
             checked_config(folder)
             check_weight_files(folder)
+
+
+@contextmanager
+def _refused_as(name: str) -> Iterator[None]:
+    """Say of what cannot be used which setting names it."""
+    try:
+        yield
     except ModelUnavailableError as error:
-        name = "IOI_DEVICE" if folder is None or str(folder) not in str(error) else "IOI_MODEL_DIR"
         raise SettingsError(f"{name} cannot be used: {error}") from error
 
 
