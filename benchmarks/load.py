@@ -100,6 +100,11 @@ class Server:
         return psutil.Process(self.process.pid).memory_info().rss / _MEGABYTE
 
     @property
+    def descriptors(self) -> int:
+        """Files and connections that it has open."""
+        return psutil.Process(self.process.pid).num_fds()
+
+    @property
     def cpu_seconds(self) -> float:
         """Processor time that it has used, of all its threads."""
         times = psutil.Process(self.process.pid).cpu_times()
@@ -179,11 +184,13 @@ async def crowd(server: Server, options: argparse.Namespace) -> int:
     """Everybody there at once; how many errors."""
     expected, first = await look_around(server.port)
     tally, before, cpu, started = Tally(expected), server.megabytes, server.cpu_seconds, time.monotonic()
+    files = server.descriptors
     chances = [random.Random(f"{options.seed} {n}") for n in range(options.sessions)]
     think = (options.think[0], options.think[1])
     visits = (visit(server.port, tally, chance, options.arrive, think) for chance in chances)
     visitors = await asyncio.wait_for(asyncio.gather(*visits), MOST_SECONDS)
     seconds, cpu, after = time.monotonic() - started, server.cpu_seconds - cpu, server.megabytes
+    open_files = server.descriptors
     for visitor in visitors:
         await visitor.leave()
     n_views = sum(map(len, tally.seconds.values()))
@@ -193,7 +200,8 @@ async def crowd(server: Server, options: argparse.Namespace) -> int:
         f"{tally.report()}\n"
         f"the very first page after the start: {first:.2f} s\n"
         f"memory: {before:.0f} MB before, {after:.0f} MB with all there: "
-        f"{(after - before) / options.sessions:.2f} MB a session"
+        f"{(after - before) / options.sessions:.2f} MB a session\n"
+        f"descriptors: {(open_files - files) / options.sessions:.1f} a session"
     )
     return tally.errors.total()
 

@@ -1,13 +1,10 @@
-"""File descriptors: what visitors take of them, the limit that the system sets, and who no longer fits below it.
+"""File descriptors: what visitors take of them, and the limit that the system sets.
 
 A session takes four as long as its tab is open (its connection, and the event loop that Streamlit makes for it), inside
 or waiting at the gate, besides what the server itself has open. `python -m benchmarks.load` prints the figure.
 """
 
 import resource
-
-from streamlit import runtime
-from streamlit.runtime.stats import ACTIVE_SESSIONS_FAMILY, GaugeStat
 
 A_SESSION = 5
 """Descriptors to plan for a session; 4.1 were measured."""
@@ -40,11 +37,3 @@ def raise_limit(sessions: int) -> None:
         else:
             return
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def open_sessions() -> int:
-    """Return the sessions connected to a browser, as Streamlit counts them; 0 until it runs."""
-    if not runtime.exists():
-        return 0
-    [sessions] = runtime.get_instance().stats_mgr.get_stats([ACTIVE_SESSIONS_FAMILY])[ACTIVE_SESSIONS_FAMILY]
-    return sessions.value if isinstance(sessions, GaugeStat) else 0

@@ -6,8 +6,9 @@ No label holds anything that a visitor typed: analyses and models have the names
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+from streamlit import runtime
+from streamlit.runtime.stats import ACTIVE_SESSIONS_FAMILY, GaugeStat
 
-from app.hosting.descriptors import open_sessions
 from cache.records import Record
 
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
@@ -49,5 +50,13 @@ def serve(address: str, port: int) -> None:
     Raises:
         OSError: the port is taken or the address is not this machine's.
     """
-    _SESSIONS.set_function(open_sessions)
+    _SESSIONS.set_function(_open_sessions)
     start_http_server(port, address, REGISTRY)
+
+
+def _open_sessions() -> int:
+    """Return the sessions connected to a browser, as Streamlit counts them; 0 until it runs."""
+    if not runtime.exists():
+        return 0
+    [sessions] = runtime.get_instance().stats_mgr.get_stats([ACTIVE_SESSIONS_FAMILY])[ACTIVE_SESSIONS_FAMILY]
+    return sessions.value if isinstance(sessions, GaugeStat) else 0
