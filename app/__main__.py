@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,9 +32,9 @@ def main(arguments: list[str]) -> int:
         check_names(os.environ)
         settings = Settings.from_environment(os.environ)
         check_model_settings(os.environ)
-        _make_room_for(settings.max_sessions)
         _share_cookie_secret()
         logs.configure(errors_in_full=settings.log_errors_in_full)
+        settings = replace(settings, max_sessions=_make_room_for(settings.max_sessions))
         if settings.metrics_port:
             _serve_metrics(settings)
     except SettingsError as error:
@@ -72,19 +73,20 @@ def _end() -> NoReturn:
         os._exit(0)
 
 
-def _make_room_for(sessions: int) -> None:
+def _make_room_for(sessions: int) -> int:
     """Raise the limit of open files; where it stays too low for a limit of visitors that was set, refuse that.
 
-    The default is made to fit, and that is logged.
+    The default is made to fit, and that is logged. Return the limit that holds.
     """
     descriptors.raise_limit(2 * sessions)  # as many again may wait at the gate, or be second tabs
     if (fit := descriptors.room()) >= sessions:
-        return
+        return sessions
     what = f"IOI_MAX_SESSIONS is {sessions}, for which {descriptors.needed(sessions):,} open files are needed"
     if "IOI_MAX_SESSIONS" in os.environ or fit < 1:
         raise SettingsError(f"{what}, more than this process may have: raise `ulimit -n`, or set {fit} or less")
     os.environ["IOI_MAX_SESSIONS"] = str(fit)
     logging.getLogger(__name__).warning("%s, more than this process may have: it is %d now", what, fit)
+    return fit
 
 
 def _share_cookie_secret() -> None:

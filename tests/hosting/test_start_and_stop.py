@@ -13,6 +13,7 @@ import torch
 from app import __main__ as start
 from app.hosting import descriptors, logs
 from tests import ROOT
+from tests.cache.stand_ins import until
 from tests.hosting.test_server import Server
 
 # Every first figure takes for ever, in PyTorch; with and without telling how far it is.
@@ -128,8 +129,8 @@ def test_sigterm_in_the_middle_of_a_computation_ends_with_status_0(tmp_path: Pat
         cwd=ROOT, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        while "computing" not in server.log.read_text():
-            assert asking.poll() is None, server.log.read_text()
+        until(lambda: "computing" in server.log.read_text() or asking.poll() is not None)
+        assert asking.poll() is None, server.log.read_text()
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0, server.log.read_text()
     finally:
