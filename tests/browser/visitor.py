@@ -130,12 +130,41 @@ def figure(page: Page, name: str) -> dict:
 
 
 def read_chart(page: Page, name: str, read: str, *arguments: object):
-    """What `read`, JavaScript of the chart's element, returns once Plotly has drawn it; where that is nothing, wait on.
+    """What `read`, JavaScript of the chart's element, returns once Plotly has drawn it and that is something."""
+    return page.wait_for_function(_of_chart(read), arg=[name, *arguments], timeout=WAIT).json_value()
 
-    The element is looked up at every look: Streamlit may replace it, and Plotly draw it again, at any time.
-    """
-    drawn = f"""([name, ...more]) => {{
+
+def chart_at_rest(page: Page, name: str, read: str, *arguments: object):
+    """What `read_chart` returns, once that does not change any more."""
+    return at_rest(page, _of_chart(read), [name, *arguments])
+
+
+def _of_chart(read: str) -> str:
+    """JavaScript that looks the chart up each time: Streamlit may replace it, and Plotly draw it again, at any time."""
+    return f"""([name, ...more]) => {{
         const chart = document.querySelector(`.st-key-figure-${{name}} .js-plotly-plot`);
         return chart && chart.layout && chart._fullData && chart._fullLayout && ({read})(chart, ...more);
     }}"""
-    return page.wait_for_function(drawn, arg=[name, *arguments], timeout=WAIT).json_value()
+
+
+def at_rest(page: Page, read: str, argument: object = None):
+    """What `read`, JavaScript, returns once that is something and stays the same for half a second's frames.
+
+    Frames, not seconds: of a browser too busy to draw seconds pass, and nothing has moved.
+    """
+    return page.evaluate(
+        f"""async argument => {{
+            const read = {read}, until = performance.now() + {WAIT};
+            const frames = count => new Promise(done => {{
+                const next = () => count-- > 0 ? requestAnimationFrame(next) : done();
+                next();
+            }});
+            for (let now, before; performance.now() < until; before = now) {{
+                await frames(30);
+                now = JSON.stringify(read(argument) || null);
+                if (now === before && now !== 'null') return JSON.parse(now);
+            }}
+            throw new Error(`still moving: ${{before}}`);
+        }}""",
+        argument,
+    )

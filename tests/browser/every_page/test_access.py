@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.heads.controls import ALL_HEADS
 from tests import ROOT
-from tests.browser.visitor import Visitor, pick
+from tests.browser.visitor import Visitor, at_rest, pick
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -47,6 +47,9 @@ CONTRASTS = """() => {
     });
 }"""
 
+FORM = """() => [innerWidth, document.querySelector('.stMain').scrollHeight,
+    ...[...document.querySelectorAll('.stApp, .main-svg')].map(part => getComputedStyle(part).cssText)]"""
+
 
 @pytest.fixture(params=VIEWS)
 def page(request: pytest.FixtureRequest, chromium: Browser, server: str) -> Iterator[Page]:
@@ -82,7 +85,7 @@ def test_nobody_is_kept_out(page: Page):
         page.emulate_media(color_scheme=scheme)
         for name, size in (("laptop", LAPTOP), ("phone", PHONE)):
             page.set_viewport_size(size)
-            page.wait_for_timeout(500)  # Streamlit changes its theme, Plotly its widths
+            at_rest(page, FORM)  # Streamlit changes its theme, Plotly its widths
             found |= {f"{scheme}, {name}": lines for lines in [violations(page)] if lines}
         contrasts = page.evaluate(CONTRASTS)
         found |= {(scheme, text): ratio for text, ratio in contrasts if ratio < LEAST_CONTRAST}
@@ -93,7 +96,7 @@ def test_nobody_is_kept_out(page: Page):
     expect(page.locator("h1")).to_have_count(1)
     for size in (ZOOMED, PHONE):
         page.set_viewport_size(size)
-        page.wait_for_timeout(500)
+        at_rest(page, FORM)
         assert sideways(page) == 0
 
 

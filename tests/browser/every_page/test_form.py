@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.every_page.test_access import VIEWS
-from tests.browser.visitor import Visitor, read_chart
+from tests.browser.visitor import Visitor, at_rest, read_chart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -21,8 +21,10 @@ MOST_PROSE, MOST_IN_A_SENTENCE, SCREENS_WITHOUT_A_LIST = 250, 25, 3
 ONE_LINE = 64
 """Pixels that a line of text with buttons or chips beside it takes at most."""
 
-FORM = """() => {
+FORM = """([width]) => {
     const main = document.querySelector('.stMain');
+    const drawn = figure => figure.querySelector('.js-plotly-plot .main-svg');
+    if (innerWidth !== width || ![...main.querySelectorAll('[class*=st-key-figure-]')].every(drawn)) return null;
     const figure = main.querySelector('.js-plotly-plot, [data-testid=stDataFrame], .ioi-table, .ioi-example')
         .getBoundingClientRect();
     const seen = e => e.checkVisibility({visibilityProperty: true}) && !e.closest('.st-key-unseen');
@@ -56,11 +58,7 @@ WIDTH = """chart => {
 def form(page: Page, size: tuple[int, int]) -> dict[str, Any]:
     """What `FORM` finds once the page has come to rest in a window of this size."""
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    before = None
-    while (now := page.evaluate(FORM)) != before:
-        before = now
-        page.wait_for_timeout(500)
-    return now
+    return at_rest(page, FORM, list(size))
 
 
 @pytest.fixture

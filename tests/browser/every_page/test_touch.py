@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ioi_core import Head
-from tests.browser.visitor import WAIT, Visitor, read_chart
+from tests.browser.visitor import WAIT, Visitor, chart_at_rest, read_chart
 from tests.models.bundled import INHIBITION, MOVERS, NEGATIVE, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -156,10 +156,7 @@ def place(page: Page, figure: str, name: str) -> list[float]:
         }""",
         [figure, x - PHONE["viewport"]["width"] / 2, y - PHONE["viewport"]["height"] / 2],
     )
-    while (here := read_chart(page, figure, WHERE, name)) != [x, y]:  # until nothing moves any more
-        [x, y] = here
-        page.wait_for_timeout(200)
-    return [x, y]
+    return chart_at_rest(page, figure, WHERE, name)
 
 
 def open_figure(visitor: Visitor, clickable: Clickable) -> Page:
