@@ -24,6 +24,7 @@ _COMPUTED = Histogram(
     "ioi_job_compute_seconds", "Seconds a computation ran", ["analysis"], buckets=_SECONDS, registry=REGISTRY
 )
 _QUEUE = Gauge("ioi_queue_length", "Visitors whose pages wait for computations", registry=REGISTRY)
+_AT_THE_GATE = Gauge("ioi_gate_waiting", "Visitors who wait for a place, since all are taken", registry=REGISTRY)
 _SESSIONS = Gauge("ioi_sessions", "Open browser sessions", registry=REGISTRY)
 PAGE_ERRORS = Counter("ioi_page_errors", "Unexpected errors shown to a visitor", registry=REGISTRY)
 
@@ -42,6 +43,11 @@ def count(record: Record) -> None:
 def watch_queue(length: Callable[[], int]) -> None:
     """Have `length` give the length of the queue whenever metrics are read."""
     _QUEUE.set_function(length)
+
+
+def watch_gate(waiting: Callable[[], int]) -> None:
+    """Have `waiting` give the number of visitors at the gate whenever metrics are read."""
+    _AT_THE_GATE.set_function(waiting)
 
 
 def serve(address: str, port: int) -> None:

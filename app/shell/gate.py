@@ -18,6 +18,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.drawing.look import notice, style
+from app.hosting.metrics import watch_gate
 from app.hosting.services import settings
 from app.hosting.visitors import visitor
 from app.shell.title import headline
@@ -102,9 +103,11 @@ class Gate:
 def gate() -> Gate:
     """Return the gate of this process."""
     limits = settings()
-    return Gate(
+    made = Gate(
         limits.max_sessions, lambda session: runtime.get_instance().is_active_session(session), 60 * limits.idle_minutes
     )
+    watch_gate(lambda: made.waiting)
+    return made
 
 
 def let_in() -> bool:

@@ -278,11 +278,13 @@ def test_prometheus_reads_jobs_line_cache_and_sessions_on_a_port_of_their_own():
 
     before = read()
     metrics.watch_queue(lambda: 3)
+    metrics.watch_gate(lambda: 7)
     metrics.count(Record("hosting_test", "m", "disk"))
     metrics.count(Record("hosting_test", "m", "miss", "done", 0.5, 2.0))
     metrics.count(Record("hosting_test", "m", "miss", "cancelled", 9.0, 0.0))
     after = read()
     assert after["ioi_queue_length",] == 3
+    assert after["ioi_gate_waiting",] == 7
     assert after["ioi_sessions",] == 0
     assert after["ioi_requests_total", "disk", "hosting_test"] == 1
     assert after["ioi_requests_total", "hosting_test", "miss"] == 2
@@ -293,6 +295,7 @@ def test_prometheus_reads_jobs_line_cache_and_sessions_on_a_port_of_their_own():
     assert after["process_resident_memory_bytes",] > 10**7
     assert metrics.REGISTRY is not DEFAULT_REGISTRY
     metrics.watch_queue(lambda: 0)
+    metrics.watch_gate(lambda: 0)
 
 
 def digest(script: str) -> str:
