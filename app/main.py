@@ -25,8 +25,8 @@ from app.shell.gate import let_in
 from app.shell.history import one_entry_a_page
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words
-from app.shell.sidebar import is_large, model_control, present_button, row_control, size_control
-from app.shell.title import headline, list_contents, title_tab
+from app.shell.sidebar import is_large, model_control, parts_control, present_button, row_control, size_control
+from app.shell.title import headline, title_tab
 from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
 from app.view import View
 from app.words.phrases import prompts
@@ -78,10 +78,7 @@ def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
     except IOIError:
         headline(step.question)
         raise
-    try:
-        page.run()
-    finally:
-        list_contents()
+    page.run()
 
 
 def _without_browser() -> bool:
@@ -95,6 +92,7 @@ def _draw_shared(step: Step) -> tuple[str, str]:
     wanted = model_control()
     choice = prompt_controls()
     large = size_control()
+    parts_control()
     disk_notice()
     style(large=large)
     with st.container(gap="xsmall", key="frame"):
@@ -104,7 +102,8 @@ def _draw_shared(step: Step) -> tuple[str, str]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip"):
             text = st.container()
             row = row_control(len(pairs), large=large)
-            words_of(step)
+            with st.container(width="content"):  # a fragment takes all the room there is
+                words_of(step)
             present_button(large=large)
         view = View(model, pairs, row, chosen.corruption, large)
         with text:

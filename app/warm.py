@@ -16,10 +16,17 @@ from diskcache import Timeout
 
 import ioi_core
 from app.activation_patching.requests import PatchChoice, patch_requests
-from app.circuit.requests import edit_request, find_request, sets_request, total_request
+from app.circuit.requests import (
+    completeness_request,
+    evaluate_request,
+    find_request,
+    minimality_request,
+    sets_request,
+    total_request,
+)
 from app.circuit.starts import PAPER, starts_of
 from app.heads.requests import answer_tokens, copying_requests, writing_request
-from app.logit_lens.requests import lens_requests
+from app.logit_lens.requests import curve_requests, heads_request, layers_request, tokens_request
 from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
 from app.path_patching.trail import Step
 from app.questions.ask import Request, ask
@@ -70,8 +77,9 @@ def requests(model: Model, pairs: PromptPairs, compute: Compute) -> Iterator[Req
     yield from patch_requests(pairs, PatchChoice())
     yield path_request(pairs, Step(), PathChoice())
     yield writing_request(pairs)
+    yield from (*curve_requests(pairs), layers_request(pairs), heads_request(pairs))
     for row in range(len(pairs)):
-        yield from lens_requests(pairs, row)
+        yield tokens_request(pairs, row)
         view = View(model, pairs, row, corruption="", large=False)
         yield from pattern_requests(view, range(model.cfg.n_layers), weighted=False)
     attention = compute(ask(ioi_core.role_attention, pairs=pairs))
@@ -80,7 +88,9 @@ def requests(model: Model, pairs: PromptPairs, compute: Compute) -> Iterator[Req
         yield split_request(pairs, head, "END", most_attended(attention, head))
     twins, ablation = with_twins(model, pairs, "abc"), Ablation.MEAN
     circuit = IOI_CIRCUIT if starts_of(model, pairs)[0] == PAPER else compute(find_request(twins)).circuit
-    yield edit_request(twins, circuit, NO_HEADS, ablation)
+    yield evaluate_request(twins, circuit, ablation)
+    yield completeness_request(twins, circuit, NO_HEADS, ablation)
+    yield minimality_request(twins, circuit, ablation)
     yield sets_request(twins, circuit, ablation)
     yield total_request(twins, ablation)
 

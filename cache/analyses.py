@@ -53,6 +53,7 @@ ANALYSES: Mapping[str, Analysis] = {
         Analysis(ioi_core.explain_attention, 1),
         Analysis(ioi_core.evaluate_circuit, 1),
         Analysis(ioi_core.completeness, 1),
+        Analysis(ioi_core.minimality, 1),
         Analysis(ioi_core.edit_circuit, 2),
         Analysis(ioi_core.completeness_sets, 2),
         Analysis(ioi_core.find_circuit, 2),

@@ -4,10 +4,11 @@ from functools import partial
 
 import streamlit as st
 
+from app import url
 from app.activation_patching import cells, tables, words
-from app.activation_patching.charts import estimate_scatter, patch_heatmap, prompt_effects
+from app.activation_patching.charts import patch_heatmap
 from app.activation_patching.controls import cell_control, choose_cell, patch_controls
-from app.activation_patching.panels import show_head, show_layer
+from app.activation_patching.panels import show_cell, show_estimate
 from app.activation_patching.requests import patch_requests
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_chart, show_figure
@@ -15,10 +16,9 @@ from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
-from app.shell.title import headline, section
+from app.shell.title import headline, part
 from app.shell.way import ACTIVATION_PATCHING
 from app.words.phrases import grouped_by
-from ioi_core import correlation
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -33,12 +33,11 @@ figure = left.empty()
 with right:
     choice = patch_controls(pairs)
 estimate_request, exact_request = patch_requests(pairs, choice)
-estimate = compute(model, estimate_request)
-estimate_grid = cells.effect_grid(model, pairs, row, estimate)
-if estimate.undefined is None and not is_known(model, exact_request):
+if not is_known(model, exact_request) and (estimate := compute(model, estimate_request)).undefined is None:
     with figure.container():
         st.caption("First-order estimate, shown until the exact runs are done.")
-        show_chart("sketch", patch_heatmap(estimate_grid, estimate, None), large=view.large, first=True)
+        sketch = patch_heatmap(cells.effect_grid(model, pairs, row, estimate), estimate, None)
+        show_chart("sketch", sketch, large=view.large, first=True)
 exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()
@@ -84,30 +83,6 @@ show_heatmaps_by_template(
     less_is_good=choice.metric == "kl", least=grid.least,
 )  # fmt: skip
 
-section(f"A closer look: {grid.names[cell[0]][cell[1]]}", "A closer look")
-says(words.cell_story(exact, grid, cell))
-show_figure(
-    "patch_prompts",
-    prompt_effects(grid, exact, cell, row),
-    "",
-    lambda: tables.cell_frame(pairs, exact, grid.keys[cell[0]][cell[1]], grid.per_prompt[cell]),
-    large=view.large,
-)
-if grid.of_heads:
-    show_head(view, grid.head(cell))
-else:
-    show_layer(view, cell[0], grid, cell[1])
-
-section("How good is the quick estimate?")
-if estimate.undefined is not None:
-    st.write(f"There is none: {estimate.undefined}.")
-else:
-    st.write("The **estimate** is an activation's change times the metric's slope: quick, but only first order.")
-    r = correlation(estimate, exact)
-    show_figure(
-        "patch_estimate",
-        estimate_scatter(estimate_grid, grid, exact, r),
-        words.estimate_story(estimate_grid, grid, r),
-        lambda: estimate.to_frame().rename(columns={estimate.metric: "estimate"}).assign(exact=exact.values.ravel()),
-        large=view.large,
-    )
+closely = f"A closer look: {grid.names[cell[0]][cell[1]]}"
+part(closely, url.PART_CELL, partial(show_cell, view, exact, grid, cell))
+part("How good is the quick estimate?", url.PART_ESTIMATE, partial(show_estimate, view, estimate_request, exact))

@@ -1,16 +1,18 @@
 """Attention patterns: where each head looks, in the clean and in the corrupted prompt."""
 
+from functools import partial
+
 import streamlit as st
 
 from app import url
-from app.attention.controls import kind_control, layers_control, picked_heads, run_control, too_long
+from app.attention.controls import kind_control, layers_control, run_control, too_long
 from app.attention.panels import show_from_end, show_head, show_overview, show_side_by_side
 from app.drawing.look import problem
 from app.questions.prompt_patterns import prompt_patterns
 from app.shell.current_view import current_view
 from app.shell.heads import head_control
 from app.shell.links import head_link
-from app.shell.title import headline, section
+from app.shell.title import headline, part
 from app.shell.way import ATTENTION
 from app.words.tokens import legend
 
@@ -22,10 +24,10 @@ headline(
     more="A token sees only itself and what stands before it. At END the answer comes next.",
 )
 overview = st.container()
-left, right = st.columns(2)
+left, middle, right = st.columns(3)
 with left:
     weighted = kind_control()
-with right:
+with middle:
     run = run_control()
 st.html(legend(tuple(view.pairs.roles)))
 layers = layers_control(view)
@@ -33,24 +35,16 @@ if not layers:
     problem(too_long(view))
     st.stop()
 patterns = prompt_patterns(view, layers, weighted=weighted)
-section("A closer look at one head")
 why_first = " (looks most from END at IO)" if "IO" in view.pairs.roles else " (looks most from END)"
-head = head_control(
-    view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first
-)
+with right:
+    head = head_control(
+        view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first
+    )
+    head_link(head)
 with overview:
     show_overview(view, patterns, run, head)
-show_head(view, patterns, head)
-head_link(head)
 
-section("Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?")
-st.write("A head can carry what it looks at from END into the answer. Positions are those of the clean prompt.")
-show_from_end(view, patterns)
-
-section("Some heads side by side")
-with st.expander("Draw some heads with circuitsvis, clean beside corrupted"):
-    heads, why = picked_heads(view)
-    if heads:
-        show_side_by_side(view, patterns, heads, why)
-    else:
-        st.write(why)
+part(f"A closer look at head {head}", url.PART_CLOSELY, partial(show_head, view, patterns, head))
+from_end = "Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?"
+part(from_end, url.PART_FROM_END, partial(show_from_end, view, patterns))
+part("Some heads side by side", url.PART_SIDE_BY_SIDE, partial(show_side_by_side, view, patterns))

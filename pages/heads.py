@@ -1,5 +1,7 @@
 """Heads: what one head does, by everything that can be measured of it; or all heads in one table."""
 
+from functools import partial
+
 import streamlit as st
 
 from app import url
@@ -11,7 +13,7 @@ from app.questions.ranking import ranking
 from app.shell.current_view import current_view
 from app.shell.heads import head_control
 from app.shell.links import ONE_HEAD
-from app.shell.title import headline, section
+from app.shell.title import headline, part
 from app.shell.way import HEADS
 from app.shell.widgets import part_control
 
@@ -46,23 +48,12 @@ panels.show_pending(view, answer, head)
 with left:
     panels.show_direct(view, head)
 
-section("Where does it look?")
-panels.show_attention(view, head)
-
-section("Does it write what it looks at?")
-panels.show_writing(view, head)
-
-section("What would it write, looking at an answer or a name?")
-panels.show_copying(view, head)
-
-section("What changes if it is patched?")
-panels.show_sites(view, head)
-
-section("How does it compare with all other heads?")
-panels.show_ranks(view, head)
-
-section("Which role do the measurements give it, and why?")
-panels.show_roles(view, head, answer)
-
-section("Which heads does it work with?")
-show_edges(view, head)
+part("Where does it look?", url.PART_ATTENDS, partial(panels.show_attention, view, head))
+part("Does it write what it looks at?", url.PART_WRITES, partial(panels.show_writing, view, head))
+copies = "What would it write, looking at an answer or a name?"
+part(copies, url.PART_COPIES, partial(panels.show_copying, view, head))
+part("What changes if it is patched?", url.PART_PATCHED, partial(panels.show_sites, view, head))
+part("How does it compare with all other heads?", url.PART_COMPARED, partial(panels.show_ranks, view, head))
+part("Which role do the measurements give it, and why?", url.PART_ROLES, partial(panels.show_roles, view, head))
+part("Which heads does it work with?", url.PART_EDGES, partial(show_edges, view, head))
+panels.show_verdict(view, answer, head)

@@ -4,19 +4,20 @@ from functools import partial
 
 import streamlit as st
 
-from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
+from app import url
+from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_figure
-from app.drawing.look import problem, says
+from app.drawing.look import problem
 from app.path_patching import charts, controls, tables, words
-from app.path_patching.cells import active_senders, path_grid, sender_head, strong_senders, trail_edges
-from app.path_patching.panels import show_ranking
-from app.path_patching.requests import path_request, split_request
+from app.path_patching.cells import active_senders, path_grid, sender_head, strong_senders
+from app.path_patching.panels import show_graph, show_ranking, show_why
+from app.path_patching.requests import path_request
 from app.questions.classes import head_classes
-from app.questions.compute import compute, compute_all
+from app.questions.compute import compute_all
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.links import head_links
-from app.shell.title import headline, section
+from app.shell.title import headline, part
 from app.shell.way import PATH_PATCHING
 from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit
@@ -70,39 +71,7 @@ source, classes = head_classes(model, pairs)
 controls.next_control(model, steps, senders, classes, source)
 head_links(controls.picked_heads(model) or senders[:3])
 
-section("Who acts most, one by one")
-show_ranking(tables.ranking_frame(grid, result, step), large=view.large)
-
-section("The paths found so far")
-edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]
-show_figure(
-    "path_graph",
-    charts.edge_graph(edges, steps, result, model.cfg.n_layers),
-    words.graph_story(steps),
-    lambda: tables.edges_frame(edges, steps, result.metric),
-    large=view.large,
-    min_width=560,
-    from_right=True,
-    as_page=True,
-)
-
-section("Why does a head attend?")
-if len(pairs.roles) < 2:
-    st.write("These prompts have no roles to attend to: only END is known.")
-    st.stop()
-head, query, key = controls.attention_control(view, (*step.heads, *senders))
-split = compute(model, split_request(pairs, head, query, key))
-says(words.split_story(split))
-for column, side in zip(st.columns(2), split.axes["side"], strict=True):
-    with column:
-        show_figure(
-            "path_split",
-            charts.split_bars(split, side),
-            "",
-            partial(tables.split_frame, split, side),
-            large=view.large,
-            suffix=side,
-        )
-        names, shares = words.split_shares(split, side, 2)
-        title = f"Shares of head {head}'s {side} side, by {grouped_by(pairs)}"
-        show_bars_by_template(view, f"split_{side}", shares, names, title, split.unit)
+ranked = partial(tables.ranking_frame, grid, result, step)
+part("Who acts most, one by one", url.PART_SENDERS, lambda: show_ranking(ranked(), large=view.large))
+part("The paths found so far", url.PART_PATHS, partial(show_graph, view, steps, results))
+part("Why does a head attend?", url.PART_WHY, partial(show_why, view, (*step.heads, *senders)))

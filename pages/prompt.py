@@ -1,21 +1,24 @@
 """Prompt: what the model reads, what it predicts, and how sure it is of the right answer against the other."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
 import ioi_core
+from app import url
 from app.colours import CLEAN, CORRUPTED
 from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure, show_table
 from app.drawing.look import notice
 from app.prompt.charts import LABELLED, prompt_bars
-from app.prompt.panels import PREDICTION_COLUMNS, show_prompts
-from app.prompt.tables import answers_table, predictions_table, prompt_frame
+from app.prompt.panels import PREDICTION_COLUMNS, show_answers, show_prompts
+from app.prompt.tables import predictions_table, prompt_frame
 from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint, prediction_story
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
-from app.shell.title import headline, section
+from app.shell.title import headline, part
 from app.shell.way import PROMPT
 from app.words.phrases import grouped_by
 from ioi_core.attribution.predictions import RUNS
@@ -55,19 +58,6 @@ if may_have_hint(pairs, result):
     ranks = compute(model, ask(ioi_core.answer_form_ranks, pairs=pairs))
     if hint := answer_form_hint(model, pairs, ranks):
         notice(hint)
-section("What does the model read?")
-show_prompts(model, pairs, row)
-
-section(f"Where do the answers stand after prompt {row + 1} and its corrupted twin?")
-corrupted, answers = st.columns(2)
-with corrupted:
-    st.markdown("**Next token after the corrupted prompt**")
-    show_table(
-        "predictions_corrupted",
-        predictions_table(model, result, "corrupted", row),
-        PREDICTION_COLUMNS,
-        large=view.large,
-    )
-with answers:
-    st.markdown("**The two answers**")
-    show_table("answers", answers_table(model, pairs, result, row), PREDICTION_COLUMNS, large=view.large)
+part("What does the model read?", url.PART_READ, partial(show_prompts, model, pairs, row))
+answers = f"Where do the answers stand after prompt {row + 1} and its corrupted twin?"
+part(answers, url.PART_ANSWERS, partial(show_answers, view, result))

@@ -53,5 +53,5 @@ def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
 
 
 def choose_cell(kind: str, name: str) -> None:
-    """Choose a cell, on a click."""
-    choose({url.cell(kind): name})
+    """Choose a cell to look at closely, on a click."""
+    choose({url.cell(kind): name, url.PART_CELL: True})

@@ -78,5 +78,5 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
 
 
 def choose_head(name: str) -> None:
-    """Choose the head to look at, on a click."""
-    choose({url.ATTENTION_HEAD: name})
+    """Choose the head to look at closely, on a click."""
+    choose({url.ATTENTION_HEAD: name, url.PART_CLOSELY: True})

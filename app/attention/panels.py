@@ -1,6 +1,5 @@
 """The panels of the Attention page: all heads, one head closely, some heads as circuitsvis draws them."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -9,7 +8,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.attention.charts import heads_overview
 from app.attention.circuitsvis_frame import show_heads
-from app.attention.controls import choose_head
+from app.attention.controls import choose_head, picked_heads
 from app.attention.tables import end_frame, pattern_frame
 from app.attention.words import end_story, head_story, hover_texts, note, overview_story
 from app.colours import LOOKED_AT
@@ -81,8 +80,12 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
     show_foot("attention_head", head_story(patterns, head), partial(pattern_frame, view, patterns, [head]))
 
 
-def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head], story: str) -> None:
+def show_side_by_side(view: View, patterns: PromptPatterns) -> None:
     """Draw some heads with circuitsvis, clean beside corrupted."""
+    heads, why = picked_heads(view)
+    if not heads:
+        st.write(why)
+        return
     fit = _MOST_CIRCUITSVIS_CELLS // len(patterns.tokens("clean")) ** 2
     if fit == 0:
         st.write("The prompt is too long for circuitsvis. The closer look above shows one head at a time.")
@@ -105,7 +108,7 @@ def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head
                 alt=f"{patterns.metric.capitalize()} of heads {', '.join(names)} in {patterns.title(run)}",
                 large=view.large,
             )
-    show_foot("circuitsvis", story, partial(pattern_frame, view, patterns, heads))
+    show_foot("circuitsvis", why, partial(pattern_frame, view, patterns, heads))
 
 
 def show_from_end(view: View, patterns: PromptPatterns) -> None:
@@ -113,6 +116,7 @@ def show_from_end(view: View, patterns: PromptPatterns) -> None:
     if not patterns.names:
         st.write("IO and S do not stand in this prompt, so there is nothing to look back at.")
         return
+    st.write("A head can carry what it looks at from END into the answer. Positions are those of the clean prompt.")
     patterns = covering(view, patterns, [Head(layer, 0) for layer in range(view.model.cfg.n_layers)])
     frame = end_frame(patterns)
     show_frame(

@@ -2,7 +2,16 @@
 
 import ioi_core
 from app.questions.ask import Request, ask
-from ioi_core import Ablation, Circuit, CircuitEdit, Completeness, FoundCircuit, PromptPairs, PromptResult
+from ioi_core import (
+    Ablation,
+    Circuit,
+    CircuitEvaluation,
+    Completeness,
+    FoundCircuit,
+    Minimality,
+    PromptPairs,
+    PromptResult,
+)
 
 
 def find_request(pairs: PromptPairs) -> Request[FoundCircuit]:
@@ -10,9 +19,21 @@ def find_request(pairs: PromptPairs) -> Request[FoundCircuit]:
     return ask(ioi_core.find_circuit, pairs=pairs)
 
 
-def edit_request(pairs: PromptPairs, circuit: Circuit, off: Circuit, ablation: Ablation) -> Request[CircuitEdit]:
-    """Ask at once for all that the page says of a circuit of which some members are off."""
-    return ask(ioi_core.edit_circuit, pairs=pairs, circuit=circuit, removed=off, ablation=ablation)
+def evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[CircuitEvaluation]:
+    """Ask for F(C), F(M) and F of the empty circuit."""
+    return ask(ioi_core.evaluate_circuit, pairs=pairs, circuit=circuit, ablation=ablation)
+
+
+def completeness_request(
+    pairs: PromptPairs, circuit: Circuit, removed: Circuit, ablation: Ablation
+) -> Request[Completeness]:
+    """Ask for F(C \\ K) and F(M \\ K)."""
+    return ask(ioi_core.completeness, pairs=pairs, circuit=circuit, removed=removed, ablation=ablation)
+
+
+def minimality_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[Minimality]:
+    """Ask for what each member adds."""
+    return ask(ioi_core.minimality, pairs=pairs, circuit=circuit, ablation=ablation)
 
 
 def sets_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[Completeness]:

@@ -174,14 +174,20 @@ def show_ranks(view: View, head: Head) -> None:
     show_foot("head_ranks", words.rank_story(measures, head), lambda: frame)
 
 
-def show_roles(view: View, head: Head, slot: DeltaGenerator) -> None:
-    """Draw the roles' rules with what was measured; the answer goes to `slot`, on top of the page."""
+def show_verdict(view: View, slot: DeltaGenerator, head: Head) -> None:
+    """Say in `slot` which roles the head has, the page's answer, once all that may be drawn before it is drawn."""
+    if has_all_roles(view.pairs):
+        roles = measured_roles(view.model, view.pairs)
+        with slot.container():
+            says(words.verdict(view.model, roles, head))
+
+
+def show_roles(view: View, head: Head) -> None:
+    """Draw the roles' rules with what was measured."""
     if not has_all_roles(view.pairs):
         st.write(words.NO_ROLES)
         return
     roles = measured_roles(view.model, view.pairs)
-    with slot.container():
-        says(words.verdict(view.model, roles, head))
     st.html(words.role_cards(roles, head, has=True))
     with st.expander("The roles that it does not have, and why not"):
         st.html(words.role_cards(roles, head, has=False))

@@ -7,10 +7,12 @@ from functools import partial
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app.drawing.figure import download_button
+from app.drawing.figure import download_button, show_table
 from app.drawing.frames import neutral
+from app.prompt.tables import answers_table, predictions_table
+from app.view import View
 from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles, scrolling
-from ioi_core import Model, PromptPairs
+from ioi_core import Model, Predictions, PromptPairs
 from ioi_core.data_sets.pairs import to_csv, to_records
 
 PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
@@ -36,6 +38,19 @@ def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
     left.caption("Dashed: tokens of the corrupted prompt that differ from the clean one.")
     with right:
         _download_prompts(model, pairs)
+
+
+def show_answers(view: View, result: Predictions) -> None:
+    """Draw what the model predicts after the corrupted prompt, and where the two answers stand after both."""
+    corrupted, answers = st.columns(2)
+    with corrupted:
+        st.markdown("**Next token after the corrupted prompt**")
+        predicted = predictions_table(view.model, result, "corrupted", view.row)
+        show_table("predictions_corrupted", predicted, PREDICTION_COLUMNS, large=view.large)
+    with answers:
+        st.markdown("**The two answers**")
+        frame = answers_table(view.model, view.pairs, result, view.row)
+        show_table("answers", frame, PREDICTION_COLUMNS, large=view.large)
 
 
 def _download_prompts(model: Model, pairs: PromptPairs) -> None:

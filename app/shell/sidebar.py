@@ -5,6 +5,7 @@ import streamlit as st
 from app import url
 from app.hosting.models import DEMO, GPT2
 from app.hosting.services import models
+from app.shell.title import CLOSED, OPEN
 from app.shell.widgets import choose, number_control
 
 _SIZES = ("normal", "large")
@@ -68,6 +69,14 @@ def size_control() -> bool:
         help="**large** is for a projector: without this sidebar, a question, its figure and its answer on one screen.",
     )  # fmt: skip
     return size == "large"
+
+
+def parts_control() -> None:
+    """Ask how the parts below a page's main figure stand."""
+    st.sidebar.radio(
+        "Parts below the figure", (CLOSED, OPEN), key=url.PARTS, bind="query-params", horizontal=True,
+        help="**open** is for printing, and for those who would rather scroll. Closed parts are not computed.",
+    )  # fmt: skip
 
 
 def is_large() -> bool:

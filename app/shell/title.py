@@ -1,12 +1,15 @@
-"""A page's headings and the list of them, and the title of its tab, by which tabs and bookmarks are told apart."""
+"""A page's question, the parts below its main figure, and the title of its tab, by which tabs are told apart."""
 
-import re
+from collections.abc import Callable
 
 import streamlit as st
 
+from app import url
+
 APP = "IOI Explorer"
-_ABOUT, _CONTENTS = "_tab_about", "_contents"
-_FEWEST_LISTED = 2
+OPEN, CLOSED = "open", "closed"
+"""What `url.PARTS` may be: how parts stand that a visitor has neither opened nor closed."""
+_ABOUT = "_tab_about"
 
 
 def title_tab(page: str, *about: str) -> None:
@@ -16,32 +19,28 @@ def title_tab(page: str, *about: str) -> None:
 
 
 def headline(text: str, how: str = "", *, tab: str = "", more: str | None = None) -> None:
-    """Draw the page's question, and beside it room for the list of what follows.
+    """Draw the page's question.
 
     Args:
         how: one line on how to read the figure; more: what does not fit there, shown on request.
         tab: takes the page's place in the tab's title, where one page shows many things.
     """
     with st.container(gap="xxsmall", key="headline"):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.title(text, help=more, width="content")
-            st.session_state[_CONTENTS] = st.empty(), []
+        st.title(text, help=more)
         if how:
             st.markdown(how)
     if tab:
         title_tab(tab, *st.session_state[_ABOUT])
 
 
-def section(text: str, short: str = "") -> None:
-    """Draw the heading of a part of the page, and list it; under `short` where it holds what visitors typed."""
-    anchor = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    st.header(text, anchor=anchor)
-    st.session_state[_CONTENTS][1].append(f"- [{short or text}](#{anchor})")
+def part(question: str, key: str, draw: Callable[[], None]) -> None:
+    """Draw a part of the page, closed at first: what is in it is neither asked for nor drawn before it is opened.
 
-
-def list_contents() -> None:
-    """Fill in the list of the page's parts, if there are several."""
-    room, parts = st.session_state.pop(_CONTENTS, (None, ()))
-    if len(parts) >= _FEWEST_LISTED:
-        with room, st.popover("On this page", type="tertiary"):
-            st.markdown("\n".join(parts))
+    Args:
+        key: one of `url.PART_...`, by which a link says that it is open.
+        draw: asks for its numbers and draws them.
+    """
+    room = st.expander(question, expanded=st.session_state.get(url.PARTS) == OPEN, key=key, bind="query-params")
+    if room.open:
+        with room:
+            draw()

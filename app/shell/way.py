@@ -88,11 +88,11 @@ def navigation() -> tuple[StreamlitPage, Step]:
 def follow_old_link(step: Step) -> None:
     """Open the Prompt page for a visit that begins at the root and asks for prompts: it was the first page once.
 
-    The model and the text size alone are no such question.
+    The model and how pages look alone are no such question.
     """
     begins = _VISITED not in st.session_state
     st.session_state[_VISITED] = True
-    if begins and step is START and set(st.query_params) - {url.MODEL, url.SIZE}:
+    if begins and step is START and set(st.query_params) - {url.MODEL, url.SIZE, url.PARTS}:
         st.switch_page(PROMPT.path, query_params=st.query_params.to_dict())
 
 
@@ -111,9 +111,12 @@ def way_on(step: Step) -> None:
             st.page_link(START.path, label="That was the last question: see all", icon=":material/list:")
 
 
+@st.fragment
 def words_of(step: Step) -> None:
-    """Offer the glossary, the page's own terms first."""
-    with st.popover("Words", icon=":material/menu_book:", type="tertiary", width="content", key="words"):
-        st.markdown(in_words(list(step.words)))
-        st.markdown("**All other words**")
-        st.markdown(in_words([term for term in GLOSSARY if term not in step.words]))
+    """Offer the glossary, the page's own terms first, to those who open it, without running the page again."""
+    room = st.popover(
+        "Words", icon=":material/menu_book:", type="tertiary", width="content", key="words", on_change="rerun"
+    )
+    if room.open:
+        others = [term for term in GLOSSARY if term not in step.words]
+        room.markdown(f"{in_words(list(step.words))}\n\n**All other words**\n\n{in_words(others)}")

@@ -13,8 +13,7 @@ def hide_strip() -> None:
 
 def show_questions() -> None:
     """List the pages' questions, each a link."""
-    with st.container(key="questions", gap="small"):
+    with st.container(key="questions", gap=None):
         for n, step in enumerate(WAY[WAY.index(PROMPT) :], 1):
-            with st.container(gap=None):
-                st.page_link(step.path, label=f"{n}. **{step.question}**")
-                st.caption(f"{step.title}: {step.about}")
+            st.page_link(step.path, label=f"{n}. **{step.question}**")
+            st.caption(f"{step.title}: {step.about}")

@@ -45,9 +45,9 @@ def opened(page: str = PROMPT, **query: str) -> AppTest:
 
 
 def at_root(**query: str) -> AppTest:
-    """The app as its root address opens it, not run yet."""
+    """The app as its root address opens it, not run yet; all parts of a page are open, if nothing else is said."""
     at = AppTest.from_file(MAIN, default_timeout=120)
-    for name, value in query.items():
+    for name, value in ({"parts": "open"} | query).items():
         at.query_params[name] = value
     return at
 

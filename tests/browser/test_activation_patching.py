@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.words.phrases import number
 from ioi_core import Model, PatchResult, arena_pairs, attention_patterns, patch_activations
-from tests.browser.visitor import WAIT, Visitor, figure, pick
+from tests.browser.visitor import WAIT, Visitor, figure, part, pick
 from tests.models.bundled import SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -28,15 +28,15 @@ def click_cell(page: Page, result: PatchResult, row: int, column: int, *, off_ce
     page.mouse.click(x, y)
 
 
-def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo")
+def test_heatmap_shows_the_cores_numbers_and_a_click_looks_closer(visitor: Visitor, demo_model: Model) -> None:
+    page = visitor.open(PATH, model="ioi-demo", parts="closed")
     result = patch_activations(demo_model, arena_pairs(demo_model), "z")
     heatmap = figure(page, "patch_heatmap")["traces"][0]
     np.testing.assert_allclose(heatmap["z"], result.effects.mean(-1), atol=1e-5)
     last = SHAPE[0] - 1, SHAPE[1] - 1
     for layer, head, off_centre in ((2, 3, 0.0), (0, 1, 0.4), (*last, -0.4)):
         click_cell(page, result, layer, head, off_centre=off_centre)
-        expect(page.get_by_role("heading", name=f"A closer look: head {layer}.{head}")).to_be_visible(timeout=WAIT)
+        expect(part(page, f"A closer look: head {layer}.{head}")).to_be_visible(timeout=WAIT)
         visitor.settled()
         bars = figure(page, "patch_prompts")["traces"][0]
         np.testing.assert_allclose(bars["y"], result.effects[layer, head], atol=1e-5)
@@ -51,12 +51,12 @@ def test_heatmap_shows_the_cores_numbers_and_cells_can_be_clicked(visitor: Visit
 def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, server: str) -> None:
     page = visitor.open(PATH, model="ioi-demo", site="resid_pre", direction="noising")
     pick(page, "Cell", "layer 1, position 12")
-    expect(page.get_by_role("heading", name="A closer look: layer 1 at position 12")).to_be_visible(timeout=WAIT)
+    expect(part(page, "A closer look: layer 1 at position 12")).to_be_visible(timeout=WAIT)
     page.wait_for_function("location.search.includes('position')", timeout=WAIT)
     other = Visitor(chromium, server)
     other.page.goto(page.url)
     other.settled()
-    expect(other.page.get_by_role("heading", name="A closer look: layer 1 at position 12")).to_be_visible(timeout=WAIT)
+    expect(part(other.page, "A closer look: layer 1 at position 12")).to_be_visible(timeout=WAIT)
     assert other.says() == visitor.says()
     other.leave()
 
@@ -64,16 +64,16 @@ def test_a_link_to_a_cell_reproduces_it(visitor: Visitor, chromium: Browser, ser
 def test_a_cell_that_is_gone_is_not_shown_as_chosen(visitor: Visitor) -> None:
     page = visitor.open(PATH, model="ioi-demo", site="resid_pre")
     pick(page, "Cell", "layer 1, position 14")
-    expect(page.get_by_role("heading", name="A closer look: layer 1 at position 14")).to_be_visible(timeout=WAIT)
+    expect(part(page, "A closer look: layer 1 at position 14")).to_be_visible(timeout=WAIT)
     page.get_by_text("BOS in front").click()  # one token less
-    expect(page.get_by_role("heading", name="A closer look: layer 1 at position 14")).not_to_be_visible(timeout=WAIT)
+    expect(part(page, "A closer look: layer 1 at position 14")).not_to_be_visible(timeout=WAIT)
     visitor.settled()
     box = page.get_by_role("combobox", name=re.compile("Cell"))
     expect(box).to_have_value("")
     chosen = (box.get_attribute("placeholder") or "").removesuffix(" (the strongest)")
     assert re.fullmatch(r"layer \d, position (\d|1[0-3])", chosen)
     layer, position = re.findall(r"\d+", chosen)
-    expect(page.get_by_role("heading", name=f"A closer look: layer {layer} at position {position} (")).to_be_visible()
+    expect(part(page, f"A closer look: layer {layer} at position {position} (")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

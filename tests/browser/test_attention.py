@@ -66,16 +66,8 @@ def choose(page: Page, group: str, option: str) -> None:
     page.get_by_role("radiogroup", name=group, exact=True).get_by_text(option, exact=True).click()
 
 
-def unfold(page: Page) -> None:
-    """Open the fold of the heads side by side, if it is closed."""
-    fold = page.locator("details", has_text="Draw some heads with circuitsvis")
-    if fold.get_attribute("open") is None:
-        fold.locator("summary").first.click()  # another is in it
-
-
 def circuitsvis(page: Page, run: str) -> FrameLocator:
     """The drawing's own document, once it is drawn."""
-    unfold(page)
     outer = page.locator(f".st-key-circuitsvis-{run} iframe")
     outer.scroll_into_view_if_needed()  # browsers draw frames of foreign origin only where they can be seen
     inner = outer.content_frame.locator("iframe").content_frame
@@ -99,7 +91,7 @@ def painted(frame: FrameLocator, index: int, length: int) -> np.ndarray:
 
 
 def test_all_heads_are_drawn_and_a_click_looks_closer(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo")
+    page = visitor.open(PATH, model="ioi-demo", parts="closed")
     clean, corrupted = patterns_of(demo_model)
     assert_overview(page, clean)
     for layer, head, off_centre in ((2, 3, 0.0), (0, 0, 0.3), (SHAPE[0] - 1, SHAPE[1] - 1, -0.3)):
@@ -227,7 +219,6 @@ def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server:
     page = visitor.open(PATH, model="ioi-demo", prompts="generated", n="9", shown="4")
     choose(page, "Attention", "value-weighted")
     choose(page, "Prompt", "difference")
-    unfold(page)
     head = str(INHIBITION[0])
     for label, option in (("Which heads", "patching"), ("Head (or click", head)):
         pick(page, label, option)
@@ -243,7 +234,6 @@ def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server:
     other = Visitor(chromium, server)
     other.page.goto(page.url)
     other.settled()
-    unfold(other.page)
     assert any(f"From END, head {head}" in text for text in other.says())
     read_chart(other.page, "attention_head_clean", titled, head)
     there = other.says(), figure(other.page, "attention_overview"), figure(other.page, "attention_head_clean")

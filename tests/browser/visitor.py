@@ -8,7 +8,7 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 FLAGS = [
     "--headless",
@@ -68,7 +68,8 @@ class Visitor:
             self.complaints.append(f"asked the outside for {request.url}")
 
     def open(self, path: str = "/prompt", **query: str) -> Page:
-        self.page.goto(f"{self.url}{path}?{urllib.parse.urlencode(query)}")
+        """The page that a link opens; all its parts are open, if nothing else is said."""
+        self.page.goto(f"{self.url}{path}?{urllib.parse.urlencode({'parts': 'open'} | query)}")
         return self.settled()
 
     def settled(self) -> Page:
@@ -94,6 +95,11 @@ class Visitor:
         assert self.complaints == []
         assert "Traceback" not in visible
         assert "Something went wrong" not in visible
+
+
+def part(page: Page, question: str) -> Locator:
+    """The line by which a part of the page is opened and closed."""
+    return page.locator("[class*=st-key-part_] > .stExpander > details > summary").filter(has_text=question)
 
 
 def pick(page: Page, label: str, option: str) -> None:

@@ -20,7 +20,7 @@ from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.twins import circuit_pairs, twins_story
 from app.shell.links import head_opener, open_head
-from app.shell.title import section
+from app.shell.title import part
 from app.view import View
 from app.words.effects import least
 from app.words.phrases import head_names
@@ -53,10 +53,8 @@ def show_backup(view: View) -> None:
     frame = tables.stages_frame(stages, backup)
     with figure:
         _show_stages(view, stages, backup, frame)
-    section("What is left, step by step?")
-    _show_stages_table(frame, large=view.large)
-    section("Who moves?")
-    _show_movers(view, stages, backup)
+    part("What is left, step by step?", url.PART_STEPS, partial(_show_stages_table, frame, large=view.large))
+    part("Who moves?", url.PART_MOVERS, partial(_show_movers, view, stages, backup))
 
 
 def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup, frame: pd.DataFrame) -> None:

@@ -17,13 +17,11 @@ class Broken:
     Attributes:
         before: of C; now: of C \\ K.
         completeness: F(C \\ K) against F(M \\ K).
-        minimality: of what is left; None where too many heads are kept at every position.
     """
 
     before: CircuitEvaluation
     now: CircuitEvaluation
     completeness: Completeness
-    minimality: Minimality | None
 
 
 @dataclass(frozen=True)

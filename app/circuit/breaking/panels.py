@@ -9,26 +9,33 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import ioi_core
+from app import url
 from app.circuit.breaking import charts, controls, graph, tables, words
 from app.circuit.breaking.kept import compare_control, kept_control
 from app.circuit.breaking.member_table import COLUMNS, table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
-from app.circuit.requests import edit_request, find_request, sets_request
+from app.circuit.requests import (
+    completeness_request,
+    evaluate_request,
+    find_request,
+    minimality_request,
+    sets_request,
+)
 from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import notice, says
 from app.drawing.table import plain_table
 from app.hosting.services import settings
-from app.questions.ask import Request, ask
+from app.questions.ask import ask
 from app.questions.classes import has_all_roles
 from app.questions.compute import compute, compute_all, is_known
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
-from app.shell.title import section
+from app.shell.title import part
 from app.view import View
 from app.words.phrases import grouped_by, number, percent_of_model
-from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
+from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, Minimality, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 _MOST_EVERYWHERE = 30  # members whose minimality is asked: each takes two runs of nearly the whole model
@@ -39,7 +46,7 @@ def show_breaking(view: View) -> None:
     pairs = circuit_pairs(view)
     drawing, numbers = st.columns([4, 1])
     buttons = st.container()
-    section("Which circuit is it?")
+    st.header("Which circuit is it?", anchor=False)
     left, right = st.columns(2)
     with left:
         start = controls.start_control(view.model, pairs)
@@ -62,7 +69,6 @@ def show_breaking(view: View) -> None:
     with drawing:
         figure = _show_graph(view, plan, classes, published=published)
         foot = st.container()
-    _show_circuit_alone(view, pairs, plan, ablation, at_first)
     broken = _break(view, pairs, plan, ablation)
     at_first.empty()
     with numbers, st.container(key="circuit-summary"):
@@ -73,24 +79,14 @@ def show_breaking(view: View) -> None:
         st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
-    section("Every member, one by one")
-    controls.add_control(plan, pairs)
-    _show_table(view, plan, classes, broken)
-
-    section("How much is left?")
-    _show_levels(view, plan, broken)
-
-    section("Does every member count?")
-    _show_minimality(view, plan, broken)
-
-    section("Is it as good in every kind of sentence?")
-    _show_templates(view, pairs, broken)
-
-    section("Compare two circuits")
-    _show_comparison(view, pairs, plan, classes, (start, first), broken)
-
-    section("Is anything missing?")
-    _show_completeness(view, pairs, plan, broken)
+    members = partial(_show_members, view, pairs, plan, classes, ablation)
+    part("Every member, one by one", url.PART_MEMBERS, members)
+    part("How much is left?", url.PART_LEVELS, partial(_show_levels, view, plan, broken))
+    part("Does every member count?", url.PART_MINIMALITY, partial(_show_minimality, view, pairs, plan, ablation))
+    part("Is it as good in every kind of sentence?", url.PART_TEMPLATES, partial(_show_templates, view, pairs, broken))
+    comparison = partial(_show_comparison, view, pairs, plan, classes, (start, first), broken)
+    part("Compare two circuits", url.PART_COMPARISON, comparison)
+    part("Is anything missing?", url.PART_COMPLETENESS, partial(_show_completeness, view, pairs, plan, broken))
 
 
 def _first_circuit(
@@ -115,35 +111,22 @@ def _show_model_alone(view: View, pairs: PromptPairs, start: str, room: DeltaGen
             st.caption("Searching for a circuit ...")
 
 
-def _show_circuit_alone(
-    view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation, room: DeltaGenerator
-) -> None:
-    """Draw an unbroken circuit's numbers while what each member adds is computed, which takes longer."""
-    if not plan.off and not is_known(view.model, edit_request(pairs, plan.circuit, plan.off, ablation)):
-        whole = compute(view.model, _evaluate_request(pairs, plan.circuit, ablation))
-        with room.container():
-            _show_numbers(whole, "nothing is off", whole.model_logit_diff, "nothing is off", "")
-
-
 def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Broken:
-    """Return the circuit's numbers, as many of them as possible from one request."""
-    whole = _evaluate_request(pairs, plan.circuit, ablation)
-    if len(plan.left.at(EVERYWHERE)) > _MOST_EVERYWHERE:
-        left = _evaluate_request(pairs, plan.left, ablation)
-        both = ask(ioi_core.completeness, pairs=pairs, circuit=plan.circuit, removed=plan.off, ablation=ablation)
-        now, complete, before = compute(view.model, left, both, whole)
-        return Broken(before, now, complete, None)
-    edited = edit_request(pairs, plan.circuit, plan.off, ablation)
-    if plan.off:
-        edit, before = compute(view.model, edited, whole)
-    else:
-        edit = compute(view.model, edited)
-        before = edit.evaluation
-    return Broken(before, edit.evaluation, edit.completeness, edit.minimality)
+    """Return the circuit's numbers; what each member adds, which takes longest, its parts of the page ask for."""
+    now, complete, before = compute(
+        view.model,
+        evaluate_request(pairs, plan.left, ablation),
+        completeness_request(pairs, plan.circuit, plan.off, ablation),
+        evaluate_request(pairs, plan.circuit, ablation),
+    )
+    return Broken(before, now, complete)
 
 
-def _evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[CircuitEvaluation]:
-    return ask(ioi_core.evaluate_circuit, pairs=pairs, circuit=circuit, ablation=ablation)
+def _minimality(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Minimality | None:
+    """Return what each member adds; None where none is on, or too many heads are kept at every position."""
+    if not plan.left or len(plan.left.at(EVERYWHERE)) > _MOST_EVERYWHERE:
+        return None
+    return compute(view.model, minimality_request(pairs, plan.left, ablation))
 
 
 def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> go.Figure:
@@ -180,11 +163,12 @@ def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
     show_figure("circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large)
 
 
-def _show_table(view: View, plan: controls.Plan, classes: Classes, broken: Broken) -> None:
+def _show_members(view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, ablation: Ablation) -> None:
+    controls.add_control(plan, pairs)
     if not plan.circuit:
         st.write("The circuit has no heads yet: add some above.")
         return
-    frame = tables.members_frame(plan.circuit, plan.off, classes, broken.minimality)
+    frame = tables.members_frame(plan.circuit, plan.off, classes, _minimality(view, pairs, plan, ablation))
     if view.large:
         st.html(plain_table(frame, "Every member", COLUMNS))
     else:
@@ -192,12 +176,15 @@ def _show_table(view: View, plan: controls.Plan, classes: Classes, broken: Broke
     show_foot("circuit_members", "", lambda: frame)
 
 
-def _show_minimality(view: View, plan: controls.Plan, broken: Broken) -> None:
-    result = broken.minimality
+def _show_minimality(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> None:
+    if not plan.left:
+        st.write("There is nothing to draw: no head is on.")
+        return
+    result = _minimality(view, pairs, plan, ablation)
     if result is None:
         st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), _MOST_EVERYWHERE))
         return
-    if reason := no_share(result) or (None if result.members else "no head is on"):
+    if reason := no_share(result):
         st.write(f"There is nothing to draw: {reason}.")
         return
     figure, story = charts.minimality_bars(result), words.minimality_story(result)
@@ -235,7 +222,7 @@ def _evaluations(
     """Return F(C) of some circuits; only what the page does not know yet is asked for."""
     known = {plan.circuit: broken.before, plan.left: broken.now}
     asked = [circuit for circuit in dict.fromkeys(circuits) if circuit not in known]
-    results = compute_all(view.model, [_evaluate_request(pairs, circuit, broken.now.ablation) for circuit in asked])
+    results = compute_all(view.model, [evaluate_request(pairs, circuit, broken.now.ablation) for circuit in asked])
     known |= dict(zip(asked, results, strict=True))
     return [known[circuit] for circuit in circuits]
 

@@ -1,6 +1,7 @@
 """Token or position: the Circuit page's part about what S-inhibition heads tell the name movers."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -18,7 +19,7 @@ from app.questions.classes import has_all_roles
 from app.questions.compute import compute
 from app.questions.twins import flip_pairs
 from app.shell.heads import heads_control
-from app.shell.title import section
+from app.shell.title import part
 from app.view import View
 from ioi_core import SIGNALS, Head, PromptPairs, SignalFit
 
@@ -43,7 +44,7 @@ def show_signals(view: View) -> None:
     result = compute(view.model, ask(ioi_core.token_and_position, flips=flips, heads=chosen))
     with figure:
         _show_fit(view, result)
-    _show_examples(view, flips)
+    part("The six variants of the prompt shown", url.PART_VARIANTS, partial(_show_examples, view, flips))
 
 
 def _first_heads(view: View) -> tuple[list[Head], str]:
@@ -75,7 +76,6 @@ def _show_fit(view: View, result: SignalFit) -> None:
 
 
 def _show_examples(view: View, flips: Mapping[str, PromptPairs]) -> None:
-    section("The six variants of the prompt shown")
     columns = {"the variant of the prompt shown": st.column_config.TextColumn(width="large")}
     frame = tables.examples_frame(flips, view.row)
     alt = "The six variants of the prompt shown"

@@ -60,7 +60,7 @@ def test_choosing_a_cell_shows_its_detail() -> None:
     assert cell_box(at).value != cell
     cell_box(at).select(cell).run()
     assert_fine(at)
-    assert f"A closer look: {cell}" in [heading.value for heading in at.header]
+    assert f"A closer look: {cell}" in [room.label for room in at.expander]
     assert any(f"Directly, {cell} takes " in text for text in says(at))
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.heads.controls import ALL_HEADS
 from tests import ROOT
-from tests.browser.visitor import Visitor, at_rest, pick
+from tests.browser.visitor import Visitor, at_rest, part, pick
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -110,7 +110,7 @@ def test_a_new_result_is_announced_once(visitor: Visitor):
     expect(region).to_be_empty()
     region.evaluate("region => { region.stillThere = true; }")
     pick(page, "Cell", "head 0.0")
-    expect(page.get_by_role("heading", name="A closer look: head 0.0")).to_be_visible()
+    expect(part(page, "A closer look: head 0.0")).to_be_visible()
     visitor.settled()
     expect(region).to_have_text(next(sentence for sentence in visitor.says() if "head 0.0" in sentence))
     assert region.evaluate("region => region.stillThere"), "a new region announces nothing"

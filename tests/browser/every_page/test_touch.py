@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ioi_core import Head
-from tests.browser.visitor import WAIT, Visitor, chart_at_rest, read_chart
+from tests.browser.visitor import WAIT, Visitor, chart_at_rest, part, read_chart
 from tests.models.bundled import INHIBITION, MOVERS, NEGATIVE, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -56,12 +56,11 @@ class Clickable:
 
 
 def heading(text: str) -> Callable[[Page, tuple[str, ...]], None]:
-    """The last tap's head is in a heading."""
+    """The last tap's head is in a heading, or in the line of an open part."""
 
     def shown(page: Page, tapped: tuple[str, ...]) -> None:
-        expect(page.get_by_role("heading", name=text.format(tapped[-1].removeprefix("head ")))).to_be_visible(
-            timeout=WAIT
-        )
+        name = text.format(tapped[-1].removeprefix("head "))
+        expect(page.get_by_role("heading", name=name).or_(part(page, name)).first).to_be_visible(timeout=WAIT)
 
     return shown
 

@@ -116,8 +116,7 @@ def test_results_come_back_with_their_class_and_read_only():
 
 SOME_HEADS = Circuit({Head(3, 2): "END", Head(1, 0): ("S1+1", "S2")})
 BESIDES_PAIRS = {
-    "evaluate_circuit": {"circuit": SOME_HEADS},
-    "completeness": {"circuit": SOME_HEADS, "removed": Circuit({Head(3, 2): "all"})},
+    "edit_circuit": {"circuit": SOME_HEADS, "removed": Circuit({Head(3, 2): "all"})},
     "backup_heads": {"heads": [Head(3, 2), Head(3, 1)]},
     "contrast_methods": {"heads": SOME_HEADS},
 }
