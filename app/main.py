@@ -131,7 +131,8 @@ def _strip(view: View) -> None:
             facts["logit_diff"] = "mean logit of the right answers minus that of the wrong ones"
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
-    short = f"{html.escape(name)}{', not GPT-2' * (name == DEMO)}; {prompts(len(pairs))}"
+    more = f"{', not GPT-2' * (name == DEMO)}; {prompts(len(pairs))}"
+    short = f'{html.escape(name)}<span class="ioi-less">{more}</span>'  # of which a phone shows the name
     folded = f'<details><summary>{short}</summary><div class="ioi-facts">{items}</div></details>'
     st.html(f'<div class="ioi-strip">{folded}{scrolling(drawn, "Prompt shown")}</div>')
 

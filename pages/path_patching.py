@@ -32,9 +32,9 @@ headline(
     more="A sender is a head or an MLP. The receivers alone get its output as if it came from the other prompt; every "
     "other head keeps its own. Start at the logits, click the strongest senders, and ask who acts on them.",
 )
-crumbs = st.container(horizontal=True, vertical_alignment="center", key="breadcrumb")
 left, right = st.columns([4, 1])
 with right:
+    crumbs = st.container(horizontal=True, vertical_alignment="center", key="breadcrumb")
     steps = controls.trail_control(model, crumbs)
     choice = controls.path_controls(pairs)
 results = compute_all(model, [path_request(pairs, step, choice) for step in steps])

@@ -15,7 +15,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app.drawing.about import ABOUT
 from app.drawing.frames import csv_bytes
 from app.drawing.look import says
-from app.drawing.parts import name_in_words
+from app.drawing.parts import heading_in_words, name_in_words
 from app.drawing.table import plain_table
 from app.questions.classes import has_all_roles
 from app.view import View
@@ -90,6 +90,7 @@ def show_chart(
         st.html(f"<style>{_sideways(f'.st-key-wide-{name}', min_width, from_right=from_right)}</style>")
     height: Literal["content", "stretch"] = "stretch" if large and first else "content"
     with _screenful(name) if large and first else nullcontext(), st.container(key=f"wide-{name}", height=height):
+        _title(figure)
         key = f"figure-{name}"
         config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS, "doubleClickDelay": 0}
         alt = name_in_words(figure)
@@ -102,6 +103,16 @@ def show_chart(
             st.plotly_chart(figure, key=key, config=config, alt=alt, height=height)
 
 
+def _title(figure: go.Figure) -> None:
+    """Draw a figure's title and note as text, for where the chart is too narrow for its own: lines that wrap.
+
+    It stays in sight while the chart is scrolled sideways. Screen readers have it as the chart's name.
+    """
+    title, *notes = map(html.escape, heading_in_words(figure))
+    small = "".join(f"<small>{note}</small>" for note in notes)
+    st.html(f'<p class="ioi-title" aria-hidden="true"><b>{title}</b>{small}</p>')
+
+
 def _screenful(name: str) -> DeltaGenerator:
     """Return room as high as a projector's screen has left; large.css says how high that is."""
     return st.container(key=f"screenful-{name}", height=400, border=False)
@@ -110,10 +121,12 @@ def _screenful(name: str) -> DeltaGenerator:
 def _sideways(box: str, min_width: int, *, from_right: bool) -> str:
     """Return CSS that lets `box` scroll sideways where it is narrower than `min_width`, and says so there."""
     hint = f"{box}::before {{ content: '\\2194\\FE0E  Scroll sideways to see the rest'; }}"
-    style = f"{box} > * {{ min-width: {min_width}px; }} @container (max-width: {min_width - 1}px) {{ {hint} }}"
-    if from_right:  # where so little is cut that the title stays, from the left all the same
-        right = f"{box} {{ direction: rtl; }} {box}::before {{ align-self: end; }}"
-        style += f" @container (max-width: {round(_NEARLY * min_width)}px) {{ {right} }}"
+    title = f"{box} > :has(.ioi-title) {{ display: block; }} {box} .g-gtitle {{ display: none; }}"
+    style = f"{box} {{ display: grid; grid-template-columns: max(100%, {min_width}px); }}"
+    style += f" @container (max-width: {min_width - 1}px) {{ {hint} {title} }}"
+    if from_right:  # but from the left where little is cut; `--slid`, by which the y axis is moved: touch.js
+        slid = f"--slid: calc({min_width}px - 100cqw);"
+        style += f" @container (max-width: {round(_NEARLY * min_width)}px) {{ {box} {{ direction: rtl; {slid} }} }}"
     return style
 
 

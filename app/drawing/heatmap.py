@@ -170,7 +170,8 @@ def _grey_out_rows(figure: go.Figure, first: int, n_rows: int, n_columns: int) -
 def heatmap_height(grid: EffectGrid) -> int:
     """Return the height in pixels that leaves room for every row."""
     n_rows = len(grid.rows)
-    return 150 + (34 if n_rows <= _TEXT_ROWS else 16) * n_rows + (60 if any(grid.roles) else 40)
+    row = max(24, min(34, 300 // n_rows)) if n_rows <= _TEXT_ROWS else 16
+    return 150 + row * n_rows + (60 if any(grid.roles) else 40)
 
 
 def _cell_texts(grid: EffectGrid, limit: float) -> list[list[str]]:

@@ -139,11 +139,15 @@ def laid_out(
     return figure.update_layout(template=TEMPLATE, title=heading, height=height, margin=margin, showlegend=legend)
 
 
-def name_in_words(figure: go.Figure) -> str:
-    """Return title and note of a figure as plain text, for screen readers."""
+def heading_in_words(figure: go.Figure) -> list[str]:
+    """Return title and note of a figure as plain text, as far as it has them."""
     heading = figure.layout.title
-    lines = [heading.text, heading.subtitle.text]
-    return ": ".join(html.unescape(re.sub("<[^>]*>", " ", line)) for line in lines if line)
+    return [html.unescape(re.sub("<[^>]*>", " ", line)) for line in (heading.text, heading.subtitle.text) if line]
+
+
+def name_in_words(figure: go.Figure) -> str:
+    """Return title and note of a figure in one line, for screen readers."""
+    return ": ".join(heading_in_words(figure))
 
 
 def mark(role: str) -> str:

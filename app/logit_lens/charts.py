@@ -26,6 +26,8 @@ from ioi_core import HeadAttribution, PromptResult, TokenLens
 
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
 
+REPEATED = [[0.0, "#E2E2E2"], [1.0, "#E2E2E2"]]
+
 
 @drawn_once
 def lens_curves(final: PromptResult, per_layer: PromptResult) -> go.Figure:
@@ -129,18 +131,32 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     z, text, colour = _grid_cells(cells, probs, io_probs, ranks, labels)
     figure, written = go.Figure(), {"text": text, "texttemplate": "%{text}"}
     figure.add_heatmap(z=z.astype(np.float32), xgap=1, ygap=1, **written, **colour, **hover(texts))
+    if cells == "top token":
+        _grey_out_repeats(figure, np.array(labels.repeats))
     notes = [" ".join(map(mark, roles)) for roles in labels.roles]
     ticks = [f"{wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
-    rows = ["Output" if layer == "at the output" else layer.capitalize() for layer in layers]
-    name_cells(figure, rows, ticks, row_title=None, side="top", tickangle=0)
+    rows = ["out" if label == "final" else str(label) for label in lens.axes["layer"]]
+    name_cells(figure, rows, ticks, row_title="before layer", side="top", tickangle=0)
     titles = {
         "top token": "Most probable next token",
         "probability of IO": f"Probability of the right answer ({answer})",
         "rank of IO": f"Rank of the right answer ({answer})",
     }
-    units = {"top token": "with its probability", "rank of IO": "1 = most probable of all tokens"}
+    units = {
+        "top token": "with its probability; grey: the token above itself",
+        "rank of IO": "1 = most probable of all tokens",
+    }
     note = f"{units.get(cells, 'probability')}, 1 prompt"
     return laid_out(figure, titles[cells], note, 165 + 46 * len(rows), top=115)
+
+
+def _grey_out_repeats(figure: go.Figure, repeats: np.ndarray) -> None:
+    """Draw the cells that only repeat the token they stand below in grey: tied embeddings do so at first, certainly."""
+    [coloured] = figure.data
+    texts = np.array(coloured.text, dtype=object)
+    figure.add_trace(coloured)
+    figure.data[1].update(z=np.where(repeats, 0, np.nan), text=np.where(repeats, texts, ""), colorscale=REPEATED)
+    coloured.update(z=np.where(repeats, np.nan, coloured.z), text=np.where(repeats, "", texts))
 
 
 def _grid_cells(

@@ -16,6 +16,7 @@ class GridLabels:
         columns: the prompt's tokens.
         roles: the roles of each token.
         top_tokens: [layer+1][pos] the most probable token of each cell.
+        repeats: [layer+1][pos] whether that is the token at that position itself.
         answer: IO.
         story: a sentence on the grid.
     """
@@ -23,6 +24,7 @@ class GridLabels:
     columns: tuple[str, ...]
     roles: tuple[tuple[str, ...], ...]
     top_tokens: tuple[tuple[str, ...], ...]
+    repeats: tuple[tuple[bool, ...], ...]
     answer: str
     story: str
 
@@ -31,18 +33,21 @@ class GridLabels:
         """The width in pixels at which every token has room."""
         labels = [*self.columns, *(token for row in self.top_tokens for token in row)]
         longest = min(LINE, max(map(len, labels)))
-        return 110 + len(self.columns) * max(44, 6 + round(6.6 * longest))
+        return 60 + len(self.columns) * max(44, 6 + round(6.6 * longest))
 
 
 def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> GridLabels:
     """Spell out the tokens of one prompt and of its lens."""
     columns, roles = row_labels(model, pairs, row), row_roles(pairs, row)
-    top = tuple(tuple(token_label(model, token) for token in positions) for positions in lens.ids[:, 0, :, 0])
+    ids = lens.ids[:, 0, :, 0]
+    top = tuple(tuple(token_label(model, token) for token in positions) for positions in ids)
+    repeats = tuple(map(tuple, ids == pairs.clean_tokens[row, : ids.shape[1]]))
     answer = token_label(model, pairs.answers[row, 0])
     if pairs.answer_sets is not None and len(pairs.answer_sets[row][0]) > 1:
         answer += f", the first of {len(pairs.answer_sets[row][0])}"
     story = _first_choice_story(lens, int(pairs.roles["END"][row]), answer)
-    return GridLabels(tuple(columns), tuple(tuple(roles.get(n, ())) for n in range(len(columns))), top, answer, story)
+    roles_of = tuple(tuple(roles.get(n, ())) for n in range(len(columns)))
+    return GridLabels(tuple(columns), roles_of, top, repeats, answer, story)
 
 
 def _first_choice_story(lens: TokenLens, end: int, answer: str) -> str:

@@ -51,12 +51,16 @@ def model_for(wanted: str) -> Model:
         else:
             with st.container():
                 _draw_loading(wanted)
-        st.button(f"Stay with {DEMO}", on_click=keep_stand_in, type="tertiary", help="The address names it then.")
+        st.button(
+            f"Stay with {DEMO}", icon=":material/keep:", on_click=keep_stand_in, type="tertiary",
+            help="The address names it then.",
+        )  # fmt: skip
     return models().demo
 
 
 def _draw_banner(title: str, text: str) -> None:
-    st.html(f'<div class="ioi-notice ioi-standin" role="status"><b>{html.escape(title)}</b> {html.escape(text)}</div>')
+    said = f"<b>{html.escape(title)}</b> <span>{html.escape(text)}</span>"
+    st.html(f'<div class="ioi-notice ioi-standin" role="status">{said}</div>')
 
 
 def _draw_ready(wanted: str) -> None:
@@ -83,10 +87,11 @@ def _draw_unavailable(wanted: str, status: ModelStatus) -> None:
         "Every number below is that of the small bundled model.",
     )
     if not _at_the_server():
-        with st.popover("Why", type="tertiary"):
+        with st.popover("Why", icon=":material/help:", type="tertiary"):
             st.write(_NOT_HERE)
         return
-    with st.popover("Why, and what to do" if wanted == GPT2 else "Why", type="tertiary"):
+    more = "Why, and what to do" if wanted == GPT2 else "Why"
+    with st.popover(more, icon=":material/help:", type="tertiary"):
         st.text(status.reason.removesuffix(HOW_TO_GET).strip())
         if wanted == GPT2:
             st.markdown(_HOW)

@@ -13,7 +13,7 @@ from app.circuit.members import member_words
 from app.colours import CHOSEN, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
-from app.drawing.parts import OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal
+from app.drawing.parts import OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal, whisker_note
 from app.words.phrases import interval, mean_over, number, percent_of_model, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
@@ -40,8 +40,8 @@ def level_bars(levels: Sequence[Level], result: CircuitEvaluation) -> go.Figure:
     largest = max(abs(level.value) for level in levels)
     names = [f"{level.name.replace(', ', ',<br>')}: <b>{number(level.value, largest)}</b>" for level in levels]
     ends = np.array([(level.value, level.low, level.high) for level in levels]).T
-    title, note = "logit_diff, whole and broken", f"logits, {result.ablation} ablation, {sample}"
-    return row_bars(names, ends, hover_texts, title, note, "logits; lines: 95 % intervals", range=_range(ends))
+    note = f"logits, {result.ablation} ablation, {sample}{whisker_note(result.n_prompts)}"
+    return row_bars(names, ends, hover_texts, "logit_diff, whole and broken", note, "logits", range=_range(ends))
 
 
 @drawn_once
@@ -74,9 +74,10 @@ def template_bars(
             _draw_points(figure, templates, by)
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
     figure.add_hline(y=0)
-    prefix = "template " if by == "template" else ""
-    short = [literal(template.name.removeprefix(prefix)).replace(", ", "<br>") for template in circuits[0]]
-    figure.update_xaxes(tickvals=columns, ticktext=["<b>all</b>", *short], tickangle=0, title=by, **PLAIN_AXIS)
+    groups = [template.name for template in circuits[0]]
+    axis = "prompt" if all(group.startswith("prompt ") for group in groups) else by  # each is a template of its own
+    short = [literal(group.removeprefix(f"{axis} ")).replace(", ", "<br>") for group in groups]
+    figure.update_xaxes(tickvals=columns, ticktext=["<b>all</b>", *short], tickangle=0, title=axis, **PLAIN_AXIS)
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"
     note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"
@@ -156,8 +157,9 @@ def minimality_bars(result: Minimality) -> go.Figure:
             f"the difference is {share} of F(M) ({sample})"
         )
     ends = np.array([result.signed_scores, *result.signed_scores_interval()])[:, order]
-    title, note = "What each member adds once its K is gone", f"share of F(M), {result.ablation} ablation, {sample}"
-    axis, height = "right: logit_diff falls without it; lines: 95 % intervals", 150 + 28 * len(order)
+    note = f"share of F(M), {result.ablation} ablation, {sample}{whisker_note(result.n_prompts)}"
+    title, height = "What each member adds once its K is gone", 150 + 28 * len(order)
+    axis = "right: logit_diff falls without it"
     return row_bars(names, ends, hover_texts, title, note, axis, height=height, range=_range(ends), tickformat=".0%")
 
 
