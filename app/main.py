@@ -15,6 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.drawing.figure import beside_gpt2
 from app.drawing.look import announce_news, problem, style
+from app.embed.controls import is_embedded, offer_frame, style_embedded
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
 from app.hosting.services import computations
@@ -38,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
-    st.set_page_config(layout="wide", initial_sidebar_state="collapsed" if is_large() else "auto")
+    st.set_page_config(layout="wide", initial_sidebar_state="collapsed" if is_large() or is_embedded() else "auto")
     one_entry_a_page()
     page, step = navigation()
     if (left := begin_page(step.name)) is not None:
@@ -72,13 +73,16 @@ def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
         return
     announce_news()
     with end:
-        way_on(step)
+        aside = way_on(step)
     try:
         title_tab(page.title, *_draw_shared(step))
     except IOIError:
         headline(step.question)
         raise
-    page.run()
+    try:
+        page.run()
+    finally:
+        offer_frame(aside, page.title)
 
 
 def _without_browser() -> bool:
@@ -95,6 +99,7 @@ def _draw_shared(step: Step) -> tuple[str, str]:
     parts_control()
     disk_notice()
     style(large=large)
+    style_embedded()
     with st.container(gap="xsmall", key="frame"):
         model = model_for(wanted)
         chosen = chosen_prompts(model, choice)

@@ -1,20 +1,26 @@
 """What reaches the server at all, with or without a proxy in front: paths, headers, how many connections.
 
 The figures and the health check, which runs the whole script, are for this machine alone. No other site may show the
-app in a frame, unless the host says so. There are no more connections than there are file descriptors for; whoever
-comes then gets a small page that tries again by itself, and costs nothing.
+app in a frame, unless the host says so; a visitor's cookie is then one that browsers keep there. There are no more
+connections than there are file descriptors for; whoever comes then gets a small page that tries again by itself, and
+costs nothing.
 """
 
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from app.hosting.descriptors import room
 from app.hosting.services import settings
+
+IN_A_FRAME = "Path=/; SameSite=None; Secure; Partitioned"
+"""Attributes with which browsers keep a cookie in a frame of another site, for each such site another one."""
 
 _FOR_THIS_MACHINE = re.compile(r"/_stcore/(metrics|script-health-check|agent)(/|$)")
 _FULL = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="10">
@@ -51,9 +57,9 @@ class Doors:
         if _FOR_THIS_MACHINE.search(scope["path"]) and not _from_this_machine(scope):
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
         elif self._connected >= self._most() and _wants_a_page(scope):
-            await HTMLResponse(_FULL, 503, {"Retry-After": "10"})(scope, receive, send)
+            await HTMLResponse(_FULL, 503, {"Retry-After": "10"})(scope, receive, self._with_headers(scope, send))
         else:
-            await self._app(scope, receive, self._with_headers(send))
+            await self._app(scope, receive, self._with_headers(scope, send))
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._connected >= self._most():
@@ -66,13 +72,15 @@ class Doors:
         finally:
             self._connected -= 1
 
-    def _with_headers(self, send: Send) -> Send:
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Content-Security-Policy", f"frame-ancestors {self._frame_ancestors()}")
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "no-referrer")
+                if _is_new_in_a_frame(scope):
+                    headers.append("Set-Cookie", f"{XSRF_COOKIE_NAME}={generate_xsrf_token_string()}; {IN_A_FRAME}")
             await send(message)
 
         return sending
@@ -83,6 +91,17 @@ def _from_this_machine(scope: Scope) -> bool:
         return scope["client"] is not None and ip_address(scope["client"][0]).is_loopback
     except ValueError:
         return False
+
+
+def _is_new_in_a_frame(scope: Scope) -> bool:
+    """Return whether the page is opened in a frame of another site, where Streamlit's own, Lax cookie is not kept.
+
+    Without it a visitor in a frame could upload nothing, and each of their tabs would be a visitor of its own.
+    Browsers say that it is a frame over TLS alone, as on localhost, without which they would not keep this one either.
+    """
+    headers = Headers(scope=scope)
+    framed = headers.get("Sec-Fetch-Dest") == "iframe" and headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    return framed and f"{XSRF_COOKIE_NAME}=" not in headers.get("Cookie", "")
 
 
 def _wants_a_page(scope: Scope) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from app import url
@@ -96,12 +97,13 @@ def follow_old_link(step: Step) -> None:
         st.switch_page(PROMPT.path, query_params=st.query_params.to_dict())
 
 
-def way_on(step: Step) -> None:
-    """Draw the links to the pages before and after this one."""
+def way_on(step: Step) -> DeltaGenerator:
+    """Draw the links to the pages before and after this one; return room between them."""
     n = WAY.index(step)
-    with st.container(horizontal=True, horizontal_alignment="distribute", key="way"):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="way"):
         if n > 0:
             st.page_link(WAY[n - 1].path, label=f"Back: {WAY[n - 1].title}", icon=":material/arrow_back:")
+        room = st.container(width="content")
         if n + 1 < len(WAY):
             after = WAY[n + 1]
             st.page_link(
@@ -109,6 +111,7 @@ def way_on(step: Step) -> None:
             )
         else:
             st.page_link(START.path, label="That was the last question: see all", icon=":material/list:")
+    return room
 
 
 @st.fragment

@@ -1,6 +1,7 @@
 """The front door: what is for this machine alone, the headers of every answer, and no more connections than fit."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -64,6 +65,24 @@ def test_every_answer_says_who_may_frame_it_and_keeps_what_the_app_set():
     assert headers[b"referrer-policy"] == b"no-referrer"
 
 
+def cookies(*headers: tuple[bytes, bytes]) -> list[bytes]:
+    start = asyncio.run(House().ask(headers=list(headers)))[0]
+    return [value for name, value in start["headers"] if name == b"set-cookie"]
+
+
+def test_a_page_in_a_frame_of_another_site_gets_a_cookie_that_is_kept_there():
+    framed = (b"sec-fetch-dest", b"iframe")
+    for site in (b"cross-site", b"same-site"):
+        [cookie] = cookies(framed, (b"sec-fetch-site", site))
+        assert re.fullmatch(
+            rb"_streamlit_xsrf=2\|[0-9a-f|]+; Path=/; SameSite=None; Secure; Partitioned", cookie
+        )  # as `visitor()` reads it
+        assert cookies(framed, (b"sec-fetch-site", site), (b"cookie", b"a=b; _streamlit_xsrf=2|0|0|0")) == []
+    assert cookies(framed, (b"sec-fetch-site", b"same-origin")) == []
+    assert cookies((b"sec-fetch-dest", b"document"), (b"sec-fetch-site", b"cross-site")) == []
+    assert cookies() == []
+
+
 def test_no_more_are_connected_than_fit_and_the_next_one_gets_a_page_that_tries_again():
     async def story() -> None:
         house = House(most=2)
@@ -76,6 +95,7 @@ def test_no_more_are_connected_than_fit_and_the_next_one_gets_a_page_that_tries_
         start, body = await house.ask(**page)
         assert start["status"] == 503
         assert b"tries again every 10 seconds" in body["body"]
+        assert (b"content-security-policy", b"frame-ancestors 'self' https://school.example") in start["headers"]
         assert (await house.ask())[0]["status"] == 200, "what belongs to a page of somebody inside"
         house.closed.set()
         await asyncio.gather(*inside)

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.visitor import WAIT, Visitor
+from tests.browser.visitor import WAIT, Visitor, pick
 from tests.models.bundled import MOVERS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -127,3 +127,42 @@ def test_every_page_has_one_heading_of_the_first_level_and_a_title_of_its_own(vi
         titles.append(page.title())
         assert titles[-1].endswith(" · ioi-demo · 3 generated prompts, seed 7 · IOI Explorer")
     assert len(set(titles)) == 8
+
+
+def test_what_a_button_changed_just_before_the_page_is_left_is_there_after_back(visitor: Visitor) -> None:
+    """The page is left in the very moment in which the server has written the change into the address."""
+    page = visitor.open("/circuit", model="ioi-demo", circuit_part="break it")
+    switches = page.locator(".st-key-circuit-classes").get_by_role("switch")
+    expect(switches.first).to_be_checked()
+    leave = """() => {
+        const link = [...document.querySelectorAll('[data-testid=stSidebarNav] a')].find(a => a.innerText === 'Start');
+        const look = () => location.search.includes('circuit=-') ? link.click() : requestAnimationFrame(look);
+        look();
+    }"""
+    page.evaluate(leave)
+    page.locator(".st-key-circuit-classes label").first.click()
+    expect_page(visitor, "IOI Explorer")
+    page.go_back()
+    expect_page(visitor, "What happens if you break the circuit?")
+    assert "circuit" in address(page)[1]
+    expect(switches.first).not_to_be_checked()
+
+
+def test_a_page_visited_twice_is_each_time_as_it_was(visitor: Visitor) -> None:
+    page = visitor.open("/activation_patching", model="ioi-demo")
+    steps = []
+    for head in ("1.3", "2.0"):
+        pick(page, "Cell", f"head {head}")
+        expect(page.get_by_role("heading", name=f"A closer look: head {head}")).to_be_visible()
+        visitor.settled()
+        steps.append(address(page))
+        visitor.go("Prompt")
+        if head == "1.3":
+            visitor.go("Activation patching")
+    for move, step, head in (("back", 1, "2.0"), ("back", 0, "1.3"), ("forward", 1, "2.0")):
+        for _ in range(1 if head == "2.0" and move == "back" else 2):
+            getattr(page, f"go_{move}")()
+            visitor.settled()
+        expect(page.get_by_role("heading", name=f"A closer look: head {head}")).to_be_visible()
+        visitor.settled()
+        assert address(page) == steps[step]

@@ -1,0 +1,110 @@
+"""A link reproduces all that a page's controls hold, and so does Back: every control is changed as by a visitor."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.every_page.controls import change, shown
+from tests.browser.every_page.test_access import VIEWS
+from tests.browser.visitor import WAIT, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PROMPTS = {"model": "ioi-demo", "prompts": "generated", "n": "6", "seed": "3"}
+"""What all views have; the sidebar's own controls are walked once, on the Prompt page."""
+
+NOT_IN_A_LINK = {
+    "head_to_open": "says which head the button beside it opens; the page that it opens has its link",
+    "circuit_add": "says what the button beside it adds; what was added is in the link",
+    "circuit_add_at": "the same",
+    "circuit_set": "says what the button beside it switches off; what is off is in the link",
+    "circuit_name": "says under which name the button beside it keeps a circuit; what is kept is in the link",
+}
+"""Controls that hold nothing but what a button would do."""
+
+TEXTS = {
+    "trail": "logits > 4.1 q",
+    "circuit": "-4.1:END",
+    "kept": "ioi-demo/mine = 3.1:END 2.0:S2",
+    "text": "When Tom and Amy met, Tom gave a ring to\nWhen Tom and Amy left, Amy waved to",
+    "corrupted": "When Tom and Amy met, Amy gave a ring to\nWhen Tom and Amy left, Tom waved to",
+    "io": "Amy",
+    "s": "Tom",
+    "data": 'clean,io,s\n"When Tom and Amy met, Tom gave a ring to",Amy,Tom\n',
+}
+"""What is typed into each box for text."""
+
+SOURCES = {
+    "generated": PROMPTS,
+    "other task": {"model": "ioi-demo", "prompts": "other task", "n": "6"},
+    "own": {"model": "ioi-demo", "prompts": "own"},
+    "data set": {"model": "ioi-demo", "prompts": "data set", "data": "clean\nWhen Tom and Amy met; Tom waved to\n"},
+}
+
+
+def walk(visitor: Visitor, held: set[str]) -> int:
+    """Change every control that the page has or comes to have, but for those that are `held`; return how many."""
+    changed: set[str] = set()
+    while left := [key for key in shown(visitor.page)["controls"] if key not in changed | held | set(NOT_IN_A_LINK)]:
+        changed.add(left[0])
+        change(visitor.page, left[0], TEXTS)
+        visitor.settled()
+    return len(changed)
+
+
+def in_a_link(found: dict[str, Any]) -> dict[str, Any]:
+    """What a page shows, without the controls that have no place in a link."""
+    return found | {"controls": {key: held for key, held in found["controls"].items() if key not in NOT_IN_A_LINK}}
+
+
+def leave_and_return(visitor: Visitor) -> Page:
+    """Go to the first page, at once, and Back."""
+    page = visitor.page
+    path = page.evaluate("location.pathname")
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Start").click()
+    expect(page.get_by_role("heading", level=1, name="IOI Explorer")).to_be_visible()
+    visitor.settled()
+    page.go_back()
+    page.wait_for_function("path => location.pathname === path", arg=path, timeout=WAIT)
+    expect(page.get_by_role("heading", level=1, name="IOI Explorer")).to_have_count(0)
+    return visitor.settled()
+
+
+def check(visitor: Visitor, chromium: Browser) -> None:
+    """Back, and a new visitor with the link, find the page as it is."""
+    before, address = in_a_link(shown(visitor.page)), visitor.page.url
+    leave_and_return(visitor)
+    assert (in_a_link(shown(visitor.page)), visitor.page.url) == (before, address), "Back"
+    other = Visitor(chromium, visitor.url)
+    other.page.goto(address)
+    other.settled()
+    assert in_a_link(shown(other.page)) == before, "the link"
+    other.leave()
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view != "start"])
+def test_a_link_and_back_reproduce_every_control_of_a_page(visitor: Visitor, chromium: Browser, view: str) -> None:
+    path, query = VIEWS[view]
+    page = visitor.open(path, **PROMPTS)
+    if query and (part := query.get("circuit_part") or query.get("heads_shown")):
+        page.get_by_test_id("stButtonGroup").first.get_by_text(part, exact=True).click()
+        visitor.settled()
+    sidebar = set(shown_in_sidebar(page))
+    assert walk(visitor, sidebar | {"shown", "circuit_part", "heads_shown"}) > 0
+    check(visitor, chromium)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_link_and_back_reproduce_every_control_of_the_sidebar(
+    visitor: Visitor, chromium: Browser, source: str
+) -> None:
+    visitor.open("/prompt", **SOURCES[source])
+    assert walk(visitor, {"model", "prompts", "size"}) > 3
+    check(visitor, chromium)
+
+
+def shown_in_sidebar(page: Page) -> list[str]:
+    keys = "boxes => boxes.flatMap(box => [...box.classList]).filter(name => name.startsWith('st-key-'))"
+    found = page.get_by_test_id("stSidebar").locator("[class*=st-key-]").evaluate_all(keys)
+    return [key.removeprefix("st-key-") for key in found]
