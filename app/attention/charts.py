@@ -55,6 +55,9 @@ def heads_overview(
     figure = go.Figure(_backgrounds(n_rows, n_columns, length, gap))
     colours = pattern_colours(limit, diverging=diverging, faint=faint)
     figure.add_heatmap(z=tiled(values, gap), hoverinfo="skip", **colours)
+    if faint:  # the bar's names are where its colours are full and half, since they are not evenly apart
+        ends = [-1, -0.25, 0, 0.25, 1] if diverging else [0, 0.25, 1]
+        figure.data[-1].colorbar.update(tickvals=[limit * end for end in ends], tickformat=".2~g")
     figure.add_trace(_role_marks(n_rows, n_columns, step, gap, roles))
     row, column = (axis.ravel() for axis in np.indices((n_rows, n_columns)))
     middle = (length - 1) / 2

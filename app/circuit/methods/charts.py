@@ -1,6 +1,6 @@
 """Figures that set methods, and direct and total effects, side by side. No Streamlit here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,6 +14,7 @@ from app.words.phrases import interval, mean_over, number
 from ioi_core import Head, MethodContrast, PromptResult
 
 _NO_CLASS, _NO_COLOUR = "no class", "#A9A9A9"
+_CLOSE = 0.05  # of the range of all points: names of heads so near to each other would overlap
 _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into the twin)"}
 
 
@@ -43,12 +44,13 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
     low, high = result.interval()
     named = set(outliers(result))
     heads = [Head(*cell) for cell in np.ndindex(*result.values.shape[1:])]
+    sides = _label_sides(result.values, named)
     figure = go.Figure()
     _draw_lines(figure, result.values)
     for name in (_NO_CLASS, *CLASS_COLOURS):
         group = [head for head in heads if classes.get(head, _NO_CLASS) == name]
         if group:
-            _draw_group(figure, result, (low, high), group, named, name)
+            _draw_group(figure, result, (low, high), group, sides, name)
     figure.update_xaxes(title="direct effect, logits (right: the right answer)", zeroline=False)
     figure.update_yaxes(title="total effect, logits (up: logit_diff falls without it)", zeroline=False)
     note = f"logits, {ablation} ablation, {mean_over(result.n_prompts)}"
@@ -69,15 +71,38 @@ def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
     figure.add_scatter(x=line, y=line, name="total = direct", **look, **nothing)
 
 
+def _label_sides(values: np.ndarray, named: Collection[Head]) -> dict[Head, str]:
+    """Return where each named head's name stands: outwards, and below its point if another's is just above.
+
+    Args:
+        values: [direct or total, layer, head].
+    """
+    room = _CLOSE * np.ptp(values, axis=(1, 2))
+    at = {head: values[:, head.layer, head.head] for head in sorted(named)}
+    return {
+        head: f"{'bottom' if _is_below(head, at, room) else 'top'} {'left' if point[0] < room[0] / 2 else 'right'}"
+        for head, point in at.items()
+    }
+
+
+def _is_below(head: Head, at: Mapping[Head, np.ndarray], room: np.ndarray) -> bool:
+    """Return whether another point is just above this head's, or in the same place and named first."""
+    for other, point in at.items():
+        right, up = point - at[head]
+        if other != head and abs(right) < room[0] and (0 < up < room[1] or (up == 0 and other < head)):
+            return True
+    return False
+
+
 def _draw_group(
     figure: go.Figure,
     result: PromptResult,
     bounds: tuple[np.ndarray, np.ndarray],
     group: Sequence[Head],
-    named: set[Head],
+    sides: Mapping[Head, str],
     name: str,
 ) -> None:
-    """Draw the heads of one class, those that stand out with their names and their intervals."""
+    """Draw the heads of one class, those that stand out, which have `sides`, with their names and their intervals."""
     sample = mean_over(result.n_prompts)
     at = (slice(None), [head.layer for head in group], [head.head for head in group])
     values, low, high = result.values[at], bounds[0][at], bounds[1][at]
@@ -85,14 +110,14 @@ def _draw_group(
         [str(head), f"Head {head} ({name}):<br>" + effects_text(values[:, n], low[:, n], high[:, n], sample)]
         for n, head in enumerate(group)
     ]
-    label = [f"<b>{head}</b>" if head in named else "" for head in group]
-    hidden = np.array([head not in named for head in group]) & np.isfinite(low[0])
+    label = [f"<b>{head}</b>" if head in sides else "" for head in group]
+    hidden = np.array([head not in sides for head in group]) & np.isfinite(low[0])
     errors = [
         whiskers(x, np.where(hidden, x, least), np.where(hidden, x, most), caps=False)
         for x, least, most in zip(values, low, high, strict=True)
     ]
     (x, y), (error_x, error_y) = values, errors
-    text = {"text": label, "textposition": [f"top {'left' if at < 0 else 'right'}" for at in x], "cliponaxis": False}
+    text = {"text": label, "textposition": [sides.get(head, "top right") for head in group], "cliponaxis": False}
     marker = {"size": 11, "color": CLASS_COLOURS.get(name, _NO_COLOUR), "line": OUTLINE}
     look = {"mode": "markers+text", "name": name, "marker": marker, "error_x": error_x, "error_y": error_y}
     figure.add_scatter(x=x, y=y, **look, **text, **keyed(customdata))

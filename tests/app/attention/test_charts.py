@@ -56,6 +56,7 @@ def test_a_wide_screen_shows_squares_with_two_layers_a_row() -> None:
 
 def test_differences_are_white_at_zero() -> None:
     cells = overview(5, diverging=True, faint=True, limit=3.0).data[1]
+    assert list(cells.colorbar.tickvals) == [-3, -0.75, 0, 0.75, 3]
     assert (cells.zmin, cells.zmax) == (-3, 3)
     assert dict(cells.colorscale)[0.5] == "#FFFFFF"
 

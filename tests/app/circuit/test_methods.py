@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from app.circuit.methods.charts import method_bars, total_scatter
+from app.circuit.methods.charts import _label_sides, method_bars, total_scatter
 from app.circuit.methods.tables import contrast_frame, total_frame
 from app.circuit.methods.words import outliers, total_story
 from app.colours import CLASS_COLOURS, CORRUPTED
@@ -172,3 +172,11 @@ def test_the_methods_page_says_the_cores_numbers_and_the_warnings(demo_model: Mo
     assert np.abs(at_s2.changes.mean(-1)).max() < least(result.clean)
     assert any("by none of the methods does logit_diff change" in text for text in says(at))
     assert not any("Direct effects would make it" in text for text in says(at)), "those are of END"
+
+
+def test_names_of_heads_that_are_near_each_other_stand_apart():
+    near = np.array([[[2.0, 0.01, 0.2, 0.21]], [[1.0, 0.9, 0.77, 0.65]]])
+    sides = _label_sides(near, [Head(0, n) for n in range(4)])
+    assert list(sides.values()) == ["top right", "top left", "top right", "top right"]
+    near[1, 0, 3] = 0.76
+    assert _label_sides(near, [Head(0, n) for n in range(4)])[Head(0, 3)] == "bottom right"

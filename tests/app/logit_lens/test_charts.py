@@ -81,6 +81,17 @@ def test_the_token_grid_keeps_equal_tokens_apart_and_escapes_them(demo_model, ce
     assert "1 prompt" in figure.layout.title.subtitle.text
 
 
+def test_cells_that_repeat_their_own_token_are_grey(demo_model):
+    pairs = prompt_pairs(demo_model, "John and Mary met. John gave a bag to")
+    lens = lens_tokens(demo_model, pairs.clean_tokens, top_k=1, track=pairs.answers)
+    coloured, grey = charts.token_grid(lens, grid_labels(demo_model, pairs, 0, lens), "top token").data
+    repeats = lens.ids[:, 0, :, 0] == pairs.clean_tokens[0]
+    assert repeats[0].any()
+    for drawn, there in ((coloured, ~repeats), (grey, repeats)):
+        np.testing.assert_array_equal(np.isfinite(np.asarray(drawn.z, dtype=float)), there)
+        np.testing.assert_array_equal(np.asarray(drawn.text) != "", there)
+
+
 def test_long_tokens_are_wrapped_and_never_cut(demo_model):
     text = "John and Mary met. John gave a disproportionately large telecommunications bag to"
     pairs = prompt_pairs(demo_model, text)

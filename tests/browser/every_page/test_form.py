@@ -18,6 +18,8 @@ LAPTOP, PHONE, PROJECTOR, LARGE_PROJECTOR = (1366, 768), (390, 844), (1280, 720)
 HIGHEST_FIGURE = {LAPTOP: 420, PHONE: 640, PROJECTOR: 330}
 """Size of the window -> pixels above the main figure."""
 MOST_PROSE, MOST_IN_A_SENTENCE, MOST_SCREENS = 250, 25, 3
+WHOLE_SENTENCE = ("prompt", "logit lens", "activation patching", "path patching")
+"""Views whose main sentence is on the first screen with its small print too."""
 ONE_LINE = 64
 """Pixels that a line of text with buttons or chips beside it takes at most."""
 
@@ -92,6 +94,8 @@ def test_the_figure_comes_first_and_words_are_few(open_view, view: str) -> None:
     assert 0 < phone["top"] <= HIGHEST_FIGURE[PHONE]
     assert 0 < laptop["top"] <= HIGHEST_FIGURE[LAPTOP]
     assert max(phone["lines"] + laptop["lines"]) <= ONE_LINE
+    if view in WHOLE_SENTENCE:
+        assert 0 < laptop["small"] <= LAPTOP[1]
     assert laptop["prose"] <= MOST_PROSE
     assert laptop["long"] == []
     assert laptop["screens"] <= MOST_SCREENS  # its closed parts are its list of contents
@@ -104,7 +108,7 @@ def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str
         found = form(page, size)
         assert 0 < found["top"] <= HIGHEST_FIGURE[PROJECTOR] * size[1] / PROJECTOR[1]
         if view != "all heads":  # a table of its own height, which scrolls
-            assert found["end"] <= size[1]
+            assert found["small" if view in WHOLE_SENTENCE else "end"] <= size[1]
         expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
         expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).not_to_be_in_viewport()
 
