@@ -59,6 +59,15 @@ _SHOWN = """() => {
 }""".replace("CONTROLS", _CONTROLS)
 
 
+_WATCH = """() => {
+    const app = document.querySelector('[data-test-script-state]');
+    const runs = () => app.dataset.testScriptState !== 'notRunning';
+    window.hasRun = false;
+    new MutationObserver(() => { window.hasRun ||= runs(); }).observe(app, {attributes: true});
+}"""
+"""A field shows at once what is typed into it, the page only once the server has begun and ended a run."""
+
+
 def shown(page: Page) -> dict[str, Any]:
     """What the page's controls hold and its figures and sentences show, once all of it is there and stays."""
     return at_rest(page, _SHOWN)
@@ -76,7 +85,9 @@ def change(page: Page, key: str, texts: dict[str, str]) -> None:
     before = _held(page, key)
     for fold in page.locator("details:not([open])").filter(has=around).all():
         fold.locator("summary").first.click()
+    page.evaluate(_WATCH)
     _CHANGES[kind](page, box, texts.get(key, ""))
+    page.wait_for_function("window.hasRun", timeout=WAIT)
     page.wait_for_function(
         f"([key, before]) => JSON.stringify({_CONTROLS}[key]) !== before", arg=[key, before], timeout=WAIT
     )

@@ -27,11 +27,11 @@ TEXTS = {
     "trail": "logits > 4.1 q",
     "circuit": "-4.1:END",
     "kept": "ioi-demo/mine = 3.1:END 2.0:S2",
-    "text": "When Tom and Amy met, Tom gave a ring to\nWhen Tom and Amy left, Amy waved to",
-    "corrupted": "When Tom and Amy met, Amy gave a ring to\nWhen Tom and Amy left, Tom waved to",
-    "io": "Amy",
-    "s": "Tom",
-    "data": 'clean,io,s\n"When Tom and Amy met, Tom gave a ring to",Amy,Tom\n',
+    "text": "When Tom and Amy met, Tom gave a ring to\n---\nWhen Tom and Amy left, Tom waved to",
+    "corrupted": "When Tom and Amy met, Amy gave a ring to\n---\nWhen Tom and Amy left, Amy waved to",
+    "io": " Amy",
+    "s": " Tom",
+    "data": "clean\nWhen Tom and Amy left; Tom waved to\n",
 }
 """What is typed into each box for text."""
 
@@ -44,18 +44,34 @@ SOURCES = {
 
 
 def walk(visitor: Visitor, held: set[str]) -> int:
-    """Change every control that the page has or comes to have, but for those that are `held`; return how many."""
+    """Change every control that the page has or comes to have, but for those that are `held`; return how many.
+
+    Between two changes the page may refuse what is asked for: one answer without the other, say.
+    """
     changed: set[str] = set()
     while left := [key for key in shown(visitor.page)["controls"] if key not in changed | held | set(NOT_IN_A_LINK)]:
         changed.add(left[0])
         change(visitor.page, left[0], TEXTS)
-        visitor.settled()
     return len(changed)
 
 
 def in_a_link(found: dict[str, Any]) -> dict[str, Any]:
     """What a page shows, without the controls that have no place in a link."""
     return found | {"controls": {key: held for key, held in found["controls"].items() if key not in NOT_IN_A_LINK}}
+
+
+def differences(found: dict[str, Any], before: dict[str, Any]) -> dict[str, tuple[object, object]]:
+    """Control, figure or part of the page that is not as it was -> what it shows, and what it showed."""
+
+    def flat(page: dict[str, Any]) -> dict[str, object]:
+        return {
+            f"{part} {name}": value
+            for part, values in page.items()
+            for name, value in (values if isinstance(values, dict) else dict(enumerate([values]))).items()
+        }
+
+    one, other = flat(found), flat(before)
+    return {name: (one.get(name), other.get(name)) for name in one | other if one.get(name) != other.get(name)}
 
 
 def leave_and_return(visitor: Visitor) -> Page:
@@ -75,11 +91,12 @@ def check(visitor: Visitor, chromium: Browser) -> None:
     """Back, and a new visitor with the link, find the page as it is."""
     before, address = in_a_link(shown(visitor.page)), visitor.page.url
     leave_and_return(visitor)
-    assert (in_a_link(shown(visitor.page)), visitor.page.url) == (before, address), "Back"
+    assert differences(in_a_link(shown(visitor.page)), before) == {}, "Back"
+    assert visitor.page.url == address
     other = Visitor(chromium, visitor.url)
     other.page.goto(address)
     other.settled()
-    assert in_a_link(shown(other.page)) == before, "the link"
+    assert differences(in_a_link(shown(other.page)), before) == {}, "the link"
     other.leave()
 
 
