@@ -13,6 +13,7 @@ from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_chart, show_figure
 from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
+from app.questions.shown import Shown
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.title import headline, section
@@ -57,7 +58,10 @@ story = words.strongest(grid, choice.metric)
 if not grid.standing_out:
     with figure.container():
         told = f"{story} {words.runs_story(exact)}"
-        show_figure("patch_heatmap", None, told, lambda: tables.patch_frame(exact), large=view.large)
+        show_figure(
+            "patch_heatmap", None, told, lambda: tables.patch_frame(exact), large=view.large,
+            requests=[exact_request], shown=[Shown("effects")],
+        )  # fmt: skip
     st.stop()
 kind = "-".join(exact.axes)
 with right:
@@ -71,6 +75,8 @@ with figure.container():
         f"{story} {words.runs_story(exact)}",
         lambda: tables.patch_frame(exact),
         large=view.large,
+        requests=[exact_request],
+        shown=[Shown("effects")],
         min_width=130 + 46 * len(grid.columns),
         from_right=any(grid.roles),
         on_click=partial(choose_cell, kind),
@@ -81,7 +87,7 @@ if mirrored := mirror_story(pairs):
 
 show_heatmaps_by_template(
     view, "patching", grid.per_prompt, grid.keys, f"Change in {choice.metric}, by {grouped_by(pairs)}", exact.unit,
-    less_is_good=choice.metric == "kl", least=grid.least,
+    requests=[exact_request], shown=[Shown("effects")], less_is_good=choice.metric == "kl", least=grid.least,
 )  # fmt: skip
 
 section(f"A closer look: {grid.names[cell[0]][cell[1]]}", "A closer look")
@@ -92,6 +98,8 @@ show_figure(
     "",
     lambda: tables.cell_frame(pairs, exact, grid.keys[cell[0]][cell[1]], grid.per_prompt[cell]),
     large=view.large,
+    requests=[exact_request],
+    shown=[Shown("effects", cells=cells.cell_index(exact, cell))],
 )
 if grid.of_heads:
     show_head(view, grid.head(cell))
@@ -110,4 +118,6 @@ else:
         words.estimate_story(estimate_grid, grid, r),
         lambda: estimate.to_frame().rename(columns={estimate.metric: "estimate"}).assign(exact=exact.values.ravel()),
         large=view.large,
+        requests=[estimate_request, exact_request],
+        shown=[Shown("effects", 0), Shown("effects", 1)],
     )

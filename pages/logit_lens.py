@@ -8,11 +8,12 @@ from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
 from app.drawing.frames import mean_frame
 from app.logit_lens.charts import CELLS, head_heatmap, layer_bars, lens_curves, token_grid
-from app.logit_lens.grid import grid_labels
+from app.logit_lens.grid import grid_labels, shown_in
 from app.logit_lens.requests import lens_requests
 from app.logit_lens.tables import curves_frame, heads_frame, lens_frame
 from app.logit_lens.words import head_effects, layer_effects, lens_story
 from app.questions.compute import compute
+from app.questions.shown import Shown
 from app.shell.current_view import current_view
 from app.shell.links import head_opener, open_head
 from app.shell.title import headline, section
@@ -28,13 +29,15 @@ headline(
     "Read early, as if the model ended there: above 0 it prefers the right answer, **IO**; below 0, the other, **S**.",
     more="Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read.",
 )
-final, per_layer, tokens, layers, heads = compute(model, *lens_requests(pairs, row))
+of_final, of_layers, of_tokens, by_layer, by_head = requests = lens_requests(pairs, row)
+final, per_layer, tokens, layers, heads = compute(model, *requests)
 show_figure(
     "logit_lens_curve",
     lens_curves(final, per_layer) if shows(final.values, least()) else None,
     lens_story(final),
     lambda: curves_frame(final, per_layer),
     large=view.large,
+    requests=[of_final, of_layers],
     first=True,
 )
 stages = [stage(label) for label in final.axes["stage"]]
@@ -46,6 +49,7 @@ show_by_template(
     lambda groups: template_curves(
         final.per_prompt, groups, stages, f"logit_diff at END, by {grouped_by(pairs)}", "logits"
     ),
+    requests=[of_final],
 )
 
 section(f"What would each layer say at each token of prompt {row + 1}?")
@@ -57,6 +61,8 @@ show_figure(
     grid.story,
     lambda: lens_frame(model, pairs, row, tokens),
     large=view.large,
+    requests=[of_tokens],
+    shown=shown_in(cells),
     min_width=grid.pixels,
     from_right=True,
 )
@@ -68,6 +74,7 @@ show_figure(
     layer_effects(layers),
     lambda: mean_frame(layers),
     large=view.large,
+    requests=[by_layer],
 )
 
 section("Which heads write the answer?")
@@ -78,11 +85,14 @@ show_figure(
     head_effects(heads),
     lambda: heads_frame(heads),
     large=view.large,
+    requests=[by_head],
+    shown=[Shown("per_prompt"), Shown("bias_per_prompt", axes=("layer", "prompt"))],
     min_width=110 + 46 * (heads.values.shape[1] + 1),
     on_click=open_head,
 )
 head_opener(model)
 names = head_names(heads)
 show_heatmaps_by_template(
-    view, "heads", heads.per_prompt, names, f"Direct effect of heads, by {grouped_by(pairs)}", "logits", least=least()
-)
+    view, "heads", heads.per_prompt, names, f"Direct effect of heads, by {grouped_by(pairs)}", "logits",
+    requests=[by_head], least=least(),
+)  # fmt: skip

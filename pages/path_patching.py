@@ -13,6 +13,7 @@ from app.path_patching.panels import show_ranking
 from app.path_patching.requests import path_request, split_request
 from app.questions.classes import head_classes
 from app.questions.compute import compute, compute_all
+from app.questions.shown import Shown, effects_shown
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.links import head_links
@@ -36,7 +37,8 @@ left, right = st.columns([4, 1])
 with right:
     steps = controls.trail_control(model, crumbs)
     choice = controls.path_controls(pairs)
-results = compute_all(model, [path_request(pairs, step, choice) for step in steps])
+requests = [path_request(pairs, step, choice) for step in steps]
+results = compute_all(model, requests)
 step, result = steps[-1], results[-1]
 grid = path_grid(result)
 if reason := words.nothing_to_draw(grid, result, step):
@@ -52,6 +54,8 @@ with left:
         f"{story} {words.runs_story(result)}",
         lambda: tables.ranking_frame(grid, result, step),
         large=view.large,
+        requests=requests[-1:],
+        shown=effects_shown(),
         min_width=130 + 46 * len(grid.columns),
         on_click=controls.add_receiver,
         first=True,
@@ -63,7 +67,7 @@ if not shown:
 show_heatmaps_by_template(
     view, "paths", grid.per_prompt, grid.keys, f"Change in {scored(result.metric)}, by {grouped_by(pairs)}",
     EFFECT_UNITS[result.metric],
-    less_is_good=logits_a_unit(result) < 0, least=grid.least,
+    requests=requests[-1:], shown=effects_shown(), less_is_good=logits_a_unit(result) < 0, least=grid.least,
 )  # fmt: skip
 senders = [head for cell in active_senders(grid) if (head := sender_head(grid.keys[cell[0]][cell[1]]))]
 source, classes = head_classes(model, pairs)
@@ -81,9 +85,10 @@ show_figure(
     words.graph_story(steps),
     lambda: tables.edges_frame(edges, steps, result.metric),
     large=view.large,
+    requests=requests,
+    shown=[one for n in range(len(steps)) for one in effects_shown(n)],
     min_width=560,
     from_right=True,
-    as_page=True,
 )
 
 section("Why does a head attend?")
@@ -91,9 +96,11 @@ if len(pairs.roles) < 2:
     st.write("These prompts have no roles to attend to: only END is known.")
     st.stop()
 head, query, key = controls.attention_control(view, (*step.heads, *senders))
-split = compute(model, split_request(pairs, head, query, key))
+request = split_request(pairs, head, query, key)
+split = compute(model, request)
 says(words.split_story(split))
-for column, side in zip(st.columns(2), split.axes["side"], strict=True):
+for n, (column, side) in enumerate(zip(st.columns(2), split.axes["side"], strict=True)):
+    one_side = [Shown("per_prompt", cells=(n,))]
     with column:
         show_figure(
             "path_split",
@@ -101,8 +108,12 @@ for column, side in zip(st.columns(2), split.axes["side"], strict=True):
             "",
             partial(tables.split_frame, split, side),
             large=view.large,
+            requests=[request],
+            shown=one_side,
             suffix=side,
         )
         names, shares = words.split_shares(split, side, 2)
         title = f"Shares of head {head}'s {side} side, by {grouped_by(pairs)}"
-        show_bars_by_template(view, f"split_{side}", shares, names, title, split.unit)
+        show_bars_by_template(
+            view, f"split_{side}", shares, names, title, split.unit, requests=[request], shown=one_side
+        )

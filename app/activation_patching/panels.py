@@ -13,7 +13,7 @@ from app.drawing.look import says
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.questions.patterns import PromptPatterns
-from app.questions.prompt_patterns import layers_with, prompt_patterns
+from app.questions.prompt_patterns import asked_for, layers_with, prompt_patterns
 from app.shell.links import head_link
 from app.view import View
 from app.words.phrases import adds_or_takes, with_interval
@@ -39,6 +39,7 @@ def show_head(view: View, head: Head) -> None:
                 "",
                 partial(attention_frame, pattern, labels),
                 large=view.large,
+                **asked_for(view, patterns, [head], [run]),
                 suffix=run,
             )
 

@@ -1,6 +1,7 @@
 """The panels of the Attention page: all heads, one head closely, some heads as circuitsvis draws them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,7 @@ from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.heatmap import attention_heatmap, cell_pixels
 from app.drawing.table import show_frame
 from app.questions.patterns import RUNS, PromptPatterns
-from app.questions.prompt_patterns import covering
+from app.questions.prompt_patterns import asked_for, covering
 from app.view import View
 from ioi_core import Head
 
@@ -48,6 +49,7 @@ def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) ->
         overview_story(patterns, run),
         partial(pattern_frame, view, patterns, heads),
         large=view.large,
+        **asked_for(view, patterns, runs=RUNS[:2] if run == "difference" else [run]),
         min_width=90 + max(54 * view.model.cfg.n_heads, 480),
         on_click=choose_head,
         first=True,
@@ -61,6 +63,7 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
     three_fit = length <= 20 and not view.large
     with st.container(key="wrapped"):
         columns = st.columns(3) if three_fit else [*st.columns(2), st.container()]
+    figures = []
     for column, run in zip(columns, RUNS, strict=True):
         figure = attention_heatmap(
             patterns.of(head, run),
@@ -71,6 +74,7 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
             metric="value-weighted" if patterns.weighted else "attention",
             diverging=run == "difference",
         )
+        figures.append(figure)
         with column:
             show_chart(
                 f"attention_head_{run}",
@@ -78,7 +82,8 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
                 large=view.large,
                 min_width=110 + max(6, cell_pixels(length) // 2) * length,
             )
-    show_foot("attention_head", head_story(patterns, head), partial(pattern_frame, view, patterns, [head]))
+    frame = partial(pattern_frame, view, patterns, [head])
+    show_foot("attention_head", head_story(patterns, head), frame, **asked_for(view, patterns, [head]), figures=figures)
 
 
 def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head], story: str) -> None:
@@ -105,7 +110,7 @@ def show_side_by_side(view: View, patterns: PromptPatterns, heads: Sequence[Head
                 alt=f"{patterns.metric.capitalize()} of heads {', '.join(names)} in {patterns.title(run)}",
                 large=view.large,
             )
-    show_foot("circuitsvis", story, partial(pattern_frame, view, patterns, heads))
+    show_foot("circuitsvis", story, partial(pattern_frame, view, patterns, heads), **asked_for(view, patterns, heads))
 
 
 def show_from_end(view: View, patterns: PromptPatterns) -> None:
@@ -120,7 +125,9 @@ def show_from_end(view: View, patterns: PromptPatterns) -> None:
         columns=_end_columns(patterns),
         unsigned=[f"{role} {run}" for role in patterns.names for run in ("clean", "corrupted")],
     )  # fmt: skip
-    show_foot("attention_from_end", end_story(patterns), lambda: frame)
+    asked = asked_for(view, patterns)
+    from_end = [replace(one, cells=(*one.cells, None, None, patterns.end)) for one in asked["shown"]]
+    show_foot("attention_from_end", end_story(patterns), lambda: frame, requests=asked["requests"], shown=from_end)
 
 
 def _end_columns(patterns: PromptPatterns) -> dict[str, ColumnConfig]:

@@ -141,9 +141,17 @@ def laid_out(
 
 def name_in_words(figure: go.Figure) -> str:
     """Return title and note of a figure as plain text, for screen readers."""
-    heading = figure.layout.title
-    lines = [heading.text, heading.subtitle.text]
-    return ": ".join(html.unescape(re.sub("<[^>]*>", " ", line)) for line in lines if line)
+    note = figure.layout.title.subtitle.text
+    return f"{title_in_words(figure)}: {_as_text(note)}" if note else title_in_words(figure)
+
+
+def title_in_words(figure: go.Figure) -> str:
+    """Return the title of a figure as plain text."""
+    return _as_text(figure.layout.title.text)
+
+
+def _as_text(line: str) -> str:
+    return html.unescape(re.sub("<[^>]*>", " ", line))
 
 
 def mark(role: str) -> str:

@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app.drawing.figure import download_button
-from app.drawing.frames import neutral
+from app.take_home.data import neutral
+from app.take_home.menu import download_button
 from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles, scrolling
 from ioi_core import Model, PromptPairs
 from ioi_core.data_sets.pairs import to_csv, to_records

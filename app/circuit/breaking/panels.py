@@ -1,6 +1,7 @@
 """Break it: the Circuit page's first part; each panel asks for its own results, waits with progress, and draws."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 import ioi_core
 from app.circuit.breaking import charts, controls, graph, tables, words
+from app.circuit.breaking.asked import MOST_EVERYWHERE, Asked, asked_for, evaluate_request
 from app.circuit.breaking.kept import compare_control, kept_control
 from app.circuit.breaking.member_table import COLUMNS, table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
@@ -21,17 +23,17 @@ from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import notice, says
 from app.drawing.table import plain_table
 from app.hosting.services import settings
-from app.questions.ask import Request, ask
+from app.questions.ask import ask
 from app.questions.classes import has_all_roles
 from app.questions.compute import compute, compute_all, is_known
+from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import section
 from app.view import View
-from app.words.phrases import grouped_by, number, percent_of_model
-from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
+from app.words.phrases import grouped, grouped_by, number, percent_of_model
+from ioi_core import NO_HEADS, Ablation, Circuit, CircuitEdit, CircuitError, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
-_MOST_EVERYWHERE = 30  # members whose minimality is asked: each takes two runs of nearly the whole model
 
 
 def show_breaking(view: View) -> None:
@@ -63,34 +65,39 @@ def show_breaking(view: View) -> None:
         figure = _show_graph(view, plan, classes, published=published)
         foot = st.container()
     _show_circuit_alone(view, pairs, plan, ablation, at_first)
-    broken = _break(view, pairs, plan, ablation)
+    asked = asked_for(pairs, plan, ablation)
+    broken = _break(view, plan, asked)
     at_first.empty()
     with numbers, st.container(key="circuit-summary"):
         _show_summary(broken, plan.off)
     with foot:
         frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
-        show_foot("circuit_graph", words.circuit_story(broken, plan.circuit, plan.off), frame, page=figure)
+        story = words.circuit_story(broken, plan.circuit, plan.off)
+        show_foot(
+            "circuit_graph", story, frame, requests=asked.requests, shown=[asked.now, asked.complete],
+            figures=[figure],
+        )  # fmt: skip
         st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
     section("Every member, one by one")
     controls.add_control(plan, pairs)
-    _show_table(view, plan, classes, broken)
+    _show_table(view, plan, classes, broken, asked)
 
     section("How much is left?")
-    _show_levels(view, plan, broken)
+    _show_levels(view, plan, broken, asked)
 
     section("Does every member count?")
-    _show_minimality(view, plan, broken)
+    _show_minimality(view, plan, broken, asked)
 
     section("Is it as good in every kind of sentence?")
-    _show_templates(view, pairs, broken)
+    _show_templates(view, pairs, broken, asked)
 
     section("Compare two circuits")
     _show_comparison(view, pairs, plan, classes, (start, first), broken)
 
     section("Is anything missing?")
-    _show_completeness(view, pairs, plan, broken)
+    _show_completeness(view, pairs, plan, broken, asked)
 
 
 def _first_circuit(
@@ -120,30 +127,19 @@ def _show_circuit_alone(
 ) -> None:
     """Draw an unbroken circuit's numbers while what each member adds is computed, which takes longer."""
     if not plan.off and not is_known(view.model, edit_request(pairs, plan.circuit, plan.off, ablation)):
-        whole = compute(view.model, _evaluate_request(pairs, plan.circuit, ablation))
+        whole = compute(view.model, evaluate_request(pairs, plan.circuit, ablation))
         with room.container():
             _show_numbers(whole, "nothing is off", whole.model_logit_diff, "nothing is off", "")
 
 
-def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Broken:
-    """Return the circuit's numbers, as many of them as possible from one request."""
-    whole = _evaluate_request(pairs, plan.circuit, ablation)
-    if len(plan.left.at(EVERYWHERE)) > _MOST_EVERYWHERE:
-        left = _evaluate_request(pairs, plan.left, ablation)
-        both = ask(ioi_core.completeness, pairs=pairs, circuit=plan.circuit, removed=plan.off, ablation=ablation)
-        now, complete, before = compute(view.model, left, both, whole)
-        return Broken(before, now, complete, None)
-    edited = edit_request(pairs, plan.circuit, plan.off, ablation)
-    if plan.off:
-        edit, before = compute(view.model, edited, whole)
-    else:
-        edit = compute(view.model, edited)
-        before = edit.evaluation
-    return Broken(before, edit.evaluation, edit.completeness, edit.minimality)
-
-
-def _evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[CircuitEvaluation]:
-    return ask(ioi_core.evaluate_circuit, pairs=pairs, circuit=circuit, ablation=ablation)
+def _break(view: View, plan: controls.Plan, asked: Asked) -> Broken:
+    """Return the circuit's numbers."""
+    first, *others = compute_all(view.model, asked.requests)
+    if isinstance(first, CircuitEdit):
+        before = others[0] if plan.off else first.evaluation
+        return Broken(before, first.evaluation, first.completeness, first.minimality)
+    complete, before = others
+    return Broken(before, first, complete, None)
 
 
 def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> go.Figure:
@@ -174,13 +170,17 @@ def _show_numbers(now: CircuitEvaluation, change: str, model: float, model_chang
     st.metric(f"of the whole model{without}", number(model), model_change, **uncoloured)
 
 
-def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
+def _show_levels(view: View, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
     figure = charts.level_bars(levels(broken, plan.off), broken.now) if words.shows_levels(broken) else None
     story = words.broken_story(broken, plan.circuit, plan.off)
-    show_figure("circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large)
+    shown = [asked.now, asked.complete, asked.before] if plan.off else [asked.now]
+    show_figure(
+        "circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large,
+        requests=asked.requests, shown=shown,
+    )  # fmt: skip
 
 
-def _show_table(view: View, plan: controls.Plan, classes: Classes, broken: Broken) -> None:
+def _show_table(view: View, plan: controls.Plan, classes: Classes, broken: Broken, asked: Asked) -> None:
     if not plan.circuit:
         st.write("The circuit has no heads yet: add some above.")
         return
@@ -189,22 +189,25 @@ def _show_table(view: View, plan: controls.Plan, classes: Classes, broken: Broke
         st.html(plain_table(frame, "Every member", COLUMNS))
     else:
         table_control(plan, frame)
-    show_foot("circuit_members", "", lambda: frame)
+    show_foot("circuit_members", "", lambda: frame, requests=asked.requests, shown=[asked.members or asked.now])
 
 
-def _show_minimality(view: View, plan: controls.Plan, broken: Broken) -> None:
+def _show_minimality(view: View, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
     result = broken.minimality
     if result is None:
-        st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), _MOST_EVERYWHERE))
+        st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), MOST_EVERYWHERE))
         return
     if reason := no_share(result) or (None if result.members else "no head is on"):
         st.write(f"There is nothing to draw: {reason}.")
         return
     figure, story = charts.minimality_bars(result), words.minimality_story(result)
-    show_figure("circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large)
+    show_figure(
+        "circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large,
+        requests=asked.requests, shown=[asked.members or asked.now],
+    )  # fmt: skip
 
 
-def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
+def _show_templates(view: View, pairs: PromptPairs, broken: Broken, asked: Asked) -> None:
     if reason := no_share(broken.now):
         st.write(f"There is nothing to draw: {reason}.")
         return
@@ -212,19 +215,28 @@ def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
     figure = charts.template_bars([templates], [broken.now], ["this circuit"], by)
     story = words.template_story(templates, broken.now.faithfulness)
     frame = partial(tables.templates_frame, pairs, broken.now)
-    show_figure("circuit_templates", figure, story, frame, large=view.large, min_width=120 + 40 * len(templates))
+    groups = tuple((name, tuple(rows)) for name, rows in grouped(pairs).items())
+    show_figure(
+        "circuit_templates", figure, story, frame, large=view.large, requests=asked.requests,
+        shown=[replace(asked.now, groups=groups)], min_width=120 + 40 * len(templates),
+    )  # fmt: skip
 
 
-def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken) -> None:
+def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
     """Draw many K at once: last on the page, so that nothing waits for it; what is switched off does not change it."""
     if not plan.circuit:
         st.write("The circuit has no heads to take out.")
         return
-    sets = compute(view.model, sets_request(pairs, plan.circuit, broken.now.ablation))
+    request = sets_request(pairs, plan.circuit, broken.now.ablation)
+    sets = compute(view.model, request)
     figure = charts.completeness_scatter(sets, broken.completeness if plan.off else None)
     story, frame = words.completeness_story(sets), partial(tables.completeness_frame, sets)
     switch_off = partial(controls.switch_off, plan.changes)
-    show_figure("circuit_completeness", figure, story, frame, large=view.large, on_click=switch_off)
+    also = [replace(asked.complete, of=1 + asked.complete.of)] if plan.off else []
+    show_figure(
+        "circuit_completeness", figure, story, frame, large=view.large, requests=[request, *asked.requests],
+        shown=[Shown("per_prompt"), *also], on_click=switch_off,
+    )  # fmt: skip
     named = {words.set_words(sets, n): removed for n, removed in enumerate(sets.removed) if removed}
     controls.set_switch(plan.changes, named)
 
@@ -235,7 +247,7 @@ def _evaluations(
     """Return F(C) of some circuits; only what the page does not know yet is asked for."""
     known = {plan.circuit: broken.before, plan.left: broken.now}
     asked = [circuit for circuit in dict.fromkeys(circuits) if circuit not in known]
-    results = compute_all(view.model, [_evaluate_request(pairs, circuit, broken.now.ablation) for circuit in asked])
+    results = compute_all(view.model, [evaluate_request(pairs, circuit, broken.now.ablation) for circuit in asked])
     known |= dict(zip(asked, results, strict=True))
     return [known[circuit] for circuit in circuits]
 
@@ -270,4 +282,7 @@ def _show_comparison(
     labels = [f"{name} ({words.size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
     figure, width = charts.template_bars(templates, results, labels, grouped_by(pairs)), 120 + 56 * len(templates[0])
     frame = partial(tables.comparison_frame, pairs, circuits, results)
-    show_figure("circuit_comparison", figure, "", frame, large=view.large, min_width=width)
+    show_figure(
+        "circuit_comparison", figure, "", frame, large=view.large,
+        requests=[evaluate_request(pairs, circuit, broken.now.ablation) for circuit in circuits], min_width=width,
+    )  # fmt: skip
