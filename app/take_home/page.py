@@ -22,6 +22,9 @@ from app.words.phrases import number
 MOST_ROWS = 100
 """Rows of a table that a page holds; the CSV has all."""
 
+_MOST_CHARACTERS = 1_000_000
+"""Of a figure with its hover texts, which are most of it."""
+
 _DRAW = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
 _STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
@@ -114,10 +117,18 @@ def _laid_out(figure: go.Figure) -> go.Figure:
 
 def _safe_json(figures: Sequence[go.Figure]) -> str:
     """Return figures as JSON that holds no markup."""
-    text = f"[{','.join(str(figure.to_json()) for figure in figures)}]"
+    text = f"[{','.join(map(_json, figures))}]"
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def _json(figure: go.Figure) -> str:
+    """Return a figure as JSON; one of very many cells says their numbers alone when it is hovered."""
+    text = str(figure.to_json())
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return str(figure.update_traces(customdata=None, hovertemplate=None).to_json())
 
 
 @cache
