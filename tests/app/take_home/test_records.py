@@ -16,6 +16,7 @@ from tests.app.take_home.every_figure import VIEWS, every_figure, results_of
 
 COMPUTED = {  # drawn from the recorded numbers by a formula, not as they are
     "circuit_graph", "circuit_minimality", "circuit_templates", "circuit_comparison", "path_graph",
+    "by_template_split",
 }  # fmt: skip
 
 
