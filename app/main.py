@@ -25,10 +25,11 @@ from app.shell.current_view import set_view
 from app.shell.gate import let_in
 from app.shell.history import one_entry_a_page
 from app.shell.prompt_controls import prompt_controls
-from app.shell.prompts import chosen_prompts, prompts_in_words
+from app.shell.prompts import chosen_prompts, prompts_in_words, recipe_of
 from app.shell.sidebar import is_large, model_control, parts_control, present_button, row_control, size_control
 from app.shell.title import headline, title_tab
 from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
+from app.take_home.menu import begin_records
 from app.view import View
 from app.words.phrases import prompts
 from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
@@ -115,8 +116,11 @@ def _draw_shared(step: Step) -> tuple[str, str]:
             _strip(view)
         left_out_notice(chosen.left_out)
     beside_gpt2(view)
+    in_words = prompts_in_words(choice, len(pairs))
+    bos = "BOS in front" if pairs.prepend_bos else "no BOS"
+    begin_records(model, pairs, recipe_of(choice), f"{in_words}; corruption: {chosen.corruption}; {bos}")
     set_view(view)
-    return model.name, prompts_in_words(choice, len(pairs))
+    return model.name, in_words
 
 
 def _strip(view: View) -> None:

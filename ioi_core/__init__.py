@@ -59,6 +59,8 @@ from ioi_core.tasks.dataset import TASKS, Task, task_dataset
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ALL, ROLES, Ablation, Direction, Head
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ALL",
     "CORRUPTIONS",

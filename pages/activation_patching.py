@@ -14,6 +14,7 @@ from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_chart, show_figure
 from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
+from app.questions.shown import Shown
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.title import headline, part
@@ -56,7 +57,10 @@ story = words.strongest(grid, choice.metric)
 if not grid.standing_out:
     with figure.container():
         told = f"{story} {words.runs_story(exact)}"
-        show_figure("patch_heatmap", None, told, lambda: tables.patch_frame(exact), large=view.large)
+        show_figure(
+            "patch_heatmap", None, told, lambda: tables.patch_frame(exact), large=view.large,
+            requests=[exact_request], shown=[Shown("effects")],
+        )  # fmt: skip
     st.stop()
 kind = "-".join(exact.axes)
 with right:
@@ -70,6 +74,8 @@ with figure.container():
         f"{story} {words.runs_story(exact)}",
         lambda: tables.patch_frame(exact),
         large=view.large,
+        requests=[exact_request],
+        shown=[Shown("effects")],
         min_width=130 + 46 * len(grid.columns),
         from_right=any(grid.roles),
         on_click=partial(choose_cell, kind),
@@ -80,9 +86,13 @@ if mirrored := mirror_story(pairs):
 
 show_heatmaps_by_template(
     view, "patching", grid.per_prompt, grid.keys, f"Change in {choice.metric}, by {grouped_by(pairs)}", exact.unit,
-    less_is_good=choice.metric == "kl", least=grid.least,
+    requests=[exact_request], shown=[Shown("effects")], less_is_good=choice.metric == "kl", least=grid.least,
 )  # fmt: skip
 
 closely = f"A closer look: {grid.names[cell[0]][cell[1]]}"
-part(closely, url.PART_CELL, partial(show_cell, view, exact, grid, cell))
-part("How good is the quick estimate?", url.PART_ESTIMATE, partial(show_estimate, view, estimate_request, exact))
+part(closely, url.PART_CELL, partial(show_cell, view, exact_request, exact, grid, cell))
+part(
+    "How good is the quick estimate?",
+    url.PART_ESTIMATE,
+    partial(show_estimate, view, estimate_request, exact_request, exact),
+)

@@ -14,6 +14,7 @@ from app.path_patching.panels import show_graph, show_ranking, show_why
 from app.path_patching.requests import path_request
 from app.questions.classes import head_classes
 from app.questions.compute import compute_all
+from app.questions.shown import effects_shown
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.links import head_links
@@ -37,7 +38,8 @@ with right:
     crumbs = st.container(horizontal=True, vertical_alignment="center", key="breadcrumb")
     steps = controls.trail_control(model, crumbs)
     choice = controls.path_controls(pairs)
-results = compute_all(model, [path_request(pairs, step, choice) for step in steps])
+requests = [path_request(pairs, step, choice) for step in steps]
+results = compute_all(model, requests)
 step, result = steps[-1], results[-1]
 grid = path_grid(result)
 if reason := words.nothing_to_draw(grid, result, step):
@@ -53,6 +55,8 @@ with left:
         f"{story} {words.runs_story(result)}",
         lambda: tables.ranking_frame(grid, result, step),
         large=view.large,
+        requests=requests[-1:],
+        shown=effects_shown(),
         min_width=130 + 46 * len(grid.columns),
         on_click=controls.add_receiver,
         first=True,
@@ -64,7 +68,7 @@ if not shown:
 show_heatmaps_by_template(
     view, "paths", grid.per_prompt, grid.keys, f"Change in {scored(result.metric)}, by {grouped_by(pairs)}",
     EFFECT_UNITS[result.metric],
-    less_is_good=logits_a_unit(result) < 0, least=grid.least,
+    requests=requests[-1:], shown=effects_shown(), less_is_good=logits_a_unit(result) < 0, least=grid.least,
 )  # fmt: skip
 senders = [head for cell in active_senders(grid) if (head := sender_head(grid.keys[cell[0]][cell[1]]))]
 source, classes = head_classes(model, pairs)
@@ -73,5 +77,5 @@ head_links(controls.picked_heads(model) or senders[:3])
 
 ranked = partial(tables.ranking_frame, grid, result, step)
 part("Who acts most, one by one", url.PART_SENDERS, lambda: show_ranking(ranked(), large=view.large))
-part("The paths found so far", url.PART_PATHS, partial(show_graph, view, steps, results))
+part("The paths found so far", url.PART_PATHS, partial(show_graph, view, steps, requests, results))
 part("Why does a head attend?", url.PART_WHY, partial(show_why, view, (*step.heads, *senders)))

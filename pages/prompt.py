@@ -13,7 +13,7 @@ from app.drawing.figure import show_figure, show_table
 from app.drawing.look import notice
 from app.prompt.charts import LABELLED, prompt_bars
 from app.prompt.panels import PREDICTION_COLUMNS, show_answers, show_prompts
-from app.prompt.tables import predictions_table, prompt_frame
+from app.prompt.tables import predictions_table, prompt_frame, tokens_shown
 from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint, prediction_story
 from app.questions.ask import ask
 from app.questions.compute import compute
@@ -33,7 +33,8 @@ headline(
     else "**IO** stands for the right answer, **S** for the wrong one; of several right ones, for all.",
     more="Every box is one token, the unit that the model reads; a middle dot is a space.",
 )
-result = compute(model, ask(ioi_core.predictions, pairs=pairs))
+request = ask(ioi_core.predictions, pairs=pairs)
+result = compute(model, request)
 differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))
 left, right = st.columns([3, 1])
 with left:
@@ -43,15 +44,23 @@ with left:
         f"{prediction_story(model, pairs, result, row)} {all_prompts_story(result)}",
         lambda: prompt_frame(pairs, {f"{run}_logit_diff": values for run, values in differences.items()}),
         large=view.large,
+        requests=[request],
         min_width=120 + 48 * len(pairs) if len(pairs) <= LABELLED else 0,
         first=True,
     )
     per_prompt, title = np.stack(list(differences.values())), f"logit_diff, by {grouped_by(pairs)}"
-    show_bars_by_template(view, "logit_diff", per_prompt, RUNS, title, "logits", colours=(CLEAN, CORRUPTED))
+    show_bars_by_template(
+        view, "logit_diff", per_prompt, RUNS, title, "logits", requests=[request], colours=(CLEAN, CORRUPTED)
+    )
 with right:
     st.markdown(f"**Next token after prompt {row + 1}**")
     show_table(
-        "predictions_clean", predictions_table(model, result, "clean", row), PREDICTION_COLUMNS, large=view.large
+        "predictions_clean",
+        predictions_table(model, result, "clean", row),
+        PREDICTION_COLUMNS,
+        large=view.large,
+        requests=[request],
+        shown=tokens_shown("clean", row),
     )
 
 if may_have_hint(pairs, result):
@@ -60,4 +69,4 @@ if may_have_hint(pairs, result):
         notice(hint)
 part("What does the model read?", url.PART_READ, partial(show_prompts, model, pairs, row))
 answers = f"Where do the answers stand after prompt {row + 1} and its corrupted twin?"
-part(answers, url.PART_ANSWERS, partial(show_answers, view, result))
+part(answers, url.PART_ANSWERS, partial(show_answers, view, result, [request]))

@@ -4,6 +4,8 @@ A cell's effect is its value minus the unpatched run's, so 0 means that the patc
 for every metric. No Streamlit here.
 """
 
+import numpy as np
+
 from app.drawing.heatmap import EffectGrid
 from app.words.effects import least_effect
 from app.words.tokens import ROLE_MEANINGS, row_labels, row_roles
@@ -27,6 +29,12 @@ def effect_grid(model: Model, pairs: PromptPairs, row: int, result: PatchResult)
     keys = tuple(tuple(f"{kind} {label}, {at}{column}" for column in labels) for label in rows)
     names = tuple(tuple(f"{kind} {label} at {name}" for name in column_names) for label in rows)
     return EffectGrid(effects.mean(-1), effects, rows, columns, column_roles, kind, title, keys, names, least)
+
+
+def cell_index(result: PatchResult, cell: tuple[int, int]) -> tuple[int, ...]:
+    """Return the index into the result of a cell of its grid."""
+    shape = result.values.shape
+    return tuple(int(n) for n in np.unravel_index(cell[0] * shape[-1] + cell[1], shape))
 
 
 def _position_names(

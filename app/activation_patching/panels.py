@@ -6,21 +6,24 @@ import streamlit as st
 
 import ioi_core
 from app.activation_patching import charts, tables, words
-from app.activation_patching.cells import effect_grid
+from app.activation_patching.cells import cell_index, effect_grid
 from app.drawing.figure import show_figure
 from app.drawing.heatmap import EffectGrid, attention_heatmap
 from app.drawing.look import says
 from app.questions.ask import Request, ask
 from app.questions.compute import compute
 from app.questions.patterns import PromptPatterns
-from app.questions.prompt_patterns import layers_with, prompt_patterns
+from app.questions.prompt_patterns import asked_for, layers_with, prompt_patterns
+from app.questions.shown import Shown
 from app.shell.links import head_link
 from app.view import View
 from app.words.phrases import adds_or_takes, with_interval
 from ioi_core import Head, PatchResult, correlation
 
 
-def show_cell(view: View, exact: PatchResult, grid: EffectGrid, cell: tuple[int, int]) -> None:
+def show_cell(
+    view: View, request: Request[PatchResult], exact: PatchResult, grid: EffectGrid, cell: tuple[int, int]
+) -> None:
     """Draw a cell's effect prompt by prompt, and what its head or layer does."""
     says(words.cell_story(exact, grid, cell))
     show_figure(
@@ -29,6 +32,8 @@ def show_cell(view: View, exact: PatchResult, grid: EffectGrid, cell: tuple[int,
         "",
         lambda: tables.cell_frame(view.pairs, exact, grid.keys[cell[0]][cell[1]], grid.per_prompt[cell]),
         large=view.large,
+        requests=[request],
+        shown=[Shown("effects", cells=cell_index(exact, cell))],
     )
     if grid.of_heads:
         _show_head(view, grid.head(cell))
@@ -36,7 +41,9 @@ def show_cell(view: View, exact: PatchResult, grid: EffectGrid, cell: tuple[int,
         _show_layer(view, cell[0], grid, cell[1])
 
 
-def show_estimate(view: View, request: Request[PatchResult], exact: PatchResult) -> None:
+def show_estimate(
+    view: View, request: Request[PatchResult], exact_request: Request[PatchResult], exact: PatchResult
+) -> None:
     """Draw the first-order estimate, which is asked for here, against the exact effects."""
     estimate = compute(view.model, request)
     if estimate.undefined is not None:
@@ -51,6 +58,8 @@ def show_estimate(view: View, request: Request[PatchResult], exact: PatchResult)
         words.estimate_story(estimated, grid, r),
         lambda: estimate.to_frame().rename(columns={estimate.metric: "estimate"}).assign(exact=exact.values.ravel()),
         large=view.large,
+        requests=[request, exact_request],
+        shown=[Shown("effects", 0), Shown("effects", 1)],
     )
 
 
@@ -73,6 +82,7 @@ def _show_head(view: View, head: Head) -> None:
                 "",
                 partial(tables.attention_frame, pattern, labels),
                 large=view.large,
+                **asked_for(view, patterns, [head], [run]),
                 suffix=run,
             )
 

@@ -1,5 +1,6 @@
 """The panels of the Attention page: all heads, one head closely, some heads as circuitsvis draws them."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,7 +17,7 @@ from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.heatmap import attention_heatmap, cell_pixels
 from app.drawing.table import show_frame
 from app.questions.patterns import RUNS, PromptPatterns
-from app.questions.prompt_patterns import covering
+from app.questions.prompt_patterns import asked_for, covering
 from app.view import View
 from ioi_core import Head
 
@@ -47,6 +48,7 @@ def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) ->
         overview_story(patterns, run),
         partial(pattern_frame, view, patterns, heads),
         large=view.large,
+        **asked_for(view, patterns, runs=RUNS[:2] if run == "difference" else [run]),
         min_width=90 + max(54 * view.model.cfg.n_heads, 480),
         on_click=choose_head,
         first=True,
@@ -60,6 +62,7 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
     three_fit = length <= 20 and not view.large
     with st.container(key="wrapped"):
         columns = st.columns(3) if three_fit else [*st.columns(2), st.container()]
+    figures = []
     for column, run in zip(columns, RUNS, strict=True):
         figure = attention_heatmap(
             patterns.of(head, run),
@@ -70,6 +73,7 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
             metric="value-weighted" if patterns.weighted else "attention",
             diverging=run == "difference",
         )
+        figures.append(figure)
         with column:
             show_chart(
                 f"attention_head_{run}",
@@ -77,7 +81,8 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
                 large=view.large,
                 min_width=110 + max(6, cell_pixels(length) // 2) * length,
             )
-    show_foot("attention_head", head_story(patterns, head), partial(pattern_frame, view, patterns, [head]))
+    frame = partial(pattern_frame, view, patterns, [head])
+    show_foot("attention_head", head_story(patterns, head), frame, **asked_for(view, patterns, [head]), figures=figures)
 
 
 def show_side_by_side(view: View, patterns: PromptPatterns) -> None:
@@ -108,7 +113,7 @@ def show_side_by_side(view: View, patterns: PromptPatterns) -> None:
                 alt=f"{patterns.metric.capitalize()} of heads {', '.join(names)} in {patterns.title(run)}",
                 large=view.large,
             )
-    show_foot("circuitsvis", why, partial(pattern_frame, view, patterns, heads))
+    show_foot("circuitsvis", why, partial(pattern_frame, view, patterns, heads), **asked_for(view, patterns, heads))
 
 
 def show_from_end(view: View, patterns: PromptPatterns) -> None:
@@ -124,7 +129,9 @@ def show_from_end(view: View, patterns: PromptPatterns) -> None:
         columns=_end_columns(patterns),
         unsigned=[f"{role} {run}" for role in patterns.names for run in ("clean", "corrupted")],
     )  # fmt: skip
-    show_foot("attention_from_end", end_story(patterns), lambda: frame)
+    asked = asked_for(view, patterns)
+    from_end = [replace(one, cells=(*one.cells, None, None, patterns.end)) for one in asked["shown"]]
+    show_foot("attention_from_end", end_story(patterns), lambda: frame, requests=asked["requests"], shown=from_end)
 
 
 def _end_columns(patterns: PromptPatterns) -> dict[str, ColumnConfig]:

@@ -1,6 +1,7 @@
 """A switch below a figure that shows a mean over prompts: the same, template by template."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from app import url
 from app.drawing import by_template_charts as charts
 from app.drawing.by_template_charts import TemplateGroup, defined_mean
 from app.drawing.figure import show_figure
+from app.questions.shown import Requests, Shown, shown_by_default
 from app.view import View
 from app.words.phrases import grouped_by, number
 
@@ -25,6 +27,8 @@ def show_by_template(
     cells: Sequence[str],
     draw: Callable[[Sequence[TemplateGroup]], go.Figure],
     *,
+    requests: Requests,
+    shown: Sequence[Shown] = (),
     min_width: int = _WIDTH,
 ) -> None:
     """Offer a small figure of each template, drawn on request; nothing with one template or no defined value.
@@ -32,6 +36,7 @@ def show_by_template(
     Args:
         name: of the figure above; its switch and file are named after it.
         per_prompt: [... batch] the values whose mean the figure above shows; cells: their names.
+        requests, shown: as in `show_figure`, of the figure above.
         draw: makes the figure, which scrolls sideways below `min_width` pixels.
     """
     groups = charts.template_groups(view.pairs)
@@ -40,19 +45,31 @@ def show_by_template(
     by = grouped_by(view.pairs)
     if not st.toggle(f"{by} by {by}".capitalize(), key=url.by_template(name), bind="query-params"):
         return
+    rows = tuple((group.name, tuple(group.rows.tolist())) for group in groups)
     show_figure(
         "by_template",
         draw(groups),
         _story(per_prompt.reshape(-1, per_prompt.shape[-1]), cells, groups, len(view.pairs), by),
         lambda: _frame(per_prompt, cells, groups),
         large=view.large,
+        requests=requests,
+        shown=[replace(one, groups=rows) for one in shown or shown_by_default(requests)],
         min_width=min_width,
         suffix=name,
     )
 
 
 def show_heatmaps_by_template(
-    view: View, name: str, per_prompt: np.ndarray, keys: Sequence[Sequence[str]], title: str, unit: str, **how: Any
+    view: View,
+    name: str,
+    per_prompt: np.ndarray,
+    keys: Sequence[Sequence[str]],
+    title: str,
+    unit: str,
+    *,
+    requests: Requests,
+    shown: Sequence[Shown] = (),
+    **how: Any,
 ) -> None:
     """Offer `template_heatmaps`; `per_prompt` [row column batch], all else as there."""
     cells = [key for row in keys for key in row]
@@ -62,17 +79,28 @@ def show_heatmaps_by_template(
         per_prompt,
         cells,
         lambda groups: charts.template_heatmaps(per_prompt, groups, keys, title, unit, **how),
+        requests=requests,
+        shown=shown,
     )
 
 
 def show_bars_by_template(
-    view: View, name: str, per_prompt: np.ndarray, cells: Sequence[str], title: str, unit: str, **how: Any
+    view: View,
+    name: str,
+    per_prompt: np.ndarray,
+    cells: Sequence[str],
+    title: str,
+    unit: str,
+    *,
+    requests: Requests,
+    shown: Sequence[Shown] = (),
+    **how: Any,
 ) -> None:
     """Offer `template_bars`; `per_prompt` [cell batch], all else as there."""
     show_by_template(
         view, name, per_prompt, cells,
         lambda groups: charts.template_bars(per_prompt, groups, cells, title, unit, **how),
-        min_width=charts.bars_width(cells),
+        requests=requests, shown=shown, min_width=charts.bars_width(cells),
     )  # fmt: skip
 
 

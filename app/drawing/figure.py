@@ -1,7 +1,7 @@
-"""A figure on a page: the chart, its CSV, and its definition to fold out."""
+"""A figure on a page: the chart, its definition to fold out, and all that can be taken home of it."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Literal
@@ -13,18 +13,14 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.drawing.about import ABOUT
-from app.drawing.frames import csv_bytes
 from app.drawing.look import says
-from app.drawing.parts import heading_in_words, name_in_words
+from app.drawing.parts import heading_in_words, name_in_words, title_in_words
 from app.drawing.table import plain_table
 from app.questions.classes import has_all_roles
+from app.questions.shown import Requests, Shown
+from app.take_home.menu import Drawn, take_home
 from app.view import View
 from app.words.in_gpt2 import IN_GPT2
-
-download_button = partial(
-    st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content"
-)
-"""A button that downloads; what it is given to make the content is called when it is pressed."""
 
 _BESIDE_GPT2 = "_beside_gpt2"
 _LARGER = 1.3
@@ -44,24 +40,25 @@ def show_figure(
     frame: Callable[[], pd.DataFrame],
     *,
     large: bool,
+    requests: Requests,
+    shown: Sequence[Shown] = (),
     min_width: int = 0,
     from_right: bool = False,
     on_click: Callable[[str], None] | None = None,
     suffix: str = "",
-    as_page: bool = False,
     first: bool = False,
 ) -> None:
-    """Draw `figure`, the sentence on its numbers, its download and its "About this figure".
+    """Draw `figure`, the sentence on its numbers, its "About this figure" and its "Take home".
 
     Args:
         name: of the file, and of the section of about.md.
         figure: None where it would show noise: the model does not do what it is about, and `story` says so.
         story: the sentence; frame: makes the table to download, on request.
+        requests: what the figure is drawn from; shown: which numbers of their results, where not their main ones.
         min_width: pixels below which the figure scrolls sideways rather than shrinks.
         from_right: its right end is seen first then, where END or the logits are.
         suffix: distinguishes figures of one name.
         first: it is the page's main figure, which fills a projector's screen, and is not wider.
-        as_page: also offer the figure as a web page of its own, which works with no network.
         on_click: gets the first entry of a clicked point's customdata, before the page runs again.
     """
     full_name = f"{name}_{suffix}" if suffix else name
@@ -69,7 +66,8 @@ def show_figure(
         show_chart(
             full_name, figure, large=large, min_width=min_width, from_right=from_right, on_click=on_click, first=first
         )
-    show_foot(name, story, frame, file=full_name, page=figure if as_page else None)
+    drawn = [figure] if figure is not None else []
+    show_foot(name, story, frame, requests=requests, shown=shown, file=full_name, figures=drawn)
 
 
 def show_chart(
@@ -131,13 +129,21 @@ def _sideways(box: str, min_width: int, *, from_right: bool) -> str:
 
 
 def show_foot(
-    name: str, story: str, frame: Callable[[], pd.DataFrame], *, file: str = "", page: go.Figure | None = None
+    name: str,
+    story: str,
+    frame: Callable[[], pd.DataFrame],
+    *,
+    requests: Requests,
+    shown: Sequence[Shown] = (),
+    file: str = "",
+    figures: Sequence[go.Figure] = (),
 ) -> None:
-    """Draw what is below every figure: the sentence on its numbers, GPT-2 small's, its definition and its download.
+    """Draw what is below every figure: the sentence on its numbers, GPT-2 small's, its definition and "Take home".
 
     Args:
         name: the section of about.md; file: the file's name where that is another.
-        page: a figure to offer as a web page of its own.
+        requests, shown: as in `show_figure`.
+        figures: those above, to be taken home; none where there is a table alone.
     """
     if story:
         says(story)
@@ -146,22 +152,9 @@ def show_foot(
     with st.container(horizontal=True):
         with st.container(), st.expander("About this figure"):
             st.markdown(ABOUT[name])
-        _download(file or name, frame)
-        if page is not None:
-            _download_page(file or name, page)
-
-
-def _download(name: str, frame: Callable[[], pd.DataFrame]) -> None:
-    """Draw a button that makes the CSV when it is pressed."""
-    download_button("Download CSV", lambda: csv_bytes(frame()), f"{name}.csv", "text/csv", key=f"csv-{name}")
-
-
-def _download_page(name: str, figure: go.Figure) -> None:
-    """Draw a button that makes a web page of the figure, Plotly included: it works with no network."""
-    download_button(
-        "Download web page", lambda: figure.to_html(include_plotlyjs=True).encode(), f"{name}.html", "text/html",
-        key=f"html-{name}",
-    )  # fmt: skip
+        title = title_in_words(figures[0]) if figures else name.replace("_", " ").capitalize()
+        drawn = Drawn(file or name, title, story, ABOUT[name], tuple(requests), tuple(shown))
+        take_home(drawn, frame, figures)
 
 
 def _on_select(key: str, on_click: Callable[[str], None]) -> None:
@@ -195,10 +188,19 @@ def _lower(figure: go.Figure) -> None:
         figure.update_layout(legend={"orientation": "v", "x": 1.02, "y": 1})
 
 
-def show_table(name: str, frame: pd.DataFrame, columns: dict[str, ColumnConfig] | None = None, *, large: bool) -> None:
-    """Draw a table (cells are shown literally) with its download."""
+def show_table(
+    name: str,
+    frame: pd.DataFrame,
+    columns: dict[str, ColumnConfig] | None = None,
+    *,
+    large: bool,
+    requests: Requests,
+    shown: Sequence[Shown] = (),
+) -> None:
+    """Draw a table (cells are shown literally) with its "Take home"; `requests` and `shown` as in `show_figure`."""
     if large:
         st.html(plain_table(frame, name.replace("_", " "), columns or {}, unsigned=frame.columns))
     else:
         st.dataframe(frame, hide_index=True, column_config=columns, key=f"table-{name}")
-    _download(name, lambda: frame)
+    title = name.replace("_", " ").capitalize()
+    take_home(Drawn(name, title, "", "", tuple(requests), tuple(shown)), lambda: frame)

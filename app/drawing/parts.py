@@ -150,6 +150,11 @@ def name_in_words(figure: go.Figure) -> str:
     return ": ".join(heading_in_words(figure))
 
 
+def title_in_words(figure: go.Figure) -> str:
+    """Return the title of a figure as plain text."""
+    return heading_in_words(figure)[0]
+
+
 def mark(role: str) -> str:
     """Return a role for a Plotly label: a square in its colour, and its name."""
     return f'<span style="color:{ROLE_COLOURS[role]}">■</span> {role}'

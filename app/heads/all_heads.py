@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,14 +17,21 @@ from app.drawing.table import plain_table
 from app.heads import tables
 from app.heads.controls import ANY, choose_one, table_filter
 from app.heads.words import NO_ROLES, table_story
-from app.questions.ask import ask
+from app.questions.ask import Request, ask
 from app.questions.classes import has_all_roles, measured_roles
 from app.questions.compute import compute
-from app.questions.measures import Measure, all_measures, measure_requests, role_attention_measures
+from app.questions.measures import (
+    MEASURES_SHOWN,
+    Measure,
+    all_measures,
+    measure_requests,
+    role_attention_measures,
+)
+from app.questions.shown import Shown
 from app.shell.links import head_opener
 from app.view import View
 from app.words.phrases import capitalised, grouped_by
-from ioi_core import Head
+from ioi_core import ROLES, Head, PromptPairs
 
 _KEY = "table-all_heads"
 _INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replacement, 1,000 times"
@@ -32,9 +40,13 @@ _INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replac
 def show_all_heads(view: View) -> None:
     """Draw every head, a row each."""
     table, pairs = st.container(), view.pairs
+    asked: list[Request[Any]] = [*measure_requests(pairs)]
+    shown_of = list(MEASURES_SHOWN)
     measures = all_measures(*compute(view.model, *measure_requests(pairs)))
     roles = None
     if has_all_roles(pairs):
+        asked.append(ask(ioi_core.role_attention, pairs=pairs))
+        shown_of.append(Shown("per_prompt", len(asked) - 1))
         attention = compute(view.model, ask(ioi_core.role_attention, pairs=pairs))
         measures += role_attention_measures(attention)
         roles = measured_roles(view.model, pairs)
@@ -65,9 +77,11 @@ def show_all_heads(view: View) -> None:
         "all_heads",
         table_story(shown, len(frame), choice.measure, measure.least),
         lambda: tables.with_intervals(shown, measures).drop(columns="name").assign(prompts=len(pairs)),
+        requests=asked,
+        shown=shown_of,
     )
     if measure.by_template and measure.per_prompt is not None:
-        _show_templates(view, measure, measure.per_prompt)
+        _show_templates(view, measure, measure.per_prompt, _asked_for(pairs, measure))
 
 
 def _columns(measures: Sequence[Measure]) -> dict[str, ColumnConfig]:
@@ -79,13 +93,24 @@ def _columns(measures: Sequence[Measure]) -> dict[str, ColumnConfig]:
     return columns
 
 
-def _show_templates(view: View, measure: Measure, per_prompt: np.ndarray) -> None:
+def _asked_for(pairs: PromptPairs, measure: Measure) -> tuple[Request[Any], Shown]:
+    """Return where a measure that is a mean over prompts comes from."""
+    direct, patching, *_ = measure_requests(pairs)
+    if measure.name == "direct effect":
+        return direct, Shown("per_prompt")
+    if measure.name == "patching effect":
+        return patching, Shown("effects")
+    query, key = (ROLES.index(role) for role in measure.name.split(" to "))
+    return ask(ioi_core.role_attention, pairs=pairs), Shown("per_prompt", cells=(query, key))
+
+
+def _show_templates(view: View, measure: Measure, per_prompt: np.ndarray, asked: tuple[Request[Any], Shown]) -> None:
     n_layers, n_heads = per_prompt.shape[:2]
     keys = [[str(Head(layer, head)) for head in range(n_heads)] for layer in range(n_layers)]
     title = f"{capitalised(measure.name)} of all heads, by {grouped_by(view.pairs)}"
     show_heatmaps_by_template(
         view, "all_heads", per_prompt, keys, title, measure.unit, order="rows: layers, columns: heads, both from 0",
-        effects=measure.signed,
+        requests=asked[:1], shown=asked[1:], effects=measure.signed,
     )  # fmt: skip
 
 

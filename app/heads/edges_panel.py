@@ -12,6 +12,7 @@ from app.heads.charts import edge_bars
 from app.heads.controls import choose_one
 from app.questions.ask import Request
 from app.questions.compute import compute_all, is_known
+from app.questions.shown import Shown, effects_shown
 from app.view import View
 from ioi_core import EdgeAtlas, Head, PathResult
 
@@ -30,7 +31,7 @@ def show_edges(view: View, head: Head) -> None:
         says(f"There are no such effects here: {logits.undefined}.")
         return
     st.markdown(f"**Who acts on head {head}?**")
-    _show_in(view, head, into)
+    _show_in(view, head, into, requests[1:])
     st.markdown(f"**On whom does head {head} act?**")
     wanted = edges.atlas_requests(view.pairs)
     known = {letter: request for letter, request in wanted.items() if is_known(view.model, request)}
@@ -46,6 +47,8 @@ def show_edges(view: View, head: Head) -> None:
             words.out_story(outgoing, head, logits.n_prompts),
             partial(tables.edges_frame, outgoing, logits),
             large=view.large,
+            requests=[requests[0], *known.values()],
+            shown=[Shown("effects", n, (head.layer, head.head)) for n in range(1 + len(known))],
             on_click=choose_one,
         )
 
@@ -80,7 +83,7 @@ def _offer_atlas(view: View, wanted: AtlasRequests, known: AtlasRequests) -> Atl
     return wanted
 
 
-def _show_in(view: View, head: Head, into: list[PathResult]) -> None:
+def _show_in(view: View, head: Head, into: list[PathResult], requests: list[Request[PathResult]]) -> None:
     if not into:
         st.write(f"Nothing lies below head {head}: in layer 0 heads read the embeddings alone.")
         return
@@ -94,5 +97,7 @@ def _show_in(view: View, head: Head, into: list[PathResult]) -> None:
         words.in_story(incoming, head, n_prompts),
         partial(tables.edges_frame, incoming, into[0]),
         large=view.large,
+        requests=requests,
+        shown=[one for n in range(len(into)) for one in effects_shown(n)],
         on_click=choose_one,
     )

@@ -19,10 +19,11 @@ from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
 from app.heads.requests import TOP_TOKENS, answer_tokens, copying_requests, writing_request
 from app.questions.ask import ask
-from app.questions.classes import has_all_roles, measured_roles
+from app.questions.classes import has_all_roles, measured_roles, role_requests
 from app.questions.compute import compute, compute_all
-from app.questions.measures import all_measures, measure_requests, patching_request
+from app.questions.measures import MEASURES_SHOWN, all_measures, measure_requests, patching_request
 from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
+from app.questions.shown import Shown
 from app.questions.twins import mirror_story
 from app.view import View
 from app.words.effects import least, shows
@@ -47,18 +48,22 @@ def show_pending(view: View, slot: DeltaGenerator, head: Head) -> None:
 
 def show_direct(view: View, head: Head) -> None:
     """Draw the head's direct effect, prompt by prompt."""
-    direct = compute(view.model, ask(ioi_core.attribute_heads, pairs=view.pairs))
+    request = ask(ioi_core.attribute_heads, pairs=view.pairs)
+    direct, of_head = compute(view.model, request), [Shown("per_prompt", cells=(head.layer, head.head))]
     show_figure(
         "head_direct",
         direct_bars(direct, head, view.row) if shows(direct.per_prompt[head.layer, head.head], least()) else None,
         words.direct_story(direct, head),
         partial(tables.direct_frame, view.pairs, direct, head),
         large=view.large,
+        requests=[request],
+        shown=of_head,
         first=True,
     )
     show_bars_by_template(
         view, "head_direct", direct.per_prompt[None, head.layer, head.head], ["direct effect"],
         f"Direct effect of head {head} on logit_diff, by {grouped_by(view.pairs)}", "logits",
+        requests=[request], shown=of_head,
     )  # fmt: skip
 
 
@@ -72,7 +77,8 @@ def show_attention(view: View, head: Head) -> None:
     if not has_all_roles(view.pairs):
         st.write("Attention between roles is shown of IOI prompts alone.")
         return
-    attention = compute(view.model, ask(ioi_core.role_attention, pairs=view.pairs))
+    request = ask(ioi_core.role_attention, pairs=view.pairs)
+    attention, shown = compute(view.model, request), [Shown("per_prompt", cells=(None, None, head.layer, head.head))]
     st.markdown("**Attention between roles**")
     per_prompt, roles = words.role_attention_of_head(attention, view.pairs, head), attention.axes["query_role"]
     frame = tables.role_attention_table(per_prompt, roles)
@@ -81,12 +87,14 @@ def show_attention(view: View, head: Head) -> None:
         "role_attention",
         words.role_attention_story(attention, head),
         lambda: tables.role_attention_frame(per_prompt, roles).assign(head=str(head)),
+        requests=[request],
+        shown=shown,
     )
     keys = [[f"from {query} to {key}" for key in roles] for query in roles]
     by = grouped_by(view.pairs)
     show_heatmaps_by_template(
         view, "role_attention", per_prompt, keys, f"Attention of head {head} between roles, by {by}", "probability",
-        order="rows look at columns", labels=roles, effects=False,
+        requests=[request], shown=shown, order="rows look at columns", labels=roles, effects=False,
     )  # fmt: skip
 
 
@@ -95,7 +103,8 @@ def show_writing(view: View, head: Head) -> None:
     if not has_all_roles(view.pairs):
         st.write("This figure needs the places of IO and S, which these prompts do not have.")
         return
-    result = compute(view.model, writing_request(view.pairs))
+    request = writing_request(view.pairs)
+    result, cells_of_head = compute(view.model, request), (None, head.layer, head.head)
     io, s = ([token_label(view.model, token) for token in column] for column in view.pairs.answers.T)
     show_figure(
         "head_writing",
@@ -103,6 +112,8 @@ def show_writing(view: View, head: Head) -> None:
         words.writing_story(result, head),
         partial(tables.writing_frame, view.model, view.pairs, result, head),
         large=view.large,
+        requests=[request],
+        shown=[Shown("attention", cells=cells_of_head), Shown("per_prompt", cells=cells_of_head)],
     )
 
 
@@ -112,7 +123,8 @@ def show_copying(view: View, head: Head) -> None:
         tokens = answer_tokens(view.pairs)
     else:
         tokens = [answer_token(view.model, name, "a name") for name in IOI_LISTS["NAMES"]]
-    written, against = compute(view.model, *copying_requests(head, tokens))
+    requests = copying_requests(head, tokens)
+    written, against = compute(view.model, *requests)
     frame = tables.copying_frame(view.model, tokens, written, against)
     show_frame(
         "head_copying", frame, alt="What the head writes, name by name", large=view.large,
@@ -122,6 +134,8 @@ def show_copying(view: View, head: Head) -> None:
         "head_copying",
         words.copying_story(frame, head, TOP_TOKENS),
         partial(tables.copying_frame, view.model, tokens, written, against, literal=True),
+        requests=requests,
+        shown=[Shown(field, n) for n in range(2) for field in ("values", "ids", "own")],
     )
 
 
@@ -133,7 +147,9 @@ def show_sites(view: View, head: Head) -> None:
     if not sites:
         st.write("Choose at least one part of the head to patch.")
         return
-    patched = compute_all(view.model, [patching_request(view.pairs, site, direction) for site in sites])
+    requests = [patching_request(view.pairs, site, direction) for site in sites]
+    patched = compute_all(view.model, requests)
+    shown = [Shown("effects", n, (head.layer, head.head)) for n in range(len(sites))]
     if patched[0].undefined is not None:
         st.write("There are no such effects here:")
         says(f"{patched[0].undefined}.")
@@ -146,18 +162,22 @@ def show_sites(view: View, head: Head) -> None:
         words.sites_story(results, head),
         lambda: frame,
         large=view.large,
+        requests=requests,
+        shown=shown,
     )
     per_prompt = np.stack([result.effects[head.layer, head.head] for result in results.values()])
     by = grouped_by(view.pairs)
     show_bars_by_template(
         view, "head_sites", per_prompt, sites,
         f"Total effects of patching head {head}, {direction}, by {by}", "share of clean minus corrupted",
+        requests=requests, shown=shown,
     )  # fmt: skip
 
 
 def show_ranks(view: View, head: Head) -> None:
     """Draw the head's scores and effects, each with its rank among all heads."""
-    measures = all_measures(*compute(view.model, *measure_requests(view.pairs)))
+    requests = measure_requests(view.pairs)
+    measures = all_measures(*compute(view.model, *requests))
     frame = tables.rank_frame(measures, head)
     columns: dict[str, ColumnConfig] = {
         "value": st.column_config.NumberColumn("value", width="small"),
@@ -171,7 +191,7 @@ def show_ranks(view: View, head: Head) -> None:
     show_frame(
         "head_ranks", frame.drop(columns="head"), alt="Scores and ranks of the head", large=view.large, columns=columns
     )
-    show_foot("head_ranks", words.rank_story(measures, head), lambda: frame)
+    show_foot("head_ranks", words.rank_story(measures, head), lambda: frame, requests=requests, shown=MEASURES_SHOWN)
 
 
 def show_verdict(view: View, slot: DeltaGenerator, head: Head) -> None:
@@ -197,4 +217,5 @@ def show_roles(view: View, head: Head) -> None:
         "head_roles",
         f"Of the {total} conditions of all roles, head {head} meets {met}; a role needs all of its own.",
         partial(tables.evidence_frame, roles, head),
+        requests=role_requests(view.pairs),
     )

@@ -1,4 +1,4 @@
-"""Scripts for the browser that come with installed packages, copied to where Streamlit serves them.
+"""What Streamlit serves as files: a script that comes with an installed package, and the wheel of `ioi_core`.
 
 `app/static` is not committed. The app copies what is missing when it first needs it; where the file system is
 read-only by then, `python -m app.hosting.static_files` does it beforehand. This file knows no Streamlit.
@@ -9,6 +9,8 @@ import os
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+
+from app.hosting import wheel
 
 STATIC = Path(__file__).parents[1] / "static"
 _log = logging.getLogger(__name__)
@@ -23,14 +25,31 @@ def publish_circuitsvis(folder: Path = STATIC) -> str | None:
         script = _circuitsvis_script().read_bytes()
         target = folder / f"circuitsvis-{version('circuitsvis')}.js"
         if not target.is_file() or target.read_bytes() != script:
-            folder.mkdir(exist_ok=True)
-            unfinished = folder / f"{target.name}.{os.getpid()}"  # other processes may do the same at this moment
-            unfinished.write_bytes(script)
-            unfinished.replace(target)
+            _write(target, script)
     except (OSError, ImportError) as error:
         _log.warning("circuitsvis's script cannot be served: %s", error)
         return None
     return target.name
+
+
+def publish_wheel(folder: Path = STATIC) -> str | None:
+    """Put the wheel of `ioi_core` into `folder`, unless one of these files is there; as `publish_circuitsvis`."""
+    target = folder / wheel.NAME
+    try:
+        newest = max(path.stat().st_mtime for path in wheel.sources())
+        if not target.is_file() or target.stat().st_mtime < newest:
+            _write(target, wheel.wheel())
+    except OSError as error:
+        _log.warning("the wheel of ioi_core cannot be served: %s", error)
+        return None
+    return target.name
+
+
+def _write(target: Path, data: bytes) -> None:
+    target.parent.mkdir(exist_ok=True)
+    unfinished = target.parent / f"{target.name}.{os.getpid()}"  # other processes may do the same at this moment
+    unfinished.write_bytes(data)
+    unfinished.replace(target)
 
 
 def _circuitsvis_script() -> Path:
@@ -41,4 +60,4 @@ def _circuitsvis_script() -> Path:
 
 
 if __name__ == "__main__":
-    raise SystemExit(0 if publish_circuitsvis() else 1)
+    raise SystemExit(0 if publish_circuitsvis() and publish_wheel() else 1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.drawing.parts import LINE
+from app.questions.shown import Shown
 from app.words.phrases import ordinal, percent
 from app.words.tokens import row_labels, row_roles, token_label
 from ioi_core import Model, PromptPairs, TokenLens
@@ -48,6 +49,15 @@ def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> 
     story = _first_choice_story(lens, int(pairs.roles["END"][row]), answer)
     roles_of = tuple(tuple(roles.get(n, ())) for n in range(len(columns)))
     return GridLabels(tuple(columns), roles_of, top, repeats, answer, story)
+
+
+def shown_in(cells: str) -> list[Shown]:
+    """Return which numbers of the lens the grid shows: of one prompt, and of the first choice or of IO."""
+    one = (None, 0, None, 0)
+    if cells == "top token":
+        return [Shown("values", cells=one), Shown("ids", cells=one)]
+    field = "track_ranks" if cells == "rank of IO" else "track_probs"
+    return [Shown(field, cells=one, axes=("layer", "prompt", "pos", "answer"))]
 
 
 def _first_choice_story(lens: TokenLens, end: int, answer: str) -> str:

@@ -17,6 +17,7 @@ from app.path_patching.controls import attention_control
 from app.path_patching.requests import split_request
 from app.path_patching.trail import Step
 from app.questions.compute import compute
+from app.questions.shown import Requests, Shown, effects_shown
 from app.view import View
 from app.words.phrases import grouped_by
 from ioi_core import Head, PathResult
@@ -33,7 +34,7 @@ def show_ranking(frame: pd.DataFrame, *, large: bool) -> None:
     show_frame("ranking", shown, alt="All senders, the strongest first", large=large, columns=columns, height=300)
 
 
-def show_graph(view: View, steps: Sequence[Step], results: Sequence[PathResult]) -> None:
+def show_graph(view: View, steps: Sequence[Step], requests: Requests, results: Sequence[PathResult]) -> None:
     """Draw the strongest paths of all steps as a graph."""
     edges = [edge for n in range(len(steps)) for edge in trail_edges(path_grid(results[n]), steps, n)]
     show_figure(
@@ -42,9 +43,10 @@ def show_graph(view: View, steps: Sequence[Step], results: Sequence[PathResult])
         words.graph_story(steps),
         lambda: tables.edges_frame(edges, steps, results[-1].metric),
         large=view.large,
+        requests=requests,
+        shown=[one for n in range(len(steps)) for one in effects_shown(n)],
         min_width=560,
         from_right=True,
-        as_page=True,
     )
 
 
@@ -54,9 +56,11 @@ def show_why(view: View, offered: Sequence[Head]) -> None:
         st.write("These prompts have no roles to attend to: only END is known.")
         return
     head, query, key = attention_control(view, offered)
-    split = compute(view.model, split_request(view.pairs, head, query, key))
+    request = split_request(view.pairs, head, query, key)
+    split = compute(view.model, request)
     says(words.split_story(split))
-    for column, side in zip(st.columns(2), split.axes["side"], strict=True):
+    for n, (column, side) in enumerate(zip(st.columns(2), split.axes["side"], strict=True)):
+        one_side = [Shown("per_prompt", cells=(n,))]
         with column:
             show_figure(
                 "path_split",
@@ -64,8 +68,12 @@ def show_why(view: View, offered: Sequence[Head]) -> None:
                 "",
                 partial(tables.split_frame, split, side),
                 large=view.large,
+                requests=[request],
+                shown=one_side,
                 suffix=side,
             )
             names, shares = words.split_shares(split, side, 2)
             title = f"Shares of head {head}'s {side} side, by {grouped_by(view.pairs)}"
-            show_bars_by_template(view, f"split_{side}", shares, names, title, split.unit)
+            show_bars_by_template(
+                view, f"split_{side}", shares, names, title, split.unit, requests=[request], shown=one_side
+            )

@@ -7,9 +7,11 @@ from functools import partial
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app.drawing.figure import download_button, show_table
-from app.drawing.frames import neutral
-from app.prompt.tables import answers_table, predictions_table
+from app.drawing.figure import show_table
+from app.prompt.tables import answers_shown, answers_table, predictions_table, tokens_shown
+from app.questions.shown import Requests
+from app.take_home.data import neutral
+from app.take_home.menu import download_button
 from app.view import View
 from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles, scrolling
 from ioi_core import Model, Predictions, PromptPairs
@@ -40,17 +42,22 @@ def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
         _download_prompts(model, pairs)
 
 
-def show_answers(view: View, result: Predictions) -> None:
+def show_answers(view: View, result: Predictions, requests: Requests) -> None:
     """Draw what the model predicts after the corrupted prompt, and where the two answers stand after both."""
     corrupted, answers = st.columns(2)
     with corrupted:
         st.markdown("**Next token after the corrupted prompt**")
         predicted = predictions_table(view.model, result, "corrupted", view.row)
-        show_table("predictions_corrupted", predicted, PREDICTION_COLUMNS, large=view.large)
+        show_table(
+            "predictions_corrupted", predicted, PREDICTION_COLUMNS, large=view.large, requests=requests,
+            shown=tokens_shown("corrupted", view.row),
+        )  # fmt: skip
     with answers:
         st.markdown("**The two answers**")
         frame = answers_table(view.model, view.pairs, result, view.row)
-        show_table("answers", frame, PREDICTION_COLUMNS, large=view.large)
+        show_table(
+            "answers", frame, PREDICTION_COLUMNS, large=view.large, requests=requests, shown=answers_shown(view.row)
+        )
 
 
 def _download_prompts(model: Model, pairs: PromptPairs) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from app.questions.shown import Shown
 from app.words.tokens import answer_labels, token_label
 from ioi_core import Model, Predictions, PromptPairs
 from ioi_core.attribution.predictions import ANSWERS, RUNS
@@ -38,3 +39,15 @@ def prompt_frame(pairs: PromptPairs, columns: dict[str, np.ndarray]) -> pd.DataF
     """Return a row a prompt: its number, both texts, and `columns`."""
     texts = {"clean": list(pairs.clean_text), "corrupted": list(pairs.corrupted_text)}
     return pd.DataFrame({"prompt": np.arange(1, len(pairs) + 1), **texts, **columns})
+
+
+def tokens_shown(run: str, row: int) -> list[Shown]:
+    """Return what `predictions_table` shows."""
+    axes, cells = ("run", "prompt", "rank"), (RUNS.index(run), row)
+    return [Shown("top_probs", cells=cells, axes=axes), Shown("top_ids", cells=cells, axes=axes)]
+
+
+def answers_shown(row: int) -> list[Shown]:
+    """Return what `answers_table` shows."""
+    axes, cells = ("run", "prompt", "answer"), (None, row)
+    return [Shown("answer_probs", cells=cells, axes=axes), Shown("answer_ranks", cells=cells, axes=axes)]

@@ -6,6 +6,7 @@ import numpy as np
 
 import ioi_core
 from app.questions.ask import Request, ask
+from app.questions.shown import Shown
 from app.words.effects import least, least_effect
 from app.words.phrases import mean_over, number
 from ioi_core import ALL, Direction, Head, HeadAttribution, PatchResult, PromptPairs, PromptResult, bootstrap_interval
@@ -109,6 +110,10 @@ def measure_requests(
         ask(ioi_core.head_scores),
         ask(ioi_core.copy_scores),
     )
+
+
+MEASURES_SHOWN = (Shown("per_prompt", 0), Shown("effects", 1), Shown("per_prompt", 2), Shown("values", 3))
+"""The numbers of these that `all_measures` reads."""
 
 
 def all_measures(

@@ -1,6 +1,7 @@
 """Requests for attention in the prompt that is shown, clean and corrupted."""
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -8,6 +9,7 @@ import ioi_core
 from app.questions.ask import Request, ask
 from app.questions.compute import compute_all
 from app.questions.patterns import RUNS, PromptPatterns
+from app.questions.shown import Shown
 from app.view import View
 from app.words.tokens import row_labels, row_roles
 from ioi_core import Head, Result
@@ -40,6 +42,32 @@ def pattern_requests(view: View, layers: Sequence[int], *, weighted: bool) -> li
         for tokens in (view.pairs.clean_tokens, view.pairs.corrupted_tokens)
         for layer in asked
     ]
+
+
+class Asked(TypedDict):
+    """The arguments of `show_figure` that say where its numbers are from."""
+
+    requests: list[Request[Result]]
+    shown: list[Shown]
+
+
+def asked_for(
+    view: View, patterns: PromptPatterns, heads: Sequence[Head] = (), runs: Sequence[str] = RUNS[:2]
+) -> Asked:
+    """Return where patterns are from: those of some heads, else of all heads; `runs` are clean and corrupted."""
+    requests = pattern_requests(view, patterns.layers, weighted=patterns.weighted)
+    half = len(requests) // 2
+    shown = []
+    for run in runs:
+        first = half * RUNS.index(run)
+        for head in heads:
+            n, layer = patterns.layers.index(head.layer), 0
+            if half < len(patterns.layers):  # all layers in one result
+                n, layer = 0, n
+            shown.append(Shown("values", first + n, (0, layer, head.head)))
+        if not heads:
+            shown += [Shown("values", first + n, (0,)) for n in range(half)]
+    return Asked(requests=requests, shown=shown)
 
 
 def layers_with(view: View, layer: int) -> tuple[int, ...]:

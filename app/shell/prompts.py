@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.hosting.services import settings
 from app.hosting.settings import Settings
+from app.questions.ask import Request, ask
 from app.questions.limits import check_tokens
 from app.questions.twins import IN_DATA, TYPED
 from ioi_core import (
@@ -19,6 +20,7 @@ from ioi_core import (
     arena_pairs,
     ioi_dataset,
     prompt_pairs,
+    read_pairs,
     task_dataset,
 )
 from ioi_core.data_sets.pairs import DataSet, pairs_of
@@ -201,25 +203,31 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
 def _pairs(model: Model, choice: PromptChoice) -> PromptPairs:
+    recipe = recipe_of(choice)
+    return recipe.function(model, **recipe.parameters)
+
+
+def recipe_of(choice: PromptChoice) -> Request[PromptPairs]:
+    """Return the function of `ioi_core` that makes the chosen prompts; of `read_pairs`, `path` is the text itself."""
     bos, corruption = choice.prepend_bos, CORRUPTIONS[choice.corruption]
     if choice.source == CLASSIC:
-        return arena_pairs(model, prepend_bos=bos)
+        return ask(arena_pairs, prepend_bos=bos)
     if choice.source == GENERATED:
-        return ioi_dataset(
-            model, choice.n, seed=choice.seed, templates=choice.templates, corruption=corruption, prepend_bos=bos
-        )
+        return ask(
+            ioi_dataset, n=choice.n, seed=choice.seed, templates=choice.templates, corruption=corruption,
+            prepend_bos=bos,
+        )  # fmt: skip
     if choice.source == TASK:
-        return task_dataset(model, choice.task, choice.n, seed=choice.seed, prepend_bos=bos)
-    return prompt_pairs(
-        model,
-        list(choice.clean),
-        list(choice.corrupted) or None,
-        choice.io or None,
-        choice.s or None,
-        corruption=corruption,
-        answer_space=choice.answer_space,
-        prepend_bos=bos,
-    )
+        return ask(task_dataset, task=choice.task, n=choice.n, seed=choice.seed, prepend_bos=bos)
+    if choice.source == DATA:
+        return ask(
+            read_pairs, path=choice.data, corruption=corruption, answer_space=choice.answer_space, prepend_bos=bos,
+            skip=choice.skip,
+        )  # fmt: skip
+    return ask(
+        prompt_pairs, clean=list(choice.clean), corrupted=list(choice.corrupted) or None, io=choice.io or None,
+        s=choice.s or None, corruption=corruption, answer_space=choice.answer_space, prepend_bos=bos,
+    )  # fmt: skip
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})

@@ -3,7 +3,6 @@
 import csv
 import time
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -243,10 +242,9 @@ def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server:
 
 def test_the_csv_holds_the_patterns(visitor: Visitor, demo_model: Model) -> None:
     head = MOVERS[0]
-    page = visitor.open(PATH, model="ioi-demo", head=str(head))
-    with page.expect_download() as download:
-        page.locator(".st-key-csv-attention_head button").click()
-    with Path(download.value.path()).open(encoding="utf-8-sig") as file:
+    visitor.open(PATH, model="ioi-demo", head=str(head))
+    file = visitor.take_home("attention_head", "Data (CSV)")
+    with file.open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     clean, corrupted = patterns_of(demo_model)
     assert len(rows) == 15 * 16 // 2

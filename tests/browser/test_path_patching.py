@@ -1,7 +1,5 @@
 """The path patching page in a real browser: the demo circuit is rebuilt by clicking, numbers compared with the core."""
 
-import re
-
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -96,10 +94,8 @@ def test_a_link_reproduces_a_trail(visitor: Visitor, demo_model: Model) -> None:
 
 
 def test_the_graph_can_be_kept(visitor: Visitor) -> None:
-    page = visitor.open(PATH, model="ioi-demo", trail=f"logits > {MOVERS[0]} q")
-    with page.expect_download(timeout=WAIT) as download:
-        page.get_by_role("button", name=re.compile("Download web page")).click()
-    text = download.value.path().read_text()
+    visitor.open(PATH, model="ioi-demo", trail=f"logits > {MOVERS[0]} q")
+    text = visitor.take_home("path_graph", "Web page").read_text()
     assert "Paths found along your trail" in text
     assert "<script src" not in text, "it needs no network"
 

@@ -1,7 +1,6 @@
 """The app in a real browser: served as a visitor gets it, in headless Chromium, its numbers compared with the core."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -140,11 +139,9 @@ def test_narrow_and_wide_light_and_dark(chromium: Browser, server: str, path: st
 
 
 def test_the_csv_holds_what_the_figure_shows(visitor: Visitor, demo_model: Model):
-    page = visitor.open("/logit_lens")
-    with page.expect_download() as download:
-        page.locator(".st-key-csv-attribution_by_layer button").click()
-    lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
-    assert lines[0] == "component,logit_diff,low_95,high_95,prompts"
+    visitor.open("/logit_lens")
+    lines = visitor.take_home("attribution_by_layer", "Data (CSV)").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "component,logit_diff,low_95,high_95,prompts,source"
     expected = attribute_layers(demo_model, arena_pairs(demo_model))
     assert [float(line.split(",")[1]) for line in lines[1:]] == pytest.approx(expected.values.tolist(), abs=1e-4)
 

@@ -89,6 +89,19 @@ class Visitor:
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
         return self.settled()
 
+    def open_menu(self, figure: str) -> None:
+        """Open a figure's "Take home"."""
+        self.page.locator(f".st-key-take-{figure} button").first.click(timeout=WAIT)
+        expect(self.page.locator(f".st-key-csv-{figure} button")).to_be_visible(timeout=WAIT)
+
+    def take_home(self, figure: str, what: str) -> Path:
+        """Return a file of a figure, saved under the name that it was given."""
+        self.open_menu(figure)
+        with self.page.expect_download(timeout=WAIT) as download:
+            self.page.get_by_role("button", name=what, exact=True).click(timeout=WAIT)
+        path = Path(download.value.path())
+        return path.rename(path.with_name(download.value.suggested_filename))
+
     def leave(self) -> None:
         visible = self.page.locator("body").inner_text()
         self.context.close()

@@ -31,6 +31,7 @@ from app.drawing import look
 from app.hosting import logs, metrics
 from app.hosting.settings import Settings, check_model_settings
 from app.shell import history
+from app.take_home import menu
 from cache import jobs
 from cache.analyses import Analysis
 from cache.computations import Computations
@@ -62,6 +63,7 @@ BAD = {
     "IOI_METRICS_PORT": ("65536", "http"),
     "IOI_METRICS_ADDRESS": ("localhost", "1.2.3"),
     "IOI_FRAME_ANCESTORS": ("*", "https://a.example; script-src *", "school.example"),
+    "IOI_PACKAGE_URL": ("ioi-explorer", 'https://a.example/x.whl" ; rm', "file:///etc"),
     "IOI_LOG_ERRORS_IN_FULL": ("yes",),
     "IOI_COOKIE_SECRET": ("tooshort",),
     "IOI_ENGINE_MEMORY_MB": ("15", "lots"),
@@ -307,7 +309,7 @@ def test_the_proxy_allows_the_scripts_there_are_and_no_other():
     inline = re.findall(r"<script>(.*?)</script>", (streamlit / "static" / "index.html").read_text(), re.S)
     policy = re.search(r'Content-Security-Policy "([^"]*)"', (ROOT / "proxy" / "nginx.conf").read_text())[1]
     allowed = next(part.split()[1:] for part in policy.split("; ") if part.startswith("script-src"))
-    ours = map(digest, (circuitsvis_frame._START, look._TOUCH, history.SCRIPT))
+    ours = map(digest, (circuitsvis_frame._START, look._TOUCH, history.SCRIPT, menu._IMAGE))
     assert set(allowed) == {"'self'", *map(digest, inline), *ours}
 
 

@@ -16,8 +16,9 @@ from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
 from app.drawing.look import says
 from app.drawing.table import show_frame
-from app.questions.ask import ask
+from app.questions.ask import Request, ask
 from app.questions.compute import compute
+from app.questions.shown import Requests, Shown
 from app.questions.twins import circuit_pairs, twins_story
 from app.shell.links import head_opener, open_head
 from app.shell.title import part
@@ -44,29 +45,38 @@ def show_backup(view: View) -> None:
         pairs = circuit_pairs(view)
         with st.expander("On which prompts"):
             st.caption(twins_story(view, pairs))
-    backup, layers = compute(
-        view.model,
+    requests = (
         ask(ioi_core.backup_heads, pairs=pairs, heads=heads, ablation=ablation),
         ask(ioi_core.attribute_layers, pairs=view.pairs),
     )
+    backup, layers = compute(view.model, *requests)
     stages = numbers.stages(backup, layers)
     frame = tables.stages_frame(stages, backup)
     with figure:
-        _show_stages(view, stages, backup, frame)
+        _show_stages(view, stages, backup, frame, requests)
     part("What is left, step by step?", url.PART_STEPS, partial(_show_stages_table, frame, large=view.large))
-    part("Who moves?", url.PART_MOVERS, partial(_show_movers, view, stages, backup))
+    part("Who moves?", url.PART_MOVERS, partial(_show_movers, view, stages, backup, requests[0]))
 
 
-def _show_stages(view: View, stages: Sequence[numbers.Stage], backup: Backup, frame: pd.DataFrame) -> None:
+def _show_stages(
+    view: View, stages: Sequence[numbers.Stage], backup: Backup, frame: pd.DataFrame, requests: Requests
+) -> None:
     shown = words.shows_stages(stages)
     figure, story = charts.stage_bars(stages, backup) if shown else None, words.stages_story(stages, backup.n_prompts)
-    show_figure("backup_stages", figure, story, lambda: frame, large=view.large, first=True)
+    axes = ("stage", "prompt")
+    measured, predicted = Shown("logit_diff_per_prompt", axes=axes), Shown("naive_per_prompt", axes=axes)
+    bias = Shown("per_prompt", 1, (-1,))
+    show_figure(
+        "backup_stages", figure, story, lambda: frame, large=view.large, requests=requests,
+        shown=[measured, predicted, Shown("scale_per_prompt", axes=axes), bias], first=True,
+    )  # fmt: skip
     if not shown:
         return
     real, names = backup.logit_diff_per_prompt, [words.stage_name(stage) for stage in stages]
     show_by_template(
         view, "backup_stages", real, names,
         lambda groups: template_curves(real, groups, names, "What is left as heads go", "logits"),
+        requests=requests[:1], shown=[measured],
     )  # fmt: skip
 
 
@@ -90,7 +100,7 @@ def _show_stages_table(frame: pd.DataFrame, *, large: bool) -> None:
     )  # fmt: skip
 
 
-def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) -> None:
+def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup, request: Request[Backup]) -> None:
     names = [words.stage_name(stage) for stage in stages[1:]]
     key = url.gone_of(backup.knocked_out)
     chosen = st.selectbox("Heads that are gone", names, index=len(names) - 1, key=key, bind="query-params")
@@ -103,14 +113,25 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup) ->
     shown, frame = words.shows_movers(moved, stage), partial(tables.movers_frame, moved, stage.gone, backup)
     figure = charts.mover_bars(moved, stage, backup) if shown else None
     story = words.movers_story(moved, stage)
-    show_figure("backup_movers", figure, story, frame, large=view.large, on_click=open_head)
+    gone = len(stage.gone)
+    axes = ("stage", "layer", "head", "prompt")
+    of_stage = [Shown("changes_per_prompt", cells=(gone,), axes=axes)]
+    before_and_after = [Shown("per_prompt", cells=(n,)) for n in (0, gone)]
+    show_figure(
+        "backup_movers", figure, story, frame, large=view.large, requests=[request],
+        shown=[*before_and_after, *of_stage], on_click=open_head,
+    )  # fmt: skip
     if not shown:
         return
     changes = numbers.changes_of_others(backup, len(stage.gone))
     figure, width = charts.change_heatmap(changes, stage, backup), 90 + 42 * changes.shape[1]
     story = words.changes_story(changes, stage)
-    show_figure("backup_changes", figure, story, frame, large=view.large, min_width=width, on_click=open_head)
+    show_figure(
+        "backup_changes", figure, story, frame, large=view.large, requests=[request], shown=of_stage,
+        min_width=width, on_click=open_head,
+    )  # fmt: skip
     head_opener(view.model)
     show_heatmaps_by_template(
-        view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits", least=least(stage.real)
-    )
+        view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits", requests=[request],
+        shown=of_stage, least=least(stage.real),
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """Break it: the Circuit page's first part; each panel asks for its own results, waits with progress, and draws."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,16 +12,15 @@ from streamlit.delta_generator import DeltaGenerator
 import ioi_core
 from app import url
 from app.circuit.breaking import charts, controls, graph, tables, words
+from app.circuit.breaking.asked import BEFORE, COMPLETE, MEMBERS, MOST_EVERYWHERE, NOW, Asked, asked_for
 from app.circuit.breaking.kept import compare_control, kept_control
 from app.circuit.breaking.member_table import COLUMNS, table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
 from app.circuit.requests import (
-    completeness_request,
     evaluate_request,
     find_request,
-    minimality_request,
     sets_request,
 )
 from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
@@ -31,14 +31,14 @@ from app.hosting.services import settings
 from app.questions.ask import ask
 from app.questions.classes import has_all_roles
 from app.questions.compute import compute, compute_all, is_known
+from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import part
 from app.view import View
-from app.words.phrases import grouped_by, number, percent_of_model
+from app.words.phrases import grouped, grouped_by, number, percent_of_model
 from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, Minimality, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
-_MOST_EVERYWHERE = 30  # members whose minimality is asked: each takes two runs of nearly the whole model
 
 
 def show_breaking(view: View) -> None:
@@ -69,24 +69,32 @@ def show_breaking(view: View) -> None:
     with drawing:
         figure = _show_graph(view, plan, classes, published=published)
         foot = st.container()
-    broken = _break(view, pairs, plan, ablation)
+    asked = asked_for(pairs, plan, ablation)
+    now, complete, before = compute(view.model, *asked.broken)
+    broken = Broken(before, now, complete)
     at_first.empty()
     with numbers, st.container(key="circuit-summary"):
         _show_summary(broken, plan.off)
     with foot:
         frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
-        show_foot("circuit_graph", words.circuit_story(broken, plan.circuit, plan.off), frame, page=figure)
+        story = words.circuit_story(broken, plan.circuit, plan.off)
+        show_foot(
+            "circuit_graph", story, frame, requests=asked.broken, shown=[NOW, COMPLETE],
+            figures=[figure],
+        )  # fmt: skip
         st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
-    members = partial(_show_members, view, pairs, plan, classes, ablation)
+    members = partial(_show_members, view, pairs, plan, classes, asked)
     part("Every member, one by one", url.PART_MEMBERS, members)
-    part("How much is left?", url.PART_LEVELS, partial(_show_levels, view, plan, broken))
-    part("Does every member count?", url.PART_MINIMALITY, partial(_show_minimality, view, pairs, plan, ablation))
-    part("Is it as good in every kind of sentence?", url.PART_TEMPLATES, partial(_show_templates, view, pairs, broken))
+    part("How much is left?", url.PART_LEVELS, partial(_show_levels, view, plan, broken, asked))
+    part("Does every member count?", url.PART_MINIMALITY, partial(_show_minimality, view, plan, asked))
+    templates = partial(_show_templates, view, pairs, broken, asked)
+    part("Is it as good in every kind of sentence?", url.PART_TEMPLATES, templates)
     comparison = partial(_show_comparison, view, pairs, plan, classes, (start, first), broken)
     part("Compare two circuits", url.PART_COMPARISON, comparison)
-    part("Is anything missing?", url.PART_COMPLETENESS, partial(_show_completeness, view, pairs, plan, broken))
+    completeness = partial(_show_completeness, view, pairs, plan, broken, asked)
+    part("Is anything missing?", url.PART_COMPLETENESS, completeness)
 
 
 def _first_circuit(
@@ -111,22 +119,8 @@ def _show_model_alone(view: View, pairs: PromptPairs, start: str, room: DeltaGen
             st.caption("Searching for a circuit ...")
 
 
-def _break(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Broken:
-    """Return the circuit's numbers; what each member adds, which takes longest, its parts of the page ask for."""
-    now, complete, before = compute(
-        view.model,
-        evaluate_request(pairs, plan.left, ablation),
-        completeness_request(pairs, plan.circuit, plan.off, ablation),
-        evaluate_request(pairs, plan.circuit, ablation),
-    )
-    return Broken(before, now, complete)
-
-
-def _minimality(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> Minimality | None:
-    """Return what each member adds; None where none is on, or too many heads are kept at every position."""
-    if not plan.left or len(plan.left.at(EVERYWHERE)) > _MOST_EVERYWHERE:
-        return None
-    return compute(view.model, minimality_request(pairs, plan.left, ablation))
+def _minimality(view: View, asked: Asked) -> Minimality | None:
+    return None if asked.members is None else compute(view.model, asked.members)
 
 
 def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> go.Figure:
@@ -157,41 +151,51 @@ def _show_numbers(now: CircuitEvaluation, change: str, model: float, model_chang
     st.metric(f"of the whole model{without}", number(model), model_change, **uncoloured)
 
 
-def _show_levels(view: View, plan: controls.Plan, broken: Broken) -> None:
+def _show_levels(view: View, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
     figure = charts.level_bars(levels(broken, plan.off), broken.now) if words.shows_levels(broken) else None
     story = words.broken_story(broken, plan.circuit, plan.off)
-    show_figure("circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large)
+    shown = [NOW, COMPLETE, BEFORE] if plan.off else [NOW]
+    show_figure(
+        "circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large,
+        requests=asked.broken if plan.off else [asked.now], shown=shown,
+    )  # fmt: skip
 
 
-def _show_members(view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, ablation: Ablation) -> None:
+def _show_members(view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, asked: Asked) -> None:
     controls.add_control(plan, pairs)
     if not plan.circuit:
         st.write("The circuit has no heads yet: add some above.")
         return
-    frame = tables.members_frame(plan.circuit, plan.off, classes, _minimality(view, pairs, plan, ablation))
+    frame = tables.members_frame(plan.circuit, plan.off, classes, _minimality(view, asked))
     if view.large:
         st.html(plain_table(frame, "Every member", COLUMNS))
     else:
         table_control(plan, frame)
-    show_foot("circuit_members", "", lambda: frame)
+    if asked.members is None:
+        show_foot("circuit_members", "", lambda: frame, requests=[asked.now])
+    else:
+        show_foot("circuit_members", "", lambda: frame, requests=[asked.members], shown=[MEMBERS])
 
 
-def _show_minimality(view: View, pairs: PromptPairs, plan: controls.Plan, ablation: Ablation) -> None:
+def _show_minimality(view: View, plan: controls.Plan, asked: Asked) -> None:
     if not plan.left:
         st.write("There is nothing to draw: no head is on.")
         return
-    result = _minimality(view, pairs, plan, ablation)
+    result = _minimality(view, asked)
     if result is None:
-        st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), _MOST_EVERYWHERE))
+        st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), MOST_EVERYWHERE))
         return
     if reason := no_share(result):
         st.write(f"There is nothing to draw: {reason}.")
         return
     figure, story = charts.minimality_bars(result), words.minimality_story(result)
-    show_figure("circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large)
+    show_figure(
+        "circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large,
+        requests=[asked.members] if asked.members else [], shown=[MEMBERS],
+    )  # fmt: skip
 
 
-def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
+def _show_templates(view: View, pairs: PromptPairs, broken: Broken, asked: Asked) -> None:
     if reason := no_share(broken.now):
         st.write(f"There is nothing to draw: {reason}.")
         return
@@ -199,19 +203,28 @@ def _show_templates(view: View, pairs: PromptPairs, broken: Broken) -> None:
     figure = charts.template_bars([templates], [broken.now], ["this circuit"], by)
     story = words.template_story(templates, broken.now.faithfulness)
     frame = partial(tables.templates_frame, pairs, broken.now)
-    show_figure("circuit_templates", figure, story, frame, large=view.large, min_width=120 + 40 * len(templates))
+    groups = tuple((name, tuple(rows)) for name, rows in grouped(pairs).items())
+    show_figure(
+        "circuit_templates", figure, story, frame, large=view.large, requests=[asked.now],
+        shown=[replace(NOW, groups=groups)], min_width=120 + 40 * len(templates),
+    )  # fmt: skip
 
 
-def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken) -> None:
+def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
     """Draw many K at once: last on the page, so that nothing waits for it; what is switched off does not change it."""
     if not plan.circuit:
         st.write("The circuit has no heads to take out.")
         return
-    sets = compute(view.model, sets_request(pairs, plan.circuit, broken.now.ablation))
+    request = sets_request(pairs, plan.circuit, broken.now.ablation)
+    sets = compute(view.model, request)
     figure = charts.completeness_scatter(sets, broken.completeness if plan.off else None)
     story, frame = words.completeness_story(sets), partial(tables.completeness_frame, sets)
     switch_off = partial(controls.switch_off, plan.changes)
-    show_figure("circuit_completeness", figure, story, frame, large=view.large, on_click=switch_off)
+    also = [asked.complete] if plan.off else []
+    show_figure(
+        "circuit_completeness", figure, story, frame, large=view.large, requests=[request, *also],
+        shown=[Shown("per_prompt"), *([COMPLETE] if also else [])], on_click=switch_off,
+    )  # fmt: skip
     named = {words.set_words(sets, n): removed for n, removed in enumerate(sets.removed) if removed}
     controls.set_switch(plan.changes, named)
 
@@ -257,4 +270,7 @@ def _show_comparison(
     labels = [f"{name} ({words.size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
     figure, width = charts.template_bars(templates, results, labels, grouped_by(pairs)), 120 + 56 * len(templates[0])
     frame = partial(tables.comparison_frame, pairs, circuits, results)
-    show_figure("circuit_comparison", figure, "", frame, large=view.large, min_width=width)
+    show_figure(
+        "circuit_comparison", figure, "", frame, large=view.large,
+        requests=[evaluate_request(pairs, circuit, broken.now.ablation) for circuit in circuits], min_width=width,
+    )  # fmt: skip

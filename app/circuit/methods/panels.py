@@ -17,8 +17,9 @@ from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
 from app.drawing.look import says
-from app.questions.ask import ask
+from app.questions.ask import Request, ask
 from app.questions.compute import compute
+from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, twin_of, twins_story
 from app.shell.links import head_opener, open_head
 from app.shell.widgets import drop_stale
@@ -36,7 +37,8 @@ def show_total(view: View) -> None:
     with st.expander("How heads are ablated"):
         st.caption(twins_story(view, pairs))
     published, classes = classes_of(view.model, view.pairs)
-    result = compute(view.model, total_request(pairs, ablation))
+    request = total_request(pairs, ablation)
+    result = compute(view.model, request)
     by_head: dict[Head, str] = {}
     for name, heads in classes.items():
         for head in heads:
@@ -47,12 +49,18 @@ def show_total(view: View) -> None:
         figure = charts.total_scatter(result, by_head, ablation.value)
     frame = partial(tables.total_frame, result, by_head, ablation.value)
     with drawing:
-        show_figure("direct_and_total", figure, story, frame, large=view.large, on_click=open_head, first=True)
+        show_figure(
+            "direct_and_total", figure, story, frame, large=view.large, requests=[request], on_click=open_head,
+            first=True,
+        )  # fmt: skip
         if classes:
             st.caption(f"Colours: the head's class ({source}).")
     head_opener(view.model)
     total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
-    show_heatmaps_by_template(view, "direct_and_total", total, head_names(result), title, "logits", least=least())
+    show_heatmaps_by_template(
+        view, "direct_and_total", total, head_names(result), title, "logits", requests=[request],
+        shown=[Shown("per_prompt", cells=(result.axes["effect"].index("total"),))], least=least(),
+    )  # fmt: skip
 
 
 def show_methods(view: View) -> None:
@@ -72,24 +80,30 @@ def show_methods(view: View) -> None:
         st.write("Choose at least one head.")
         return
     heads = Circuit({head: role for head in chosen})
-    result = compute(view.model, ask(ioi_core.contrast_methods, pairs=pairs, heads=heads))
+    request = ask(ioi_core.contrast_methods, pairs=pairs, heads=heads)
+    result = compute(view.model, request)
     with drawing:
-        _show_contrast(view, result)
+        _show_contrast(view, result, request)
     if role in ("END", EVERYWHERE) and words.shows_change(result):
         _show_hidden(view, chosen)
     with st.expander("What to keep in mind"):
         st.markdown(ABOUT["method_warnings"])
 
 
-def _show_contrast(view: View, result: MethodContrast) -> None:
+def _show_contrast(view: View, result: MethodContrast, request: Request[MethodContrast]) -> None:
     figure, story = None, words.contrast_story(result, twin_of(view))
     if words.shows_change(result):
         figure = charts.method_bars(result)
-    show_figure("methods", figure, story, lambda: tables.contrast_frame(result), large=view.large, first=True)
+    shown = [Shown("changes")]
+    show_figure(
+        "methods", figure, story, lambda: tables.contrast_frame(result), large=view.large, requests=[request],
+        shown=shown, first=True,
+    )  # fmt: skip
     names = [words.METHOD_WORDS[method].split(":")[0] for method in METHODS]
     show_by_template(
         view, "methods", result.changes, names,
         lambda groups: template_curves(result.changes, groups, names, "Change by each method, in this order", "logits"),
+        requests=[request], shown=shown,
     )  # fmt: skip
 
 

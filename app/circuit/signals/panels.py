@@ -14,9 +14,10 @@ from app.drawing.by_template import show_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
 from app.drawing.table import show_frame
-from app.questions.ask import ask
+from app.questions.ask import Request, ask
 from app.questions.classes import has_all_roles
 from app.questions.compute import compute
+from app.questions.shown import Shown
 from app.questions.twins import flip_pairs
 from app.shell.heads import heads_control
 from app.shell.title import part
@@ -41,9 +42,10 @@ def show_signals(view: View) -> None:
     if not chosen:
         st.write("Choose at least one head.")
         return
-    result = compute(view.model, ask(ioi_core.token_and_position, flips=flips, heads=chosen))
+    request = ask(ioi_core.token_and_position, flips=flips, heads=chosen)
+    result = compute(view.model, request)
     with figure:
-        _show_fit(view, result)
+        _show_fit(view, result, request)
     part("The six variants of the prompt shown", url.PART_VARIANTS, partial(_show_examples, view, flips))
 
 
@@ -64,14 +66,18 @@ def _first_heads(view: View) -> tuple[list[Head], str]:
     )
 
 
-def _show_fit(view: View, result: SignalFit) -> None:
+def _show_fit(view: View, result: SignalFit, request: Request[SignalFit]) -> None:
     figure, story = charts.signal_bars(result) if words.shows_signal(result) else None, words.fit_story(result)
-    show_figure("signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large, first=True)
+    show_figure(
+        "signal_fit", figure, story, lambda: tables.flips_frame(result), large=view.large, requests=[request],
+        shown=[Shown("per_prompt"), Shown("fitted")], first=True,
+    )  # fmt: skip
     names = [words.FLIP_WORDS[flip] for flip in SIGNALS]
     title = "logit_diff with each of the six signals, in the order above"
     show_by_template(
         view, "signal_fit", result.per_prompt, names,
         lambda groups: template_curves(result.per_prompt, groups, names, title, "logits"),
+        requests=[request],
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ import pytest
 from pandas.api.types import is_integer_dtype, is_numeric_dtype
 
 from app.drawing import figure
-from app.drawing.frames import csv_bytes, heads_text
+from app.drawing.frames import heads_text
+from app.take_home.data import csv_bytes
 from ioi_core import Head
 from tests.app.pages import assert_fine, opened
 
@@ -36,7 +37,7 @@ def read(frame: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize("page", FILES)
 def test_no_file_loses_a_head(page, loader, monkeypatch):
     frames = {}
-    monkeypatch.setattr(figure, "_download", lambda name, frame: frames.update({name: frame()}))
+    monkeypatch.setattr(figure, "take_home", lambda drawn, frame, _=(): frames.update({drawn.name: frame()}))
     query, with_heads = FILES[page]
     assert_fine(opened(f"../pages/{page.partition(':')[0]}.py", prompts="generated", n="4", **query))
     assert frames

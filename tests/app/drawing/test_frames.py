@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.drawing.frames import as_written, csv_bytes, neutral
+from app.drawing.frames import as_written
+from app.take_home.data import csv_bytes, neutral
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r", "＝1", "＋", "－", "＠"])

@@ -1,0 +1,1 @@
+"""What leaves the browser: the record of a figure, and all that is made of it."""

@@ -1,0 +1,143 @@
+""" "Take home": the menu under every figure. Nothing of it is computed or sent before it is opened."""
+
+import html
+import re
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+import ioi_core
+from app.hosting.models import DEMO, GPT2
+from app.hosting.services import settings
+from app.hosting.static_files import publish_wheel
+from app.questions.ask import Request
+from app.questions.compute import compute_all
+from app.questions.shown import PROMPT, Shown, shown_by_default
+from app.take_home import data
+from app.take_home.cite import bibtex, citation
+from app.take_home.code import python
+from app.take_home.notebook import notebook
+from app.take_home.page import Part, page
+from app.take_home.record import Record, Source
+from ioi_core import Model, PromptPairs
+
+download_button = partial(
+    st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content"
+)
+"""A button that downloads; what it is given to make the content is called when it is pressed."""
+
+_SOURCE, _MODEL = "_source", "_model_of_source"
+
+_VERSIONS = (("ioi_core", ioi_core.__version__), ("torch", version("torch")), ("streamlit", version("streamlit")))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What a page says of a figure: `Record` without its source; no `shown` means the requests' main numbers."""
+
+    name: str
+    title: str
+    words: str
+    about: str
+    requests: tuple[Request[Any], ...]
+    shown: tuple[Shown, ...]
+
+    def record(self, source: Source) -> Record:
+        """Return the figure's record."""
+        shown = self.shown or shown_by_default(self.requests)
+        return Record(self.name, self.title, source, self.requests, shown, self.words, self.about)
+
+
+def begin_records(model: Model, pairs: PromptPairs, prompts: Request[PromptPairs], in_words: str) -> None:
+    """Note what every figure of this run is drawn on; the arguments are those of `Source`."""
+    loadable = model.name == DEMO or (model.name == GPT2 and model.is_gpt2_small)
+    st.session_state[_MODEL] = weakref.ref(model)
+    st.session_state[_SOURCE] = Source(
+        model.name, model.fingerprint, ioi_core.PROCESSING, loadable, prompts, pairs, in_words, _url(), _VERSIONS
+    )
+
+
+def _url() -> str:
+    """Return the address of this view, with all its parameters; "" where there is no browser."""
+    query = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
+    address = st.context.url or ""
+    return f"{address}?{urlencode(query)}" if address and query else address
+
+
+def take_home(drawn: Drawn, frame: Callable[[], pd.DataFrame], figures: Sequence[go.Figure] = ()) -> None:
+    """Draw the menu of a figure: closed, it is a button and nothing else.
+
+    Args:
+        frame: makes the figure's table; figures: those that are drawn, none where it is a table alone.
+    """
+    name = drawn.name
+    menu = st.popover("Take home", icon=":material/ios_share:", type="tertiary", key=f"take-{name}", on_change="rerun")
+    if menu.open:
+        with menu:
+            _show_menu(drawn.record(st.session_state[_SOURCE]), frame, figures)
+
+
+def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Sequence[go.Figure]) -> None:
+    model: Model | None = st.session_state[_MODEL]()
+    if model is None:  # it cannot leave memory in the run that draws on it
+        return
+    results = compute_all(model, record.requests)
+    numbers = record.numbers(results)
+    name, url = record.name, record.source.url
+    if url:
+        st.code(url, language=None, height="content", wrap_lines=True)
+    with st.container(horizontal=True, gap="small"):
+        book = partial(notebook, record, results, _install())
+        _download("Notebook", book, record.file_name("ipynb"), f"notebook-{name}")
+        _download("Web page", lambda: page([Part(record, frame, figures)]), record.file_name("html"), f"page-{name}")
+        _download("Data (CSV)", lambda: data.figure_csv(record, frame()), record.file_name("csv"), f"csv-{name}")
+        if any(PROMPT in one.axes for one in numbers):
+            file = record.file_name("csv", "prompts")
+            _download("Every prompt (CSV)", lambda: data.prompts_csv(record, numbers), file, f"csv-prompts-{name}")
+    if figures:
+        _show_images(record)
+    with st.expander("Copy as Python"):
+        st.code(python(record), language="python", height=240)
+    with st.expander("Cite"):
+        st.code(citation(record), language=None, wrap_lines=True)
+        st.code(bibtex(record), language=None)
+
+
+def _show_images(record: Record) -> None:
+    """Draw two buttons that have the browser save the figure as an image."""
+    buttons = "".join(
+        f'<button class="ioi-image" type="button" data-ioi-image="{kind}" data-figure="{html.escape(record.name)}" '
+        f'data-file="{html.escape(record.file_name(kind))}">Image ({kind.upper()})</button>'
+        for kind in ("svg", "png")
+    )
+    st.html(f'<div class="ioi-images">{buttons}</div>')
+    st.html(f"<script>{_IMAGE}</script>", unsafe_allow_javascript=True)
+
+
+_IMAGE = Path(__file__).with_name("image.js").read_text(encoding="utf-8")
+_MIME = {"ipynb": "application/x-ipynb+json", "html": "text/html", "csv": "text/csv"}
+
+
+def _install() -> str:
+    """Return what notebooks install `ioi_core` from: the host's address for it, this server's wheel, or its name."""
+    if address := settings().package_url:
+        return address
+    here, wheel = urlsplit(st.context.url or ""), publish_wheel()
+    if wheel is None or not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", here.netloc):
+        return f"ioi-explorer=={ioi_core.__version__}"
+    above = here.path.rpartition("/")[0]  # of the page, which is the last part of the address
+    return f"{here.scheme}://{here.netloc}{quote(above)}/app/static/{wheel}"
+
+
+def _download(label: str, make: Callable[[], bytes], file: str, key: str) -> None:
+    """Draw a button whose file is made when it is pressed."""
+    download_button(label, make, file, _MIME[file.rpartition(".")[2]], key=key)
