@@ -67,6 +67,8 @@ def drawn_values(figure: go.Figure) -> np.ndarray:
     """The numbers along the axis that has no names, or of cells."""
     found = []
     for trace in figure.data:
+        if trace.type == "heatmap" and len({colour for _, colour in trace.colorscale or ((0, ""), (1, "-"))}) == 1:
+            continue  # cells of one colour, whatever their number
         if trace.type == "heatmap":
             found.append(np.ravel(trace.z))
         elif trace.type == "bar":
