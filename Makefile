@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: run test notebooks-test lint check format demo-model verify fuzz bench kill-cache load image-test audit screenshots clean
+.PHONY: run test notebooks-test walk-test lint check format demo-model verify fuzz bench kill-cache load image-test audit screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
@@ -13,6 +13,9 @@ test: .venv/installed-dev  ## all tests; browser tests skip loudly where there i
 
 notebooks-test: .venv/installed-dev  ## every figure's notebook in a fresh kernel, where `make test` shares a warm one; minutes
 	$(BIN)/python -m pytest -n $(WORKERS) -m notebooks
+
+walk-test: .venv/installed-dev  ## every control of every page: changed, kept by Back, reproduced by a link; a quarter of an hour
+	$(BIN)/python -m pytest -n $(WORKERS) -m walk
 
 lint: .venv/installed-dev  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -9,7 +9,7 @@ from tests.browser.every_page.controls import change, shown
 from tests.browser.every_page.test_access import VIEWS
 from tests.browser.visitor import WAIT, Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.walk]
 
 PROMPTS = {"model": "ioi-demo", "prompts": "generated", "n": "6", "seed": "3"}
 """What all views have; the sidebar's own controls are walked once, on the Prompt page."""
