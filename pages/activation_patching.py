@@ -90,7 +90,7 @@ show_heatmaps_by_template(
 )  # fmt: skip
 
 closely = f"A closer look: {grid.names[cell[0]][cell[1]]}"
-part(closely, url.PART_CELL, partial(show_cell, view, exact_request, exact, grid, cell))
+part(closely, url.PART_CELL, partial(show_cell, view, exact_request, exact, grid, cell), holds=[url.cell(kind)])
 part(
     "How good is the quick estimate?",
     url.PART_ESTIMATE,

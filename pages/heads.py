@@ -51,8 +51,9 @@ with left:
 part("Where does it look?", url.PART_ATTENDS, partial(panels.show_attention, view, head))
 part("Does it write what it looks at?", url.PART_WRITES, partial(panels.show_writing, view, head))
 copies = "What would it write, looking at an answer or a name?"
-part(copies, url.PART_COPIES, partial(panels.show_copying, view, head))
-part("What changes if it is patched?", url.PART_PATCHED, partial(panels.show_sites, view, head))
+part(copies, url.PART_COPIES, partial(panels.show_copying, view, head), holds=[url.OV_NAMES])
+patched = partial(panels.show_sites, view, head)
+part("What changes if it is patched?", url.PART_PATCHED, patched, holds=[url.HEAD_SITES, url.HEAD_DIRECTION])
 part("How does it compare with all other heads?", url.PART_COMPARED, partial(panels.show_ranks, view, head))
 part("Which role do the measurements give it, and why?", url.PART_ROLES, partial(panels.show_roles, view, head))
 part("Which heads does it work with?", url.PART_EDGES, partial(show_edges, view, head))

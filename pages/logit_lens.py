@@ -18,6 +18,6 @@ headline(
 panels.show_curves(view)
 
 tokens_of = f"What would each layer say at each token of prompt {view.row + 1}?"
-part(tokens_of, url.PART_TOKENS, partial(panels.show_tokens, view))
+part(tokens_of, url.PART_TOKENS, partial(panels.show_tokens, view), holds=[url.CELLS])
 part("Which layers write the answer?", url.PART_LAYERS, partial(panels.show_layers, view))
 part("Which heads write the answer?", url.PART_HEADS, partial(panels.show_heads, view))

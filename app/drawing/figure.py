@@ -104,11 +104,11 @@ def show_chart(
 def _title(figure: go.Figure) -> None:
     """Draw a figure's title and note as text, for where the chart is too narrow for its own: lines that wrap.
 
-    It stays in sight while the chart is scrolled sideways. Screen readers have it as the chart's name.
+    It stays in sight while the chart is scrolled sideways, and has the focus by which a keyboard scrolls it.
     """
     title, *notes = map(html.escape, heading_in_words(figure))
     small = "".join(f"<small>{note}</small>" for note in notes)
-    st.html(f'<p class="ioi-title" aria-hidden="true"><b>{title}</b>{small}</p>')
+    st.html(f'<p class="ioi-title" tabindex="0"><b>{title}</b>{small}</p>')
 
 
 def _screenful(name: str) -> DeltaGenerator:

@@ -1,6 +1,6 @@
 """A page's question, the parts below its main figure, and the title of its tab, by which tabs are told apart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import streamlit as st
 
@@ -33,14 +33,17 @@ def headline(text: str, how: str = "", *, tab: str = "", more: str | None = None
         title_tab(tab, *st.session_state[_ABOUT])
 
 
-def part(question: str, key: str, draw: Callable[[], None]) -> None:
+def part(question: str, key: str, draw: Callable[[], None], *, holds: Iterable[str] = ()) -> None:
     """Draw a part of the page, closed at first: what is in it is neither asked for nor drawn before it is opened.
 
     Args:
         key: one of `url.PART_...`, by which a link says that it is open.
         draw: asks for its numbers and draws them.
+        holds: parameters of its own controls: a link that has one of them meant to show it, before links named parts.
     """
-    room = st.expander(question, expanded=st.session_state.get(url.PARTS) == OPEN, key=key, bind="query-params")
+    linked = st.session_state.setdefault(f"_{key}_linked", any(name in st.query_params for name in holds))
+    open_first = linked or st.session_state.get(url.PARTS) == OPEN
+    room = st.expander(question, expanded=open_first, key=key, bind="query-params")
     if room.open:
         with room:
             draw()

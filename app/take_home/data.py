@@ -37,7 +37,11 @@ def prompts_csv(record: Record, numbers: Sequence[Numbers]) -> bytes:
         for name, one in zip(names(record), numbers, strict=True)
         if PROMPT in one.axes
     ]
-    return csv_bytes(_with_source(record, pd.concat(tables, ignore_index=True)))
+    whole = {  # of which one table may have a column that another lacks
+        name: "Int64" for table in tables for name in table if pd.api.types.is_integer_dtype(table[name])
+    }
+    together = pd.concat(tables, ignore_index=True)
+    return csv_bytes(_with_source(record, together.astype({name: whole[name] for name in together if name in whole})))
 
 
 def long_frame(numbers: Numbers) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import ioi_core
+from app import url
 from app.hosting.models import DEMO, GPT2
 from app.hosting.services import settings
 from app.hosting.static_files import publish_wheel
@@ -62,15 +63,18 @@ def begin_records(model: Model, pairs: PromptPairs, prompts: Request[PromptPairs
     loadable = model.name == DEMO or (model.name == GPT2 and model.is_gpt2_small)
     st.session_state[_MODEL] = weakref.ref(model)
     st.session_state[_SOURCE] = Source(
-        model.name, model.fingerprint, ioi_core.PROCESSING, loadable, prompts, pairs, in_words, _url(), _VERSIONS
+        model.name, model.fingerprint, ioi_core.PROCESSING, loadable, prompts, pairs, in_words, _url(model), _VERSIONS
     )
 
 
-def _url() -> str:
-    """Return the address of this view, with all its parameters; "" where there is no browser."""
-    query = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
-    address = st.context.url or ""
-    return f"{address}?{urlencode(query)}" if address and query else address
+def _url(model: Model) -> str:
+    """Return the address of this view, with all its parameters and the model; "" where there is no browser."""
+    if not st.context.url:
+        return ""
+    query: dict[str, list[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
+    # What computes, not what is waited for; and never left to the default of whoever opens the link.
+    query[url.MODEL] = [DEMO if model.name == DEMO else str(st.session_state.get(url.MODEL, model.name))]
+    return f"{st.context.url}?{urlencode(query, doseq=True, errors='replace')}"
 
 
 def take_home(drawn: Drawn, frame: Callable[[], pd.DataFrame], figures: Sequence[go.Figure] = ()) -> None:
@@ -92,9 +96,10 @@ def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Seque
         return
     results = compute_all(model, record.requests)
     numbers = record.numbers(results)
-    name, url = record.name, record.source.url
-    if url:
-        st.code(url, language=None, height="content", wrap_lines=True)
+    name = record.name
+    if record.source.url:
+        st.caption("Link to this view")
+        st.code(record.source.url, language=None, height="content", wrap_lines=True)
     with st.container(horizontal=True, gap="small"):
         book = partial(notebook, record, results, _install())
         _download("Notebook", book, record.file_name("ipynb"), f"notebook-{name}")
@@ -128,12 +133,12 @@ _MIME = {"ipynb": "application/x-ipynb+json", "html": "text/html", "csv": "text/
 
 
 def _install() -> str:
-    """Return what notebooks install `ioi_core` from: the host's address for it, this server's wheel, or its name."""
+    """Return where notebooks install `ioi_core` from: the host's address for it, this server's, or ""."""
     if address := settings().package_url:
         return address
     here, wheel = urlsplit(st.context.url or ""), publish_wheel()
     if wheel is None or not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", here.netloc):
-        return f"ioi-explorer=={ioi_core.__version__}"
+        return ""  # never its bare name: nobody promises what an index has under it
     above = here.path.rpartition("/")[0]  # of the page, which is the last part of the address
     return f"{here.scheme}://{here.netloc}{quote(above)}/app/static/{wheel}"
 

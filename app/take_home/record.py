@@ -1,6 +1,6 @@
 """The record of a figure: what it is drawn from, as a plain value from which all else is made. No Streamlit here.
 
-A record holds requests and no numbers: whoever has it has the recipe, and `computed` or a notebook gives the numbers.
+A record holds requests and no numbers: whoever has it has the recipe, and its requests or a notebook give the numbers.
 """
 
 from collections.abc import Sequence

@@ -92,7 +92,7 @@ def show_breaking(view: View) -> None:
     templates = partial(_show_templates, view, pairs, broken, asked)
     part("Is it as good in every kind of sentence?", url.PART_TEMPLATES, templates)
     comparison = partial(_show_comparison, view, pairs, plan, classes, (start, first), broken)
-    part("Compare two circuits", url.PART_COMPARISON, comparison)
+    part("Compare two circuits", url.PART_COMPARISON, comparison, holds=[url.KEPT, url.COMPARE, url.COMPARE_WITH])
     completeness = partial(_show_completeness, view, pairs, plan, broken, asked)
     part("Is anything missing?", url.PART_COMPLETENESS, completeness)
 
