@@ -44,17 +44,9 @@ with right:
 with overview:
     show_overview(view, patterns, run, head)
 
-part(
-    f"A closer look at head {head}",
-    url.PART_CLOSELY,
-    partial(show_head, view, patterns, head),
-    holds=[url.ATTENTION_HEAD],
-)
+closely = partial(show_head, view, patterns, head)
+part(f"A closer look at head {head}", url.PART_CLOSELY, closely, holds=[url.ATTENTION_HEAD])
 from_end = "Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?"
 part(from_end, url.PART_FROM_END, partial(show_from_end, view, patterns))
-part(
-    "Some heads side by side",
-    url.PART_SIDE_BY_SIDE,
-    partial(show_side_by_side, view, patterns),
-    holds=[url.BY, url.HEADS, url.TOP],
-)
+beside = partial(show_side_by_side, view, patterns)
+part("Some heads side by side", url.PART_SIDE_BY_SIDE, beside, holds=[url.BY, url.HEADS, url.TOP])

@@ -56,6 +56,13 @@ def test_what_is_closed_is_not_drawn_and_a_link_opens_one_part(page: str) -> Non
         assert [name for name, is_open in parts_open(at).items() if is_open] == [part]
 
 
+def test_a_link_from_before_there_were_parts_opens_the_one_it_meant() -> None:
+    at = opened("../pages/logit_lens.py", parts="closed", cells="rank of IO")
+    assert parts_open(at) == {url.PART_TOKENS: True, url.PART_LAYERS: False, url.PART_HEADS: False}
+    at = opened("../pages/attention.py", parts="closed", attention_head="2.1")
+    assert parts_open(at)[url.PART_CLOSELY]
+
+
 def test_what_is_closed_is_not_asked_for(asked: list[str]) -> None:
     opened("../pages/circuit.py", parts="closed", circuit_start="found automatically")
     assert "evaluate_circuit" in asked

@@ -1,5 +1,6 @@
 """Data, code and citation of a figure, and the menu that is empty until it is opened."""
 
+import csv
 import io
 
 import numpy as np
@@ -31,6 +32,14 @@ def test_all_prompts_values_of_a_heatmap(heatmap, demo_model):
     assert len(back) == numbers.values.size
     for layer, head, prompt, value in back[["layer", "head", "prompt", "value"]].itertuples(index=False):
         assert value == pytest.approx(numbers.values[layer, head, prompt - 1], abs=1e-6)
+
+
+def test_layers_and_heads_are_whole_numbers_where_one_table_has_no_heads(loader, demo_model):
+    [one] = [one for one in every_figure()["path patching"] if one.record.name == "path_heatmap"]
+    numbers = one.record.numbers(results_of(demo_model, one.record))
+    rows = list(csv.DictReader(io.StringIO(prompts_csv(one.record, numbers).decode("utf-8-sig"))))
+    assert {row["head"] for row in rows} == {"", *map(str, range(demo_model.cfg.n_heads))}
+    assert {row["layer"] for row in rows} == set(map(str, range(demo_model.cfg.n_layers)))
 
 
 def test_a_file_says_once_what_it_is_of(heatmap):
