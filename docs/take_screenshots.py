@@ -1,6 +1,6 @@
 """Retake docs/screenshots: python docs/take_screenshots.py (needs playwright and Chromium).
 
-Serves the app on ioi-demo and photographs each page as it is, 1440 pixels wide.
+Serves the app on ioi-demo and photographs each page as it is, `WIDTH` pixels wide and as high as it is.
 """
 
 import os
@@ -17,15 +17,18 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 PICTURES = Path(__file__).parent / "screenshots"
 PAGES = {
-    "start": ("/?model=ioi-demo", 1250),
-    "prompt": ("/prompt?model=ioi-demo", 1250),
-    "logit_lens": ("/logit_lens?model=ioi-demo", 1450),
-    "attention": ("/attention?model=ioi-demo", 1700),
-    "activation_patching": ("/activation_patching?model=ioi-demo&site=resid_pre", 1450),
-    "path_patching": ("/path_patching?model=ioi-demo&trail=logits+%3E+4.1+4.2+5.0+q+%3E+2.0+3.0+v", 2250),
-    "circuit": ("/circuit?model=ioi-demo&prompts=generated&corruption=ABC&n=56&circuit=-4.1%3AEND", 2250),
-    "heads": ("/heads?model=ioi-demo&head=4.1", 2250),
+    "start": "/?model=ioi-demo",
+    "prompt": "/prompt?model=ioi-demo",
+    "logit_lens": "/logit_lens?model=ioi-demo&part_heads=true",
+    "attention": "/attention?model=ioi-demo",
+    "activation_patching": "/activation_patching?model=ioi-demo&site=resid_pre",
+    "path_patching": "/path_patching?model=ioi-demo&trail=logits+%3E+4.1+4.2+5.0+q+%3E+2.0+3.0+v&part_paths=true",
+    "circuit": "/circuit?model=ioi-demo&prompts=generated&corruption=ABC&n=56&circuit=-4.1%3AEND&part_levels=true",
+    "heads": "/heads?model=ioi-demo&head=4.1&part_roles=true",
 }
+"""Name -> the view."""
+
+WIDTH = 1440
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -40,8 +43,8 @@ def main() -> None:
         wait_until_healthy(f"http://localhost:{port}", server)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-            for name, (path, height) in PAGES.items():
-                page = browser.new_page(viewport={"width": 1440, "height": height})
+            for name, path in PAGES.items():
+                page = browser.new_page(viewport={"width": WIDTH, "height": 900})
                 page.goto(f"http://localhost:{port}{path}")
                 photograph(page, PICTURES / f"{name}.png")
             browser.close()
@@ -65,6 +68,9 @@ def photograph(page: Page, path: Path) -> None:
     """Save what the page shows once nothing moves any more."""
     page.wait_for_selector(".ioi-says", timeout=60_000)
     page.wait_for_selector("[data-test-script-state=notRunning]", state="attached")
+    page.wait_for_timeout(1500)
+    height = page.evaluate("document.querySelector('.stMain').scrollHeight")
+    page.set_viewport_size({"width": WIDTH, "height": height})
     page.wait_for_timeout(1500)
     path.parent.mkdir(exist_ok=True)
     page.screenshot(path=path)
