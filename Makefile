@@ -8,8 +8,8 @@ WORKERS ?= 2
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
 
-test: .venv/installed-dev  ## all tests; browser tests skip loudly where there is no Chromium
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+test: .venv/installed-dev  ## all tests, a core for each worker; browser tests skip loudly where there is no Chromium
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 notebooks-test: .venv/installed-dev  ## every figure's notebook in a fresh kernel, where `make test` shares a warm one; minutes
 	$(BIN)/python -m pytest -n $(WORKERS) -m notebooks
