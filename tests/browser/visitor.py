@@ -167,19 +167,20 @@ def _of_chart(read: str) -> str:
 
 
 def at_rest(page: Page, read: str, argument: object = None):
-    """What `read`, JavaScript, returns once that is something and stays the same for half a second's frames.
+    """What `read`, JavaScript, returns once that is something and stays the same for some frames and 300 ms.
 
-    Frames, not seconds: of a browser too busy to draw seconds pass, and nothing has moved.
+    Frames too, not time alone: of a browser too busy to draw seconds pass, and nothing has moved.
     """
     return page.evaluate(
         f"""async argument => {{
             const read = {read}, until = performance.now() + {WAIT};
-            const frames = count => new Promise(done => {{
-                const next = () => count-- > 0 ? requestAnimationFrame(next) : done();
+            const frames = (count, since) => new Promise(done => {{
+                const enough = () => count-- <= 0 && performance.now() - since > 300;
+                const next = () => enough() ? done() : requestAnimationFrame(next);
                 next();
             }});
             for (let now, before; performance.now() < until; before = now) {{
-                await frames(30);
+                await frames(8, performance.now());
                 now = JSON.stringify(read(argument) || null);
                 if (now === before && now !== 'null') return JSON.parse(now);
             }}

@@ -48,7 +48,10 @@ CONTRASTS = """() => {
 }"""
 
 FORM = """() => [innerWidth, document.querySelector('.stMain').scrollHeight,
-    ...[...document.querySelectorAll('.stApp, .main-svg')].map(part => getComputedStyle(part).cssText)]"""
+    ...[...document.querySelectorAll('.stApp, .main-svg')].map(part => {
+        const { width, backgroundColor, color } = getComputedStyle(part);
+        return [width, backgroundColor, color];
+    })]"""
 
 
 @pytest.fixture(params=VIEWS)

@@ -115,7 +115,7 @@ def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str
 
 def test_the_circuit_and_the_token_grid_are_whole_on_a_projector(open_view) -> None:
     for view, name in (("circuit, break it", "circuit_graph"), ("logit lens", "token_lens")):
-        page = open_view(view, size="large")
+        page = open_view(view, size="large", part_tokens="true")  # of the Circuit page no part
         form(page, PROJECTOR)
         right, width, room = read_chart(page, name, WIDTH)
         assert right <= PROJECTOR[0]
