@@ -18,11 +18,7 @@ from app.circuit.breaking.member_table import COLUMNS, table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
-from app.circuit.requests import (
-    evaluate_request,
-    find_request,
-    sets_request,
-)
+from app.circuit.requests import evaluate_request, find_request, sets_request
 from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import notice, says
@@ -36,7 +32,7 @@ from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import part
 from app.view import View
 from app.words.phrases import grouped, grouped_by, number, percent_of_model
-from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, Minimality, PromptPairs
+from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 
@@ -78,10 +74,7 @@ def show_breaking(view: View) -> None:
     with foot:
         frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
         story = words.circuit_story(broken, plan.circuit, plan.off)
-        show_foot(
-            "circuit_graph", story, frame, requests=asked.broken, shown=[NOW, COMPLETE],
-            figures=[figure],
-        )  # fmt: skip
+        show_foot("circuit_graph", story, frame, requests=asked.broken, shown=[NOW, COMPLETE], figures=[figure])
         st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
@@ -119,10 +112,6 @@ def _show_model_alone(view: View, pairs: PromptPairs, start: str, room: DeltaGen
             st.caption("Searching for a circuit ...")
 
 
-def _minimality(view: View, asked: Asked) -> Minimality | None:
-    return None if asked.members is None else compute(view.model, asked.members)
-
-
 def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> go.Figure:
     drawn = graph.graph_of(plan.circuit, plan.off, classes)
     figure = graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published, low=view.large)
@@ -140,15 +129,12 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
     circuit_change, model_change = (
         f"{number(change)} by what is off" if off else "nothing is off" for change in changes
     )
-    _show_numbers(now, circuit_change, model, model_change, " without the same heads" if off else "")
-
-
-def _show_numbers(now: CircuitEvaluation, change: str, model: float, model_change: str, without: str) -> None:
     uncoloured: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
     share = float("nan") if no_share(now) else now.faithfulness
     st.metric("Faithfulness", percent_of_model(share), help="F(C) / F(M), the circuit as it is now")
-    st.metric("logit_diff of the circuit", number(now.logit_diff), change, **uncoloured)
-    st.metric(f"of the whole model{without}", number(model), model_change, **uncoloured)
+    st.metric("logit_diff of the circuit", number(now.logit_diff), circuit_change, **uncoloured)
+    whole = "of the whole model" + (" without the same heads" if off else "")
+    st.metric(whole, number(model), model_change, **uncoloured)
 
 
 def _show_levels(view: View, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
@@ -166,7 +152,8 @@ def _show_members(view: View, pairs: PromptPairs, plan: controls.Plan, classes: 
     if not plan.circuit:
         st.write("The circuit has no heads yet: add some above.")
         return
-    frame = tables.members_frame(plan.circuit, plan.off, classes, _minimality(view, asked))
+    minimality = None if asked.members is None else compute(view.model, asked.members)
+    frame = tables.members_frame(plan.circuit, plan.off, classes, minimality)
     if view.large:
         st.html(plain_table(frame, "Every member", COLUMNS))
     else:
@@ -181,17 +168,17 @@ def _show_minimality(view: View, plan: controls.Plan, asked: Asked) -> None:
     if not plan.left:
         st.write("There is nothing to draw: no head is on.")
         return
-    result = _minimality(view, asked)
-    if result is None:
+    if asked.members is None:
         st.write(words.too_many_everywhere(len(plan.left.at(EVERYWHERE)), MOST_EVERYWHERE))
         return
+    result = compute(view.model, asked.members)
     if reason := no_share(result):
         st.write(f"There is nothing to draw: {reason}.")
         return
     figure, story = charts.minimality_bars(result), words.minimality_story(result)
     show_figure(
         "circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large,
-        requests=[asked.members] if asked.members else [], shown=[MEMBERS],
+        requests=[asked.members], shown=[MEMBERS],
     )  # fmt: skip
 
 
