@@ -40,15 +40,15 @@ _INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replac
 def show_all_heads(view: View) -> None:
     """Draw every head, a row each."""
     table, pairs = st.container(), view.pairs
-    asked: list[Request[Any]] = [*measure_requests(pairs)]
+    of_measures, of_roles = measure_requests(pairs), ask(ioi_core.role_attention, pairs=pairs)
+    asked: list[Request[Any]] = [*of_measures]
     shown_of = list(MEASURES_SHOWN)
-    measures = all_measures(*compute(view.model, *measure_requests(pairs)))
+    measures = all_measures(*compute(view.model, *of_measures))
     roles = None
     if has_all_roles(pairs):
-        asked.append(ask(ioi_core.role_attention, pairs=pairs))
-        shown_of.append(Shown("per_prompt", len(asked) - 1))
-        attention = compute(view.model, ask(ioi_core.role_attention, pairs=pairs))
-        measures += role_attention_measures(attention)
+        shown_of.append(Shown("per_prompt", len(asked)))
+        asked.append(of_roles)
+        measures += role_attention_measures(compute(view.model, of_roles))
         roles = measured_roles(view.model, pairs)
     else:
         st.write(f"{NO_ROLES} The scores and effects are there all the same.")
