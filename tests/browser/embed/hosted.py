@@ -1,11 +1,10 @@
-"""The app behind the proxy, as a host has it, and pages of other sites that show it in a frame."""
+"""The proxy in front of the app, as a host has it, and pages of other sites that show it in a frame."""
 
 import os
 import re
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests import ROOT
-from tests.browser.visitor import WAIT, wait_until_healthy
+from tests.browser.visitor import WAIT
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
@@ -48,25 +47,6 @@ def site() -> Iterator[tuple[str, dict[str, str]]]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-@contextmanager
-def app(folder: Path, ancestors: str) -> Iterator[int]:
-    """The app as `python -m app` serves it; its port."""
-    port, log = free_port(), folder / "app.log"
-    environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"} | {
-        "HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache"), "IOI_FRAME_ANCESTORS": ancestors,
-    }  # fmt: skip
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", "app", "--server.port", str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-        try:
-            wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
-            yield port
-        finally:
-            process.terminate()
-            process.wait(60)
-    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @contextmanager

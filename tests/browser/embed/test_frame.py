@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, expect
 
+from benchmarks.load import serving
 from tests.browser.embed import hosted
 from tests.browser.every_page.controls import shown
 from tests.browser.visitor import WAIT, Visitor, at_rest
@@ -43,8 +44,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ExitStack() as stack:
         school, lesson = stack.enter_context(hosted.site())
         stranger, copy = stack.enter_context(hosted.site())
-        port = stack.enter_context(hosted.app(folder, f"'self' {school}"))
-        yield World(stack.enter_context(hosted.proxy(folder, port)), school, lesson, stranger, copy)
+        app = stack.enter_context(serving(folder, warm=False, IOI_FRAME_ANCESTORS=f"'self' {school}"))
+        yield World(stack.enter_context(hosted.proxy(folder, app.port)), school, lesson, stranger, copy)
+    assert "Traceback" not in Path(folder / "log").read_text()
 
 
 def framed(page: Page) -> Frame:
