@@ -5,7 +5,8 @@ Streamlit takes what another page has last drawn out of the address to which Bac
 of a page are open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 from ioi_core import Direction, Head
 
@@ -75,3 +76,8 @@ def cell(kind: str) -> str:
 def gone_of(knocked_out: Sequence[Head]) -> str:
     """Return the parameter of how many of these heads are gone; other heads are another choice, not begun yet."""
     return "_".join(["gone_of", *map(str, knocked_out)])
+
+
+def link(page: str, query: Mapping[str, str | Sequence[str]]) -> str:
+    """Return a view's address: of its page, such as http://localhost:8501/heads, and what is chosen there."""
+    return f"{page}?{urlencode(query, doseq=True, errors='replace')}" if query else page

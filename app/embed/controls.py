@@ -6,11 +6,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import url
-from app.embed.words import frame, link, where_it_works
+from app.embed.words import frame, where_it_works
 from app.hosting.models import DEMO
 from app.hosting.services import settings
 from app.shell.sidebar import stands_in
 from app.shell.title import APP
+from app.take_home.address import query_of_view
 
 _STYLE = Path(__file__).with_name("embed.css").read_text(encoding="utf-8")
 
@@ -37,12 +38,11 @@ def offer_frame(room: DeltaGenerator, title: str) -> None:
     page = st.context.url
     if page is None:
         return
-    query: dict[str, str | list[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
-    if wanted := st.session_state.get(url.MODEL):
-        query[url.MODEL] = DEMO if stands_in(wanted) else wanted  # else another host shows its own default
+    wanted = st.session_state[url.MODEL]
+    query = query_of_view(DEMO if stands_in(wanted) else wanted)
     with room:
         if is_embedded():
-            st.link_button(f"Open in {APP}", link(page, query), icon=":material/open_in_new:", type="tertiary")
+            st.link_button(f"Open in {APP}", url.link(page, query), icon=":material/open_in_new:", type="tertiary")
             return
         opened = st.popover(
             "Embed", icon=":material/code:", type="tertiary", help="Show this view in a page of your own.",

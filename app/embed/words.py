@@ -2,18 +2,13 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
 
-Query = Mapping[str, str | Sequence[str]]
+from app.url import link
+
 _WIDTH, _HEIGHT = 1000, 800
 
 
-def link(page: str, query: Query) -> str:
-    """Return a view's address: of its page, such as http://localhost:8501/heads, and what is chosen there."""
-    return f"{page}?{urlencode(query, doseq=True, errors='replace')}" if query else page
-
-
-def frame(page: str, query: Query, title: str) -> str:
+def frame(page: str, query: Mapping[str, str | Sequence[str]], title: str) -> str:
     """Return the HTML of a frame that shows a view.
 
     Args:

@@ -4,12 +4,12 @@ import html
 import re
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -24,6 +24,7 @@ from app.questions.ask import Request
 from app.questions.compute import compute_all
 from app.questions.shown import PROMPT, Shown, shown_by_default
 from app.take_home import data
+from app.take_home.address import query_of_view
 from app.take_home.cite import bibtex, citation
 from app.take_home.code import python
 from app.take_home.notebook import notebook
@@ -59,22 +60,20 @@ class Drawn:
 
 
 def begin_records(model: Model, pairs: PromptPairs, prompts: Request[PromptPairs], in_words: str) -> None:
-    """Note what every figure of this run is drawn on; the arguments are those of `Source`."""
+    """Note what every figure of this run is drawn on, but for its address; the arguments are those of `Source`."""
     loadable = model.name == DEMO or (model.name == GPT2 and model.is_gpt2_small)
     st.session_state[_MODEL] = weakref.ref(model)
     st.session_state[_SOURCE] = Source(
-        model.name, model.fingerprint, ioi_core.PROCESSING, loadable, prompts, pairs, in_words, _url(model), _VERSIONS
+        model.name, model.fingerprint, ioi_core.PROCESSING, loadable, prompts, pairs, in_words, "", _VERSIONS
     )
 
 
-def _url(model: Model) -> str:
-    """Return the address of this view, with all its parameters and the model; "" where there is no browser."""
+def _linked(source: Source) -> Source:
+    """Return a source with the address of this view, as it is by the time that a menu is open."""
     if not st.context.url:
-        return ""
-    query: dict[str, list[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
-    # What computes, not what is waited for; and never left to the default of whoever opens the link.
-    query[url.MODEL] = [DEMO if model.name == DEMO else str(st.session_state.get(url.MODEL, model.name))]
-    return f"{st.context.url}?{urlencode(query, doseq=True, errors='replace')}"
+        return source
+    model = DEMO if source.model == DEMO else str(st.session_state.get(url.MODEL, source.model))
+    return replace(source, url=url.link(st.context.url, query_of_view(model)))
 
 
 def take_home(drawn: Drawn, frame: Callable[[], pd.DataFrame], figures: Sequence[go.Figure] = ()) -> None:
@@ -87,7 +86,7 @@ def take_home(drawn: Drawn, frame: Callable[[], pd.DataFrame], figures: Sequence
     menu = st.popover("Take home", icon=":material/ios_share:", type="tertiary", key=f"take-{name}", on_change="rerun")
     if menu.open:
         with menu:
-            _show_menu(drawn.record(st.session_state[_SOURCE]), frame, figures)
+            _show_menu(drawn.record(_linked(st.session_state[_SOURCE])), frame, figures)
 
 
 def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Sequence[go.Figure]) -> None:

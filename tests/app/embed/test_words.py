@@ -5,7 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.embed.words import frame, link, where_it_works
+from app.embed.words import frame, where_it_works
+from app.url import link
 
 HOSTILE = ('"><script>alert(1)</script>', "' onload=alert(1) x='", "</iframe>", "a&b=c#d", "\ud800", "é · \n\x00")
 
