@@ -7,8 +7,10 @@ import urllib.parse
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, ViewportSize, expect
 
 FLAGS = [
     "--headless",
@@ -21,14 +23,17 @@ FLAGS = [
     "--disable-sync",
 ]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LAPTOP: ViewportSize = {"width": 1440, "height": 900}
 WAIT = 120_000
 """Milliseconds until a page or a server counts as stuck; patient, since tests run on busy machines too."""
 STILL = """() => {
-    if (!document.querySelector('[data-test-script-state=notRunning]')) window.stillSince = undefined;
+    const ended = document.querySelector('[data-test-script-state=notRunning]');
+    if (!ended || document.querySelector('[data-testid=stSkeleton]')) window.stillSince = undefined;
     else window.stillSince ??= performance.now();
     return performance.now() - window.stillSince > 300;
 }"""
-"""The script has ended, and no other run has followed at once, which would swallow a click or a key."""
+"""The script has ended, nothing waits for the browser to fetch what draws it, and no other run has followed at once,
+which would swallow a click or a key."""
 
 expect.set_options(timeout=WAIT)
 
@@ -44,18 +49,46 @@ def wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
     raise AssertionError(f"the app does not start:\n{log.read_text()}")
 
 
-class Visitor:
-    """One browser context whose console errors, page errors and outside requests fail the test."""
+_rested: WeakKeyDictionary[Browser, list[tuple[dict[str, Any], Page]]] = WeakKeyDictionary()
+"""Pages that visitors have left, with nothing of theirs: in a new one the browser would compile all of Streamlit and
+Plotly again, which takes most of the time of opening it."""
 
-    def __init__(self, browser: Browser, url: str, **options):
+
+class Visitor:
+    """Someone who has never been here; console errors, page errors and outside requests fail the test.
+
+    Args:
+        device: what `Browser.new_context` is told.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        viewport: ViewportSize = LAPTOP,
+        color_scheme: str = "light",
+        reduced_motion: str = "no-preference",
+        **device: Any,
+    ):
         self.url = url
-        self.context: BrowserContext = browser.new_context(**{"viewport": {"width": 1440, "height": 900}} | options)
+        self._device = device
+        rested = _rested.setdefault(browser, [])
+        same = next((one for one in rested if one[0] == device), None)
+        if same:
+            rested.remove(same)
+        self.page: Page = same[1] if same else browser.new_context(viewport=viewport, **device).new_page()
+        self.context: BrowserContext = self.page.context
         self.context.set_default_timeout(WAIT)
-        self.page: Page = self.context.new_page()
+        self.page.set_viewport_size(viewport)
+        self.page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
         self.complaints: list[str] = []
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
-        self.page.on("request", self._request)
+        self._heard = {"console": self._console, "pageerror": self._page_error, "request": self._request}
+        for event, hear in self._heard.items():
+            self.page.on(event, hear)
+
+    def _page_error(self, error: Error) -> None:
+        self.complaints.append(f"page error: {error}")
 
     def _console(self, message: ConsoleMessage) -> None:
         # Streamlit looks for its server below a page's own path first, and reports its own 404.
@@ -104,10 +137,21 @@ class Visitor:
 
     def leave(self) -> None:
         visible = self.page.locator("body").inner_text()
-        self.context.close()
+        self._clear()
         assert self.complaints == []
         assert "Traceback" not in visible
         assert "Something went wrong" not in visible
+
+    def _clear(self) -> None:
+        """Leave the page to the next visitor with nothing but what the browser has compiled."""
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.goto("about:blank")
+        for event, hear in self._heard.items():
+            self.page.remove_listener(event, hear)
+        self.context.clear_cookies()
+        left = self.context.storage_state()
+        assert not any(left.values()), left
+        _rested[self.context.browser].append((self._device, self.page))
 
 
 def part(page: Page, question: str) -> Locator:

@@ -35,7 +35,10 @@ runpy.run_module("app", run_name="__main__")
 @pytest.mark.slow
 def test_fifty_visitors_of_one_page_cause_one_computation_of_each_result(tmp_path):
     async def come(port: int) -> list[set[str]]:
-        visitors = [await Visitor.arrive(port, "model=ioi-demo&prompts=generated&n=9&seed=7") for _ in range(VISITORS)]
+        visitors = [
+            await Visitor.arrive(port, "model=ioi-demo&prompts=generated&n=9&seed=7&parts=open")
+            for _ in range(VISITORS)
+        ]
         seen = await asyncio.gather(*(visitor.open("logit_lens") for visitor in visitors))
         return [page.charts for page in seen]
 

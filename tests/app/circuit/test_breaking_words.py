@@ -65,7 +65,7 @@ def test_what_is_said_of_a_broken_circuit_is_true_of_its_numbers(data) -> None:
     before = data.draw(evaluations(now.model_per_prompt))
     complete = data.draw(completenesses(now.model_per_prompt))
     off = data.draw(st.sampled_from((Circuit(), Circuit({Head(1, 0): "END"}))))
-    text = broken_story(Broken(before, now, complete, None), CIRCUIT, off)
+    text = broken_story(Broken(before, now, complete), CIRCUIT, off)
     runs = [now.logit_diff, now.model_logit_diff, before.logit_diff, float(complete.model_values)]
     assert ("does not show it" in text) == (max(map(abs, runs)) < least())
     if "does not show it" in text:
@@ -157,6 +157,6 @@ def test_where_nothing_keeps_as_much_the_share_is_said_to_tell_nothing(demo_mode
     for pairs in (few, ioi_dataset(demo_model, 56, corruption="abc")):
         found = find_circuit(demo_model, pairs).circuit
         result, sets = evaluate_circuit(demo_model, pairs, found), completeness(demo_model, pairs, found, NO_HEADS)
-        told.append(circuit_story(Broken(result, result, sets, None), found, NO_HEADS))
+        told.append(circuit_story(Broken(result, result, sets), found, NO_HEADS))
         nothing = percent_of_model(result.empty_logit_diff / result.model_logit_diff)
         assert (f"no head at all keeps {nothing}" in told[-1]) == (pairs is few)
