@@ -20,6 +20,7 @@ from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
 from app.hosting.services import computations
 from app.hosting.visitors import begin_page
+from app.report.tray import keep_report
 from app.shell.banner import disk_notice, left_out_notice, model_for
 from app.shell.current_view import set_view
 from app.shell.gate import let_in
@@ -101,6 +102,7 @@ def _draw_shared(step: Step) -> tuple[str, str]:
     disk_notice()
     style(large=large)
     style_embedded()
+    keep_report()
     with st.container(gap="xsmall", key="frame"):
         model = model_for(wanted)
         chosen = chosen_prompts(model, choice)

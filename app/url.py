@@ -54,6 +54,8 @@ PART_TEMPLATES, PART_COMPARISON, PART_COMPLETENESS = "part_templates", "part_com
 PART_STEPS, PART_MOVERS, PART_VARIANTS = "part_steps", "part_movers", "part_variants"
 METHOD_HEADS, METHOD_AT, SIGNAL_HEADS = "method_heads", "method_at", "signal_heads"
 
+PINS = "pins"  # of the report, all of it
+
 FORMERLY = {ATTENTION_HEAD: HEAD, HEAD_DIRECTION: DIRECTION}
 """Parameter -> the name that links once had for it on its page, and now have for another page's."""
 

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.colours import ROLE_COLOURS
+from app.take_home.caught import CAUGHT
 
 _CHIP_COLOURS = "".join(
     f".ioi-{role.replace('+', 'p')} {{ background: {colour}; color: {'#fff' if role == 'IO' else '#000'}; }}"
@@ -66,6 +67,8 @@ def style(*, large: bool) -> None:
 
 def problem(text: str, details: str = "") -> None:
     """Draw an expected failure, shown literally: what to change, and details to fold out."""
+    if caught := st.session_state.get(CAUGHT):
+        caught.problem = text
     more = f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
     said = html.escape(text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text)
     st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{more}</div>')

@@ -13,10 +13,12 @@ from app.heads.controls import choose_one
 from app.questions.ask import Request
 from app.questions.compute import compute_all, is_known
 from app.questions.shown import Shown, effects_shown
+from app.take_home.menu import needs_a_click
 from app.view import View
 from ioi_core import EdgeAtlas, Head, PathResult
 
 _ASKED_FOR = "_edges_asked_for"
+_ATLAS = "Compute every edge between heads"
 AtlasRequests = dict[str, Request[EdgeAtlas]]
 
 
@@ -60,6 +62,7 @@ def _known_or_asked_for(view: View, requests: list[Request[PathResult]], label: 
     this = (label, view.model.fingerprint, view.pairs.clean_text)
     if st.session_state.get(_ASKED_FOR) == this:
         return True
+    needs_a_click(label)
     st.button(label, key="edges-now", on_click=st.session_state.update, args=({_ASKED_FOR: this},))
     return False
 
@@ -75,7 +78,8 @@ def _offer_atlas(view: View, wanted: AtlasRequests, known: AtlasRequests) -> Atl
             "from there when you ask again."
         )
         with st.container(horizontal=True):
-            if not st.button("Compute every edge between heads", key="atlas-now"):
+            needs_a_click(_ATLAS)
+            if not st.button(_ATLAS, key="atlas-now"):
                 return known
             st.button("Stop", key="atlas-stop")  # any click ends this wait, and a job nobody waits for is cancelled
         compute_all(view.model, list(wanted.values()))

@@ -77,13 +77,16 @@ HEADS = Step(
     ("head", "query", "key", "value", "attention pattern", "direct effect, total effect", "name mover head",
      "S-inhibition head", "duplicate token head", "induction head", "previous token head"),
 )  # fmt: skip
+REPORT = Step("report", "Report", "Your report", "", ())
+"""Beside the way: it holds what was found along it."""
+
 WAY = (START, PROMPT, LOGIT_LENS, ATTENTION, ACTIVATION_PATCHING, PATH_PATCHING, CIRCUIT, HEADS)
 
 
 def navigation() -> tuple[StreamlitPage, Step]:
     """Draw the navigation; return the page that was asked for and its step."""
-    page = st.navigation([st.Page(step.path, title=step.title, default=step is START) for step in WAY])
-    return page, next(step for step in WAY if step.title == page.title)
+    page = st.navigation([st.Page(step.path, title=step.title, default=step is START) for step in (*WAY, REPORT)])
+    return page, next(step for step in (*WAY, REPORT) if step.title == page.title)
 
 
 def follow_old_link(step: Step) -> None:
@@ -99,7 +102,7 @@ def follow_old_link(step: Step) -> None:
 
 def way_on(step: Step) -> DeltaGenerator:
     """Draw the links to the pages before and after this one; return room between them."""
-    n = WAY.index(step)
+    n = WAY.index(step) if step in WAY else len(WAY)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="way"):
         if n > 0:
             st.page_link(WAY[n - 1].path, label=f"Back: {WAY[n - 1].title}", icon=":material/arrow_back:")
@@ -110,7 +113,8 @@ def way_on(step: Step) -> DeltaGenerator:
                 after.path, label=f"Next: {after.question}", icon=":material/arrow_forward:", icon_position="right"
             )
         else:
-            st.page_link(START.path, label="That was the last question: see all", icon=":material/list:")
+            label = "That was the last question: see all" if step in WAY else "All questions"
+            st.page_link(START.path, label=label, icon=":material/list:")
     return room
 
 

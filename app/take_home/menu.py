@@ -1,6 +1,7 @@
 """ "Take home": the menu under every figure. Nothing of it is computed or sent before it is opened."""
 
 import html
+import json
 import re
 import weakref
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from app.questions.compute import compute_all
 from app.questions.shown import PROMPT, Shown, shown_by_default
 from app.take_home import data
 from app.take_home.address import query_of_view
+from app.take_home.caught import CAUGHT, Caught
 from app.take_home.cite import bibtex, citation
 from app.take_home.code import python
 from app.take_home.notebook import notebook
@@ -77,16 +79,29 @@ def _linked(source: Source) -> Source:
 
 
 def take_home(drawn: Drawn, frame: Callable[[], pd.DataFrame], figures: Sequence[go.Figure] = ()) -> None:
-    """Draw the menu of a figure: closed, it is a button and nothing else.
+    """Draw the menu of a figure: closed, it is a button and nothing else. In a run for a report, keep the figure.
 
     Args:
         frame: makes the figure's table; figures: those that are drawn, none where it is a table alone.
     """
+    caught: Caught | None = st.session_state.get(CAUGHT)
+    if caught is not None:
+        caught.keep(Part(drawn.record(st.session_state[_SOURCE]), frame, figures), st.session_state[_MODEL])
+        if caught.all_found:
+            st.stop()
+        return
     name = drawn.name
     menu = st.popover("Take home", icon=":material/ios_share:", type="tertiary", key=f"take-{name}", on_change="rerun")
     if menu.open:
         with menu:
             _show_menu(drawn.record(_linked(st.session_state[_SOURCE])), frame, figures)
+
+
+def needs_a_click(label: str) -> None:
+    """Say to a report why a figure is not there that is computed on request alone, by the button of that label."""
+    caught: Caught | None = st.session_state.get(CAUGHT)
+    if caught is not None:
+        caught.problem = f"open its view and press “{label}” first: that takes a while"
 
 
 def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Sequence[go.Figure]) -> None:
@@ -100,7 +115,7 @@ def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Seque
         st.caption("Link to this view")
         st.code(record.source.url, language=None, height="content", wrap_lines=True)
     with st.container(horizontal=True, gap="small"):
-        book = partial(notebook, record, results, _install())
+        book = partial(notebook, record, results, wheel_address())
         _download("Notebook", book, record.file_name("ipynb"), f"notebook-{name}")
         _download("Web page", lambda: page([Part(record, frame, figures)]), record.file_name("html"), f"page-{name}")
         _download("Data (CSV)", lambda: data.figure_csv(record, frame()), record.file_name("csv"), f"csv-{name}")
@@ -109,11 +124,24 @@ def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Seque
             _download("Every prompt (CSV)", lambda: data.prompts_csv(record, numbers), file, f"csv-prompts-{name}")
     if figures:
         _show_images(record)
+    _offer_pin(record)
     with st.expander("Copy as Python"):
         st.code(python(record), language="python", height=240)
     with st.expander("Cite"):
         st.code(citation(record), language=None, wrap_lines=True)
         st.code(bibtex(record), language=None)
+
+
+def _offer_pin(record: Record) -> None:
+    """Draw a button that has the browser keep the figure for the visitor's report, or say why it cannot."""
+    page, _, query = record.source.url.rpartition("/")[2].partition("?")
+    if not record.source.url:
+        return
+    if url.left_out("") in query:
+        st.caption("It cannot be pinned to the report: a text is too long for its link. Take the notebook instead.")
+        return
+    pin = html.escape(json.dumps([f"{page}?{query}", record.name]))
+    st.html(f'<button class="ioi-image" type="button" data-ioi-pin="{pin}">Pin to the report</button>')
 
 
 def _show_images(record: Record) -> None:
@@ -131,7 +159,7 @@ _IMAGE = Path(__file__).with_name("image.js").read_text(encoding="utf-8")
 _MIME = {"ipynb": "application/x-ipynb+json", "html": "text/html", "csv": "text/csv"}
 
 
-def _install() -> str:
+def wheel_address() -> str:
     """Return where notebooks install `ioi_core` from: the host's address for it, this server's, or ""."""
     if address := settings().package_url:
         return address

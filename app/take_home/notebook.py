@@ -88,6 +88,37 @@ def notebook(record: Record, results: Sequence[Any], install: str) -> bytes:
     return as_file(cells(record, results, install))
 
 
+def report_notebook(figures: Sequence[tuple[Record, Sequence[Any], str]], install: str) -> bytes:
+    """Return the notebook of several figures, each with its own check, as a file.
+
+    Args:
+        figures: record, results of its requests, and a line of the visitor's own, for each figure.
+        install: as of `notebook`.
+    """
+    parts = [
+        ("markdown", "# Report\n\nRun all cells: each figure is computed again, drawn, and checked."),
+        ("code", installing(install)),
+        ("code", f"{_HELPERS.strip()}\n\n\n{_CHECKING.strip()}"),
+    ]
+    loaded = made = ""
+    for record, results, note in figures:
+        code, numbers = Code(record), record.numbers(results)
+        parts.append(("markdown", f"#{_heading(record)}" + (f"\n\n> {plain(note)}" if note else "")))
+        model = model_cell(record, code)
+        if model != loaded:
+            parts.append(("code", model))
+            loaded, made = model, ""
+        if code.uses_prompts and code.prompts != made:
+            made = code.prompts
+            parts.append(("code", made))
+        parts += [
+            ("code", code.computing),
+            ("code", drawing(record, code, numbers)),
+            ("code", checking(record, code, numbers)),
+        ]
+    return as_file(parts)
+
+
 def cells(record: Record, results: Sequence[Any], install: str) -> list[tuple[str, str]]:
     """Return the notebook's cells: "markdown" or "code", and the text."""
     code, numbers = Code(record), record.numbers(results)
@@ -102,7 +133,7 @@ def cells(record: Record, results: Sequence[Any], install: str) -> list[tuple[st
         ("code", _HELPERS.strip()),
         ("code", drawing(record, code, numbers)),
         ("markdown", f"## Are these the figure's numbers?\n\nThe figure's are written out below. {_REDUCED}"),
-        ("code", checking(record, code, numbers)),
+        ("code", f"{_CHECKING.strip()}\n\n\n{checking(record, code, numbers)}"),
     ]
 
 
@@ -171,8 +202,8 @@ def _labels(labels: Sequence[str]) -> str:
 
 
 def checking(record: Record, code: Code, numbers: Sequence[Numbers]) -> str:
-    """Return the cell that asserts the figure's numbers."""
-    lines = [_CHECKING.strip(), "\n\nheld = 0"]
+    """Return the lines that assert the figure's numbers, by `_CHECKING`."""
+    lines = ["held = 0"]
     for name, one in zip(names(record), numbers, strict=True):
         read = f"np.asarray({name}){one.reduced}" if one.reduced else name
         lines.append(f"held += check({name!r}, {read}, {as_text(one.recorded)})")
@@ -221,7 +252,7 @@ def _heading(record: Record) -> str:
     words = "\n\n".join(map(plain, record.words.split("\n")))
     return (
         f"# {plain(record.title)}\n\n{words}\n\n{facts}{link}\n\n"
-        "Run all cells: they compute the figure's numbers again with `ioi_core`, draw them, and the last one says "
+        "The cells below compute the figure's numbers again with `ioi_core`, draw them, and the last one says "
         f"whether they hold.\n\n{record.about}"
     )
 

@@ -41,8 +41,9 @@ def pairs(demo_model: Model) -> PromptPairs:
 
 def test_backup_heads_are_drawn_from_a_link(visitor: Visitor, demo_model: Model, pairs: PromptPairs) -> None:
     first, second = DUPLICATE[1], MOVERS[1]
-    link = f"{visitor.url}/circuit?circuit_part=backup+heads&knock_out={first}&knock_out={second}&" + "&".join(
-        f"{name}={value}" for name, value in PROMPTS.items()
+    link = (
+        f"{visitor.url}/circuit?parts=open&circuit_part=backup+heads&knock_out={first}&knock_out={second}&"
+        + "&".join(f"{name}={value}" for name, value in PROMPTS.items())
     )
     visitor.page.goto(link)
     visitor.settled()

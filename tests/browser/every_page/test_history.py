@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.visitor import WAIT, Visitor, pick
+from tests.browser.visitor import WAIT, Visitor, part, pick
 from tests.models.bundled import MOVERS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -155,7 +155,7 @@ def test_a_page_visited_twice_is_each_time_as_it_was(visitor: Visitor) -> None:
     steps = []
     for head in ("1.3", "2.0"):
         pick(page, "Cell", f"head {head}")
-        expect(page.get_by_role("heading", name=f"A closer look: head {head}")).to_be_visible()
+        expect(part(page, f"A closer look: head {head}")).to_be_visible()
         visitor.settled()
         steps.append(address(page))
         visitor.go("Prompt")
@@ -165,6 +165,6 @@ def test_a_page_visited_twice_is_each_time_as_it_was(visitor: Visitor) -> None:
         for _ in range(1 if head == "2.0" and move == "back" else 2):
             getattr(page, f"go_{move}")()
             visitor.settled()
-        expect(page.get_by_role("heading", name=f"A closer look: head {head}")).to_be_visible()
+        expect(part(page, f"A closer look: head {head}")).to_be_visible()
         visitor.settled()
         assert address(page) == steps[step]

@@ -1,0 +1,179 @@
+"""The report on its page: each figure drawn again, with the visitor's line and its place, and the files of all."""
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from functools import partial
+from urllib.parse import parse_qs
+
+import streamlit as st
+
+from app import url
+from app.drawing.figure import show_chart
+from app.drawing.look import notice, says
+from app.questions.compute import compute_all
+from app.report import words
+from app.report.files import Figure, report_cells, report_page, report_zip
+from app.report.pins import LONGEST_NOTE, Pin, moved, written
+from app.report.rerun import LedAwayError, caught_in
+from app.shell.current_view import current_view
+from app.shell.way import START, WAY
+from app.take_home.caught import Caught
+from app.take_home.menu import download_button, wheel_address
+from app.take_home.page import Part
+
+_DRAWN, _CHANGED = "_report_drawn", "_report_changed"
+
+
+def show_report(pins: Sequence[Pin]) -> None:
+    """Draw the figures of a report, in their order."""
+    large = current_view().large
+    _tell_the_browser(pins)
+    caught = _all_caught(pins)
+    _show_files(pins, caught)
+    for n, (pin, of_view) in enumerate(zip(pins, caught, strict=True)):
+        with st.container(key=f"pin-{n}"):
+            _show_pin(pins, n, _part(pin, of_view), of_view, large=large)
+
+
+def show_how_to_begin() -> None:
+    """Say how to pin; the browser adds a link to what it keeps, if anything."""
+    _tell_the_browser(None)
+    st.write(words.NOTHING)
+
+
+def _tell_the_browser(pins: Sequence[Pin] | None) -> None:
+    """Put the report where report.js finds it: it keeps what the visitor has changed."""
+    changed = st.session_state.pop(_CHANGED, False)
+    held = html.escape(json.dumps([astuple(pin) for pin in pins or ()]))
+    given = f'data-changed="{str(changed).lower()}" data-pins="{held}"' if pins is not None or changed else ""
+    adopt = f'<button class="ioi-image" type="button" data-ioi-adopt hidden>{words.ADOPT}</button>'
+    st.html(f'<p class="ioi-report" {given}>{adopt}</p>')
+
+
+def _all_caught(pins: Sequence[Pin]) -> list[Caught]:
+    """Run each view that is not drawn yet; the session keeps what it drew, without the model."""
+    drawn: dict[str, Caught] = st.session_state.setdefault(_DRAWN, {})
+    for view in drawn.keys() - {pin.view for pin in pins}:
+        del drawn[view]
+    missing = [view for view in dict.fromkeys(pin.view for pin in pins) if not _is_drawn(view, pins, drawn)]
+    bar = st.empty()
+    for n, view in enumerate(missing):
+        bar.progress(n / len(missing), f"Drawing view {n + 1} of {len(missing)}")
+        drawn[view] = _caught(view, _wanted(view, pins))
+    bar.empty()
+    return [drawn[pin.view] for pin in pins]
+
+
+def _wanted(view: str, pins: Sequence[Pin]) -> frozenset[str]:
+    return frozenset(pin.figure for pin in pins if pin.view == view)
+
+
+def _is_drawn(view: str, pins: Sequence[Pin], drawn: dict[str, Caught]) -> bool:
+    return view in drawn and _wanted(view, pins) <= drawn[view].wanted and drawn[view].loaded is not None
+
+
+def _caught(view: str, wanted: frozenset[str]) -> Caught:
+    pin = Pin(view, "")
+    try:
+        return caught_in(pin.page, pin.query, wanted)
+    except LedAwayError:
+        return Caught(wanted, problem="its link leads to another page")
+
+
+def _part(pin: Pin, caught: Caught) -> Part | None:
+    """Return a pinned figure with its own link and line; None where its view did not draw it."""
+    part = caught.parts.get(pin.figure)
+    if part is None:
+        return None
+    here = (st.context.url or "").rpartition("/")[0]
+    source = replace(part.record.source, url=f"{here}/{pin.view}" if here else "")
+    return replace(part, record=replace(part.record, source=source), note=pin.note)
+
+
+def _show_pin(pins: Sequence[Pin], n: int, part: Part | None, caught: Caught, *, large: bool) -> None:
+    pin = pins[n]
+    name = pin.figure.replace("_", " ").capitalize()
+    st.header(f"{n + 1}. {_page_title(pin)}", anchor=False)
+    if part is None:
+        notice(words.not_drawn(name, caught.problem))
+    else:
+        _show_figure(part, n, large=large)
+        asked = parse_qs(pin.query).get(url.MODEL, [""])[0]
+        model = part.record.source.model
+        stands_in = f" {words.stands_in(model, asked)}" if asked and asked != model else ""
+        st.caption(f":small[{_literal(f'{model}; {part.record.source.in_words}.{stands_in}')}]")
+    key = f"note-{pin.view}-{pin.figure}"
+    st.text_input(
+        "Your line", pin.note, LONGEST_NOTE, key=key, placeholder="What does it show?",
+        on_change=lambda: _keep([*pins[:n], replace(pin, note=st.session_state[key]), *pins[n + 1 :]]),
+    )  # fmt: skip
+    with st.container(horizontal=True, gap="small"):
+        for label, icon, by in (("Earlier", "arrow_upward", -1), ("Later", "arrow_downward", 1)):
+            st.button(
+                label, icon=f":material/{icon}:", type="tertiary", key=f"{label}-{n}", on_click=_keep,
+                args=(moved(pins, n, by),), disabled=not 0 <= n + by < len(pins),
+            )  # fmt: skip
+        st.button(
+            "Remove", icon=":material/delete:", type="tertiary", key=f"remove-{n}", on_click=_keep,
+            args=([*pins[:n], *pins[n + 1 :]],),
+        )  # fmt: skip
+        if part and part.record.source.url:
+            st.link_button("Open the view", part.record.source.url, icon=":material/open_in_new:", type="tertiary")
+
+
+def _page_title(pin: Pin) -> str:
+    return next((step.title for step in WAY if step.name == (pin.page or START.name)), "No page of this app")
+
+
+def _literal(text: str) -> str:
+    return "".join(f"\\{one}" if one in r"\`*_{}[]()#+-.!~$:<>|&" else one for one in text)
+
+
+def _show_figure(part: Part, n: int, *, large: bool) -> None:
+    for k, figure in enumerate(part.figures):
+        show_chart(f"report-{n}-{k}", figure, large=large)
+    if not part.figures:
+        st.dataframe(part.frame(), hide_index=True, key=f"report-table-{n}")
+    if part.record.words:
+        says(part.record.words)
+
+
+def _keep(pins: list[Pin]) -> None:
+    """Change the report: its address, and by it what the browser keeps."""
+    st.query_params[url.PINS] = written(pins)
+    st.session_state[_CHANGED] = True
+
+
+def _show_files(pins: Sequence[Pin], caught: Sequence[Caught]) -> None:
+    menu = st.popover("Take the report home", icon=":material/ios_share:", key="take-report", on_change="rerun")
+    if not menu.open:
+        return
+    with menu:
+        parts = [(_part(pin, of_view), of_view.loaded) for pin, of_view in zip(pins, caught, strict=True)]
+        figures = [
+            Figure(part, compute_all(model, part.record.requests))
+            for part, model in parts
+            if part and model is not None
+        ]
+        if here := st.context.url:
+            st.caption("Link to this report")
+            st.code(url.link(here, {url.PINS: written(pins)}), language=None, height="content", wrap_lines=True)
+        if figures:
+            _show_downloads(figures)
+        missing = [pin.figure.replace("_", " ") for pin, (part, _) in zip(pins, parts, strict=True) if part is None]
+        if missing:
+            st.caption(words.left_out(missing))
+        st.caption(words.WHERE)
+
+
+def _show_downloads(figures: Sequence[Figure]) -> None:
+    files = (
+        ("Notebook", partial(report_cells, figures, wheel_address()), "report.ipynb", "application/x-ipynb+json"),
+        ("Web page", partial(report_page, figures), "report.html", "text/html"),
+        ("Tables (ZIP)", partial(report_zip, figures), "report.zip", "application/zip"),
+    )
+    with st.container(horizontal=True, gap="small"):
+        for label, make, name, mime in files:
+            download_button(label, make, name, mime, key=f"report-{name}")

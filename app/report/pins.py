@@ -1,0 +1,95 @@
+"""A report as a plain value: which figure of which view, with a line of the visitor's own. No Streamlit here.
+
+It lives in the browser and in the address of its page, and nowhere on the server; so it is read as hostile.
+"""
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from urllib.parse import urlsplit
+
+from ioi_core import IOIError
+
+MOST_PINS, LONGEST_NOTE, LONGEST_ADDRESS = 30, 500, 6000
+_LONGEST_VIEW = 12_000
+_MOST_BYTES = 2 * MOST_PINS * (_LONGEST_VIEW + LONGEST_NOTE)  # of all, unpacked
+
+
+class ReportError(IOIError):
+    """A link to a report that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A figure of a view.
+
+    Attributes:
+        view: page and parameters, as an address has them: "heads?head=9.9&model=gpt2-small".
+        figure: its name; note: the visitor's line.
+    """
+
+    view: str
+    figure: str
+    note: str = ""
+
+    @property
+    def page(self) -> str:
+        """The page's name in addresses; "" is the first one."""
+        return urlsplit(self.view).path
+
+    @property
+    def query(self) -> str:
+        """The view's parameters, as an address has them."""
+        return urlsplit(self.view).query
+
+
+def written(pins: Sequence[Pin]) -> str:
+    """Return a report as letters that an address may hold."""
+    text = json.dumps([astuple(pin) for pin in pins], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(zlib.compress(text.encode("utf-8", "replace"), 9)).rstrip(b"=").decode()
+
+
+def read(text: str) -> list[Pin]:
+    """Return the report that an address holds.
+
+    Raises:
+        ReportError: it is too long, or none.
+    """
+    if len(text) > 2 * LONGEST_ADDRESS:
+        raise ReportError(f"this link to a report is {len(text):,} letters long: at most {2 * LONGEST_ADDRESS:,} are")
+    try:
+        unpacking = zlib.decompressobj()
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        found = json.loads(unpacking.decompress(packed, _MOST_BYTES))
+        if unpacking.unconsumed_tail:
+            raise ValueError("too much")
+        pins = [_pin(*one) for one in found]
+    except (ValueError, TypeError, RecursionError, zlib.error, binascii.Error):
+        raise ReportError("this link to a report cannot be read: it may have been cut; copy all of it") from None
+    if len(pins) > MOST_PINS:
+        raise ReportError(f"this report has {len(pins)} figures: at most {MOST_PINS} are allowed")
+    return pins
+
+
+def _pin(view: str, figure: str, note: str = "") -> Pin:
+    """Return a pin of an address.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    if not (re.fullmatch(r"[a-z_]{0,40}(\?[!-~]*)?", view) and re.fullmatch(r"\w{1,100}", figure, re.ASCII)):
+        raise ValueError("no view")
+    if len(view) > _LONGEST_VIEW:
+        raise ValueError("too long")
+    return Pin(view, figure, note[:LONGEST_NOTE])
+
+
+def moved(pins: Sequence[Pin], n: int, by: int) -> list[Pin]:
+    """Return the pins with the n-th one place earlier or later, where there is one."""
+    others = [*pins[:n], *pins[n + 1 :]]
+    place = min(max(n + by, 0), len(others))
+    return [*others[:place], pins[n], *others[place:]]

@@ -1,0 +1,42 @@
+"""Figures that a run of a page keeps for whoever asked for it, instead of drawing their menus. No Streamlit here."""
+
+import weakref
+from dataclasses import dataclass, field
+
+from app.take_home.page import Part
+from ioi_core import Model
+
+CAUGHT = "_caught"
+"""Where the state of such a run has its `Caught`."""
+
+
+@dataclass
+class Caught:
+    """What is wanted of a run, and what came of it.
+
+    Attributes:
+        wanted: names of figures; parts: those that were drawn.
+        model: that they are drawn on.
+        problem: what the page said where it could not.
+    """
+
+    wanted: frozenset[str]
+    parts: dict[str, Part] = field(default_factory=dict)
+    model: "weakref.ref[Model] | None" = None
+    problem: str = ""
+
+    def keep(self, part: Part, model: "weakref.ref[Model]") -> None:
+        """Keep a figure, if it is wanted."""
+        self.model = model
+        if part.record.name in self.wanted:
+            self.parts[part.record.name] = part
+
+    @property
+    def loaded(self) -> Model | None:
+        """The model, while it is in memory."""
+        return self.model() if self.model else None
+
+    @property
+    def all_found(self) -> bool:
+        """Whether nothing is left to draw."""
+        return self.wanted <= self.parts.keys()
