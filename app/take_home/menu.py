@@ -30,7 +30,7 @@ from app.take_home.caught import CAUGHT, Caught
 from app.take_home.cite import bibtex, citation
 from app.take_home.code import python
 from app.take_home.notebook import notebook
-from app.take_home.page import Part, page
+from app.take_home.page import Part, is_light, page
 from app.take_home.record import Record, Source
 from ioi_core import Model, PromptPairs
 
@@ -118,6 +118,9 @@ def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Seque
         book = partial(notebook, record, results, wheel_address())
         _download("Notebook", book, record.file_name("ipynb"), f"notebook-{name}")
         _download("Web page", lambda: page([Part(record, frame, figures)]), record.file_name("html"), f"page-{name}")
+        if is_light(figures):
+            small = partial(page, [Part(record, frame, figures)], light=True)
+            _download("Web page, small", small, record.file_name("html", "small"), f"page-small-{name}")
         _download("Data (CSV)", lambda: data.figure_csv(record, frame()), record.file_name("csv"), f"csv-{name}")
         if any(PROMPT in one.axes for one in numbers):
             file = record.file_name("csv", "prompts")

@@ -7,7 +7,7 @@ a short one that draws. The figures lie beside them as JSON, in which nothing ca
 import base64
 import hashlib
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from app.take_home.record import Record
+from app.take_home.svg import heatmap_svg, is_heatmap
 from app.words.phrases import number
 
 MOST_ROWS = 100
@@ -44,39 +45,59 @@ class Part:
     note: str = ""
 
 
-def page(parts: Sequence[Part], title: str = "") -> bytes:
-    """Return the web page of some figures, one below the other."""
+def is_light(figures: Sequence[go.Figure]) -> bool:
+    """Return whether `page` can draw all of some figures without Plotly."""
+    return bool(figures) and all(map(is_heatmap, figures))
+
+
+def page(parts: Sequence[Part], title: str = "", *, light: bool = False) -> bytes:
+    """Return the web page of some figures, one below the other.
+
+    Args:
+        light: without Plotly, which is nearly all of the file; for figures of which `is_light` holds.
+    """
     heading = title or parts[0].record.title
-    drawn = [_laid_out(figure) for part in parts for figure in part.figures]
+    drawn = [] if light else [_laid_out(figure) for part in parts for figure in part.figures]
     scripts = [_plotly(), _DRAW] if drawn else []
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'"
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
     counted = iter(range(len(drawn)))
-    sections = "".join(_section(part, [next(counted) for _ in part.figures]) for part in parts)
+    sections = "".join(
+        _section(
+            part, map(_light_chart, part.figures) if light else [_place(part, next(counted)) for _ in part.figures]
+        )
+        for part in parts
+    )
     above = f"<h1>{html.escape(heading)}</h1>" if title else ""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(heading)}</title>\n<style>{_STYLE}</style></head>\n<body><main>{above}{sections}</main>\n"
-        f'<script type="application/json" id="figures">{_safe_json(drawn)}</script>\n'
+        + (f'<script type="application/json" id="figures">{_safe_json(drawn)}</script>\n' if drawn else "")
         + "\n".join(f"<script>{script}</script>" for script in scripts)
         + "\n</body></html>\n"
     ).encode()
 
 
-def _section(part: Part, charts: Sequence[int]) -> str:
+def _light_chart(figure: go.Figure) -> str:
+    note = figure.layout.title.subtitle.text or ""  # unit and prompts
+    return f"{heatmap_svg(figure)}<p>{html.escape(html.unescape(note))}</p>"
+
+
+def _place(part: Part, n: int) -> str:
+    """Return where the script draws the n-th chart of the page."""
+    return f'<div class="chart" id="chart-{n}" role="img" aria-label="{html.escape(part.record.title)}"></div>'
+
+
+def _section(part: Part, charts: Iterable[str]) -> str:
     record = part.record
     words, *details = record.words.split("\n")
     said = (
         f'<p class="words">{html.escape(words)}{"".join(f"<small>{html.escape(text)}</small>" for text in details)}</p>'
     )
     note = f'<p class="note">{html.escape(part.note)}</p>' if part.note else ""
-    drawn = "".join(
-        f'<div class="figure"><div class="chart" id="chart-{n}" role="img" aria-label="{html.escape(record.title)}">'
-        "</div></div>"
-        for n in charts
-    )
+    drawn = "".join(f'<div class="figure">{chart}</div>' for chart in charts)
     facts = "".join(f"<dt>{html.escape(name)}</dt><dd>{_linked(text)}</dd>" for name, text in record.provenance.items())
     about = f"<details><summary>Definition</summary><pre>{html.escape(record.about)}</pre></details>"
     return (

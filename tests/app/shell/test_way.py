@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.shell.way import _VISITED, PROMPT, START, WAY
+from app.shell.way import _VISITED, PROMPT, REPORT, START, WAY
 from app.words.glossary import GLOSSARY
 from app.words.phrases import percent
 from ioi_core import Model, arena_pairs, predictions
@@ -18,7 +18,7 @@ def links(at) -> list[str]:
 
 
 def test_the_way_leads_through_every_page():
-    assert {step.name for step in WAY} == {path.stem for path in (ROOT / "pages").glob("[a-z]*.py")}
+    assert {step.name for step in (*WAY, REPORT)} == {path.stem for path in (ROOT / "pages").glob("[a-z]*.py")}
     assert len({step.title for step in WAY}) == len(WAY)
 
 
