@@ -73,7 +73,7 @@ def row_bars(
         figure.update_xaxes(range=[-_MARGIN * limit, _MARGIN * limit], zeroline=True)
     else:
         figure.update_xaxes(range=[_MARGIN * least, _MARGIN * most or limit]).add_vline(x=0)
-    figure.update_xaxes(title=axis, **x_axis)
+    figure.update_xaxes(title=axis.replace(" (", "<br>("), **x_axis)  # two lines: a phone's plot is narrow
     height = height or _FRAME_HEIGHT + _BAR_HEIGHT * len(rows) + 52 * bool(marks)
     return parts.laid_out(figure, title, note, height, legend=bool(marks)).update_layout(barmode="overlay")
 

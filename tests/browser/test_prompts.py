@@ -91,7 +91,7 @@ def test_a_short_data_set_and_several_lines_are_in_the_link(visitor: Visitor, de
 
 
 def test_a_text_too_long_for_a_link_works_and_is_said_to_have_none(visitor: Visitor):
-    page = visitor.open(prompts="own", text=MARY)
+    page = visitor.open(prompts="own", text=MARY, parts="closed")
     field = page.get_by_label("Prompts, one a line", exact=True)
     prompt = "Мария и Иван ушли. " * 35 + MARY
     long = f"{prompt}\n{prompt}"
