@@ -61,6 +61,7 @@ def proxy(folder: Path, app_port: int) -> Iterator[str]:
     ):  # fmt: skip
         assert old in text
         text = text.replace(old, new)
+    shutil.copy(ROOT / "proxy" / "limits.conf", folder)
     settings = folder / "nginx.conf"
     settings.write_text(re.sub("worker_processes auto", "worker_processes 1", text))
     command = [NGINX, "-c", str(settings), "-e", str(folder / "error.log"), "-g", "daemon off;"]
