@@ -11,7 +11,7 @@ from app.shell.way import REPORT
 from app.start.panels import hide_strip
 
 hide_strip()
-headline(REPORT.question, HOW)
+headline(REPORT.question, more=HOW)
 pins = read(st.query_params[url.PINS]) if url.PINS in st.query_params else []
 if pins:
     show_report(pins)

@@ -133,7 +133,7 @@ def _literal(text: str) -> str:
 
 def _show_figure(part: Part, n: int, *, large: bool) -> None:
     for k, figure in enumerate(part.figures):
-        show_chart(f"report-{n}-{k}", figure, large=large)
+        show_chart(f"report-{n}-{k}", figure, large=large, first=n == k == 0)
     if not part.figures:
         st.dataframe(part.frame(), hide_index=True, key=f"report-table-{n}")
     if part.record.words:

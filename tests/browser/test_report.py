@@ -22,6 +22,8 @@ def pin(visitor: Visitor, one: Pin) -> None:
     visitor.open_menu(one.figure)
     visitor.page.get_by_role("button", name="Pin to the report").click()
     expect(visitor.page.get_by_role("button", name="Pinned")).to_have_attribute("aria-pressed", "true")
+    visitor.page.keyboard.press("Escape")
+    visitor.settled()
 
 
 def tray(page: Page):
