@@ -4,6 +4,7 @@
 read-only by then, `python -m app.hosting.static_files` does it beforehand. This file knows no Streamlit.
 """
 
+import hashlib
 import logging
 import os
 from importlib.metadata import version
@@ -33,16 +34,20 @@ def publish_circuitsvis(folder: Path = STATIC) -> str | None:
 
 
 def publish_wheel(folder: Path = STATIC) -> str | None:
-    """Put the wheel of `ioi_core` into `folder`, unless one of these files is there; as `publish_circuitsvis`."""
+    """Put the wheel of `ioi_core` into `folder`, unless one of these files is there; else as `publish_circuitsvis`.
+
+    Behind the name stands the digest, by which pip refuses any other file.
+    """
     target = folder / wheel.NAME
     try:
         newest = max(path.stat().st_mtime for path in wheel.sources())
         if not target.is_file() or target.stat().st_mtime < newest:
             _write(target, wheel.wheel())
+        digest = hashlib.sha256(target.read_bytes()).hexdigest()
     except OSError as error:
         _log.warning("the wheel of ioi_core cannot be served: %s", error)
         return None
-    return target.name
+    return f"{target.name}#sha256={digest}"
 
 
 def _write(target: Path, data: bytes) -> None:

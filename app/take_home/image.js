@@ -21,7 +21,8 @@ window.ioiImage ??= (() => {
         const source = rule.style.getPropertyValue("src").match(/url\(["']?([^"')]+)["']?\)/);
         if (!source || !families.has(family) || /italic/.test(rule.style.getPropertyValue("font-style"))) continue;
         const address = new URL(source[1], sheet.href ?? document.baseURI);
-        const data = await base64(await (await fetch(address)).blob());
+        let data;
+        try { data = await base64(await (await fetch(address)).blob()); } catch { continue; } // the image has another font
         const weight = rule.style.getPropertyValue("font-weight") || "normal";
         rules.push(`@font-face{font-family:"${family}";font-weight:${weight};src:url(${data})}`);
       }

@@ -166,7 +166,7 @@ def wheel_address() -> str:
     """Return where notebooks install `ioi_core` from: the host's address for it, this server's, or ""."""
     if address := settings().package_url:
         return address
-    here, wheel = urlsplit(st.context.url or ""), publish_wheel()
+    here, wheel = urlsplit(st.context.url or ""), publish_wheel()  # with its digest
     if wheel is None or not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", here.netloc):
         return ""  # never its bare name: nobody promises what an index has under it
     above = here.path.rpartition("/")[0]  # of the page, which is the last part of the address

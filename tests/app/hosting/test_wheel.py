@@ -1,5 +1,6 @@
 """The app's own wheel: what `pip wheel` makes of the package, and it installs from an address with the network off."""
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -22,8 +23,8 @@ def test_the_version_is_the_projects():
 
 
 def test_it_holds_the_package_whole_and_asks_for_what_the_project_asks_for(tmp_path: Path):
-    name = static_files.publish_wheel(tmp_path)
-    assert name is not None
+    name, _, digest = str(static_files.publish_wheel(tmp_path)).partition("#sha256=")
+    assert digest == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
     with zipfile.ZipFile(tmp_path / name) as archive:
         assert archive.testzip() is None
         packed = {file for file in archive.namelist() if file.startswith("ioi_core/")}
@@ -35,25 +36,36 @@ def test_it_holds_the_package_whole_and_asks_for_what_the_project_asks_for(tmp_p
 
 
 def test_it_is_made_once(tmp_path: Path, monkeypatch):
-    assert static_files.publish_wheel(tmp_path) == wheel.NAME
+    first = static_files.publish_wheel(tmp_path)
     monkeypatch.setattr(wheel, "wheel", lambda: b"again")
-    assert static_files.publish_wheel(tmp_path) == wheel.NAME
+    assert static_files.publish_wheel(tmp_path) == first
     assert (tmp_path / wheel.NAME).read_bytes() != b"again"
 
 
-def test_it_installs_from_an_address_with_the_network_off(tmp_path: Path):
-    served, fresh = tmp_path / "static", tmp_path / "venv"
-    name = static_files.publish_wheel(served)
-    venv.create(fresh, with_pip=False)
-    python = fresh / "bin" / "python"
+def install(served: Path, name: str, python: Path) -> subprocess.CompletedProcess[str]:
+    """Install from a server on this machine, and from nowhere else."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(served)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         address = f"http://127.0.0.1:{server.server_port}/{name}"
         command = [sys.executable, "-m", "pip", "--python", python, "install", "--no-index", "--no-deps", address]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
     finally:
         server.shutdown()
+
+
+def test_it_installs_from_an_address_with_the_network_off_and_no_other_file_does(tmp_path: Path):
+    served, fresh = tmp_path / "static", tmp_path / "venv"
+    name = str(static_files.publish_wheel(served))
+    venv.create(fresh, with_pip=False)
+    python = fresh / "bin" / "python"
+    right = (served / wheel.NAME).read_bytes()
+    (served / wheel.NAME).write_bytes(right + b"!")
+    refused = install(served, name, python)
+    assert refused.returncode != 0
+    assert "HASHES" in refused.stdout + refused.stderr
+    (served / wheel.NAME).write_bytes(right)
+    done = install(served, name, python)
     assert done.returncode == 0, done.stdout + done.stderr
     [packages] = fresh.glob("lib/python*/site-packages")
     assert (packages / "ioi_core" / "__init__.py").is_file()
