@@ -45,7 +45,7 @@ settings.register_profile(
     "of this run",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=100 * TIMES,
+    max_examples=50 * TIMES,
     derandomize=TIMES == 1,
 )
 settings.load_profile("of this run")
@@ -132,10 +132,16 @@ def demo_bridge() -> TransformerBridge:
     return oracle_bridge(DEMO_MODEL_DIR, torch.float64)
 
 
+@pytest.fixture(scope="session")
+def kept_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pages without a browser keep results: what one test computed, others find. No number depends on it."""
+    return tmp_path_factory.mktemp("kept") / "cache"
+
+
 @pytest.fixture
-def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Loader]:
+def loader(demo_model: Model, monkeypatch: pytest.MonkeyPatch, kept_results: Path) -> Iterator[Loader]:
     loader = Loader(demo_model)
-    monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("IOI_CACHE_DIR", str(kept_results))
     monkeypatch.setattr(services, "ResidentModels", lambda **options: ResidentModels(loader, **options))
     for shared in (services.models, services.settings, services.computations):
         shared.clear()
