@@ -107,7 +107,7 @@ def test_all_heads_are_drawn_and_a_click_looks_closer(visitor: Visitor, demo_mod
 
 
 def test_corrupted_difference_and_value_weighted(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo", shown="3")
+    page = visitor.open(PATH, model="ioi-demo", shown="3", parts="closed")
     clean, corrupted = patterns_of(demo_model, 2)
     choose(page, "Prompt", "difference")
     expect(page.locator(".ioi-says").first).to_contain_text("changes most", timeout=WAIT)
@@ -122,7 +122,7 @@ def test_corrupted_difference_and_value_weighted(visitor: Visitor, demo_model: M
 
 
 def test_circuitsvis_paints_the_cores_numbers(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo", top="3")
+    page = visitor.open(PATH, model="ioi-demo", top="3", parts="closed", part_side_by_side="true")
     direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
     heads = [divmod(int(n), direct.shape[1]) for n in np.argsort(-np.abs(direct), axis=None)[:3]]
     for run, values in zip(("clean", "corrupted"), patterns_of(demo_model), strict=True):

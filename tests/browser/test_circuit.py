@@ -95,7 +95,8 @@ def check(page: Page, model: Model, pairs: PromptPairs, start: Circuit, off: Cir
 def test_heads_are_switched_by_clicks_and_back(
     visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit
 ) -> None:
-    page = visitor.open(CIRCUIT, **VIEW)
+    drawn = dict.fromkeys(("part_levels", "part_minimality", "part_templates"), "true")
+    page = visitor.open(CIRCUIT, **VIEW, parts="closed", **drawn)
     check(page, demo_model, pairs, start, NO_HEADS)
     mover, reader = (f"{head}:END" for head in (MOVERS[0], INHIBITION[0]))
     one, other = Circuit({MOVERS[0]: "END"}), Circuit({INHIBITION[0]: "END"})

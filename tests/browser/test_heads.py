@@ -24,7 +24,7 @@ def check_direct(visitor: Visitor, model: Model, pairs, head: Head) -> None:
 
 def test_a_link_shows_the_cores_numbers(visitor: Visitor, demo_model: Model) -> None:
     pairs, head = arena_pairs(demo_model), MOVERS[0]
-    page = visitor.open("/heads", model="ioi-demo", head=str(head))
+    page = visitor.open("/heads", model="ioi-demo", head=str(head), parts="closed", part_writes="true")
     check_direct(visitor, demo_model, pairs, head)
     found = attention_and_writing(demo_model, pairs)
     traces = figure(page, "head_writing")["traces"][:3]
@@ -49,7 +49,8 @@ def test_template_by_template_by_a_click(visitor: Visitor, demo_model: Model) ->
 def test_edges_are_computed_and_lead_on(visitor: Visitor, demo_model: Model) -> None:
     head = INHIBITION[0]
     # Prompts of its own: what another test of this server has computed is there without a button.
-    page = visitor.open("/heads", model="ioi-demo", head=str(head), prompts="generated", n="6", seed="49")
+    prompts = {"prompts": "generated", "n": "6", "seed": "49"}
+    page = visitor.open("/heads", model="ioi-demo", head=str(head), parts="closed", part_edges="true", **prompts)
     page.get_by_role("button", name=f"Compute the edges of head {head}").click()
     expect(page.locator(".st-key-figure-head_edges_in")).to_be_visible(timeout=WAIT)
     visitor.settled()

@@ -89,11 +89,12 @@ def opened(page: Page, tapped: tuple[str, ...]) -> None:
 
 
 CIRCUIT = {"model": "ioi-demo", "circuit_start": "heads with measured roles"}
+BACKUP = {"circuit_part": "backup heads", "part_movers": "true"}
 MOVER, SECOND = map(str, MOVERS)
 READER, OTHER_READER = map(str, INHIBITION)
 LAST = Head(SHAPE[0] - 1, SHAPE[1] - 1)
 FIGURES = (
-    Clickable("attribution_by_head", "/logit_lens", {}, (MOVER, "0.3"), opened, reopen=True),
+    Clickable("attribution_by_head", "/logit_lens", {"part_heads": "true"}, (MOVER, "0.3"), opened, reopen=True),
     Clickable("attention_overview", "/attention", {}, ("0.1", "2.3", f"{LAST}"),
               address(attention_head=lambda heads: heads[-1])),
     Clickable("patch_heatmap", "/activation_patching", {}, ("head 2.1", "head 1.2", f"head {LAST}"),
@@ -102,16 +103,16 @@ FIGURES = (
     Clickable("circuit_graph", "/circuit", CIRCUIT, (f"{READER}:END", f"{MOVER}:END", f"{MOVER}:END"),
               address(circuit=lambda members: " ".join(
                   f"-{member}" for member in sorted(set(members)) if members.count(member) % 2))),
-    Clickable("circuit_completeness", "/circuit", CIRCUIT, (),
+    Clickable("circuit_completeness", "/circuit", CIRCUIT | {"part_completeness": "true"}, (),
               address(circuit=lambda sets: sets[-1])),
     Clickable("direct_and_total", "/circuit", {"circuit_part": "direct and total"}, (), opened,
               reopen=True),
-    Clickable("backup_movers", "/circuit", {"circuit_part": "backup heads"}, (f"{NEGATIVE[0]}", READER), opened,
+    Clickable("backup_movers", "/circuit", BACKUP, (f"{NEGATIVE[0]}", READER), opened,
               reopen=True),
-    Clickable("backup_changes", "/circuit", {"circuit_part": "backup heads"}, (f"{NEGATIVE[0]}", READER), opened,
+    Clickable("backup_changes", "/circuit", BACKUP, (f"{NEGATIVE[0]}", READER), opened,
               reopen=True),
-    Clickable("head_edges_in", "/heads", {"head": MOVER}, (READER, OTHER_READER), opened, reopen=True),
-    Clickable("head_edges_out", "/heads", {"head": READER}, (MOVER, SECOND), opened, reopen=True),
+    Clickable("head_edges_in", "/heads", {"head": MOVER, "part_edges": "true"}, (READER, OTHER_READER), opened, reopen=True),
+    Clickable("head_edges_out", "/heads", {"head": READER, "part_edges": "true"}, (MOVER, SECOND), opened, reopen=True),
 )  # fmt: skip
 
 
@@ -158,8 +159,8 @@ def place(page: Page, figure: str, name: str) -> list[float]:
     return chart_at_rest(page, figure, WHERE, name)
 
 
-def open_figure(visitor: Visitor, clickable: Clickable) -> Page:
-    page = visitor.open(clickable.path, **({"model": "ioi-demo"} | clickable.query))
+def open_figure(visitor: Visitor, clickable: Clickable, parts: str = "closed") -> Page:
+    page = visitor.open(clickable.path, **({"model": "ioi-demo", "parts": parts} | clickable.query))
     drawn = page.locator(f".st-key-figure-{clickable.name} .js-plotly-plot")
     if clickable.name.startswith("head_edges"):
         for name in ("Compute the edges of head", "Compute every edge between heads"):
@@ -203,7 +204,7 @@ def test_no_figure_that_can_be_clicked_is_missing_here(phone: Visitor) -> None:
     for clickable in pages.values():
         if clickable.path == "/heads":  # none but the two here, which must be computed
             continue
-        page = open_figure(phone, clickable)
+        page = open_figure(phone, clickable, "open")
         drawn = page.locator("[class*=st-key-figure-]:has(.js-plotly-plot)").evaluate_all(
             """all => all.filter(e => e.querySelector('.js-plotly-plot')._fullLayout.clickmode.includes('select'))
                 .map(e => e.className.match(/st-key-figure-(\\S+)/)[1])"""
