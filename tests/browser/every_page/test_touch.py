@@ -111,7 +111,8 @@ FIGURES = (
               reopen=True),
     Clickable("backup_changes", "/circuit", BACKUP, (f"{NEGATIVE[0]}", READER), opened,
               reopen=True),
-    Clickable("head_edges_in", "/heads", {"head": MOVER, "part_edges": "true"}, (READER, OTHER_READER), opened, reopen=True),
+    Clickable("head_edges_in", "/heads", {"head": MOVER, "part_edges": "true"}, (READER, OTHER_READER), opened,
+              reopen=True),
     Clickable("head_edges_out", "/heads", {"head": READER, "part_edges": "true"}, (MOVER, SECOND), opened, reopen=True),
 )  # fmt: skip
 
