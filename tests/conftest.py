@@ -52,10 +52,15 @@ settings.load_profile("of this run")
 
 
 class ByRoom(LoadFileScheduling):
-    """A file's tests stay with one worker, and so do all tests in the browser: they share a server and a Chromium."""
+    """A file's tests stay with one worker, and so do those of rooms that share what takes long to make."""
+
+    _ROOMS = (
+        ("tests/browser/",),  # a server and a Chromium
+        ("tests/app/take_home/", "tests/app/report/"),  # every figure of every page
+    )
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+        return next((room[0] for room in self._ROOMS if nodeid.startswith(room)), super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
