@@ -21,12 +21,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one core a worker: threads of one wou
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from streamlit.components.v2 import manifest_scanner
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2LMHeadModel
 from xdist.scheduler import LoadFileScheduling
@@ -39,6 +41,8 @@ from tests.fuzz import TIMES
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.oracles.peers import oracle_bridge, oracle_gpt2
 
+# Each app of Streamlit's tests looks through all installed packages for components: most of the time of a test.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 # A busy machine is no reason to fail: no example is timed. And what passes once passes again: the usual run tries the
 # same cases every time, a long one (`make fuzz`) new ones.
 settings.register_profile(

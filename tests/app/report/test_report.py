@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import nbformat
@@ -41,7 +42,8 @@ def test_every_figure_is_drawn_again_as_on_its_page(name, loader, demo_model):
     wanted = every_figure()[name]
     pins = [Pin(view(name), one.record.name) for one in wanted]
     if VIEWS[name][2]:  # computed on request: a report asks for none of that
-        assert "press “Compute the edges of head" in shown(report(*pins))
+        unknown = replace(pins[0], view=pins[0].view.replace("seed=1", "seed=99"), figure="head_edges_in")
+        assert "press “Compute the edges of head" in shown(report(unknown))
         for request in (request for one in wanted for request in one.record.requests):
             services.computations().request(request.analysis, demo_model, **request.parameters).wait_for_end()
     at = report(*pins)
