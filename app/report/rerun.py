@@ -43,24 +43,42 @@ def caught_in(page: str, query: str, wanted: frozenset[str]) -> Caught:
     own = get_script_run_ctx()
     if own is None:
         raise RuntimeError("only a run of a page can run another")
-    caught, state = Caught(wanted), SessionState()
+    caught, ends = Caught(wanted), _Ends(own)
+    state = SessionState()
     state[CAUGHT] = caught
-    ended: list[BaseException] = []
     try:
-        Context().run(_run, own, SafeSessionState(state, own.yield_check), page, query, ended)
+        Context().run(_run, own, SafeSessionState(state, ends.check), page, query, ends)
     finally:
         setattr(threading.current_thread(), SCRIPT_RUN_CONTEXT_ATTR_NAME, own)
-    own.yield_check()  # if it was this run that was to end, it does so here
-    if ended and not caught.all_found and isinstance(ended[0], RerunException):
+    if ends.of_own is not None:
+        raise ends.of_own
+    if isinstance(ends.of_view, RerunException) and not caught.all_found:
         raise LedAwayError
     return caught
 
 
-def _run(own: ScriptRunContext, state: SafeSessionState, page: str, query: str, ended: list[BaseException]) -> None:
+class _Ends:
+    """Why the view's run ended early: because this run is to end, which is told once only, or by itself."""
+
+    def __init__(self, own: ScriptRunContext):
+        self._own = own
+        self.of_own: BaseException | None = None
+        self.of_view: BaseException | None = None
+
+    def check(self) -> None:
+        """Raise what ends this run, if anything does."""
+        try:
+            self._own.yield_check()
+        except (StopException, RerunException) as end:
+            self.of_own = end
+            raise
+
+
+def _run(own: ScriptRunContext, state: SafeSessionState, page: str, query: str, ends: _Ends) -> None:
     pages = PagesManager(_MAIN, _COMPILED)
     context = ScriptRunContext(
         session_id=own.session_id,  # its place at the gate and its cookies
-        _enqueue=lambda _: own.yield_check(),
+        _enqueue=lambda _: ends.check(),
         query_string=query,
         session_state=state,
         uploaded_file_mgr=own.uploaded_file_mgr,
@@ -72,9 +90,9 @@ def _run(own: ScriptRunContext, state: SafeSessionState, page: str, query: str, 
     setattr(threading.current_thread(), SCRIPT_RUN_CONTEXT_ATTR_NAME, context)
     pages.set_script_intent("", page)
     pages.set_current_page_script_hash(pages.main_script_hash)  # else its parameters would be those of a page left
-    context.reset(query_string=query, page_script_hash=pages.main_script_hash, yield_check=own.yield_check)
+    context.reset(query_string=query, page_script_hash=pages.main_script_hash, yield_check=ends.check)
     context.on_script_start()
     try:
         runpy.run_path(_MAIN)
     except (StopException, RerunException) as end:
-        ended.append(end)
+        ends.of_view = end

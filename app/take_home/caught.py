@@ -1,7 +1,7 @@
 """Figures that a run of a page keeps for whoever asked for it, instead of drawing their menus. No Streamlit here."""
 
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.take_home.page import Part
 from ioi_core import Model
@@ -26,10 +26,11 @@ class Caught:
     problem: str = ""
 
     def keep(self, part: Part, model: "weakref.ref[Model]") -> None:
-        """Keep a figure, if it is wanted."""
+        """Keep a figure, if it is wanted, with its table made: what makes it may hold the model."""
         self.model = model
         if part.record.name in self.wanted:
-            self.parts[part.record.name] = part
+            table = part.frame()
+            self.parts[part.record.name] = replace(part, frame=lambda: table)
 
     @property
     def loaded(self) -> Model | None:

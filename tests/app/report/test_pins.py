@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.report.pins import LONGEST_ADDRESS, LONGEST_NOTE, MOST_PINS, Pin, ReportError, moved, read, written
 
-VIEWS = st.from_regex(r"[a-z_]{0,40}(\?[!-~]{0,60})?", fullmatch=True)
+VIEWS = st.from_regex(r"([a-q][a-z_]{0,40})?(\?[!-~]{0,60})?", fullmatch=True)
 PINS = st.lists(
     st.builds(
         Pin,
@@ -43,7 +43,8 @@ def test_what_is_no_report_is_refused_in_words(text):
     "value",
     [
         {"view": 1}, [1], [[]], [["heads"]], [["heads", "f", "n", "more"]], [["heads", 3]], [["heads", "a b"]],
-        [["//elsewhere", "f"]], [["javascript:alert(1)", "f"]], [["../heads", "f"]], [["heads?a=\n", "f"]],
+        [["//elsewhere", "f"]], [["javascript:alert(1)", "f"]], [["../heads", "f"]], [["heads?a=\n", "f"]], 
+        [["report?pins=x", "f"]], [["report", "f"]],
         [["heads?" + 13_000 * "a", "f"]], "text", None, 7,
     ],
 )  # fmt: skip

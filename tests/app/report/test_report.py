@@ -8,12 +8,15 @@ from urllib.parse import urlencode
 
 import nbformat
 import pytest
+from streamlit.runtime.scriptrunner import RerunData, RerunException, get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 from app import url
 from app.hosting import services
+from app.report import panels
 from app.report.files import Figure, report_cells, report_page, report_zip
 from app.report.pins import Pin, read, written
+from app.report.rerun import caught_in
 from app.take_home.caught import Caught
 from app.take_home.page import Part
 from tests.app.pages import assert_fine, opened, shown
@@ -145,3 +148,31 @@ def test_the_other_files_of_a_report_hold_every_figure(loader, demo_model):
     assert report_zip(of_report) == report_zip(of_report)
     assert json.dumps(HOSTILE) not in listed  # as it was typed, not as JSON
     assert HOSTILE in listed
+
+
+def test_a_run_that_is_to_end_ends_while_a_view_is_drawn(loader, monkeypatch):
+    ended: list[str] = []
+
+    def interrupted(page: str, query: str, wanted: frozenset[str]) -> Caught:
+        own = get_script_run_ctx()
+        again = RerunData(own.query_string, page_script_hash=own.page_script_hash)
+        told = iter([RerunException(again)])  # once only, as Streamlit tells it
+
+        def check() -> None:
+            for end in told:
+                ended.append("told")
+                raise end
+
+        monkeypatch.setattr(own, "yield_check", check)
+        try:
+            return caught_in(page, query, wanted)
+        except RerunException:
+            ended.append("ended")
+            monkeypatch.setattr(panels, "caught_in", caught_in)
+            raise
+
+    monkeypatch.setattr(panels, "caught_in", interrupted)
+    at = report(LENS)
+    assert ended == ["told", "ended"]
+    assert_fine(at)
+    assert len(at.get("plotly_chart")) == 1, "the run that followed drew it"
