@@ -16,6 +16,12 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 PICTURES = Path(__file__).parent / "screenshots"
+REPORT = (
+    "eNpljTEKAjEQRa8ypF6tbMXOE9iFJQzJmAwkmSUZd8ntjVaC5X8P3rfWZImsLlPttyKB8pWFT4GKmOXHOf9qO030"
+    "SASNY1KoWAi4AybCAFLzgGeTAhkHNbhMcjbrYg165R2VpboN1Seu8f_pa9wsacFt7jsd8Ol28NjaANYZW9-oCz5D"
+)
+"""Two figures with notes (app/report/pins.py)."""
+
 PAGES = {
     "start": "/?model=ioi-demo",
     "prompt": "/prompt?model=ioi-demo",
@@ -25,6 +31,7 @@ PAGES = {
     "path_patching": "/path_patching?model=ioi-demo&trail=logits+%3E+4.1+4.2+5.0+q+%3E+2.0+3.0+v&part_paths=true",
     "circuit": "/circuit?model=ioi-demo&prompts=generated&corruption=ABC&n=56&circuit=-4.1%3AEND&part_levels=true",
     "heads": "/heads?model=ioi-demo&head=4.1&part_roles=true",
+    "report": f"/report?model=ioi-demo&pins={REPORT}",
 }
 """Name -> the view."""
 
