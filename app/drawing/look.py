@@ -65,6 +65,15 @@ def style(*, large: bool) -> None:
     st.html(f"<script>{_TOUCH}</script>", unsafe_allow_javascript=True)
 
 
+def unseen_script(key: str, script: str) -> None:
+    """Give the browser a script, in a container that takes no room; without a tag in it, or Streamlit drops it."""
+    with st.container(key=key):
+        st.html(
+            f"<style>.st-key-{key} {{ display: none; }}</style><script>{script}</script>",
+            unsafe_allow_javascript=True,
+        )
+
+
 def problem(text: str, details: str = "") -> None:
     """Draw an expected failure, shown literally: what to change, and details to fold out."""
     if caught := st.session_state.get(CAUGHT):
