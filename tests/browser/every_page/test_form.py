@@ -41,6 +41,11 @@ FORM = """([width]) => {
         range.selectNode(answer(e));
         return range.getBoundingClientRect().bottom + main.scrollTop;
     };
+    const rows = element => {
+        const range = document.createRange();
+        range.selectNodeContents(element.querySelector('span') || element);
+        return new Set([...range.getClientRects()].map(rect => Math.round(rect.top))).size;
+    };
     const height = name => document.querySelector(name)?.getBoundingClientRect().height || 0;
     return {
         top: figure.top + main.scrollTop, end: said.length ? bottom(said[0]) : 0,
@@ -48,7 +53,7 @@ FORM = """([width]) => {
         prose: prose.filter(e => !prose.some(other => other !== e && other.contains(e)))
             .reduce((sum, e) => sum + words(e.innerText), 0),
         long: said.map(e => answer(e).textContent).filter(text => words(text) > LONGEST),
-        screens: main.scrollHeight / innerHeight, lines: [height('.st-key-standin'), height('.st-key-strip')],
+        heading: rows(main.querySelector('h1')), screens: main.scrollHeight / innerHeight, lines: [height('.st-key-standin'), height('.st-key-strip')],
     };
 }""".replace("LONGEST", str(MOST_IN_A_SENTENCE))
 
@@ -94,6 +99,7 @@ def test_the_figure_comes_first_and_words_are_few(open_view, view: str) -> None:
     assert 0 < phone["top"] <= HIGHEST_FIGURE[PHONE]
     assert 0 < laptop["top"] <= HIGHEST_FIGURE[LAPTOP]
     assert max(phone["lines"] + laptop["lines"]) <= ONE_LINE
+    assert (phone["heading"], laptop["heading"]) == (1 + (view == "start"), 1)  # it has the app's name too
     if view in WHOLE_SENTENCE:
         assert 0 < laptop["small"] <= LAPTOP[1]
     assert laptop["prose"] <= MOST_PROSE
