@@ -53,7 +53,8 @@ FORM = """([width]) => {
         prose: prose.filter(e => !prose.some(other => other !== e && other.contains(e)))
             .reduce((sum, e) => sum + words(e.innerText), 0),
         long: said.map(e => answer(e).textContent).filter(text => words(text) > LONGEST),
-        heading: rows(main.querySelector('h1')), screens: main.scrollHeight / innerHeight, lines: [height('.st-key-standin'), height('.st-key-strip')],
+        heading: rows(main.querySelector('h1')), screens: main.scrollHeight / innerHeight,
+        lines: [height('.st-key-standin'), height('.st-key-strip')],
     };
 }""".replace("LONGEST", str(MOST_IN_A_SENTENCE))
 
