@@ -60,6 +60,7 @@ class Visitor:
     """Someone who has never been here; console errors, page errors and outside requests fail the test.
 
     Args:
+        reduced_motion: what moves takes a good part of a machine without a GPU.
         device: what `Browser.new_context` is told.
     """
 
@@ -70,7 +71,7 @@ class Visitor:
         *,
         viewport: ViewportSize = LAPTOP,
         color_scheme: str = "light",
-        reduced_motion: str = "no-preference",
+        reduced_motion: str = "reduce",
         **device: Any,
     ):
         self.url = url

@@ -14,7 +14,12 @@ from tests.browser.visitor import WAIT, Visitor, chart_at_rest, part, read_chart
 from tests.models.bundled import INHIBITION, MOVERS, NEGATIVE, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "reduced_motion": "no-preference",
+}
 WHERE = """(chart, name) => {
     const box = chart.querySelector('.nsewdrag').getBoundingClientRect(), axes = chart._fullLayout;
     const x = at => box.left + axes.xaxis.d2p(at), y = at => box.top + axes.yaxis.d2p(at);
