@@ -104,7 +104,7 @@ def _show_pin(pins: Sequence[Pin], n: int, part: Part | None, caught: Caught, *,
         model = part.record.source.model
         stands_in = f" {words.stands_in(model, asked)}" if asked and asked != model else ""
         st.caption(f":small[{_literal(f'{model}; {part.record.source.in_words}.{stands_in}')}]")
-    key = f"note-{pin.view}-{pin.figure}"
+    key = f"note-{pin.key}"
     st.text_input(
         "Your line", pin.note, LONGEST_NOTE, key=key, placeholder="What does it show?",
         on_change=lambda: _keep([*pins[:n], replace(pin, note=st.session_state[key]), *pins[n + 1 :]]),

@@ -5,6 +5,7 @@ It lives in the browser and in the address of its page, and nowhere on the serve
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 import zlib
@@ -25,7 +26,7 @@ class ReportError(IOIError):
 
 @dataclass(frozen=True)
 class Pin:
-    """A figure of a view.
+    """A figure of a view; a report has each once.
 
     Attributes:
         view: page and parameters, as an address has them: "heads?head=9.9&model=gpt2-small".
@@ -35,6 +36,11 @@ class Pin:
     view: str
     figure: str
     note: str = ""
+
+    @property
+    def key(self) -> str:
+        """Letters that tell it from all others of a report, whatever its place."""
+        return hashlib.sha256(f"{self.view} {self.figure}".encode()).hexdigest()[:12]
 
     @property
     def page(self) -> str:
@@ -67,7 +73,7 @@ def read(text: str) -> list[Pin]:
         found = json.loads(unpacking.decompress(packed, _MOST_BYTES))
         if unpacking.unconsumed_tail:
             raise ValueError("too much")
-        pins = [_pin(*one) for one in found]
+        pins = list({(pin.view, pin.figure): pin for pin in (_pin(*one) for one in found)}.values())
     except (ValueError, TypeError, RecursionError, zlib.error, binascii.Error):
         raise ReportError("this link to a report cannot be read: it may have been cut; copy all of it") from None
     if len(pins) > MOST_PINS:

@@ -19,6 +19,7 @@ PINS = st.lists(
         st.text(st.characters(codec="utf-8"), max_size=LONGEST_NOTE),
     ),
     max_size=5,
+    unique_by=lambda pin: (pin.view, pin.figure),
 )
 
 
@@ -55,11 +56,17 @@ def test_no_other_value_is_a_report(value):
 
 def test_too_much_is_refused():
     with pytest.raises(ReportError, match=f"this report has {MOST_PINS + 1} figures"):
-        read(packed([["heads", "f"]] * (MOST_PINS + 1)))
+        read(packed([["heads", f"f{n}"] for n in range(MOST_PINS + 1)]))
     with pytest.raises(ReportError, match="letters long"):
         read("a" * (2 * LONGEST_ADDRESS + 1))
     with pytest.raises(ReportError, match="cannot be read"):  # 5 MB in 5 kB
         read(packed(["a" * 5_000_000]))
+
+
+def test_a_figure_is_there_once():
+    assert read(packed([["heads", "f", "one"], ["heads", "g"], ["heads", "f", "two"]])) == [
+        Pin("heads", "f", "two"), Pin("heads", "g"),
+    ]  # fmt: skip
 
 
 def test_a_long_note_is_cut():
