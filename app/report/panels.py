@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from functools import partial
 from urllib.parse import parse_qs
@@ -12,10 +12,11 @@ import streamlit as st
 from app import url
 from app.drawing.figure import show_chart
 from app.drawing.look import notice, says
+from app.hosting.services import models
 from app.questions.compute import compute_all
 from app.report import words
 from app.report.files import Figure, report_cells, report_page, report_zip
-from app.report.pins import LONGEST_NOTE, Pin, moved, written
+from app.report.pins import LONGEST_ADDRESS, LONGEST_NOTE, Pin, moved, noted, read, removed, written
 from app.report.rerun import LedAwayError, caught_in
 from app.shell.current_view import current_view
 from app.shell.way import START, WAY
@@ -23,7 +24,7 @@ from app.take_home.caught import Caught
 from app.take_home.menu import download_button, wheel_address
 from app.take_home.page import Part
 
-_DRAWN, _CHANGED = "_report_drawn", "_report_changed"
+_DRAWN, _NO_ROOM = "_report_drawn", "_report_no_room"
 
 
 def show_report(pins: Sequence[Pin]) -> None:
@@ -45,11 +46,11 @@ def show_how_to_begin() -> None:
 
 def _tell_the_browser(pins: Sequence[Pin] | None) -> None:
     """Put the report where report.js finds it: it keeps what the visitor has changed."""
-    changed = st.session_state.pop(_CHANGED, False)
-    held = html.escape(json.dumps([astuple(pin) for pin in pins or ()]))
-    given = f'data-changed="{str(changed).lower()}" data-pins="{held}"' if pins is not None or changed else ""
+    held = "" if pins is None else f'data-pins="{html.escape(json.dumps([astuple(pin) for pin in pins]))}"'
     adopt = f'<button class="ioi-image" type="button" data-ioi-adopt hidden>{words.ADOPT}</button>'
-    st.html(f'<p class="ioi-report" {given}>{adopt}</p>')
+    st.html(f'<p class="ioi-report" {held}>{adopt}</p>')
+    if st.session_state.pop(_NO_ROOM, False):
+        notice(words.NO_ROOM)
 
 
 def _all_caught(pins: Sequence[Pin]) -> list[Caught]:
@@ -71,7 +72,17 @@ def _wanted(view: str, pins: Sequence[Pin]) -> frozenset[str]:
 
 
 def _is_drawn(view: str, pins: Sequence[Pin], drawn: dict[str, Caught]) -> bool:
-    return view in drawn and _wanted(view, pins) <= drawn[view].wanted and drawn[view].loaded is not None
+    """Return whether all is there, drawn on the model that is asked for, if that is here."""
+    found = drawn.get(view)
+    if found is None or found.loaded is None or not _wanted(view, pins) <= found.parts.keys():
+        return False
+    asked = _model_of(view)
+    return found.loaded.name == asked or asked not in models().names or models().get(asked) is None
+
+
+def _model_of(view: str) -> str:
+    """Return the name of the model that a link asks for, "" if it names none."""
+    return parse_qs(Pin(view, "").query).get(url.MODEL, [""])[0]
 
 
 def _caught(view: str, wanted: frozenset[str]) -> Caught:
@@ -89,7 +100,10 @@ def _part(pin: Pin, caught: Caught) -> Part | None:
         return None
     here = (st.context.url or "").rpartition("/")[0]
     source = replace(part.record.source, url=f"{here}/{pin.view}" if here else "")
-    return replace(part, record=replace(part.record, source=source), note=pin.note)
+    asked, said = _model_of(pin.view), part.record.words
+    if asked not in ("", source.model):
+        said = f"{said}\n{words.stands_in(source.model, asked)}"
+    return replace(part, record=replace(part.record, source=source, words=said), note=pin.note)
 
 
 def _show_pin(pins: Sequence[Pin], n: int, part: Part | None, caught: Caught, *, large: bool) -> None:
@@ -100,27 +114,43 @@ def _show_pin(pins: Sequence[Pin], n: int, part: Part | None, caught: Caught, *,
         notice(words.not_drawn(name, caught.problem))
     else:
         _show_figure(part, n, large=large)
-        asked = parse_qs(pin.query).get(url.MODEL, [""])[0]
-        model = part.record.source.model
-        stands_in = f" {words.stands_in(model, asked)}" if asked and asked != model else ""
-        st.caption(f":small[{_literal(f'{model}; {part.record.source.in_words}.{stands_in}')}]")
-    key = f"note-{pin.key}"
+        source = part.record.source
+        st.caption(f":small[{_literal(f'{source.model}; {source.in_words}.')}]")
     st.text_input(
-        "Your line", pin.note, LONGEST_NOTE, key=key, placeholder="What does it show?",
-        on_change=lambda: _keep([*pins[:n], replace(pin, note=st.session_state[key]), *pins[n + 1 :]]),
+        "Your line", pin.note, LONGEST_NOTE, key=_note_key(pin.key), placeholder="What does it show?",
+        on_change=_note, args=(pin.key,),
     )  # fmt: skip
     with st.container(horizontal=True, gap="small"):
         for label, icon, by in (("Earlier", "arrow_upward", -1), ("Later", "arrow_downward", 1)):
             st.button(
-                label, icon=f":material/{icon}:", type="tertiary", key=f"{label}-{n}", on_click=_keep,
-                args=(moved(pins, n, by),), disabled=not 0 <= n + by < len(pins),
+                label, icon=f":material/{icon}:", type="tertiary", key=f"{label.lower()}-{pin.key}",
+                on_click=_change, args=(partial(moved, key=pin.key, by=by),), disabled=not 0 <= n + by < len(pins),
             )  # fmt: skip
         st.button(
-            "Remove", icon=":material/delete:", type="tertiary", key=f"remove-{n}", on_click=_keep,
-            args=([*pins[:n], *pins[n + 1 :]],),
+            "Remove", icon=":material/delete:", type="tertiary", key=f"remove-{pin.key}", on_click=_change,
+            args=(partial(removed, key=pin.key),),
         )  # fmt: skip
         if part and part.record.source.url:
             st.link_button("Open the view", part.record.source.url, icon=":material/open_in_new:", type="tertiary")
+
+
+def _note_key(key: str) -> str:
+    return f"note-{key}"
+
+
+def _note(key: str) -> None:
+    """Keep what was typed below a figure."""
+    _change(partial(noted, key=key, note=st.session_state[_note_key(key)]))
+
+
+def _change(how: Callable[[list[Pin]], list[Pin]]) -> None:
+    """Change the report as it is by now: its address, and by it what the browser keeps."""
+    before = st.query_params.get(url.PINS, "")
+    after = written(how(read(before)))
+    if len(after) > max(len(before), LONGEST_ADDRESS):
+        st.session_state[_NO_ROOM] = True
+    else:
+        st.query_params[url.PINS] = after
 
 
 def _page_title(pin: Pin) -> str:
@@ -138,12 +168,6 @@ def _show_figure(part: Part, n: int, *, large: bool) -> None:
         st.dataframe(part.frame(), hide_index=True, key=f"report-table-{n}")
     if part.record.words:
         says(part.record.words)
-
-
-def _keep(pins: list[Pin]) -> None:
-    """Change the report: its address, and by it what the browser keeps."""
-    st.query_params[url.PINS] = written(pins)
-    st.session_state[_CHANGED] = True
 
 
 def _show_files(pins: Sequence[Pin], caught: Sequence[Caught]) -> None:

@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from urllib.parse import urlsplit
 
 from ioi_core import IOIError
@@ -87,15 +87,32 @@ def _pin(view: str, figure: str, note: str = "") -> Pin:
     Raises:
         ValueError, TypeError: it is none.
     """
-    if not (re.fullmatch(r"[a-z_]{0,40}(\?[!-~]*)?", view) and re.fullmatch(r"\w{1,100}", figure, re.ASCII)):
+    if not (
+        re.fullmatch(r"[a-z_]{0,40}(\?[\w.~%&=+*-]*)?", view, re.ASCII) and re.fullmatch(r"\w{1,100}", figure, re.ASCII)
+    ):
         raise ValueError("no view")
     if len(view) > _LONGEST_VIEW or view.partition("?")[0] == "report":  # reports of reports have no end
         raise ValueError("too long")
+    if not isinstance(note, str):
+        raise TypeError("no text")
+    note.encode()  # what is no text raises a ValueError here
     return Pin(view, figure, note[:LONGEST_NOTE])
 
 
-def moved(pins: Sequence[Pin], n: int, by: int) -> list[Pin]:
-    """Return the pins with the n-th one place earlier or later, where there is one."""
-    others = [*pins[:n], *pins[n + 1 :]]
-    place = min(max(n + by, 0), len(others))
-    return [*others[:place], pins[n], *others[place:]]
+def moved(pins: Sequence[Pin], key: str, by: int) -> list[Pin]:
+    """Return the pins with one of them a place earlier or later, where there is one."""
+    order = list(pins)
+    for n, pin in enumerate(pins):
+        if pin.key == key:
+            order.insert(min(max(n + by, 0), len(pins) - 1), order.pop(n))
+    return order
+
+
+def removed(pins: Sequence[Pin], key: str) -> list[Pin]:
+    """Return the pins without one of them."""
+    return [pin for pin in pins if pin.key != key]
+
+
+def noted(pins: Sequence[Pin], key: str, note: str) -> list[Pin]:
+    """Return the pins with another line for one of them."""
+    return [replace(pin, note=note) if pin.key == key else pin for pin in pins]

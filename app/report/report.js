@@ -1,9 +1,9 @@
 // The report, kept in this browser: a list of [view, figure, note]. Buttons that pin have data-ioi-pin; the Report page
-// has an element .ioi-report with data-pins, which is kept once the visitor changes it there, unless it is somebody
-// else's. The tray, a link at the end of every page's window, leads there: its address holds the whole report.
+// has an element .ioi-report with data-pins: once they change there they are kept, with what other tabs have pinned
+// meanwhile, unless the report is somebody else's. The tray, a link at the end of every page's window, leads there: its address holds the whole report.
 // No tag may stand in here: Streamlit would drop the script.
 window.ioiReport ??= (() => {
-  const KEY = "ioi-report", MOST = 30, LONGEST = 6000; // as in pins.py
+  const KEY = "ioi-report", MOST = 30, LONGEST = 6000, LONGEST_VIEW = 12_000; // as in pins.py
   const framed = window.top !== window;
   const read = () => {
     try {
@@ -20,6 +20,7 @@ window.ioiReport ??= (() => {
   const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
   const figures = (count) => `${count} figure${count === 1 ? "" : "s"}`;
   let own; // whether the report on the Report page is the visitor's
+  let seen, stored; // that report as it was last, and what was kept then
   const link = async (pins) => {
     const query = new URLSearchParams(location.search);
     query.set("pins", await packed(pins));
@@ -35,25 +36,26 @@ window.ioiReport ??= (() => {
       aside.append(document.createElement("a"));
       document.body.append(aside);
     }
-    aside.hidden = own === true;
+    aside.hidden = own === true && same(pins, seen);
     const words = own === false ? "Your own report" : "Report";
     Object.assign(aside.firstChild, { href: await link(pins), textContent: `${words}: ${figures(pins.length)}` });
   };
   const keep = (pins) => {
-    localStorage.setItem(KEY, JSON.stringify(pins));
+    localStorage.setItem(KEY, JSON.stringify(pins)); // throws where this browser keeps nothing
     tray();
   };
   const isPinned = (pin) => read().some(([view, figure]) => view === pin[0] && figure === pin[1]);
+  const others = (pin) => read().filter(([view, figure]) => view !== pin[0] || figure !== pin[1]);
   const toggle = async (button) => {
-    const pin = [...JSON.parse(button.dataset.ioiPin), ""], pins = read();
-    const others = pins.filter(([view, figure]) => view !== pin[0] || figure !== pin[1]);
-    if (others.length < pins.length) {
-      keep(others);
+    const pin = [...JSON.parse(button.dataset.ioiPin), ""];
+    if (isPinned(pin)) {
+      keep(others(pin));
       return "Pin to the report";
     }
-    if (pins.length >= MOST) return `The report is full: it has ${figures(MOST)}`;
-    if ((await packed([...pins, pin])).length > LONGEST) return "The report is full: its link has no room for this view";
-    keep([...pins, pin]);
+    if (pin[0].length > LONGEST_VIEW) return "This view's link is too long for a report: take the notebook instead";
+    if (others(pin).length >= MOST) return `The report is full: it has ${figures(MOST)}`;
+    if ((await packed([...others(pin), pin])).length > LONGEST) return "The report is full: its link has no more room";
+    keep([...others(pin), pin]);
     return "Pinned: press again to take it out";
   };
   const look = () => {
@@ -62,19 +64,23 @@ window.ioiReport ??= (() => {
       button.ariaPressed = pinned;
       if (pinned) button.textContent = "Pinned: press again to take it out";
     }
-    const shown = document.querySelector(".ioi-report");
-    if (!shown || shown.dataset.seen) {
-      if (!shown && own !== undefined) {
-        own = undefined;
+    const shown = document.querySelector(".ioi-report"), text = shown?.dataset.pins;
+    if (!text) {
+      if (own !== undefined) {
+        own = seen = undefined;
         tray();
       }
       return;
     }
-    shown.dataset.seen = "true";
-    const pins = shown.dataset.pins && JSON.parse(shown.dataset.pins);
-    if (!pins) own = undefined;
-    else if (shown.dataset.changed === "true" && own) localStorage.setItem(KEY, JSON.stringify(pins));
-    else if (own === undefined) own = !read().length || same(read(), pins);
+    const pins = JSON.parse(text);
+    if (same(pins, seen)) return;
+    if (own === undefined) own = !read().length || same(read(), pins);
+    else if (own) {
+      const known = new Set(stored.map(String)), names = new Set(pins.map(([view, figure]) => `${view} ${figure}`));
+      const added = read().filter((one) => !known.has(String(one)) && !names.has(`${one[0]} ${one[1]}`));
+      keep([...pins, ...added]);
+    }
+    [seen, stored] = [pins, read()];
     shown.firstElementChild.hidden = own !== false;
     tray();
   };
@@ -91,9 +97,15 @@ window.ioiReport ??= (() => {
     if (!button) return;
     if ("ioiAdopt" in button.dataset) {
       own = button.hidden = true;
-      return keep(JSON.parse(button.parentElement.dataset.pins));
+      keep(JSON.parse(button.parentElement.dataset.pins));
+      stored = read();
+      return;
     }
-    button.textContent = await toggle(button);
+    try {
+      button.textContent = await toggle(button);
+    } catch {
+      button.textContent = "This browser keeps nothing here: take the notebook instead";
+    }
     button.ariaPressed = isPinned(JSON.parse(button.dataset.ioiPin));
   }, true);
   tray();

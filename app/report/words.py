@@ -15,6 +15,8 @@ WHERE = (
     "numbers: whoever opens it computes them again."
 )
 
+NO_ROOM = "That is not kept: the report's link has no room for it. Shorten a line, or take out a figure."
+
 
 def not_drawn(title: str, problem: str) -> str:
     """Return why a pinned figure is not there."""

@@ -34,10 +34,17 @@ from app.take_home.page import Part, is_light, page
 from app.take_home.record import Record, Source
 from ioi_core import Model, PromptPairs
 
-download_button = partial(
-    st.download_button, on_click="ignore", icon=":material/download:", type="tertiary", width="content"
-)
-"""A button that downloads; what it is given to make the content is called when it is pressed."""
+
+def download_button(
+    label: str, make: Callable[[], str | bytes], file: str, mime: str | None = None, **more: Any
+) -> None:
+    """Draw a button that downloads what `make` returns once it is pressed; in a run for a report, none."""
+    if CAUGHT not in st.session_state:
+        st.download_button(
+            label, make, file, mime, on_click="ignore", icon=":material/download:", type="tertiary", width="content",
+            **more,
+        )  # fmt: skip
+
 
 _SOURCE, _MODEL = "_source", "_model_of_source"
 

@@ -43,7 +43,7 @@ def heatmap_svg(figure: go.Figure) -> str:
         *_shapes(figure, left),
         *_row_names(figure, rows, left, n_rows),
         *_column_names(figure, columns, left, n_rows, slanted=slanted),
-        *_key(cells, left, height - 34),
+        *(_key(cells, left, height - 34) if cells.showscale is not False else ()),
     ]
     name = html.escape(_text(figure.layout.title.text))
     return (
@@ -71,8 +71,10 @@ def _hovers(
     figure: go.Figure, values: np.ndarray, rows: dict[int, str], columns: dict[int, str]
 ) -> dict[tuple[int, int], str]:
     """Return (row, column) -> what is said of a cell: the marks' own texts, else its names and its value."""
+    [cells] = [trace for trace in figure.data if trace.type == "heatmap"]
     said = {
-        (row, column): f"{rows.get(row, row)}, {columns.get(column, column)}: {number(value)}"
+        (row, column): _filled(cells, row, column, value)
+        or f"{rows.get(row, row)}, {columns.get(column, column)}: {number(value)}"
         for (row, column), value in np.ndenumerate(values)
     }
     for trace in figure.data:
@@ -82,13 +84,26 @@ def _hovers(
     return {cell: html.unescape(re.sub("<[^>]*>", "", text)) for cell, text in said.items()}
 
 
+def _filled(cells: go.Heatmap, row: int, column: int, value: float) -> str:
+    """Return a cell's hover text as its template has it; "" without one."""
+    if not cells.hovertemplate or cells.customdata is None:
+        return ""
+    known = {"customdata": str(cells.customdata[row][column]), "x": str(column), "y": str(row)}
+
+    def fill(found: re.Match[str]) -> str:
+        return format(value, found[2] or "") if found[1] == "z" else known[found[1]]
+
+    template = str(cells.hovertemplate).replace("<extra></extra>", "")
+    return re.sub(r"%\{(customdata|x|y|z)(?::([^}]*))?\}", fill, template).replace("<br>", "\n")
+
+
 def _cells(values: np.ndarray, cells: go.Heatmap, hovers: dict[tuple[int, int], str], left: float) -> Iterator[str]:
     for (row, column), value in np.ndenumerate(values):
         if not np.isfinite(value):
             continue
         x, y = left + column * _CELL[0], row * _CELL[1]
         colour = _colour(cells, value)
-        written = "" if cells.text is None else str(cells.text[row][column])
+        written = "" if cells.text is None else _text(str(cells.text[row][column]))
         weighted = zip((0.3, 0.59, 0.11), colour, strict=True)
         ink = "#fff" if sum(weight * part for weight, part in weighted) < _DARK else "#000"
         place = f'x="{x + _CELL[0] / 2:.0f}" y="{y + 16}" text-anchor="middle" fill="{ink}"'

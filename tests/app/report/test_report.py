@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import zipfile
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -72,13 +73,13 @@ def test_notes_order_and_removal_go_into_the_address(loader):
     at.text_input[-2].set_value("<b>why</b>").run()
     noted = Pin(LENS.view, LENS.figure, "<b>why</b>")
     assert kept(at) == [noted, ANSWERS]
-    at.button(key="Later-0").click().run()
+    at.button(key=f"later-{LENS.key}").click().run()
     assert kept(at) == [ANSWERS, noted]
     assert [one.value for one in at.header] == ["1. Prompt", "2. Logit lens"]
-    at.button(key="remove-0").click().run()
+    at.button(key=f"remove-{ANSWERS.key}").click().run()
     assert kept(at) == [noted]
     assert at.text_input[-1].value == "<b>why</b>"
-    at.button(key="remove-0").click().run()
+    at.button(key=f"remove-{LENS.key}").click().run()
     assert "Nothing is pinned yet" in shown(at)
     assert at.session_state[url.PROMPTS] == "generated", "the visitor's own choice is as it was"
     assert_fine(at)
@@ -87,20 +88,43 @@ def test_notes_order_and_removal_go_into_the_address(loader):
 def test_what_cannot_be_drawn_is_said_and_the_rest_is_there(loader):
     gone = Pin(view("prompt"), "no_such_figure")
     wrong = Pin("prompt?prompts=own&text=&model=ioi-demo", "logit_diff")
-    nowhere = Pin("elsewhere", "logit_diff")
-    at = report(gone, wrong, nowhere, LENS)
+    nowhere, away = Pin("elsewhere", "logit_diff"), Pin("?head=1&prompts=own", "logit_diff")
+    mistyped = Pin(f"{LENS.view}&shown=abc", LENS.figure)
+    at = report(gone, wrong, nowhere, LENS, away, mistyped)
     text = shown(at)
     assert "No such figure cannot be drawn: its view does not show it any more" in text
     assert "Logit diff cannot be drawn: type a prompt in the sidebar" in text
-    assert len(at.get("plotly_chart")) == 1
+    assert "its link leads to another page" in text
+    assert len(at.get("plotly_chart")) == 2, "the number that is none is 1, as on its page"
     assert [one.value for one in at.header][2] == "3. No page of this app"
+    assert "went wrong" not in text
     assert not at.exception
 
 
 def test_another_model_than_the_link_asks_for_is_named(loader):
     at = report(Pin(LENS.view.replace("ioi-demo", "gpt2-small"), LENS.figure))
-    said = "\n".join(one.value for one in at.caption)
-    assert "Drawn on ioi\\-demo\\: gpt2\\-small, which the link asks for, is not here" in said
+    assert "Drawn on ioi-demo: gpt2-small, which the link asks for, is not here" in shown(at)
+
+
+def test_two_changes_of_one_moment_are_both_kept(loader):
+    at = report(LENS, ANSWERS)
+    at.text_input(key=f"note-{LENS.key}").set_value("typed")
+    at.button(key=f"later-{LENS.key}").click().run()
+    assert kept(at) == [ANSWERS, Pin(LENS.view, LENS.figure, "typed")]
+
+
+def test_what_has_no_room_in_the_link_is_said_and_not_kept(loader):
+    letters = random.Random(0)
+    notes = ["".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(500)) for _ in range(6)]
+    pins = [Pin(LENS.view, f"no_such_{n}", note) for n, note in enumerate(notes[:4])]
+    at = report(*pins, LENS)
+    at.text_input(key=f"note-{LENS.key}").set_value(notes[4]).run()
+    at.text_input(key=f"note-{pins[0].key}").set_value("").run()
+    assert [pin.note for pin in kept(at)] == ["", *notes[1:4], ""]
+    at = report(*pins, LENS)
+    at.text_input(key=f"note-{LENS.key}").set_value(notes[4]).run()
+    assert "has no room for it" in shown(at)
+    assert kept(at) == [*pins, LENS]
 
 
 def test_a_link_that_is_no_report_says_so(loader):

@@ -1,5 +1,6 @@
 """Heatmaps without Plotly: the cells, numbers, colours and hover texts of the figure, in a small file that is safe."""
 
+import html
 import re
 import xml.etree.ElementTree as ET
 
@@ -44,12 +45,27 @@ def check(figure: go.Figure, drawn: str) -> None:
     assert len(groups) == np.isfinite(values).sum()
     written = [group.findtext(f"{SVG}text", "") for group in groups]
     if cells.text is not None:
-        assert written == [str(text) for row, of_row in zip(values, cells.text, strict=True)
+        assert written == [html.unescape(str(text)) for row, of_row in zip(values, cells.text, strict=True)
                            for value, text in zip(row, of_row, strict=True) if np.isfinite(value)]  # fmt: skip
     assert all(group.findtext(f"{SVG}title") for group in groups)
+    assert not any("&" in text and ";" in text for text in written), "entities are letters by now"
+    places = [(float(rect.get("x")), float(rect.get("y"))) for rect in root.findall(f"{SVG}g/{SVG}rect")]
+    columns, rows = (sorted({place[axis] for place in places}) for axis in (0, 1))
+    drawn_at = {(rows.index(y), columns.index(x)) for x, y in places}
+    first = int(np.isfinite(values).any(0).argmax())
+    assert drawn_at == {(row, column - first) for row, column in zip(*np.nonzero(np.isfinite(values)), strict=True)}
     names = {text.text for text in root.findall(f"{SVG}text")}
     for axis in (figure.layout.xaxis, figure.layout.yaxis):
         assert {" ".join(re.sub("<[^>]*>", " ", name).split()) for name in axis.ticktext} <= names
+
+
+def test_a_hover_text_is_the_figures_own(heatmaps):
+    grids = [figure for one in heatmaps if one.record.name == "token_lens" for figure in one.figures]
+    assert grids, "of ranks, drawn by their logarithms"
+    for figure in grids:
+        titles = [group.findtext(f"{SVG}title") for group in ET.fromstring(heatmap_svg(figure)).findall(f"{SVG}g")]
+        own = [text for row in figure.data[0].customdata for text in row]
+        assert titles == [html.unescape(re.sub("<[^>]*>", "", text.replace("<br>", "\n"))) for text in own]
 
 
 def test_colours_are_those_of_the_scale():
