@@ -197,7 +197,8 @@ def test_a_planted_pickle_is_neither_executed_nor_kept(filled, tmp_path, caplog)
 
 
 @pytest.mark.usefixtures("loader")
-def test_a_page_whose_kept_results_are_all_damaged_computes_them_and_says_so(tmp_path):
+def test_a_page_whose_kept_results_are_all_damaged_computes_them_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))  # not those that all tests share
     assert warm([]) == 0  # into the folder that the app uses
     with closing(sqlite3.connect(index(tmp_path / "cache"))) as database, database:
         for rowid, value in database.execute("SELECT rowid, value FROM Cache").fetchall():
