@@ -330,7 +330,8 @@ def test_gpt2_small_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_bridge) -
     check_sampled_cells(gpt2_shaped_model, gpt2_shaped_bridge, renamed, "z", [(0, 0), (7, 11), (11, 0)])
 
 
-@pytest.mark.parametrize(("corruption", "bos"), [("s2_flip", True), ("abc", False)])
+@pytest.mark.parametrize("bos", [True, False])
+@pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
 def test_bundled_model(demo_model: Model, demo_model_64: Model, demo_bridge, corruption: str, bos: bool) -> None:
     """Every prompt in float64, where two implementations agree to the last digits; the float32 means with those."""
     heads = [INDUCTION[0], INHIBITION[0], NEGATIVE[0]]

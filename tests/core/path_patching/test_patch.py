@@ -105,7 +105,8 @@ def test_other_random_models_equal_appendix_b(tmp_path: Path, seed: int) -> None
         check_against_appendix_b(model, bridge, pairs, receivers, 1e-4)
 
 
-@pytest.mark.parametrize(("corruption", "bos"), [("s2_flip", True), ("abc", False)])
+@pytest.mark.parametrize("bos", [True, False])
+@pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
 def test_bundled_model_equals_appendix_b(demo_model_64: Model, demo_bridge, corruption: str, bos: bool) -> None:
     """In float64, where two implementations agree to the last digits; into the heads that the answer goes through."""
     pairs = ioi_dataset(demo_model_64, 6, corruption=corruption, prepend_bos=bos)
