@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.questions.shown import PROMPT
 from app.take_home import data
 from app.take_home.notebook import report_notebook
 from app.take_home.page import Part, page
@@ -45,7 +44,7 @@ def report_zip(figures: Sequence[Figure]) -> bytes:
             record = figure.part.record
             numbers = record.numbers(figure.results)
             contents = {record.file_name("csv"): data.figure_csv(record, figure.part.frame())}
-            if any(PROMPT in one.axes for one in numbers):
+            if data.has_prompts(numbers):
                 contents[record.file_name("csv", "prompts")] = data.prompts_csv(record, numbers)
             for name, content in contents.items():
                 files.writestr(zipfile.ZipInfo(f"{n:02}_{name}", _EPOCH), content, zipfile.ZIP_DEFLATED)

@@ -54,41 +54,40 @@ def _tell_the_browser(pins: Sequence[Pin] | None) -> None:
 
 
 def _all_caught(pins: Sequence[Pin]) -> list[Caught]:
-    """Run each view that is not drawn yet; the session keeps what it drew, without the model."""
-    drawn: dict[str, Caught] = st.session_state.setdefault(_DRAWN, {})
-    for view in drawn.keys() - {pin.view for pin in pins}:
-        del drawn[view]
-    missing = [view for view in dict.fromkeys(pin.view for pin in pins) if not _is_drawn(view, pins, drawn)]
+    """Run each view that is not drawn yet, once; the session keeps what it drew, without the model."""
+    by_view: dict[str, list[Pin]] = {}
+    for pin in pins:
+        by_view.setdefault(pin.view, []).append(pin)
+    before: dict[str, Caught] = st.session_state.get(_DRAWN, {})
+    drawn = {view: found for view, found in before.items() if view in by_view and _has_all(found, by_view[view])}
+    st.session_state[_DRAWN] = drawn  # by now: a run that is to end keeps what it has drawn
+    missing = [same for view, same in by_view.items() if view not in drawn]
     bar = st.empty()
-    for n, view in enumerate(missing):
+    for n, same in enumerate(missing):
         bar.progress(n / len(missing), f"Drawing view {n + 1} of {len(missing)}")
-        drawn[view] = _caught(view, _wanted(view, pins))
+        drawn[same[0].view] = _caught(same)
     bar.empty()
     return [drawn[pin.view] for pin in pins]
 
 
-def _wanted(view: str, pins: Sequence[Pin]) -> frozenset[str]:
-    return frozenset(pin.figure for pin in pins if pin.view == view)
-
-
-def _is_drawn(view: str, pins: Sequence[Pin], drawn: dict[str, Caught]) -> bool:
+def _has_all(found: Caught, of_view: Sequence[Pin]) -> bool:
     """Return whether all is there, drawn on the model that is asked for, if that is here."""
-    found = drawn.get(view)
-    if found is None or found.loaded is None or not _wanted(view, pins) <= found.parts.keys():
+    if found.loaded is None or not {pin.figure for pin in of_view} <= found.parts.keys():
         return False
-    asked = _model_of(view)
+    asked = _model_of(of_view[0])
     return found.loaded.name == asked or asked not in models().names or models().get(asked) is None
 
 
-def _model_of(view: str) -> str:
+def _model_of(pin: Pin) -> str:
     """Return the name of the model that a link asks for, "" if it names none."""
-    return parse_qs(Pin(view, "").query).get(url.MODEL, [""])[0]
+    return parse_qs(pin.query).get(url.MODEL, [""])[0]
 
 
-def _caught(view: str, wanted: frozenset[str]) -> Caught:
-    pin = Pin(view, "")
+def _caught(of_view: Sequence[Pin]) -> Caught:
+    """Draw the figures of one view."""
+    wanted = frozenset(pin.figure for pin in of_view)
     try:
-        return caught_in(pin.page, pin.query, wanted)
+        return caught_in(of_view[0].page, of_view[0].query, wanted)
     except LedAwayError:
         return Caught(wanted, problem="its link leads to another page")
 
@@ -100,7 +99,7 @@ def _part(pin: Pin, caught: Caught) -> Part | None:
         return None
     here = (st.context.url or "").rpartition("/")[0]
     source = replace(part.record.source, url=f"{here}/{pin.view}" if here else "")
-    asked, said = _model_of(pin.view), part.record.words
+    asked, said = _model_of(pin), part.record.words
     if asked not in ("", source.model):
         said = f"{said}\n{words.stands_in(source.model, asked)}"
     return replace(part, record=replace(part.record, source=source, words=said), note=pin.note)

@@ -30,6 +30,11 @@ def figure_csv(record: Record, frame: pd.DataFrame) -> bytes:
     return csv_bytes(_with_source(record, frame))
 
 
+def has_prompts(numbers: Sequence[Numbers]) -> bool:
+    """Return whether `prompts_csv` has anything to hold."""
+    return any(PROMPT in one.axes for one in numbers)
+
+
 def prompts_csv(record: Record, numbers: Sequence[Numbers]) -> bytes:
     """Return every prompt's own value of all that the figure shows, a row each."""
     tables = [

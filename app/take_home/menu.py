@@ -23,7 +23,7 @@ from app.hosting.services import settings
 from app.hosting.static_files import publish_wheel
 from app.questions.ask import Request
 from app.questions.compute import compute_all
-from app.questions.shown import PROMPT, Shown, shown_by_default
+from app.questions.shown import Shown, shown_by_default
 from app.take_home import data
 from app.take_home.address import query_of_view
 from app.take_home.caught import CAUGHT, Caught
@@ -129,7 +129,7 @@ def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Seque
             small = partial(page, [Part(record, frame, figures)], light=True)
             _download("Web page, small", small, record.file_name("html", "small"), f"page-small-{name}")
         _download("Data (CSV)", lambda: data.figure_csv(record, frame()), record.file_name("csv"), f"csv-{name}")
-        if any(PROMPT in one.axes for one in numbers):
+        if data.has_prompts(numbers):
             file = record.file_name("csv", "prompts")
             _download("Every prompt (CSV)", lambda: data.prompts_csv(record, numbers), file, f"csv-prompts-{name}")
     if figures:

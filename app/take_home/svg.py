@@ -3,12 +3,11 @@
 import html
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import hex_to_rgb
+from plotly.colors import sample_colorscale, unlabel_rgb
 
 from app.words.phrases import number
 
@@ -39,7 +38,7 @@ def heatmap_svg(figure: go.Figure) -> str:
     below = 30 + (0.87 * _LETTER * max(map(len, columns.values()), default=0) if slanted else 18)
     width, height = left + n_columns * _CELL[0] + 10, n_rows * _CELL[1] + below + 44
     drawn = [
-        *_cells(values, cells, _hovers(figure, values, rows, columns), left),
+        *_cells(values, cells, _hovers(figure, cells, values, rows, columns), left),
         *_shapes(figure, left),
         *_row_names(figure, rows, left, n_rows),
         *_column_names(figure, columns, left, n_rows, slanted=slanted),
@@ -68,10 +67,9 @@ def _text(markup: str | None) -> str:
 
 
 def _hovers(
-    figure: go.Figure, values: np.ndarray, rows: dict[int, str], columns: dict[int, str]
+    figure: go.Figure, cells: go.Heatmap, values: np.ndarray, rows: dict[int, str], columns: dict[int, str]
 ) -> dict[tuple[int, int], str]:
     """Return (row, column) -> what is said of a cell: the marks' own texts, else its names and its value."""
-    [cells] = [trace for trace in figure.data if trace.type == "heatmap"]
     said = {
         (row, column): _filled(cells, row, column, value)
         or f"{rows.get(row, row)}, {columns.get(column, column)}: {number(value)}"
@@ -98,34 +96,26 @@ def _filled(cells: go.Heatmap, row: int, column: int, value: float) -> str:
 
 
 def _cells(values: np.ndarray, cells: go.Heatmap, hovers: dict[tuple[int, int], str], left: float) -> Iterator[str]:
-    for (row, column), value in np.ndenumerate(values):
-        if not np.isfinite(value):
-            continue
+    shown = np.isfinite(values)
+    for (row, column), colour in zip(np.argwhere(shown).tolist(), _colours(cells, values[shown]), strict=True):
         x, y = left + column * _CELL[0], row * _CELL[1]
-        colour = _colour(cells, value)
         written = "" if cells.text is None else _text(str(cells.text[row][column]))
-        weighted = zip((0.3, 0.59, 0.11), colour, strict=True)
+        weighted = zip((0.3, 0.59, 0.11), unlabel_rgb(colour), strict=True)
         ink = "#fff" if sum(weight * part for weight, part in weighted) < _DARK else "#000"
         place = f'x="{x + _CELL[0] / 2:.0f}" y="{y + 16}" text-anchor="middle" fill="{ink}"'
         label = f"<text {place}>{html.escape(written)}</text>" if written else ""
         yield (
             f'<g><title>{html.escape(hovers[row, column])}</title><rect x="{x:.0f}" y="{y}" width="{_CELL[0] - 1}" '
-            f'height="{_CELL[1] - 1}" fill="rgb{colour}"/>{label}</g>'
+            f'height="{_CELL[1] - 1}" fill="{colour}"/>{label}</g>'
         )
 
 
-def _colour(cells: go.Heatmap, value: float) -> tuple[int, int, int]:
-    """Return the colour of a value, between the two of the scale that are next to it."""
-    share = min(1.0, max(0.0, (value - cells.zmin) / (cells.zmax - cells.zmin)))
-    scale = [(place, hex_to_rgb(colour)) for place, colour in cells.colorscale]
-    if cells.reversescale:
-        scale = [(1 - place, colour) for place, colour in reversed(scale)]
-    for (low, one), (high, other) in pairwise(scale):
-        if share <= high:
-            between = (share - low) / (high - low) if high > low else 0.0
-            red, green, blue = (round(a + between * (b - a)) for a, b in zip(one, other, strict=True))
-            return red, green, blue
-    raise ValueError(f"the colour scale ends at {scale[-1][0]}")
+def _colours(cells: go.Heatmap, values: np.ndarray) -> list[str]:
+    """Return the colours of some values, "rgb(...)"."""
+    share = np.clip((values - cells.zmin) / (cells.zmax - cells.zmin), 0, 1)
+    if not len(share):
+        return []
+    return sample_colorscale(list(map(list, cells.colorscale)), list(1 - share if cells.reversescale else share))
 
 
 def _shapes(figure: go.Figure, left: float) -> Iterator[str]:
@@ -165,9 +155,8 @@ def _column_names(
 
 def _key(cells: go.Heatmap, left: float, y: float) -> Iterator[str]:
     """The colours, from the least value to the most."""
-    for n in range(24):
-        value = cells.zmin + (n + 0.5) / 24 * (cells.zmax - cells.zmin)
-        yield f'<rect x="{left + 8 * n:.0f}" y="{y:.0f}" width="8" height="10" fill="rgb{_colour(cells, value)}"/>'
+    for n, colour in enumerate(_colours(cells, np.linspace(cells.zmin, cells.zmax, 24))):
+        yield f'<rect x="{left + 8 * n:.0f}" y="{y:.0f}" width="8" height="10" fill="{colour}"/>'
     for n, value in ((0, cells.zmin), (12, (cells.zmin + cells.zmax) / 2), (24, cells.zmax)):
         shown = html.escape(number(value, max(abs(cells.zmin), abs(cells.zmax))))
         yield f'<text x="{left + 8 * n:.0f}" y="{y + 24:.0f}" text-anchor="middle">{shown}</text>'

@@ -56,7 +56,7 @@ def test_what_is_no_report_is_refused_in_words(text):
     "value",
     [
         {"view": 1}, [1], [[]], [["heads"]], [["heads", "f", "n", "more"]], [["heads", 3]], [["heads", "a b"]],
-        [["//elsewhere", "f"]], [["javascript:alert(1)", "f"]], [["../heads", "f"]], [["heads?a=\n", "f"]], 
+        [["//elsewhere", "f"]], [["javascript:alert(1)", "f"]], [["../heads", "f"]], [["heads?a=\n", "f"]],
         [["report?pins=x", "f"]], [["report", "f"]],
         [["heads", "f", "\ud800"]], [["heads", "f", ["x"]]], [["heads?a=)<img/src=x>", "f"]], [["heads", "f", None]],
         [["heads?" + 13_000 * "a", "f"]], "text", None, 7,
