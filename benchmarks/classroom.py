@@ -15,7 +15,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.load import HEADINGS, MOST_VISITORS, Server, serving
+from benchmarks.load import HEADINGS, MOST_VISITORS, WITHOUT_CHARTS, Server, serving
 from benchmarks.visitor import PageError, Visitor
 from tests.models.random_gpt2 import save_random_gpt2
 
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what was seen; exit status 1 if somebody did not see the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.classroom", description=__doc__)
     parser.add_argument("--students", type=int, default=30)
-    parser.add_argument("--page", choices=[page for page in HEADINGS if page], default="logit_lens")
+    parser.add_argument("--page", choices=sorted(HEADINGS.keys() - WITHOUT_CHARTS), default="logit_lens")
     parser.add_argument("--model", choices=["ioi-demo", SHAPE], default="ioi-demo", help=f"{SHAPE}: random weights")
     parser.add_argument("--prompts", type=int, default=20)
     parser.add_argument("--within", type=float, default=3.0, help="seconds within which all press")
