@@ -6,12 +6,13 @@ Draws what all pages share (navigation, sidebar, banner, strip), then the page. 
 import html
 import logging
 import uuid
+from contextlib import suppress
 
 import streamlit as st
 from streamlit import runtime
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 from app.drawing.figure import beside_gpt2
 from app.drawing.look import announce_news, problem, style
@@ -24,7 +25,7 @@ from app.report.tray import keep_report
 from app.shell.banner import disk_notice, left_out_notice, model_for
 from app.shell.current_view import set_view
 from app.shell.gate import let_in
-from app.shell.history import one_entry_a_page
+from app.shell.history import one_entry_a_page, write_address
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words, recipe_of
 from app.shell.sidebar import is_large, model_control, parts_control, present_button, row_control, size_control
@@ -66,6 +67,7 @@ def main() -> None:
             ) from None  # to the health check; the message is in the log, if anywhere
         with body:
             problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
+    write_address()
 
 
 def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
@@ -82,7 +84,8 @@ def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
         headline(step.question)
         raise
     try:
-        page.run()
+        with suppress(StopException):  # a page that ends early
+            page.run()
     finally:
         offer_frame(aside, page.title)
 

@@ -33,8 +33,8 @@ TEMPLATE = go.layout.Template(
         "shapedefaults": {"line": {"width": 1, "color": CORRUPTED}},
         "dragmode": False,
         # Clickable figures neither pan nor zoom: Streamlit lets them be dragged. Small numbers are written out.
-        "xaxis": {"fixedrange": True, "exponentformat": "none"},
-        "yaxis": {"fixedrange": True, "exponentformat": "none"},
+        "xaxis": {"fixedrange": True, "exponentformat": "none", "ticklabeloverflow": "allow"},
+        "yaxis": {"fixedrange": True, "exponentformat": "none", "ticklabeloverflow": "allow"},
     },
 )
 """The defaults of every figure, limited to what Streamlit's theme leaves alone: in the browser it writes its colours,

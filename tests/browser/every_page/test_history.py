@@ -150,6 +150,24 @@ def test_what_a_button_changed_just_before_the_page_is_left_is_there_after_back(
     expect(switches.first).not_to_be_checked()
 
 
+def test_a_choice_stays_in_the_address_whatever_an_earlier_run_still_writes(visitor: Visitor) -> None:
+    """A run that began before the choice sends the whole address as it was then."""
+    page = visitor.open("/activation_patching", model="ioi-demo", parts="closed")
+    page.evaluate("""() => {
+        const [before, replace] = [location.href, history.replaceState];
+        history.replaceState = (...choice) => {
+            history.replaceState = replace;
+            replace(...choice);
+            window.chosen = location.href;
+            history.pushState({}, '', before);
+        };
+    }""")
+    pick(page, "Cell", "head 2.0")
+    visitor.settled()
+    assert "2.0" in page.evaluate("window.chosen")
+    page.wait_for_function("location.href === window.chosen", timeout=WAIT)
+
+
 def test_a_page_visited_twice_is_each_time_as_it_was(visitor: Visitor) -> None:
     page = visitor.open("/activation_patching", model="ioi-demo")
     steps = []
