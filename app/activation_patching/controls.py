@@ -1,6 +1,7 @@
 """The Activation patching page's own controls: site, direction, positions, metric and cell."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -48,7 +49,8 @@ def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
         return f"There is no cell {asked[:60]!r} here."
 
     label = "Cell (or click one)"
-    chosen = option_control(label, names, names[0], url.cell(kind), why_not, note=" (the strongest)")
+    look_closer = partial(choose, {url.PART_CELL: True})  # as a click does
+    chosen = option_control(label, names, names[0], url.cell(kind), why_not, note=" (the strongest)", then=look_closer)
     return grid.ranking[names.index(chosen)]
 
 

@@ -35,7 +35,7 @@ def write_address() -> None:
         return
     state = context.session_state._state  # no public name says which control has which parameter
     with context.session_state.query_params() as params:
-        for widget in context.widget_ids_this_run:
+        for widget in context.shared.widget_ids_this_run.snapshot():
             bound, about = params.get_binding_for_widget(widget), state.get_widget_metadata(widget)
             if bound is None or about is None:
                 continue

@@ -29,7 +29,7 @@ def click_cell(page: Page, result: PatchResult, row: int, column: int, *, off_ce
 
 
 def test_heatmap_shows_the_cores_numbers_and_a_click_looks_closer(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo", parts="closed")
+    page = visitor.open(PATH, model="ioi-demo")
     result = patch_activations(demo_model, arena_pairs(demo_model), "z")
     heatmap = figure(page, "patch_heatmap")["traces"][0]
     np.testing.assert_allclose(heatmap["z"], result.effects.mean(-1), atol=1e-5)
@@ -79,7 +79,7 @@ def test_a_cell_that_is_gone_is_not_shown_as_chosen(visitor: Visitor) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
-    page = visitor.open(PATH, model="ioi-demo")
+    page = visitor.open(PATH, model="ioi-demo", parts="open")
     expect(page.locator(".st-key-figure-patch_heatmap")).to_be_visible(timeout=WAIT)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360, "the page itself never scrolls sideways"
     visitor.leave()

@@ -90,7 +90,7 @@ def painted(frame: FrameLocator, index: int, length: int) -> np.ndarray:
 
 
 def test_all_heads_are_drawn_and_a_click_looks_closer(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo", parts="closed")
+    page = visitor.open(PATH, model="ioi-demo")
     clean, corrupted = patterns_of(demo_model)
     assert_overview(page, clean)
     for layer, head, off_centre in ((2, 3, 0.0), (0, 0, 0.3), (SHAPE[0] - 1, SHAPE[1] - 1, -0.3)):
@@ -107,7 +107,7 @@ def test_all_heads_are_drawn_and_a_click_looks_closer(visitor: Visitor, demo_mod
 
 
 def test_corrupted_difference_and_value_weighted(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo", shown="3", parts="closed")
+    page = visitor.open(PATH, model="ioi-demo", shown="3")
     clean, corrupted = patterns_of(demo_model, 2)
     choose(page, "Prompt", "difference")
     expect(page.locator(".ioi-says").first).to_contain_text("changes most", timeout=WAIT)
@@ -122,7 +122,7 @@ def test_corrupted_difference_and_value_weighted(visitor: Visitor, demo_model: M
 
 
 def test_circuitsvis_paints_the_cores_numbers(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo", top="3", parts="closed", part_side_by_side="true")
+    page = visitor.open(PATH, model="ioi-demo", top="3", part_side_by_side="true")
     direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
     heads = [divmod(int(n), direct.shape[1]) for n in np.argsort(-np.abs(direct), axis=None)[:3]]
     for run, values in zip(("clean", "corrupted"), patterns_of(demo_model), strict=True):
@@ -143,7 +143,7 @@ def test_circuitsvis_paints_the_cores_numbers(visitor: Visitor, demo_model: Mode
 
 
 def test_a_prompt_that_is_script_is_drawn_literally_and_runs_nowhere(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open(PATH, model="ioi-demo")
+    page = visitor.open(PATH, model="ioi-demo", parts="open")
     page.get_by_text("own", exact=True).click()
     text = f"When Mary and John met{SCRIPT}, John gave a bag to"
     for label, value in (("IO (optional)", "Mary"), ("S (optional)", "John"), ("Prompts, one a line", text)):
@@ -173,7 +173,7 @@ def test_a_prompt_that_is_script_is_drawn_literally_and_runs_nowhere(visitor: Vi
 
 
 def test_the_frame_cannot_reach_the_page_or_the_network(visitor: Visitor) -> None:
-    page = visitor.open(PATH, model="ioi-demo")
+    page = visitor.open(PATH, model="ioi-demo", parts="open")
     frame = circuitsvis(page, "clean")
     tried = frame.locator("body").evaluate(
         """async () => {
@@ -206,7 +206,7 @@ def test_it_says_so_where_the_library_cannot_be_loaded(server: str, visitor: Vis
 
 
 def test_the_library_is_served_as_script(server: str, visitor: Visitor) -> None:
-    page = visitor.open(PATH, model="ioi-demo")
+    page = visitor.open(PATH, model="ioi-demo", parts="open")
     address = circuitsvis(page, "clean").locator("html").get_attribute("data-library")
     assert address is not None
     with urllib.request.urlopen(server + address) as answer:
@@ -215,7 +215,7 @@ def test_the_library_is_served_as_script(server: str, visitor: Visitor) -> None:
 
 
 def test_a_link_reproduces_the_view(visitor: Visitor, chromium: Browser, server: str) -> None:
-    page = visitor.open(PATH, model="ioi-demo", prompts="generated", n="9", shown="4")
+    page = visitor.open(PATH, model="ioi-demo", prompts="generated", n="9", shown="4", parts="open")
     choose(page, "Attention", "value-weighted")
     choose(page, "Prompt", "difference")
     head = str(INHIBITION[0])
@@ -259,7 +259,7 @@ def test_the_csv_holds_the_patterns(visitor: Visitor, demo_model: Model) -> None
 @pytest.mark.parametrize("width", [360, 1440])
 def test_it_fits_phone_and_screen(chromium: Browser, server: str, scheme: str, width: int) -> None:
     visitor = Visitor(chromium, server, viewport={"width": width, "height": 740}, color_scheme=scheme)
-    page = visitor.open(PATH, model="ioi-demo", size="large" if width == 1440 else "normal", top="6")
+    page = visitor.open(PATH, model="ioi-demo", size="large" if width == 1440 else "normal", top="6", parts="open")
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page itself never scrolls sideways"
     frame = circuitsvis(page, "clean")
     inside = frame.locator("html").evaluate(

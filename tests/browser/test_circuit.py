@@ -32,6 +32,8 @@ VIEW = {
     "corruption": "ABC",
     "circuit_start": "heads with measured roles",
 }
+CHECKED = dict.fromkeys(("part_levels", "part_minimality", "part_templates"), "true")
+"""The parts with the figures that `check` reads."""
 WHERE = """(chart, name) => {
     const box = chart.querySelector('.nsewdrag').getBoundingClientRect();
     for (const trace of chart._fullData) {
@@ -95,8 +97,7 @@ def check(page: Page, model: Model, pairs: PromptPairs, start: Circuit, off: Cir
 def test_heads_are_switched_by_clicks_and_back(
     visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit
 ) -> None:
-    drawn = dict.fromkeys(("part_levels", "part_minimality", "part_templates"), "true")
-    page = visitor.open(CIRCUIT, **VIEW, parts="closed", **drawn)
+    page = visitor.open(CIRCUIT, **VIEW, **CHECKED)
     check(page, demo_model, pairs, start, NO_HEADS)
     mover, reader = (f"{head}:END" for head in (MOVERS[0], INHIBITION[0]))
     one, other = Circuit({MOVERS[0]: "END"}), Circuit({INHIBITION[0]: "END"})
@@ -118,7 +119,7 @@ def test_heads_are_switched_by_clicks_and_back(
 def test_a_class_goes_and_comes_back_by_its_switch(
     visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit
 ) -> None:
-    page = visitor.open(CIRCUIT, **VIEW)
+    page = visitor.open(CIRCUIT, **VIEW, **CHECKED)
     switch = page.locator(".st-key-switch-name-mover").get_by_role("switch")
     switch.focus()
     page.keyboard.press("Space")
@@ -135,7 +136,7 @@ def test_a_class_goes_and_comes_back_by_its_switch(
 def test_boxes_in_the_table_are_ticked_by_keyboard_which_keeps_its_place(
     visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit
 ) -> None:
-    page = visitor.open(CIRCUIT, **VIEW)
+    page = visitor.open(CIRCUIT, **VIEW, **CHECKED, part_members="true")
     table = page.locator("[class*='st-key-circuit-table'] [data-testid=stDataFrame]")
     table.scroll_into_view_if_needed()
 
@@ -165,7 +166,7 @@ def test_boxes_in_the_table_are_ticked_by_keyboard_which_keeps_its_place(
 def test_a_link_reproduces_the_view(visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit) -> None:
     added, off = Circuit({PREVIOUS[0]: "S2"}), Circuit({MOVERS[0]: "END"})
     assert not set(added.members) & set(start.members)
-    page = visitor.open(CIRCUIT, circuit=f"{PREVIOUS[0]}:S2 -{MOVERS[0]}:END", **VIEW)
+    page = visitor.open(CIRCUIT, circuit=f"{PREVIOUS[0]}:S2 -{MOVERS[0]}:END", **VIEW, **CHECKED)
     check(page, demo_model, pairs, start.with_(added), off)
     page.reload()
     visitor.settled()
@@ -175,7 +176,7 @@ def test_a_link_reproduces_the_view(visitor: Visitor, demo_model: Model, pairs: 
 def test_many_sets_are_taken_out_of_both(
     visitor: Visitor, demo_model: Model, pairs: PromptPairs, start: Circuit
 ) -> None:
-    page = visitor.open(CIRCUIT, **VIEW)
+    page = visitor.open(CIRCUIT, **VIEW, part_completeness="true")
     sets = completeness_sets(demo_model, pairs, start)
     drawn = figure(page, "circuit_completeness")["traces"]
     np.testing.assert_allclose(sorted(x for trace in drawn for x in trace["x"]), np.sort(sets.model_values), atol=1e-3)
@@ -188,7 +189,7 @@ def test_many_sets_are_taken_out_of_both(
 def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     for size in ("normal", "large"):
-        page = visitor.open(CIRCUIT, circuit=f"-{MOVERS[0]}:END", size=size, **VIEW)
+        page = visitor.open(CIRCUIT, circuit=f"-{MOVERS[0]}:END", size=size, **VIEW, parts="open")
         expect(page.locator(".st-key-figure-circuit_graph")).to_be_visible(timeout=WAIT)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, "the page itself never scrolls sideways"
     visitor.leave()

@@ -128,7 +128,7 @@ def test_methods_are_drawn(visitor: Visitor, demo_model: Model, pairs: PromptPai
 def test_every_part_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     for part, names in FIGURES.items():
-        page = visitor.open("/circuit", circuit_part=part, **PROMPTS)
+        page = visitor.open("/circuit", circuit_part=part, **PROMPTS, parts="open")
         for name in names:
             chart = page.locator(f".st-key-figure-{name} .js-plotly-plot")
             expect(chart).to_be_visible(timeout=WAIT)

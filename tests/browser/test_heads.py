@@ -24,7 +24,7 @@ def check_direct(visitor: Visitor, model: Model, pairs, head: Head) -> None:
 
 def test_a_link_shows_the_cores_numbers(visitor: Visitor, demo_model: Model) -> None:
     pairs, head = arena_pairs(demo_model), MOVERS[0]
-    page = visitor.open("/heads", model="ioi-demo", head=str(head), parts="closed", part_writes="true")
+    page = visitor.open("/heads", model="ioi-demo", head=str(head), part_writes="true")
     check_direct(visitor, demo_model, pairs, head)
     found = attention_and_writing(demo_model, pairs)
     traces = figure(page, "head_writing")["traces"][:3]
@@ -50,7 +50,7 @@ def test_edges_are_computed_and_lead_on(visitor: Visitor, demo_model: Model) -> 
     head = INHIBITION[0]
     # Prompts of its own: what another test of this server has computed is there without a button.
     prompts = {"prompts": "generated", "n": "6", "seed": "49"}
-    page = visitor.open("/heads", model="ioi-demo", head=str(head), parts="closed", part_edges="true", **prompts)
+    page = visitor.open("/heads", model="ioi-demo", head=str(head), part_edges="true", **prompts)
     page.get_by_role("button", name=f"Compute the edges of head {head}").click()
     expect(page.locator(".st-key-figure-head_edges_in")).to_be_visible(timeout=WAIT)
     visitor.settled()
@@ -62,7 +62,9 @@ def test_edges_are_computed_and_lead_on(visitor: Visitor, demo_model: Model) -> 
 
 
 def test_a_click_on_a_direct_effect_opens_the_head_on_the_same_prompts(visitor: Visitor, demo_model: Model) -> None:
-    page = visitor.open("/logit_lens", model="ioi-demo", prompts="generated", n="5", seed="7", bos="false")
+    page = visitor.open(
+        "/logit_lens", model="ioi-demo", prompts="generated", n="5", seed="7", bos="false", parts="open"
+    )
     plot = page.locator(".st-key-figure-attribution_by_head .nsewdrag").first
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
@@ -78,7 +80,7 @@ def test_a_click_on_a_direct_effect_opens_the_head_on_the_same_prompts(visitor: 
 
 @pytest.mark.parametrize("path", ["/activation_patching", "/path_patching", "/attention"])
 def test_other_pages_link_to_the_head_they_show(visitor: Visitor, demo_model: Model, path: str) -> None:
-    page = visitor.open(path, model="ioi-demo", prompts="generated", n="4", seed="3")
+    page = visitor.open(path, model="ioi-demo", prompts="generated", n="4", seed="3", parts="open")
     link = page.get_by_role("button", name="Open head").first
     link.scroll_into_view_if_needed()
     head = Head.parse(link.inner_text().split()[-1])
@@ -103,6 +105,6 @@ def test_one_head_after_another_can_be_opened(visitor: Visitor) -> None:
 def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     for shown in ("one head", "all heads"):
-        page = visitor.open("/heads", model="ioi-demo", heads_shown=shown)
+        page = visitor.open("/heads", model="ioi-demo", heads_shown=shown, parts="open")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, "the page itself never scrolls sideways"
     visitor.leave()

@@ -37,7 +37,7 @@ def check_heatmap(page: Page, result: PathResult) -> None:
 def test_the_circuit_is_rebuilt_by_clicking(visitor: Visitor, demo_model: Model) -> None:
     """logits <- three name movers' queries <- one head's values: figure 2 of the paper, on the bundled model."""
     pairs = arena_pairs(demo_model)
-    page = visitor.open(PATH, model="ioi-demo")
+    page = visitor.open(PATH, model="ioi-demo", part_paths="true")
     check_heatmap(page, patch_paths(demo_model, pairs))
     movers = [*MOVERS, *BACKUP]
     onto_movers = f"→ {' '.join(map(str, movers))} q"
@@ -94,7 +94,7 @@ def test_a_link_reproduces_a_trail(visitor: Visitor, demo_model: Model) -> None:
 
 
 def test_the_graph_can_be_kept(visitor: Visitor) -> None:
-    visitor.open(PATH, model="ioi-demo", trail=f"logits > {MOVERS[0]} q")
+    visitor.open(PATH, model="ioi-demo", trail=f"logits > {MOVERS[0]} q", part_paths="true")
     text = visitor.take_home("path_graph", "Web page").read_text()
     assert "Paths found along your trail" in text
     assert "<script src" not in text, "it needs no network"
@@ -103,7 +103,7 @@ def test_the_graph_can_be_kept(visitor: Visitor) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
     visitor = Visitor(chromium, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
-    page = visitor.open(PATH, model="ioi-demo", trail=f"logits > {' '.join(map(str, MOVERS + BACKUP))} q")
+    page = visitor.open(PATH, model="ioi-demo", trail=f"logits > {' '.join(map(str, MOVERS + BACKUP))} q", parts="open")
     expect(page.locator(".st-key-figure-path_heatmap")).to_be_visible(timeout=WAIT)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360, "the page itself never scrolls sideways"
     visitor.leave()

@@ -29,7 +29,7 @@ def test_the_first_page_is_there_and_shows_the_cores_numbers(visitor: Visitor, d
 
 
 def test_every_figure_of_the_logit_lens_shows_the_cores_numbers(visitor: Visitor, demo_model: Model):
-    visitor.open()
+    visitor.open(parts="open")
     page = visitor.go("Logit lens")
     pairs = arena_pairs(demo_model)
     final, own = figure(page, "logit_lens_curve")["traces"][:2]
@@ -63,7 +63,7 @@ def test_an_own_prompt_typed_in_the_sidebar(visitor: Visitor, demo_model: Model)
 
 
 def test_hovering_reads_as_a_sentence(visitor: Visitor, demo_model: Model):
-    page = visitor.open("/logit_lens")
+    page = visitor.open("/logit_lens", parts="open")
     chart = page.locator(".st-key-figure-attribution_by_head .js-plotly-plot")
     chart.scroll_into_view_if_needed()
     box = chart.locator(".nsewdrag").first.bounding_box()
@@ -77,7 +77,7 @@ def test_hovering_reads_as_a_sentence(visitor: Visitor, demo_model: Model):
 
 @pytest.mark.parametrize("path", ["/", "/logit_lens"])
 def test_hostile_text_is_literal_and_runs_nothing(visitor: Visitor, path: str):
-    page = visitor.open(path, prompts="own", text=HOSTILE, io="Mary", s="John")
+    page = visitor.open(path, prompts="own", text=HOSTILE, io="Mary", s="John", parts="open")
     chips = "".join(page.locator(".ioi-chips").first.locator(".ioi-token").all_inner_texts())
     assert "·<script>window.hacked=1</script>" in chips
     assert "·$x$·*b*·<b>x</b>·:red[x]" in chips
@@ -103,7 +103,7 @@ def test_back_returns_to_the_view_before(visitor: Visitor):
 
 
 def test_a_copied_link_reproduces_the_view_for_somebody_else(visitor: Visitor, chromium: Browser, server: str):
-    page = visitor.open("/logit_lens", prompts="generated", n="12", seed="3", corruption="ABC")
+    page = visitor.open("/logit_lens", prompts="generated", n="12", seed="3", corruption="ABC", parts="open")
     page.get_by_text("rank of IO", exact=True).click()
     page.get_by_text("BOS in front").click()
     field = page.get_by_role("spinbutton", name="Prompt shown")
@@ -126,7 +126,7 @@ def test_a_copied_link_reproduces_the_view_for_somebody_else(visitor: Visitor, c
 @pytest.mark.parametrize("width", [360, 1440])
 def test_narrow_and_wide_light_and_dark(chromium: Browser, server: str, path: str, scheme: str, width: int):
     visitor = Visitor(chromium, server, viewport={"width": width, "height": 740}, color_scheme=scheme)
-    page = visitor.open(path, size="large" if width == 1440 else "normal")
+    page = visitor.open(path, size="large" if width == 1440 else "normal", parts="open")
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0, "the page scrolls sideways"
     cut = page.evaluate(
@@ -140,7 +140,7 @@ def test_narrow_and_wide_light_and_dark(chromium: Browser, server: str, path: st
 
 
 def test_the_csv_holds_what_the_figure_shows(visitor: Visitor, demo_model: Model):
-    visitor.open("/logit_lens")
+    visitor.open("/logit_lens", parts="open")
     lines = visitor.take_home("attribution_by_layer", "Data (CSV)").read_text(encoding="utf-8-sig").splitlines()
     assert lines[0] == "component,logit_diff,low_95,high_95,prompts,source"
     expected = attribute_layers(demo_model, arena_pairs(demo_model))

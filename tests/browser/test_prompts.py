@@ -41,7 +41,7 @@ def test_a_task_chosen_in_the_sidebar_and_its_numbers_on_two_pages(visitor: Visi
 
 
 def test_an_uploaded_file_is_read_mended_and_taken_home(visitor: Visitor, demo_model: Model):
-    page = visitor.open()
+    page = visitor.open(parts="open")
     page.get_by_text("data set", exact=True).click()
     upload = page.locator("input[type=file]")
     broken = ROWS + "no name is here,,,,\n"
@@ -91,7 +91,7 @@ def test_a_short_data_set_and_several_lines_are_in_the_link(visitor: Visitor, de
 
 
 def test_a_text_too_long_for_a_link_works_and_is_said_to_have_none(visitor: Visitor):
-    page = visitor.open(prompts="own", text=MARY, parts="closed")
+    page = visitor.open(prompts="own", text=MARY)
     field = page.get_by_label("Prompts, one a line", exact=True)
     prompt = "Мария и Иван ушли. " * 35 + MARY
     long = f"{prompt}\n{prompt}"

@@ -104,8 +104,8 @@ class Visitor:
             self.complaints.append(f"asked the outside for {request.url}")
 
     def open(self, path: str = "/prompt", **query: str) -> Page:
-        """The page that a link opens; all its parts are open, if nothing else is said."""
-        self.page.goto(f"{self.url}{path}?{urllib.parse.urlencode({'parts': 'open'} | query)}")
+        """The page that a link opens; its parts below the main figure are closed, if nothing else is said."""
+        self.page.goto(f"{self.url}{path}?{urllib.parse.urlencode(query)}")
         return self.settled()
 
     def settled(self) -> Page:

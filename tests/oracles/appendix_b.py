@@ -44,18 +44,34 @@ class AppendixB:
 
         No receivers means the logits.
         """
-        frozen = self._frozen(sender, position, through_mlps)
+        options = {"position": position, "through_mlps": through_mlps}
+        return self.logit_diffs([sender], receivers, receiver_input, **options)[0]
+
+    def logit_diffs(
+        self,
+        senders: Sequence[Head | int],
+        receivers: Sequence[Head],
+        receiver_input: str,
+        *,
+        position: str = "all",
+        through_mlps: bool = True,
+    ) -> Tensor:
+        """[sender batch] the same of several senders, each of which has all prompts for itself."""
+        tokens, frozen = self.tokens.repeat(len(senders), 1), self._frozen(senders, position, through_mlps)
         wanted = {f"blocks.{head.layer}.attn.hook_{receiver_input}" for head in receivers}
         kept: dict[str, Tensor] = {}
 
         def keep(activation: Tensor, hook: Any, name: str) -> None:
             kept[name] = activation.clone()
 
+        def scores(logits: Tensor) -> Tensor:
+            return torch.stack([self.score(of_sender, self.pairs) for of_sender in logits.chunk(len(senders))])
+
         keeping = [(name, lambda x, hook, name=name: keep(x, hook, name)) for name in wanted]
         with torch.no_grad():
-            logits = self.bridge.run_with_hooks(self.tokens, fwd_hooks=frozen + keeping)
+            logits = self.bridge.run_with_hooks(tokens, fwd_hooks=frozen + keeping)
             if not receivers:
-                return self.score(logits, self.pairs)
+                return scores(logits)
             assert set(kept) == wanted
 
             def replace(activation: Tensor, hook: Any, name: str) -> Tensor:
@@ -66,29 +82,36 @@ class AppendixB:
                 return activation
 
             replacing = [(name, lambda x, hook, name=name: replace(x, hook, name)) for name in wanted]
-            return self.score(self.bridge.run_with_hooks(self.tokens, fwd_hooks=replacing), self.pairs)
+            return scores(self.bridge.run_with_hooks(tokens, fwd_hooks=replacing))
 
-    def _frozen(self, sender: Head | int, position: str, through_mlps: bool) -> list[tuple[str, Any]]:
-        """Hooks of the first run: the sender's output from the other run, everything that is frozen from this one."""
-        hooks = []
+    def _frozen(self, senders: Sequence[Head | int], position: str, through_mlps: bool) -> list[tuple[str, Any]]:
+        """Hooks of the first run: each sender's output from the other run, everything that is frozen from this one."""
+        hooks: list[tuple[str, Any]] = []
         for layer in range(self.bridge.cfg.n_layers):
-            heads = f"blocks.{layer}.attn.hook_z"
-            values = self.own[heads].clone()
-            if isinstance(sender, Head) and sender.layer == layer:
-                for row, where in self._where(position):
-                    values[row, where, sender.head] = self.given[heads][row, where, sender.head]
+            heads, mlp = f"blocks.{layer}.attn.hook_z", f"blocks.{layer}.hook_mlp_out"
+            values = self.own[heads].repeat(len(senders), 1, 1, 1)
+            for of_sender, sender in zip(values.chunk(len(senders)), senders, strict=True):
+                if isinstance(sender, Head) and sender.layer == layer:
+                    for row, where in self._where(position):
+                        of_sender[row, where, sender.head] = self.given[heads][row, where, sender.head]
             hooks.append((heads, lambda x, hook, values=values: values))
-            mlp = f"blocks.{layer}.hook_mlp_out"
-            if sender == layer:
-                hooks.append((mlp, lambda x, hook, mlp=mlp: self._exchanged(x, mlp, position)))
-            elif not through_mlps:
-                hooks.append((mlp, lambda x, hook, values=self.own[mlp]: values))
+            if layer in senders or not through_mlps:
+                frozen = None if through_mlps else self.own[mlp]
+                given = [self.given[mlp] if sender == layer else None for sender in senders]
+                options = {"given": given, "frozen": frozen, "position": position}
+                hooks.append((mlp, lambda x, hook, options=options: self._exchanged(x, **options)))
         return hooks
 
-    def _exchanged(self, activation: Tensor, name: str, position: str) -> Tensor:
+    def _exchanged(
+        self, activation: Tensor, given: Sequence[Tensor | None], frozen: Tensor | None, position: str
+    ) -> Tensor:
+        """An MLP's output where it is the sender, for each sender: from the other run; else `frozen`, if it is."""
         activation = activation.clone()
-        for row, where in self._where(position):
-            activation[row, where] = self.given[name][row, where]
+        for of_sender, source in zip(activation.chunk(len(given)), given, strict=True):
+            if source is None and frozen is not None:
+                of_sender[:] = frozen
+            for row, where in self._where(position) if source is not None else []:
+                of_sender[row, where] = source[row, where]
         return activation
 
     def _where(self, position: str) -> list[tuple[int, Any]]:

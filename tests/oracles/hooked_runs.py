@@ -1,6 +1,6 @@
-"""Activation patching on TransformerLens's hooked model: slow, one forward a cell, written without a look at ours."""
+"""Activation patching on TransformerLens's hooked model: slow, every cell run whole, written without a look at ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -23,7 +23,7 @@ def prob_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
 
 
 class HookedRuns:
-    """The slow oracle: TransformerLens's bridge, one hooked forward a cell, written without looking at the engine."""
+    """The slow oracle: TransformerLens's bridge with hooks, written without looking at the engine."""
 
     def __init__(
         self,
@@ -46,6 +46,10 @@ class HookedRuns:
 
     def patched(self, site: str, layer: int, head: int | None, positions: list[list[int]]) -> torch.Tensor:
         """Per-prompt score with each prompt's listed positions patched."""
+        return self.patched_cells(site, layer, [(head, positions)])[0]
+
+    def patched_cells(self, site: str, layer: int, cells: Sequence[tuple[int | None, list[list[int]]]]) -> torch.Tensor:
+        """[cell batch] score of each (head, positions of each prompt): one forward, the prompts once for each cell."""
         name = self.name(site, layer)
         if site == "resid_mid":
             # The bridge's hook_resid_mid feeds the MLP only, not the residual stream beside it. Nothing above this
@@ -57,15 +61,16 @@ class HookedRuns:
         def hook(activation: torch.Tensor, hook: object) -> torch.Tensor:
             activation = activation.clone()
             given = self.cache[name if site != "resid_mid" else name + ".mid"]
-            for row, where in enumerate(positions):
-                if site == "pattern":
-                    activation[row, head, where] = given[row, head, where]
-                elif head is None:
-                    activation[row, where] = given[row, where]
-                else:
-                    activation[row, where, head] = given[row, where, head]
+            for of_cell, (head, positions) in zip(activation.chunk(len(cells)), cells, strict=True):
+                for row, where in enumerate(positions):
+                    if site == "pattern":
+                        of_cell[row, head, where] = given[row, head, where]
+                    elif head is None:
+                        of_cell[row, where] = given[row, where]
+                    else:
+                        of_cell[row, where, head] = given[row, where, head]
             return activation
 
         with torch.no_grad():
-            logits = self.bridge.run_with_hooks(self.tokens, fwd_hooks=[(name, hook)])
-        return self.score(logits, self.pairs)
+            logits = self.bridge.run_with_hooks(self.tokens.repeat(len(cells), 1), fwd_hooks=[(name, hook)])
+        return torch.stack([self.score(of_cell, self.pairs) for of_cell in logits.chunk(len(cells))])

@@ -71,7 +71,7 @@ def listen(page: Page) -> list[str]:
 
 def test_the_frame_that_a_page_offers_shows_its_view_in_a_page_of_another_site(chromium: Browser, world: World) -> None:
     visitor = Visitor(chromium, world.app)
-    page = visitor.open("/activation_patching", parts="closed", **CHOSEN)
+    page = visitor.open("/activation_patching", **CHOSEN)
     before = shown(page)
     page.get_by_role("button", name="Embed").click()
     offered = page.get_by_test_id("stPopoverBody")

@@ -60,7 +60,7 @@ FORM = """() => [innerWidth, document.querySelector('.stMain').scrollHeight,
 def page(request: pytest.FixtureRequest, chromium: Browser, server: str) -> Iterator[Page]:
     visitor = Visitor(chromium, server)
     path, query = VIEWS[request.param]
-    page = visitor.open(path, model="ioi-demo", **query)
+    page = visitor.open(path, model="ioi-demo", parts="open", **query)
     if request.param not in ("start", "all heads"):
         expect(page.locator(".js-plotly-plot").first).to_be_visible()
     yield page

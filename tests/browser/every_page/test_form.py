@@ -79,7 +79,7 @@ def open_view(chromium: Browser, server: str):
         path, query = VIEWS[name]
         visitor = Visitor(chromium, server)
         visitors.append(visitor)
-        page = visitor.open(path, parts="closed", **query, **more)
+        page = visitor.open(path, **query, **more)
         expect(
             page.locator(".stMain")
             .locator(".js-plotly-plot .main-svg, .stDataFrame canvas, .ioi-table, .ioi-example")

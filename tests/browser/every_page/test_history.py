@@ -18,7 +18,6 @@ def address(page: Page) -> tuple[str, dict[str, list[str]]]:
     page.wait_for_timeout(AT_REST)
     parts = urlsplit(page.url)
     query = parse_qs(parts.query)
-    query.pop("parts", None)  # how tests have it
     return parts.path, query
 
 
@@ -40,7 +39,8 @@ def test_open_head_makes_one_entry_and_back_returns_to_the_page_as_it_was(visito
     own = {"/path_patching": "sender_position", "/attention": "run", "/activation_patching": "direction"}[path]
     value = {"sender_position": "END", "run": "corrupted", "direction": "noising"}[own]
     text = "When Tom and Amy met, Tom gave a ring to\nWhen Tom and Amy left, Tom waved to"
-    page = visitor.open(path, model="ioi-demo", prompts="own", text=text, **{own: value})
+    opened_part = {"part_cell": "true"} if path == "/activation_patching" else {}
+    page = visitor.open(path, model="ioi-demo", prompts="own", text=text, **{own: value}, **opened_part)
     before, shown, count = address(page), facts(page), entries(page)
     link = page.get_by_role("button", name="Open head").last
     head = link.inner_text().split()[-1]
@@ -152,20 +152,22 @@ def test_what_a_button_changed_just_before_the_page_is_left_is_there_after_back(
 
 def test_a_choice_stays_in_the_address_whatever_an_earlier_run_still_writes(visitor: Visitor) -> None:
     """A run that began before the choice sends the whole address as it was then."""
-    page = visitor.open("/activation_patching", model="ioi-demo", parts="closed")
+    page = visitor.open("/activation_patching", model="ioi-demo")
     page.evaluate("""() => {
         const [before, replace] = [location.href, history.replaceState];
         history.replaceState = (...choice) => {
             history.replaceState = replace;
             replace(...choice);
-            window.chosen = location.href;
+            window.chosen = location.search;
             history.pushState({}, '', before);
         };
     }""")
     pick(page, "Cell", "head 2.0")
     visitor.settled()
-    assert "2.0" in page.evaluate("window.chosen")
-    page.wait_for_function("location.href === window.chosen", timeout=WAIT)
+    assert "cell" in page.evaluate("window.chosen")
+    same = "sorted => sorted(location.search) === sorted(window.chosen)"
+    in_order = "query => [...new URLSearchParams(query)].sort().join()"
+    page.wait_for_function(f"({same})({in_order})", timeout=WAIT)
 
 
 def test_a_page_visited_twice_is_each_time_as_it_was(visitor: Visitor) -> None:

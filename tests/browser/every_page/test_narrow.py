@@ -60,7 +60,7 @@ def phone(chromium: Browser, server: str) -> Iterator[Visitor]:
 
 def open_view(phone: Visitor, view: str) -> Page:
     path, query = VIEWS[view]
-    page = phone.open(path, model="ioi-demo", **query)
+    page = phone.open(path, model="ioi-demo", parts="open", **query)
     if view not in ("start", "all heads"):
         expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     return page

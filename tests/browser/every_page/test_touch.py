@@ -220,7 +220,7 @@ def test_no_figure_that_can_be_clicked_is_missing_here(phone: Visitor) -> None:
 
 def test_no_toolbar_covers_a_button(phone: Visitor) -> None:
     for path, button in (("/circuit", "Add"), ("/heads", "Increment")):
-        page = phone.open(path, model="ioi-demo", heads_shown="all heads")
+        page = phone.open(path, model="ioi-demo", heads_shown="all heads", parts="open")
         expect(page.get_by_test_id("stElementToolbar").first).to_be_visible()
         on_top = """button => {
             button.scrollIntoView({block: 'center'});
@@ -231,7 +231,7 @@ def test_no_toolbar_covers_a_button(phone: Visitor) -> None:
 
 
 def test_a_wide_figure_says_so_and_begins_at_its_end(phone: Visitor) -> None:
-    page = phone.open("/logit_lens", model="ioi-demo")
+    page = phone.open("/logit_lens", model="ioi-demo", parts="open")
     ends = """chart => {
         const box = chart.closest('[class*=st-key-wide-]'), plot = chart.querySelector('.nsewdrag');
         return [plot.getBoundingClientRect().right, box.getBoundingClientRect().right, box.scrollWidth, box.clientWidth,

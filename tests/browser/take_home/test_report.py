@@ -138,7 +138,7 @@ def test_a_figure_is_taken_out_where_it_was_pinned_by_keyboard(visitor: Visitor)
 
 
 def test_the_report_is_full_at_thirty(visitor: Visitor):
-    page = visitor.open(f"/{LENS.view.split('?')[0]}", parts="closed", model="ioi-demo")
+    page = visitor.open(f"/{LENS.view.split('?')[0]}", model="ioi-demo")
     full = json.dumps([["heads?model=ioi-demo", f"f{n}", ""] for n in range(30)])
     page.evaluate("full => { localStorage['ioi-report'] = full; }", full)
     visitor.open_menu(LENS.figure)

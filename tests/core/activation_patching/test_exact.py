@@ -49,10 +49,11 @@ def test_residual_sites_equal_hooked_forwards(small_model: Model, hooked, site, 
     oracle = hooked(kind, direction)
     columns = list(ours.axes.items())[1]
     assert columns[0] == ("pos" if len(set(pairs.lengths)) == 1 else "role")
-    for layer, (index, label) in itertools.product(range(4), enumerate(columns[1])):
-        where = pairs.roles[label] if columns[0] == "role" else np.full(len(pairs), int(label))
-        theirs = oracle.patched(site, layer, None, [[int(pos)] for pos in where])
-        np.testing.assert_allclose(ours.per_prompt[layer, index], theirs, atol=1e-4, err_msg=f"{layer} {label}")
+    where = [pairs.roles[label] if columns[0] == "role" else np.full(len(pairs), int(label)) for label in columns[1]]
+    cells = [(None, [[int(pos)] for pos in positions]) for positions in where]
+    for layer in range(4):
+        theirs = oracle.patched_cells(site, layer, cells)
+        np.testing.assert_allclose(ours.per_prompt[layer], theirs, atol=1e-4, err_msg=f"layer {layer}")
 
 
 @pytest.mark.parametrize("direction", Direction)
@@ -63,12 +64,11 @@ def test_head_sites_equal_hooked_forwards(small_model: Model, hooked, site, kind
     oracle = hooked(kind, direction)
     everywhere = [list(range(length)) for length in pairs.lengths]
     patch = partial(patch_activations, small_model, pairs, site, direction=direction, metric="logit_diff")
-    all_positions, at_s2 = patch(), patch(positions="S2")
-    for layer, head in itertools.product(range(4), range(4)):
-        theirs = oracle.patched(site, layer, head, everywhere)
-        np.testing.assert_allclose(all_positions.per_prompt[layer, head], theirs, atol=1e-4, err_msg=f"{layer}.{head}")
-        theirs = oracle.patched(site, layer, head, [[int(pos)] for pos in pairs.roles["S2"]])
-        np.testing.assert_allclose(at_s2.per_prompt[layer, head], theirs, atol=1e-4, err_msg=f"{layer}.{head} S2")
+    s2 = [[int(pos)] for pos in pairs.roles["S2"]]
+    for positions, ours in ((everywhere, patch()), (s2, patch(positions="S2"))):
+        for layer in range(4):
+            theirs = oracle.patched_cells(site, layer, [(head, positions) for head in range(4)])
+            np.testing.assert_allclose(ours.per_prompt[layer], theirs, atol=1e-4, err_msg=f"layer {layer}")
 
 
 @pytest.mark.parametrize("site", HEAD_SITES)
@@ -77,9 +77,9 @@ def test_heads_by_position_are_the_single_positions(small_model: Model, small_br
     ours = patch_activations(small_model, pairs, site, positions="each", metric="logit_diff")
     assert ours.values.shape == (4, 4, 6)
     oracle = HookedRuns(small_bridge, pairs, Direction.DENOISING)
-    for layer, head, pos in itertools.product((0, 2, 3), (0, 3), range(6)):
-        theirs = oracle.patched(site, layer, head, [[pos]] * 2)
-        np.testing.assert_allclose(ours.per_prompt[layer, head, pos], theirs, atol=1e-4)
+    for layer, head in itertools.product((0, 2, 3), (0, 3)):
+        theirs = oracle.patched_cells(site, layer, [(head, [[pos]] * 2) for pos in range(6)])
+        np.testing.assert_allclose(ours.per_prompt[layer, head], theirs, atol=1e-4)
     unequal = PAIRS["one token, unequal, bos"]
     by_role = patch_activations(small_model, unequal, site, positions="each", metric="logit_diff")
     assert list(by_role.axes) == ["layer", "head", "role"]

@@ -71,11 +71,10 @@ def check_against_appendix_b(model: Model, bridge, pairs: PromptPairs, receivers
     assert np.isnan(ours.values[last:]).all()
     assert np.isnan(ours.mlp_values[last:]).all()
     for layer in range(last):
-        for head in range(model.cfg.n_heads):
-            theirs = oracle.logit_diff(Head(layer, head), heads, name, **options)
-            np.testing.assert_allclose(ours.per_prompt[layer, head], theirs, atol=atol, err_msg=f"{layer}.{head}")
-        theirs = oracle.logit_diff(layer, heads, name, **options)
-        np.testing.assert_allclose(ours.mlp_per_prompt[layer], theirs, atol=atol, err_msg=f"MLP {layer}")
+        senders = [*(Head(layer, head) for head in range(model.cfg.n_heads)), layer]
+        *theirs, of_mlp = oracle.logit_diffs(senders, heads, name, **options)
+        np.testing.assert_allclose(ours.per_prompt[layer], torch.stack(theirs), atol=atol, err_msg=f"layer {layer}")
+        np.testing.assert_allclose(ours.mlp_per_prompt[layer], of_mlp, atol=atol, err_msg=f"MLP {layer}")
 
 
 @pytest.mark.parametrize("direction", Direction)
