@@ -306,9 +306,9 @@ Cells = list[tuple[int, int | None]]
 """(layer, head); head None for a residual site."""
 
 
-def check_sampled_cells(model: Model, bridge, pairs: PromptPairs, site: str, cells: Cells, atol: float = 1e-4) -> None:
+def check_sampled_cells(model: Model, oracle: HookedRuns, site: str, cells: Cells, atol: float = 1e-4) -> None:
+    pairs = oracle.pairs
     ours = patch_activations(model, pairs, site, metric="logit_diff", positions=None)
-    oracle = HookedRuns(bridge, pairs, Direction.DENOISING)
     for layer, head in cells:
         if head is None:
             label = list(ours.axes.values())[1][-1]
@@ -325,9 +325,12 @@ def check_sampled_cells(model: Model, bridge, pairs: PromptPairs, site: str, cel
 def test_gpt2_small_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None:
     flipped = arena_pairs(gpt2_shaped_model).take(slice(0, 3))
     renamed = ioi_dataset(gpt2_shaped_model, 3, corruption="abc", prepend_bos=False)
-    check_sampled_cells(gpt2_shaped_model, gpt2_shaped_bridge, flipped, "q", [(0, 3), (7, 11)])
-    check_sampled_cells(gpt2_shaped_model, gpt2_shaped_bridge, flipped, "resid_pre", [(3, None), (11, None)])
-    check_sampled_cells(gpt2_shaped_model, gpt2_shaped_bridge, renamed, "z", [(0, 0), (7, 11), (11, 0)])
+    of_flipped, of_renamed = (
+        HookedRuns(gpt2_shaped_bridge, pairs, Direction.DENOISING) for pairs in (flipped, renamed)
+    )
+    check_sampled_cells(gpt2_shaped_model, of_flipped, "q", [(0, 3), (7, 11)])
+    check_sampled_cells(gpt2_shaped_model, of_flipped, "resid_pre", [(3, None), (11, None)])
+    check_sampled_cells(gpt2_shaped_model, of_renamed, "z", [(0, 0), (7, 11), (11, 0)])
 
 
 @pytest.mark.parametrize("bos", [True, False])
@@ -336,10 +339,11 @@ def test_bundled_model(demo_model: Model, demo_model_64: Model, demo_bridge, cor
     """Every prompt in float64, where two implementations agree to the last digits; the float32 means with those."""
     heads = [INDUCTION[0], INHIBITION[0], NEGATIVE[0]]
     pairs = ioi_dataset(demo_model, 12, corruption=corruption, prepend_bos=bos)
+    oracle = HookedRuns(demo_bridge, pairs, Direction.DENOISING)
     for site in HEAD_SITES:
-        check_sampled_cells(demo_model_64, demo_bridge, pairs, site, [(h.layer, h.head) for h in heads], atol=1e-8)
+        check_sampled_cells(demo_model_64, oracle, site, [(h.layer, h.head) for h in heads], atol=1e-8)
     for site in RESIDUAL_SITES:
-        check_sampled_cells(demo_model_64, demo_bridge, pairs, site, [(1, None), (SHAPE[0] - 1, None)], atol=1e-8)
+        check_sampled_cells(demo_model_64, oracle, site, [(1, None), (SHAPE[0] - 1, None)], atol=1e-8)
     for site in SITES:
         single, double = (patch_activations(m, pairs, site, metric="logit_diff") for m in (demo_model, demo_model_64))
         np.testing.assert_allclose(single.values, double.values, atol=1e-4)
