@@ -9,7 +9,8 @@ import hashlib
 import pickle
 import threading
 from collections.abc import Callable
-from typing import ParamSpec
+from functools import cached_property, wraps
+from typing import Any, ParamSpec
 
 import plotly.graph_objects as go
 from cachetools import LRUCache, cached
@@ -23,6 +24,17 @@ _lock = threading.Lock()
 _figures: LRUCache[bytes, go.Figure] = LRUCache(KEPT)
 
 
+class _Kept(go.Figure):  # type: ignore[misc]  # Plotly has no types
+    """A figure that is written out once: Streamlit asks for its dictionary each time that it is shown."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self._written)
+
+    @cached_property
+    def _written(self) -> dict[str, Any]:
+        return super().to_dict()
+
+
 def drawn_once(chart: Callable[_P, go.Figure]) -> Callable[_P, go.Figure]:
     """Make `chart` return one figure for equal arguments."""
     name = f"{chart.__module__}.{chart.__qualname__}"
@@ -30,4 +42,8 @@ def drawn_once(chart: Callable[_P, go.Figure]) -> Callable[_P, go.Figure]:
     def digest(*args: _P.args, **kwargs: _P.kwargs) -> bytes:
         return hashlib.sha256(pickle.dumps((name, args, sorted(kwargs.items())), protocol=5)).digest()
 
-    return cached(_figures, key=digest, lock=_lock)(chart)
+    @wraps(chart)
+    def drawn(*args: _P.args, **kwargs: _P.kwargs) -> go.Figure:
+        return _Kept(chart(*args, **kwargs))
+
+    return cached(_figures, key=digest, lock=_lock)(drawn)

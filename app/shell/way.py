@@ -1,6 +1,8 @@
 """The way through the pages: navigation, "next" and "back", the first page's questions and the words of each page."""
 
+from copy import copy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -83,9 +85,15 @@ REPORT = Step("report", "Report", "Your report", "", ())
 WAY = (START, PROMPT, LOGIT_LENS, ATTENTION, ACTIVATION_PATCHING, PATH_PATCHING, CIRCUIT, HEADS)
 
 
+@cache
+def _pages() -> tuple[StreamlitPage, ...]:
+    """Return the pages, made once: each is a look at the disk."""
+    return tuple(st.Page(step.path, title=step.title, default=step is START) for step in (*WAY, REPORT))
+
+
 def navigation() -> tuple[StreamlitPage, Step]:
     """Draw the navigation; return the page that was asked for and its step."""
-    page = st.navigation([st.Page(step.path, title=step.title, default=step is START) for step in (*WAY, REPORT)])
+    page = st.navigation([copy(page) for page in _pages()])  # Streamlit notes on a page that it is the one to run
     return page, next(step for step in (*WAY, REPORT) if step.title == page.title)
 
 
