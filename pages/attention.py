@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from app import url
-from app.attention.controls import kind_control, layers_control, run_control, too_long
+from app.attention.controls import kind_control, layers_control, look_closer, run_control, too_long
 from app.attention.panels import show_from_end, show_head, show_overview, show_side_by_side
 from app.drawing.look import problem
 from app.questions.prompt_patterns import prompt_patterns
@@ -38,8 +38,9 @@ patterns = prompt_patterns(view, layers, weighted=weighted)
 why_first = " (looks most from END at IO)" if "IO" in view.pairs.roles else " (looks most from END)"
 with right:
     head = head_control(
-        view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first
-    )
+        view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first,
+        then=look_closer,
+    )  # fmt: skip
     head_link(head)
 with overview:
     show_overview(view, patterns, run, head)

@@ -1,6 +1,6 @@
 """Controls that ask for heads of the model; a link's head that the model lacks is refused in words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -12,12 +12,13 @@ from ioi_core import Head, HeadError
 
 
 def head_control(
-    view: View, label: str, first: Head, *, key: str, offered: Sequence[Head] = (), note: str = ""
-) -> Head:
+    view: View, label: str, first: Head, *, key: str, offered: Sequence[Head] = (), note: str = "",
+    then: Callable[[], None] | None = None,
+) -> Head:  # fmt: skip
     """Ask for a head; `first` holds until one is chosen.
 
     Args:
-        offered: heads that are offered before all others; note: as in `option_control`.
+        offered: heads that are offered before all others; note, then: as in `option_control`.
     """
 
     def why_not(asked: str) -> str:
@@ -28,7 +29,7 @@ def head_control(
         return f"{asked[:40]!r} is another way to write head {head}."
 
     names = [str(head) for head in dict.fromkeys([*offered, *view.model.heads])]
-    return Head.parse(option_control(label, names, str(first), key, why_not, note=note))
+    return Head.parse(option_control(label, names, str(first), key, why_not, note=note, then=then))
 
 
 def heads_control(

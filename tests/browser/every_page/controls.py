@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as Late
 
 from tests.browser.visitor import WAIT, at_rest
 
@@ -67,6 +68,7 @@ _WATCH = """() => {
     new MutationObserver(() => { window.hasRun ||= runs(); }).observe(app, {attributes: true});
 }"""
 """A field shows at once what is typed into it, the page only once the server has begun and ended a run."""
+_IS_CHANGED = f"([key, before]) => JSON.stringify({_CONTROLS}[key]) !== before"
 
 
 def shown(page: Page) -> dict[str, Any]:
@@ -91,14 +93,16 @@ def change(page: Page, key: str, texts: dict[str, str]) -> None:
     for fold in page.locator("details:not([open])").filter(has=around).all():
         fold.locator("summary").first.click()
     page.evaluate(_WATCH)
-    try:
-        _CHANGES[kind](page, box, texts.get(key, ""))
-    except NothingElseError:
-        return
-    page.wait_for_function("window.hasRun", timeout=WAIT)
-    page.wait_for_function(
-        f"([key, before]) => JSON.stringify({_CONTROLS}[key]) !== before", arg=[key, before], timeout=WAIT
-    )
+    for _ in range(10):  # a run of the page that ends meanwhile closes a list, or draws anew what is clicked
+        try:
+            with suppress(AssertionError, Late):
+                _CHANGES[kind](page, box, texts.get(key, ""))
+        except NothingElseError:
+            return
+        with suppress(Late):
+            page.wait_for_function(_IS_CHANGED, arg=[key, before], timeout=WAIT / 20)
+            break
+    page.wait_for_function(f"args => window.hasRun && ({_IS_CHANGED})(args)", arg=[key, before], timeout=WAIT)
 
 
 def _held(page: Page, key: str) -> str:
@@ -114,12 +118,12 @@ def _from_list(page: Page, box: Locator, _: str) -> None:
     for _ in range(10):
         field.focus()
         page.keyboard.press("ArrowDown")
-        with suppress(AssertionError):
+        with suppress(AssertionError, Late):
             expect(options.first).to_be_visible(timeout=WAIT / 20)
             if not others.count():
                 page.keyboard.press("Escape")
                 raise NothingElseError
-            others.last.click()
+            others.last.click(timeout=WAIT / 20)
             return
     raise AssertionError(f"the list of {now} does not open")
 
@@ -132,7 +136,7 @@ def _into_list(page: Page, box: Locator, _: str) -> None:
         page.keyboard.press("Backspace")
     else:
         page.keyboard.press("ArrowDown")
-        page.get_by_role("option").last.click()
+        page.get_by_role("option").last.click(timeout=WAIT / 20)
     page.keyboard.press("Escape")
 
 

@@ -103,7 +103,7 @@ def check(visitor: Visitor, chromium: Browser) -> None:
 @pytest.mark.parametrize("view", [view for view in VIEWS if view not in ("start", "report")])
 def test_a_link_and_back_reproduce_every_control_of_a_page(visitor: Visitor, chromium: Browser, view: str) -> None:
     path, query = VIEWS[view]
-    page = visitor.open(path, **PROMPTS)
+    page = visitor.open(path, parts="open", **PROMPTS)
     if query and (part := query.get("circuit_part") or query.get("heads_shown")):
         page.get_by_test_id("stButtonGroup").first.get_by_text(part, exact=True).click()
         visitor.settled()
