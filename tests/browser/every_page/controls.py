@@ -92,6 +92,7 @@ def change(page: Page, key: str, texts: dict[str, str]) -> None:
     before = _held(page, key)
     for fold in page.locator("details:not([open])").filter(has=around).all():
         fold.locator("summary").first.click()
+        shown(page)  # the run of the page that this causes has ended
     page.evaluate(_WATCH)
     for _ in range(10):  # a run of the page that ends meanwhile closes a list, or draws anew what is clicked
         try:
