@@ -43,6 +43,9 @@ def part(question: str, key: str, draw: Callable[[], None], *, holds: Iterable[s
     """
     linked = st.session_state.setdefault(f"_{key}_linked", any(name in st.query_params for name in holds))
     open_first = linked or st.session_state.get(url.PARTS) == OPEN
+    if st.session_state.setdefault(f"_{key}_first", open_first) != open_first:
+        # How parts stand was changed: what Streamlit keeps of this one is how they stood before.
+        st.session_state[f"_{key}_first"] = st.session_state[key] = open_first
     room = st.expander(question, expanded=open_first, key=key, bind="query-params")
     if room.open:
         with room:

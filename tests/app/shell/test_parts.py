@@ -77,3 +77,12 @@ def test_one_control_opens_them_all(page: str) -> None:
     at = opened(f"../pages/{page}.py", parts="open")
     assert_fine(at)
     assert parts_open(at) == dict.fromkeys(PAGES[page], True)
+
+
+def test_that_control_opens_and_closes_them_until_it_is_changed_again() -> None:
+    at = opened("../pages/logit_lens.py", parts="closed")
+    for stand, is_open in (("open", True), ("closed", False), ("open", True)):
+        at.radio(key=url.PARTS).set_value(stand).run()
+        assert parts_open(at) == dict.fromkeys(PAGES["logit_lens"], is_open)
+        at.toggle(key=url.BOS).set_value(not at.toggle(key=url.BOS).value).run()
+        assert parts_open(at) == dict.fromkeys(PAGES["logit_lens"], is_open), "a later run keeps it"
