@@ -71,7 +71,7 @@ def compare(model: Model, bridge: object, pairs: PromptPairs, name: str, n_sende
     with_path = np.argwhere(~np.isnan(result.values))
     sample = [Head(*map(int, cell)) for cell in np.random.default_rng(0).choice(with_path, n_senders, replace=False)]
     recorded: list[AppendixB] = []
-    their_runs = seconds(lambda: recorded.append(AppendixB(bridge, pairs, Direction.NOISING)))
+    their_runs = seconds(lambda: recorded.append(AppendixB(bridge, pairs, Direction.NOISING, end_alone=False)))
     oracle = recorded[-1]
     oracle.logit_diff(sample[0], heads, receiver_input)
     theirs: list[torch.Tensor] = []

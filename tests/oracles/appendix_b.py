@@ -11,20 +11,27 @@ import torch
 from torch import Tensor
 
 from ioi_core import Direction, Head, PromptPairs
-from tests.oracles.hooked_runs import logit_diff
+from tests.oracles.hooked_runs import at_end, end_logit_diff
 
 
 class AppendixB:
-    """Both runs of some prompts, cached; `logit_diff` runs one sender."""
+    """Both runs of some prompts, cached; `logit_diff` runs one sender.
+
+    Args:
+        score: of logits [batch vocab] at END; end_alone: read logits off there alone, not at all positions, as a plain
+            run does, where they take most of a small model's time.
+    """
 
     def __init__(
         self,
         bridge: Any,
         pairs: PromptPairs,
         direction: Direction,
-        score: Callable[[Tensor, PromptPairs], Tensor] = logit_diff,
+        score: Callable[[Tensor, PromptPairs], Tensor] = end_logit_diff,
+        *,
+        end_alone: bool = True,
     ) -> None:
-        self.bridge, self.pairs, self.score = bridge, pairs, score
+        self.bridge, self.pairs, self.score, self.end_alone = bridge, pairs, score, end_alone
         clean, corrupted = torch.tensor(pairs.clean_tokens), torch.tensor(pairs.corrupted_tokens)
         self.tokens, given = (clean, corrupted) if direction is Direction.NOISING else (corrupted, clean)
         with torch.no_grad():
@@ -64,12 +71,18 @@ class AppendixB:
         def keep(activation: Tensor, hook: Any, name: str) -> None:
             kept[name] = activation.clone()
 
-        def scores(logits: Tensor) -> Tensor:
-            return torch.stack([self.score(of_sender, self.pairs) for of_sender in logits.chunk(len(senders))])
+        def only_end(resid: Tensor, hook: Any) -> Tensor:
+            return torch.cat([at_end(of_sender, self.pairs) for of_sender in resid.chunk(len(senders))])[:, None]
 
+        def scores(logits: Tensor) -> Tensor:
+            chunks = logits.chunk(len(senders))
+            ends = [of_sender[:, 0] if self.end_alone else at_end(of_sender, self.pairs) for of_sender in chunks]
+            return torch.stack([self.score(of_sender, self.pairs) for of_sender in ends])
+
+        reading = [("unembed.hook_in", only_end)] if self.end_alone else []
         keeping = [(name, lambda x, hook, name=name: keep(x, hook, name)) for name in wanted]
         with torch.no_grad():
-            logits = self.bridge.run_with_hooks(tokens, fwd_hooks=frozen + keeping)
+            logits = self.bridge.run_with_hooks(tokens, fwd_hooks=frozen + keeping + reading)
             if not receivers:
                 return scores(logits)
             assert set(kept) == wanted
@@ -82,7 +95,7 @@ class AppendixB:
                 return activation
 
             replacing = [(name, lambda x, hook, name=name: replace(x, hook, name)) for name in wanted]
-            return scores(self.bridge.run_with_hooks(tokens, fwd_hooks=replacing))
+            return scores(self.bridge.run_with_hooks(tokens, fwd_hooks=replacing + reading))
 
     def _frozen(self, senders: Sequence[Head | int], position: str, through_mlps: bool) -> list[tuple[str, Any]]:
         """Hooks of the first run: each sender's output from the other run, everything that is frozen from this one."""

@@ -7,15 +7,23 @@ import torch
 from ioi_core import Direction, PromptPairs
 
 
+def at_end(activation: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
+    """[batch ...] at END of [batch pos ...]."""
+    return activation[torch.arange(len(pairs)), torch.tensor(pairs.roles["END"])]
+
+
 def logit_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
+    return end_logit_diff(at_end(logits, pairs), pairs)
+
+
+def end_logit_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
     rows = torch.arange(len(pairs))
-    at_end = logits[rows, torch.tensor(pairs.roles["END"])]
-    return at_end[rows, torch.tensor(pairs.answers[:, 0])] - at_end[rows, torch.tensor(pairs.answers[:, 1])]
+    return logits[rows, torch.tensor(pairs.answers[:, 0])] - logits[rows, torch.tensor(pairs.answers[:, 1])]
 
 
-def prob_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
+def end_prob_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
     """Summed probability of the right answers minus that of the wrong ones."""
-    probs = logits[torch.arange(len(pairs)), torch.tensor(pairs.roles["END"])].softmax(-1)
+    probs = logits.softmax(-1)
     sets = pairs.answer_sets or [((int(io),), (int(s),)) for io, s in pairs.answers]
     return torch.stack(
         [row[list(right)].sum() - row[list(wrong)].sum() for row, (right, wrong) in zip(probs, sets, strict=True)]
@@ -23,14 +31,20 @@ def prob_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
 
 
 class HookedRuns:
-    """The slow oracle: TransformerLens's bridge with hooks, written without looking at the engine."""
+    """The slow oracle: TransformerLens's bridge with hooks, written without looking at the engine.
+
+    Its logits are read off at END alone: at all positions they take most of a run, and nobody looks at them.
+
+    Args:
+        score: of logits [batch vocab] at END.
+    """
 
     def __init__(
         self,
         bridge,
         pairs: PromptPairs,
         direction: Direction,
-        score: Callable[[torch.Tensor, PromptPairs], torch.Tensor] = logit_diff,
+        score: Callable[[torch.Tensor, PromptPairs], torch.Tensor] = end_logit_diff,
     ) -> None:
         self.bridge, self.pairs, self.score = bridge, pairs, score
         clean, corrupted = torch.tensor(pairs.clean_tokens), torch.tensor(pairs.corrupted_tokens)
@@ -71,6 +85,10 @@ class HookedRuns:
                         of_cell[row, where, head] = given[row, where, head]
             return activation
 
+        def only_end(resid: torch.Tensor, hook: object) -> torch.Tensor:
+            return torch.cat([at_end(of_cell, self.pairs) for of_cell in resid.chunk(len(cells))])[:, None]
+
+        hooks = [(name, hook), ("unembed.hook_in", only_end)]
         with torch.no_grad():
-            logits = self.bridge.run_with_hooks(self.tokens.repeat(len(cells), 1), fwd_hooks=[(name, hook)])
-        return torch.stack([self.score(of_cell, self.pairs) for of_cell in logits.chunk(len(cells))])
+            logits = self.bridge.run_with_hooks(self.tokens.repeat(len(cells), 1), fwd_hooks=hooks)
+        return torch.stack([self.score(of_cell[:, 0], self.pairs) for of_cell in logits.chunk(len(cells))])

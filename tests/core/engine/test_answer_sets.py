@@ -27,7 +27,7 @@ from ioi_core import (
 )
 from tests.models.random_pairs import PAIRS
 from tests.oracles.appendix_b import AppendixB
-from tests.oracles.hooked_runs import HookedRuns, prob_diff
+from tests.oracles.hooked_runs import HookedRuns, end_prob_diff
 
 KIND = "from position 1 on, unequal, bos"
 
@@ -86,7 +86,7 @@ def test_prob_diff_equals_hooked_forwards(small_model: Model, small_bridge, dire
     pairs = with_sets(PAIRS[KIND]) if sets else PAIRS[KIND]
     ours = patch_activations(small_model, pairs, "z", direction=direction, metric="prob_diff")
     assert ours.unit == "probability"
-    oracle = HookedRuns(small_bridge, pairs, direction, prob_diff)
+    oracle = HookedRuns(small_bridge, pairs, direction, end_prob_diff)
     everywhere = [list(range(length)) for length in pairs.lengths]
     for layer, head in itertools.product(range(4), range(4)):
         theirs = oracle.patched("z", layer, head, everywhere)
@@ -107,7 +107,7 @@ def test_summed_probabilities_and_the_best_rank_of_a_set(small_model: Model) -> 
 def test_paths_of_summed_probabilities_equal_appendix_b(small_model: Model, small_bridge) -> None:
     pairs, receivers = with_sets(PAIRS[KIND]), [Head(2, 1)]
     ours = patch_paths(small_model, pairs, receivers, receiver_input="v", metric="prob_diff")
-    oracle = AppendixB(small_bridge, pairs, Direction.NOISING, prob_diff)
+    oracle = AppendixB(small_bridge, pairs, Direction.NOISING, end_prob_diff)
     for layer, head in itertools.product(range(2), range(4)):
         theirs = oracle.logit_diff(Head(layer, head), receivers, "v")
         np.testing.assert_allclose(ours.per_prompt[layer, head], theirs, rtol=1e-3, atol=1e-9)
