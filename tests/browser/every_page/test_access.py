@@ -124,7 +124,7 @@ def test_a_new_result_is_announced_once(visitor: Visitor):
 @pytest.mark.parametrize("view", ["logit lens", "circuit, backup heads", "circuit, direct and total"])
 def test_a_head_is_opened_by_keyboard_where_a_click_on_a_figure_opens_it(visitor: Visitor, view: str):
     path, query = VIEWS[view]
-    page = visitor.open(path, model="ioi-demo", **query)
+    page = visitor.open(path, model="ioi-demo", parts="open", **query)
     pick(page, "A head to look at", "2.3")
     button = page.get_by_role("button", name="Open head 2.3")
     expect(button).to_be_visible()
