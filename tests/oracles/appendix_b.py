@@ -5,21 +5,21 @@ benchmark's peer.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ioi_core import Direction, Head, PromptPairs
-from tests.oracles.hooked_runs import at_end, end_logit_diff
+from tests.oracles.hooked_runs import at_end, end_logit_diff, reading_at_end
 
 
 class AppendixB:
     """Both runs of some prompts, cached; `logit_diff` runs one sender.
 
     Args:
-        score: of logits [batch vocab] at END; end_alone: read logits off there alone, not at all positions, as a plain
-            run does, where they take most of a small model's time.
+        score: of logits [batch vocab] at END; end_alone: `reading_at_end`, where a plain run has all positions.
     """
 
     def __init__(
@@ -71,15 +71,12 @@ class AppendixB:
         def keep(activation: Tensor, hook: Any, name: str) -> None:
             kept[name] = activation.clone()
 
-        def only_end(resid: Tensor, hook: Any) -> Tensor:
-            return torch.cat([at_end(of_sender, self.pairs) for of_sender in resid.chunk(len(senders))])[:, None]
-
         def scores(logits: Tensor) -> Tensor:
             chunks = logits.chunk(len(senders))
             ends = [of_sender[:, 0] if self.end_alone else at_end(of_sender, self.pairs) for of_sender in chunks]
             return torch.stack([self.score(of_sender, self.pairs) for of_sender in ends])
 
-        reading = [("unembed.hook_in", only_end)] if self.end_alone else []
+        reading = [reading_at_end(self.pairs, len(senders))] if self.end_alone else []
         keeping = [(name, lambda x, hook, name=name: keep(x, hook, name)) for name in wanted]
         with torch.no_grad():
             logits = self.bridge.run_with_hooks(tokens, fwd_hooks=frozen + keeping + reading)
@@ -108,23 +105,24 @@ class AppendixB:
                     for row, where in self._where(position):
                         of_sender[row, where, sender.head] = self.given[heads][row, where, sender.head]
             hooks.append((heads, lambda x, hook, values=values: values))
-            if layer in senders or not through_mlps:
-                frozen = None if through_mlps else self.own[mlp]
-                given = [self.given[mlp] if sender == layer else None for sender in senders]
-                options = {"given": given, "frozen": frozen, "position": position}
-                hooks.append((mlp, lambda x, hook, options=options: self._exchanged(x, **options)))
+            senders_here = [sender == layer for sender in senders]
+            if any(senders_here) or not through_mlps:
+                own = None if through_mlps else self.own[mlp]
+                exchanged = partial(self._exchanged, name=mlp, senders=senders_here, own=own, position=position)
+                hooks.append((mlp, exchanged))
         return hooks
 
     def _exchanged(
-        self, activation: Tensor, given: Sequence[Tensor | None], frozen: Tensor | None, position: str
+        self, activation: Tensor, hook: Any, name: str, senders: Sequence[bool], own: Tensor | None, position: str
     ) -> Tensor:
-        """An MLP's output where it is the sender, for each sender: from the other run; else `frozen`, if it is."""
+        """An MLP's output for each sender: from the other run where it is the sender, else `own`, if that is frozen."""
         activation = activation.clone()
-        for of_sender, source in zip(activation.chunk(len(given)), given, strict=True):
-            if source is None and frozen is not None:
-                of_sender[:] = frozen
-            for row, where in self._where(position) if source is not None else []:
-                of_sender[row, where] = source[row, where]
+        for of_sender, is_sender in zip(activation.chunk(len(senders)), senders, strict=True):
+            if is_sender:
+                for row, where in self._where(position):
+                    of_sender[row, where] = self.given[name][row, where]
+            elif own is not None:
+                of_sender[:] = own
         return activation
 
     def _where(self, position: str) -> list[tuple[int, Any]]:

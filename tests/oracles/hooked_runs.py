@@ -30,10 +30,20 @@ def end_prob_diff(logits: torch.Tensor, pairs: PromptPairs) -> torch.Tensor:
     )
 
 
+def reading_at_end(pairs: PromptPairs, copies: int) -> tuple[str, Callable[[torch.Tensor, object], torch.Tensor]]:
+    """The hook by which the bridge has logits at END alone, [copy x batch, 1, vocab], of prompts run `copies` times.
+
+    At all positions they take most of a small model's run, and nobody looks at them.
+    """
+
+    def only_end(resid: torch.Tensor, hook: object) -> torch.Tensor:
+        return torch.cat([at_end(copy, pairs) for copy in resid.chunk(copies)])[:, None]
+
+    return "unembed.hook_in", only_end
+
+
 class HookedRuns:
     """The slow oracle: TransformerLens's bridge with hooks, written without looking at the engine.
-
-    Its logits are read off at END alone: at all positions they take most of a run, and nobody looks at them.
 
     Args:
         score: of logits [batch vocab] at END.
@@ -85,10 +95,7 @@ class HookedRuns:
                         of_cell[row, where, head] = given[row, where, head]
             return activation
 
-        def only_end(resid: torch.Tensor, hook: object) -> torch.Tensor:
-            return torch.cat([at_end(of_cell, self.pairs) for of_cell in resid.chunk(len(cells))])[:, None]
-
-        hooks = [(name, hook), ("unembed.hook_in", only_end)]
+        hooks = [(name, hook), reading_at_end(self.pairs, len(cells))]
         with torch.no_grad():
             logits = self.bridge.run_with_hooks(self.tokens.repeat(len(cells), 1), fwd_hooks=hooks)
         return torch.stack([self.score(of_cell[:, 0], self.pairs) for of_cell in logits.chunk(len(cells))])
