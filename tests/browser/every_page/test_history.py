@@ -36,11 +36,13 @@ def facts(page: Page) -> str:
 
 @pytest.mark.parametrize("path", ["/path_patching", "/attention", "/activation_patching"])
 def test_open_head_makes_one_entry_and_back_returns_to_the_page_as_it_was(visitor: Visitor, path: str) -> None:
-    own = {"/path_patching": "sender_position", "/attention": "run", "/activation_patching": "direction"}[path]
-    value = {"sender_position": "END", "run": "corrupted", "direction": "noising"}[own]
+    own = {
+        "/path_patching": {"sender_position": "END"},
+        "/attention": {"run": "corrupted"},
+        "/activation_patching": {"direction": "noising", "part_cell": "true"},
+    }[path]
     text = "When Tom and Amy met, Tom gave a ring to\nWhen Tom and Amy left, Tom waved to"
-    opened_part = {"part_cell": "true"} if path == "/activation_patching" else {}
-    page = visitor.open(path, model="ioi-demo", prompts="own", text=text, **{own: value}, **opened_part)
+    page = visitor.open(path, model="ioi-demo", prompts="own", text=text, **own)
     before, shown, count = address(page), facts(page), entries(page)
     link = page.get_by_role("button", name="Open head").last
     head = link.inner_text().split()[-1]
