@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from app import url
-from app.attention.controls import kind_control, layers_control, look_closer, run_control, too_long
+from app.attention.controls import kind_control, layers_control, run_control, too_long
 from app.attention.panels import show_from_end, show_head, show_overview, show_side_by_side
 from app.drawing.look import problem
 from app.questions.prompt_patterns import prompt_patterns
@@ -14,6 +14,7 @@ from app.shell.heads import head_control
 from app.shell.links import head_link
 from app.shell.title import headline, part
 from app.shell.way import ATTENTION
+from app.shell.widgets import choose
 from app.words.tokens import legend
 
 view = current_view()
@@ -39,7 +40,7 @@ why_first = " (looks most from END at IO)" if "IO" in view.pairs.roles else " (l
 with right:
     head = head_control(
         view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first,
-        then=look_closer,
+        then=partial(choose, {url.PART_CLOSELY: True}),
     )  # fmt: skip
     head_link(head)
 with overview:

@@ -1,6 +1,7 @@
 """The Activation patching page's own controls: site, direction, positions, metric and cell."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -48,16 +49,11 @@ def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
         return f"There is no cell {asked[:60]!r} here."
 
     label = "Cell (or click one)"
-    chosen = option_control(label, names, names[0], url.cell(kind), why_not, note=" (the strongest)", then=_look_closer)
+    look_closer = partial(choose, {url.PART_CELL: True})  # as a click does
+    chosen = option_control(label, names, names[0], url.cell(kind), why_not, note=" (the strongest)", then=look_closer)
     return grid.ranking[names.index(chosen)]
 
 
 def choose_cell(kind: str, name: str) -> None:
     """Choose a cell to look at closely, on a click."""
-    choose({url.cell(kind): name})
-    _look_closer()
-
-
-def _look_closer() -> None:
-    """Open the part on the chosen cell."""
-    choose({url.PART_CELL: True})
+    choose({url.cell(kind): name, url.PART_CELL: True})

@@ -79,10 +79,4 @@ def picked_heads(view: View) -> tuple[list[Head], str]:
 
 def choose_head(name: str) -> None:
     """Choose the head to look at closely, on a click."""
-    choose({url.ATTENTION_HEAD: name})
-    look_closer()
-
-
-def look_closer() -> None:
-    """Open the part on the chosen head."""
-    choose({url.PART_CLOSELY: True})
+    choose({url.ATTENTION_HEAD: name, url.PART_CLOSELY: True})
