@@ -40,7 +40,7 @@ def test_what_is_drawn_is_recorded(view, figures, demo_model):
         numbers = record.numbers(results_of(demo_model, record))
         assert sum(of.values.size for of in numbers), record.name
         if re.sub("_(clean|corrupted|query|key)$", "", record.name) not in COMPUTED:
-            known = known_values(numbers)
+            known = np.append(known_values(numbers), by_formula(record.name, numbers))
             for drawn in one.figures:
                 assert_among(drawn_values(drawn), known, record.name)
 
@@ -63,6 +63,14 @@ def known_values(numbers: list[Numbers]) -> np.ndarray:
     return np.concatenate([np.ravel(values) for values in found])
 
 
+def by_formula(name: str, numbers: list[Numbers]) -> np.ndarray:
+    """What a figure draws beside its recorded numbers, computed from them."""
+    if name != "backup_movers":
+        return np.array([])
+    before, _, scale, scale_after, _ = (one.values for one in numbers)
+    return (before * (scale / scale_after - 1)).mean(-1).ravel()  # LayerNorm's part of a head's change
+
+
 def drawn_values(figure: go.Figure) -> np.ndarray:
     """The numbers along the axis that has no names, or of cells."""
     found = []
@@ -73,6 +81,11 @@ def drawn_values(figure: go.Figure) -> np.ndarray:
             found.append(np.ravel(trace.z))
         elif trace.type == "bar":
             found.append(np.ravel(trace.x if trace.orientation == "h" else trace.y))
+        elif trace.type == "scatter" and trace.opacity != 0 and (trace.mode != "lines" or len(trace.x) > 2):
+            # a line of two points is a guide: where no effect, or twice the effect, would lie
+            for values, axis in ((trace.x, figure.layout.xaxis), (trace.y, figure.layout.yaxis)):
+                if axis.tickvals is None and values is not None and np.asarray(values).dtype.kind == "f":
+                    found.append(np.ravel(values))
     values = np.concatenate([np.asarray(one, dtype=float) for one in found] or [np.array([])])
     return values[np.isfinite(values)]
 
