@@ -116,7 +116,7 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup, re
     gone = len(stage.gone)
     axes = ("stage", "layer", "head", "prompt")
     of_stage = [Shown("changes_per_prompt", cells=(gone,), axes=axes)]
-    before_and_after = [Shown("per_prompt", cells=(n,)) for n in (0, gone)]
+    before_and_after = [Shown(of, cells=(n,)) for of in ("per_prompt", "scale_per_prompt") for n in (0, gone)]
     show_figure(
         "backup_movers", figure, story, frame, large=view.large, requests=[request],
         shown=[*before_and_after, *of_stage], on_click=open_head,
