@@ -79,7 +79,11 @@ def edge_graph(
     dropped = f", {len(ends) - drawn.n_kept} dropped (dotted)" * (len(ends) > drawn.n_kept)
     about = "estimated, " * plan.scores.estimate
     note = f"blue: adds to logit_diff, red: takes from it ({about}{mean_over(plan.scores.n_prompts)}); {more}{dropped}"
-    return laid_out(figure, "The strongest edges", note, 200 + _ROW * (graph.n_layers + 2), legend=bool(classes))
+    legend = {"y": -0.14, "yanchor": "top"}  # a phone's would cover the title
+    figure.update_layout(legend=legend)
+    return laid_out(
+        figure, "The strongest edges", note, 230 + _ROW * (graph.n_layers + 2), legend=bool(classes), top=60
+    )
 
 
 def _place(plan: Plan, name: str) -> Point:
