@@ -45,6 +45,12 @@ TABLE_MEASURE, TABLE_LEAST = "table_measure", "table_least"
 PART_ATTENDS, PART_WRITES, PART_COPIES, PART_PATCHED = "part_attends", "part_writes", "part_copies", "part_patched"
 PART_COMPARED, PART_ROLES, PART_EDGES = "part_compared", "part_roles", "part_edges"
 
+# Edges
+EDGE_METHOD, EDGES_KEPT, EDGE_CHANGES = "edge_method", "edges_kept", "edge_changes"
+EDGE_SENDER, EDGE_RECEIVER, EDGES_OTHER = "edge_sender", "edge_receiver", "edges_other"
+PART_CURVE, PART_EDGE, PART_ESTIMATES = "part_curve", "part_edge", "part_estimates"
+PART_AGREEMENT = "part_agreement"
+
 # Circuit
 CIRCUIT_PART, CIRCUIT_START, CIRCUIT, ABLATION = "circuit_part", "circuit_start", "circuit", "ablation"
 KNOCK_OUT, KNOCK_OUT_BY = "knock_out", "knock_out_by"

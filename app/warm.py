@@ -25,6 +25,8 @@ from app.circuit.requests import (
     total_request,
 )
 from app.circuit.starts import PAPER, starts_of
+from app.edges.plan import Changes, Plan, first_size
+from app.edges.requests import circuit_request, scores_request
 from app.heads.requests import answer_tokens, copying_requests, writing_request
 from app.logit_lens.requests import curve_requests, heads_request, layers_request, tokens_request
 from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
@@ -43,6 +45,7 @@ from ioi_core import (
     IOI_CIRCUIT,
     NO_HEADS,
     Ablation,
+    EdgeGraph,
     IOIError,
     Model,
     PromptPairs,
@@ -93,6 +96,10 @@ def requests(model: Model, pairs: PromptPairs, compute: Compute) -> Iterator[Req
     yield minimality_request(twins, circuit, ablation)
     yield sets_request(twins, circuit, ablation)
     yield total_request(twins, ablation)
+    graph = EdgeGraph.of(model)
+    for method in ("eap", "exact"):
+        plan = Plan(graph, compute(scores_request(pairs, method)), first_size(graph.n_edges), Changes())
+        yield circuit_request(pairs, plan.names)
 
 
 def main(arguments: list[str] | None = None) -> int:

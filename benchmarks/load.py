@@ -39,6 +39,7 @@ HEADINGS = {
     "attention": "Where does each head look?",
     "activation_patching": "Which activations carry the answer?",
     "path_patching": "Which head acts on which?",
+    "edges": "Which connections does the model need?",
     "circuit": "What happens if you break the circuit?",
     "heads": "What does head",
     "report": "Your report",

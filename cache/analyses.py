@@ -10,6 +10,7 @@ from typing import Any
 
 import ioi_core
 from ioi_core.activation_patching import grid
+from ioi_core.edges import scores
 from ioi_core.path_patching import atlas, patch
 
 
@@ -50,6 +51,9 @@ ANALYSES: Mapping[str, Analysis] = {
         Analysis(ioi_core.estimate_patching, 1),
         Analysis(ioi_core.patch_paths, 1, cells=patch.count_cells),
         Analysis(ioi_core.edge_atlas, 1, resumable=True, cells=atlas.count_cells),
+        Analysis(ioi_core.edge_scores, 1, resumable=True, cells=scores.count_cells),
+        Analysis(ioi_core.evaluate_edges, 1),
+        Analysis(ioi_core.edge_curve, 1),
         Analysis(ioi_core.explain_attention, 1),
         Analysis(ioi_core.evaluate_circuit, 1),
         Analysis(ioi_core.completeness, 1),

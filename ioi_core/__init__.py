@@ -27,6 +27,12 @@ from ioi_core.circuit.results import (
 from ioi_core.circuit.search import FoundCircuit, find_circuit
 from ioi_core.circuit.signals import SIGNALS, SignalFit, token_and_position
 from ioi_core.data_sets.pairs import read_pairs
+from ioi_core.edges.evaluation import SHARES, edge_curve, evaluate_edges
+from ioi_core.edges.graph import EdgeGraph
+from ioi_core.edges.notation import EdgeError
+from ioi_core.edges.results import METHODS as EDGE_METHODS
+from ioi_core.edges.results import EdgeCurve, EdgeEvaluation, EdgeScores
+from ioi_core.edges.scores import edge_scores
 from ioi_core.engine.forward import run
 from ioi_core.engine.scoring import MetricError
 from ioi_core.errors import (
@@ -65,6 +71,7 @@ __all__ = [
     "ALL",
     "CORRUPTIONS",
     "DEMO_MODEL_DIR",
+    "EDGE_METHODS",
     "END_OF_TEXT",
     "HEAD_ROLES",
     "HEAD_SITES",
@@ -79,6 +86,7 @@ __all__ = [
     "RECEIVER_INPUTS",
     "RESIDUAL_SITES",
     "ROLES",
+    "SHARES",
     "SIGNALS",
     "SIGNAL_FLIPS",
     "TASKS",
@@ -99,6 +107,11 @@ __all__ = [
     "CopyScores",
     "Direction",
     "EdgeAtlas",
+    "EdgeCurve",
+    "EdgeError",
+    "EdgeEvaluation",
+    "EdgeGraph",
+    "EdgeScores",
     "Evidence",
     "FoundCircuit",
     "Head",
@@ -147,9 +160,12 @@ __all__ = [
     "correlation",
     "direct_and_total",
     "edge_atlas",
+    "edge_curve",
+    "edge_scores",
     "edit_circuit",
     "estimate_patching",
     "evaluate_circuit",
+    "evaluate_edges",
     "explain_attention",
     "find_circuit",
     "head_roles",

@@ -4,7 +4,7 @@ To a type checker the aliases below are the types that are meant. At run time an
 one reaches a check, here or in the analysis that takes it, and is refused with an error that a page can show.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar
@@ -47,6 +47,13 @@ if TYPE_CHECKING:
         def circuit(self) -> Mapping[Head, Collection[str]]:
             """Head -> roles."""
 
+    class HasEdges(Protocol):
+        """A result over edges."""
+
+        @property
+        def values(self) -> np.ndarray:
+            """[sender receiver] a number an edge."""
+
     FilePath = str | PathLike[str]
     Texts = str | Sequence[str]
     Choice = str
@@ -65,14 +72,10 @@ if TYPE_CHECKING:
     HeadList = OneHead | Sequence[OneHead]
     Receivers = HeadList
     _Roles = str | Collection[str]
-    Heads = (
-        Mapping[Head, _Roles]
-        | Mapping[str, _Roles]
-        | Mapping[tuple[int, int], _Roles]
-        | Sequence[tuple[OneHead, _Roles]]
-        | HeadList
-        | HasCircuit
-    )
+    _ByHead = Mapping[Head, _Roles] | Mapping[str, _Roles] | Mapping[tuple[int, int], _Roles]
+    Heads = _ByHead | Sequence[tuple[OneHead, _Roles]] | HeadList | HasCircuit
+    EdgeChoice = str | Iterable[str | tuple[str, str]] | np.ndarray
+    EdgeValues = HasEdges | np.ndarray
 else:
     FilePath = _Meant("str | Path")
     Texts = _Meant("str | list[str]")
@@ -91,6 +94,8 @@ else:
     OneHead = _Meant("Head | str | tuple[int, int]")
     HeadList = _Meant("Head | str | list[Head | str]")
     Receivers = _Meant("str | Head | list[Head | str]")
+    EdgeChoice = _Meant("list[tuple[str, str]] | ndarray")
+    EdgeValues = _Meant("EdgeScores | ndarray")
     Heads = _Meant("Circuit | dict[Head | str, str | list[str]] | list[Head | str]")
 
 

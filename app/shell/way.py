@@ -67,6 +67,11 @@ PATH_PATCHING = Step(
     ("path", "sender, receiver", "direct effect, total effect", "noising, denoising", "frozen, recomputed",
      "query", "key", "value"),
 )  # fmt: skip
+EDGES = Step(
+    "edges", "Edges", "Which connections does the model need?",
+    "every edge scored, exactly and by gradient, and the few that are enough",
+    ("edge", "path", "circuit", "faithfulness", "clean prompt, corrupted prompt", "query", "key", "value", "MLP"),
+)  # fmt: skip
 CIRCUIT = Step(
     "circuit", "Circuit", "What happens if you break the circuit?",
     "heads switched off and on, and what circuit and model lose",
@@ -82,7 +87,7 @@ HEADS = Step(
 REPORT = Step("report", "Report", "Your report", "", ())
 """Beside the way: it holds what was found along it."""
 
-WAY = (START, PROMPT, LOGIT_LENS, ATTENTION, ACTIVATION_PATCHING, PATH_PATCHING, CIRCUIT, HEADS)
+WAY = (START, PROMPT, LOGIT_LENS, ATTENTION, ACTIVATION_PATCHING, PATH_PATCHING, EDGES, CIRCUIT, HEADS)
 
 
 @cache

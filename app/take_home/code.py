@@ -28,7 +28,9 @@ class Code:
         self._record = record
         self._source = record.source
         self._twins: dict[str, PromptPairs] = {}
-        self._calls = [self._call(request) for request in record.requests]
+        self._calls: list[str] = []
+        for request in record.requests:
+            self._calls.append(self._call(request))
 
     @property
     def uses_prompts(self) -> bool:
@@ -84,6 +86,8 @@ class Code:
         match value:
             case PromptPairs():
                 return self._pairs(value)
+            case np.ndarray() if value.dtype.kind == "f":
+                return self._scores()
             case np.ndarray():
                 return self._array(value)
             case Mapping() if value and all(isinstance(pairs, PromptPairs) for pairs in value.values()):
@@ -99,6 +103,17 @@ class Code:
             raise ValueError(f"there are no {corruption} twins")
         self._twins[f"{corruption}_twins"] = pairs
         return f"{corruption}_twins"
+
+    def _scores(self) -> str:
+        """Return the edges' scores that a request takes: those of the request before it.
+
+        Raises:
+            ValueError: that one asks for something else.
+        """
+        before = len(self._calls) - 1
+        if before < 0 or self._record.requests[before].function is not ioi_core.edge_scores:
+            raise ValueError("scores are asked for right before what takes them")
+        return f"{self.name(before)}.values"
 
     def _array(self, array: np.ndarray) -> str:
         """Return ids as those of one of the prompts, where they are, or written out."""

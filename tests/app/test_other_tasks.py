@@ -9,7 +9,7 @@ from tests.app.pages import assert_fine, body, holds, opened, says, shown
 from tests.models.bundled import INDUCTION, MOVERS
 
 MOVER = MOVERS[0]
-PAGES = ("prompt", "logit_lens", "attention", "activation_patching", "path_patching", "circuit", "heads")
+PAGES = ("prompt", "logit_lens", "attention", "activation_patching", "path_patching", "edges", "circuit", "heads")
 
 pytestmark = pytest.mark.usefixtures("loader")
 

@@ -18,6 +18,7 @@ FILES = {
     "attention": ({}, ()),
     "activation_patching": ({"site": "z"}, ()),
     "path_patching": ({}, ()),
+    "edges": ({}, ()),
     "circuit": ({}, ("circuit_graph", "circuit_members")),
     "circuit: backup heads": ({"circuit_part": "backup heads"}, ("backup_movers", "backup_changes")),
     "circuit: ways to ablate": ({"circuit_part": "ways to ablate"}, ()),

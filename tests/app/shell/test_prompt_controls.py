@@ -11,7 +11,7 @@ from tests.app.pages import assert_fine, body, opened, says, shown
 
 MARY = "When John and Mary went to the shops, John gave the bag to"
 TWIN = "When John and Mary went to the shops, Mary gave the bag to"
-PAGES = ["logit_lens", "attention", "activation_patching", "path_patching", "circuit", "heads"]
+PAGES = ["logit_lens", "attention", "activation_patching", "path_patching", "edges", "circuit", "heads"]
 
 
 def captions(at) -> str:
@@ -28,7 +28,7 @@ def test_a_task_is_one_more_choice(loader, demo_model: Model, task: str) -> None
     assert TASKS[task].question in captions(at)
 
 
-@pytest.mark.parametrize(("page", "task"), list(zip(PAGES, [*TASKS, "greater_than"], strict=True)))
+@pytest.mark.parametrize(("page", "task"), list(zip(PAGES, [*TASKS, *TASKS], strict=False)))
 def test_every_page_works_on_other_tasks(loader, page: str, task: str) -> None:
     assert_fine(opened(f"../pages/{page}.py", prompts="other task", task=TASKS[task].title, n="5"))
 

@@ -44,6 +44,7 @@ VIEWS: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
     "activation patching": ("activation_patching", by_template("patching"), ()),
     "activation patching: positions": ("activation_patching", {"site": "resid_pre", "where": "each"}, ()),
     "path patching": ("path_patching", by_template("paths", "split_query", "split_key"), ()),
+    "edges": ("edges", {"edges_kept": "20", "edge_changes": "-embed->1.3<q>"}, ()),
     "heads": ("heads", by_template("head_direct", "role_attention", "head_sites"), ("edges-now", "atlas-now")),
     "heads: all": ("heads", {"heads_shown": "all heads", **by_template("all_heads")}, ()),
     "circuit": ("circuit", {"compare_with": "start: empty", "compare": "this circuit"}, ()),

@@ -22,6 +22,7 @@ VIEWS = {
     "attention": ("/attention", {}),
     "activation patching": ("/activation_patching", {}),
     "path patching": ("/path_patching", {}),
+    "edges": ("/edges", {}),
     **{f"circuit, {part}": ("/circuit", {"circuit_part": part}) for part in PARTS},
     "one head": ("/heads", {}),
     "all heads": ("/heads", {"heads_shown": ALL_HEADS}),

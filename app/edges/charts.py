@@ -1,0 +1,86 @@
+"""Figures of the Edges page but the graph."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.colours import CLEAN, CORRUPTED, FAVOURS_IO, FAVOURS_S, ROLE_COLOURS
+from app.drawing.kept import drawn_once
+from app.drawing.parts import hover, laid_out, whisker_note, whiskers
+from app.edges.plan import ARROW
+from app.edges.words import METHOD_NAMES, edge_words, effect, share
+from app.words.phrases import capitalised, ends, mean_over, number
+from ioi_core import EdgeCurve, EdgeGraph, EdgeScores
+
+_LINES = {
+    "exact": (FAVOURS_IO, "solid", "circle"),
+    "eap": (ROLE_COLOURS["S2"], "dot", "diamond"),
+    "eap_ig": (ROLE_COLOURS["END"], "dash", "square"),
+}
+"""Method -> colour, dash and mark: none is told by its colour alone."""
+
+_MOST_POINTS = 3_000
+
+
+@drawn_once
+def curve_figure(curves: Mapping[str, EdgeCurve], kept: float) -> go.Figure:
+    """Draw faithfulness over the share of edges kept, a line a method; `kept` is the share of the circuit above."""
+    figure = go.Figure()
+    n_prompts = next(iter(curves.values())).n_prompts
+    for method, curve in curves.items():
+        colour, dash, symbol = _LINES[method]
+        low, high = curve.interval()
+        texts = [
+            f"{METHOD_NAMES[method]}: the strongest {share(at)}<br>({chosen:,} edges, {left:,} of them on a path)<br>"
+            f"recover {share(value)}" + (f"<br>(95 % interval {ends(one, other, share)})" if np.isfinite(one) else "")
+            for at, chosen, left, value, one, other in zip(
+                curve.shares, curve.n_chosen, curve.n_edges, curve.values, low, high, strict=True
+            )
+        ]
+        line, marker = {"color": colour, "width": 2, "dash": dash}, {"color": colour, "symbol": symbol, "size": 8}
+        figure.add_scatter(
+            x=100 * curve.shares, y=curve.values, mode="lines+markers", name=METHOD_NAMES[method], line=line,
+            marker=marker, error_y=whiskers(curve.values, low, high, caps=False), **hover(texts),
+        )  # fmt: skip
+    for level, colour in ((0, CORRUPTED), (1, CLEAN)):
+        figure.add_hline(y=level, line={"dash": "dash", "width": 1, "color": colour}, layer="below")
+    least = 100 * float(next(iter(curves.values())).shares[0])
+    if 100 * kept >= least:
+        figure.add_vline(x=100 * kept, line={"dash": "dot", "width": 1}, layer="below")
+    ticks = 100 * next(iter(curves.values())).shares
+    figure.update_xaxes(
+        title="edges kept, % of all (log scale)", type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks],
+        range=[np.log10(least) - 0.1, 2.1], showgrid=False,
+    )  # fmt: skip
+    figure.update_yaxes(title="faithfulness", tickformat=".2~f")
+    note = f"{mean_over(n_prompts)}{whisker_note(n_prompts)}; 1: clean run, 0: corrupted run; dotted: the circuit above"
+    return laid_out(figure, "Faithfulness of ever larger circuits", note, 400, legend=True)
+
+
+@drawn_once
+def estimate_scatter(graph: EdgeGraph, estimate: EdgeScores, exact: EdgeScores, r: float) -> go.Figure:
+    """Draw an estimate of each edge against its exact effect; the largest only, where there are very many."""
+    edges = np.argwhere(graph.exists)
+    size = np.maximum(np.abs(estimate.values), np.abs(exact.values))[tuple(edges.T)]
+    edges = edges[np.argsort(-size, kind="stable")[:_MOST_POINTS]]
+    x, y = (np.array([effect(one, (a, b)) for a, b in edges]) for one in (estimate, exact))
+    texts = [
+        f"{capitalised(edge_words(ARROW.join((graph.senders[a], graph.receivers[b]))))}:<br>"
+        f"estimate {number(at)}, exact {number(real)}"
+        for (a, b), at, real in zip(edges, x, y, strict=True)
+    ]
+    figure, marker = go.Figure(), {"color": FAVOURS_IO, "size": 8, "opacity": 0.7}
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **hover(texts))
+    limit = (1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()))) or 1.0
+    line = {"x0": -limit, "y0": -limit, "x1": limit, "y1": limit}
+    figure.add_shape(type="line", **line, line={"dash": "dash", "width": 1, "color": CORRUPTED}, layer="below")
+    figure.update_xaxes(title=f"{METHOD_NAMES[estimate.method]}, logits", range=[-limit, limit], zeroline=True)
+    figure.update_yaxes(title="exact, logits", range=[-limit, limit], zeroline=True)
+    shown = f"the {len(edges):,} largest of " * (len(edges) < graph.n_edges)
+    note = f"what {shown}{graph.n_edges:,} edges add; correlation {number(r)}; dashed: equal"
+    return laid_out(figure, "Estimate against exact, one point an edge", note, 420)
+
+
+SIGN_COLOURS = {True: FAVOURS_IO, False: FAVOURS_S}
+"""Whether an edge adds to logit_diff -> its colour."""

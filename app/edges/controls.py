@@ -1,0 +1,108 @@
+"""The Edges page's own controls: how edges are scored, how many are kept, and which besides."""
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from app import url
+from app.drawing.look import notice
+from app.edges.plan import ARROW, MOST_CHANGES, Plan, first_size, plan_of, read_changes, sizes
+from app.edges.words import METHODS
+from app.shell.links import open_head
+from app.shell.widgets import choose, drop_stale, option_control
+from ioi_core import EdgeGraph, EdgeScores, IOIError
+
+_LONGEST = 3_000
+_METHODS = {meaning.partition(":")[0]: method for method, meaning in METHODS.items()}
+
+
+def method_control() -> str:
+    """Ask how edges are scored."""
+    meanings = "\n".join(f"- {meaning}" for meaning in METHODS.values())
+    return _METHODS[st.selectbox("Scored by", _METHODS, key=url.EDGE_METHOD, bind="query-params", help=meanings)]
+
+
+def size_control(graph: EdgeGraph) -> int:
+    """Ask how many of the strongest edges are kept."""
+    names = [f"{size:,}" for size in sizes(graph.n_edges)]
+    first = f"{first_size(graph.n_edges):,}"
+    drop_stale(url.EDGES_KEPT, names, first)
+    chosen = st.select_slider("Edges kept", names, first, key=url.EDGES_KEPT, bind="query-params")
+    return int(str(chosen).replace(",", ""))
+
+
+def plan_control(graph: EdgeGraph, scores: EdgeScores, number: int) -> Plan:
+    """Ask which edges are kept or dropped besides; what cannot be read is left out, and that is said."""
+    text = st.text_input(
+        "Changes", key=url.EDGE_CHANGES, bind="query-params", placeholder="none", max_chars=_LONGEST,
+        help=f"-0.1{ARROW}3.2<q> drops an edge, +embed{ARROW}mlp 0 keeps one; commas between. "
+        "A click on an edge writes it.",
+    )  # fmt: skip
+    plan, why_not = plan_of(graph, scores, number, text)
+    if why_not:
+        notice(f"The changes are left out: {why_not}.")
+    return plan
+
+
+def clicked(graph: EdgeGraph, name: str) -> None:
+    """Drop or keep an edge that was clicked, or open a head."""
+    if ARROW not in name:
+        open_head(name)
+    else:
+        switch(graph, name, is_kept=True)
+
+
+def switch(graph: EdgeGraph, edge: str, *, is_kept: bool) -> None:
+    """Drop an edge that is kept, or keep one that is not."""
+    try:
+        changes = read_changes(st.session_state.get(url.EDGE_CHANGES) or "", graph)
+        text = changes.switched(edge, is_kept=is_kept).text
+        read_changes(text, graph)
+    except IOIError:
+        return  # what stands in the box is refused already, beside it; or there is no room for more
+    choose({url.EDGE_CHANGES: text})
+
+
+def edge_control(plan: Plan) -> tuple[int, int]:
+    """Ask for one edge, by its two ends, and offer to keep or drop it."""
+    graph = plan.graph
+    first, second, third = st.columns([2, 2, 2], vertical_alignment="bottom")
+    with first:
+        sender = option_control("From", graph.senders, _strongest(plan)[0], url.EDGE_SENDER, _no_sender)
+    row = graph.senders.index(sender)
+    later = [name for name, there in zip(graph.receivers, graph.exists[row], strict=True) if there]
+    with second:
+        receiver = option_control("To", later, _strongest(plan, row)[1], url.EDGE_RECEIVER, _no_receiver)
+    edge = row, graph.receivers.index(receiver)
+    kept = bool(plan.mask[edge])
+    third.button(
+        "Drop it" if kept else "Keep it", key="switch_edge", on_click=partial(switch, is_kept=kept),
+        args=(graph, f"{sender}{ARROW}{receiver}"),
+        disabled=len(plan.changes.kept | plan.changes.dropped) >= MOST_CHANGES,
+    )  # fmt: skip
+    return edge
+
+
+def _strongest(plan: Plan, row: int | None = None) -> tuple[str, str]:
+    """Return the two ends of the strongest edge, of all or of one sender's."""
+    senders = plan.graph.exists & (True if row is None else (np.arange(plan.graph.n_senders) == row)[:, None])
+    first = int(np.where(senders, np.abs(plan.scores.values), -1).argmax())
+    sender, receiver = divmod(first, plan.graph.n_receivers)
+    return plan.graph.senders[sender], plan.graph.receivers[receiver]
+
+
+def _no_sender(asked: str) -> str:
+    return f"No part of this model that sends is called {asked[:40]!r}."
+
+
+def _no_receiver(asked: str) -> str:
+    return f"No later part of this model that receives is called {asked[:40]!r}."
+
+
+def compared_with(method: str) -> str:
+    """Ask for another way to score edges, to compare the circuit with."""
+    others = [name for name, code in _METHODS.items() if code != method]
+    drop_stale(url.EDGES_OTHER, others, others[0])
+    label = "Compare with the same number of edges by"
+    return _METHODS[st.selectbox(label, others, key=url.EDGES_OTHER, bind="query-params")]

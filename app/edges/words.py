@@ -1,0 +1,194 @@
+"""Edges in words: how much a circuit recovers, what an edge does, how good estimates are. No Streamlit here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.edges.plan import ARROW, Plan
+from app.words.choices import INPUTS
+from app.words.effects import least, not_shown, shows
+from app.words.phrases import capitalised, ends, interval, listed, mean_over, number, threshold, unpatched_means
+from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, bootstrap_interval
+
+METHODS = {
+    "exact": "exact: each edge alone reads from the corrupted run",
+    "eap": "EAP: an estimate, the edge's change times the slope of logit_diff",
+    "eap_ig": "EAP-IG: the same, its slope a mean over steps from corrupted to clean",
+}
+"""Ways to score an edge, with their meaning."""
+
+METHOD_NAMES = {"exact": "exact scores", "eap": "EAP", "eap_ig": "EAP-IG"}
+
+
+def node_words(name: str) -> str:
+    """Return "head 9.9", "MLP 3", "the embedding" or "the logits"."""
+    if name == "embed":
+        return "the embedding"
+    if name == "logits":
+        return "the logits"
+    return f"MLP {name.removeprefix('mlp ')}" if name.startswith("mlp ") else f"head {name}"
+
+
+def edge_words(edge: str) -> str:
+    """Return "head 3.0 to the queries of head 5.0" of "3.0->5.0<q>"."""
+    sender, _, receiver = edge.partition(ARROW)
+    node, _, letter = receiver.partition("<")
+    into = f"the {INPUTS[letter[0]]} of {node_words(node)}" if letter else node_words(node)
+    return f"{node_words(sender)} to {into}"
+
+
+def share(fraction: float) -> str:
+    """Return a share of the gap, or of all edges, in per cent."""
+    if not np.isfinite(fraction):
+        return "undefined"
+    return f"{100 * fraction:.0f} %" if abs(fraction) >= 0.0995 else f"{100 * fraction:.2g} %"
+
+
+def circuit_story(plan: Plan, evaluation: EdgeEvaluation) -> str:
+    """Say how much of the gap the circuit recovers, with how many edges."""
+    n_all = plan.graph.n_edges
+    kept = f"{evaluation.n_edges:,} of {n_all:,} edges ({share(evaluation.n_edges / n_all)})"
+    if evaluation.no_fraction:
+        return f"There is no faithfulness: {evaluation.no_fraction}."
+    low, high = evaluation.faithfulness_interval()
+    sample = mean_over(evaluation.n_prompts)
+    within = sample if not np.isfinite([low, high]).all() else f"{sample}, 95 % interval {ends(low, high, share)}"
+    lost = int(plan.mask.sum()) - evaluation.n_edges
+    unused = f" {lost:,} more are kept, but on no path from the embedding to the logits." if lost else ""
+    return (
+        f"{kept[0].upper()}{kept[1:]} recover {share(evaluation.faithfulness)} of what the corruption takes.\n"
+        f"Faithfulness: {within}.{unused} {runs_words(evaluation)}"
+    )
+
+
+def runs_words(result: EdgeEvaluation | EdgeCurve) -> str:
+    """Say what the two runs score."""
+    text = f"{unpatched_means('logit_diff', result.clean, result.corrupted)}."
+    if result.clean < result.corrupted:
+        text += " The corrupted runs score higher: to recover is to lower logit_diff here."
+    return text
+
+
+def has_edges(scores: EdgeScores) -> bool:
+    """Whether any edge does more than nothing."""
+    return shows(scores.values, least_of(scores))
+
+
+def least_of(scores: EdgeScores) -> float:
+    """Return the smallest score that is not nothing, in logits."""
+    return least(scores.clean, scores.corrupted)
+
+
+def nothing_story(scores: EdgeScores) -> str:
+    """Say that no edge matters."""
+    return not_shown(f"no edge changes logit_diff by {threshold(least_of(scores))} or more")
+
+
+def effect(scores: EdgeScores, edge: tuple[int, int]) -> float:
+    """Return what an edge adds to logit_diff: its score, turned round; never "-0"."""
+    return 0.0 - float(scores.values[edge])
+
+
+def edge_story(plan: Plan, exact: EdgeScores | None, edge: tuple[int, int]) -> str:
+    """Say what one edge does, and whether it is kept."""
+    name = ARROW.join((plan.graph.senders[edge[0]], plan.graph.receivers[edge[1]]))
+    adds = effect(plan.scores, edge)
+    verb = "adds" if adds >= 0 else "takes"
+    where = "to" if adds >= 0 else "from"
+    about = "about " if plan.scores.estimate else ""
+    words = edge_words(name)
+    kept = "on a path" if plan.pruned[edge] else "but on no path: it changes nothing"
+    state = f"kept, {kept}" if plan.mask[edge] else "not kept"
+    low, high = (-float(end) for end in reversed(bootstrap_interval(plan.scores.per_prompt[edge])))
+    note = interval(low, high, mean_over(plan.scores.n_prompts))
+    if abs(adds) < least_of(plan.scores):
+        first = f"The edge from {words} hardly matters by itself ({about}{number(adds)} logits)"
+    else:
+        first = f"The edge from {words} {verb} {about}{number(abs(adds)).removeprefix('+')} logits {where} logit_diff"
+    exactly = ""
+    if plan.scores.estimate and exact is not None:
+        exactly = f" Exactly, it is {number(effect(exact, edge))}."
+    return f"{first}; it is {state}.\nBy {METHOD_NAMES[plan.scores.method]}, {note}.{exactly}"
+
+
+def curve_story(curves: dict[str, EdgeCurve], bound: float = 0.9) -> str:
+    """Say with how few edges each method's circuit recovers most, and the two areas."""
+    sentences = []
+    for method, curve in curves.items():
+        if curve.no_fraction:
+            return f"There is no faithfulness: {curve.no_fraction}."
+        near = np.flatnonzero(np.abs(1 - curve.values) <= 1 - bound + 1e-9)
+        first = next((n for n in near if set(range(n, len(curve.values))) <= set(near.tolist())), None)
+        if first is not None:
+            sentences.append(
+                f"by {METHOD_NAMES[method]}, {share(curve.shares[first])} of the edges recover "
+                f"{share(curve.values[first])}"
+            )
+    said = (
+        f"{capitalised('; '.join(sentences))}."
+        if sentences
+        else "No circuit but the whole model comes near the clean run."
+    )
+    areas = "; ".join(
+        f"{METHOD_NAMES[method]}: CMD {curve.cmd:.3f}, CPR {curve.cpr:.3f}" for method, curve in curves.items()
+    )
+    return f"{said}\n{areas}. CMD is the distance from the clean run (0 is best), CPR the area below the curve."
+
+
+def correlation(estimate: EdgeScores, exact: EdgeScores) -> float:
+    """Return Pearson's correlation over all edges; nan if either does not vary."""
+    ours, theirs = (scores.values[np.isfinite(scores.values)] for scores in (estimate, exact))
+    return float(np.corrcoef(ours, theirs)[0, 1]) if np.ptp(ours) > 0 and np.ptp(theirs) > 0 else float("nan")
+
+
+def estimate_story(estimate: EdgeScores, exact: EdgeScores, r: float, worst: Sequence[tuple[int, int]]) -> str:
+    """Say how well an estimate agrees, and where it disagrees most."""
+    if not has_edges(exact) and not has_edges(estimate):
+        return "There is nothing to estimate here: no edge changes anything to speak of, by either."
+    verdict = "undefined" if np.isnan(r) else "good" if r > 0.95 else "fair" if r > 0.8 else "poor"
+    names = [
+        f"{edge_words(ARROW.join((exact.axes['sender'][a], exact.axes['receiver'][b])))} "
+        f"({number(effect(estimate, (a, b)))}, exactly {number(effect(exact, (a, b)))})"
+        for a, b in worst
+    ]
+    told = "" if np.isnan(r) else f"{METHOD_NAMES[estimate.method]} is {verdict} here: correlation {r:.3f}."
+    return f"{told}\nIt is furthest off for {listed(names)}."
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two choices of edges agree.
+
+    Attributes:
+        shared: edges in both over edges in either (Jaccard); nodes: the same of the nodes they touch.
+        n_edges: of each; n_shared: in both.
+    """
+
+    shared: float
+    nodes: float
+    n_edges: tuple[int, int]
+    n_shared: int
+
+
+def agreement_story(what: str, found: Agreement) -> str:
+    """Say how far two circuits agree."""
+    return (
+        f"{share(found.shared)} of the edges in either circuit are in both, and {share(found.nodes)} of the nodes "
+        f"({what}).\n{found.n_shared:,} edges are shared, of {found.n_edges[0]:,} and {found.n_edges[1]:,}."
+    )
+
+
+def stability_story(overlaps: np.ndarray, number_kept: int, n_prompts: int) -> str:
+    """Say how much the strongest edges depend on the prompts.
+
+    Args:
+        overlaps: Jaccard of the strongest edges of resampled prompts with those of all.
+    """
+    if n_prompts < 2:
+        return "One prompt cannot be drawn again: take several."
+    low, high = np.quantile(overlaps, [0.025, 0.975])
+    return (
+        f"Draw the prompts again, and {share(float(np.median(overlaps)))} of the {number_kept:,} strongest edges stay."
+        f"\nOverlap (Jaccard) of resampled prompts with all {n_prompts}: 95 % between {ends(low, high, share)}."
+    )

@@ -1,0 +1,1 @@
+"""Edges: which connections between heads, MLPs, embedding and logits a model needs."""

@@ -1,0 +1,58 @@
+"""Edges: which connections between the model's parts carry the answer, and how few of them are enough."""
+
+from functools import partial
+
+import streamlit as st
+
+from app import url
+from app.drawing.figure import show_foot
+from app.drawing.look import says
+from app.edges import panels, tables, words
+from app.edges.controls import method_control, plan_control, size_control
+from app.edges.plan import Changes, Plan
+from app.edges.requests import scores_request
+from app.questions.compute import compute, is_known
+from app.shell.current_view import current_view
+from app.shell.title import headline, part
+from app.shell.way import EDGES
+from ioi_core import EdgeGraph
+
+view = current_view()
+model, pairs = view.model, view.pairs
+graph = EdgeGraph.of(model)
+
+headline(
+    EDGES.question,
+    "A line is a connection that is kept; all others read from the corrupted run. **Blue** adds to logit_diff.",
+    more="Heads are in columns, layers go upwards. An edge is kept at all positions or at none.",
+)
+left, right = st.columns([4, 1])
+figure = left.empty()
+with right:
+    method = method_control()
+    number = size_control(graph)
+request = scores_request(pairs, method)
+if not is_known(model, request) and method != "eap":
+    quick = scores_request(pairs, "eap")
+    with figure.container():
+        panels.show_sketch(view, Plan(graph, compute(model, quick), number, Changes()))
+scores = compute(model, request)
+if not words.has_edges(scores):
+    with figure.container():
+        says(words.nothing_story(scores))
+        everything = Plan(graph, scores, graph.n_edges, Changes())
+        show_foot("edge_table", "", partial(tables.edges_frame, everything), requests=[request])
+    st.stop()
+with right:
+    plan = plan_control(graph, scores, number)
+with figure.container():
+    panels.show_graph(view, plan, request)
+
+part("How many edges are enough?", url.PART_CURVE, partial(panels.show_curve, view, plan))
+chosen_by = [url.EDGE_SENDER, url.EDGE_RECEIVER]
+part("What does one edge do?", url.PART_EDGE, partial(panels.show_edge, view, plan, request), holds=chosen_by)
+part("How good are the estimates?", url.PART_ESTIMATES, partial(panels.show_estimate, view, plan))
+part(
+    "How sure is this choice of edges?", url.PART_AGREEMENT, partial(panels.show_comparison, view, plan),
+    holds=[url.EDGES_OTHER],
+)  # fmt: skip

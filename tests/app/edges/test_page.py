@@ -1,0 +1,91 @@
+"""The Edges page as Streamlit runs it, without a browser."""
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.edges.plan import first_size
+from app.words.phrases import number
+from ioi_core import EdgeGraph, Model, arena_pairs, edge_curve, edge_scores, evaluate_edges
+from tests.app.pages import assert_fine, body, opened, says
+from tests.models.bundled import MOVERS
+
+PAGE = "../pages/edges.py"
+MOVER = MOVERS[0]
+
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+def page(**query: str) -> AppTest:
+    return opened(PAGE, model="ioi-demo", **query)
+
+
+def strongest(model: Model, method: str, count: int) -> list[tuple[str, str]]:
+    """By its own ranking: a full sort, edge by edge."""
+    scores, graph = edge_scores(model, arena_pairs(model), method), EdgeGraph.of(model)
+    edges = [
+        (-abs(scores.values[a, b]), a, b)
+        for a in range(graph.n_senders)
+        for b in range(graph.n_receivers)
+        if graph.exists[a, b]
+    ]
+    return [(graph.senders[a], graph.receivers[b]) for _, a, b in sorted(edges)[:count]]
+
+
+def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
+    at = page()
+    assert_fine(at)
+    pairs, graph = arena_pairs(demo_model), EdgeGraph.of(demo_model)
+    kept = strongest(demo_model, "exact", first_size(graph.n_edges))
+    evaluation = evaluate_edges(demo_model, pairs, kept)
+    said = f"{evaluation.n_edges:,} of {graph.n_edges:,} edges"
+    [story] = [text for text in says(at) if said in text]
+    assert f"recover {100 * evaluation.faithfulness:.0f} %" in story
+    curve = edge_curve(demo_model, pairs, edge_scores(demo_model, pairs, "exact"))
+    assert any(f"exact scores: CMD {curve.cmd:.3f}, CPR {curve.cpr:.3f}" in text for text in says(at))
+    table = at.dataframe[0].value
+    scores = edge_scores(demo_model, pairs, "exact")
+    assert table["adds_to_logit_diff"].iloc[0] == pytest.approx(np.nanmax(np.abs(scores.values)), abs=1e-5)
+    estimate = edge_scores(demo_model, pairs, "eap")
+    both = np.isfinite(scores.values)
+    r = np.corrcoef(scores.values[both], estimate.values[both])[0, 1]
+    assert any(f"correlation {r:.3f}" in text for text in says(at))
+
+
+def test_an_edge_is_dropped_and_kept_by_buttons(demo_model: Model) -> None:
+    at = page(edge_method="EAP", edge_sender=str(MOVER), edge_receiver="logits", part_edge="true")
+    assert_fine(at)
+    pairs, graph = arena_pairs(demo_model), EdgeGraph.of(demo_model)
+    edges = strongest(demo_model, "eap", first_size(graph.n_edges))
+    at.button(key="switch_edge").click().run()
+    assert_fine(at)
+    assert at.text_input(key="edge_changes").value == f"-{MOVER}->logits"
+    without = evaluate_edges(demo_model, pairs, [edge for edge in edges if edge != (str(MOVER), "logits")])
+    [story] = [text for text in says(at) if f"of {graph.n_edges:,} edges" in text]
+    assert f">{without.n_edges:,} of" in story
+    assert any("it is not kept" in text for text in says(at))
+    at.button(key="switch_edge").click().run()
+    assert at.text_input(key="edge_changes").value == ""
+
+
+def test_hostile_links_are_refused_in_words() -> None:
+    at = page(edge_method="<b>", edges_kept="1e9", edge_changes="<script>", edge_sender="zzz", edge_receiver="$x$")
+    assert not at.exception
+    assert "The changes are left out" in body(at)
+    assert "No part of this model that sends is called" in body(at)
+    assert "<script>alert" not in body(at)
+
+
+def test_no_edge_and_all_edges(demo_model: Model) -> None:
+    everything = f"{EdgeGraph.of(demo_model).n_edges:,}"
+    for kept, recovered in (("0", "recover 0 %"), (everything, "recover 100 %")):
+        at = page(edge_method="EAP", edges_kept=kept)
+        assert_fine(at)
+        assert any(recovered in text for text in says(at))
+
+
+def test_effects_are_number_words(demo_model: Model) -> None:
+    at = page(edge_method="EAP", edge_sender=str(MOVER), edge_receiver="logits")
+    scores = edge_scores(demo_model, arena_pairs(demo_model), "eap")
+    value = -float(scores.at(sender=str(MOVER), receiver="logits").values)
+    assert any(f"about {number(value).removeprefix('+')} logits to logit_diff" in text for text in says(at))
