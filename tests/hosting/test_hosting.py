@@ -71,6 +71,7 @@ BAD = {
     "IOI_DEVICE": ("mps", "cuda:x", "cpu; rm"),
     "IOI_MODEL_DIR": ("gpt2", "/there/is/no/such/folder", "/etc/passwd"),
     "IOI_MODELS": ("models", "/there/is/no/such/folder", "/etc/passwd", "/a\0b"),
+    "IOI_LESSONS": ("lessons", "/there/is/no/such/folder", "/etc/passwd"),
     "IOI_MODELS_MEGABYTES": ("99", "4 GB"),
 }
 
@@ -133,7 +134,7 @@ def test_every_setting_is_documented_validated_and_can_be_set_in_compose():
     table = set(re.findall(r"^\| `(IOI_[A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.M))
     assert table == used
     compose = (ROOT / "compose.yaml").read_text()
-    inside = {"IOI_CACHE_DIR", "IOI_MODEL_DIR", "IOI_MODELS"}  # where the volumes are
+    inside = {"IOI_CACHE_DIR", "IOI_MODEL_DIR", "IOI_MODELS", "IOI_LESSONS"}  # where the volumes are
     assert {name for name in used if re.search(rf"^ +{name}:", compose, re.M)} == used - inside
 
 
