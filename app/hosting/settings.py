@@ -49,7 +49,7 @@ class Settings:
         metrics_address: IOI_METRICS_ADDRESS, the address that port listens on.
         models_folder: IOI_MODELS, a folder of folders, each a checkpoint offered under its name; None if there is none.
         models_megabytes: IOI_MODELS_MEGABYTES, memory for the weights of all models besides ioi-demo.
-        lessons_folder: IOI_LESSONS, a folder of lesson files besides those that come with the app; None if there is none.
+        lessons_folder: IOI_LESSONS, a folder of lessons besides those that come with the app; None if there is none.
         frame_ancestors: IOI_FRAME_ANCESTORS, who may show the app in a frame, as Content-Security-Policy has it.
         package_url: IOI_PACKAGE_URL, where notebooks install `ioi_core` from; "" for this server's own wheel.
         log_errors_in_full: IOI_LOG_ERRORS_IN_FULL, 1 to log an unexpected error's own words, which may quote a prompt.

@@ -14,9 +14,10 @@ from cachetools import LRUCache
 
 from app import url
 from app.lessons.answers import in_words, is_right
-from app.lessons.keys.analyses import ANALYSES, measure
+from app.lessons.keys.analyses import measure
+from app.lessons.keys.measured import Measured
 from app.lessons.keys.rules import RULES, Key
-from app.lessons.keys.run import Compute, Measured, NotMeasuredError, Run, shape_of
+from app.lessons.keys.run import Compute, NotMeasuredError, Run, shape_of
 from app.lessons.lesson import LAST_LAYER, Lesson, Link, Step
 from ioi_core import Head, Model, PromptPairs, arena_pairs, ioi_dataset
 
@@ -110,8 +111,13 @@ def reveal_step(lesson: Lesson, i: int, model: Model, compute: Compute) -> dict[
 
     Where the model does not show what is asked about, "asked" is False, key and right hold nothing, and "words" say so.
     """
-    step, pairs = lesson.steps[i], lesson_pairs(lesson, model)
-    answered = answer_step(step, Run(model, pairs, compute))
+    answered = answer_step(lesson.steps[i], Run(model, lesson_pairs(lesson, model), compute))
+    return reveal_of(lesson, i, model, answered)
+
+
+def reveal_of(lesson: Lesson, i: int, model: Model, answered: Answered) -> dict[str, Any]:
+    """Return what `reveal_step` does of a step that is computed already."""
+    step = lesson.steps[i]
     measured, key = answered.measured, answered.key
     facts = facts_of(model, answered)
     words = [fill(text, facts) for text in step.say.then] if answered.asked else [_not_shown(step, model, answered)]
@@ -149,6 +155,11 @@ def fill(text: str, facts: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: facts.get(found[1], found[0]), text)
 
 
+def hint(step: Step, n: int, model: Model, answered: Answered) -> str:
+    """Return the n-th hint, from 0, filled in."""
+    return fill(step.hints[n], facts_of(model, answered))
+
+
 def _not_shown(step: Step, model: Model, answered: Answered) -> str:
     why = f" ({answered.why})" if answered.why else ""
     return f"{model.name} does not show this{why}. {fill(step.say.not_shown, facts_of(model, answered))}"
@@ -164,8 +175,3 @@ def link_of(
     for name, text in link.query.items():
         query[name] = [str(head) for head in heads] if text == "{heads}" else fill(text, facts or {})
     return url.link(f"/{link.page}", query)
-
-
-def rule_shape(step: Step) -> str:
-    """Return the shape of the numbers that a step is about."""
-    return ANALYSES[step.measure.run].reads[step.measure.read]

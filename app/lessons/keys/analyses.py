@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.lessons.keys import interventions, measures
-from app.lessons.keys.run import CLASSES, GROUPS, Measured, Run
+from app.lessons.keys.measured import Measured
+from app.lessons.keys.run import CLASSES, GROUPS, Run
 from ioi_core import LOGITS, ROLES
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import ioi_core
+from app.lessons.keys.measured import Measured
 from app.lessons.keys.run import (
-    Measured,
     NotMeasuredError,
     Run,
     head_labels,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 import ioi_core
+from app.lessons.keys.measured import Measured
 from app.lessons.keys.run import (
     AGAINST,
     STRONGEST,
-    Measured,
     NotMeasuredError,
     Run,
     head_labels,

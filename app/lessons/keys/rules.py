@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from app.lessons.answers import with_unit
-from app.lessons.keys.run import Measured
+from app.lessons.keys.measured import Measured
 from app.lessons.lesson import Step
 from app.words.phrases import listed
 

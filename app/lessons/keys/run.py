@@ -1,7 +1,7 @@
-"""Where lessons measure, what a measurement is, and the heads that every model has its own of. No Streamlit here."""
+"""Where lessons measure, and the heads that every model has its own of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -43,27 +43,6 @@ class Run:
     model: Model
     pairs: PromptPairs
     compute: Compute
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Numbers that a question is about.
-
-    Attributes:
-        values: one number, one a label, or [row column]; nan where there is none.
-        unit, title: of the numbers; note: over how many prompts.
-        labels: of each axis.
-        facts: placeholder -> what it is filled with.
-        heads: those that it is about.
-    """
-
-    values: np.ndarray
-    unit: str
-    title: str
-    note: str
-    labels: tuple[tuple[str, ...], ...] = ()
-    facts: Mapping[str, str] = field(default_factory=dict)
-    heads: tuple[Head, ...] = ()
 
 
 def heads_of(run: Run, group: str) -> tuple[Head, ...]:
