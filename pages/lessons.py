@@ -9,7 +9,6 @@ from app.start.panels import hide_strip
 
 view = current_view()
 hide_strip()
-keep_progress()
 found = library(settings().lessons_folder)
 place = current_place(found.lessons)
 if place.lesson is None:
@@ -18,3 +17,4 @@ elif place.step > len(place.lesson.steps):
     show_end(view, place, place.lesson)
 else:
     show_step(view, place, place.lesson)
+keep_progress()
