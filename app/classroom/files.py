@@ -13,7 +13,7 @@ from starlette.responses import Response
 from app import colours
 
 FOLDER = Path(__file__).parent / "page"
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 NAMES = frozenset(path.name for path in FOLDER.iterdir() if path.suffix in TYPES)
 
 POLICY = (
@@ -23,15 +23,17 @@ POLICY = (
 
 
 @lru_cache
-def content(name: str) -> bytes:
-    """Return a file as it is sent: the style sheet begins with the app's colours."""
+def content(name: str, base: str) -> bytes:
+    """Return a file as it is sent: the style sheet begins with the app's colours, the page knows where the app is."""
     data = (FOLDER / name).read_bytes()
-    return _colours().encode() + data if name.endswith(".css") else data
+    if name.endswith(".css"):
+        return _colours().encode() + data
+    return data.replace(b"%BASE%", base.encode()) if name.endswith(".html") else data
 
 
-def answer(request: Request, name: str) -> Response:
-    """Return the response for a file; a browser that has it already is told so."""
-    data = content(name)
+def answer(request: Request, name: str, base: str) -> Response:
+    """Return the response for a file; a browser that has it already is told so. `base`: the path of the join page."""
+    data = content(name, base)
     tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
     if request.headers.get("If-None-Match") == tag:

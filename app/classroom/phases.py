@@ -26,8 +26,8 @@ class Place:
 
 
 def asks(step: Mapping[str, Any]) -> bool:
-    """Return whether a step has a question."""
-    return step.get("question") is not None
+    """Return whether a step has a question, which a model may not be fit for."""
+    return step.get("question") is not None and step.get("asked", True)
 
 
 def after(place: Place, steps: Steps, action: str = NEXT) -> Place | None:

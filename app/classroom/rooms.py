@@ -100,10 +100,12 @@ class Rooms:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look after waiters and old classes, as long as the server runs."""
+        _serving.append(self)
         tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._forget())]
         try:
             yield
         finally:
+            _serving.remove(self)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -141,6 +143,12 @@ class Rooms:
 
 _opening = threading.Lock()
 _opened: list[ClassStore] = []
+_serving: list[Rooms] = []
+
+
+def are_served() -> bool:
+    """Return whether this process answers to phones: it does not if Streamlit runs the pages alone."""
+    return bool(_serving)
 
 
 def shared_store() -> ClassStore:

@@ -50,13 +50,13 @@ class ClassRoutes:
     def routes(self) -> list[BaseRoute]:
         """Return the routes; what else is below them is not found."""
         api = "/api/{code}"
-        page = partial(_file, name="index.html")
+        page = partial(self._file, name="index.html")
         asked: list[tuple[str, str, Handler]] = [
             ("GET", "", page),
             ("GET", "/", page),
             ("GET", "/teacher", page),
             ("GET", "/screen", page),
-            ("GET", "/files/{name}", _file),
+            ("GET", "/files/{name}", self._file),
             ("GET", "/qr.svg", _qr),
             ("POST", f"{api}/join", self._join),
             ("GET", f"{api}/state", self._state),
@@ -72,6 +72,10 @@ class ClassRoutes:
             *routes,
             Route(self._base + "/{rest:path}", _refusing(_nothing), methods=["GET", "POST", "PUT", "DELETE"]),
         ]
+
+    async def _file(self, request: Request, name: str = "") -> Response:
+        name = name or request.path_params["name"]
+        return files.answer(request, name, self._base) if name in files.NAMES else await _nothing(request)
 
     async def _join(self, request: Request) -> Response:
         """A new student: their id, which is all that anybody knows of them."""
@@ -112,7 +116,7 @@ class ClassRoutes:
             raise closed
         lesson = await self._lesson(key)
         if words := check_answer(lesson.steps[step]["question"], sent["answer"]):
-            raise RefusedError(422, words)
+            raise RefusedError(422, f"{words[:1].upper()}{words[1:]}.")
         if not await self._rooms.write(lambda store: store.vote(key, secret, step, vote, sent["answer"])):
             raise closed
         return _json({"counted": True})
@@ -238,11 +242,6 @@ def _key(request: Request) -> str:
 
 def _secret(request: Request) -> str:
     return request.headers.get(KEY, "")[:64]
-
-
-async def _file(request: Request, name: str = "") -> Response:
-    name = name or request.path_params["name"]
-    return files.answer(request, name) if name in files.NAMES else await _nothing(request)
 
 
 async def _qr(request: Request) -> Response:

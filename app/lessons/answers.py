@@ -1,72 +1,132 @@
-"""What an answer to each kind of question must be, and whether it is right. Answers come from anybody's browser."""
+"""Answers: plain values, as a question wants them; checked, compared with the key, said in words. No Streamlit here.
 
-from collections.abc import Mapping
-from math import isfinite
+A question is a dictionary without its key, and so can be sent to anybody; a reveal holds key and numbers. What comes
+from a browser is hostile: `check_answer` takes any value.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-Json = Mapping[str, Any]
+from app.words.phrases import listed, number
+
+Question = Mapping[str, Any]
+Reveal = Mapping[str, Any]
+
+_MOST_TEXT = 600
+_NOTHING = 0.01  # logits, or a share
 
 
-def check_answer(question: Json, answer: object) -> str | None:
-    """Return None for an answer to `question`, else what is wrong with it, in words that quote nothing of it."""
-    return {"choice": _choice, "number": _number, "cell": _cell, "heads": _heads, "curve": _curve}[question["kind"]](
-        question, answer
-    )
+def check_answer(question: Question, answer: object) -> str | None:
+    """Return what is wrong with an answer, in words; None if it can be taken.
 
-
-def is_right(question: Json, reveal: Json, answer: Any) -> bool:
-    """Return whether `answer`, which `check_answer` has passed, is a right one.
-
-    `reveal["right"]`: a number's and a curve's tolerance; the right answers of a choice or a cell; heads, all of which
-    are right ones.
+    An answer is an index (choice), a number, [row, column] (cell), some different [layer, head] (heads), or a list of
+    numbers, one for each x (curve).
     """
-    key, right = reveal["key"], reveal["right"]
-    if question["kind"] == "number":
-        return abs(answer - key) <= right
-    if question["kind"] == "curve":
-        return sum(abs(a - b) for a, b in zip(answer, key, strict=True)) / len(key) <= right
-    if question["kind"] == "heads":
-        return all(list(head) in [list(one) for one in right] for head in answer)
-    return answer == key or answer in right
+    kind = question["kind"]
+    if kind == "choice":
+        count = len(question["choices"])
+        return None if _is_index(answer, count) else f"choose one of the {count} answers"
+    if kind == "number":
+        low, high = question["low"], question["high"]
+        return None if _is_between(answer, low, high) else f"give a number from {low:g} to {high:g}"
+    if kind == "cell":
+        rows, columns = len(question["rows"]), len(question["columns"])
+        return None if _is_pair(answer, rows, columns) else "choose one cell of the grid"
+    if kind == "heads":
+        return _check_heads(question, answer)
+    low, high, count = question["low"], question["high"], len(question["x"])
+    given = isinstance(answer, list) and len(answer) == count and all(_is_between(y, low, high) for y in answer)
+    return None if given else f"give {count} numbers from {low:g} to {high:g}"
 
 
-def _choice(question: Json, answer: object) -> str | None:
-    return None if _index(answer, len(question["choices"])) else "Choose one of the answers."
+def _check_heads(question: Question, answer: object) -> str | None:
+    layers, heads, most = question["layers"], question["heads"], question["most"]
+    if not isinstance(answer, list) or not 0 < len(answer) <= most:
+        return "choose a head" if most == 1 else f"choose 1 to {most} heads"
+    if not all(_is_pair(head, layers, heads) for head in answer):
+        return f"heads are 0 to {heads - 1} in layers 0 to {layers - 1}"
+    return None if len({tuple(head) for head in answer}) == len(answer) else "choose each head once"
 
 
-def _number(question: Json, answer: object) -> str | None:
-    if _finite(answer) and question["low"] <= answer <= question["high"]:
+def _is_index(value: object, count: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count
+
+
+def _is_between(value: object, low: float, high: float) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and low <= value <= high  # type: ignore[operator]
+
+
+def _is_pair(value: object, rows: int, columns: int) -> bool:
+    return isinstance(value, list) and len(value) == 2 and _is_index(value[0], rows) and _is_index(value[1], columns)
+
+
+def is_right(question: Question, reveal: Reveal, answer: Any) -> bool:
+    """Return whether an answer that was checked is right.
+
+    A choice or a cell must be one of the right ones, a number lie between two, heads all be right ones, and a curve be
+    near the real one, on average over its points.
+    """
+    right = reveal["right"]
+    match question["kind"]:
+        case "choice" | "cell":
+            return answer in right
+        case "number":
+            return bool(right[0] <= answer <= right[1])
+        case "heads":
+            return all(head in right for head in answer)
+        case _:
+            apart = [abs(y - real) for y, real in zip(answer, reveal["key"], strict=True)]
+            return sum(apart) / len(apart) <= right
+
+
+def in_words(question: Question, answer: Any) -> str:
+    """Return an answer in words, as part of a sentence."""
+    match question["kind"]:
+        case "choice":
+            return str(question["choices"][answer])
+        case "number":
+            return with_unit(float(answer), question["unit"])
+        case "cell":
+            return f"{question['rows'][answer[0]]}, {question['columns'][answer[1]]}"
+        case "heads":
+            return listed([f"{layer}.{head}" for layer, head in answer])
+        case _:
+            return ", ".join(number(float(y)) for y in answer)
+
+
+def with_unit(value: float, unit: str) -> str:
+    """Return a number as a question of this unit counts: "+1.5 logits", "83 %", "26 times", "layer 4"."""
+    if unit == "layer":
+        return f"layer {value:.0f}"
+    if unit == "logits":
+        return f"{number(value, nothing=_NOTHING)} logits"
+    if unit == "share":
+        return number(value, nothing=_NOTHING)
+    plain = f"{value:.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"
+    return f"{plain} {unit}".strip()
+
+
+def write_answer(kind: str, answer: Any) -> str:
+    """Return an answer as letters of an address; `read_answer` reads it."""
+    if kind == "heads":
+        return " ".join(f"{layer}.{head}" for layer, head in answer)
+    values: Sequence[float] = answer if isinstance(answer, list) else [answer]
+    return ",".join(f"{value:g}" for value in values)
+
+
+def read_answer(question: Question, text: str) -> Any:
+    """Return the answer that an address holds; None if it is none to this question."""
+    kind = question["kind"]
+    answer: Any
+    try:
+        if len(text) > _MOST_TEXT:
+            return None
+        if kind == "heads":
+            answer = [[int(part) for part in name.split(".")] for name in text.split(" ")]
+        else:
+            values = [int(part) if kind in ("choice", "cell") else float(part) for part in text.split(",")]
+            answer = values[0] if kind in ("choice", "number") and len(values) == 1 else values
+    except ValueError:
         return None
-    return f"Choose a number from {question['low']} to {question['high']}."
-
-
-def _cell(question: Json, answer: object) -> str | None:
-    sizes = (len(question["rows"]), len(question["columns"]))
-    return None if _pair(answer, sizes) else "Choose a cell of the grid."
-
-
-def _heads(question: Json, answer: object) -> str | None:
-    sizes, most = (question["layers"], question["heads"]), question["most"]
-    if not isinstance(answer, list) or not 1 <= len(answer) <= most or not all(_pair(one, sizes) for one in answer):
-        return f"Choose 1 to {most} heads of the grid."
-    return None if len({tuple(one) for one in answer}) == len(answer) else "Choose each head once."
-
-
-def _curve(question: Json, answer: object) -> str | None:
-    if not isinstance(answer, list) or len(answer) != len(question["x"]):
-        return f"Draw the whole curve, {len(question['x'])} points."
-    if not all(_finite(one) and question["low"] <= one <= question["high"] for one in answer):
-        return f"Draw the curve between {question['low']} and {question['high']}."
-    return None
-
-
-def _index(value: object, size: int) -> bool:
-    return type(value) is int and 0 <= value < size
-
-
-def _pair(value: object, sizes: tuple[int, int]) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_index, value, sizes))
-
-
-def _finite(value: object) -> bool:
-    return (type(value) is int and abs(value) < 10**15) or (type(value) is float and isfinite(value))
+    return answer if check_answer(question, answer) is None else None

@@ -36,7 +36,7 @@ _HEADS = [
 ]
 _KEYS: list[dict[str, Any]] = [
     {"key": 0, "right": [0], "values": [0.7654, 0.1234, 0.0321]},
-    {"key": 36.6543, "right": 5.0, "values": 36.6543},
+    {"key": 36.6543, "right": [31.5, 41.5], "values": 36.6543},
     {"key": [3, 4], "right": [[3, 4]], "values": _GRID},
     {"key": [[2, 7], [4, 1]], "right": [[2, 7], [4, 1]], "values": _HEADS},
     {
@@ -72,8 +72,9 @@ LESSON = Lesson("Every kind", "ioi-demo", [*STEPS, TOLD], [*REVEALS, None])
 class Class:
     """A class that has begun, and what its members do; every response is kept in `heard` by whom it went to."""
 
-    def __init__(self, client: TestClient, started: Started):
-        self.client, self.started, self.api = client, started, f"/class/api/{started.code}"
+    def __init__(self, client: TestClient, routes: ClassRoutes, started: Started):
+        self.client, self.routes, self.started = client, routes, started
+        self.api = f"/class/api/{started.code}"
         self.heard: list[tuple[str, str, str]] = []
 
     def ask(self, who: str, method: str, path: str, key: str = "", sent: Any = None, **more: Any) -> Any:
@@ -117,6 +118,7 @@ def running(folder: Path | None, lesson: Lesson = LESSON, most: int = 500) -> It
     def lifespan(_):
         return rooms.running()
 
-    app = Starlette(routes=ClassRoutes(rooms).routes(), lifespan=lifespan)
+    routes = ClassRoutes(rooms)
+    app = Starlette(routes=routes.routes(), lifespan=lifespan)
     with TestClient(app, base_url="http://school.example") as client:
-        yield Class(client, store.start(lesson))
+        yield Class(client, routes, store.start(lesson))
