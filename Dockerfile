@@ -32,10 +32,10 @@ RUN ["/opt/venv/bin/python", "-m", "app.hosting.static_files"]
 RUN ["/opt/venv/bin/python", "-m", "compileall", "-q", "."]
 
 FROM packages AS app
-# A user with no rights and no home; /cache, /model and /models are volumes of its own.
+# A user with no rights and no home; /cache, /model, /models and /lessons are volumes of its own.
 RUN groupadd --gid 10001 ioi \
     && useradd --uid 10001 --gid ioi --no-create-home --home-dir /tmp --shell /usr/sbin/nologin ioi \
-    && install --directory --owner ioi --group ioi --mode 0700 /cache /model /models
+    && install --directory --owner ioi --group ioi --mode 0700 /cache /model /models /lessons
 COPY --from=source /srv/ioi /srv/ioi
 WORKDIR /srv/ioi
 ENV PATH=/opt/venv/bin:$PATH \
@@ -47,9 +47,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE=true \
     IOI_CACHE_DIR=/cache \
     IOI_MODEL_DIR=/model \
-    IOI_MODELS=/models
+    IOI_MODELS=/models \
+    IOI_LESSONS=/lessons
 USER ioi
-VOLUME ["/cache", "/model", "/models"]
+VOLUME ["/cache", "/model", "/models", "/lessons"]
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=60s --start-period=120s --retries=3 CMD ["python", "-m", "app.ready"]
 CMD ["python", "-m", "app"]

@@ -55,6 +55,7 @@ PART_STEPS, PART_MOVERS, PART_VARIANTS = "part_steps", "part_movers", "part_vari
 METHOD_HEADS, METHOD_AT, SIGNAL_HEADS = "method_heads", "method_at", "signal_heads"
 
 PINS = "pins"  # of the report, all of it
+LESSON, STEP, ANSWERS = "lesson", "step", "answers"  # which lesson, its step, and all that was answered in it
 
 FORMERLY = {ATTENTION_HEAD: HEAD, HEAD_DIRECTION: DIRECTION}
 """Parameter -> the name that links once had for it on its page, and now have for another page's."""

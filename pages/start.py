@@ -9,7 +9,7 @@ from app.questions.compute import compute
 from app.shell.current_view import current_view
 from app.shell.title import headline
 from app.shell.way import START
-from app.start.panels import hide_strip, show_questions
+from app.start.panels import hide_strip, show_lessons, show_questions
 from app.start.picture import example
 from app.start.words import ABOUT_IOI, example_story
 from app.words.tokens import legend
@@ -25,5 +25,6 @@ st.html(example(model, pairs, result, row))
 st.html(legend(tuple(pairs.roles)))
 says(example_story(model, pairs, result, row))
 
+show_lessons()
 st.header("The way through the pages")
 show_questions()

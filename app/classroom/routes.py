@@ -102,8 +102,9 @@ class ClassRoutes:
             raise self._stranger(request)
         if known == str(late.version):
             return _json({"version": late.version, "again": _SECONDS_UNTIL_AGAIN if again else 0})
-        told = await self._for_students(key, late)
-        return Response(b'{"mine":' + _dumps(mine) + b"," + told[1:], media_type="application/json", headers=_NO_STORE)
+        everybody = await self._for_students(key, late)
+        own = _dumps(views.for_one(await self._lesson(key), late, mine))
+        return Response(own[:-1] + b"," + everybody[1:], media_type="application/json", headers=_NO_STORE)
 
     async def _vote(self, request: Request) -> Response:
         """An answer to the open vote; an earlier one of the same student is replaced."""

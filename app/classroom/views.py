@@ -4,12 +4,13 @@ A key, a distribution and who changed are told to students and projector at the 
 the distribution of a vote once somebody has answered, and how many are right once it is closed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.classroom.phases import CLOSED, DISCUSS, END, OPEN, REVEAL, WAITING, Place, says
 from app.classroom.store import Lesson, Snapshot, Vote
 from app.classroom.tallies import of_vote, shares, tally
+from app.lessons.steps import verdict
 
 
 def for_students(lesson: Lesson, now: Snapshot, votes: Sequence[Vote]) -> dict[str, Any]:
@@ -49,6 +50,14 @@ def for_teacher(lesson: Lesson, now: Snapshot, votes: Sequence[Vote]) -> dict[st
     return told
 
 
+def for_one(lesson: Lesson, now: Snapshot, mine: Mapping[int, Any]) -> dict[str, Any]:
+    """Return what one student is told beside that: their answers to the step, and at the reveal a sentence on them."""
+    told: dict[str, Any] = {"mine": mine}
+    if now.place.phase == REVEAL and mine and (reveal := lesson.reveals[now.place.step]) and "say" in reveal:
+        told["verdict"] = verdict(lesson.steps[now.place.step]["question"], reveal, mine[max(mine)])
+    return told
+
+
 def _counts(now: Snapshot) -> dict[str, Any]:
     return {"answered": now.answered, "joined": now.joined, "made_up": now.made_up}
 
@@ -58,7 +67,7 @@ def _reveal(lesson: Lesson, place: Place, votes: Sequence[Vote]) -> dict[str, An
     assert reveal is not None, "a step with a question has a reveal"
     answers = of_vote(votes, place.vote)
     return {
-        **reveal,
+        **{name: value for name, value in reveal.items() if name != "say"},
         "class": tally(question, answers) if answers else None,
         "shares": shares(question, reveal, votes),
     }

@@ -43,7 +43,7 @@ class _Announcer:
         self.now.append(sentence)
         if news:
             self.text = sentence
-            self.region.info(_literal_markdown(sentence))
+            self.region.info(literal_markdown(sentence))
 
 
 def announce_news() -> None:
@@ -51,11 +51,12 @@ def announce_news() -> None:
     last: _Announcer | None = st.session_state.get(_ANNOUNCER)
     text = last.text if last else ""
     with st.container(key="unseen"):
-        region = st.info(_literal_markdown(text))  # Streamlit's one element that is a live region and polite
+        region = st.info(literal_markdown(text))  # Streamlit's one element that is a live region and polite
     st.session_state[_ANNOUNCER] = _Announcer(region, last.now if last else None, text)
 
 
-def _literal_markdown(text: str) -> str:
+def literal_markdown(text: str) -> str:
+    """Return text that Markdown shows as it is."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 

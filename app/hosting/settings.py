@@ -21,8 +21,16 @@ KNOWN = frozenset(
         *("MODEL_DIR", "MODELS", "MODELS_MEGABYTES", "DEVICE", "ENGINE_MEMORY_MB", "MAX_PROMPTS", "MAX_CHARACTERS"),
         *("MAX_PROMPT_CHARACTERS", "MAX_TOKENS", "MAX_CELLS", "MAX_SESSIONS", "IDLE_MINUTES", "MAX_QUEUED"),
         *("RESULT_MEGABYTES", "CACHE_DIR", "CACHE_MEGABYTES", "METRICS_PORT", "METRICS_ADDRESS"),
-        *("FRAME_ANCESTORS", "LOG_ERRORS_IN_FULL", "COOKIE_SECRET", "PACKAGE_URL", "CLASS_HOURS", "CLASS_PLACE"),
-        *("PORT", "CONTAINER_MEMORY", "MODELS_FROM"),  # compose.yaml's own
+        *(
+            "FRAME_ANCESTORS",
+            "LOG_ERRORS_IN_FULL",
+            "COOKIE_SECRET",
+            "PACKAGE_URL",
+            "LESSONS",
+            "CLASS_HOURS",
+            "CLASS_PLACE",
+        ),
+        *("PORT", "CONTAINER_MEMORY", "MODELS_FROM", "LESSONS_FROM"),  # compose.yaml's own
         *("REQUIRE_BROWSER", "FUZZ_TIMES"),  # the tests'
     )
 )
@@ -49,6 +57,7 @@ class Settings:
         metrics_address: IOI_METRICS_ADDRESS, the address that port listens on.
         models_folder: IOI_MODELS, a folder of folders, each a checkpoint offered under its name; None if there is none.
         models_megabytes: IOI_MODELS_MEGABYTES, memory for the weights of all models besides ioi-demo.
+        lessons_folder: IOI_LESSONS, a folder of lessons besides those that come with the app; None if there is none.
         frame_ancestors: IOI_FRAME_ANCESTORS, who may show the app in a frame, as Content-Security-Policy has it.
         package_url: IOI_PACKAGE_URL, where notebooks install `ioi_core` from; "" for this server's own wheel.
         class_hours: IOI_CLASS_HOURS, after which nothing is left of a class.
@@ -71,6 +80,7 @@ class Settings:
     metrics_address: str = "127.0.0.1"
     models_folder: Path | None = None
     models_megabytes: int = 4096
+    lessons_folder: Path | None = None
     frame_ancestors: str = "'self'"
     package_url: str = ""
     class_hours: int = 24
@@ -102,6 +112,7 @@ class Settings:
             metrics_address=_address(environment, "IOI_METRICS_ADDRESS", cls.metrics_address),
             models_folder=_folder(environment, "IOI_MODELS"),
             models_megabytes=whole_number(environment, "IOI_MODELS_MEGABYTES", cls.models_megabytes, 100, 1_000_000),
+            lessons_folder=_folder(environment, "IOI_LESSONS"),
             frame_ancestors=_ancestors(environment, "IOI_FRAME_ANCESTORS", cls.frame_ancestors),
             package_url=_package(environment, "IOI_PACKAGE_URL"),
             class_hours=whole_number(environment, "IOI_CLASS_HOURS", cls.class_hours, 1, 720),

@@ -79,22 +79,30 @@ HEADS = Step(
     ("head", "query", "key", "value", "attention pattern", "direct effect, total effect", "name mover head",
      "S-inhibition head", "duplicate token head", "induction head", "previous token head"),
 )  # fmt: skip
+LESSONS = Step(
+    "lessons", "Lessons", "Guess first, then look",
+    "questions with answers from this model, the first one in 15 minutes", ("IOI", "head", "layer"),
+)  # fmt: skip
+"""Beside the way: lessons lead along it, question by question."""
 REPORT = Step("report", "Report", "Your report", "", ())
 """Beside the way: it holds what was found along it."""
 
 WAY = (START, PROMPT, LOGIT_LENS, ATTENTION, ACTIVATION_PATCHING, PATH_PATCHING, CIRCUIT, HEADS)
+BESIDE = (LESSONS, REPORT)
+_ALL = (START, LESSONS, *WAY[1:], REPORT)
+"""All pages, as the navigation lists them."""
 
 
 @cache
 def _pages() -> tuple[StreamlitPage, ...]:
     """Return the pages, made once: each is a look at the disk."""
-    return tuple(st.Page(step.path, title=step.title, default=step is START) for step in (*WAY, REPORT))
+    return tuple(st.Page(step.path, title=step.title, default=step is START) for step in _ALL)
 
 
 def navigation() -> tuple[StreamlitPage, Step]:
     """Draw the navigation; return the page that was asked for and its step."""
     page = st.navigation([copy(page) for page in _pages()])  # Streamlit notes on a page that it is the one to run
-    return page, next(step for step in (*WAY, REPORT) if step.title == page.title)
+    return page, next(step for step in _ALL if step.title == page.title)
 
 
 def follow_old_link(step: Step) -> None:

@@ -2,13 +2,24 @@
 
 import streamlit as st
 
-from app.shell.way import PROMPT, WAY
+from app import url
+from app.shell.way import LESSONS, PROMPT, WAY
 
 
 def hide_strip() -> None:
     """Hide the strip's words, which a newcomer does not know yet, and which prompt it is; it keeps its buttons."""
     hidden = ".st-key-strip > :has(.ioi-strip, .stNumberInput)"
     st.html(f"<style>{hidden} {{ display: none; }} .st-key-strip {{ justify-content: end; }}</style>")
+
+
+def show_lessons() -> None:
+    """Offer lessons to those who would rather be asked first."""
+    with st.container(horizontal=True, key="lessons-offer"):
+        st.page_link(
+            LESSONS.path, label="Never met a head? Take a lesson of 15 minutes first", icon=":material/school:",
+            query_params={url.LESSON: "first"},
+        )  # fmt: skip
+        st.page_link(LESSONS.path, label="All lessons")
 
 
 def show_questions() -> None:

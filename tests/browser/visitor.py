@@ -114,7 +114,7 @@ class Visitor:
         self.page.evaluate("window.stillSince = undefined")
         self.page.wait_for_function(STILL, timeout=WAIT)
         said = self.page.locator(".ioi-says >> visible=true")  # the page waited for its numbers
-        expect(said.or_(self.page.locator(".ioi-report")).first).to_be_attached(timeout=WAIT)
+        expect(said.or_(self.page.locator(".ioi-report, .ioi-lessons")).first).to_be_attached(timeout=WAIT)
         return self.page
 
     def says(self) -> list[str]:

@@ -30,6 +30,7 @@ from app.attention import circuitsvis_frame
 from app.drawing import look
 from app.hosting import logs, metrics
 from app.hosting.settings import Settings, check_model_settings
+from app.lessons import panels as lessons
 from app.report import tray
 from app.shell import history
 from app.take_home import menu
@@ -73,6 +74,7 @@ BAD = {
     "IOI_DEVICE": ("mps", "cuda:x", "cpu; rm"),
     "IOI_MODEL_DIR": ("gpt2", "/there/is/no/such/folder", "/etc/passwd"),
     "IOI_MODELS": ("models", "/there/is/no/such/folder", "/etc/passwd", "/a\0b"),
+    "IOI_LESSONS": ("lessons", "/there/is/no/such/folder", "/etc/passwd"),
     "IOI_MODELS_MEGABYTES": ("99", "4 GB"),
 }
 
@@ -135,7 +137,7 @@ def test_every_setting_is_documented_validated_and_can_be_set_in_compose():
     table = set(re.findall(r"^\| `(IOI_[A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.M))
     assert table == used
     compose = (ROOT / "compose.yaml").read_text()
-    inside = {"IOI_CACHE_DIR", "IOI_MODEL_DIR", "IOI_MODELS"}  # where the volumes are
+    inside = {"IOI_CACHE_DIR", "IOI_MODEL_DIR", "IOI_MODELS", "IOI_LESSONS"}  # where the volumes are
     assert {name for name in used if re.search(rf"^ +{name}:", compose, re.M)} == used - inside
 
 
@@ -312,7 +314,9 @@ def test_the_proxy_allows_the_scripts_there_are_and_no_other():
     inline = re.findall(r"<script>(.*?)</script>", (streamlit / "static" / "index.html").read_text(), re.S)
     policy = re.search(r'Content-Security-Policy "([^"]*)"', (ROOT / "proxy" / "nginx.conf").read_text())[1]
     allowed = next(part.split()[1:] for part in policy.split("; ") if part.startswith("script-src"))
-    ours = map(digest, (circuitsvis_frame._START, look._TOUCH, history.SCRIPT, menu._IMAGE, tray.SCRIPT))
+    ours = map(
+        digest, (circuitsvis_frame._START, look._TOUCH, history.SCRIPT, menu._IMAGE, tray.SCRIPT, lessons.SCRIPT)
+    )
     assert set(allowed) == {"'self'", *map(digest, inline), *ours}
 
 

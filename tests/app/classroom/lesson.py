@@ -61,6 +61,7 @@ REVEALS: list[dict[str, Any]] = [
     {
         **key,
         "words": [f"{WORDS} {n}."],
+        "say": {"right": "so it is.", "wrong": "you said {answer}."},
         "figure": {"title": f"Figure of reveal {n}", "unit": "logit_diff"},
         "link": f"/activation_patching?secretly={n}",
     }

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.shell.way import _VISITED, PROMPT, REPORT, START, WAY
+from app.shell.way import _VISITED, BESIDE, PROMPT, START, WAY
 from app.words.glossary import GLOSSARY
 from app.words.phrases import percent
 from ioi_core import Model, arena_pairs, predictions
@@ -18,7 +18,7 @@ def links(at) -> list[str]:
 
 
 def test_the_way_leads_through_every_page():
-    assert {step.name for step in (*WAY, REPORT)} == {path.stem for path in (ROOT / "pages").glob("[a-z]*.py")}
+    assert {step.name for step in (*WAY, *BESIDE)} == {path.stem for path in (ROOT / "pages").glob("[a-z]*.py")}
     assert len({step.title for step in WAY}) == len(WAY)
 
 
@@ -44,7 +44,8 @@ def test_the_first_page_says_in_60_words_what_and_where_to_begin(demo_model: Mod
     assert at.title[0].value == START.question
     about = next(text.value for text in at.markdown if "indirect object identification" in text.value)
     assert len(about.split()) <= 60
-    assert [link.split("**")[1] for link in links(at)[: len(WAY) - 1]] == [step.question for step in WAY[1:]]
+    assert [link.split("**")[1] for link in links(at) if "**" in link] == [step.question for step in WAY[1:]]
+    assert links(at)[0] == "Never met a head? Take a lesson of 15 minutes first"
     right, wrong = predictions(demo_model, arena_pairs(demo_model)).answer_probs[0, 0]
     assert f"“·Mary” with a probability of {percent(right)}, with “·John” of {percent(wrong)}" in body(at)
 

@@ -1,0 +1,192 @@
+"""Figures of lessons: the grid that is clicked before the reveal, and the true numbers with the visitor's answer."""
+
+import html
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.colours import CHOSEN, DARK, FAVOURS_IO
+from app.drawing.bars import RowMarks, row_bars
+from app.drawing.heatmap import clickable_cells, colour_limit, effect_cells, name_cells
+from app.drawing.kept import drawn_once
+from app.drawing.parts import frame, hover, laid_out, literal, wrapped
+from app.lessons.answers import with_unit
+from app.lessons.keys.measured import Measured
+from app.lessons.lesson import Step
+from app.words.effects import least
+from app.words.phrases import number
+
+_LINE = 24  # letters of a choice beside its bar
+_ROW = 34
+
+
+@drawn_once
+def question_grid(question: Mapping[str, Any], chosen: Sequence[Sequence[int]]) -> go.Figure:
+    """Draw the cells that can be chosen, without any number; a click hands on "row,column"."""
+    rows, columns = _labels(question)
+    values = np.zeros((len(rows), len(columns)))
+    keys = [
+        [(f"{row},{column}", literal(f"{rows[row]}, {columns[column]}")) for column in range(len(columns))]
+        for row in range(len(rows))
+    ]
+    figure = clickable_cells([effect_cells(values, 1, [], showscale=False, hoverinfo="skip")], keys, 26)
+    for row, column in chosen:
+        frame(figure, column, row)
+    _name(figure, question, rows, columns)
+    return laid_out(
+        figure, "Choose here, or in the boxes", "frame: chosen", _height(rows, question), top=_top(question)
+    )
+
+
+@drawn_once
+def curve_preview(question: Mapping[str, Any], drawn: Sequence[float]) -> go.Figure:
+    """Draw the curve as it stands."""
+    figure = go.Figure()
+    _curve(figure, question["x"], drawn, "yours", CHOSEN, "dash")
+    figure.update_yaxes(range=[question["low"], question["high"]], title=question["unit"])
+    return laid_out(figure, "Your curve", question["unit"], 260)
+
+
+@drawn_once
+def reveal_chart(
+    step: Step, question: Mapping[str, Any], measured: Measured, right: Any, answer: Any | None
+) -> go.Figure:
+    """Draw the true numbers, and on them what was answered; `answer` is None in print."""
+    kind = question["kind"]
+    if kind in ("cell", "heads"):
+        answered = [] if answer is None else [answer] if kind == "cell" else answer
+        return _grid(question, measured, right or [], answered)
+    if kind == "curve":
+        return _curves(question, measured, answer)
+    if measured.labels:
+        return _labelled(step, measured, answer)
+    if kind == "choice":
+        return _ranges(step, measured, answer)
+    return _one_bar(measured, answer)
+
+
+def _labels(question: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    if question["kind"] == "cell":
+        return question["rows"], question["columns"]
+    return [f"layer {n}" for n in range(question["layers"])], [f"head {n}" for n in range(question["heads"])]
+
+
+def _name(figure: go.Figure, question: Mapping[str, Any], rows: Sequence[str], columns: Sequence[str]) -> None:
+    numbers = [row.removeprefix("layer ") for row in rows]
+    if question["kind"] == "heads":
+        name_cells(figure, numbers, [column.removeprefix("head ") for column in columns], title="head", tickangle=0)
+        return
+    split = [column.removesuffix(")").partition(" (") for column in columns]
+    texts = [f"{wrapped(token)}<br>{literal(role)}" for token, _, role in split]
+    name_cells(figure, numbers, texts, side="top", tickangle=0)
+
+
+def _height(rows: Sequence[str], question: Mapping[str, Any]) -> int:
+    return 150 + max(24, min(_ROW, 300 // len(rows))) * len(rows) + 30 * (question["kind"] == "cell")
+
+
+def _top(question: Mapping[str, Any]) -> int | None:
+    return 115 if question["kind"] == "cell" else None
+
+
+def _grid(
+    question: Mapping[str, Any], measured: Measured, right: Sequence[Sequence[int]], answered: Sequence[Sequence[int]]
+) -> go.Figure:
+    rows, columns = _labels(question)
+    limit = colour_limit(measured.values, least())
+    text = [["" if np.isnan(value) else number(value, limit, least()) for value in row] for row in measured.values]
+    said = [
+        [
+            literal(f"{rows[row]}, {columns[column]}: {text[row][column] or 'no number'}")
+            for column in range(len(columns))
+        ]
+        for row in range(len(rows))
+    ]
+    figure = go.Figure([effect_cells(measured.values, limit, text, showscale=False, **hover(said))])
+    for row, column in right:
+        ends = {"x0": column - 0.42, "x1": column + 0.42, "y0": row - 0.42, "y1": row + 0.42}
+        figure.add_shape(type="rect", **ends, line={"color": DARK, "width": 2, "dash": "dot"})
+    for row, column in answered:
+        frame(figure, column, row)
+    _name(figure, question, rows, columns)
+    note = f"{measured.unit}, {measured.note}; dotted: stands out{'; frame: yours' if answered else ''}"
+    return laid_out(figure, measured.title, note, _height(rows, question), top=_top(question))
+
+
+def _curve(figure: go.Figure, x: Sequence[str], y: Sequence[float], name: str, colour: str, dash: str) -> None:
+    places = list(range(len(x)))
+    texts = [f"{name}, {literal(place)}: {number(value)}" for place, value in zip(x, y, strict=True)]
+    style = {"mode": "lines+markers", "line": {"dash": dash, "width": 3, "color": colour}, "marker": {"size": 8}}
+    figure.add_scatter(x=places, y=list(y), name=name, **style, **hover(texts))
+    figure.update_xaxes(tickvals=places, ticktext=[literal(place) for place in x])
+    figure.add_hline(y=0)
+
+
+def _curves(question: Mapping[str, Any], measured: Measured, answer: Sequence[float] | None) -> go.Figure:
+    figure = go.Figure()
+    _curve(figure, question["x"], measured.values.tolist(), "real", FAVOURS_IO, "solid")
+    if answer is not None:
+        _curve(figure, question["x"], answer, "yours", CHOSEN, "dash")
+    figure.update_yaxes(title=measured.unit)
+    return laid_out(figure, measured.title, f"{measured.unit}, {measured.note}", 380, legend=True)
+
+
+def _wrapped(text: str) -> str:
+    return "<br>".join(literal(line) for line in textwrap.wrap(text, _LINE)) or literal(text)
+
+
+def _bars(
+    names: Sequence[str], values: Sequence[float], measured: Measured, yours: int | None, height: int | None = None
+) -> go.Figure:
+    """Draw a bar a name, the visitor's in bold; no intervals, since what is asked is about these prompts."""
+    ends = np.array([values, [np.nan] * len(values), [np.nan] * len(values)])
+    written = [f"<b>{name}<br>(yours)</b>" if n == yours else name for n, name in enumerate(names)]
+    said = [with_unit(value, measured.unit) for value in values]
+    texts = [f"{name.replace('<br>', ' ')}: {value}" for name, value in zip(names, said, strict=True)]
+    note = f"{measured.unit}, {measured.note}"
+    return row_bars(written, ends, texts, literal(measured.title), note, measured.unit, height=height)
+
+
+def _labelled(step: Step, measured: Measured, answer: float | None) -> go.Figure:
+    """Draw a bar a choice, or a bar a layer."""
+    [labels] = measured.labels
+    yours = None if answer is None else int(answer)
+    if step.ask.kind == "choice":
+        values = [float(measured.values[labels.index(choice.of or "")]) for choice in step.ask.choices]
+        return _bars([_wrapped(choice.text) for choice in step.ask.choices], values, measured, yours)
+    return _bars(
+        [literal(label) for label in labels], measured.values.tolist(), measured, yours, 150 + 30 * len(labels)
+    )
+
+
+def _ranges(step: Step, measured: Measured, answer: int | None) -> go.Figure:
+    """Draw the one number, and the range that was chosen."""
+    value = float(measured.values)
+    ends = [end for choice in step.ask.choices for end in (choice.low, choice.high) if np.isfinite(end)]
+    low, high = min([0.0, value, *ends]), max([0.0, value, *ends])
+    low, high = low - 0.15 * (high - low), high + 0.15 * (high - low)
+    figure = _bars([with_unit(value, measured.unit)], [value], measured, None, 200)
+    figure.update_xaxes(range=[low, high])
+    for end in ends:
+        figure.add_vline(x=end, line={"dash": "dot"})
+    if answer is not None:
+        choice = step.ask.choices[answer]
+        band = {"x0": max(choice.low, low), "x1": min(choice.high, high), "line_width": 0}
+        figure.add_vrect(**band, fillcolor=CHOSEN, opacity=0.25, layer="below")
+        note = figure.layout.title.subtitle.text
+        figure.update_layout(title={"subtitle": {"text": f"{note}; shaded: your answer"}})
+    return figure
+
+
+def _one_bar(measured: Measured, answer: float | None) -> go.Figure:
+    value, said = float(measured.values), with_unit(float(measured.values), measured.unit)
+    ends = np.array([[value], [np.nan], [np.nan]])
+    marks = None
+    if answer is not None:
+        yours = f"your answer: {with_unit(answer, measured.unit)}"
+        marks = RowMarks("your answer", "computed", [answer], [html.escape(yours)])
+    note = f"{measured.unit}, {measured.note}"
+    return row_bars([said], ends, [said], literal(measured.title), note, measured.unit, marks=marks, height=None)

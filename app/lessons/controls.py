@@ -1,0 +1,109 @@
+"""What a visitor answers with: every kind by boxes and sliders, which a keyboard reaches, grids by a click as well."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.drawing.figure import show_chart
+from app.drawing.look import literal_markdown
+from app.lessons.charts import curve_preview, question_grid
+from ioi_core import Head
+
+_COLUMNS = 4
+
+
+def answer_control(question: Mapping[str, Any], words: str, key: str, *, large: bool) -> Any | None:
+    """Ask a question; return the answer as it stands, None where nothing is chosen yet.
+
+    Args:
+        key: of the widgets, of this step alone.
+    """
+    label = literal_markdown(words)
+    match question["kind"]:
+        case "choice":
+            choices = [literal_markdown(choice) for choice in question["choices"]]
+            return st.radio(label, range(len(choices)), None, key=key, format_func=choices.__getitem__)
+        case "number":
+            return _slider(label, question, key)
+        case "cell":
+            return _cell(question, label, key, large=large)
+        case "heads":
+            return _heads(question, label, key, large=large)
+        case _:
+            return _curve(question, label, key, large=large)
+
+
+def _slider(label: str, question: Mapping[str, Any], key: str) -> float:
+    low, high, step = question["low"], question["high"], question["step"]
+    middle = low + step * round((high - low) / 2 / step)
+    named = f"{label} ({question['unit']})" if question["unit"] != "layer" else label
+    if all(float(value).is_integer() for value in (low, high, step)):
+        return float(st.slider(named, int(low), int(high), int(middle), int(step), key=key))
+    return float(st.slider(named, float(low), float(high), float(middle), float(step), key=key))
+
+
+def _asked(label: str) -> None:
+    """Draw the words of a question whose controls have labels of their own."""
+    st.markdown(f"**{label}**")
+
+
+def _cell(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[int] | None:
+    _asked(label)
+    rows, columns = question["rows"], question["columns"]
+    row_key, column_key = f"{key}-row", f"{key}-column"
+
+    def click(clicked: str) -> None:
+        row, column = map(int, clicked.split(","))
+        st.session_state[row_key], st.session_state[column_key] = row, column
+
+    figure = st.container()
+    left, right = st.columns(2)
+    row = left.selectbox("Layer", range(len(rows)), None, key=row_key, format_func=rows.__getitem__)
+    column = right.selectbox(
+        "Word", range(len(columns)), None, key=column_key, format_func=lambda n: f"{n}: {columns[n]}"
+    )
+    chosen = [] if row is None or column is None else [[row, column]]
+    with figure:
+        show_chart(
+            "lesson_grid", question_grid(question, chosen), large=large, min_width=130 + 46 * len(columns),
+            from_right=True, on_click=click, first=True,
+        )  # fmt: skip
+    return chosen[0] if chosen else None
+
+
+def _heads(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[list[int]] | None:
+    _asked(label)
+    most = question["most"]
+    names = [str(Head(layer, head)) for layer in range(question["layers"]) for head in range(question["heads"])]
+
+    def click(clicked: str) -> None:
+        name = clicked.replace(",", ".")
+        before = list(st.session_state.get(key, []))
+        st.session_state[key] = [one for one in before if one != name] if name in before else [*before, name][-most:]
+
+    figure = st.container()
+    picked: Sequence[str] = st.multiselect(
+        "Heads, as layer.head", names, key=key, max_selections=most, placeholder=f"at most {most}"
+    )
+    chosen = [[int(part) for part in name.split(".")] for name in picked]
+    with figure:
+        show_chart(
+            "lesson_grid", question_grid(question, chosen), large=large, min_width=130 + 46 * question["heads"],
+            on_click=click, first=True,
+        )  # fmt: skip
+    return chosen or None
+
+
+def _curve(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[float]:
+    _asked(label)
+    figure, drawn = st.container(), []
+    columns = st.columns(_COLUMNS)
+    for n, place in enumerate(question["x"]):
+        with columns[n % _COLUMNS]:
+            low, high, step = (float(question[name]) for name in ("low", "high", "step"))
+            start = min(max(0.0, low), high)
+            drawn.append(float(st.slider(place, low, high, start, step, key=f"{key}-{n}")))
+    with figure:
+        show_chart("lesson_curve", curve_preview(question, drawn), large=large, first=True)
+    return drawn

@@ -1,0 +1,1 @@
+"""What is right: numbers of this model, and the rules that read the key off them."""

@@ -1,0 +1,42 @@
+// Progress in lessons, kept in this browser: lesson -> [query, how many are answered, of how many]. On a step's page an
+// element .ioi-lessons has data-lesson, data-query, data-done and data-of; on the list of lessons each link with
+// data-ioi-lesson leads to where its lesson was left. No tag may stand in here: Streamlit would drop the script.
+window.ioiLessons ??= (() => {
+  const KEY = "ioi-lessons", LONGEST = 4000;
+  const read = () => {
+    try {
+      const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+      return kept && typeof kept === "object" && !Array.isArray(kept) ? kept : {};
+    } catch { return {}; }
+  };
+  const keep = ({ lesson, query, done, of }) => {
+    const all = read(), now = [query, Number(done), Number(of)];
+    if (query.length > LONGEST || JSON.stringify(all[lesson]) === JSON.stringify(now)) return;
+    try {
+      localStorage.setItem(KEY, JSON.stringify({ ...all, [lesson]: now }));
+    } catch { /* this browser keeps nothing: the address still does */ }
+  };
+  const offer = (link) => {
+    const [query, done, of] = read()[link.dataset.ioiLesson] ?? [];
+    if (typeof query !== "string" || !(done > 0)) return;
+    const wanted = new URLSearchParams(location.search);
+    for (const [name, value] of new URLSearchParams(query)) wanted.set(name, value);
+    link.href = `${location.pathname}?${wanted}`;
+    link.target = "_self";
+    link.textContent = `Go on: ${done} of ${of} answered`;
+    link.hidden = false;
+  };
+  const look = () => {
+    const here = document.querySelector(".ioi-lessons[data-lesson]");
+    if (here) keep(here.dataset);
+    document.querySelectorAll("[data-ioi-lesson][hidden]").forEach(offer);
+  };
+  let due = false;
+  new MutationObserver(() => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => { due = false; look(); });
+  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-query"] });
+  look();
+  return true;
+})();

@@ -1,0 +1,230 @@
+"""The page's parts: the list of lessons, a step before and after its reveal, the end of a lesson."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from app import url
+from app.drawing.figure import show_chart
+from app.drawing.look import literal_markdown, notice, says, unseen_script
+from app.lessons.answers import check_answer, in_words, is_right, read_answer, write_answer
+from app.lessons.charts import reveal_chart
+from app.lessons.controls import answer_control
+from app.lessons.keys.run import Compute, Run
+from app.lessons.lesson import Lesson
+from app.lessons.library import Library
+from app.lessons.place import Place, go_to, write_answers
+from app.lessons.printout import print_out
+from app.lessons.steps import Answered, answer_step, fill, hint, lesson_pairs, link_of, question_of, reveal_of, verdict
+from app.questions.compute import compute as compute_in_line
+from app.shell.title import headline
+from app.shell.way import LESSONS
+from app.take_home.menu import download_button
+from app.view import View
+from app.words.glossary import in_words as glossary_in_words
+from ioi_core import Model
+
+SCRIPT = Path(__file__).with_name("lessons.js").read_text(encoding="utf-8")
+
+_HOW = "Each question is asked before its answer is shown, and every answer is computed on **{}**."
+_REFUSED = "_lesson_refused"
+
+
+def keep_progress() -> None:
+    """Give the browser the script that keeps how far a visitor got."""
+    unseen_script("lessons-script", SCRIPT)
+
+
+def _computing(model: Model) -> Compute:
+    return lambda request: compute_in_line(model, request)
+
+
+def show_list(view: View, library: Library, unknown: str) -> None:
+    """List all lessons, and the files that cannot be used."""
+    headline(LESSONS.question, _HOW.format(literal_markdown(view.model.name)))
+    if unknown:
+        notice(f"There is no lesson {unknown!r} here: choose one of these.")
+    for lesson in library.lessons:
+        with st.container(key=f"lesson-{lesson.id}", gap="xxsmall"):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button(
+                    literal_markdown(lesson.title), key=f"open-{lesson.id}", on_click=go_to, args=(lesson,),
+                    icon=":material/school:",
+                )  # fmt: skip
+                st.caption(f"{lesson.minutes} minutes, {len(lesson.steps)} questions", width="content")
+                st.html(
+                    f'<p class="ioi-lessons"><a data-ioi-lesson="{lesson.id}" hidden>Go on</a></p>', width="content"
+                )
+            st.caption(literal_markdown(lesson.about))
+    if library.refused:
+        notice("Lesson files that cannot be used:\n" + "\n".join(library.refused))
+
+
+def _tell_the_browser(place: Place, lesson: Lesson) -> None:
+    """Put where the visitor is where lessons.js finds it."""
+    answers = place.answers or {}
+    query = {url.LESSON: lesson.id, url.STEP: place.step} | ({url.ANSWERS: write_answers(answers)} if answers else {})
+    held = (
+        f'data-lesson="{lesson.id}" data-query="{html.escape(urlencode(query))}" data-done="{len(answers)}" '
+        f'data-of="{len(lesson.steps)}"'
+    )
+    st.html(f'<p class="ioi-lessons" {held}></p>')
+
+
+def show_step(view: View, place: Place, lesson: Lesson) -> None:
+    """Draw a step: its question, or, once it is answered, the reveal."""
+    model, n = view.model, place.step - 1
+    step, pairs, answers = lesson.steps[n], lesson_pairs(lesson, model), dict(place.answers or {})
+    _tell_the_browser(place, lesson)
+    title, name = literal_markdown(lesson.title), literal_markdown(model.name)
+    said = f"{title}, question {place.step} of {len(lesson.steps)}, on **{name}**"
+    headline(literal_markdown(step.title), said, tab=f"{lesson.title}, {place.step}")
+    question = question_of(step, model, pairs)
+    given = read_answer(question, answers[place.step]) if place.step in answers else None
+    if given is None:
+        _show_text(step.text)
+    answered = answer_step(step, Run(model, pairs, _computing(model)))
+    if not answered.asked:
+        says(reveal_of(lesson, n, model, answered)["words"][0])
+        _show_links(lesson, n, model, answered)
+    elif given is None:
+        _show_question(view, place, lesson, question, answered)
+    else:
+        _show_reveal(view, place, lesson, question, answered, given)
+    with st.expander("Words of this step"):
+        st.markdown(glossary_in_words(list(step.terms)))
+    _show_way(place, lesson)
+    _show_print_out(lesson, model)
+
+
+def _show_text(text: tuple[str, ...]) -> None:
+    for paragraph in text:
+        st.markdown(literal_markdown(paragraph))
+
+
+def _show_question(view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered) -> None:
+    step = lesson.steps[place.step - 1]
+    key = f"lesson-{lesson.id}-{place.step}"
+    words = fill(step.ask.words, {"model": view.model.name})
+    answer = answer_control(question, words, key, large=view.large)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Show the answer", type="primary", key=f"{key}-show", on_click=_take,
+            args=(place, lesson, question, answer),
+        )  # fmt: skip
+        shown = int(st.session_state.get(f"_{key}-hints", 0))
+        if shown < len(step.hints):
+            label = "Show me" if shown == len(step.hints) - 1 else f"Hint {shown + 1} of {len(step.hints)}"
+            st.button(
+                label, type="tertiary", icon=":material/lightbulb:", key=f"{key}-hint",
+                on_click=st.session_state.__setitem__, args=(f"_{key}-hints", shown + 1),
+            )  # fmt: skip
+    if refused := st.session_state.pop(_REFUSED, ""):
+        notice(refused)
+    for n in range(shown):
+        says(hint(step, n, view.model, answered))
+
+
+def _take(place: Place, lesson: Lesson, question: Mapping[str, Any], answer: Any | None) -> None:
+    """Take an answer, if it is one."""
+    why_not = "choose an answer" if answer is None else check_answer(question, answer)
+    if why_not:
+        st.session_state[_REFUSED] = f"To see the answer, {why_not} first."
+    else:
+        go_to(lesson, place.step, {**(place.answers or {}), place.step: write_answer(question["kind"], answer)})
+
+
+def _show_reveal(
+    view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered, given: Any
+) -> None:
+    n, model = place.step - 1, view.model
+    step, reveal = lesson.steps[n], reveal_of(lesson, n, model, answered)
+    words = fill(step.ask.words, {"model": model.name})
+    st.markdown(f"**{literal_markdown(words)}** {literal_markdown(f'Your answer: {in_words(question, given)}.')}")
+    assert answered.measured is not None
+    chart = reveal_chart(step, question, _plain(answered), reveal["right"], given)
+    columns = len(question.get("columns", ())) or question.get("heads", 0)
+    show_chart(
+        "lesson_reveal", chart, large=view.large, first=True, min_width=130 + 46 * columns if columns else 0,
+        from_right=question["kind"] == "cell",
+    )  # fmt: skip
+    says(verdict(question, reveal, given))
+    _show_text(tuple(reveal["words"]))
+    _show_links(lesson, n, model, answered)
+    with st.expander("The question again"):
+        _show_text(step.text)
+    others = {step: answer for step, answer in (place.answers or {}).items() if step != place.step}
+    st.button(
+        "Answer again", icon=":material/replay:", type="tertiary", key="answer-again", on_click=go_to,
+        args=(lesson, place.step, others),
+    )  # fmt: skip
+
+
+def _plain(answered: Answered) -> Any:
+    """Return the measurement without what a chart does not draw: one figure is kept for equal numbers."""
+    assert answered.measured is not None
+    return replace(answered.measured, facts={}, heads=())
+
+
+def _show_links(lesson: Lesson, n: int, model: Model, answered: Answered) -> None:
+    address = reveal_of(lesson, n, model, answered)["link"]
+    st.link_button(
+        "Look for yourself: the page in this state", address.removeprefix("/"), icon=":material/open_in_new:",
+        type="tertiary",
+    )  # fmt: skip
+
+
+def _show_way(place: Place, lesson: Lesson) -> None:
+    """Offer the steps before and after, the list, and to begin anew."""
+    last = place.step >= len(lesson.steps)
+    with st.container(horizontal=True, horizontal_alignment="distribute", key="lesson-way"):
+        st.button(
+            "Back", icon=":material/arrow_back:", on_click=go_to, args=(lesson, place.step - 1, place.answers),
+            disabled=place.step == 1, key="lesson-back",
+        )  # fmt: skip
+        st.button("All lessons", on_click=go_to, args=(None,), type="tertiary", key="lesson-list")
+        st.button("Start again", on_click=go_to, args=(lesson, 1), type="tertiary", key="lesson-again")
+        if place.step <= len(lesson.steps):
+            st.button(
+                "To the end" if last else "Next question", icon=":material/arrow_forward:", icon_position="right",
+                on_click=go_to, args=(lesson, place.step + 1, place.answers), key="lesson-next",
+            )  # fmt: skip
+
+
+def _show_print_out(lesson: Lesson, model: Model) -> None:
+    make = partial(print_out, lesson, model, _computing(model))
+    download_button(
+        "Print-out: questions, then answers", make, f"lesson_{lesson.id}.html", "text/html", key="print-out"
+    )
+
+
+def show_end(view: View, place: Place, lesson: Lesson) -> None:
+    """Draw what became of every question, and something more."""
+    model, pairs, answers = view.model, lesson_pairs(lesson, view.model), place.answers or {}
+    _tell_the_browser(place, lesson)
+    headline("What you found", f"{literal_markdown(lesson.title)}, on **{literal_markdown(model.name)}**")
+    right, asked, lines = 0, 0, []
+    for n, step in enumerate(lesson.steps, 1):
+        answered, question = answer_step(step, Run(model, pairs, _computing(model))), question_of(step, model, pairs)
+        given = read_answer(question, answers[n]) if n in answers else None
+        became = f"{model.name} does not show it"
+        if answered.asked:
+            reveal = reveal_of(lesson, n - 1, model, answered)
+            found = given is not None and is_right(question, reveal, given)
+            right, asked = right + found, asked + 1
+            became = "not answered" if given is None else "right" if found else "not what you thought"
+        lines.append(f"{n}. {literal_markdown(step.title)}: **{literal_markdown(became)}**")
+    says(f"You were right in {right} of {asked} questions. What surprised you is what you will remember.")
+    st.markdown("\n".join(lines))
+    st.header("Something more", anchor=False)
+    st.markdown(literal_markdown(lesson.more))
+    address = link_of(lesson.more_link, lesson, model)
+    st.link_button("Work on it", address.removeprefix("/"), icon=":material/open_in_new:", type="tertiary")
+    _show_way(place, lesson)
+    _show_print_out(lesson, model)

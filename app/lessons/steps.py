@@ -1,0 +1,177 @@
+"""A step on a model: its question without the key, and the reveal, which is computed. No Streamlit here.
+
+`public_step` and `reveal_step` return plain dictionaries, as a page or a class sends them. Nothing in the first says
+what is right.
+"""
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cachetools import LRUCache
+
+from app import url
+from app.lessons.answers import in_words, is_right
+from app.lessons.keys.analyses import measure
+from app.lessons.keys.measured import Measured
+from app.lessons.keys.rules import RULES, Key
+from app.lessons.keys.run import Compute, NotMeasuredError, Run, shape_of
+from app.lessons.lesson import LAST_LAYER, Lesson, Link, Step
+from ioi_core import Head, Model, PromptPairs, arena_pairs, ioi_dataset
+
+GENERATED = 20
+"""Prompts that the app generates where nobody says how many: those of a lesson on generated prompts."""
+
+_pairs: LRUCache[tuple[str, str], PromptPairs] = LRUCache(16)
+_lock = threading.Lock()
+
+
+def lesson_pairs(lesson: Lesson, model: Model) -> PromptPairs:
+    """Return the prompts of a lesson, the same as the app's with nothing else chosen."""
+    key = (lesson.prompts, model.fingerprint)
+    with _lock:
+        if (known := _pairs.get(key)) is not None:
+            return known
+    pairs = arena_pairs(model) if lesson.prompts == "classic" else ioi_dataset(model, n=GENERATED, seed=0)
+    with _lock:
+        _pairs[key] = pairs
+    return pairs
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a step comes to on a model.
+
+    Attributes:
+        measured, key: None where the model lacks what the step is about; `why` says what.
+    """
+
+    measured: Measured | None
+    key: Key | None
+    why: str = ""
+
+    @property
+    def asked(self) -> bool:
+        """Whether the question has a clear answer."""
+        return self.key is not None and self.key.fair
+
+
+def answer_step(step: Step, run: Run) -> Answered:
+    """Compute what a step is about, and read the key off it."""
+    try:
+        measured = measure(run, step.measure.run, step.measure.read, step.measure.parameters)
+    except NotMeasuredError as error:
+        return Answered(None, None, str(error))
+    return Answered(measured, RULES[step.rule].read(measured, step))
+
+
+def question_of(step: Step, model: Model, pairs: PromptPairs) -> dict[str, Any]:
+    """Return the question as a plain dictionary; what is right is not in it."""
+    ask, run = step.ask, Run(model, pairs, _nothing)
+    question: dict[str, Any] = {"kind": ask.kind}
+    if ask.kind == "choice":
+        question["choices"] = [choice.text for choice in ask.choices]
+    elif ask.kind == "number":
+        high = model.cfg.n_layers - 1 if ask.high == LAST_LAYER else ask.high
+        question |= {"low": ask.low, "high": float(high), "step": ask.step, "unit": ask.unit}
+    elif ask.kind == "curve":
+        question |= {"low": ask.low, "high": float(ask.high), "step": ask.step, "unit": ask.unit}
+    elif ask.kind == "heads":
+        question["most"] = ask.most
+    return question | dict(shape_of(run, step.measure.read, RULES[step.rule].shape))
+
+
+def _nothing(request: object) -> Any:
+    raise AssertionError("a question is asked without computing anything")
+
+
+def public_step(lesson: Lesson, i: int, model: Model, compute: Compute | None = None) -> dict[str, Any]:
+    """Return what everybody may see of a step before its reveal.
+
+    Args:
+        compute: where given, "asked" says whether this model shows what is asked about; it is True else. A step that
+            is not asked has "words" instead of a question.
+    """
+    step, pairs = lesson.steps[i], lesson_pairs(lesson, model)
+    public = {
+        "title": step.title, "text": list(step.text), "ask": step.ask.words, "n": i + 1, "of": len(lesson.steps),
+        "model": model.name, "asked": True, "question": question_of(step, model, pairs),
+    }  # fmt: skip
+    if compute is not None:
+        answered = answer_step(step, Run(model, pairs, compute))
+        if not answered.asked:
+            public |= {"asked": False, "words": [_not_shown(step, model, answered)]}
+    return public
+
+
+def reveal_step(lesson: Lesson, i: int, model: Model, compute: Compute) -> dict[str, Any]:
+    """Return what a step reveals: key, what is right, the numbers, words, what a figure needs, and a link.
+
+    Where the model does not show what is asked about, "asked" is False, key and right hold nothing, and "words" say so.
+    """
+    answered = answer_step(lesson.steps[i], Run(model, lesson_pairs(lesson, model), compute))
+    return reveal_of(lesson, i, model, answered)
+
+
+def reveal_of(lesson: Lesson, i: int, model: Model, answered: Answered) -> dict[str, Any]:
+    """Return what `reveal_step` does of a step that is computed already."""
+    step = lesson.steps[i]
+    measured, key = answered.measured, answered.key
+    facts = facts_of(model, answered)
+    words = [fill(text, facts) for text in step.say.then] if answered.asked else [_not_shown(step, model, answered)]
+    figure = {"title": measured.title, "unit": measured.unit, "note": measured.note} if measured else {}
+    heads = measured.heads if measured else ()
+    return {
+        "asked": answered.asked,
+        "key": key.key if key and answered.asked else None,
+        "right": key.right if key and answered.asked else None,
+        "values": key.values if key else None,
+        "words": words,
+        "say": {"right": fill(step.say.right, facts), "wrong": fill(step.say.wrong, facts)},
+        "figure": figure,
+        "link": link_of(step.link, lesson, model, facts, heads),
+    }
+
+
+def verdict(question: Mapping[str, Any], reveal: Mapping[str, Any], answer: Any) -> str:
+    """Return the sentence on an answer: right or wrong, with its words and the key's."""
+    right = is_right(question, reveal, answer)
+    said = reveal["say"]["right" if right else "wrong"]
+    return fill(f"{'Right' if right else 'Not quite'}: {said}", {"answer": in_words(question, answer)})
+
+
+def facts_of(model: Model, answered: Answered) -> dict[str, str]:
+    """Return placeholder -> what it is filled with; "answer" is the visitor's and comes later."""
+    facts = {"model": model.name, "why": answered.why}
+    if answered.measured:
+        facts |= {**answered.measured.facts, "heads": " ".join(map(str, answered.measured.heads))}
+    return facts | dict(answered.key.facts if answered.key else {})
+
+
+def fill(text: str, facts: Mapping[str, str]) -> str:
+    """Return a text with its placeholders filled; those that are not known stay, for whoever knows them."""
+    return re.sub(r"\{(\w+)\}", lambda found: facts.get(found[1], found[0]), text)
+
+
+def hint(step: Step, n: int, model: Model, answered: Answered) -> str:
+    """Return the n-th hint, from 0, filled in."""
+    return fill(step.hints[n], facts_of(model, answered))
+
+
+def _not_shown(step: Step, model: Model, answered: Answered) -> str:
+    why = f" ({answered.why})" if answered.why else ""
+    return f"{model.name} does not show this{why}. {fill(step.say.not_shown, facts_of(model, answered))}"
+
+
+def link_of(
+    link: Link, lesson: Lesson, model: Model, facts: Mapping[str, str] | None = None, heads: Sequence[Head] = ()
+) -> str:
+    """Return the address of a page in the state that a step is about: on this model, with the lesson's prompts."""
+    query: dict[str, str | list[str]] = {url.MODEL: model.name}
+    if lesson.prompts != "classic":
+        query[url.PROMPTS] = lesson.prompts
+    for name, text in link.query.items():
+        query[name] = [str(head) for head in heads] if text == "{heads}" else fill(text, facts or {})
+    return url.link(f"/{link.page}", query)

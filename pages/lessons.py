@@ -1,0 +1,23 @@
+"""Lessons: questions before their answers, which are this model's own."""
+
+from app.classroom.panels import show_start_part
+from app.hosting.services import settings
+from app.lessons.library import library
+from app.lessons.panels import keep_progress, show_end, show_list, show_step
+from app.lessons.place import current_place
+from app.shell.current_view import current_view
+from app.start.panels import hide_strip
+
+view = current_view()
+hide_strip()
+keep_progress()
+found = library(settings().lessons_folder)
+place = current_place(found.lessons)
+if place.lesson is None:
+    show_list(view, found, place.unknown)
+elif place.step > len(place.lesson.steps):
+    show_end(view, place, place.lesson)
+else:
+    show_step(view, place, place.lesson)
+if place.lesson is not None:
+    show_start_part(view, place.lesson)
