@@ -148,7 +148,7 @@ export const changes = shares => {
   if (!shares?.of[0]) return null;
   const [[kept, lost], [won, missed]] = shares.changed || [[], []];
   const vote = n => `${shares.right[n]} of ${shares.of[n]} ${n ? "in the second vote" : "at first"}`;
-  return [el("p", {}, `Right: ${vote(0)}${shares.of[1] ? `, ${vote(1)}` : ""}.`),
+  return [el("p", {}, `Right answers: ${vote(0)}${shares.of[1] ? `, ${vote(1)}` : ""}.`),
     shares.changed && el("div", { class: "scroll" }, el("table", {}, el("caption", {}, "Who changed between the votes"),
       el("thead", {}, el("tr", {}, el("td"), ["then right", "then not right"].map(text => el("th", { scope: "col" }, text)))),
       el("tbody", {}, [["first right", kept, lost], ["first not right", won, missed]].map(([name, ...counts]) =>
