@@ -43,7 +43,7 @@ def show_start(view: View, lesson: Written) -> None:
         return
     if not shared_store().lasting:
         notice("This server cannot keep anything: if it is restarted, the class and its votes are lost.")
-    if st.button("Start another class" if this in begun else "Start a class", key=f"class-start-{lesson.id}"):
+    if st.button("Start a class", key=f"class-start-{lesson.id}"):
         _start(view.model, lesson, begun, this)
     if this in begun:
         _show_links(begun[this])

@@ -4,6 +4,7 @@ A class's code is in the path, by which a balancer may send it to one machine; w
 in a header, which no log holds and no other site can send.
 """
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -45,7 +46,7 @@ class ClassRoutes:
         self._rooms, self._wrong = rooms, WrongCodes()
         self._base = f"/{base.strip('/')}/class" if base.strip("/") else "/class"
         self._lessons: dict[str, Lesson] = {}
-        self._told: dict[str, tuple[int, bytes]] = {}
+        self._told: dict[str, tuple[int, asyncio.Future[bytes]]] = {}
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes; what else is below them is not found."""
@@ -210,14 +211,17 @@ class ClassRoutes:
         return await self._rooms.call(lambda store: store.votes(key, now.place.step))
 
     async def _for_students(self, key: str, now: Snapshot) -> bytes:
-        """Return what all students are told, made once for each phase."""
-        if (kept := self._told.get(key)) and kept[0] == now.version:
-            return kept[1]
+        """Return what all students are told, made once for each phase, however many ask at that moment."""
+        kept = self._told.get(key)
+        if kept is None or kept[0] != now.version or (kept[1].done() and kept[1].exception()):
+            kept = (now.version, asyncio.ensure_future(self._tell(key, now)))
+            _remember(self._told, key, kept)
+        return await asyncio.shield(kept[1])
+
+    async def _tell(self, key: str, now: Snapshot) -> bytes:
         lesson = await self._lesson(key)
         votes = await self._votes(key, now) if now.place.phase == REVEAL else []
-        told = _dumps(views.for_students(lesson, now, votes))
-        _remember(self._told, key, (now.version, told))
-        return told
+        return _dumps(views.for_students(lesson, now, votes))
 
 
 def _state_of(store: ClassStore, key: str, secret: str) -> tuple[Snapshot | None, Mapping[int, Any]]:

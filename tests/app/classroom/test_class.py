@@ -292,7 +292,7 @@ def test_simulated_students_answer_every_kind_and_are_told_apart(a_class: Class)
     assert a_class.ask("t", "POST", "/simulate", a_class.started.teacher, {"students": 5}).status_code == 409
 
 
-def test_two_hundred_votes_at_once_are_two_hundred(tmp_path):
+def test_two_hundred_votes_at_once_are_two_hundred_and_their_reveal_is_made_once(tmp_path, monkeypatch):
     async def story() -> None:
         store = ClassStore(tmp_path / "cache")
         started, rooms = store.start(LESSON), Rooms(lambda: store)
@@ -312,6 +312,16 @@ def test_two_hundred_votes_at_once_are_two_hundred(tmp_path):
             await asyncio.gather(*(vote(student, n) for n, student in enumerate(students)))
             seen = (await client.get(f"{api}/teacher", headers=key)).json()
             assert (seen["answered"], seen["joined"], seen["tallies"]) == (200, 200, [[100, 100, 0]])
+            for version, action in ((2, "next"), (3, "reveal")):
+                await client.post(
+                    f"{api}/move", content=json.dumps({"version": version, "action": action}), headers=key
+                )
+            read: list[int] = []
+            votes = store.votes
+            monkeypatch.setattr(store, "votes", lambda *which: read.append(1) or votes(*which))
+            told = await asyncio.gather(*(client.get(f"{api}/state", headers={KEY: one}) for one in students))
+            assert [answer.json()["reveal"]["class"] for answer in told] == [[100, 100, 0]] * 200
+            assert len(read) == 1, "the reveal is made once, however many see it at that moment"
 
     asyncio.run(story())
 
