@@ -1,5 +1,6 @@
 """Lessons: questions before their answers, which are this model's own."""
 
+from app.classroom.panels import show_start_part
 from app.hosting.services import settings
 from app.lessons.library import library
 from app.lessons.panels import keep_progress, show_end, show_list, show_step
@@ -17,4 +18,6 @@ elif place.step > len(place.lesson.steps):
     show_end(view, place, place.lesson)
 else:
     show_step(view, place, place.lesson)
+if place.lesson is not None:
+    show_start_part(view, place.lesson)
 keep_progress()

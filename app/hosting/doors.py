@@ -23,6 +23,7 @@ IN_A_FRAME = "Path=/; SameSite=None; Secure; Partitioned"
 """Attributes with which browsers keep a cookie in a frame of another site, for each such site another one."""
 
 _FOR_THIS_MACHINE = re.compile(r"/_stcore/(metrics|script-health-check|agent)(/|$)")
+_OF_A_CLASS = re.compile(r"/class(/|$)")
 _FULL = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="10">
 <meta name="viewport" content="width=device-width"><title>Every place is taken - IOI Explorer</title>
 <body style="font: 1.1rem/1.5 sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem">
@@ -105,7 +106,6 @@ def _is_new_in_a_frame(scope: Scope) -> bool:
 
 
 def _wants_a_page(scope: Scope) -> bool:
-    """Return whether a browser opens a page, and does not fetch what belongs to one."""
-    return scope["method"] == "GET" and any(
-        name == b"accept" and b"text/html" in value for name, value in scope["headers"]
-    )
+    """Return whether a browser opens a page that becomes a session, and does not fetch what belongs to one."""
+    is_page = scope["method"] == "GET" and not _OF_A_CLASS.search(scope["path"])
+    return is_page and any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])

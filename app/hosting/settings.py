@@ -21,7 +21,15 @@ KNOWN = frozenset(
         *("MODEL_DIR", "MODELS", "MODELS_MEGABYTES", "DEVICE", "ENGINE_MEMORY_MB", "MAX_PROMPTS", "MAX_CHARACTERS"),
         *("MAX_PROMPT_CHARACTERS", "MAX_TOKENS", "MAX_CELLS", "MAX_SESSIONS", "IDLE_MINUTES", "MAX_QUEUED"),
         *("RESULT_MEGABYTES", "CACHE_DIR", "CACHE_MEGABYTES", "METRICS_PORT", "METRICS_ADDRESS"),
-        *("FRAME_ANCESTORS", "LOG_ERRORS_IN_FULL", "COOKIE_SECRET", "PACKAGE_URL", "LESSONS"),
+        *(
+            "FRAME_ANCESTORS",
+            "LOG_ERRORS_IN_FULL",
+            "COOKIE_SECRET",
+            "PACKAGE_URL",
+            "LESSONS",
+            "CLASS_HOURS",
+            "CLASS_PLACE",
+        ),
         *("PORT", "CONTAINER_MEMORY", "MODELS_FROM", "LESSONS_FROM"),  # compose.yaml's own
         *("REQUIRE_BROWSER", "FUZZ_TIMES"),  # the tests'
     )
@@ -52,6 +60,8 @@ class Settings:
         lessons_folder: IOI_LESSONS, a folder of lessons besides those that come with the app; None if there is none.
         frame_ancestors: IOI_FRAME_ANCESTORS, who may show the app in a frame, as Content-Security-Policy has it.
         package_url: IOI_PACKAGE_URL, where notebooks install `ioi_core` from; "" for this server's own wheel.
+        class_hours: IOI_CLASS_HOURS, after which nothing is left of a class.
+        class_place: IOI_CLASS_PLACE, the letter with which codes of classes begin here; "" for any.
         log_errors_in_full: IOI_LOG_ERRORS_IN_FULL, 1 to log an unexpected error's own words, which may quote a prompt.
     """
 
@@ -73,6 +83,8 @@ class Settings:
     lessons_folder: Path | None = None
     frame_ancestors: str = "'self'"
     package_url: str = ""
+    class_hours: int = 24
+    class_place: str = ""
     log_errors_in_full: bool = False
 
     @classmethod
@@ -103,6 +115,8 @@ class Settings:
             lessons_folder=_folder(environment, "IOI_LESSONS"),
             frame_ancestors=_ancestors(environment, "IOI_FRAME_ANCESTORS", cls.frame_ancestors),
             package_url=_package(environment, "IOI_PACKAGE_URL"),
+            class_hours=whole_number(environment, "IOI_CLASS_HOURS", cls.class_hours, 1, 720),
+            class_place=_letter(environment, "IOI_CLASS_PLACE"),
             log_errors_in_full=whole_number(environment, "IOI_LOG_ERRORS_IN_FULL", 0, 0, 1) == 1,
         )
 
@@ -183,6 +197,13 @@ def _package(environment: Mapping[str, str], name: str) -> str:
         raise SettingsError(
             f"{name} is {text[:60]!r}: the address of a package is allowed, such as https://a.example/x.whl"
         )
+    return text
+
+
+def _letter(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip()
+    if not re.fullmatch(r"[ACDEFGHJKMNPQRTWXY]?", text):
+        raise SettingsError(f"{name} is {text[:40]!r}: one of the letters ACDEFGHJKMNPQRTWXY is allowed")
     return text
 
 

@@ -97,6 +97,7 @@ def test_no_more_are_connected_than_fit_and_the_next_one_gets_a_page_that_tries_
         assert b"tries again every 10 seconds" in body["body"]
         assert (b"content-security-policy", b"frame-ancestors 'self' https://school.example") in start["headers"]
         assert (await house.ask())[0]["status"] == 200, "what belongs to a page of somebody inside"
+        assert (await house.ask(path="/class", **page))[0]["status"] == 200, "a phone's page, which is no session"
         house.closed.set()
         await asyncio.gather(*inside)
         assert (await house.ask(**page))[0]["status"] == 200

@@ -61,6 +61,8 @@ BAD = {
     "IOI_IDLE_MINUTES": ("0", "1.5"),
     "IOI_RESULT_MEGABYTES": ("1.5",),
     "IOI_CACHE_MEGABYTES": ("all",),
+    "IOI_CLASS_HOURS": ("0", "721"),
+    "IOI_CLASS_PLACE": ("B", "AC", "1", "a"),
     "IOI_CACHE_DIR": ("relative/folder", "/a\0b"),
     "IOI_METRICS_PORT": ("65536", "http"),
     "IOI_METRICS_ADDRESS": ("localhost", "1.2.3"),

@@ -1,0 +1,1 @@
+"""A live class: codes and phases kept on the server, light pages on routes beside Streamlit's own."""
