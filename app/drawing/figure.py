@@ -2,14 +2,12 @@
 
 import html
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Literal
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.drawing.about import ABOUT
@@ -87,7 +85,8 @@ def show_chart(
     if min_width:
         st.html(f"<style>{_sideways(f'.st-key-wide-{name}', min_width, from_right=from_right)}</style>")
     height: Literal["content", "stretch"] = "stretch" if large and first else "content"
-    with _screenful(name) if large and first else nullcontext(), st.container(key=f"wide-{name}", height=height):
+    room = "screenful" if large and first else "fitting"  # as high as a projector's screen has left: large.css
+    with st.container(key=f"room-{room}-{name}"), st.container(key=f"wide-{name}", height=height):
         _title(figure)
         key = f"figure-{name}"
         config = {"displaylogo": False, "modeBarButtonsToRemove": _NO_TOOLS, "doubleClickDelay": 0}
@@ -111,15 +110,11 @@ def _title(figure: go.Figure) -> None:
     st.html(f'<p class="ioi-title" tabindex="0"><b>{title}</b>{small}</p>')
 
 
-def _screenful(name: str) -> DeltaGenerator:
-    """Return room as high as a projector's screen has left; large.css says how high that is."""
-    return st.container(key=f"screenful-{name}", height=400, border=False)
-
-
 def _sideways(box: str, min_width: int, *, from_right: bool) -> str:
     """Return CSS that lets `box` scroll sideways where it is narrower than `min_width`, and says so there."""
     hint = f"{box}::before {{ content: '\\2194\\FE0E  Scroll sideways to see the rest'; }}"
-    title = f"{box} > :has(.ioi-title) {{ display: block; }} {box} .g-gtitle {{ display: none; }}"
+    text = f"{box} > .stElementContainer:has(> .stHtml > .ioi-title)"
+    title = f"{text} {{ display: block; }} {box} .g-gtitle {{ display: none; }}"
     style = f"{box} {{ display: grid; grid-template-columns: max(100%, {min_width}px); }}"
     style += f" @container (max-width: {min_width - 1}px) {{ {hint} {title} }}"
     if from_right:  # but from the left where little is cut; `--slid`, by which the y axis is moved: touch.js

@@ -43,6 +43,7 @@ def model_for(wanted: str) -> Model:
             _draw_banner("This is not GPT-2 small.", _OTHER_WEIGHTS)
         return model
     status = models().status(wanted)
+    st.html("<style>:root { --banner: 2.5rem; }</style>")  # large.css leaves room for it
     with st.container(key="standin", horizontal=True, vertical_alignment="center", gap="small"):
         if model is not None:
             _draw_ready(wanted)

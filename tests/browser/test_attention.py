@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from app.attention import circuitsvis_frame
 from ioi_core import Model, arena_pairs, attention_patterns, attribute_heads, prompt_pairs
-from tests.browser.visitor import WAIT, Visitor, figure, pick, read_chart
+from tests.browser.visitor import WAIT, Visitor, figure, in_both_schemes, pick, read_chart
 from tests.models.bundled import INHIBITION, MOVERS, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -255,17 +255,17 @@ def test_the_csv_holds_the_patterns(visitor: Visitor, demo_model: Model) -> None
     assert rows[-1]["clean_key_token"] == " to"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1440])
-def test_it_fits_phone_and_screen(chromium: Browser, server: str, scheme: str, width: int) -> None:
-    visitor = Visitor(chromium, server, viewport={"width": width, "height": 740}, color_scheme=scheme)
+def test_it_fits_phone_and_screen(chromium: Browser, server: str, width: int) -> None:
+    visitor = Visitor(chromium, server, viewport={"width": width, "height": 740})
     page = visitor.open(PATH, model="ioi-demo", size="large" if width == 1440 else "normal", top="6", parts="open")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page itself never scrolls sideways"
     frame = circuitsvis(page, "clean")
-    inside = frame.locator("html").evaluate(
-        "e => [e.scrollWidth - innerWidth, e.scrollHeight - innerHeight, getComputedStyle(e).backgroundColor]"
-    )
-    assert inside == [0, 0, "rgb(255, 255, 255)"], "nothing of the drawing is cut, on white in either scheme"
-    slack = frame.locator("#cv").evaluate("e => innerHeight - e.getBoundingClientRect().bottom")
-    assert slack < 60, "no empty space below the drawing"
+    for scheme in in_both_schemes(page):
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{scheme} never scrolls sideways"
+        inside = frame.locator("html").evaluate(
+            "e => [e.scrollWidth - innerWidth, e.scrollHeight - innerHeight, getComputedStyle(e).backgroundColor]"
+        )
+        assert inside == [0, 0, "rgb(255, 255, 255)"], f"nothing of the drawing is cut, on white: {scheme}"
+        slack = frame.locator("#cv").evaluate("e => innerHeight - e.getBoundingClientRect().bottom")
+        assert slack < 60, "no empty space below the drawing"
     visitor.leave()

@@ -5,6 +5,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,20 @@ class Visitor:
             self.context.close()
         else:
             _rested[self.context.browser].append((self._device, self.page))
+
+
+def in_both_schemes(page: Page) -> Iterator[str]:
+    """Yield "dark", then "light", each time once the open page is drawn in it."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        at_rest(
+            page,
+            """() => [...document.querySelectorAll('.stApp, .main-svg')].map(part => {
+                const { width, backgroundColor } = getComputedStyle(part);
+                return [width, backgroundColor];
+            })""",
+        )
+        yield scheme
 
 
 def part(page: Page, question: str) -> Locator:
