@@ -1,9 +1,9 @@
 """Edges: the two estimates, one circuit's run and the exact scores, in forwards of the same pairs and against a peer.
 
 A forward is the engine's own clean run of the pairs. The peer of the exact scores is one hooked TransformerLens forward
-an edge, which sets one head's query, key or value (or one MLP's output) to what it is with the edge corrupted; it runs a
-sample, scaled to all edges. Of ours a sample of senders can be run too, in every layer and input (`--share`), scaled by
-layer and input. Seconds are of processor time on all threads: other work on the machine disturbs them least.
+an edge, which sets one head's query, key or value to what it is with the edge corrupted; it runs a sample, scaled to
+all edges. Of ours a sample of senders can be run too, in every layer and input (`--share`), scaled by layer and input.
+Seconds are of processor time on all threads: other work on the machine disturbs them least.
 """
 
 import argparse

@@ -199,7 +199,7 @@ def write_edges(model: Model, path: FilePath, edges: EdgeChoice = (), scores: Ed
     as_text = edges_as_json if _KINDS[target.suffix] == "mib" else edges_as_csv
     try:
         target.write_text(as_text(model, edges, scores), encoding="utf-8")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise EdgeError(f"{shown(str(path))} cannot be written: {type(error).__name__}") from error
 
 
