@@ -5,11 +5,12 @@ import sys
 
 os.environ["TQDM_DISABLE"] = "1"  # before the peer is imported, which prints a bar for every grid
 
-from benchmarks import circuit, circuit_analyses, patching, paths
+from benchmarks import circuit, circuit_analyses, edges, patching, paths
 
 BENCHMARKS = {
     "patching": patching.main,
     "paths": paths.main,
+    "edges": edges.main,
     "circuit": circuit.main,
     "circuit_analyses": circuit_analyses.main,
 }

@@ -54,6 +54,7 @@ ANALYSES: Mapping[str, Analysis] = {
         Analysis(ioi_core.edge_scores, 1, resumable=True, cells=scores.count_cells),
         Analysis(ioi_core.evaluate_edges, 1),
         Analysis(ioi_core.edge_curve, 1),
+        Analysis(ioi_core.minimal_edges, 1),
         Analysis(ioi_core.explain_attention, 1),
         Analysis(ioi_core.evaluate_circuit, 1),
         Analysis(ioi_core.completeness, 1),

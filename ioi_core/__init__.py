@@ -28,7 +28,10 @@ from ioi_core.circuit.search import FoundCircuit, find_circuit
 from ioi_core.circuit.signals import SIGNALS, SignalFit, token_and_position
 from ioi_core.data_sets.pairs import read_pairs
 from ioi_core.edges.evaluation import SHARES, edge_curve, evaluate_edges
+from ioi_core.edges.files import EdgeCircuit, edges_as_csv, edges_as_json, read_edges, write_edges
 from ioi_core.edges.graph import EdgeGraph
+from ioi_core.edges.minimal import MinimalEdges, minimal_edges
+from ioi_core.edges.neuronpedia import edges_as_neuronpedia
 from ioi_core.edges.notation import EdgeError
 from ioi_core.edges.results import METHODS as EDGE_METHODS
 from ioi_core.edges.results import EdgeCurve, EdgeEvaluation, EdgeScores
@@ -107,6 +110,7 @@ __all__ = [
     "CopyScores",
     "Direction",
     "EdgeAtlas",
+    "EdgeCircuit",
     "EdgeCurve",
     "EdgeError",
     "EdgeEvaluation",
@@ -123,6 +127,7 @@ __all__ = [
     "Member",
     "MethodContrast",
     "MetricError",
+    "MinimalEdges",
     "Minimality",
     "Model",
     "ModelConfig",
@@ -162,6 +167,9 @@ __all__ = [
     "edge_atlas",
     "edge_curve",
     "edge_scores",
+    "edges_as_csv",
+    "edges_as_json",
+    "edges_as_neuronpedia",
     "edit_circuit",
     "estimate_patching",
     "evaluate_circuit",
@@ -175,16 +183,19 @@ __all__ = [
     "lens_tokens",
     "load_model",
     "logit_lens",
+    "minimal_edges",
     "minimality",
     "patch_activations",
     "patch_paths",
     "predictions",
     "prompt_pairs",
     "published_class",
+    "read_edges",
     "read_pairs",
     "role_attention",
     "run",
     "task_dataset",
     "token_and_position",
     "with_twins",
+    "write_edges",
 ]

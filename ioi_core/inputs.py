@@ -47,8 +47,8 @@ if TYPE_CHECKING:
         def circuit(self) -> Mapping[Head, Collection[str]]:
             """Head -> roles."""
 
-    class HasEdges(Protocol):
-        """A result over edges."""
+    class HasScores(Protocol):
+        """A result, or a circuit, over edges."""
 
         @property
         def values(self) -> np.ndarray:
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     _ByHead = Mapping[Head, _Roles] | Mapping[str, _Roles] | Mapping[tuple[int, int], _Roles]
     Heads = _ByHead | Sequence[tuple[OneHead, _Roles]] | HeadList | HasCircuit
     EdgeChoice = str | Iterable[str | tuple[str, str]] | np.ndarray
-    EdgeValues = HasEdges | np.ndarray
+    EdgeValues = HasScores | np.ndarray
 else:
     FilePath = _Meant("str | Path")
     Texts = _Meant("str | list[str]")

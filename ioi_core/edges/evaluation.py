@@ -152,7 +152,10 @@ def largest(graph: EdgeGraph, order: Int[np.ndarray, " edge"], number: int) -> E
 
 
 def _checked_shares(shares: Numbers) -> Float[np.ndarray, " share"]:
-    array = np.asarray(shares, dtype=np.float64) if isinstance(shares, list | tuple | np.ndarray) else np.empty(0)
+    try:
+        array = np.asarray(shares, dtype=np.float64) if isinstance(shares, list | tuple | np.ndarray) else np.empty(0)
+    except (TypeError, ValueError):
+        array = np.empty(0)
     if array.ndim != 1 or not len(array) or not ((array > 0) & (array <= 1)).all() or (np.diff(array) <= 0).any():
         raise ChoiceError(
             f"shares must be numbers above 0 and at most 1, each larger than the last, got {shown(shares)}"

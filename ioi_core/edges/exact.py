@@ -1,9 +1,9 @@
 """Every edge exactly: one edge at a time reads from the corrupted run, everything else from the clean one.
 
-All senders below a layer change every receiver of it. A changed query, key or value changes one head's z, and from
-there `engine.wavefront` carries the edges to END; a changed input of an MLP begins behind it, and what goes into the
-logits is read at once. Edges into one layer's queries, keys, values or MLP are a part: parts that are kept are not
-computed again, so scores that were cancelled, or whose process died, are resumed.
+All senders below a layer change every receiver of it. A changed query, key or value changes one head's z; from behind
+that layer's MLP on `engine.wavefront` carries the edges to END. What goes into the logits is read at once. Edges into
+one layer's queries, keys, values or MLP are a part: parts that are kept are not computed again, so scores that were
+cancelled, or whose process died, are resumed.
 """
 
 from collections.abc import Callable, Iterator, MutableMapping
@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from ioi_core.edges.graph import EdgeGraph
 from ioi_core.edges.runs import METRIC, sender_changes
-from ioi_core.engine.forward import embed, mlp
+from ioi_core.engine.forward import embed, layer_norm_scale, mlp
 from ioi_core.engine.memory import cell_bytes, held_bytes, memory_budget
 from ioi_core.engine.progress import in_parts
 from ioi_core.engine.scoring import Scorer
@@ -58,7 +59,7 @@ def exact_scores(
     )
     scores = clean.new_zeros(graph.n_senders, graph.n_receivers, len(pairs))
     for group, of_group in in_parts(_fitting(model, path_groups(pairs, ALL, model.cfg.n_layers)), progress):
-        rows, edges = group.rows(model), _EdgesOfGroup.of(paths, pairs, group, scorer)
+        rows, edges = group.rows(model), EdgesOfGroup.of(paths, pairs, group, scorer)
         for columns, part in _parts(graph, edges, _Kept.of(parts, first_prompt, group), of_group):
             scores[: len(part), columns][:, :, rows] = part.to(scores) - clean[rows]
     return scores, clean, corrupted
@@ -99,7 +100,7 @@ class _Kept:
 
 
 def _parts(
-    graph: EdgeGraph, edges: "_EdgesOfGroup", kept: _Kept, progress: Progress | None
+    graph: EdgeGraph, edges: "EdgesOfGroup", kept: _Kept, progress: Progress | None
 ) -> Iterator[tuple[slice, Float[Tensor, "sender receiver batch"]]]:
     """Yield receivers, and logit_diff of every edge into them; taken from the parts that are kept."""
     for layer, of_layer in in_parts(range(graph.n_layers), progress):
@@ -119,7 +120,7 @@ def _parts(
 
 
 @dataclass(frozen=True, eq=False)
-class _EdgesOfGroup:
+class EdgesOfGroup:
     """All edges in prompts whose runs differ from one position on and end at one.
 
     Attributes:
@@ -132,7 +133,7 @@ class _EdgesOfGroup:
     changes: Float[Tensor, "batch sender span d_model"]
 
     @classmethod
-    def of(cls, paths: Paths, pairs: PromptPairs, group: Group, scorer: Scorer) -> "_EdgesOfGroup":
+    def of(cls, paths: Paths, pairs: PromptPairs, group: Group, scorer: Scorer) -> "EdgesOfGroup":
         """Collect what the senders change in some prompts."""
         model, rows = paths.model, group.rows(paths.model)
         embedded = [
@@ -155,10 +156,10 @@ class _EdgesOfGroup:
 
             def begin(layer: int, group: Group, some: slice = some) -> Tensor:
                 inputs = paths.inputs(layer, name, heads, group, resid_pre + self.changes[:, some])
-                written = paths.written_by_receivers(layer, name, heads, group, inputs)
-                return paths.resid_mid(layer, group) + written.flatten(1, 2)
+                resid_mid = paths.resid_mid(layer, group)
+                return behind_mlp(paths.model, layer, resid_mid, paths.z_changes(layer, name, heads, group, inputs))
 
-            yield self._scores(layer, CellStarts("mid", begin), of_some).unflatten(0, (-1, len(heads)))
+            yield self._scores(layer, CellStarts("post", begin), of_some).unflatten(0, (-1, len(heads)))
 
     def into_mlp(
         self, layer: int, n_senders: int, progress: Progress | None
@@ -189,3 +190,27 @@ class _EdgesOfGroup:
 
     def _base(self, layer: int, name: str) -> Float[Tensor, "batch 1 span d_model"]:
         return self.paths.base[layer][name][self.group.rows(self.paths.model), self.group.span][:, None]
+
+
+def behind_mlp(
+    model: Model,
+    layer: int,
+    resid_mid: Float[Tensor, "batch 1 pos d_model"],
+    z_changes: Float[Tensor, "batch sender pos head d_head"],
+) -> Float[Tensor, "batch cell pos d_model"]:
+    """The residual streams behind a layer's MLP, if one head's z is changed in each: cells sender by sender, then head.
+
+    Such a change has d_head dimensions, not d_model: W_O and W_in become one matrix, which halves the MLP's products.
+    """
+    weights, cfg = model.weights.layers[layer], model.cfg
+    W_in = weights.W_in - weights.W_in.mean(0)  # centred, so that it takes the stream's mean away as LayerNorm does
+    hidden, streams = resid_mid @ W_in, []
+    for head, W_O in enumerate(weights.W_O.unflatten(0, (cfg.n_heads, cfg.d_head))):
+        change = z_changes[:, :, :, head]
+        resid = resid_mid + change @ W_O
+        shrink = 1 / layer_norm_scale(resid, cfg.eps)
+        own = torch.addcmul(weights.b_in, hidden, shrink).flatten(0, 2)  # the base run's share, in one pass
+        own.addmm_((change * shrink).flatten(0, 2), W_O @ W_in)
+        out = resid.add_(weights.b_out).flatten(0, 2).addmm_(F.gelu(own, approximate="tanh"), weights.W_out)
+        streams.append(out.view(resid.shape))
+    return torch.stack(streams, 2).flatten(1, 2)

@@ -106,11 +106,12 @@ class EdgeGraph:
         """Return edges as a mask.
 
         Args:
-            edges: (sender, receiver) names, as pairs or as text "0.1->3.2<q>"; or an array of true and false that is a
-                mask already.
+            edges: (sender, receiver) names, as pairs or as text "0.1->3.2<q>"; an array of true and false that is a
+                mask already, or a circuit that has one.
         Raises:
             EdgeError: says which edge is none of this graph, and why.
         """
+        edges = getattr(edges, "mask", edges)
         if isinstance(edges, np.ndarray):
             return self._checked(edges)
         mask = np.zeros(self.exists.shape, dtype=bool)

@@ -138,12 +138,23 @@ class Paths:
         replaced: Float[Tensor, "batch cell span head d_head"],
     ) -> Float[Tensor, "batch cell head pos d_model"]:
         """The change of what each receiver writes if its input is replaced; in the last layer at END alone."""
+        return self._written(layer, list(heads), self.z_changes(layer, name, heads, group, replaced))
+
+    def z_changes(
+        self,
+        layer: int,
+        name: ReceiverInput,
+        heads: Sequence[int],
+        group: Group,
+        replaced: Float[Tensor, "batch cell span head d_head"],
+    ) -> Float[Tensor, "batch cell pos head d_head"]:
+        """The change of each receiver's z if its input is replaced; in the last layer at END alone."""
         cells, chosen = replaced.shape[1], list(heads)
         querying = self._querying(layer, group)
         inputs = {n: self._base(layer, n, group)[:, None, :, chosen].expand(-1, cells, -1, -1, -1) for n in "qkv"}
         inputs[name] = torch.cat([inputs[name][:, :, : group.start], replaced], dim=2)
         z = mix(inputs["q"][:, :, querying], inputs["k"], inputs["v"])
-        return self._written(layer, chosen, z - self._base(layer, "z", group)[:, None, querying, chosen])
+        return z - self._base(layer, "z", group)[:, None, querying, chosen]
 
     def resid_mid(self, layer: int, group: Group) -> Float[Tensor, "batch 1 pos d_model"]:
         """The base run's residual stream after attention, over the group's span; in the last layer at END alone."""

@@ -46,6 +46,10 @@ def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
         "at_end": ioi_core.patch_activations(model, pairs, "z", positions="END"),
     }
     flips = {flip: ioi_core.with_twins(model, pairs, flip) for flip in ioi_core.SIGNAL_FLIPS}
+    of_edges: dict[str, Any] = {"model": model, "edges": [("embed", "0.1<v>"), ("0.1", "logits")]}
+    edges_file = data_set + ".edges.csv"
+    ioi_core.write_edges(model, edges_file, of_edges["edges"])
+    of_scores = of_pairs | {"scores": ioi_core.edge_scores(model, pairs, "eap")}
     special: dict[str, dict[str, Any]] = {
         "load_model": {"name": folder},
         "arena_pairs": {"model": model},
@@ -73,6 +77,15 @@ def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
         "completeness_sets": of_circuit | {"n_random": 1, "n_greedy": 1, "steps": 1},
         "completeness": of_circuit | {"removed": "1.1"},
         "edit_circuit": of_circuit | {"removed": "1.1"},
+        "edge_scores": of_pairs | {"method": "eap"},
+        "evaluate_edges": of_pairs | of_edges,
+        "edge_curve": of_scores | {"shares": [0.1]},
+        "minimal_edges": of_scores | {"bound": 0.05},
+        "edges_as_csv": of_edges,
+        "edges_as_json": of_edges,
+        "edges_as_neuronpedia": of_pairs | of_edges,
+        "read_edges": {"model": model, "path": edges_file},
+        "write_edges": of_edges | {"path": edges_file},
         "token_and_position": {"model": model, "flips": flips, "heads": ["1.1"]},
         "bootstrap_interval": {"per_prompt": measured["direct"].per_prompt},
         "correlation": patched,

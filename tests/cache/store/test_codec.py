@@ -119,6 +119,10 @@ BESIDES_PAIRS = {
     "edit_circuit": {"circuit": SOME_HEADS, "removed": Circuit({Head(3, 2): "all"})},
     "backup_heads": {"heads": [Head(3, 2), Head(3, 1)]},
     "contrast_methods": {"heads": SOME_HEADS},
+    "edge_scores": {"method": "eap"},
+    "evaluate_edges": {"edges": (("embed", "0.1<v>"), ("0.1", "logits"))},
+    "edge_curve": {"scores": np.zeros((31, 79)), "shares": (0.5,)},
+    "minimal_edges": {"scores": np.zeros((31, 79)), "bound": 0.01},
 }
 """Analysis -> what it must be given besides the pairs, where no page asks for it first."""
 
