@@ -26,6 +26,10 @@ from app.circuit.requests import (
 )
 from app.circuit.starts import PAPER, starts_of
 from app.heads.requests import answer_tokens, copying_requests, writing_request
+from app.hosting.settings import Settings
+from app.lessons.keys.run import Run
+from app.lessons.library import library
+from app.lessons.steps import answer_step, lesson_pairs
 from app.logit_lens.requests import curve_requests, heads_request, layers_request, tokens_request
 from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
 from app.path_patching.trail import Step
@@ -55,6 +59,9 @@ R = TypeVar("R")
 
 GALLERIES: Mapping[str, Callable[[Model], PromptPairs]] = {"classic": arena_pairs}
 """Name -> the prompts."""
+
+LESSONS = "lessons"
+"""The gallery of all that lessons reveal, on prompts of their own."""
 
 _MEMORY = 64 * 2**20  # bytes of results at hand; all others are read from disk
 
@@ -95,11 +102,18 @@ def requests(model: Model, pairs: PromptPairs, compute: Compute) -> Iterator[Req
     yield total_request(twins, ablation)
 
 
+def answer_lessons(model: Model, compute: Compute) -> None:
+    """Compute the answer to every question of every lesson, of a teacher's own too."""
+    for lesson in library(Settings.from_environment(os.environ).lessons_folder).lessons:
+        for step in lesson.steps:
+            answer_step(step, Run(model, lesson_pairs(lesson, model), compute))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return exit status 0 if all is kept, 1 if it is not, 2 if it could not be run."""
     parser = argparse.ArgumentParser(prog="python -m app.warm", description=__doc__)
     parser.add_argument("--model", default="ioi-demo", help="a model's name or absolute folder; default: %(default)s")
-    parser.add_argument("--gallery", default="classic", choices=sorted(GALLERIES), help="which prompts")
+    parser.add_argument("--gallery", default="classic", choices=sorted([*GALLERIES, LESSONS]), help="which prompts")
     options = parser.parse_args(arguments)
     try:
         folder, megabytes = disk_cache(os.environ)
@@ -131,8 +145,11 @@ def _warm(folder: Path, max_bytes: int, model_name: str, gallery: str) -> int:
     store = TieredStore(MemoryStore(_MEMORY), lambda: disk)
     requester = _Requester(Computations(store), model)
     started = time.monotonic()
-    for request in requests(model, GALLERIES[gallery](model), requester):
-        requester(request)
+    if gallery == LESSONS:
+        answer_lessons(model, requester)
+    else:
+        for request in requests(model, GALLERIES[gallery](model), requester):
+            requester(request)
     store.flush()
     if not disk.usable:
         print(store.warning, file=sys.stderr)

@@ -10,7 +10,6 @@ from app.start.panels import hide_strip
 
 view = current_view()
 hide_strip()
-keep_progress()
 found = library(settings().lessons_folder)
 place = current_place(found.lessons)
 if place.lesson is None:
@@ -21,3 +20,4 @@ else:
     show_step(view, place, place.lesson)
 if place.lesson is not None:
     show_start_part(view, place.lesson)
+keep_progress()

@@ -88,7 +88,7 @@ def in_words(question: Question, answer: Any) -> str:
         case "number":
             return with_unit(float(answer), question["unit"])
         case "cell":
-            return f"{question['rows'][answer[0]]}, {question['columns'][answer[1]]}"
+            return f"{question['rows'][answer[0]]} at “{question['columns'][answer[1]]}”"
         case "heads":
             return listed([f"{layer}.{head}" for layer, head in answer])
         case _:

@@ -21,13 +21,14 @@ from app.words.phrases import number
 
 _LINE = 24  # letters of a choice beside its bar
 _ROW = 34
+_SEEN = 0.2  # of the way to blue: cells without a number must be seen on white and on black
 
 
 @drawn_once
 def question_grid(question: Mapping[str, Any], chosen: Sequence[Sequence[int]]) -> go.Figure:
     """Draw the cells that can be chosen, without any number; a click hands on "row,column"."""
     rows, columns = _labels(question)
-    values = np.zeros((len(rows), len(columns)))
+    values = np.full((len(rows), len(columns)), _SEEN)
     keys = [
         [(f"{row},{column}", literal(f"{rows[row]}, {columns[column]}")) for column in range(len(columns))]
         for row in range(len(rows))

@@ -19,7 +19,7 @@ def answer_control(question: Mapping[str, Any], words: str, key: str, *, large: 
     Args:
         key: of the widgets, of this step alone.
     """
-    label = literal_markdown(words)
+    label = f"**{literal_markdown(words)}**"
     match question["kind"]:
         case "choice":
             choices = [literal_markdown(choice) for choice in question["choices"]]
@@ -37,7 +37,7 @@ def answer_control(question: Mapping[str, Any], words: str, key: str, *, large: 
 def _slider(label: str, question: Mapping[str, Any], key: str) -> float:
     low, high, step = question["low"], question["high"], question["step"]
     middle = low + step * round((high - low) / 2 / step)
-    named = f"{label} ({question['unit']})" if question["unit"] != "layer" else label
+    named = f"{label} ({literal_markdown(question['unit'])})" if question["unit"] != "layer" else label
     if all(float(value).is_integer() for value in (low, high, step)):
         return float(st.slider(named, int(low), int(high), int(middle), int(step), key=key))
     return float(st.slider(named, float(low), float(high), float(middle), float(step), key=key))
@@ -45,7 +45,7 @@ def _slider(label: str, question: Mapping[str, Any], key: str) -> float:
 
 def _asked(label: str) -> None:
     """Draw the words of a question whose controls have labels of their own."""
-    st.markdown(f"**{label}**")
+    st.markdown(label)
 
 
 def _cell(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[int] | None:
@@ -98,8 +98,9 @@ def _heads(question: Mapping[str, Any], label: str, key: str, *, large: bool) ->
 def _curve(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[float]:
     _asked(label)
     figure, drawn = st.container(), []
-    columns = st.columns(_COLUMNS)
     for n, place in enumerate(question["x"]):
+        if n % _COLUMNS == 0:  # a row at a time: a phone puts the columns of each below one another
+            columns = st.columns(_COLUMNS)
         with columns[n % _COLUMNS]:
             low, high, step = (float(question[name]) for name in ("low", "high", "step"))
             start = min(max(0.0, low), high)

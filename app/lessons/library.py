@@ -21,7 +21,7 @@ ORDER = ("first", "model", "attribution", "patching", "paths", "circuit", "anoma
 
 _MOST_FILES = 50
 _log = logging.getLogger(__name__)
-_read: LRUCache[tuple[str, int, int], Lesson] = LRUCache(200)
+_read: LRUCache[tuple[str, int, int], Lesson | str] = LRUCache(200)
 _lock = threading.Lock()
 
 
@@ -71,12 +71,14 @@ def _lesson(path: Path, *, bundled: bool) -> Lesson | str:
         with _lock:
             if (known := _read.get(key)) is not None:
                 return known
-        lesson = lesson_of(read_file(path), path.stem, bundled=bundled)
-        with _lock:
-            _read[key] = lesson
-        return lesson
-    except LessonError as error:
-        _log.warning("a lesson is left out: %s", error)
-        return str(error)
     except OSError:
         return f"{path.name}, line 1: cannot be read"
+    lesson: Lesson | str
+    try:
+        lesson = lesson_of(read_file(path), path.stem, bundled=bundled)
+    except LessonError as error:
+        _log.warning("a lesson is left out: %s", error)
+        lesson = str(error)
+    with _lock:
+        _read[key] = lesson
+    return lesson

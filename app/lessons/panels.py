@@ -81,7 +81,6 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
     """Draw a step: its question, or, once it is answered, the reveal."""
     model, n = view.model, place.step - 1
     step, pairs, answers = lesson.steps[n], lesson_pairs(lesson, model), dict(place.answers or {})
-    _tell_the_browser(place, lesson)
     title, name = literal_markdown(lesson.title), literal_markdown(model.name)
     said = f"{title}, question {place.step} of {len(lesson.steps)}, on **{name}**"
     headline(literal_markdown(step.title), said, tab=f"{lesson.title}, {place.step}")
@@ -101,6 +100,7 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
         st.markdown(glossary_in_words(list(step.terms)))
     _show_way(place, lesson)
     _show_print_out(lesson, model)
+    _tell_the_browser(place, lesson)
 
 
 def _show_text(text: tuple[str, ...]) -> None:
@@ -207,7 +207,6 @@ def _show_print_out(lesson: Lesson, model: Model) -> None:
 def show_end(view: View, place: Place, lesson: Lesson) -> None:
     """Draw what became of every question, and something more."""
     model, pairs, answers = view.model, lesson_pairs(lesson, view.model), place.answers or {}
-    _tell_the_browser(place, lesson)
     headline("What you found", f"{literal_markdown(lesson.title)}, on **{literal_markdown(model.name)}**")
     right, asked, lines = 0, 0, []
     for n, step in enumerate(lesson.steps, 1):
@@ -228,3 +227,4 @@ def show_end(view: View, place: Place, lesson: Lesson) -> None:
     st.link_button("Work on it", address.removeprefix("/"), icon=":material/open_in_new:", type="tertiary")
     _show_way(place, lesson)
     _show_print_out(lesson, model)
+    _tell_the_browser(place, lesson)

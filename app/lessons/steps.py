@@ -12,6 +12,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
+import ioi_core
 from app import url
 from app.lessons.answers import in_words, is_right
 from app.lessons.keys.analyses import measure
@@ -19,6 +20,8 @@ from app.lessons.keys.measured import Measured
 from app.lessons.keys.rules import RULES, Key
 from app.lessons.keys.run import Compute, NotMeasuredError, Run, shape_of
 from app.lessons.lesson import LAST_LAYER, Lesson, Link, Step
+from app.questions.ask import ask
+from app.words.effects import clearly_above_0
 from ioi_core import Head, Model, PromptPairs, arena_pairs, ioi_dataset
 
 GENERATED = 20
@@ -59,8 +62,10 @@ class Answered:
 
 
 def answer_step(step: Step, run: Run) -> Answered:
-    """Compute what a step is about, and read the key off it."""
+    """Compute what a step is about, and read the key off it; nothing is asked of a model that does not do the task."""
     try:
+        if not clearly_above_0(run.compute(ask(ioi_core.predictions, pairs=run.pairs)).clean_logit_diff):
+            raise NotMeasuredError("it does not prefer the right name on these prompts")
         measured = measure(run, step.measure.run, step.measure.read, step.measure.parameters)
     except NotMeasuredError as error:
         return Answered(None, None, str(error))

@@ -77,7 +77,7 @@ def _cells(measured: Measured, step: Step, sign: int, names: Callable[[int, int]
 
 def _largest_cell(measured: Measured, step: Step) -> Key:
     rows, columns = measured.labels
-    return _cells(measured, step, 1, lambda row, column: f"{columns[column]} in {rows[row]}")
+    return _cells(measured, step, 1, lambda row, column: f"{rows[row]} at “{columns[column]}”")
 
 
 def _largest_heads(measured: Measured, step: Step) -> Key:

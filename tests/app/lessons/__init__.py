@@ -1,0 +1,1 @@
+"""Lessons: keys, files, answers, and the page."""

@@ -1,0 +1,163 @@
+"""The page Lessons without a browser: every step of every lesson asked, answered, revealed, left; hostile addresses."""
+
+import html
+import re
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import url
+from app.hosting import services
+from app.lessons.answers import write_answer
+from app.lessons.library import library
+from app.lessons.printout import print_out
+from app.lessons.steps import lesson_pairs, question_of, reveal_step, verdict
+from ioi_core import Model
+from tests.app.lessons.test_keys import in_line
+from tests.app.pages import assert_fine, body, opened, says, shown
+
+PAGE = "../pages/lessons.py"
+LESSONS = {lesson.id: lesson for lesson in library(None).lessons}
+pytestmark = pytest.mark.usefixtures("loader")
+
+
+def lesson_page(**query: str) -> AppTest:
+    return opened(PAGE, model="ioi-demo", **query)
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    next(button for button in at.button if button.label == label).click()
+    return at.run()
+
+
+def query(at: AppTest, name: str) -> str:
+    return "".join(at.query_params.get(name, []))
+
+
+def test_the_list_names_every_lesson_and_leads_to_it():
+    at = lesson_page()
+    assert_fine(at)
+    assert [button.label.replace("\\", "") for button in at.button if button.key.startswith("open-")] == [
+        lesson.title for lesson in LESSONS.values()
+    ]
+    at.button(key="open-paths").click().run()
+    assert (query(at, url.LESSON), query(at, url.STEP)) == ("paths", "1")
+    assert at.title[0].value == LESSONS["paths"].steps[0].title
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_step_is_asked_and_revealed(demo_model: Model, name: str):
+    lesson, compute = LESSONS[name], in_line(demo_model)
+    pairs, given = lesson_pairs(lesson, demo_model), {}
+    at = lesson_page(lesson=name)
+    for n, step in enumerate(lesson.steps):
+        assert_fine(at)
+        assert at.title[0].value.replace("\\", "") == step.title
+        assert says(at) == []
+        question, reveal = question_of(step, demo_model, pairs), reveal_step(lesson, n, demo_model, compute)
+        if question["kind"] in ("choice", "cell", "heads"):
+            press(at, "Show the answer")
+            assert "To see the answer, choose an answer first." in body(at)
+            assert says(at) == []
+        answer = reveal["key"]
+        key = f"lesson-{name}-{n + 1}"
+        if question["kind"] == "choice":
+            at.radio(key=key).set_value(answer)
+        elif question["kind"] == "number":
+            answer = float(round(answer / question["step"]) * question["step"])
+            at.slider(key=key).set_value(int(answer))
+        elif question["kind"] == "cell":
+            at.selectbox(key=f"{key}-row").set_value(answer[0])
+            at.selectbox(key=f"{key}-column").set_value(answer[1])
+        elif question["kind"] == "heads":
+            at.multiselect(key=key).set_value([f"{layer}.{head}" for layer, head in answer])
+        else:
+            answer = [0.0, 0.0, 0.0, 0.0, 0.5, 4.0, 3.5]
+            for k, value in enumerate(answer):
+                at.slider(key=f"{key}-{k}").set_value(value)
+        press(at.run(), "Show the answer")
+        assert_fine(at)
+        given[n + 1] = write_answer(question["kind"], answer)
+        assert html.escape(verdict(question, reveal, answer)) in says(at)[0]
+        assert "Right: " in says(at)[0]
+        assert len(at.get("plotly_chart")) == 1
+        press(at, "To the end" if n + 1 == len(lesson.steps) else "Next question")
+    assert at.title[0].value == "What you found"
+    assert f"right in {len(given)} of {len(given)} questions" in says(at)[0]
+    assert query(at, url.ANSWERS) == ";".join(f"{n}:{answer}" for n, answer in given.items())
+    press(at, "Start again")
+    assert query(at, url.ANSWERS) == ""
+    assert query(at, url.STEP) == "1"
+
+
+def test_hints_go_from_a_nudge_to_the_answer_and_ask_for_nothing():
+    at = lesson_page(lesson="anomalies", step="3")
+    for label in ("Hint 1 of 3", "Hint 2 of 3", "Show me"):
+        press(at, label)
+    assert_fine(at)
+    assert len(says(at)) == 3
+    assert "It is 90 %." in says(at)[-1]
+    assert not any(button.label.startswith(("Hint", "Show me")) for button in at.button)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"lesson": "<script>alert(1)</script>"}, {"lesson": "first", "step": "-1"},
+        {"lesson": "first", "step": "9" * 500},
+        {"lesson": "first", "step": "1", "answers": "1:7"}, {"lesson": "first", "answers": "1:<b>;2:nan"},
+        {"lesson": "patching", "step": "3", "answers": "3:99,99"}, {"lesson": "paths", "answers": "1:9.9"},
+        {"lesson": "attribution", "answers": "1:1e400,0,0,0,0,0,0"},
+    ],
+)  # fmt: skip
+def test_an_address_that_makes_no_sense_shows_a_question_or_the_list(asked: dict[str, str]):
+    at = lesson_page(**asked)
+    assert_fine(at)
+    assert "<script>alert" not in body(at)
+    assert says(at) == [] or "What you found" in at.title[0].value
+
+
+def test_a_teachers_file_is_offered_shown_literally_and_a_bad_one_is_listed(tmp_path, monkeypatch):
+    text = (library.__globals__["BUNDLED"] / "model.yaml").read_text()
+    hostile = text.replace("The model and its task", "'<b>Mine</b> $x$ :red[x]'").replace(
+        "- \"A mean can hide", "- \"<script>alert(1)</script> **A** mean can hide"
+    )  # fmt: skip
+    (tmp_path / "mine.yaml").write_text(hostile)
+    (tmp_path / "bad.yaml").write_text("title: <i>x</i>\nsteps: 3\n")
+    monkeypatch.setenv("IOI_LESSONS", str(tmp_path))
+    services.settings.clear()
+    at = lesson_page()
+    assert_fine(at)
+    assert "bad.yaml, line 2: &#x27;steps&#x27; must be a list" in body(at)
+    assert str(tmp_path) not in shown(at)
+    at.button(key="open-mine").click().run()
+    press(at, "Next question")
+    assert_fine(at)
+    assert "<script>alert" not in shown(at)
+    assert "\\<script\\>alert" in shown(at)
+    services.settings.clear()
+
+
+def test_a_model_that_does_not_do_the_task_is_asked_nothing(loader, small_model: Model):
+    at = opened(PAGE, model="ioi-demo", lesson="attribution", step="4")
+    assert says(at) == []
+    loader.demo = small_model
+    services.models.clear()
+    at = opened(PAGE, model="ioi-demo", lesson="attribution", step="4")
+    assert not at.exception
+    assert f"{small_model.name} does not show this (it does not prefer the right name" in html.unescape(says(at)[0])
+    assert [button for button in at.button if button.label == "Show the answer"] == []
+
+
+def test_the_print_out_has_all_questions_before_the_first_answer(demo_model: Model):
+    lesson = LESSONS["patching"]
+    page = print_out(lesson, demo_model, in_line(demo_model)).decode()
+    before, after = page.split('<div class="answers">')
+    for n, step in enumerate(lesson.steps):
+        assert html.escape(step.ask.words) in before
+        reveal = reveal_step(lesson, n, demo_model, in_line(demo_model))
+        assert html.escape(reveal["words"][0]) in after
+        assert html.escape(reveal["words"][0]) not in before
+    assert "break-before: page" in before
+    assert re.findall(r"<(?:script|img|link|iframe)|https?://(?!www\.w3\.org)", page) == []
+    assert after.count("<svg") == 2  # the grids
