@@ -49,7 +49,8 @@ PART_COMPARED, PART_ROLES, PART_EDGES = "part_compared", "part_roles", "part_edg
 EDGE_METHOD, EDGES_KEPT, EDGE_CHANGES = "edge_method", "edges_kept", "edge_changes"
 EDGE_SENDER, EDGE_RECEIVER, EDGES_OTHER = "edge_sender", "edge_receiver", "edges_other"
 PART_CURVE, PART_EDGE, PART_ESTIMATES = "part_curve", "part_edge", "part_estimates"
-PART_AGREEMENT = "part_agreement"
+PART_AGREEMENT, PART_SMALLEST, PART_FILES = "part_agreement", "part_smallest", "part_files"
+EDGES_BOUND = "edges_bound"
 
 # Circuit
 CIRCUIT_PART, CIRCUIT_START, CIRCUIT, ABLATION = "circuit_part", "circuit_start", "circuit", "ablation"

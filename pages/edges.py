@@ -7,7 +7,7 @@ import streamlit as st
 from app import url
 from app.drawing.figure import show_foot
 from app.drawing.look import says
-from app.edges import panels, tables, words
+from app.edges import carried, panels, tables, words
 from app.edges.controls import method_control, plan_control, size_control
 from app.edges.plan import Changes, Plan
 from app.edges.requests import scores_request
@@ -56,3 +56,10 @@ part(
     "How sure is this choice of edges?", url.PART_AGREEMENT, partial(panels.show_comparison, view, plan),
     holds=[url.EDGES_OTHER],
 )  # fmt: skip
+part(
+    "What is the smallest circuit?",
+    url.PART_SMALLEST,
+    partial(carried.show_smallest, view, plan),
+    holds=[url.EDGES_BOUND],
+)
+part("From and to other tools", url.PART_FILES, partial(carried.show_files, view, plan))

@@ -1,5 +1,6 @@
 """The Edges page's own controls: how edges are scored, how many are kept, and which besides."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -7,7 +8,7 @@ import streamlit as st
 
 from app import url
 from app.drawing.look import notice
-from app.edges.plan import ARROW, MOST_CHANGES, Plan, first_size, plan_of, read_changes, sizes
+from app.edges.plan import ARROW, MOST_CHANGES, Changes, Plan, first_size, plan_of, read_changes, sizes
 from app.edges.words import METHODS
 from app.shell.links import open_head
 from app.shell.widgets import choose, drop_stale, option_control
@@ -98,6 +99,17 @@ def _no_sender(asked: str) -> str:
 
 def _no_receiver(asked: str) -> str:
     return f"No later part of this model that receives is called {asked[:40]!r}."
+
+
+def bound_control() -> float:
+    """Ask how faithful the smallest circuit must be."""
+    label = "Faithfulness at least, %"
+    return st.slider(label, 50, 99, 90, key=url.EDGES_BOUND, bind="query-params") / 100
+
+
+def put_on_the_page(edges: Sequence[str]) -> None:
+    """Keep these edges and no others."""
+    choose({url.EDGES_KEPT: "0", url.EDGE_CHANGES: Changes(kept=frozenset(edges)).text})
 
 
 def compared_with(method: str) -> str:

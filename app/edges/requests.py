@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import ioi_core
 from app.questions.ask import Request, ask
-from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, PromptPairs
+from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, MinimalEdges, PromptPairs
 
 
 def scores_request(pairs: PromptPairs, method: str) -> Request[EdgeScores]:
@@ -20,3 +20,19 @@ def curve_request(pairs: PromptPairs, scores: EdgeScores) -> Request[EdgeCurve]:
 def circuit_request(pairs: PromptPairs, edges: Sequence[str]) -> Request[EdgeEvaluation]:
     """Ask for the run of an edge circuit, its edges as text."""
     return ask(ioi_core.evaluate_edges, pairs=pairs, edges=tuple(edges))
+
+
+def halves(pairs: PromptPairs) -> tuple[PromptPairs, PromptPairs | None]:
+    """Return the prompts that a circuit is found on, and the others, on which it is judged; None of a single prompt."""
+    middle = (len(pairs) + 1) // 2
+    return pairs[:middle], pairs[middle:] if middle < len(pairs) else None
+
+
+def smallest_request(pairs: PromptPairs, scores: EdgeScores, bound: float) -> Request[MinimalEdges]:
+    """Ask for a small circuit of a faithfulness above `bound`, found on the first half of the prompts.
+
+    Args:
+        scores: of that half.
+    """
+    found_on, held_out = halves(pairs)
+    return ask(ioi_core.minimal_edges, pairs=found_on, scores=scores.values, bound=bound, held_out=held_out)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from app.edges.plan import Plan
-from ioi_core import EdgeCurve, EdgeScores, bootstrap_interval
+from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, bootstrap_interval
 
 
 def edges_frame(plan: Plan, exact: EdgeScores | None = None, most: int | None = None) -> pd.DataFrame:
@@ -41,6 +41,14 @@ def edges_frame(plan: Plan, exact: EdgeScores | None = None, most: int | None = 
 def _receiver(name: str) -> tuple[str, str]:
     node, _, letter = name.partition("<")
     return node, letter.removesuffix(">")
+
+
+def circuit_frame(found: EdgeEvaluation) -> pd.DataFrame:
+    """Return the edges of a circuit."""
+    nodes, letters = (
+        zip(*(_receiver(receiver) for _, receiver in found.edges), strict=True) if found.edges else ((), ())
+    )
+    return pd.DataFrame({"sender": [sender for sender, _ in found.edges], "receiver": nodes, "receiver_input": letters})
 
 
 def curve_frame(curves: Mapping[str, EdgeCurve]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from app.edges.plan import ARROW, Plan
 from app.words.choices import INPUTS
 from app.words.effects import least, not_shown, shows
 from app.words.phrases import capitalised, ends, interval, listed, mean_over, number, threshold, unpatched_means
-from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, bootstrap_interval
+from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, MinimalEdges, bootstrap_interval
 
 METHODS = {
     "exact": "exact: each edge alone reads from the corrupted run",
@@ -88,6 +88,29 @@ def nothing_story(scores: EdgeScores) -> str:
 def effect(scores: EdgeScores, edge: tuple[int, int]) -> float:
     """Return what an edge adds to logit_diff: its score, turned round; never "-0"."""
     return 0.0 - float(scores.values[edge])
+
+
+def smallest_story(found: MinimalEdges, n_prompts: int) -> str:
+    """Say how small a circuit was found, and how it does on prompts it was not found on."""
+    here = f"{found.evaluation.n_edges:,} edges recover {share(found.evaluation.faithfulness)}"
+    there = "" if found.held_out is None else f", and {share(found.held_out.faithfulness)} on prompts held out"
+    held = "" if found.held_out is None else f", judged on the other {found.held_out.n_prompts}"
+    cut = "" if found.complete else " Edges were not taken out to the end: there were too many."
+    return (
+        f"{here}{there}.\nFound on {found.evaluation.n_prompts} of {n_prompts} prompts{held}: the {found.n_ranked:,} "
+        f"strongest edges reach {share(found.bound)}, {found.n_grown:,} of them on a path; {len(found.removed):,} "
+        f"could be taken out again.{cut} No smaller set is ruled out."
+    )
+
+
+def imported_story(found: EdgeEvaluation, n_given: int) -> str:
+    """Say how a circuit from a file does on these prompts."""
+    if found.no_fraction:
+        return f"There is no faithfulness: {found.no_fraction}."
+    return (
+        f"The circuit of the file recovers {share(found.faithfulness)} here, with {found.n_edges:,} edges on a path "
+        f"of {n_given:,}.\n{runs_words(found)}"
+    )
 
 
 def edge_story(plan: Plan, exact: EdgeScores | None, edge: tuple[int, int]) -> str:

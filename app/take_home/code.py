@@ -99,6 +99,9 @@ class Code:
         """Return the name of the prompts, or of twins of them; the line that makes these is added."""
         if not corruption or _equal(pairs, self._source.pairs):
             return "pairs"
+        for rows, text in ((slice(len(pairs)), f"[:{len(pairs)}]"), (slice(-len(pairs), None), f"[-{len(pairs)}:]")):
+            if len(pairs) < len(self._source.pairs) and _equal(pairs, self._source.pairs[rows]):
+                return f"pairs{text}"
         if corruption not in CORRUPTIONS:
             raise ValueError(f"there are no {corruption} twins")
         self._twins[f"{corruption}_twins"] = pairs

@@ -5,8 +5,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.edges.plan import first_size
+from app.edges.words import share
 from app.words.phrases import number
-from ioi_core import EdgeGraph, Model, arena_pairs, edge_curve, edge_scores, evaluate_edges
+from ioi_core import (
+    EdgeGraph,
+    Model,
+    arena_pairs,
+    edge_curve,
+    edge_scores,
+    edges_as_json,
+    evaluate_edges,
+    minimal_edges,
+)
 from tests.app.pages import assert_fine, body, opened, says
 from tests.models.bundled import MOVERS
 
@@ -89,3 +99,30 @@ def test_effects_are_number_words(demo_model: Model) -> None:
     scores = edge_scores(demo_model, arena_pairs(demo_model), "eap")
     value = -float(scores.at(sender=str(MOVER), receiver="logits").values)
     assert any(f"about {number(value).removeprefix('+')} logits to logit_diff" in text for text in says(at))
+
+
+def test_the_smallest_circuit_is_judged_on_prompts_held_out(demo_model: Model) -> None:
+    at = page(edge_method="EAP-IG", edges_bound="80")
+    assert_fine(at)
+    pairs = arena_pairs(demo_model)
+    scores = edge_scores(demo_model, pairs[:4], "eap_ig")
+    found = minimal_edges(demo_model, pairs[:4], scores, bound=0.8, held_out=pairs[4:])
+    assert found.held_out is not None
+    said = f"{found.evaluation.n_edges} edges recover {share(found.evaluation.faithfulness)}, and "
+    assert any(f"{said}{share(found.held_out.faithfulness)} on prompts held out" in text for text in says(at))
+    at.button(key="edges_smallest_on").click().run()
+    assert_fine(at)
+    kept = evaluate_edges(demo_model, pairs, found.edges)
+    assert any(f">{kept.n_edges} of" in text and share(kept.faithfulness) in text for text in says(at))
+
+
+def test_a_circuit_goes_out_and_comes_back(demo_model: Model) -> None:
+    at = page(edge_method="EAP")
+    edges = strongest(demo_model, "eap", 30)
+    at.text_area(key="edges_pasted").set_value(edges_as_json(demo_model, edges)).run()
+    assert_fine(at)
+    found = evaluate_edges(demo_model, arena_pairs(demo_model), edges)
+    assert any(f"The circuit of the file recovers {share(found.faithfulness)} here" in text for text in says(at))
+    at.text_area(key="edges_pasted").set_value('{"edges": "<b>"}').run()
+    assert not at.exception
+    assert "This is not taken" in body(at)

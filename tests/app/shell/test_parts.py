@@ -13,7 +13,7 @@ PAGES = {
     "attention": (url.PART_CLOSELY, url.PART_FROM_END, url.PART_SIDE_BY_SIDE),
     "activation_patching": (url.PART_CELL, url.PART_ESTIMATE),
     "path_patching": (url.PART_SENDERS, url.PART_PATHS, url.PART_WHY),
-    "edges": (url.PART_CURVE, url.PART_EDGE, url.PART_ESTIMATES, url.PART_AGREEMENT),
+    "edges": (url.PART_CURVE, url.PART_EDGE, url.PART_ESTIMATES, url.PART_AGREEMENT, url.PART_SMALLEST, url.PART_FILES),
     "circuit": (
         url.PART_MEMBERS, url.PART_LEVELS, url.PART_MINIMALITY,
         url.PART_TEMPLATES, url.PART_COMPARISON, url.PART_COMPLETENESS,

@@ -19,6 +19,7 @@ NOT_IN_A_LINK = {
     "circuit_add": "says what the button beside it adds; what was added is in the link",
     "circuit_add_at": "the same",
     "circuit_set": "says what the button beside it switches off; what is off is in the link",
+    "edges_pasted": "is a file from elsewhere, which is only looked at",
     "circuit_name": "says under which name the button beside it keeps a circuit; what is kept is in the link",
 }
 """Controls that hold nothing but what a button would do."""
@@ -26,6 +27,7 @@ NOT_IN_A_LINK = {
 TEXTS = {
     "trail": "logits > 4.1 q",
     "circuit": "-4.1:END",
+    "edge_changes": "-4.1->logits",
     "kept": "ioi-demo/mine = 3.1:END 2.0:S2",
     "text": "When Tom and Amy met, Tom gave a ring to\n---\nWhen Tom and Amy left, Tom waved to",
     "corrupted": "When Tom and Amy met, Amy gave a ring to\n---\nWhen Tom and Amy left, Amy waved to",

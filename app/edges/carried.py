@@ -1,0 +1,78 @@
+"""Panels that find a small circuit, take circuits out to other tools, and read theirs."""
+
+from functools import partial
+
+import streamlit as st
+
+import ioi_core
+from app.drawing.figure import show_foot
+from app.drawing.look import problem, says
+from app.drawing.table import show_frame
+from app.edges import tables, words
+from app.edges.compared import agreement
+from app.edges.controls import bound_control, put_on_the_page
+from app.edges.plan import ARROW, MOST_CHANGES, Plan
+from app.edges.requests import circuit_request, halves, scores_request, smallest_request
+from app.questions.compute import compute
+from app.questions.shown import Shown
+from app.take_home.menu import download_button
+from app.view import View
+from ioi_core import IOIError
+from ioi_core.edges.files import edges_of
+
+_LONGEST = 400_000  # letters: MIB's JSON of the bundled model is 80,000
+
+
+def show_smallest(view: View, plan: Plan) -> None:
+    """Draw the edges of a circuit as small as can be found, and say how it does on prompts held out."""
+    bound = bound_control()
+    scoring = scores_request(halves(view.pairs)[0], plan.scores.method)
+    asked = smallest_request(view.pairs, compute(view.model, scoring), bound)
+    try:
+        found = compute(view.model, asked)
+    except IOIError as error:
+        problem(f"No circuit is looked for: {error}.")
+        return
+    edges = [ARROW.join(edge) for edge in found.edges]
+    frame = tables.circuit_frame(found.evaluation)
+    show_frame("edge_smallest", frame, alt="The edges of the smallest circuit found", large=view.large)
+    shown = [Shown("evaluation.per_prompt", 1)] + [Shown("held_out.per_prompt", 1)] * (found.held_out is not None)
+    show_foot(
+        "edge_smallest", words.smallest_story(found, len(view.pairs)), lambda: frame, requests=[scoring, asked],
+        shown=shown,
+    )  # fmt: skip
+    st.button(
+        "Put it on the page", key="edges_smallest_on", on_click=put_on_the_page, args=(edges,),
+        disabled=len(edges) > MOST_CHANGES,
+        help=f"A link holds {MOST_CHANGES} changes." if len(edges) > MOST_CHANGES else None,
+    )  # fmt: skip
+
+
+def show_files(view: View, plan: Plan) -> None:
+    """Offer the circuit in the formats of other tools, and run one of theirs."""
+    model, name = view.model, "".join(c if c.isalnum() or c in "-_" else "-" for c in view.model.name)
+    edges = list(plan.names)
+    with st.container(horizontal=True):
+        write = partial(ioi_core.edges_as_json, model, edges, plan.scores)
+        download_button("MIB's JSON", write, f"{name}_edges_mib.json", "application/json", key="edges-mib")
+        table = partial(ioi_core.edges_as_csv, model, edges, plan.scores)
+        download_button("CSV", table, f"{name}_edges.csv", "text/csv", key="edges-csv")
+        if edges:
+            graph = partial(ioi_core.edges_as_neuronpedia, model, view.pairs, edges, plan.scores)
+            file = f"{name}_edges_graph.json"
+            download_button("Graph for Neuronpedia", graph, file, "application/json", key="edges-graph")
+    st.caption("In Python: `ioi_core.read_edges(model, path)` reads the first two.")
+    text = st.text_area(
+        "A circuit from elsewhere: MIB's JSON or a CSV, pasted", key="edges_pasted", max_chars=_LONGEST, height=100,
+    )  # fmt: skip
+    if not text.strip():
+        return
+    try:
+        theirs = edges_of(model, text.encode("utf-8", "replace"))
+    except IOIError as error:
+        problem(f"This is not taken: {error}.")
+        return
+    names = [ARROW.join(edge) for edge in theirs.edges]
+    says(words.imported_story(compute(model, circuit_request(view.pairs, names)), len(names)))
+    found = agreement(plan.graph, plan.mask, plan.graph.mask(names))
+    says(words.agreement_story("the circuit above, and the one of the file", found))
