@@ -17,7 +17,7 @@ METHODS = ("exact", "eap", "eap_ig")
 class EdgeScores(PromptResult):
     """`values` [sender receiver]: an edge's score in logits, nan where there is no edge.
 
-    `per_prompt` takes 140 KB a prompt in GPT-2 small's shape for each of float32's 4 bytes a number: 0.28 MB.
+    `per_prompt` is always there: 0.28 MB a prompt in GPT-2 small's shape.
 
     Attributes:
         method: "exact", "eap" or "eap_ig"; steps: of eap_ig, else None.
