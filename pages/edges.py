@@ -29,7 +29,7 @@ headline(
 left, right = st.columns([4, 1])
 figure = left.empty()
 with right:
-    method = method_control()
+    method = method_control(graph, len(pairs))
     number = size_control(graph)
 request = scores_request(pairs, method)
 if not is_known(model, request) and method != "eap":

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from app.colours import CLEAN, CORRUPTED, FAVOURS_IO, FAVOURS_S, ROLE_COLOURS
+from app.colours import CLEAN, CORRUPTED, FAVOURS_IO, ROLE_COLOURS
 from app.drawing.kept import drawn_once
 from app.drawing.parts import hover, laid_out, whisker_note, whiskers
 from app.edges.plan import ARROW
 from app.edges.words import METHOD_NAMES, edge_words, effect, share
 from app.words.phrases import capitalised, ends, mean_over, number
-from ioi_core import EdgeCurve, EdgeGraph, EdgeScores
+from ioi_core import EdgeCurve, EdgeScores
 
 _LINES = {
     "exact": (FAVOURS_IO, "solid", "circle"),
@@ -59,14 +59,14 @@ def curve_figure(curves: Mapping[str, EdgeCurve], kept: float) -> go.Figure:
 
 
 @drawn_once
-def estimate_scatter(graph: EdgeGraph, estimate: EdgeScores, exact: EdgeScores, r: float) -> go.Figure:
+def estimate_scatter(estimate: EdgeScores, exact: EdgeScores, r: float) -> go.Figure:
     """Draw an estimate of each edge against its exact effect; the largest only, where there are very many."""
-    edges = np.argwhere(graph.exists)
+    edges = np.argwhere(np.isfinite(exact.values))
     size = np.maximum(np.abs(estimate.values), np.abs(exact.values))[tuple(edges.T)]
     edges = edges[np.argsort(-size, kind="stable")[:_MOST_POINTS]]
     x, y = (np.array([effect(one, (a, b)) for a, b in edges]) for one in (estimate, exact))
     texts = [
-        f"{capitalised(edge_words(ARROW.join((graph.senders[a], graph.receivers[b]))))}:<br>"
+        f"{capitalised(edge_words(ARROW.join((exact.axes['sender'][a], exact.axes['receiver'][b]))))}:<br>"
         f"estimate {number(at)}, exact {number(real)}"
         for (a, b), at, real in zip(edges, x, y, strict=True)
     ]
@@ -77,10 +77,6 @@ def estimate_scatter(graph: EdgeGraph, estimate: EdgeScores, exact: EdgeScores, 
     figure.add_shape(type="line", **line, line={"dash": "dash", "width": 1, "color": CORRUPTED}, layer="below")
     figure.update_xaxes(title=f"{METHOD_NAMES[estimate.method]}, logits", range=[-limit, limit], zeroline=True)
     figure.update_yaxes(title="exact, logits", range=[-limit, limit], zeroline=True)
-    shown = f"the {len(edges):,} largest of " * (len(edges) < graph.n_edges)
-    note = f"what {shown}{graph.n_edges:,} edges add; correlation {number(r)}; dashed: equal"
+    shown = f"the {len(edges):,} largest of " * (len(edges) < exact.n_edges)
+    note = f"what {shown}{exact.n_edges:,} edges add; correlation {number(r)}; dashed: equal"
     return laid_out(figure, "Estimate against exact, one point an edge", note, 420)
-
-
-SIGN_COLOURS = {True: FAVOURS_IO, False: FAVOURS_S}
-"""Whether an edge adds to logit_diff -> its colour."""

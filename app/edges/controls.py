@@ -15,13 +15,19 @@ from app.shell.widgets import choose, drop_stale, option_control
 from ioi_core import EdgeGraph, EdgeScores, IOIError
 
 _LONGEST = 3_000
+_SECONDS_OF_RUNS = 60_000  # of the bundled model's edges; each of GPT-2 small's takes a hundred times as long
 _METHODS = {meaning.partition(":")[0]: method for method, meaning in METHODS.items()}
 
 
-def method_control() -> str:
-    """Ask how edges are scored."""
+def method_control(graph: EdgeGraph, n_prompts: int) -> str:
+    """Ask how edges are scored: exactly by default, where that takes seconds."""
     meanings = "\n".join(f"- {meaning}" for meaning in METHODS.values())
-    return _METHODS[st.selectbox("Scored by", _METHODS, key=url.EDGE_METHOD, bind="query-params", help=meanings)]
+    first = "exact" if graph.n_edges * n_prompts <= _SECONDS_OF_RUNS else "EAP-IG"
+    return _METHODS[option_control("Scored by", tuple(_METHODS), first, url.EDGE_METHOD, _no_method, help=meanings)]
+
+
+def _no_method(asked: str) -> str:
+    return f"Edges cannot be scored by {asked[:40]!r}."
 
 
 def size_control(graph: EdgeGraph) -> int:

@@ -93,7 +93,7 @@ def show_estimate(view: View, plan: Plan) -> None:
     r = words.correlation(estimate, exact)
     off = np.abs(np.nan_to_num(estimate.values - exact.values))
     worst = [divmod(int(at), plan.graph.n_receivers) for at in np.argsort(-off, axis=None, kind="stable")[:_WORST]]
-    figure = charts.estimate_scatter(plan.graph, estimate, exact, r) if words.has_edges(exact) else None
+    figure = charts.estimate_scatter(estimate, exact, r) if words.has_edges(exact) else None
     show_figure(
         "edge_estimate",
         figure,

@@ -89,6 +89,10 @@ class Plan:
     number: int
     changes: Changes
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be pickled, for a figure's digest, as what it is made of, whatever was worked out of it since."""
+        return _plan, (self.graph.n_layers, self.graph.n_heads, self.scores, self.number, self.changes)
+
     @cached_property
     def mask(self) -> np.ndarray:
         """[sender receiver] which edges are kept."""
@@ -108,6 +112,10 @@ class Plan:
     def names(self) -> tuple[str, ...]:
         """The edges that are kept and on a path, as text, in the order of the axes."""
         return tuple(map(ARROW.join, self.graph.edges(self.pruned)))
+
+
+def _plan(n_layers: int, n_heads: int, scores: EdgeScores, number: int, changes: Changes) -> Plan:
+    return Plan(EdgeGraph(n_layers, n_heads), scores, number, changes)
 
 
 def plan_of(graph: EdgeGraph, scores: EdgeScores, number: int, text: str) -> tuple[Plan, str]:

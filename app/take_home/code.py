@@ -72,7 +72,7 @@ class Code:
 
     def name(self, n: int) -> str:
         """Return the name of a request's result."""
-        return "result" if len(self._calls) == 1 else f"result_{n + 1}"
+        return "result" if len(self._record.requests) == 1 else f"result_{n + 1}"
 
     def reading(self, shown: Shown) -> str:
         """Return the expression for some of the figure's numbers."""

@@ -16,7 +16,7 @@ from tests.app.take_home.every_figure import VIEWS, every_figure, results_of
 
 COMPUTED = {  # drawn from the recorded numbers by a formula, not as they are
     "circuit_graph", "circuit_minimality", "circuit_templates", "circuit_comparison", "path_graph",
-    "by_template_split",
+    "by_template_split", "edge_graph",
 }  # fmt: skip
 
 
@@ -65,6 +65,8 @@ def known_values(numbers: list[Numbers]) -> np.ndarray:
 
 def by_formula(name: str, numbers: list[Numbers]) -> np.ndarray:
     """What a figure draws beside its recorded numbers, computed from them."""
+    if name == "edge_estimate":  # what edges add: their scores, turned round
+        return -np.concatenate([one.values.ravel() for one in numbers])
     if name != "backup_movers":
         return np.array([])
     before, _, scale, scale_after, _ = (one.values for one in numbers)

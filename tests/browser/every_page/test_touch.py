@@ -105,6 +105,9 @@ FIGURES = (
     Clickable("patch_heatmap", "/activation_patching", {}, ("head 2.1", "head 1.2", f"head {LAST}"),
               heading("A closer look: head {}")),
     Clickable("path_heatmap", "/path_patching", {}, ("head 2.1", "head 0.2", f"head {LAST}"), picked),
+    Clickable("edge_graph", "/edges", {}, (f"{MOVER}->logits", f"{SECOND}->logits", f"{MOVER}->logits"),
+              address(edge_changes=lambda edges: ", ".join(
+                  f"-{edge}" for edge in sorted(set(edges)) if edges.count(edge) % 2))),
     Clickable("circuit_graph", "/circuit", CIRCUIT, (f"{READER}:END", f"{MOVER}:END", f"{MOVER}:END"),
               address(circuit=lambda members: " ".join(
                   f"-{member}" for member in sorted(set(members)) if members.count(member) % 2))),
