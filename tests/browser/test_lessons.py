@@ -30,7 +30,7 @@ def test_a_lesson_is_taken_by_keyboard_left_and_found_again(chromium: Browser, s
     expect(page.locator(".stMain .ioi-says >> visible=true")).to_have_count(0)
     press(visitor, "Show the answer")
     expect(page.get_by_text("choose an answer first")).to_be_visible()
-    page.get_by_role("radio").nth(0).focus()
+    page.locator(".stMain").get_by_role("radio", name="Mary").focus()
     page.keyboard.press("Space")
     visitor.settled()
     press(visitor, "Show the answer")
@@ -61,7 +61,7 @@ def test_heads_are_answered_by_finger_on_a_phone_and_the_figure_is_the_cores(
 ) -> None:
     visitor = Visitor(chromium, server, viewport=PHONE, is_mobile=True, has_touch=True)
     page = visitor.open("/lessons", model="ioi-demo", lesson="attribution", step="4")
-    page.get_by_role("combobox", name="Heads, as layer.head").tap()
+    page.get_by_role("combobox", name="Heads, as layer.head").fill("4.2")
     page.get_by_role("option", name="4.2", exact=True).tap()
     page.keyboard.press("Escape")
     visitor.settled()
