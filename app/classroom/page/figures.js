@@ -6,7 +6,7 @@ import { el, svg } from "./common.js";
 const UNITS = { logit_diff: "logit difference", prob: "probability", logprob: "log probability" };
 const unitOf = unit => UNITS[unit] ?? (unit || "").replace(/_/g, " ");
 export const short = value => value == null ? "none" : String(Number(Number(value).toPrecision(3)));
-const withUnit = (value, unit) => `${short(value)}${unit ? ` ${unitOf(unit)}` : ""}`;
+const withUnit = (value, unit) => unit === "layer" ? `layer ${short(value)}` : unit === "share" ? `${short(100 * value)} %` : `${short(value)}${unit ? ` ${unitOf(unit)}` : ""}`;
 const head = ([layer, number]) => `${layer}.${number}`;
 const same = (a, b) => a != null && b != null && a[0] === b[0] && a[1] === b[1];
 
