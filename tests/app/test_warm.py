@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.hosting import services
+from app.lessons.library import Library, library
 from app.warm import main
 from cache.analyses import ANALYSES
 from ioi_core import Model
@@ -51,6 +52,18 @@ def test_warm_computes_only_what_is_missing(folder, capsys):
         asked, found = re.search(r"(\d+) results, (\d+) of them known", capsys.readouterr().out).groups()
         assert int(asked) > 100
         assert found == (asked if known == "all" else "0")
+
+
+def test_the_gallery_of_lessons_computes_all_that_they_reveal(folder, capsys, monkeypatch):
+    lessons = [lesson for lesson in library(None).lessons if lesson.id in ("model", "attribution")]
+    monkeypatch.setattr("app.warm.library", lambda _: Library(tuple(lessons), ()))
+    assert main(["--gallery", "lessons"]) == 0
+    asked, known = re.search(
+        r"lessons on ioi-demo: (\d+) results, (\d+) of them known", capsys.readouterr().out
+    ).groups()
+    assert (int(asked), int(known)) == (4, 0)  # predictions, the lens, layers, heads
+    assert main(["--gallery", "lessons"]) == 0
+    assert "4 results, 4 of them known" in capsys.readouterr().out
 
 
 def test_a_gallery_asks_only_for_analyses_that_exist(demo_model: Model):

@@ -12,6 +12,7 @@ DOCUMENTS = [
     "README.md",
     "docs/architecture.md",
     "docs/hosting.md",
+    "docs/teaching.md",
     "benchmarks/README.md",
     "ioi_core/demo/model/README.md",
 ]

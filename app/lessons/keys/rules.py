@@ -75,9 +75,15 @@ def _cells(measured: Measured, step: Step, sign: int, names: Callable[[int, int]
     return Key(cells[0], cells, _plain(measured.values), clear, clear >= step.margin, facts)
 
 
+def _short(column: str) -> str:
+    """Return a token's role, where it has one; else the token."""
+    token, has_role, role = column.removesuffix(")").partition(" (")
+    return role if has_role else f"“{token}”"
+
+
 def _largest_cell(measured: Measured, step: Step) -> Key:
     rows, columns = measured.labels
-    return _cells(measured, step, 1, lambda row, column: f"{rows[row]} at “{columns[column]}”")
+    return _cells(measured, step, 1, lambda row, column: f"{rows[row]} at {_short(columns[column])}")
 
 
 def _largest_heads(measured: Measured, step: Step) -> Key:

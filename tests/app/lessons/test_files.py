@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.lessons.keys.analyses import ANALYSES
+from app.lessons.keys.rules import RULES
 from app.lessons.library import BUNDLED, library
 from app.lessons.marked_yaml import MOST_BYTES, LessonError, read_text
 from app.lessons.reading import lesson_of
+from tests import ROOT
 
 GOOD = (BUNDLED / "model.yaml").read_text(encoding="utf-8")
 LINES = GOOD.splitlines()
@@ -112,3 +115,17 @@ def test_a_teachers_folder_adds_lessons_and_lists_what_it_cannot_use(tmp_path: P
     (tmp_path / "bad.yaml").write_text(GOOD, encoding="utf-8")
     assert "bad" in {lesson.id for lesson in library(tmp_path).lessons}
     assert library(tmp_path / "gone").refused == ("The folder of IOI_LESSONS cannot be read any more.",)
+
+
+def test_what_teachers_are_told_to_write_can_be_read_and_is_all_there_is():
+    text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+    assert lesson_of(read_text(example.encode(), "mine.yaml"), "mine").steps[0].rule == "largest heads"
+    told = {
+        row[1]: set(re.findall(r"`([^`]*)`", row[2])) for row in re.finditer(r"^\| `(\w+)` \| (.*?) \|", text, re.M)
+    }
+    reads = {name: set(analysis.reads) for name, analysis in ANALYSES.items()}
+    assert {name: found for name, found in told.items() if name in ANALYSES} == reads
+    assert all(f"`{rule}`" in text for rule in RULES)
+    for analysis in ANALYSES.values():
+        assert all(f"`{name}`" in text for name in analysis.parameters)

@@ -25,6 +25,7 @@ VIEWS = {
     **{f"circuit, {part}": ("/circuit", {"circuit_part": part}) for part in PARTS},
     "one head": ("/heads", {}),
     "all heads": ("/heads", {"heads_shown": ALL_HEADS}),
+    "lessons": ("/lessons", {"lesson": "patching", "step": "3", "answers": "3:4,14"}),
     "report": ("/report", {"pins": written([Pin("logit_lens?model=ioi-demo", "logit_lens_curve", "why")])}),
 }
 LAPTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
