@@ -6,7 +6,7 @@ import { el, svg } from "./common.js";
 const UNITS = { logit_diff: "logit difference", prob: "probability", logprob: "log probability" };
 const unitOf = unit => UNITS[unit] ?? (unit || "").replace(/_/g, " ");
 export const short = value => value == null ? "none" : String(Number(Number(value).toPrecision(3)));
-const withUnit = (value, unit) => `${short(value)}${unit ? ` ${unitOf(unit)}` : ""}`;
+const withUnit = (value, unit) => unit === "layer" ? `layer ${short(value)}` : unit === "share" ? `${short(100 * value)} %` : `${short(value)}${unit ? ` ${unitOf(unit)}` : ""}`;
 const head = ([layer, number]) => `${layer}.${number}`;
 const same = (a, b) => a != null && b != null && a[0] === b[0] && a[1] === b[1];
 
@@ -231,8 +231,9 @@ const headGrid = (question, about) => grid(...headNames(question), { ...about, a
 
 /** A grid of cells, layer 0 at the bottom; chosen ones have a frame. */
 const grid = (rows, columns, { name, chosen = [], click, paint, over, across }) => {
-  const wide = 340, left = Math.min(90, 14 + 6.6 * Math.max(...rows.map(row => row.length))), step = (wide - left - 2) / columns.length;
-  const high = Math.max(13, Math.min(26, step)), top = across ? 16 : Math.min(84, 10 + 5.6 * Math.max(...columns.map(text => text.length)));
+  const wide = 340, left = Math.min(90, 14 + 6.6 * Math.max(...rows.map(row => row.length)));
+  const top = across ? 16 : Math.min(84, 10 + 5.6 * Math.max(...columns.map(text => text.length)));
+  const step = (wide - left - (across ? 2 : 2 + .45 * top)) / columns.length, high = Math.max(13, Math.min(26, step));
   const place = ([row, column]) => ({ x: left + column * step, y: top + (rows.length - 1 - row) * high, width: step, height: high });
   const middle = cell => { const { x, y } = place(cell); return [x + step / 2, y + high / 2]; };
   const cells = rows.flatMap((_, row) => columns.map((__, column) =>
@@ -271,7 +272,7 @@ const heat = (rows, columns, { key, values, unit, tally, mine, name, across }) =
     part.style.fill = colour(n / 4 - 1);
     return part;
   });
-  return [picture, legend(values && [svg("g", {}, scale), `${short(-far)} to ${short(far)} ${unitOf(unit)}`],
+  return [picture, legend(values && [svg("g", {}, scale), `${short(unit === "share" ? -100 * far : -far)} to ${withUnit(far, unit)}`],
     key && [framed("key"), "the answer"],
     tally && [svg("circle", { class: "clicks", cx: 15, cy: 8, r: 6 }), `the class's ${name}, counted`],
     mine && [framed("own"), "you"]),
