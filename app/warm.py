@@ -26,7 +26,14 @@ from app.circuit.requests import (
 )
 from app.circuit.starts import PAPER, starts_of
 from app.edges.plan import Changes, Plan, first_size
-from app.edges.requests import circuit_request, scores_request
+from app.edges.requests import (
+    FIRST_BOUND,
+    circuit_request,
+    curve_request,
+    halves,
+    scores_request,
+    smallest_request,
+)
 from app.heads.requests import answer_tokens, copying_requests, writing_request
 from app.hosting.settings import Settings
 from app.lessons.keys.run import Run
@@ -105,8 +112,10 @@ def requests(model: Model, pairs: PromptPairs, compute: Compute) -> Iterator[Req
     yield total_request(twins, ablation)
     graph = EdgeGraph.of(model)
     for method in ("eap", "exact"):
-        plan = Plan(graph, compute(scores_request(pairs, method)), first_size(graph.n_edges), Changes())
-        yield circuit_request(pairs, plan.names)
+        scores = compute(scores_request(pairs, method))
+        yield circuit_request(pairs, Plan(graph, scores, first_size(graph.n_edges), Changes()).names)
+        yield curve_request(pairs, scores)
+    yield smallest_request(pairs, compute(scores_request(halves(pairs)[0], "exact")), FIRST_BOUND)
 
 
 def answer_lessons(model: Model, compute: Compute) -> None:

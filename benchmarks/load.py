@@ -42,11 +42,12 @@ HEADINGS = {
     "edges": "Which connections does the model need?",
     "circuit": "What happens if you break the circuit?",
     "heads": "What does head",
+    "lessons": "Guess first, then look",
     "report": "Your report",
 }
 """A page's path -> what its title begins with."""
-WITHOUT_CHARTS = {"", "report"}
-"""Pages that draw nothing of their own: the first one, and a report of nothing yet."""
+WITHOUT_CHARTS = {"", "lessons", "report"}
+"""Pages that draw nothing as they open: two lists, and a report of nothing yet."""
 
 MOST_VISITORS, MOST_SECONDS = 2000, 600.0
 PATIENCE = 60.0  # seconds until a page counts as never come

@@ -9,6 +9,7 @@ import streamlit as st
 from app import url
 from app.drawing.look import notice
 from app.edges.plan import ARROW, MOST_CHANGES, Changes, Plan, first_size, plan_of, read_changes, sizes
+from app.edges.requests import FIRST_BOUND
 from app.edges.words import METHODS
 from app.shell.links import open_head
 from app.shell.widgets import choose, drop_stale, option_control
@@ -110,7 +111,7 @@ def _no_receiver(asked: str) -> str:
 def bound_control() -> float:
     """Ask how faithful the smallest circuit must be."""
     label = "Faithfulness at least, %"
-    return st.slider(label, 50, 99, 90, key=url.EDGES_BOUND, bind="query-params") / 100
+    return st.slider(label, 50, 99, round(100 * FIRST_BOUND), key=url.EDGES_BOUND, bind="query-params") / 100
 
 
 def put_on_the_page(edges: Sequence[str]) -> None:

@@ -6,6 +6,9 @@ import ioi_core
 from app.questions.ask import Request, ask
 from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, MinimalEdges, PromptPairs
 
+FIRST_BOUND = 0.9
+"""The faithfulness that the smallest circuit is asked to have at first."""
+
 
 def scores_request(pairs: PromptPairs, method: str) -> Request[EdgeScores]:
     """Ask for every edge's score by one of `ioi_core.EDGE_METHODS`."""
