@@ -29,8 +29,10 @@ PAGES = {
     "attention": "/attention?model=ioi-demo",
     "activation_patching": "/activation_patching?model=ioi-demo&site=resid_pre",
     "path_patching": "/path_patching?model=ioi-demo&trail=logits+%3E+4.1+4.2+5.0+q+%3E+2.0+3.0+v&part_paths=true",
+    "edges": "/edges?model=ioi-demo&prompts=generated&part_curve=true",
     "circuit": "/circuit?model=ioi-demo&prompts=generated&corruption=ABC&n=56&circuit=-4.1%3AEND&part_levels=true",
     "heads": "/heads?model=ioi-demo&head=4.1&part_roles=true",
+    "lessons": "/lessons?model=ioi-demo&lesson=first&step=1&answers=1%3A1",
     "report": f"/report?model=ioi-demo&pins={REPORT}",
 }
 """Name -> the view."""

@@ -19,6 +19,7 @@ MOST_DRAWN = 60
 """Edges in the figure; the table has all."""
 
 _SLOT, _ROW = 52, 54  # pixels of a column, and of a layer
+_SIZE, _SMALL = 34, 22  # of a node
 _WIDTHS = ((0.66, 5.5), (0.33, 3.5), (0.1, 2.0), (0.0, 1.0))
 """(at least this share of the strongest, pixels)."""
 _ALONG = np.linspace(0.3, 0.7, 5)  # the middles of edges react to the pointer; a click at an end finds the node
@@ -54,12 +55,18 @@ def width_of(plan: Plan) -> int:
 
 @drawn_once
 def edge_graph(
-    plan: Plan, drawn: DrawnEdges, evaluation: EdgeEvaluation, classes: Mapping[str, Sequence[Head]]
+    plan: Plan,
+    drawn: DrawnEdges,
+    evaluation: EdgeEvaluation,
+    classes: Mapping[str, Sequence[Head]],
+    *,
+    low: bool = False,
 ) -> go.Figure:
     """Draw the circuit; a click on an edge drops or keeps it, one on a head opens it.
 
     Args:
         classes: class -> its heads, which have its colour.
+        low: draw nodes smaller, so that the figure can be as low as a projector's screen.
     """
     graph, figure = plan.graph, go.Figure()
     ends = [(_place(plan, graph.senders[a]), _place(plan, graph.receivers[b])) for a, b in drawn.edges]
@@ -73,7 +80,7 @@ def edge_graph(
             _draw_lines(figure, [ends[n] for n in np.flatnonzero(chosen)], color=colour, width=width)
     _draw_lines(figure, ends[drawn.n_kept :], color=CORRUPTED, width=1.5, dash="dot")
     _draw_targets(figure, plan, drawn, ends, adds)
-    _draw_nodes(figure, plan, drawn, classes)
+    _draw_nodes(figure, plan, drawn, classes, _SMALL if low else _SIZE)
     _set_axes(figure, plan)
     more = f"the {drawn.n_kept} strongest of {evaluation.n_edges:,} kept" if drawn.n_hidden else f"{drawn.n_kept} kept"
     dropped = f", {len(ends) - drawn.n_kept} dropped (dotted)" * (len(ends) > drawn.n_kept)
@@ -123,7 +130,9 @@ def _draw_targets(
         figure.add_trace(click_targets(x, y, keys, 9, "circle"))
 
 
-def _draw_nodes(figure: go.Figure, plan: Plan, drawn: DrawnEdges, classes: Mapping[str, Sequence[Head]]) -> None:
+def _draw_nodes(
+    figure: go.Figure, plan: Plan, drawn: DrawnEdges, classes: Mapping[str, Sequence[Head]], size: int
+) -> None:
     mask = np.zeros(plan.graph.exists.shape, dtype=bool)
     mask[tuple(drawn.edges.T)] = True
     nodes = [node for node in plan.graph.in_circuit(mask) if node not in ("embed", "logits")]
@@ -132,18 +141,18 @@ def _draw_nodes(figure: go.Figure, plan: Plan, drawn: DrawnEdges, classes: Mappi
     for group in [*classes, ""]:
         if named := [name for name in heads if group_of.get(name, "") == group]:
             keys = [[name, f"Head {name}{group and f' ({group})'}: click to open it"] for name in named]
-            marker = {"size": 34, "color": CLASS_COLOURS.get(group, _OTHER_COLOUR)}
+            marker = {"size": size, "color": CLASS_COLOURS.get(group, _OTHER_COLOUR)}
             draw_nodes(figure, [_place(plan, name) for name in named], named, marker, customdata=keys)
             if group:
                 figure.data[-1].update(name=group, showlegend=True)
     if mlps := [name for name in nodes if name.startswith("mlp ")]:
         keys = [["", node_words(name)] for name in mlps]
-        marker = {"size": 34, "color": _MLP_COLOUR, "symbol": "square"}
+        marker = {"size": size, "color": _MLP_COLOUR, "symbol": "square"}
         draw_nodes(
             figure, [_place(plan, name) for name in mlps], [f"M{name[4:]}" for name in mlps], marker, customdata=keys
         )
     for name, colour in (("embed", _EMBED_COLOUR), ("logits", LOGITS_COLOUR)):
-        marker = {"size": 46, "color": colour, "symbol": "square"}
+        marker = {"size": size + 12, "color": colour, "symbol": "square"}
         draw_nodes(figure, [_place(plan, name)], [name], marker, customdata=[["", capitalised(node_words(name))]])
 
 

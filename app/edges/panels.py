@@ -48,7 +48,8 @@ def show_sketch(view: View, plan: Plan) -> None:
 def _graph(view: View, plan: Plan, asked: Request[EdgeEvaluation]) -> tuple[go.Figure, str]:
     evaluation = compute(view.model, asked)
     _, classes = head_classes(view.model, view.pairs)
-    return edge_graph(plan, drawn_edges(plan), evaluation, classes), words.circuit_story(plan, evaluation)
+    figure = edge_graph(plan, drawn_edges(plan), evaluation, classes, low=view.large)
+    return figure, words.circuit_story(plan, evaluation)
 
 
 def show_curve(view: View, plan: Plan) -> None:
