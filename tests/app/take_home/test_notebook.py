@@ -111,6 +111,7 @@ def test_very_many_numbers_are_bounded(loader, demo_model):
 
 @pytest.mark.slow
 @pytest.mark.notebooks
+@pytest.mark.timeout(3600)  # a page of twenty figures starts twenty kernels
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_figure_in_a_kernel_of_its_own(view, loader, demo_model, tmp_path):
     for one in every_figure()[view]:
