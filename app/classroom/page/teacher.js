@@ -32,14 +32,14 @@ export const teacher = () => {
   const make = el("button", { type: "button" }, "Let 30 simulated students answer"), refused = el("p", { class: "refused", role: "alert" });
   const answers = el("div"), alone = el("details", {}, el("summary", {}, "Answers so far, for you alone"), answers);
   const save = el("button", { type: "button" }, "Save all answers as CSV");
-  let version = 0, told = null;
+  let version = 0, told = null, moved = 0;  // to which version the button has moved the class; it waits until that is shown
   const doing = work => async () => {
     refused.textContent = "";
     button.disabled = true;
     try { await work(); } catch (error) { refused.textContent = error.status ? error.message : "The server cannot be reached. Try again."; }
-    button.disabled = false;
+    button.disabled = now.disabled = moved > version;
   };
-  const press = action => doing(() => ask(code, "move", secret, { version, action }));
+  const press = action => doing(async () => { moved = (await ask(code, "move", secret, { version, action })).version; });
   button.addEventListener("click", press("next"));
   now.addEventListener("click", press("reveal"));
   make.addEventListener("click", doing(() => ask(code, "simulate", secret, { students: 30 })));
@@ -51,6 +51,7 @@ export const teacher = () => {
   const draw = () => {
     const another = told.version !== version;
     version = told.version;
+    button.disabled = now.disabled = moved > version;
     document.title = `${heading(told)} - teacher`;
     title.textContent = heading(told);
     phase.textContent = state(told);

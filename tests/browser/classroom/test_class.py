@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.every_page.test_access import violations
+from tests.browser.every_page.test_access import AXE, violations
 from tests.browser.visitor import WAIT, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -32,6 +32,7 @@ class Member:
 
     def is_well(self, phase: str) -> None:
         """axe-core finds nothing, and nothing is wider than the window."""
+        self.page.evaluate(AXE)
         assert violations(self.page) == [], phase
         wide, window = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide <= window, phase
