@@ -34,13 +34,20 @@ def answer_control(question: Mapping[str, Any], words: str, key: str, *, large: 
             return _curve(question, label, key, large=large)
 
 
-def _slider(label: str, question: Mapping[str, Any], key: str) -> float:
+def _slider(label: str, question: Mapping[str, Any], key: str) -> float | None:
+    """Ask for a number: where the slider stands at first is no answer."""
     low, high, step = question["low"], question["high"], question["step"]
     middle = low + step * round((high - low) / 2 / step)
     named = f"{label} ({literal_markdown(question['unit'])})" if question["unit"] != "layer" else label
     if all(float(value).is_integer() for value in (low, high, step)):
-        return float(st.slider(named, int(low), int(high), int(middle), int(step), key=key))
-    return float(st.slider(named, float(low), float(high), float(middle), float(step), key=key))
+        value = st.slider(named, int(low), int(high), int(middle), int(step), key=key, on_change=_moved, args=(key,))
+    else:
+        value = st.slider(named, low, float(high), float(middle), float(step), key=key, on_change=_moved, args=(key,))
+    return float(value) if st.session_state.get(f"_{key}-moved") else None
+
+
+def _moved(key: str) -> None:
+    st.session_state[f"_{key}-moved"] = True
 
 
 def _asked(label: str) -> None:
@@ -95,7 +102,7 @@ def _heads(question: Mapping[str, Any], label: str, key: str, *, large: bool) ->
     return chosen or None
 
 
-def _curve(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[float]:
+def _curve(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[float] | None:
     _asked(label)
     figure, drawn = st.container(), []
     for n, place in enumerate(question["x"]):
@@ -104,7 +111,8 @@ def _curve(question: Mapping[str, Any], label: str, key: str, *, large: bool) ->
         with columns[n % _COLUMNS]:
             low, high, step = (float(question[name]) for name in ("low", "high", "step"))
             start = min(max(0.0, low), high)
-            drawn.append(float(st.slider(place, low, high, start, step, key=f"{key}-{n}")))
+            value = st.slider(place, low, high, start, step, key=f"{key}-{n}", on_change=_moved, args=(key,))
+            drawn.append(float(value))
     with figure:
         show_chart("lesson_curve", curve_preview(question, drawn), large=large, first=True)
-    return drawn
+    return drawn if st.session_state.get(f"_{key}-moved") else None

@@ -26,9 +26,16 @@ window.ioiLessons ??= (() => {
     link.textContent = `Go on: ${done} of ${of} answered`;
     link.hidden = false;
   };
+  let last = "";
+  const begin = ({ lesson, query }) => {  // another step is read from its top
+    const step = `${lesson} ${new URLSearchParams(query).get("step")}`;
+    if (last && last !== step) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+    last = step;
+  };
   const look = () => {
     const here = document.querySelector(".ioi-lessons[data-lesson]");
     if (here) keep(here.dataset);
+    if (here) begin(here.dataset);
     document.querySelectorAll("[data-ioi-lesson][hidden]").forEach(offer);
   };
   let due = false;

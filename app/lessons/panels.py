@@ -1,7 +1,7 @@
 """The page's parts: the list of lessons, a step before and after its reveal, the end of a lesson."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,18 @@ from app.lessons.lesson import Lesson
 from app.lessons.library import Library
 from app.lessons.place import Place, go_to, write_answers
 from app.lessons.printout import print_out
-from app.lessons.steps import Answered, answer_step, fill, hint, lesson_pairs, link_of, question_of, reveal_of, verdict
+from app.lessons.steps import (
+    Answered,
+    answer_step,
+    ask_of,
+    hint,
+    lesson_pairs,
+    link_of,
+    question_of,
+    reveal_of,
+    text_of,
+    verdict,
+)
 from app.questions.compute import compute as compute_in_line
 from app.shell.title import headline
 from app.shell.way import LESSONS
@@ -87,7 +98,7 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
     question = question_of(step, model, pairs)
     given = read_answer(question, answers[place.step]) if place.step in answers else None
     if given is None:
-        _show_text(step.text)
+        _show_text(text_of(step, model))
     answered = answer_step(step, Run(model, pairs, _computing(model)))
     if not answered.asked:
         says(reveal_of(lesson, n, model, answered)["words"][0])
@@ -103,7 +114,7 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
     _tell_the_browser(place, lesson)
 
 
-def _show_text(text: tuple[str, ...]) -> None:
+def _show_text(text: Sequence[str]) -> None:
     for paragraph in text:
         st.markdown(literal_markdown(paragraph))
 
@@ -111,7 +122,7 @@ def _show_text(text: tuple[str, ...]) -> None:
 def _show_question(view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered) -> None:
     step = lesson.steps[place.step - 1]
     key = f"lesson-{lesson.id}-{place.step}"
-    words = fill(step.ask.words, {"model": view.model.name})
+    words = ask_of(step, view.model)
     answer = answer_control(question, words, key, large=view.large)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -145,7 +156,7 @@ def _show_reveal(
 ) -> None:
     n, model = place.step - 1, view.model
     step, reveal = lesson.steps[n], reveal_of(lesson, n, model, answered)
-    words = fill(step.ask.words, {"model": model.name})
+    words = ask_of(step, model)
     st.markdown(f"**{literal_markdown(words)}** {literal_markdown(f'Your answer: {in_words(question, given)}.')}")
     assert answered.measured is not None
     chart = reveal_chart(step, question, _plain(answered), reveal["right"], given)
@@ -155,10 +166,10 @@ def _show_reveal(
         from_right=question["kind"] == "cell",
     )  # fmt: skip
     says(verdict(question, reveal, given))
-    _show_text(tuple(reveal["words"]))
+    _show_text(reveal["words"])
     _show_links(lesson, n, model, answered)
     with st.expander("The question again"):
-        _show_text(step.text)
+        _show_text(text_of(step, model))
     others = {step: answer for step, answer in (place.answers or {}).items() if step != place.step}
     st.button(
         "Answer again", icon=":material/replay:", type="tertiary", key="answer-again", on_click=go_to,

@@ -12,7 +12,7 @@ from app.lessons.answers import in_words
 from app.lessons.charts import reveal_chart
 from app.lessons.keys.run import Compute, Run
 from app.lessons.lesson import Lesson, Step
-from app.lessons.steps import Answered, answer_step, fill, lesson_pairs, question_of, reveal_of
+from app.lessons.steps import Answered, answer_step, ask_of, lesson_pairs, question_of, reveal_of, text_of
 from app.take_home.svg import heatmap_svg, is_heatmap
 from ioi_core import Model
 
@@ -57,9 +57,9 @@ def _paragraphs(text: Sequence[str]) -> str:
 
 
 def _question(n: int, step: Step, question: Mapping[str, Any], model: Model) -> str:
-    words = html.escape(fill(step.ask.words, {"model": model.name}))
+    words = html.escape(ask_of(step, model))
     heading = f"<h2>{n}. {html.escape(step.title)}</h2>"
-    return f"<section>{heading}{_paragraphs(step.text)}<p><b>{words}</b></p>{_blank(question)}</section>"
+    return f"<section>{heading}{_paragraphs(text_of(step, model))}<p><b>{words}</b></p>{_blank(question)}</section>"
 
 
 def _blank(question: Mapping[str, Any]) -> str:

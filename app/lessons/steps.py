@@ -101,14 +101,25 @@ def public_step(lesson: Lesson, i: int, model: Model, compute: Compute | None = 
     """
     step, pairs = lesson.steps[i], lesson_pairs(lesson, model)
     public = {
-        "title": step.title, "text": list(step.text), "ask": step.ask.words, "n": i + 1, "of": len(lesson.steps),
-        "model": model.name, "asked": True, "question": question_of(step, model, pairs),
+        "title": step.title, "text": text_of(step, model), "ask": ask_of(step, model),
+        "n": i + 1, "of": len(lesson.steps), "model": model.name, "asked": True,
+        "question": question_of(step, model, pairs),
     }  # fmt: skip
     if compute is not None:
         answered = answer_step(step, Run(model, pairs, compute))
         if not answered.asked:
             public |= {"asked": False, "words": [_not_shown(step, model, answered)]}
     return public
+
+
+def text_of(step: Step, model: Model) -> list[str]:
+    """Return the paragraphs before the question."""
+    return [fill(paragraph, {"model": model.name}) for paragraph in step.text]
+
+
+def ask_of(step: Step, model: Model) -> str:
+    """Return the question's words."""
+    return fill(step.ask.words, {"model": model.name})
 
 
 def reveal_step(lesson: Lesson, i: int, model: Model, compute: Compute) -> dict[str, Any]:

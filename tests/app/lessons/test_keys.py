@@ -17,7 +17,7 @@ from app.lessons.keys.rules import RULES
 from app.lessons.keys.run import NotMeasuredError, Run
 from app.lessons.lesson import Lesson, Step
 from app.lessons.library import ORDER, library
-from app.lessons.steps import answer_step, fill, lesson_pairs, public_step, question_of, reveal_step, verdict
+from app.lessons.steps import answer_step, hint, lesson_pairs, public_step, question_of, reveal_step, verdict
 from app.questions.ask import Request
 from cache.analyses import ANALYSES as REGISTERED
 from cache.keys import request_key
@@ -85,8 +85,9 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     assert check_answer(question, wrong) is None
     assert not is_right(question, reveal, wrong)
     said = [verdict(question, reveal, answer) for answer in (reveal["key"], wrong)] + reveal["words"]
-    said += [fill(text, {**answered.measured.facts, **answered.key.facts}) for text in step.hints]
-    assert not any(re.search(r"\{\w+\}|undefined|nan", text.replace("{model}", "")) for text in said), said
+    said += [hint(step, k, demo_model, answered) for k in range(len(step.hints))]
+    asked = [public["title"], *public["text"], public["ask"]]
+    assert not any(re.search(r"\{\w+\}|undefined|nan", text) for text in said + asked), said + asked
     assert all(len(re.split(r"(?<=[.!?:])\s", text)[0].split()) <= 25 for text in said)
 
 
