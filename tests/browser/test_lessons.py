@@ -34,7 +34,7 @@ def test_a_lesson_is_taken_by_keyboard_left_and_found_again(chromium: Browser, s
     page.keyboard.press("Space")
     visitor.settled()
     press(visitor, "Show the answer")
-    expect(page.locator(".ioi-says")).to_contain_text("Right: Mary")
+    expect(page.locator(".ioi-says")).to_contain_text("Right: it is Mary")
     assert "answers=1%3A0" in page.url
     press(visitor, "Next question")
     expect(page.get_by_role("heading", level=1)).to_have_text("How sure is it?")
@@ -42,14 +42,14 @@ def test_a_lesson_is_taken_by_keyboard_left_and_found_again(chromium: Browser, s
     visitor.settled()
     expect(page.get_by_role("heading", level=1)).to_have_text("How sure is it?")
     press(visitor, "Back")
-    expect(page.locator(".ioi-says")).to_contain_text("Right: Mary")
+    expect(page.locator(".ioi-says")).to_contain_text("Right: it is Mary")
     press(visitor, "All lessons")
     page.goto(f"{server}/lessons?model=ioi-demo")  # days later, from the list
     visitor.settled()
     page.get_by_role("link", name="Go on: 1 of 6 answered").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Which name comes next?")
     visitor.settled()
-    expect(page.locator(".ioi-says")).to_contain_text("Right: Mary")
+    expect(page.locator(".ioi-says")).to_contain_text("Right: it is Mary")
     press(visitor, "Start again")
     expect(page.locator(".stMain .ioi-says >> visible=true")).to_have_count(0)
     assert "answers" not in page.url

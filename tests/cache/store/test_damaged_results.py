@@ -201,9 +201,13 @@ def test_a_page_whose_kept_results_are_all_damaged_computes_them_and_says_so(tmp
     monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))  # not those that all tests share
     assert warm([]) == 0  # into the folder that the app uses
     with closing(sqlite3.connect(index(tmp_path / "cache"))) as database, database:
-        for rowid, value in database.execute("SELECT rowid, value FROM Cache").fetchall():
-            flipped = value[:-30] + bytes([value[-30] ^ 4]) + value[-29:]
-            database.execute("UPDATE Cache SET value = ? WHERE rowid = ?", (flipped, rowid))
+        for rowid, value, file in database.execute("SELECT rowid, value, filename FROM Cache").fetchall():
+            kept = value or (index(tmp_path / "cache").parent / file).read_bytes()  # large ones are files
+            flipped = kept[:-30] + bytes([kept[-30] ^ 4]) + kept[-29:]
+            if value:
+                database.execute("UPDATE Cache SET value = ? WHERE rowid = ?", (flipped, rowid))
+            else:
+                (index(tmp_path / "cache").parent / file).write_bytes(flipped)
     at = page_opened("../pages/activation_patching.py", model="ioi-demo")
     assert_fine(at)
     assert len(at.get("plotly_chart")) >= 3
