@@ -6,11 +6,10 @@ one layer's queries, keys, values or MLP are a part: parts that are kept are not
 cancelled, or whose process died, are resumed.
 """
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,9 +19,10 @@ from ioi_core.edges.graph import EdgeGraph
 from ioi_core.edges.runs import METRIC, sender_changes
 from ioi_core.engine.forward import embed, layer_norm_scale, mlp
 from ioi_core.engine.memory import cell_bytes, held_bytes, memory_budget
+from ioi_core.engine.parts import KeptParts, Parts
 from ioi_core.engine.progress import in_parts
 from ioi_core.engine.scoring import Scorer
-from ioi_core.engine.tensors import as_array, at_positions, slices, to_device
+from ioi_core.engine.tensors import at_positions, slices, to_device
 from ioi_core.engine.wavefront import CellStarts, Group, wavefront
 from ioi_core.model.weights import Model
 from ioi_core.path_patching.edges import Paths, ReceiverInput
@@ -30,9 +30,6 @@ from ioi_core.path_patching.patch import RECEIVER_INPUTS, path_groups
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress
 from ioi_core.vocabulary import ALL, Direction
-
-Parts = MutableMapping[str, np.ndarray]
-"""Finished parts of an analysis under names of their own; it may drop any of them at any time."""
 
 _Into = Callable[[int, int, Progress | None], Iterator[Tensor]]
 """(layer, senders, progress) -> logit_diff [sender receiver batch] of the edges into some receivers, in chunks."""
@@ -60,7 +57,7 @@ def exact_scores(
     scores = clean.new_zeros(graph.n_senders, graph.n_receivers, len(pairs))
     for group, of_group in in_parts(_fitting(model, path_groups(pairs, ALL, model.cfg.n_layers)), progress):
         rows, edges = group.rows(model), EdgesOfGroup.of(paths, pairs, group, scorer)
-        for columns, part in _parts(graph, edges, _Kept.of(parts, first_prompt, group), of_group):
+        for columns, part in _parts(graph, edges, KeptParts.of(parts, first_prompt, group), of_group):
             scores[: len(part), columns][:, :, rows] = part.to(scores) - clean[rows]
     return scores, clean, corrupted
 
@@ -76,31 +73,8 @@ def _fitting(model: Model, groups: list[Group]) -> list[Group]:
     return fitting
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """The parts of one group."""
-
-    parts: Parts | None
-    name: str
-
-    @classmethod
-    def of(cls, parts: Parts | None, first_prompt: int, group: Group) -> "_Kept":
-        """Name them by what is in them: another memory budget cuts other groups."""
-        prompts = " ".join(str(first_prompt + row) for row in group.prompts)
-        return cls(parts, f"prompts {prompts} positions {group.start}-{group.end}")
-
-    def get(self, receivers: str, shape: tuple[int, ...]) -> Tensor | None:
-        """A part, if it is kept, of this shape and finite."""
-        part = None if self.parts is None else self.parts.get(f"{self.name} into {receivers}")
-        return torch.tensor(part) if part is not None and part.shape == shape and np.isfinite(part).all() else None
-
-    def put(self, receivers: str, part: Tensor) -> None:
-        if self.parts is not None:
-            self.parts[f"{self.name} into {receivers}"] = as_array(part)
-
-
 def _parts(
-    graph: EdgeGraph, edges: "EdgesOfGroup", kept: _Kept, progress: Progress | None
+    graph: EdgeGraph, edges: "EdgesOfGroup", kept: KeptParts, progress: Progress | None
 ) -> Iterator[tuple[slice, Float[Tensor, "sender receiver batch"]]]:
     """Yield receivers, and logit_diff of every edge into them; taken from the parts that are kept."""
     for layer, of_layer in in_parts(range(graph.n_layers), progress):
@@ -110,10 +84,10 @@ def _parts(
         ]
         receivers.append(("mlp", 1, graph.below_mlp(layer), edges.into_mlp))
         for (name, n_receivers, n_senders, into), of_part in in_parts(receivers, of_layer):
-            part = kept.get(f"{layer} {name}", (n_senders, n_receivers, len(edges.group.prompts)))
+            part = kept.get(f"into {layer} {name}", (n_senders, n_receivers, len(edges.group.prompts)))
             if part is None:
                 part = torch.cat(list(into(layer, n_senders, of_part)))
-                kept.put(f"{layer} {name}", part)
+                kept.put(f"into {layer} {name}", part)
             yield slice(start, start + n_receivers), part
             start += n_receivers
     yield slice(-1, None), edges.into_logits()

@@ -5,12 +5,13 @@ from collections.abc import MutableMapping
 import numpy as np
 import torch
 
-from ioi_core.edges.exact import Block, Parts, exact_scores
+from ioi_core.edges.exact import Block, exact_scores
 from ioi_core.edges.gradient import gradient_scores
 from ioi_core.edges.graph import EdgeGraph
 from ioi_core.edges.results import METHODS, EdgeScores
 from ioi_core.edges.runs import METRIC, METRIC_UNITS, EdgeRuns, edge_blocks
 from ioi_core.engine.checks import check_pairs
+from ioi_core.engine.parts import Parts
 from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.scoring import check_metric
 from ioi_core.engine.tensors import joined_columns

@@ -16,10 +16,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ioi_core.engine.memory import blocks, cut_groups, held_bytes, memory_budget
+from ioi_core.engine.parts import KeptParts, Parts
 from ioi_core.engine.progress import in_parts
 from ioi_core.engine.recording import swap_if_denoising
 from ioi_core.engine.scoring import PATH_UNITS, Scale, Scorer, two_run_fields
-from ioi_core.engine.tensors import as_array, joined_columns
+from ioi_core.engine.tensors import joined_columns
 from ioi_core.engine.wavefront import CellStarts, Group, wavefront
 from ioi_core.errors import ChoiceError
 from ioi_core.inputs import Choice, Flag, shown
@@ -29,9 +30,6 @@ from ioi_core.path_patching.patch import LOGITS, PathPlan, path_groups, plan, re
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, TwoRunResult
 from ioi_core.vocabulary import ALL, Direction
-
-Parts = MutableMapping[str, np.ndarray]
-"""Finished parts of an analysis under names of their own; it may drop any of them at any time."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,7 +99,8 @@ def _atlas_block(
     values = unpatched.expand(cfg.n_layers, cfg.n_heads, cfg.n_layers, cfg.n_heads, -1).clone()
     groups = cut_groups(model, cfg.n_heads, path_groups(pairs, ALL, cfg.n_layers - 1))
     for group, of_group in in_parts(groups, progress):
-        kept = _Kept.of(parts, first_prompt, group)
+        of_senders = f" senders {group.layers[0]}-{group.layers[-1]}"
+        kept = KeptParts.of(parts, first_prompt, group, of_senders)
         for layer, scores in _layers(paths, request, group, scorer, kept, of_group):
             senders = slice(group.layers[0], group.layers[0] + scores.shape[0] // cfg.n_heads)
             edges = scores.unflatten(0, (-1, cfg.n_heads)).to(values)  # [layer head head batch]
@@ -109,32 +108,8 @@ def _atlas_block(
     return values, *swap_if_denoising(request.direction, unpatched, of_source)
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """The parts of one group."""
-
-    parts: Parts | None
-    name: str
-
-    @classmethod
-    def of(cls, parts: Parts | None, first_prompt: int, group: Group) -> "_Kept":
-        """Name them by what is in them: another memory budget cuts other groups."""
-        prompts = " ".join(str(first_prompt + row) for row in group.prompts)
-        senders = f"{group.layers[0]}-{group.layers[-1]}"
-        return cls(parts, f"prompts {prompts} positions {group.start}-{group.end} senders {senders}")
-
-    def get(self, layer: int, shape: tuple[int, ...]) -> Tensor | None:
-        """A layer's part, if it is kept, of this shape and finite."""
-        part = None if self.parts is None else self.parts.get(f"{self.name} layer {layer}")
-        return torch.tensor(part) if part is not None and part.shape == shape and np.isfinite(part).all() else None
-
-    def put(self, layer: int, part: Tensor) -> None:
-        if self.parts is not None:
-            self.parts[f"{self.name} layer {layer}"] = as_array(part)
-
-
 def _layers(
-    paths: Paths, request: PathPlan, group: Group, scorer: Scorer, kept: _Kept, progress: Progress | None
+    paths: Paths, request: PathPlan, group: Group, scorer: Scorer, kept: KeptParts, progress: Progress | None
 ) -> Iterator[tuple[int, Float[Tensor, "sender head batch"]]]:
     """logit_diff of every edge into each layer that the group's senders reach."""
     n_heads, residuals = paths.model.cfg.n_heads, paths.residuals(group.prompts, sender_positions(group), group.layers)
@@ -142,10 +117,10 @@ def _layers(
         streams = next(residuals)
         if not streams.shape[1]:
             continue
-        part = kept.get(layer, (streams.shape[1], n_heads, len(group.prompts)))
+        part = kept.get(f"layer {layer}", (streams.shape[1], n_heads, len(group.prompts)))
         if part is None:
             part = torch.cat(list(_edges_into(paths, request, group, layer, streams, scorer, of_layer)))
-            kept.put(layer, part)
+            kept.put(f"layer {layer}", part)
         yield layer, part
 
 
