@@ -157,6 +157,28 @@ def over_prompts(per_prompt: Float[np.ndarray, "*cells batch"]) -> dict[str, Any
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class BesideTwoRuns(PromptResult):
+    """logit_diff of runs that lie beside, or between, an unpatched clean and corrupted run.
+
+    Attributes:
+        clean_per_prompt, corrupted_per_prompt: [batch] logit_diff of the two runs.
+    """
+
+    clean_per_prompt: Float[np.ndarray, " batch"]
+    corrupted_per_prompt: Float[np.ndarray, " batch"]
+
+    @property
+    def clean(self) -> float:
+        """The clean run's mean logit_diff."""
+        return float(self.clean_per_prompt.mean())
+
+    @property
+    def corrupted(self) -> float:
+        """The corrupted run's mean logit_diff."""
+        return float(self.corrupted_per_prompt.mean())
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TwoRunResult(PromptResult):
     """Values of one run into which activations of the other were put.
 

@@ -51,3 +51,9 @@ def _shares(n: int, seed: int) -> Float[np.ndarray, "batch draw"]:
     shares = counts.T / n
     shares.setflags(write=False)
     return shares
+
+
+def pearson(x: np.ndarray, y: np.ndarray, least: float = 0.0) -> float:
+    """Return Pearson's correlation of two arrays of one shape; nan unless both vary by more than `least`."""
+    varies = x.size > 1 and min(np.ptp(x), np.ptp(y)) > least
+    return float(np.corrcoef(x.ravel(), y.ravel())[0, 1]) if varies else float("nan")

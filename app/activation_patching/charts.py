@@ -3,11 +3,11 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from app.colours import CORRUPTED, FAVOURS_IO
+from app.drawing import parts
 from app.drawing.bars import prompt_columns
 from app.drawing.heatmap import EffectGrid, effect_heatmap, heatmap_height, interval_texts
 from app.drawing.kept import drawn_once
-from app.drawing.parts import by_sign, hover, laid_out, literal, mean_note
+from app.drawing.parts import by_sign, laid_out, literal, mean_note
 from app.words.choices import TOWARDS
 from app.words.phrases import mean_over, number
 from ioi_core import PatchResult, bootstrap_interval
@@ -55,13 +55,7 @@ def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResul
         f"{literal(name.capitalize())}:<br>estimate {number(a)}, exact {number(b)}"
         for name, a, b in zip(names, x, y, strict=True)
     ]
-    figure, marker = go.Figure(), {"color": FAVOURS_IO, "size": 8, "opacity": 0.7}
-    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **hover(texts))
-    limit = (1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()))) or 1.0
-    ends = {"x0": -limit, "y0": -limit, "x1": limit, "y1": limit}
-    figure.add_shape(type="line", **ends, line={"dash": "dash", "width": 1, "color": CORRUPTED}, layer="below")
-    figure.update_xaxes(title="estimate", range=[-limit, limit], zeroline=True)
-    figure.update_yaxes(title="exact", range=[-limit, limit], zeroline=True)
+    figure = parts.estimate_scatter(x, y, texts, ("estimate", "exact"))
     r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
     note = f"change in {result.metric}, {result.unit}; correlation {r}; dashed: equal"
     return laid_out(figure, "Estimate against exact, one point a cell", note, 420)

@@ -60,12 +60,23 @@ def draw_edges(
         text: the hover text; along: positions of those points, from 0 at an edge's start to 1 at its end.
         line: Plotly's.
     """
+    draw_lines(figure, edges, opacity=opacity, **line)
+    x, y = points_along(edges, along)
+    figure.add_trace(click_targets(x, y, [["", text]] * len(x), 8, "circle"))
+
+
+def draw_lines(figure: go.Figure, edges: Sequence[tuple[Point, Point]], *, opacity: float, **line: Any) -> None:
+    """Draw several edges as one trace that nothing hovers; `line` is Plotly's."""
     gapped = [[at for start, end in edges for at in (start[axis], end[axis], None)] for axis in (0, 1)]
     figure.add_scatter(
         x=gapped[0], y=gapped[1], mode="lines", line=line, opacity=opacity, hoverinfo="skip", showlegend=False
     )
+
+
+def points_along(edges: Sequence[tuple[Point, Point]], along: np.ndarray) -> tuple[list[float], list[float]]:
+    """Return x and y of points on edges, edge after edge; `along` as in `draw_edges`."""
     x, y = ([at for start, end in edges for at in start[axis] + (end[axis] - start[axis]) * along] for axis in (0, 1))
-    figure.add_trace(click_targets(x, y, [["", text]] * len(x), 8, "circle"))
+    return x, y
 
 
 def name_layers(figure: go.Figure, n_layers: int) -> None:

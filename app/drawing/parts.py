@@ -101,6 +101,21 @@ def wrapped(label: str) -> str:
     return "<br>".join(literal(label[start : start + LINE]) for start in range(0, len(label), LINE))
 
 
+def estimate_scatter(x: np.ndarray, y: np.ndarray, texts: Sequence[str], names: tuple[str, str]) -> go.Figure:
+    """Return a scatter of estimates, x, against exact values, y, with the line on which both are equal.
+
+    Args:
+        names: titles of the two axes.
+    """
+    figure, marker = go.Figure(), {"color": FAVOURS_IO, "size": 8, "opacity": 0.7}
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **hover(texts))
+    limit = (1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()))) or 1.0
+    ends = {"x0": -limit, "y0": -limit, "x1": limit, "y1": limit}
+    figure.add_shape(type="line", **ends, line={"dash": "dash", "width": 1, "color": CORRUPTED}, layer="below")
+    figure.update_xaxes(title=names[0], range=[-limit, limit], zeroline=True)
+    return figure.update_yaxes(title=names[1], range=[-limit, limit], zeroline=True)
+
+
 def click_targets(
     x: Sequence[float] | np.ndarray,
     y: Sequence[float] | np.ndarray,

@@ -16,6 +16,7 @@ from app.edges.requests import circuit_request, halves, scores_request, smallest
 from app.questions.compute import compute
 from app.questions.shown import Shown
 from app.take_home.menu import download_button
+from app.take_home.record import in_a_file_name
 from app.view import View
 from ioi_core import IOIError
 from ioi_core.edges.files import edges_of
@@ -50,8 +51,7 @@ def show_smallest(view: View, plan: Plan) -> None:
 
 def show_files(view: View, plan: Plan) -> None:
     """Offer the circuit in the formats of other tools, and run one of theirs."""
-    model, name = view.model, "".join(c if c.isalnum() or c in "-_" else "-" for c in view.model.name)
-    edges = list(plan.names)
+    model, name, edges = view.model, in_a_file_name(view.model.name), list(plan.names)
     with st.container(horizontal=True):
         write = partial(ioi_core.edges_as_json, model, edges, plan.scores)
         download_button("MIB's JSON", write, f"{name}_edges_mib.json", "application/json", key="edges-mib")

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.colours import CLEAN, CORRUPTED, FAVOURS_IO, ROLE_COLOURS
+from app.drawing import parts
 from app.drawing.kept import drawn_once
 from app.drawing.parts import hover, laid_out, whisker_note, whiskers
 from app.edges.plan import ARROW
@@ -70,13 +71,8 @@ def estimate_scatter(estimate: EdgeScores, exact: EdgeScores, r: float) -> go.Fi
         f"estimate {number(at)}, exact {number(real)}"
         for (a, b), at, real in zip(edges, x, y, strict=True)
     ]
-    figure, marker = go.Figure(), {"color": FAVOURS_IO, "size": 8, "opacity": 0.7}
-    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **hover(texts))
-    limit = (1.1 * max(float(np.abs(x).max()), float(np.abs(y).max()))) or 1.0
-    line = {"x0": -limit, "y0": -limit, "x1": limit, "y1": limit}
-    figure.add_shape(type="line", **line, line={"dash": "dash", "width": 1, "color": CORRUPTED}, layer="below")
-    figure.update_xaxes(title=f"{METHOD_NAMES[estimate.method]}, logits", range=[-limit, limit], zeroline=True)
-    figure.update_yaxes(title="exact, logits", range=[-limit, limit], zeroline=True)
+    axes = (f"{METHOD_NAMES[estimate.method]}, logits", "exact, logits")
+    figure = parts.estimate_scatter(x, y, texts, axes)
     shown = f"the {len(edges):,} largest of " * (len(edges) < exact.n_edges)
     note = f"what {shown}{exact.n_edges:,} edges add; correlation {number(r)}; dashed: equal"
     return laid_out(figure, "Estimate against exact, one point an edge", note, 420)

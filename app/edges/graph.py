@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.colours import CLASS_COLOURS, CORRUPTED, FAVOURS_IO, FAVOURS_S, LOGITS_COLOUR
-from app.drawing.graph import Point, draw_nodes
+from app.drawing.graph import Point, draw_lines, draw_nodes, points_along
 from app.drawing.kept import drawn_once
 from app.drawing.parts import PLAIN_AXIS, click_targets, laid_out
 from app.edges.plan import ARROW, Plan
@@ -22,6 +22,7 @@ _SLOT, _ROW = 52, 54  # pixels of a column, and of a layer
 _SIZE, _SMALL = 34, 22  # of a node
 _WIDTHS = ((0.66, 5.5), (0.33, 3.5), (0.1, 2.0), (0.0, 1.0))
 """(at least this share of the strongest, pixels)."""
+_OPACITY = 0.65
 _ALONG = np.linspace(0.3, 0.7, 5)  # the middles of edges react to the pointer; a click at an end finds the node
 _OTHER_COLOUR, _MLP_COLOUR, _EMBED_COLOUR = "#A9A9A9", "#C9C9C9", "#DDDDDD"
 
@@ -77,15 +78,18 @@ def edge_graph(
         for at_least, width in _WIDTHS:
             chosen = left & ((adds >= 0) == up) & (strength >= at_least)
             left &= ~chosen
-            _draw_lines(figure, [ends[n] for n in np.flatnonzero(chosen)], color=colour, width=width)
-    _draw_lines(figure, ends[drawn.n_kept :], color=CORRUPTED, width=1.5, dash="dot")
+            if chosen.any():
+                lines = [ends[n] for n in np.flatnonzero(chosen)]
+                draw_lines(figure, lines, opacity=_OPACITY, color=colour, width=width)
+    if dropped := ends[drawn.n_kept :]:
+        draw_lines(figure, dropped, opacity=_OPACITY, color=CORRUPTED, width=1.5, dash="dot")
     _draw_targets(figure, plan, drawn, ends, adds)
     _draw_nodes(figure, plan, drawn, classes, _SMALL if low else _SIZE)
     _set_axes(figure, plan)
     more = f"the {drawn.n_kept} strongest of {evaluation.n_edges:,} kept" if drawn.n_hidden else f"{drawn.n_kept} kept"
-    dropped = f", {len(ends) - drawn.n_kept} dropped (dotted)" * (len(ends) > drawn.n_kept)
+    gone = f", {len(dropped)} dropped (dotted)" if dropped else ""
     about = "estimated, " * plan.scores.estimate
-    note = f"blue: adds to logit_diff, red: takes from it ({about}{mean_over(plan.scores.n_prompts)}); {more}{dropped}"
+    note = f"blue: adds to logit_diff, red: takes from it ({about}{mean_over(plan.scores.n_prompts)}); {more}{gone}"
     legend = {"y": -0.14, "yanchor": "top"}  # a phone's would cover the title
     figure.update_layout(legend=legend)
     return laid_out(
@@ -106,28 +110,18 @@ def _place(plan: Plan, name: str) -> Point:
     return float(head.head), float(head.layer)
 
 
-def _draw_lines(figure: go.Figure, ends: Sequence[tuple[Point, Point]], **line: object) -> None:
-    if ends:
-        gapped = [[at for start, end in ends for at in (start[axis], end[axis], None)] for axis in (0, 1)]
-        style = {"mode": "lines", "line": line, "opacity": 0.65, "hoverinfo": "skip", "showlegend": False}
-        figure.add_scatter(x=gapped[0], y=gapped[1], **style)
-
-
 def _draw_targets(
     figure: go.Figure, plan: Plan, drawn: DrawnEdges, ends: Sequence[tuple[Point, Point]], adds: np.ndarray
 ) -> None:
-    x: list[float] = []
-    y: list[float] = []
+    if not ends:
+        return
     keys: list[list[str]] = []
-    for n, ((a, b), (start, end)) in enumerate(zip(drawn.edges, ends, strict=True)):
+    for n, (a, b) in enumerate(drawn.edges):
         name = ARROW.join((plan.graph.senders[a], plan.graph.receivers[b]))
         state = "kept; click to drop it" if n < drawn.n_kept else "dropped; click to keep it"
         text = f"{capitalised(edge_words(name))}:<br>adds {number(adds[n])} logits to logit_diff<br>{state}"
-        for axis, at in ((0, x), (1, y)):
-            at += (start[axis] + (end[axis] - start[axis]) * _ALONG).tolist()
         keys += [[name, text]] * len(_ALONG)
-    if keys:
-        figure.add_trace(click_targets(x, y, keys, 9, "circle"))
+    figure.add_trace(click_targets(*points_along(ends, _ALONG), keys, 9, "circle"))
 
 
 def _draw_nodes(

@@ -10,6 +10,7 @@ from app.words.choices import INPUTS
 from app.words.effects import least, not_shown, shows
 from app.words.phrases import capitalised, ends, interval, listed, mean_over, number, threshold, unpatched_means
 from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, MinimalEdges, bootstrap_interval
+from ioi_core.uncertainty import pearson
 
 METHODS = {
     "exact": "exact: each edge alone reads from the corrupted run",
@@ -161,8 +162,7 @@ def curve_story(curves: dict[str, EdgeCurve], bound: float = 0.9) -> str:
 
 def correlation(estimate: EdgeScores, exact: EdgeScores) -> float:
     """Return Pearson's correlation over all edges; nan if either does not vary."""
-    ours, theirs = (scores.values[np.isfinite(scores.values)] for scores in (estimate, exact))
-    return float(np.corrcoef(ours, theirs)[0, 1]) if np.ptp(ours) > 0 and np.ptp(theirs) > 0 else float("nan")
+    return pearson(*(scores.values[np.isfinite(scores.values)] for scores in (estimate, exact)))
 
 
 def estimate_story(estimate: EdgeScores, exact: EdgeScores, r: float, worst: Sequence[tuple[int, int]]) -> str:

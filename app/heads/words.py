@@ -35,6 +35,7 @@ from ioi_core import (
     PromptResult,
     published_class,
 )
+from ioi_core.uncertainty import pearson
 
 PENDING = "What it does is still being measured, on these prompts and on random tokens: the answer will stand here."
 
@@ -137,7 +138,7 @@ def writing_story(result: NameWriting, head: Head) -> str:
     if not shows_writing(result, head):
         why = f"what it writes of any name it looks at is below {threshold(least())} logits"
         return not_shown(why, f"Head {head} does")
-    r = _correlation(x.ravel(), y.ravel())
+    r = pearson(x, y, least=1e-6)
     strength = "is undefined, as nothing varies" if np.isnan(r) else f"is {r:+.2f} over {x.size} points"
     note = "" if result.n_prompts == 1 else ", with 95 % intervals"
     return f"The correlation of looking and writing {strength}.\nHead {head} looks from END {means} (means{note})."
@@ -152,10 +153,6 @@ def _mean_words(per_prompt: np.ndarray, sign: str = "") -> str:
 def interval_words(low: float, high: float, sign: str = "") -> str:
     """Return an interval in brackets, "" where there is none."""
     return "" if np.isnan(low) else f" ({ends(low, high, lambda end: f'{end:{sign}.2f}')})"
-
-
-def _correlation(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.corrcoef(x, y)[0, 1]) if min(np.ptp(x), np.ptp(y)) > 1e-6 else float("nan")
 
 
 def copying_story(frame: pd.DataFrame, head: Head, top_k: int) -> str:

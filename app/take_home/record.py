@@ -39,6 +39,11 @@ class Source:
     versions: tuple[tuple[str, str], ...]
 
 
+def in_a_file_name(text: str) -> str:
+    """Return a text as names of files have it: letters, digits, - and _ alone."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in text)
+
+
 @dataclass(frozen=True, eq=False)
 class Record:
     """One figure, as a recipe.
@@ -70,8 +75,7 @@ class Record:
 
     def file_name(self, ending: str, part: str = "") -> str:
         """Return a name that no other file has: model, figure, part and digest."""
-        model = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in self.source.model)
-        return f"{model}_{self.name}{part and f'_{part}'}_{self.digest}.{ending}"
+        return f"{in_a_file_name(self.source.model)}_{self.name}{part and f'_{part}'}_{self.digest}.{ending}"
 
     @property
     def provenance(self) -> dict[str, str]:

@@ -5,7 +5,6 @@ costs about three forwards whatever the number of cells, and is wrong where the 
 above all where attention is saturated: always an estimate, to be replaced by `patch_activations`.
 """
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -24,6 +23,7 @@ from ioi_core.inputs import Choice, OptionalChoice
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, check_result
+from ioi_core.uncertainty import pearson
 from ioi_core.vocabulary import Direction
 
 _KEPT_BY_AUTOGRAD = 40  # of each token in each layer, in vectors of d_model
@@ -113,7 +113,4 @@ def correlation(estimate: PatchResult, exact: PatchResult) -> float:
     check_result(PatchResult, estimate=estimate, exact=exact)
     if estimate.axes != exact.axes:
         raise IOIError(f"results over the same cells are wanted, got {estimate!r} and {exact!r}")
-    ours, theirs = (result.values.ravel() for result in (estimate, exact))
-    if ours.size < 2 or not (np.ptp(ours) > 0 and np.ptp(theirs) > 0):
-        return float("nan")
-    return float(np.corrcoef(ours, theirs)[0, 1])
+    return pearson(estimate.values, exact.values)

@@ -23,34 +23,23 @@ from ioi_core.engine.tensors import joined, to_device
 from ioi_core.inputs import Choice, Heads, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.results import Progress, PromptResult, over_prompts
+from ioi_core.results import BesideTwoRuns, Progress, PromptResult, over_prompts
 from ioi_core.vocabulary import ALL, Ablation
 
 METHODS = ("zero", "mean", "resample", "noising", "denoising")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class MethodContrast(PromptResult):
-    """`values` [method] logit_diff with the heads ablated or patched; denoising's belongs beside `corrupted`.
+class MethodContrast(BesideTwoRuns):
+    """`values` [method] logit_diff with the heads ablated or patched.
+
+    Ablations and noising start from the clean run, denoising from the corrupted one.
 
     Attributes:
         heads: what was ablated or patched, at which roles.
-        clean_per_prompt, corrupted_per_prompt: [batch] logit_diff of the two unpatched runs.
     """
 
     heads: Circuit
-    clean_per_prompt: Float[np.ndarray, " batch"]
-    corrupted_per_prompt: Float[np.ndarray, " batch"]
-
-    @property
-    def clean(self) -> float:
-        """The clean run's mean logit_diff, from which ablations and noising start."""
-        return float(self.clean_per_prompt.mean())
-
-    @property
-    def corrupted(self) -> float:
-        """The corrupted run's mean logit_diff, from which denoising starts."""
-        return float(self.corrupted_per_prompt.mean())
 
     @property
     def changes(self) -> Float[np.ndarray, "method batch"]:

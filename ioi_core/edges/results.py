@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from ioi_core.edges.notation import Edge
 from ioi_core.engine.scoring import Scale
-from ioi_core.results import PromptResult
+from ioi_core.results import BesideTwoRuns, PromptResult
 from ioi_core.uncertainty import bootstrap_interval
 
 METHODS = ("exact", "eap", "eap_ig")
@@ -41,25 +41,8 @@ class EdgeScores(PromptResult):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BetweenRuns(PromptResult):
-    """Edge circuits between the run in which all edges are in them, the clean one, and the one in which none is.
-
-    Attributes:
-        clean_per_prompt, corrupted_per_prompt: [batch] logit_diff of the two runs.
-    """
-
-    clean_per_prompt: Float[np.ndarray, " batch"]
-    corrupted_per_prompt: Float[np.ndarray, " batch"]
-
-    @property
-    def clean(self) -> float:
-        """The mean logit_diff of the clean run, m(whole graph)."""
-        return float(self.clean_per_prompt.mean())
-
-    @property
-    def corrupted(self) -> float:
-        """The mean logit_diff of the corrupted run, m(empty graph)."""
-        return float(self.corrupted_per_prompt.mean())
+class BetweenRuns(BesideTwoRuns):
+    """Edge circuits between the run in which all edges are in them, the clean one, and the one in which none is."""
 
     @property
     def gaps(self) -> Float[np.ndarray, " batch"]:

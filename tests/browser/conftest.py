@@ -2,38 +2,19 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests import ROOT
-from tests.browser.visitor import CHROMIUM_NAMES, FLAGS, Visitor, wait_until_healthy
+from tests.browser.visitor import CHROMIUM_NAMES, FLAGS, Visitor, serving
 
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    log = folder / "log"
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
-    environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"}
-    environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache")}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            url = f"http://localhost:{port}"
-            wait_until_healthy(url, process, log)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(60)
-    assert "Traceback" not in log.read_text(), log.read_text()
+    command = ("-m", "streamlit", "run", "app/main.py")
+    with serving(tmp_path_factory.mktemp("server"), *command) as (url, _):
+        yield url
 
 
 @pytest.fixture(scope="package")

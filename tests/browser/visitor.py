@@ -1,17 +1,22 @@
 """A visitor in headless Chromium, and the app served for them."""
 
+import os
 import re
+import socket
 import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, ViewportSize, expect
+
+from tests import ROOT
 
 FLAGS = [
     "--headless",
@@ -39,6 +44,28 @@ STILL = """() => {
 which would swallow a click or a key."""
 
 expect.set_options(timeout=WAIT)
+
+
+@contextmanager
+def serving(folder: Path, *command: str) -> Iterator[tuple[str, Path]]:
+    """Serve the app by a command of Python's, with results kept in `folder`; give its address and its log."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "log"
+    environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"}
+    environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache")}
+    started = [sys.executable, *command, "--server.port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(started, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://localhost:{port}"
+            wait_until_healthy(url, process, log)
+            yield url, log
+        finally:
+            process.terminate()
+            process.wait(60)
+    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:

@@ -1,0 +1,1 @@
+"""The Circuit page in a real browser."""

@@ -1,0 +1,1 @@
+"""Many visitors at once: a class on a page, and a live class on phones."""
