@@ -7,6 +7,7 @@ import html
 import logging
 import uuid
 from contextlib import suppress
+from typing import Literal
 
 import streamlit as st
 from streamlit import runtime
@@ -15,21 +16,22 @@ from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 from app.drawing.figure import beside_gpt2
-from app.drawing.look import announce_news, problem, style
+from app.drawing.look import TOUCH, announce_news, give_scripts, problem, style
 from app.embed.controls import is_embedded, offer_frame, style_embedded
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
 from app.hosting.services import computations
 from app.hosting.visitors import begin_page
-from app.report.tray import keep_report
+from app.report import tray
+from app.shell import history
 from app.shell.banner import disk_notice, left_out_notice, model_for
 from app.shell.current_view import set_view
 from app.shell.gate import let_in
-from app.shell.history import one_entry_a_page, write_address
+from app.shell.history import stay_at_address, write_address
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words, recipe_of
 from app.shell.sidebar import is_large, model_control, parts_control, present_button, row_control, size_control
-from app.shell.title import headline, title_tab
+from app.shell.title import headline, tab_title, title_tab
 from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
 from app.take_home.menu import begin_records
 from app.view import View
@@ -42,9 +44,11 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
-    st.set_page_config(layout="wide", initial_sidebar_state="collapsed" if is_large() or is_embedded() else "auto")
-    one_entry_a_page()
     page, step = navigation()
+    sidebar: Literal["collapsed", "auto"] = "collapsed" if is_large() or is_embedded() else "auto"
+    st.set_page_config(layout="wide", initial_sidebar_state=sidebar, page_title=tab_title(page.title))
+    give_scripts("scripts", TOUCH, history.SCRIPT, tray.SCRIPT)
+    stay_at_address()
     if (left := begin_page(step.name)) is not None:
         computations().leave(left)  # what nobody else waits for does not hold up this page
     follow_old_link(step)
@@ -72,7 +76,6 @@ def main() -> None:
 
 def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
     """Draw the page, what all pages share first; `end` is below all that the page draws, even where it stops."""
-    title_tab(page.title)
     if not let_in():
         return
     announce_news()
@@ -105,7 +108,6 @@ def _draw_shared(step: Step) -> tuple[str, str]:
     disk_notice()
     style(large=large)
     style_embedded()
-    keep_report()
     with st.container(gap="xsmall", key="frame"):
         model = model_for(wanted)
         chosen = chosen_prompts(model, choice)
@@ -113,8 +115,7 @@ def _draw_shared(step: Step) -> tuple[str, str]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip"):
             text = st.container()
             row = row_control(len(pairs), large=large)
-            with st.container(width="content"):  # a fragment takes all the room there is
-                words_of(step)
+            words_of(step)
             present_button(large=large)
         view = View(model, pairs, row, chosen.corruption, large)
         with text:

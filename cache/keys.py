@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from enum import Enum, StrEnum
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.vocabulary import Head
 
 _TEXTS = ("clean_text", "corrupted_text", "labels")  # how the tokens read, and groups; no analysis depends on them
+
+_written: WeakKeyDictionary[PromptPairs, bytes] = WeakKeyDictionary()
+"""Of pairs that are in use: they never change."""
 
 
 def request_key(analysis: str, version: int, fingerprint: str, parameters: Mapping[str, object]) -> str:
@@ -64,10 +68,7 @@ def _atom(value: object) -> tuple[bytes, bytes] | None:
 def _container(value: object) -> tuple[bytes, bytes]:
     match value:
         case PromptPairs():
-            read = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in _TEXTS}
-            if read["answer_sets"] is None:  # what most pairs have: their keys are older than the field
-                del read["answer_sets"]
-            return b"P", _encode(read)
+            return b"P", _pairs(value)
         case Circuit():  # before mappings: it is one, whose values are sets
             return b"C", _encode(value.heads)
         case np.ndarray() if value.dtype.kind in "biuf":
@@ -77,3 +78,13 @@ def _container(value: object) -> tuple[bytes, bytes]:
         case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
             return b"L", b"".join(_encode(item) for item in value)
     raise TypeError(f"a request cannot hold a {type(value).__qualname__}: there is no key for it")
+
+
+def _pairs(pairs: PromptPairs) -> bytes:
+    """Return the body of pairs; once for those that all requests of all visitors' pages share."""
+    if (known := _written.get(pairs)) is None:
+        read = {f.name: getattr(pairs, f.name) for f in fields(pairs) if f.name not in _TEXTS}
+        if read["answer_sets"] is None:  # what most pairs have: their keys are older than the field
+            del read["answer_sets"]
+        known = _written[pairs] = _encode(read)
+    return known

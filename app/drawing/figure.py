@@ -145,7 +145,7 @@ def show_foot(
     if st.session_state.get(_BESIDE_GPT2) and name in IN_GPT2:
         st.html(f'<p class="ioi-in-gpt2">{html.escape(IN_GPT2[name])}</p>')
     with st.container(horizontal=True):
-        with st.container(), st.expander("About this figure"):
+        with st.expander("About this figure"):
             st.markdown(ABOUT[name])
         title = title_in_words(figures[0]) if figures else name.replace("_", " ").capitalize()
         drawn = Drawn(file or name, title, story, ABOUT[name], tuple(requests), tuple(shown))
@@ -166,6 +166,12 @@ def _enlarged(drawn: go.Figure, *, roomy: bool) -> go.Figure:
         title={"font": {"size": 19}, "subtitle": {"font": {"size": 16}}},
         margin={"t": figure.layout.margin.t + (25 if roomy else 5)},
         height=figure.layout.height * _LARGER,
+        legend={"font": {"size": 16}},
+    )
+    # Streamlit's theme has sizes of its own for axes, taken from the page's as it was when the chart was drawn.
+    axes = {"tickfont": {"size": 16}, "title": {"font": {"size": 16}}}
+    figure.update_xaxes(axes).update_yaxes(axes).update_traces(
+        {"colorbar": {"tickfont": {"size": 16}}}, {"type": "heatmap"}
     )
     if not roomy:
         _lower(figure)

@@ -1,4 +1,4 @@
-"""The style sheet, the script for touch, and text that is shown exactly as it is."""
+"""The style sheet, scripts for the browser, and text that is shown exactly as it is."""
 
 import html
 import re
@@ -16,9 +16,15 @@ _CHIP_COLOURS = "".join(
     for role, colour in ROLE_COLOURS.items()
 )
 
-_STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8") + _CHIP_COLOURS
-_TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
-_LARGE = Path(__file__).with_name("large.css").read_text(encoding="utf-8")
+
+def _sheet(name: str) -> str:
+    """Return a style sheet in one line: Streamlit goes through all lines of it in every run."""
+    return " ".join(map(str.strip, Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()))
+
+
+_STYLE = _sheet("style.css") + _CHIP_COLOURS
+TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
+_LARGE = _sheet("large.css")
 _ANNOUNCER = "_announcer"
 
 
@@ -61,18 +67,15 @@ def literal_markdown(text: str) -> str:
 
 
 def style(*, large: bool) -> None:
-    """Add the style sheet and the script for touch; `large` is for a projector."""
+    """Add the style sheet; `large` is for a projector."""
     st.html(f"<style>{_STYLE}{_LARGE if large else ''}</style>")
-    st.html(f"<script>{_TOUCH}</script>", unsafe_allow_javascript=True)
 
 
-def unseen_script(key: str, script: str) -> None:
-    """Give the browser a script, in a container that takes no room; without a tag in it, or Streamlit drops it."""
+def give_scripts(key: str, *scripts: str) -> None:
+    """Give the browser scripts, in a container that takes no room; without a tag in them, or Streamlit drops them."""
+    tags = "".join(f"<script>{script}</script>" for script in scripts)
     with st.container(key=key):
-        st.html(
-            f"<style>.st-key-{key} {{ display: none; }}</style><script>{script}</script>",
-            unsafe_allow_javascript=True,
-        )
+        st.html(f"<style>.st-key-{key} {{ display: none; }}</style>{tags}", unsafe_allow_javascript=True)
 
 
 def problem(text: str, details: str = "") -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from app import url
 from app.drawing.figure import show_chart
-from app.drawing.look import literal_markdown, notice, says, unseen_script
+from app.drawing.look import give_scripts, literal_markdown, notice, says
 from app.lessons.answers import check_answer, in_words, is_right, read_answer, write_answer
 from app.lessons.charts import reveal_chart
 from app.lessons.controls import answer_control
@@ -49,7 +49,7 @@ _REFUSED = "_lesson_refused"
 
 def keep_progress() -> None:
     """Give the browser the script that keeps how far a visitor got."""
-    unseen_script("lessons-script", SCRIPT)
+    give_scripts("lessons-script", SCRIPT)
 
 
 def _computing(model: Model) -> Compute:

@@ -7,6 +7,7 @@ jumps from a figure to its computation and a type checker checks every parameter
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from ioi_core import Model
@@ -42,7 +43,13 @@ def ask(function: Callable[Concatenate[Model, P], R], /, *args: P.args, **parame
     Raises:
         TypeError: the analysis has no such parameter, or needs one that is missing.
     """
-    call = inspect.signature(function).bind(None, *args, **parameters)
+    call = _signature(function).bind(None, *args, **parameters)
     call.apply_defaults()
     _, *names = call.arguments
     return Request(function, {name: call.arguments[name] for name in names if name not in _ADDED_BY_COMPUTATIONS})
+
+
+@cache
+def _signature(function: Callable[..., object]) -> inspect.Signature:
+    """Return a function's signature, read once: that takes longer than all else of a request."""
+    return inspect.signature(function)

@@ -81,7 +81,8 @@ def compute_all(model: Model, requests: Sequence[Request[R]]) -> list[R]:
             bar = bar or box.container(key=f"computing-{uuid.uuid4().hex}").empty()  # a page may wait twice in a run
             bar.progress(*_progress(jobs))
         jobs[waiting[0]].wait(_POLL_SECONDS)
-    box.empty()
+    if bar is not None:
+        box.empty()
     return [_result(model, request, job) for request, job in zip(requests, jobs, strict=True)]
 
 

@@ -7,14 +7,12 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state.query_params import _coerce_value_for_query_url
 
-from app.drawing.look import unseen_script
-
 SCRIPT = Path(__file__).with_name("history.js").read_text(encoding="utf-8")
+"""It sees to one entry a page."""
 
 
-def one_entry_a_page() -> None:
-    """Give the browser the script that sees to it, and keep the address to which a visitor went back."""
-    unseen_script("history", SCRIPT)
+def stay_at_address() -> None:
+    """Keep the address to which a visitor went back."""
     context = get_script_run_ctx()
     if context is not None and context.is_history_navigation:
         # Streamlit shows what the address asks for, but takes out of it what was not chosen since the page was loaded.

@@ -1,10 +1,10 @@
 """The visitor's choice of prompts, checked, and the pairs made from it."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 
-import streamlit as st
+from cachetools import LRUCache, cached
 
 from app.hosting.services import settings
 from app.hosting.settings import Settings
@@ -201,7 +201,7 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
     )
 
 
-@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
+@cached(LRUCache(256), key=lambda model, choice: (model.fingerprint, choice), lock=threading.Lock())
 def _pairs(model: Model, choice: PromptChoice) -> PromptPairs:
     recipe = recipe_of(choice)
     return recipe.function(model, **recipe.parameters)
@@ -230,7 +230,7 @@ def recipe_of(choice: PromptChoice) -> Request[PromptPairs]:
     )  # fmt: skip
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint")})
+@cached(LRUCache(64), key=lambda model, choice: (model.fingerprint, choice), lock=threading.Lock())
 def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, ...]]:
     """Return the data set, and True, False or both: whether its kept rows came with their corrupted prompts."""
     rows, limits = parse_rows(choice.data), settings()

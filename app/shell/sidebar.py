@@ -21,12 +21,11 @@ def model_control() -> str:
         "this app, built and trained to have a circuit like the paper's; it is not GPT-2, and its numbers are not "
         "GPT-2's." + others
     )
-    with st.sidebar.container(key="model-asked-for"):
-        wanted = st.selectbox(
-            "Model", names, key=url.MODEL, bind="query-params", on_change=_ask_for, args=(url.MODEL,), help=explained
-        )
+    wanted = st.sidebar.selectbox(
+        "Model", names, key=url.MODEL, bind="query-params", on_change=_ask_for, args=(url.MODEL,), help=explained
+    )
     if stands_in(wanted):
-        st.html("<style>.st-key-model-asked-for { display: none; }</style>")
+        st.html(f"<style>.st-key-{url.MODEL} {{ display: none; }}</style>")
         st.session_state[_STAND_IN] = DEMO
         with st.sidebar:
             st.selectbox(

@@ -1,6 +1,7 @@
 """A page's question, the parts below its main figure, and the title of its tab, by which tabs are told apart."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -9,13 +10,29 @@ from app import url
 APP = "IOI Explorer"
 OPEN, CLOSED = "open", "closed"
 """What `url.PARTS` may be: how parts stand that a visitor has neither opened nor closed."""
-_ABOUT = "_tab_about"
+_ABOUT, _PARTS = "_tab_about", "_parts"
+
+
+@dataclass(frozen=True)
+class _Stood:
+    """How a part stood in the run before: a link asked for it, it was open unless the visitor closed it.
+
+    All parts are one entry of the session's state: Streamlit walks through all entries for each control of a page.
+    """
+
+    linked: bool
+    open_first: bool
 
 
 def title_tab(page: str, *about: str) -> None:
     """Call the tab by its page and what it is about: the model, the prompts."""
     st.session_state[_ABOUT] = about
-    st.set_page_config(page_title=" · ".join([page, *about, APP]))
+    st.set_page_config(page_title=tab_title(page, *about))
+
+
+def tab_title(page: str, *about: str) -> str:
+    """Return the tab's title: the page, what it is about, the app."""
+    return " · ".join([page, *about, APP])
 
 
 def headline(text: str, how: str = "", *, tab: str = "", more: str | None = None) -> None:
@@ -41,11 +58,14 @@ def part(question: str, key: str, draw: Callable[[], None], *, holds: Iterable[s
         draw: asks for its numbers and draws them.
         holds: parameters of its own controls: a link that has one of them meant to show it, before links named parts.
     """
-    linked = st.session_state.setdefault(f"_{key}_linked", any(name in st.query_params for name in holds))
+    stood: dict[str, _Stood] = st.session_state.setdefault(_PARTS, {})
+    before = stood.get(key)
+    linked = before.linked if before else any(name in st.query_params for name in holds)
     open_first = linked or st.session_state.get(url.PARTS) == OPEN
-    if st.session_state.setdefault(f"_{key}_first", open_first) != open_first:
+    if before is not None and before.open_first != open_first:
         # How parts stand was changed: what Streamlit keeps of this one is how they stood before.
-        st.session_state[f"_{key}_first"] = st.session_state[key] = open_first
+        st.session_state[key] = open_first
+    stood[key] = _Stood(linked, open_first)
     room = st.expander(question, expanded=open_first, key=key, bind="query-params")
     if room.open:
         with room:

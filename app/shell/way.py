@@ -139,9 +139,8 @@ def way_on(step: Step) -> DeltaGenerator:
     return room
 
 
-@st.fragment
 def words_of(step: Step) -> None:
-    """Offer the glossary, the page's own terms first, to those who open it, without running the page again."""
+    """Offer the glossary, the page's own terms first: it is sent to those who open it."""
     room = st.popover(
         "Words", icon=":material/menu_book:", type="tertiary", width="content", key="words", on_change="rerun"
     )

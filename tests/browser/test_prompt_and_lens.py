@@ -90,7 +90,7 @@ def test_hostile_text_is_literal_and_runs_nothing(visitor: Visitor, path: str):
     assert page.evaluate("window.hacked") is None
     assert page.locator(".stMain img").count() == 0
     scripts = page.locator(".stMain script").all_text_contents()
-    assert {text.strip() for text in scripts} <= {look._TOUCH.strip(), history.SCRIPT.strip(), tray.SCRIPT.strip()}
+    assert {text.strip() for text in scripts} <= {look.TOUCH.strip(), history.SCRIPT.strip(), tray.SCRIPT.strip()}
 
 
 def test_back_returns_to_the_view_before(visitor: Visitor):

@@ -314,9 +314,7 @@ def test_the_proxy_allows_the_scripts_there_are_and_no_other():
     inline = re.findall(r"<script>(.*?)</script>", (streamlit / "static" / "index.html").read_text(), re.S)
     policy = re.search(r'Content-Security-Policy "([^"]*)"', (ROOT / "proxy" / "nginx.conf").read_text())[1]
     allowed = next(part.split()[1:] for part in policy.split("; ") if part.startswith("script-src"))
-    ours = map(
-        digest, (circuitsvis_frame._START, look._TOUCH, history.SCRIPT, menu._IMAGE, tray.SCRIPT, lessons.SCRIPT)
-    )
+    ours = map(digest, (circuitsvis_frame._START, look.TOUCH, history.SCRIPT, menu._IMAGE, tray.SCRIPT, lessons.SCRIPT))
     assert set(allowed) == {"'self'", *map(digest, inline), *ours}
 
 
