@@ -23,13 +23,13 @@ from cache.cluster.answers import STOPPED, read
 from cache.cluster.call import Call, ClusterError, resource
 from cache.cluster.link import Link
 from cache.cluster.task import LINES, PROGRESS, Answer, compute
-from cache.jobs import Job, JobCancelledError, JobState
+from cache.jobs import Job, JobCancelledError, JobState, Place
 from cache.line import Turns, waiting_places
 
 _LOOK_EVERY = 0.1  # seconds between looks at who still waits
 _TELL_EVERY = 0.5  # seconds between messages to other replicas
-_TELL_AGAIN = 5.0  # seconds after which an unchanged message is sent again
-_FORGET_AFTER = 15.0  # seconds after which a replica that says nothing is taken to be gone
+_TELL_AGAIN = 2.0  # seconds after which an unchanged message is sent again
+_FORGET_AFTER = 6.0  # seconds after which a replica that says nothing is taken to be gone
 _HOLD = 10.0  # seconds that a result stays on its worker, for replicas that ask a moment later
 _PATIENT = 1.0  # seconds without a scheduler before visitors are told
 _MOST_DEATHS = 3  # workers that may end while they run a computation
@@ -66,6 +66,11 @@ class Asked:
     ran: set[str] = field(default_factory=set)
     following: "asyncio.Task[None] | None" = None
 
+    @property
+    def resource(self) -> str:
+        """What the workers have that can compute it."""
+        return resource(self.call.numerics, self.call.release)
+
 
 class ClusterLine:
     """One replica's line before a cluster, in a thread of its own."""
@@ -74,7 +79,7 @@ class ClusterLine:
         self._turns = Turns(max_waiting)
         self._lock = threading.Lock()
         self._asked: list[Asked] = []
-        self._others: dict[str, tuple[float, list[tuple[int, float]]]] = {}  # replica -> when heard, places that wait
+        self._others: dict[str, tuple[float, list[tuple[str, int, float]]]] = {}  # replica -> when heard, who waits
         self._name = f"ioi-{uuid.uuid4().hex[:12]}"
         self._link = Link(cluster, self._name, self._heard)
         self._held: dict[str, tuple[float, Future[Any]]] = {}
@@ -136,12 +141,12 @@ class ClusterLine:
                 self._drop_unwatched()
                 self._say_what_is_wrong()
                 self._release_held()
-                places = [(asked.round, asked.since) for asked in tuple(self._asked) if _waits(asked.job)]
+                waiting = self._places()
                 now = time.monotonic()
                 client = self._link.client
-                if client and now - when > (_TELL_EVERY if places != told else _TELL_AGAIN):
-                    told, when = places, now
-                    await client.log_event(LINES, {"replica": self._name, "places": places})
+                if client and now - when > (_TELL_EVERY if waiting != told else _TELL_AGAIN):
+                    told, when = waiting, now
+                    await client.log_event(LINES, {"replica": self._name, "waiting": waiting})
             except Exception:
                 _log.exception("looking after the cluster's jobs failed")
         self._drop_unwatched()
@@ -185,7 +190,7 @@ class ClusterLine:
             asked.round,
             key=key,
             priority=-asked.round,
-            resources={resource(asked.call.numerics, asked.call.release): 1},
+            resources={asked.resource: 1},
             fifo_timeout="0 ms",
         )
         try:
@@ -233,7 +238,7 @@ class ClusterLine:
     def _heard(self, topic: str, message: Mapping[str, Any]) -> None:
         """Take in a message of a worker or a replica."""
         if topic == LINES and message["replica"] != self._name:
-            self._others[message["replica"]] = time.monotonic(), [(turn, since) for turn, since in message["places"]]
+            self._others[message["replica"]] = time.monotonic(), [tuple(place) for place in message["waiting"]]
         elif topic == PROGRESS:
             with self._lock:
                 self._turns.round = max(self._turns.round, message["round"])
@@ -248,15 +253,25 @@ class ClusterLine:
     def _line(self) -> list[Job]:
         return [asked.job for asked in self._asked if _waits(asked.job)]
 
+    def _places(self) -> list[tuple[str, int, float]]:
+        """Return what workers and which turn each place waits for."""
+        first: dict[Place, tuple[str, int, float]] = {}
+        for asked in tuple(self._asked):
+            if _waits(asked.job):
+                for place in asked.job.places:
+                    first.setdefault(place, (asked.resource, asked.round, asked.since))
+        return sorted(first.values())
+
     def _number(self) -> None:
         """Set how many places go before each job that waits: of this replica and of all others."""
         now = time.monotonic()
         others = [place for heard, places in self._others.values() if now - heard < _FORGET_AFTER for place in places]
         asked = {one.job: one for one in self._asked}
-        before: set[object] = set()
+        before: set[Place] = set()
         for job in self._turns.in_order(self._line()):
-            turn = asked[job].round, asked[job].since
-            job.ahead = len(before - job.places) + sum(other < turn for other in others)
+            wanted, turn = asked[job].resource, (asked[job].round, asked[job].since)
+            elsewhere = sum(other == wanted and (round_, since) < turn for other, round_, since in others)
+            job.ahead = len(before - job.places) + elsewhere
             before |= job.places
 
     def _say_what_is_wrong(self) -> None:
@@ -270,7 +285,7 @@ class ClusterLine:
             note = ""
             if self._is_gone():
                 note = GONE
-            elif _waits(asked.job) and resource(asked.call.numerics, asked.call.release) not in offered:
+            elif _waits(asked.job) and asked.resource not in offered:
                 same = f"ioi {asked.call.numerics} "
                 note = OTHER_RELEASE if any(name.startswith(same) for name in offered) else NO_WORKER
             asked.job.note = note

@@ -28,15 +28,19 @@ from cache.cluster.runner import Runner
 from cache.cluster.scheduling import schedule
 from cache.cluster.serving import Serving, serve
 from cache.computations import Computations
-from cache.jobs import Job
 from cache.line import new_place
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
 from ioi_core.errors import PromptError
 
-NUMERICS = "torch.float32 cpu"
-MODEL: Any = SimpleNamespace(name="m", fingerprint="f" * 12, numerics=NUMERICS, device="cpu", megabytes=1.0)
+
+def model(kind: str = "cpu", fingerprint: str = "f" * 12) -> Any:
+    """A stand-in; workers of each kind of device are a cluster of their own."""
+    return SimpleNamespace(
+        name="m", fingerprint=fingerprint, numerics=f"torch.float32 {kind}", device=kind, megabytes=1.0
+    )
+
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__])
@@ -53,7 +57,7 @@ def notes(folder: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def count(model: Any, *, folder: str, x: float = 0.0, seconds: float = 0.0, progress: Callable) -> np.ndarray:
+def count(_model: Any, *, folder: str, x: float = 0.0, seconds: float = 0.0, progress: Callable) -> np.ndarray:
     """Say that it began; take `seconds`, with progress all the time; say how it ended."""
     note(folder, f"begin {x}")
     until, steps = time.monotonic() + seconds, max(1, round(seconds / 0.05))
@@ -68,13 +72,13 @@ def count(model: Any, *, folder: str, x: float = 0.0, seconds: float = 0.0, prog
     return np.array([x, x + 1])
 
 
-def fails(model: Any, *, folder: str, unexpected: bool = False, progress: Callable) -> np.ndarray:
+def fails(_model: Any, *, folder: str, unexpected: bool = False, progress: Callable) -> np.ndarray:
     note(folder, "begin")
     time.sleep(0.3)
     raise ValueError("secret words") if unexpected else PromptError("Write another prompt.")
 
 
-def in_parts(model: Any, *, folder: str, n: int, seconds: float, progress: Callable, parts: Any) -> np.ndarray:
+def in_parts(_model: Any, *, folder: str, n: int, seconds: float, progress: Callable, parts: Any) -> np.ndarray:
     """Be made of `n` parts of `seconds` each; say which were computed."""
     for number in range(n):
         progress(number, n)
@@ -82,7 +86,7 @@ def in_parts(model: Any, *, folder: str, n: int, seconds: float, progress: Calla
             time.sleep(seconds)
             progress(number, n)
             parts[f"part {number}"] = np.array([number / 3])
-            note(folder, f"part {number}")
+            note(folder, f"part {number} {os.getpid()}")
     return np.concatenate([parts[f"part {number}"] for number in range(n)])
 
 
@@ -100,7 +104,8 @@ def free_port() -> int:
 
 
 def _logging(name: str) -> None:
-    logging.basicConfig(level=os.environ.get("IOI_TEST_LOG", "ERROR"), format=f"{name} %(name)s: %(message)s")
+    logging.basicConfig(level=os.environ.get("CLUSTER_TEST_LOG", "ERROR"), format=f"{name} %(name)s: %(message)s")
+    logging.getLogger("distributed").setLevel(os.environ.get("CLUSTER_TEST_LOG", "CRITICAL"))
 
 
 def scheduler_process(cluster: Cluster) -> None:
@@ -108,23 +113,17 @@ def scheduler_process(cluster: Cluster) -> None:
     asyncio.run(schedule(cluster))
 
 
-def load(name: str, device: object = None) -> Any:
-    return MODEL
-
-
 def store(folder: Path | None) -> Store:
     memory = MemoryStore(10**7)
     return memory if folder is None else TieredStore(memory, lambda: DiskStore(folder, 10**8))
 
 
-def worker_process(
-    cluster: Cluster, name: str, folder: Path | None, analyses: Mapping[str, Analysis], more: Mapping[str, Any]
-) -> None:
+def worker_process(cluster: Cluster, name: str, kind: str, folder: Path | None, more: Mapping[str, Any]) -> None:
     _logging(name)
-    models = Residents(SimpleNamespace(type="cpu"), {"m": Path("m")}, load=load)  # type: ignore[arg-type]
-    models._models = {MODEL.fingerprint: MODEL}
-    runner = Runner(models, store(folder), name=name, analyses=analyses)
-    asyncio.run(serve(Serving(cluster, name, NUMERICS, **more), runner))
+    models = Residents(SimpleNamespace(type=kind))  # type: ignore[arg-type]
+    models._keep(model(kind))
+    runner = Runner(models, store(folder), name=name, analyses=ANALYSES)
+    asyncio.run(serve(Serving(cluster, name, f"torch.float32 {kind}", **more), runner))
     os._exit(0)
 
 
@@ -145,13 +144,13 @@ class Processes:
     def scheduler(self) -> Any:
         return self.start(scheduler_process, self.cluster)
 
-    def worker(self, folder: Path | None = None, analyses: Mapping[str, Analysis] = ANALYSES, **more: object) -> Any:
+    def worker(self, kind: str = "cpu", folder: Path | None = None, **more: object) -> Any:
         self.number += 1
-        return self.start(worker_process, self.cluster, f"worker-{self.number}", folder, analyses, more)
+        return self.start(worker_process, self.cluster, f"worker-{self.number}", kind, folder, more)
 
-    def replica(self, **more: object) -> "Replica":
+    def replica(self, kind: str = "cpu") -> "Replica":
         ours, theirs = _FORKS.Pipe()
-        return Replica(self.start(replica_process, self.cluster, theirs, more), ours)
+        return Replica(self.start(replica_process, self.cluster, kind, theirs), ours)
 
     def kill(self, process: Any) -> None:
         process.kill()
@@ -173,10 +172,10 @@ def processes(cluster: Cluster | None = None) -> Iterator[Processes]:
         these.end()
 
 
-def computations(cluster: Cluster, kept: Store | None = None, **more: Any) -> Computations:
+def computations(cluster: Cluster, kind: str = "cpu", **more: Any) -> Computations:
     """One replica's, in this process."""
     elsewhere = ClusterLine(cluster, 250)
-    return Computations(kept or MemoryStore(10**7), analyses=ANALYSES, elsewhere=elsewhere, device="cpu", **more)
+    return Computations(MemoryStore(10**7), analyses=ANALYSES, elsewhere=elsewhere, device=kind, **more)
 
 
 class Replica:
@@ -193,16 +192,16 @@ class Replica:
         return self.pipe.recv()
 
 
-def replica_process(cluster: Cluster, pipe: Connection, more: Mapping[str, Any]) -> None:
+def replica_process(cluster: Cluster, kind: str, pipe: Connection) -> None:
     _logging("replica")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asked = computations(cluster, **more)
+    asked = computations(cluster, kind)
     while True:
         visitors, analysis, parameters = pipe.recv()
         answers: list[Any] = [None] * visitors
 
         def visit(number: int, analysis: str = analysis, parameters: Any = parameters, answers: Any = answers) -> None:
-            job = asked.request(analysis, MODEL, place=new_place(f"{os.getpid()} {number}"), **parameters)
+            job = asked.request(analysis, model(kind), place=new_place(f"{os.getpid()} {number}"), **parameters)
             job.wait_for_end()
             answers[number] = job.error if job.error is not None else job.result()
 
@@ -212,17 +211,3 @@ def replica_process(cluster: Cluster, pipe: Connection, more: Mapping[str, Any])
         for thread in threads:
             thread.join()
         pipe.send(answers)
-
-
-def finish(job: Job, seconds: float = 60.0) -> Job:
-    deadline = time.monotonic() + seconds
-    while not job.wait(0.05):
-        assert time.monotonic() < deadline, f"the job does not end: {job.state} {job.note}"
-    return job
-
-
-def until(holds: Callable[[], Any], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.02)
