@@ -32,6 +32,7 @@ _TELL_AGAIN = 2.0  # seconds after which an unchanged message is sent again
 _FORGET_AFTER = 6.0  # seconds after which a replica that says nothing is taken to be gone
 _HOLD = 10.0  # seconds that a result stays on its worker, for replicas that ask a moment later
 _PATIENT = 1.0  # seconds without a scheduler before visitors are told
+_ABOVE_SWEEPS = 10**9  # tasks that nobody waits for at a page have priority 0
 _MOST_DEATHS = 3  # workers that may end while they run a computation
 
 GONE = (
@@ -189,7 +190,7 @@ class ClusterLine:
             asked.call.as_plain(),
             asked.round,
             key=key,
-            priority=-asked.round,
+            priority=_ABOVE_SWEEPS - asked.round,
             resources={asked.resource: 1},
             fifo_timeout="0 ms",
         )

@@ -97,8 +97,8 @@ class Runner:
                 if (kept := self._store.get(call.key)) is not None:
                     return answer(call.key, kept)
                 place = "miss"
-                self.now = Run(call.task_key, round_, self._name)
-                return answer(call.key, self._compute(call, entry, parameters, worker))
+                self.now = Run(worker.get_current_task(), round_, self._name)
+                return answer(call.key, self._compute(call, entry, parameters, worker, self.now))
             except StoppedError:
                 outcome = "cancelled"
                 return STOPPED
@@ -145,12 +145,14 @@ class Runner:
             )
         return entry
 
-    def _compute(self, call: Call, entry: Analysis, parameters: dict[str, object], worker: "Worker") -> object:
+    def _compute(
+        self, call: Call, entry: Analysis, parameters: dict[str, object], worker: "Worker", now: Run
+    ) -> object:
         self.say(worker)
         model = self.models.get(call.model, call.fingerprint)
         if model.numerics != call.numerics:
             raise ClusterError(f"A worker of the cluster computes in {model.numerics}, not in {call.numerics}.")
-        progress = self._progress(call.task_key, worker)
+        progress = self._progress(now, worker)
         if not entry.resumable:
             result = entry.function(model, **parameters, progress=progress)
             self._keep(call.key, result)
@@ -169,15 +171,14 @@ class Runner:
         except Exception:  # as in `Computations`: a store that fails costs nobody the result
             _log.exception("a result could not be kept")
 
-    def _progress(self, task_key: str, worker: "Worker") -> Progress:
+    def _progress(self, now: Run, worker: "Worker") -> Progress:
         """Return the callback of a run, which ends it where nobody waits any more or this worker ends."""
         from distributed import Reschedule
         from distributed.core import Status
 
         def progress(done: int, total: int) -> None:
-            if self.now is not None:
-                self.now.done, self.now.total = done, total
-            task = worker.state.tasks.get(task_key)
+            now.done, now.total = done, total
+            task = worker.state.tasks.get(now.task_key)
             if task is None or task.state not in ("executing", "long-running"):
                 raise StoppedError
             if worker.status in (Status.closing, Status.closed, Status.failed):
