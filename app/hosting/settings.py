@@ -32,7 +32,7 @@ KNOWN = frozenset(
             "CLASS_PLACE",
         ),
         *("SCHEDULER", "SCHEDULER_DEVICE", "SCHEDULER_TLS_CA", "SCHEDULER_TLS_CERT", "SCHEDULER_TLS_KEY"),
-        *("PORT", "CONTAINER_MEMORY", "MODELS_FROM", "LESSONS_FROM"),  # compose.yaml's own
+        *("PORT", "CONTAINER_MEMORY", "MODELS_FROM", "LESSONS_FROM", "CERTIFICATES_FROM"),  # compose.yaml's own
         *("REQUIRE_BROWSER", "FUZZ_TIMES"),  # the tests'
     )
 )

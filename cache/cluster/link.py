@@ -51,6 +51,7 @@ class Link:
     async def keep(self) -> None:
         """Connect, and connect again, for good."""
         configure_dask()
+        _quiet_dask()
         was_there = True
         while True:
             client = await self._connected()
@@ -113,6 +114,13 @@ async def _resources(client: Client) -> frozenset[str]:
     there = await asyncio.wait_for(client.scheduler.identity(n_workers=-1), _ANSWERING)
     running = [worker for worker in there["workers"].values() if worker.get("status") == "running"]
     return frozenset(name for worker in running for name in worker["resources"])
+
+
+def _quiet_dask() -> None:
+    """Have Dask's client say nothing of connections that are lost, in many lines each time: this file does, in one."""
+    for name in tuple(logging.root.manager.loggerDict):
+        if name.split(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 async def _close(client: Client) -> None:

@@ -340,7 +340,9 @@ def test_compose_closes_the_app_off_and_opens_the_proxy_alone():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert ("ports" in service) == name.endswith("proxy"), name
-    assert compose["networks"]["inside"] == {"internal": True}
+    assert compose["networks"]["inside"] == compose["networks"]["computing"] == {"internal": True}
+    reach = {name for name, service in compose["services"].items() if "computing" in service["networks"]}
+    assert reach == {"scheduler", "worker", "cluster-app"}  # whoever reaches the scheduler can have it run any code
     assert [*compose["services"]["app"]["networks"]] == [*compose["services"]["gpu"]["networks"]] == ["inside"]
     assert "./proxy/nginx.conf:/etc/nginx/nginx.conf:ro" in compose["services"]["proxy"]["volumes"]
 

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -47,9 +48,10 @@ _FORKS.set_forkserver_preload([__name__])
 
 
 def note(folder: str, line: str) -> None:
-    """Write a line that other processes may write beside."""
-    with Path(folder, "runs").open("a") as file:
-        file.write(f"{line}\n")
+    """Write a line that other processes may write beside; none without a folder."""
+    if folder:
+        with Path(folder, "runs").open("a") as file:
+            file.write(f"{line}\n")
 
 
 def notes(folder: Path) -> list[str]:
@@ -57,7 +59,7 @@ def notes(folder: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def count(_model: Any, *, folder: str, x: float = 0.0, seconds: float = 0.0, progress: Callable) -> np.ndarray:
+def count(_model: Any, *, folder: str = "", x: float = 0.0, seconds: float = 0.0, progress: Callable) -> np.ndarray:
     """Say that it began; take `seconds`, with progress all the time; say how it ended."""
     note(folder, f"begin {x}")
     until, steps = time.monotonic() + seconds, max(1, round(seconds / 0.05))
@@ -78,14 +80,16 @@ def fails(_model: Any, *, folder: str, unexpected: bool = False, progress: Calla
     raise ValueError("secret words") if unexpected else PromptError("Write another prompt.")
 
 
-def in_parts(_model: Any, *, folder: str, n: int, seconds: float, progress: Callable, parts: Any) -> np.ndarray:
+def in_parts(
+    _model: Any, *, folder: str = "", x: float = 0.0, n: int, seconds: float, progress: Callable, parts: Any
+) -> np.ndarray:
     """Be made of `n` parts of `seconds` each; say which were computed."""
     for number in range(n):
         progress(number, n)
         if f"part {number}" not in parts:
             time.sleep(seconds)
             progress(number, n)
-            parts[f"part {number}"] = np.array([number / 3])
+            parts[f"part {number}"] = np.array([x + number / 3])
             note(folder, f"part {number} {os.getpid()}")
     return np.concatenate([parts[f"part {number}"] for number in range(n)])
 
@@ -149,8 +153,11 @@ class Processes:
         return self.start(worker_process, self.cluster, f"worker-{self.number}", kind, folder, more)
 
     def replica(self, kind: str = "cpu") -> "Replica":
-        ours, theirs = _FORKS.Pipe()
+        ours, theirs = self.pipe()
         return Replica(self.start(replica_process, self.cluster, kind, theirs), ours)
+
+    def pipe(self) -> tuple[Connection, Connection]:
+        return _FORKS.Pipe()
 
     def kill(self, process: Any) -> None:
         process.kill()
@@ -211,3 +218,13 @@ def replica_process(cluster: Cluster, kind: str, pipe: Connection) -> None:
         for thread in threads:
             thread.join()
         pipe.send(answers)
+
+
+def certificates(folder: Path, authority: str, *names: str) -> None:
+    """Make an authority and certificates that it signs, NAME.pem and NAME.key each, as docs/hosting.md says."""
+    for name in (authority, *names):
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        command += ["-days", "2", "-subj", f"/CN={name}", "-keyout", f"{folder}/{name}.key"]
+        if name != authority:
+            command += ["-CA", f"{folder}/{authority}.pem", "-CAkey", f"{folder}/{authority}.key"]
+        subprocess.run([*command, "-out", f"{folder}/{name}.pem"], check=True, capture_output=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from cache.cluster.answers import read
 from cache.cluster.call import Call, ClusterError, release, resource
 from cache.cluster.line import OTHER_RELEASE
 from cache.cluster.task import compute
-from tests.cache.cluster.processes import Processes, computations, free_port, model, notes, processes
+from tests.cache.cluster.processes import Processes, certificates, computations, free_port, model, notes, processes
 from tests.cache.stand_ins import finish, until
 
 
@@ -81,30 +80,11 @@ def test_other_weights_and_another_release_are_said_in_words(cluster, kind, repl
     assert notes(tmp_path) == []
 
 
-def certificate(folder: Path, name: str, authority: str = "") -> None:
-    """An authority, or a certificate that it signs."""
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-    ]
-    command += ["2", "-subj", f"/CN={name}", "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem"]
-    if authority:
-        command += ["-CA", f"{folder}/{authority}.pem", "-CAkey", f"{folder}/{authority}.key"]
-    subprocess.run(command, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Processes, Path]]:
     folder = tmp_path_factory.mktemp("certificates")
-    for name, authority in (("ca", ""), ("ours", "ca"), ("other", ""), ("theirs", "other")):
-        certificate(folder, name, authority)
+    certificates(folder, "ca", "ours")
+    certificates(folder, "other", "theirs")
     tls = Tls(folder / "ca.pem", folder / "ours.pem", folder / "ours.key")
     with processes(Cluster(f"tls://127.0.0.1:{free_port()}", tls)) as these:
         these.scheduler()
