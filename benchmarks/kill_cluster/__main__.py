@@ -45,6 +45,7 @@ class Round:
             f"{self.what}: {self.kills} killed, {self.seconds:.0f} s, {VISITORS * REPLICAS} visitors: {c.shown:,} "
             f"results shown, {c.computed:,} computed or fetched, {c.waited:.1f} s the longest wait; "
             f"wrong {c.wrong}, lost {c.lost}, failed {c.failed}, stuck {c.stuck}"
+            + "".join(f"\n  {error}" for error in sorted({*c.errors}))
         )
 
 

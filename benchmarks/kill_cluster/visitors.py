@@ -38,9 +38,12 @@ class Counts:
     failed: int = 0
     stuck: int = 0
     waited: float = 0.0
+    errors: tuple[str, ...] = ()
 
     def __add__(self, other: "Counts") -> "Counts":
-        both = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        both: dict[str, Any] = {}
+        for name in (field.name for field in fields(self)):
+            both[name] = getattr(self, name) + getattr(other, name)
         return Counts(**both | {"waited": max(self.waited, other.waited)})
 
 
@@ -136,7 +139,9 @@ def replica_process(cluster: Cluster, asking: Asking, kept: Path, replica: int, 
             with lock:
                 counts.waited = max(counts.waited, time.monotonic() - began)
                 counts.stuck += not job.ended
-                counts.failed += job.ended and job.error is not None
+                if job.ended and job.error is not None:
+                    counts.failed += 1
+                    counts.errors += (repr(job.error),)
                 if job.ended and job.error is None:
                     counts.shown += 1
                     shown[number] = encode("", job.result())

@@ -21,19 +21,16 @@ from distributed import Client, Future, KilledWorker
 from cache.cluster.address import Cluster
 from cache.cluster.answers import STOPPED, read
 from cache.cluster.call import Call, ClusterError, resource
-from cache.cluster.link import Link
-from cache.cluster.task import LINES, PROGRESS, Answer, compute
+from cache.cluster.link import Link, Waiting
+from cache.cluster.task import Answer, compute
 from cache.jobs import Job, JobCancelledError, JobState, Place
 from cache.line import Turns, waiting_places
 
 _LOOK_EVERY = 0.1  # seconds between looks at who still waits
-_TELL_EVERY = 0.5  # seconds between messages to other replicas
-_TELL_AGAIN = 2.0  # seconds after which an unchanged message is sent again
-_FORGET_AFTER = 6.0  # seconds after which a replica that says nothing is taken to be gone
 _HOLD = 10.0  # seconds that a result stays on its worker, for replicas that ask a moment later
 _PATIENT = 1.0  # seconds without a scheduler before visitors are told
 _ABOVE_SWEEPS = 10**9  # tasks that nobody waits for at a page have priority 0
-_MOST_DEATHS = 3  # workers that may end while they run a computation
+_MOST_DEATHS = 6  # workers that may end while they run a computation
 
 GONE = (
     "The machines that compute do not answer. What is kept is shown as always; everything else goes on by itself as "
@@ -80,9 +77,7 @@ class ClusterLine:
         self._turns = Turns(max_waiting)
         self._lock = threading.Lock()
         self._asked: list[Asked] = []
-        self._others: dict[str, tuple[float, list[tuple[str, int, float]]]] = {}  # replica -> when heard, who waits
-        self._name = f"ioi-{uuid.uuid4().hex[:12]}"
-        self._link = Link(cluster, self._name, self._heard)
+        self._link = Link(cluster, f"ioi-{uuid.uuid4().hex[:12]}", self._waiting, self._heard)
         self._held: dict[str, tuple[float, Future[Any]]] = {}
         self._gone_since: float | None = time.monotonic()
         self._loop = asyncio.new_event_loop()
@@ -135,19 +130,14 @@ class ClusterLine:
     async def _look(self) -> None:
         """Look after all jobs until the line is stopped."""
         keeping = asyncio.create_task(self._link.keep())
-        told, when = None, 0.0
         while not self._stopped:
             await asyncio.sleep(_LOOK_EVERY)
             try:
                 self._drop_unwatched()
                 self._say_what_is_wrong()
                 self._release_held()
-                waiting = self._places()
-                now = time.monotonic()
-                client = self._link.client
-                if client and now - when > (_TELL_EVERY if waiting != told else _TELL_AGAIN):
-                    told, when = waiting, now
-                    await client.log_event(LINES, {"replica": self._name, "waiting": waiting})
+                with self._lock:
+                    self._number()
             except Exception:
                 _log.exception("looking after the cluster's jobs failed")
         self._drop_unwatched()
@@ -236,27 +226,22 @@ class ClusterLine:
                 del self._held[key]
                 future.release()
 
-    def _heard(self, topic: str, message: Mapping[str, Any]) -> None:
-        """Take in a message of a worker or a replica."""
-        if topic == LINES and message["replica"] != self._name:
-            self._others[message["replica"]] = time.monotonic(), [tuple(place) for place in message["waiting"]]
-        elif topic == PROGRESS:
-            with self._lock:
-                self._turns.round = max(self._turns.round, message["round"])
-                running = [asked for asked in self._asked if asked.call.task_key == message["key"]]
-            for asked in running:
-                asked.ran.add(message["worker"])
-                asked.job.done, asked.job.total = message["done"], message["total"]
-                asked.job.begin()
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        """Take in how far a worker is."""
         with self._lock:
-            self._number()
+            self._turns.round = max(self._turns.round, message["round"])
+            running = [asked for asked in self._asked if asked.call.task_key == message["key"]]
+        for asked in running:
+            asked.ran.add(message["worker"])
+            asked.job.done, asked.job.total = message["done"], message["total"]
+            asked.job.begin()
 
     def _line(self) -> list[Job]:
         return [asked.job for asked in self._asked if _waits(asked.job)]
 
-    def _places(self) -> list[tuple[str, int, float]]:
-        """Return what workers and which turn each place waits for."""
-        first: dict[Place, tuple[str, int, float]] = {}
+    def _waiting(self) -> list[Waiting]:
+        """Return what each place waits for, for the other replicas."""
+        first: dict[Place, Waiting] = {}
         for asked in tuple(self._asked):
             if _waits(asked.job):
                 for place in asked.job.places:
@@ -265,8 +250,7 @@ class ClusterLine:
 
     def _number(self) -> None:
         """Set how many places go before each job that waits: of this replica and of all others."""
-        now = time.monotonic()
-        others = [place for heard, places in self._others.values() if now - heard < _FORGET_AFTER for place in places]
+        others = self._link.others()
         asked = {one.job: one for one in self._asked}
         before: set[Place] = set()
         for job in self._turns.in_order(self._line()):

@@ -6,6 +6,7 @@ is made each time.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,12 @@ _CONNECTING = 3.0  # seconds
 _TRY_AGAIN = 0.5
 _LOOK_EVERY = 1.0
 _ANSWERING = 4.0
+_TELL_EVERY = 0.5  # seconds between messages to other replicas
+_TELL_AGAIN = 2.0  # seconds after which an unchanged message is sent again
+_FORGET_AFTER = 6.0  # seconds after which a replica that says nothing is taken to be gone
+
+Waiting = tuple[str, int, float]
+"""A place in line: the resource that its workers have, the round in which it is served, and since when it waits."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,15 +38,23 @@ class Link:
         resources: the names of the resources that workers offer now.
     """
 
-    def __init__(self, cluster: Cluster, name: str, heard: Callable[[str, dict[str, Any]], None]):
+    def __init__(
+        self,
+        cluster: Cluster,
+        name: str,
+        waiting: Callable[[], list[Waiting]],
+        heard: Callable[[dict[str, Any]], None],
+    ):
         """Connect to nothing yet.
 
         Args:
-            heard: called in the loop with the topic and message of each event.
+            waiting: returns the places of this replica that wait, which others are told.
+            heard: called in the loop with each message of a worker.
         """
         self.client: Client | None = None
         self.resources: frozenset[str] = frozenset()
-        self._cluster, self._name, self._heard = cluster, name, heard
+        self._cluster, self._name, self._waiting, self._heard = cluster, name, waiting, heard
+        self._others: dict[str, tuple[float, list[Waiting]]] = {}  # replica -> when heard of, who waits there
         self._there = asyncio.Event()
 
     async def ready(self) -> Client:
@@ -47,6 +62,11 @@ class Link:
         while (client := self.client) is None:
             await self._there.wait()
         return client
+
+    def others(self) -> list[Waiting]:
+        """Return the places that wait at other replicas."""
+        now = time.monotonic()
+        return [one for heard, waiting in self._others.values() if now - heard < _FORGET_AFTER for one in waiting]
 
     async def keep(self) -> None:
         """Connect, and connect again, for good."""
@@ -85,9 +105,9 @@ class Link:
         try:
             await client
             for topic in (PROGRESS, LINES):
-                client.subscribe_topic(topic, lambda event, topic=topic: self._heard(topic, event[1]))
+                client.subscribe_topic(topic, lambda event, topic=topic: self._hear(topic, event[1]))
                 for _, message in await client.get_events(topic):
-                    self._heard(topic, message)
+                    self._hear(topic, message)
             self.resources = await _resources(client)
         except Exception as error:  # OSError, TimeoutError, a certificate that does not fit
             _log.debug("no connection: %r", error)
@@ -95,18 +115,28 @@ class Link:
             return None
         return client
 
+    def _hear(self, topic: str, message: dict[str, Any]) -> None:
+        if topic == PROGRESS:
+            self._heard(message)
+        elif message["replica"] != self._name:
+            self._others[message["replica"]] = time.monotonic(), [tuple(one) for one in message["waiting"]]
+
     async def _look_after(self, client: Client) -> None:
-        """Look what is there, as long as the scheduler is."""
-        since = asyncio.get_running_loop().time()
+        """Look what is there and say who waits here, as long as the scheduler answers."""
+        looked, said, told = time.monotonic(), 0.0, None
         while client.status == "running":
             await asyncio.sleep(0.1)
-            if (now := asyncio.get_running_loop().time()) - since > _LOOK_EVERY:
-                since = now
-                try:
-                    self.resources = await _resources(client)
-                except Exception as error:
-                    _log.debug("no answer: %r", error)
-                    return
+            now, waiting = time.monotonic(), self._waiting()
+            try:
+                if now - looked > _LOOK_EVERY:
+                    looked, self.resources = now, await _resources(client)
+                if now - said > (_TELL_EVERY if waiting != told else _TELL_AGAIN):
+                    said, told = now, waiting
+                    message = {"replica": self._name, "waiting": waiting}
+                    await asyncio.wait_for(client.log_event(LINES, message), _ANSWERING)
+            except Exception as error:
+                _log.debug("no answer: %r", error)
+                return
 
 
 async def _resources(client: Client) -> frozenset[str]:

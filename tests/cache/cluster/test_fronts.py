@@ -67,7 +67,7 @@ def test_the_commands_of_compose_compute_what_one_machine_computes(demo_model: M
             ("edge_scores", {"pairs": pairs}),  # made of parts
         ):
             alone = ANALYSES[analysis].function(demo_model, **parameters)
-            job = finish(asked.request(analysis, demo_model, **parameters), 120)
+            job = finish(asked.request(analysis, demo_model, **parameters), 300)
             assert encode("", job.result()) == encode("", alone), analysis
         with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as answer:
             said = answer.read().decode()
