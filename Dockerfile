@@ -2,6 +2,7 @@
 #
 #   TORCH_BUILD       cpu, or pip for an NVIDIA GPU: pip's own build of PyTorch for Linux holds CUDA (several GB).
 #   TORCH_INDEX_URL   where the CPU build comes from, if not from PyTorch's own index; install-torch has the rule.
+#   REQUIREMENTS      requirements-cluster.txt for an image that computes on a Dask cluster, or is a part of one.
 #   --target gpt2     bakes GPT-2's weights in, from the folder gpt2/ beside this file.
 
 ARG PYTHON=3.11-slim-bookworm
@@ -16,8 +17,9 @@ COPY install-torch /tmp/
 RUN PIP_PYTHON=/opt/venv/bin/python PIP_NO_CACHE_DIR=1 /tmp/install-torch python3 ${TORCH_VERSION}
 
 FROM torch AS packages
-COPY requirements.txt constraints.txt /tmp/
-RUN python3 -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement /tmp/requirements.txt
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-cluster.txt constraints.txt /tmp/
+RUN python3 -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement /tmp/${REQUIREMENTS}
 
 # What is made from the source once, so that nothing has to be written when the app runs.
 FROM packages AS source

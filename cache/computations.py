@@ -1,9 +1,13 @@
-"""Ask for an analysis, get a job: from the store if it is known, else one computation for everybody who asks."""
+"""Ask for an analysis, get a job: from the store if it is known, else one computation for everybody who asks.
+
+It runs on this process's device, or on a cluster's workers where `elsewhere` is given (`cluster/`).
+"""
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from cache.analyses import ANALYSES, Analysis
 from cache.jobs import PATIENCE, Job, Place
@@ -15,6 +19,9 @@ from cache.store.memory import Store
 from ioi_core.model.loading import PROCESSING
 from ioi_core.model.weights import Model
 from ioi_core.results import Progress
+
+if TYPE_CHECKING:
+    from cache.cluster.line import ClusterLine
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +37,16 @@ class Computations:
         patience: float = PATIENCE,
         analyses: Mapping[str, Analysis] = ANALYSES,
         observe: Callable[[Record], None] | None = None,
+        elsewhere: "ClusterLine | None" = None,
+        device: str = "",
     ):
+        """Compute nothing yet.
+
+        Args:
+            elsewhere: the line before the cluster that computes; None to compute here.
+            device: type of the device that results are computed on, a part of their keys; "" for each model's own.
+        """
+        self._elsewhere, self._device = elsewhere, device
         self._store = store
         self._max_waiting = max_waiting
         self._patience = patience
@@ -43,12 +59,12 @@ class Computations:
     @property
     def warning(self) -> str | None:
         """A sentence for visitors where results are not kept as they should be; None if all is well."""
-        return self._store.warning
+        return (self._elsewhere and self._elsewhere.warning) or self._store.warning
 
     @property
     def waiting(self) -> int:
         """The number of places in line, one for each visitor's page that waits, on all devices."""
-        return sum(worker.waiting for worker in tuple(self._workers.values()))
+        return sum(line.waiting for line in self._lines())
 
     def is_kept(self, analysis: str, model: Model, **parameters: object) -> bool:
         """Return whether a result is kept, without computing or reading anything.
@@ -60,7 +76,8 @@ class Computations:
     def key(self, analysis: str, model: Model, parameters: Mapping[str, object]) -> str:
         """Return "analysis:digest": the digest alone is unique, the name tells `python -m cache` what an entry is."""
         version = self._analyses[analysis].version
-        digest = request_key(analysis, version, f"{model.fingerprint} {PROCESSING} {model.numerics}", parameters)
+        what = f"{model.fingerprint} {PROCESSING} {self._numerics(model)}"
+        digest = request_key(analysis, version, what, parameters)
         return f"{analysis}:{digest}"
 
     def request(self, analysis: str, model: Model, *, place: Place | None = None, **parameters: object) -> Job:
@@ -90,7 +107,7 @@ class Computations:
             name = model.name  # not the model, which may leave memory while the job that has ended is known
             job.when_ended(lambda ended: self._report(Record.of_job(analysis, name, ended)))
             try:
-                self._worker(str(model.device)).submit(job)
+                self._submit(job, key, analysis, model, parameters)
             except QueueFullError:
                 self._report(Record(analysis, model.name, "miss", outcome="refused"))
                 raise
@@ -109,11 +126,11 @@ class Computations:
 
     def stop(self, seconds: float) -> bool:
         """Cancel all computations for good; return whether the running ones ended within `seconds`."""
-        workers = tuple(self._workers.values())
-        for worker in workers:
-            worker.stop()
+        lines = self._lines()
+        for line in lines:
+            line.stop()
         until = time.monotonic() + seconds
-        return all([worker.join(max(0.0, until - time.monotonic())) for worker in workers])
+        return all([line.join(max(0.0, until - time.monotonic())) for line in lines])
 
     def _kept_result(self, key: str, analysis: str, model: Model) -> Job | None:
         """Return a job that has ended already, if the result is kept."""
@@ -132,15 +149,37 @@ class Computations:
             parts = Parts(self._store, key)
             more = {"parts": parts} if entry.resumable else {}
             result = entry.function(model, **parameters, **more, progress=progress)
-            try:
-                self._store.put(key, result)  # before the job ends: whoever finds it ended finds the result
-                if entry.resumable:
-                    parts.clear()
-            except Exception:  # a store that fails must not cost the visitor a result that is there
-                _log.exception("a result could not be kept")
+            self._keep(key, result, parts if entry.resumable else None)
             return result
 
         return Job(work, self._patience)
+
+    def _keep(self, key: str, result: object, parts: Parts | None = None) -> None:
+        """Keep a result before its job ends: whoever finds that ended finds the result."""
+        try:
+            self._store.put(key, result)
+            if parts is not None:
+                parts.clear()
+        except Exception:  # a store that fails must not cost the visitor a result that is there
+            _log.exception("a result could not be kept")
+
+    def _submit(self, job: Job, key: str, analysis: str, model: Model, parameters: Mapping[str, object]) -> None:
+        """Put a job in line, before this process's device or before the cluster."""
+        if self._elsewhere is None:
+            self._worker(str(model.device)).submit(job)
+            return
+        from cache.cluster.call import Call
+
+        named = model.name, model.fingerprint, self._numerics(model)
+        call = Call.of(key, analysis, self._analyses[analysis].version, named, parameters)
+        self._elsewhere.submit(job, call, lambda result: self._keep(key, result))
+
+    def _numerics(self, model: Model) -> str:
+        """Return `Model.numerics` of the model on the device that computes."""
+        return f"{model.numerics.rpartition(' ')[0]} {self._device}" if self._device else model.numerics
+
+    def _lines(self) -> "list[Worker | ClusterLine]":
+        return [*self._workers.values(), *([self._elsewhere] if self._elsewhere else [])]
 
     def _worker(self, device: str) -> Worker:
         if device not in self._workers:

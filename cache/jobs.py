@@ -3,6 +3,7 @@
 A job is kept alive by those who watch it: `watch()` is a heartbeat, and a job that nobody has watched for
 `PATIENCE` seconds is cancelled: while it waits, or in the middle of the analysis through its progress callback.
 This file knows nothing of keys and results; single flight is in `computations.py`, the line in `line.py`.
+A job that runs on another machine is told how it goes there (`cluster/`): `begin`, `report`, `finish`, `fail`.
 """
 
 import logging
@@ -64,6 +65,7 @@ class Job:
         self.state = JobState.QUEUED
         self.done, self.total = 0, 0
         self.ahead = 0  # the number of places that are served first
+        self.note = ""  # why it does not go on, in a sentence for those who wait; "" while all is well
         self.places: frozenset[Place] = frozenset()  # who asked for it; replaced, never changed: other threads read it
         self._work = work
         self._patience = patience
@@ -138,19 +140,31 @@ class Job:
         """Run the work in this thread and keep its result or error."""
         if self.cancel_if_abandoned():
             return
-        self._started = time.monotonic()
-        self.state = JobState.RUNNING
+        self.begin()
         work, self._work = self._work, _nothing  # a job that has ended must not hold its model in memory
         try:
-            result = work(self._report)
+            result = work(self.report)
         except Exception as error:
             self.fail(error)
         except BaseException:  # a panic in the Rust code of tokenizers is one: the thread must outlive it
             _log.exception("a computation ended unexpectedly")
             self.fail(UnexpectedEndError("The computation ended unexpectedly. Please try again."))
         else:
-            self.state = JobState.DONE
-            self._future.set_result(result)
+            self.finish(result)
+
+    def begin(self) -> None:
+        """Say that it runs from now on, if it waited until now."""
+        with self._lock:
+            if self.state is JobState.QUEUED:
+                self._started = time.monotonic()
+                self.state = JobState.RUNNING
+
+    def finish(self, result: object) -> None:
+        """End the job with `result`, unless it has ended."""
+        with self._lock:
+            if not self._future.done():
+                self.state = JobState.DONE
+                self._future.set_result(result)
 
     def fail(self, error: Exception) -> None:
         """End the job with `error`, unless it has ended."""
@@ -175,12 +189,16 @@ class Job:
             if self._future.done() or (abandoned and time.monotonic() - self._watched <= self._patience):
                 return False
             self.state = JobState.CANCELLED  # from here on watch() is False, so nobody joins it
-        if self._started is None:
-            self._future.set_exception(_abandoned())
+            if self._started is None:
+                self._future.set_exception(_abandoned())
         return True
 
-    def _report(self, done: int, total: int) -> None:
-        """Note the progress of the analysis whose callback this is; cancel it by raising."""
+    def report(self, done: int, total: int) -> None:
+        """Note the progress of the analysis whose callback this is; cancel it by raising.
+
+        Raises:
+            JobCancelledError: nobody waits for it any more.
+        """
         self.done, self.total = done, total
         if self.cancel_if_abandoned():
             raise _abandoned()

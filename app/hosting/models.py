@@ -11,16 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from torch import Tensor
-
 from ioi_core import IOIError, Model, ModelUnavailableError, load_model
 from ioi_core.model.loading import release_memory
-from ioi_core.model.weights import LayerWeights, Weights
 
 DEMO = "ioi-demo"
 GPT2 = "gpt2-small"
@@ -137,7 +134,7 @@ class ResidentModels:
     def _loaded(self, name: str, progress: Callable[[int, int], None]) -> Model:
         folder = self._folders.get(name)
         model = replace(self._load(str(folder)), name=name) if folder else self._load(name, progress=progress)
-        if (needed := _megabytes(model)) > self._megabytes:
+        if (needed := model.megabytes) > self._megabytes:
             raise ModelUnavailableError(
                 f"{name} takes {needed:,.0f} MB of memory: this host allows {self._megabytes:,} (IOI_MODELS_MEGABYTES)"
             )
@@ -148,20 +145,13 @@ class ResidentModels:
         with self._lock:
             self._models[name] = model
             self._status[name] = ModelStatus(ModelState.READY)
-            sizes = {name: _megabytes(one) for name, one in self._models.items() if name != DEMO}
+            sizes = {name: one.megabytes for name, one in self._models.items() if name != DEMO}
             for oldest in tuple(sizes):
                 if sum(sizes.values()) <= self._megabytes:
                     return
                 del self._models[oldest], sizes[oldest]
                 self._status[oldest] = ModelStatus(ModelState.AWAY)
                 _log.info("%s left memory", oldest)
-
-
-def _megabytes(model: Model) -> float:
-    """Return the memory that a model's weights take."""
-    parts: tuple[Weights | LayerWeights, ...] = (model.weights, *model.weights.layers)
-    tensors = (getattr(part, field.name) for part in parts for field in fields(part))
-    return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, Tensor)) / 2**20
 
 
 def settle_memory() -> None:

@@ -7,7 +7,6 @@ import plotly.graph_objects  # noqa: F401  # loaded before memory is settled
 import streamlit as st
 
 from app.hosting import metrics
-from app.hosting.checkpoints import checkpoints
 from app.hosting.logs import log_request
 from app.hosting.models import DEMO, ResidentModels
 from app.hosting.settings import Settings
@@ -17,6 +16,7 @@ from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
 from ioi_core import IOIError, Model
+from ioi_core.model.checkpoints import checkpoints
 from ioi_core.model.identity import NAMES
 
 
@@ -51,7 +51,13 @@ def computations() -> Computations:
     """Return the computations of this process."""
     limits = settings()
     store = _store(limits)
-    shared = Computations(store, max_waiting=limits.max_queued, observe=_observe)
+    if limits.cluster is None:
+        shared = Computations(store, max_waiting=limits.max_queued, observe=_observe)
+    else:
+        from cache.cluster.line import ClusterLine  # and with it Dask, which one machine does without
+
+        line = ClusterLine(limits.cluster, limits.max_queued)
+        shared = Computations(store, observe=_observe, elsewhere=line, device=limits.cluster.device)
     _begun.append((shared, store))
     metrics.watch_queue(lambda: shared.waiting)
     return shared

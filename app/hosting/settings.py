@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from cache.cluster.address import Cluster, cluster_of
 from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, cache_megabytes, whole_number
 from ioi_core import ModelUnavailableError
 from ioi_core.model.checks import checked_config
@@ -30,7 +31,8 @@ KNOWN = frozenset(
             "CLASS_HOURS",
             "CLASS_PLACE",
         ),
-        *("PORT", "CONTAINER_MEMORY", "MODELS_FROM", "LESSONS_FROM"),  # compose.yaml's own
+        *("SCHEDULER", "SCHEDULER_DEVICE", "SCHEDULER_TLS_CA", "SCHEDULER_TLS_CERT", "SCHEDULER_TLS_KEY"),
+        *("PORT", "CONTAINER_MEMORY", "MODELS_FROM", "LESSONS_FROM", "CERTIFICATES_FROM"),  # compose.yaml's own
         *("REQUIRE_BROWSER", "FUZZ_TIMES"),  # the tests'
     )
 )
@@ -62,6 +64,8 @@ class Settings:
         package_url: IOI_PACKAGE_URL, where notebooks install `ioi_core` from; "" for this server's own wheel.
         class_hours: IOI_CLASS_HOURS, after which nothing is left of a class.
         class_place: IOI_CLASS_PLACE, the letter with which codes of classes begin here; "" for any.
+        cluster: IOI_SCHEDULER, IOI_SCHEDULER_DEVICE and the certificates IOI_SCHEDULER_TLS_CA, _CERT and _KEY: the Dask
+            cluster whose workers compute; None to compute here.
         log_errors_in_full: IOI_LOG_ERRORS_IN_FULL, 1 to log an unexpected error's own words, which may quote a prompt.
     """
 
@@ -85,6 +89,7 @@ class Settings:
     package_url: str = ""
     class_hours: int = 24
     class_place: str = ""
+    cluster: Cluster | None = None
     log_errors_in_full: bool = False
 
     @classmethod
@@ -117,12 +122,14 @@ class Settings:
             package_url=_package(environment, "IOI_PACKAGE_URL"),
             class_hours=whole_number(environment, "IOI_CLASS_HOURS", cls.class_hours, 1, 720),
             class_place=_letter(environment, "IOI_CLASS_PLACE"),
+            cluster=cluster_of(environment),
             log_errors_in_full=whole_number(environment, "IOI_LOG_ERRORS_IN_FULL", 0, 0, 1) == 1,
         )
 
     def in_words(self) -> dict[str, object]:
         """Return name -> value of every setting, for the log; none of them is a secret."""
-        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        plain = asdict(self) | {"cluster": self.cluster and self.cluster.address}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in plain.items()}
 
 
 def check_names(environment: Mapping[str, str]) -> None:

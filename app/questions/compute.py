@@ -121,6 +121,8 @@ def _progress(jobs: Sequence[Job]) -> tuple[float, str]:
     current = next((job for job in jobs if not job.ended), None)
     if current is None:
         text = "Done"
+    elif current.note:
+        text = current.note
     elif current.state is JobState.QUEUED:
         ahead = f"{current.ahead} visitor{' is' if current.ahead == 1 else 's are'} before you"
         text = f"Waiting in line: {ahead if current.ahead else 'you are next'}"

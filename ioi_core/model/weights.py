@@ -5,7 +5,7 @@ biases folded into b_O), laid out for a functional forward: one matrix for q, k 
 Nothing here can hook or change a model, so any number of threads may read one. Loading is in `loading.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,13 @@ class Model:
     def numerics(self) -> str:
         """The dtype and the type of device, which decide the rounding of results; part of their keys."""
         return f"{self.weights.W_E.dtype} {self.device.type}"
+
+    @property
+    def megabytes(self) -> float:
+        """The memory that the weights take, in MiB."""
+        parts: tuple[Weights | LayerWeights, ...] = (self.weights, *self.weights.layers)
+        tensors = (getattr(part, field.name) for part in parts for field in fields(part))
+        return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, Tensor)) / 2**20
 
     @property
     def heads(self) -> tuple[Head, ...]:

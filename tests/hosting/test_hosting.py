@@ -76,6 +76,19 @@ BAD = {
     "IOI_MODELS": ("models", "/there/is/no/such/folder", "/etc/passwd", "/a\0b"),
     "IOI_LESSONS": ("lessons", "/there/is/no/such/folder", "/etc/passwd"),
     "IOI_MODELS_MEGABYTES": ("99", "4 GB"),
+    "IOI_SCHEDULER": (
+        "10.0.0.5:8786",
+        "http://a:1",
+        "tcp://a",
+        "tcp://a:0",
+        "tcp://a:65536",
+        "tcp://a b:1",
+        "tls://a:1/",
+    ),
+    "IOI_SCHEDULER_DEVICE": ("cuda:0", "gpu"),
+    "IOI_SCHEDULER_TLS_CA": ("certificates/ca.pem", "/there/is/no/such/file", "/etc", "/etc/passwd\0"),
+    "IOI_SCHEDULER_TLS_CERT": ("/there/is/no/such/file",),
+    "IOI_SCHEDULER_TLS_KEY": ("/there/is/no/such/file",),
 }
 
 
@@ -325,7 +338,9 @@ def test_compose_closes_the_app_off_and_opens_the_proxy_alone():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert ("ports" in service) == name.endswith("proxy"), name
-    assert compose["networks"]["inside"] == {"internal": True}
+    assert compose["networks"]["inside"] == compose["networks"]["computing"] == {"internal": True}
+    reach = {name for name, service in compose["services"].items() if "computing" in service["networks"]}
+    assert reach == {"scheduler", "worker", "cluster-app"}  # whoever reaches the scheduler can have it run any code
     assert [*compose["services"]["app"]["networks"]] == [*compose["services"]["gpu"]["networks"]] == ["inside"]
     assert "./proxy/nginx.conf:/etc/nginx/nginx.conf:ro" in compose["services"]["proxy"]["volumes"]
 
@@ -336,9 +351,11 @@ def test_the_image_pins_what_the_app_pins():
 
 
 def test_every_requirement_is_pinned_exactly():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-cluster.txt", "requirements-dev.txt"):
         for line in (ROOT / name).read_text().splitlines():
-            assert re.fullmatch(r"(#.*|-r requirements\.txt|-c constraints\.txt|[a-z0-9-]+==[\w.]+)?", line), line
+            assert re.fullmatch(
+                r"(#.*|-r requirements(-cluster)?\.txt|-c constraints\.txt|[a-z0-9-]+==[\w.]+)?", line
+            ), line
 
 
 def needs(name: str, extras: frozenset[str] = frozenset()) -> Iterator[tuple[str, frozenset[str]]]:
@@ -350,9 +367,8 @@ def needs(name: str, extras: frozenset[str] = frozenset()) -> Iterator[tuple[str
 
 
 def test_everything_that_comes_along_is_pinned_to_what_is_installed():
-    text = "".join(
-        (ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt")
-    )
+    files = ("requirements.txt", "requirements-cluster.txt", "requirements-dev.txt", "constraints.txt")
+    text = "".join((ROOT / name).read_text() for name in files)
     pins = {canonicalize_name(name): version for name, version in re.findall(r"^([\w-]+)==(\S+)$", text, re.M)}
     waiting = [(name, frozenset()) for name in pins]
     seen = set(waiting)

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.hosting import services
-from app.hosting.checkpoints import checkpoints
 from app.hosting.models import ResidentModels
 from app.questions import twins
 from app.shell import prompts
 from app.shell.prompts import CLASSIC, PromptChoice
 from ioi_core import Model, arena_pairs, load_model
+from ioi_core.model.checkpoints import checkpoints
 from ioi_core.model.identity import OTHER_WEIGHTS
 from tests.app.pages import PROMPT, Loader, assert_fine, body, gpt2_is, opened, shown
 from tests.models.random_gpt2 import save_random_gpt2

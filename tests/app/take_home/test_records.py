@@ -9,7 +9,10 @@ import plotly.graph_objects as go
 import pytest
 
 from app.drawing.about import ABOUT
+from app.hosting import services
 from app.questions.shown import PROMPT, Numbers
+from cache.analyses import ANALYSES
+from cache.cluster.call import Call
 from ioi_core import bootstrap_interval
 from tests.app.drawing.test_about import figures_and_texts
 from tests.app.take_home.every_figure import VIEWS, every_figure, results_of
@@ -30,6 +33,15 @@ def test_every_figure_is_reached(figures):
     drawn = {name for name in figures_and_texts()[0] if name in ABOUT}
     missing = {name for name in drawn if not any(found == name or found.startswith(f"{name}_") for found in names)}
     assert not missing
+
+
+def test_every_request_can_be_sent_to_a_cluster(figures, demo_model):
+    named = demo_model.name, demo_model.fingerprint, demo_model.numerics
+    for request in {id(r): r for of in figures.values() for one in of for r in one.record.requests}.values():
+        key = services.computations().key(request.analysis, demo_model, request.parameters)
+        version = ANALYSES[request.analysis].version
+        sent = Call.of(key, request.analysis, version, named, request.parameters).as_plain()
+        assert Call.from_plain(sent).read_parameters().keys() == request.parameters.keys()
 
 
 @pytest.mark.parametrize("view", VIEWS)

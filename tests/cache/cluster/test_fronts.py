@@ -1,0 +1,93 @@
+"""Scheduler and worker as compose.yaml starts them, with the bundled model: the same numbers as on one machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from cache import scheduler, worker
+from cache.analyses import ANALYSES
+from cache.cluster.address import Cluster, Tls
+from cache.cluster.line import ClusterLine
+from cache.computations import Computations
+from cache.store.codec import encode
+from cache.store.memory import MemoryStore
+from ioi_core import Model, arena_pairs
+from tests import ROOT
+from tests.cache.cluster.processes import certificates, free_port
+from tests.cache.stand_ins import finish
+
+
+@contextmanager
+def started(service: str, places: dict[str, str], *more: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """The service's own command and settings, with the places of this machine in place of the containers'."""
+    described: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"][service]
+
+    def here(text: str) -> str:
+        for inside, outside in places.items():
+            text = text.replace(inside, outside)
+        return text
+
+    interpreter, *command = [here(part) for part in described["command"]]
+    assert interpreter == "python"
+    settings = {name: here(text) for name, text in described["environment"].items() if "${" not in text}
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("IOI_")} | settings
+    environment["IOI_CACHE_MEGABYTES"] = "0"
+    process = subprocess.Popen([sys.executable, *command, *more], cwd=ROOT, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_commands_of_compose_compute_what_one_machine_computes(demo_model: Model, tmp_path: Path) -> None:
+    certificates(tmp_path, "ca", "scheduler", "worker", "replica")
+    here = f"127.0.0.1:{free_port()}"
+    places = {"/certificates": str(tmp_path), "0.0.0.0:8786": here, "scheduler:8786": here}
+    tls = Tls(*(tmp_path / name for name in ("ca.pem", "replica.pem", "replica.key")))
+    metrics = f"127.0.0.1:{free_port()}"
+    more = ["--threads", str(torch.get_num_threads()), "--metrics", metrics, "--memory", "4000"]
+    with started("scheduler", places) as serving, started("worker", places, *more) as working:
+        elsewhere = ClusterLine(Cluster(f"tls://{here}", tls), 250)
+        asked = Computations(MemoryStore(10**7), elsewhere=elsewhere, device="cpu")
+        pairs = arena_pairs(demo_model).take([0, 1])
+        for analysis, parameters in (
+            ("predictions", {"pairs": pairs, "top_k": 5}),
+            ("patch_activations", {"pairs": pairs, "site": "z"}),
+            ("edge_scores", {"pairs": pairs}),  # made of parts
+        ):
+            alone = ANALYSES[analysis].function(demo_model, **parameters)
+            job = finish(asked.request(analysis, demo_model, **parameters), 300)
+            assert encode("", job.result()) == encode("", alone), analysis
+        with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as answer:
+            said = answer.read().decode()
+        assert 'ioi_worker_calls_total{cache="miss",outcome="done"} 3.0' in said
+        assert "ioi_worker_models 1.0" in said
+        assert asked.stop(20)
+        for process in (working, serving):
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("front", [scheduler, worker])
+def test_a_front_that_cannot_start_says_why_in_one_line(front: Any, monkeypatch, capsys) -> None:
+    monkeypatch.delenv("IOI_SCHEDULER", raising=False)
+    option = "--listen" if front is scheduler else "--scheduler"
+    for arguments, words in (
+        ([], "or set IOI_SCHEDULER"),
+        ([option, "http://a"], "tcp://host:port or tls://host:port"),
+    ):
+        assert front.main(arguments) == 2
+        assert words in capsys.readouterr().err
+    assert front.main([option, "tls://a:1"]) == 2
+    assert "IOI_SCHEDULER_TLS_CA is not set" in capsys.readouterr().err
