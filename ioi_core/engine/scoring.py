@@ -4,7 +4,9 @@ logit_diff is read along the direction in the residual stream in which the two a
 divergence need the whole vocabulary.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -170,6 +172,23 @@ class Scale:
         return ((raw - self.zero) / self.unit).astype(raw.dtype)
 
 
+_NOTED: ContextVar[list[np.ndarray] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noted_runs() -> Iterator[list[Float[np.ndarray, "run batch"]]]:
+    """Within it, note the raw metric of the clean and the corrupted run, prompt by prompt, of each `TwoRunResult`.
+
+    The result itself keeps of the two runs no more than what its own scale and intervals need.
+    """
+    noted: list[np.ndarray] = []
+    token = _NOTED.set(noted)
+    try:
+        yield noted
+    finally:
+        _NOTED.reset(token)
+
+
 def two_run_fields(
     per_prompt: Float[np.ndarray, "*cells batch"],
     scale: Scale,
@@ -182,6 +201,8 @@ def two_run_fields(
     Args:
         per_prompt: on `scale`; clean, corrupted: not on it.
     """
+    if (noted := _NOTED.get()) is not None:
+        noted.append(np.stack([clean, corrupted]))
     return {
         **over_prompts(per_prompt),
         "direction": direction,
