@@ -62,11 +62,11 @@ def answer_bias(model: Model, pairs: PromptPairs) -> Float[Tensor, " batch"]:
 def _set_means(model: Model, by_token: Float[Tensor, "d_vocab n"], pairs: PromptPairs) -> tuple[Tensor, ...]:
     """Means of the rows of `by_token` over each prompt's right and wrong answers: [batch n] of each."""
     ids, real = answer_ids(pairs)
-    means = []
+    on_device, means = to_device(model, ids), []
     for side in (0, 1):
         weights = to_device(model, real[:, side] / real[:, side].sum(1, keepdims=True)).to(by_token.dtype)
         # Answer by answer: [batch k d_model] of all at once would be large where sets are.
-        parts = (by_token[to_device(model, ids[:, side, k])] * weights[:, k, None] for k in range(ids.shape[2]))
+        parts = (by_token[on_device[:, side, k]] * weights[:, k, None] for k in range(ids.shape[2]))
         means.append(sum(parts, by_token.new_zeros(())))
     return tuple(means)
 
