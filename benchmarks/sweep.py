@@ -1,8 +1,8 @@
 """Sweeps: time and memory over the number of prompts, and over the number of workers.
 
 Each row is one `python -m ioi_core sweep` on a small random model. Processor time is that of the command and its
-workers together, the peak is the resident memory of the largest of these processes. Wall times say little on a busy machine: on
-free cores, w workers take the processor time divided by w, so equal processor times are what to look for.
+workers together, the peak is the resident memory of the largest of these processes. Wall times say little on a busy
+machine: on free cores, w workers take the processor time divided by w, so equal processor times are what to look for.
 """
 
 import argparse

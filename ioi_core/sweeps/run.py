@@ -161,7 +161,7 @@ class Sweep:
         """Yield jobs as they are finished; those kept from an earlier run are passed over."""
         jobs = self._jobs()
         if self.scheduler is not None:
-            return on_cluster(jobs, self.scheduler)
+            return on_cluster(jobs, self.scheduler, self.model.numerics)
         if self.workers and self.source.n > self.block:  # a single block is done before a worker has begun
             return in_processes(jobs, self.workers, self.threads)
         return ((job, computed(self.model, job, self._within)) for job in jobs)
