@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: run test notebooks-test walk-test lint check format demo-model verify fuzz bench kill-cache load image-test audit screenshots clean
+.PHONY: run test notebooks-test walk-test lint check format demo-model verify fuzz bench gpu-check kill-cache load image-test audit screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
@@ -43,6 +43,9 @@ bench: .venv/installed-dev  ## timings as ratios against the peer, measured in o
 
 kill-cache: .venv/installed-dev  ## kill writers of the disk cache 1,000 times at random points, look for damage
 	$(BIN)/python -m benchmarks.kill_cache --kills 1000
+
+gpu-check: .venv/installed-dev  ## on a machine with CUDA: every analysis on it against the CPU, its memory and its times
+	$(BIN)/python -m benchmarks.gpu_check
 
 load: .venv/installed-dev  ## 100 visitors at once on this machine, on a warm cache
 	$(BIN)/python -m benchmarks.load

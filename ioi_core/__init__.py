@@ -64,6 +64,8 @@ from ioi_core.prompts.templates import TEMPLATES
 from ioi_core.prompts.twins import with_twins
 from ioi_core.prompts.typed import prompt_pairs
 from ioi_core.results import Progress, PromptResult, Result, TwoRunResult
+from ioi_core.sweeps.result import SweepResult, read_sweep
+from ioi_core.sweeps.run import sweep
 from ioi_core.tasks.dataset import TASKS, Task, task_dataset
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import ALL, ROLES, Ablation, Direction, Head
@@ -144,6 +146,7 @@ __all__ = [
     "PromptResult",
     "Result",
     "SignalFit",
+    "SweepResult",
     "Task",
     "TokenLens",
     "TwoRunResult",
@@ -192,8 +195,10 @@ __all__ = [
     "published_class",
     "read_edges",
     "read_pairs",
+    "read_sweep",
     "role_attention",
     "run",
+    "sweep",
     "task_dataset",
     "token_and_position",
     "with_twins",

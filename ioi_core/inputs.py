@@ -55,6 +55,9 @@ if TYPE_CHECKING:
             """[sender receiver] a number an edge."""
 
     FilePath = str | PathLike[str]
+    OptionalPath = str | PathLike[str] | None
+    PromptChoice = HasTokens | int
+    Parameters = Mapping[str, object] | None
     Texts = str | Sequence[str]
     Choice = str
     OptionalChoice = str | None
@@ -78,6 +81,9 @@ if TYPE_CHECKING:
     EdgeValues = HasScores | np.ndarray
 else:
     FilePath = _Meant("str | Path")
+    OptionalPath = _Meant("str | Path | None")
+    PromptChoice = _Meant("int | PromptPairs")
+    Parameters = _Meant("dict | None")
     Texts = _Meant("str | list[str]")
     Choice = _Meant("str")
     OptionalChoice = _Meant("str | None")  # a union of its own would be taken for the real one by its name

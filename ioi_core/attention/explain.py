@@ -77,7 +77,12 @@ def explain_attention(
             f"({query}, position {where['query'][late[0]]}): a head attends to its own position and those before it"
         )
     per_prompt, logits, attention = joined_columns(
-        _split(model, to_device(model, tokens[rows]), head, {side: at[rows] for side, at in where.items()})
+        _split(
+            model,
+            to_device(model, tokens[rows]),
+            head,
+            {side: to_device(model, at[rows]) for side, at in where.items()},
+        )
         for rows in with_progress(row_chunks(tokens), progress)
     )
     axes = {"side": SIDES, "component": tuple(_components(model, head.layer))}
@@ -115,7 +120,7 @@ def _components(model: Model, layer: int) -> Iterator[str]:
 
 
 def _split(
-    model: Model, tokens: Int[Tensor, "batch pos"], head: Head, where: Mapping[str, Int[np.ndarray, " batch"]]
+    model: Model, tokens: Int[Tensor, "batch pos"], head: Head, where: Mapping[str, Int[Tensor, " batch"]]
 ) -> tuple[Float[Tensor, "side component batch"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
     """Return the shares of both sides, the logit and the attention."""
     writes: dict[str, list[Tensor]] = {}

@@ -56,7 +56,9 @@ def attention_and_writing(model: Model, pairs: PromptPairs, *, progress: Progres
 
     def of_rows(rows: slice) -> tuple[Tensor, Tensor]:
         at, spelled = to_device(model, positions[rows]), to_device(model, names[rows])
-        return _attend_and_write(model, to_device(model, tokens[rows]), at, spelled, pairs.roles["END"][rows])
+        return _attend_and_write(
+            model, to_device(model, tokens[rows]), at, spelled, to_device(model, pairs.roles["END"][rows])
+        )
 
     attention, per_prompt = joined_columns(of_rows(rows) for rows in with_progress(row_chunks(tokens), progress))
     axes = {"name": PLACES, **model.head_axes}
@@ -69,7 +71,7 @@ def _attend_and_write(
     tokens: Int[Tensor, "batch pos"],
     positions: Int[Tensor, "batch name"],
     names: Int[Tensor, "batch name"],
-    ends: Int[np.ndarray, " batch"],
+    ends: Int[Tensor, " batch"],
 ) -> tuple[Float[Tensor, "name layer head batch"], Float[Tensor, "name layer head batch"]]:
     """Return the attention from END to each name, and what is written at END along each name."""
     attention, outputs, heads = [], [], (model.cfg.n_heads, model.cfg.d_head)

@@ -79,7 +79,7 @@ class _Chunk:
     """Some rows of the pairs, on the model's device."""
 
     tokens: Int[Tensor, "batch pos"]
-    ends: Int[np.ndarray, " batch"]
+    ends: Int[Tensor, " batch"]
     direction: Float[Tensor, "batch d_model"]
     bias: Float[Tensor, " batch"]
 
@@ -93,7 +93,7 @@ def _contributions(
     def chunk(rows: slice) -> _Chunk:
         part = pairs.take(rows)
         direction, bias = answer_direction(model, part), answer_bias(model, part)
-        return _Chunk(to_device(model, tokens[rows]), part.roles["END"], direction, bias)
+        return _Chunk(to_device(model, tokens[rows]), to_device(model, part.roles["END"]), direction, bias)
 
     return joined(of_chunk(model, chunk(rows)) for rows in with_progress(row_chunks(tokens), progress))
 

@@ -64,10 +64,10 @@ def _stages(
     model: Model, tokens: Int[np.ndarray, "batch pos"], positions: Int[np.ndarray, " batch"]
 ) -> Float[Tensor, "stage batch d_model"]:
     """Return the accumulated residual at one position of each row, at every stage."""
-    stages = []
+    stages, at = [], to_device(model, positions)
     for run in layer_runs(model, embed(model, to_device(model, tokens))):
-        stages += [at_positions(run.resid_pre, positions), at_positions(run.resid_mid, positions)]
-    return torch.stack([*stages, at_positions(run.resid_post, positions)])
+        stages += [at_positions(run.resid_pre, at), at_positions(run.resid_mid, at)]
+    return torch.stack([*stages, at_positions(run.resid_post, at)])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

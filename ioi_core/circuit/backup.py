@@ -128,10 +128,11 @@ def _block(
     """Direct effects [stage layer head batch]; logit_diff, naive prediction and scale [stage batch]."""
     model, block = replacements.model, pairs.take(part)
     ends, rows = block.roles["END"], to_device(replacements.model, np.arange(len(block)))
+    at_end = to_device(model, ends)
     replaced = replacements.of_rows(pairs, part, between(progress, 0, 25))
     clean = record(model, to_device(model, block.clean_tokens), CLEAN_NAMES, between(progress, 25, 50))
-    z = torch.stack([at_positions(layer["z"], ends) for layer in clean]).repeat(len(stages), 1, 1, 1, 1)
-    final = at_positions(clean[-1]["resid_post"], ends).repeat(len(stages), 1, 1)  # [stage batch d_model]
+    z = torch.stack([at_positions(layer["z"], at_end) for layer in clean]).repeat(len(stages), 1, 1, 1, 1)
+    final = at_positions(clean[-1]["resid_post"], at_end).repeat(len(stages), 1, 1)  # [stage batch d_model]
 
     def keep_z(layer: int, prompts: tuple[int, ...], numbers: list[int], of_variants: Tensor) -> None:
         z[torch.tensor(numbers)[:, None], layer, torch.tensor(prompts)] = of_variants.transpose(0, 1)
@@ -143,7 +144,7 @@ def _block(
     per_entry, scale = _logit_diff_per_z(model, block), layer_norm_scale(final, model.cfg.eps)[..., 0]
     direct = (z * per_entry).sum(-1) / scale[:, None, :, None]  # [stage layer batch head]
     logit_diff = Scorer(model, "logit_diff", block)(final.transpose(0, 1), rows).T
-    replacing = torch.stack([at_positions(z_of_layer, ends) for z_of_layer in replaced])  # [layer batch head d_head]
+    replacing = torch.stack([at_positions(z_of_layer, at_end) for z_of_layer in replaced])  # [layer batch head d_head]
     loss = direct[0] - (replacing * per_entry).sum(-1) / scale[0][:, None]
     lost = torch.stack([torch.zeros_like(scale[0]), *(loss[head.layer, :, head.head] for head in order)])
     naive = logit_diff[0] - lost.cumsum(0)

@@ -91,5 +91,6 @@ def record_source(model: Model, pairs: PromptPairs, direction: Direction, names:
     row_of = {row.tobytes(): index for index, row in enumerate(base_tokens)}
     twins = [row_of.get(row.tobytes()) for row in source_tokens]
     if None not in twins and base[0].keys() >= set(names):
-        return tuple({name: layer[name][twins] for name in names} for layer in base)
+        rows = torch.tensor(twins, device=model.device)
+        return tuple({name: layer[name][rows] for name in names} for layer in base)
     return record_from(model, to_device(model, source_tokens), names, base, first_difference(pairs))

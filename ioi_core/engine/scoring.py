@@ -4,7 +4,9 @@ logit_diff is read along the direction in the residual stream in which the two a
 divergence need the whole vocabulary.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -60,11 +62,11 @@ def answer_bias(model: Model, pairs: PromptPairs) -> Float[Tensor, " batch"]:
 def _set_means(model: Model, by_token: Float[Tensor, "d_vocab n"], pairs: PromptPairs) -> tuple[Tensor, ...]:
     """Means of the rows of `by_token` over each prompt's right and wrong answers: [batch n] of each."""
     ids, real = answer_ids(pairs)
-    means = []
+    on_device, means = to_device(model, ids), []
     for side in (0, 1):
         weights = to_device(model, real[:, side] / real[:, side].sum(1, keepdims=True)).to(by_token.dtype)
         # Answer by answer: [batch k d_model] of all at once would be large where sets are.
-        parts = (by_token[to_device(model, ids[:, side, k])] * weights[:, k, None] for k in range(ids.shape[2]))
+        parts = (by_token[on_device[:, side, k]] * weights[:, k, None] for k in range(ids.shape[2]))
         means.append(sum(parts, by_token.new_zeros(())))
     return tuple(means)
 
@@ -170,6 +172,23 @@ class Scale:
         return ((raw - self.zero) / self.unit).astype(raw.dtype)
 
 
+_NOTED: ContextVar[list[np.ndarray] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noted_runs() -> Iterator[list[Float[np.ndarray, "run batch"]]]:
+    """Within it, note the raw metric of the clean and the corrupted run, prompt by prompt, of each `TwoRunResult`.
+
+    The result itself keeps of the two runs no more than what its own scale and intervals need.
+    """
+    noted: list[np.ndarray] = []
+    token = _NOTED.set(noted)
+    try:
+        yield noted
+    finally:
+        _NOTED.reset(token)
+
+
 def two_run_fields(
     per_prompt: Float[np.ndarray, "*cells batch"],
     scale: Scale,
@@ -182,6 +201,8 @@ def two_run_fields(
     Args:
         per_prompt: on `scale`; clean, corrupted: not on it.
     """
+    if (noted := _NOTED.get()) is not None:
+        noted.append(np.stack([clean, corrupted]))
     return {
         **over_prompts(per_prompt),
         "direction": direction,

@@ -14,10 +14,10 @@ TOKENS_PER_CHUNK = 4096
 
 
 def at_positions(
-    x: Shaped[Tensor, "batch pos *rest"], positions: Int[np.ndarray, " batch"]
+    x: Shaped[Tensor, "batch pos *rest"], positions: Int[np.ndarray, " batch"] | Int[Tensor, " batch"]
 ) -> Shaped[Tensor, "batch *rest"]:
-    """Each row's value at its own position."""
-    index = torch.tensor(positions, device=x.device)
+    """Each row's value at its own position; loops give a tensor on the device, as each copy there makes a GPU wait."""
+    index = positions if isinstance(positions, Tensor) else torch.tensor(positions, device=x.device)
     return x[torch.arange(len(x), device=x.device), index]
 
 

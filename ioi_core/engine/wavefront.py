@@ -16,6 +16,7 @@ Nothing here approximates; nothing leaves the model's device.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ from ioi_core.results import Progress
 
 Stage = Literal["pre", "mid", "post"]
 _MLP_SLAB = 1024  # rows through an MLP at once: its hidden layer then stays in cache
+_MLP_SLAB_ELSEWHERE = 8192  # on a GPU small products are mostly launches; 100 MB of hidden layer in GPT-2 small
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,14 @@ class Group:
 
     def rows(self, model: Model) -> Int[Tensor, " batch"]:
         """The prompts as an index on the model's device."""
-        return to_device(model, np.array(self.prompts))
+        if model.device not in self._on_device:
+            self._on_device[model.device] = to_device(model, np.array(self.prompts))
+        return self._on_device[model.device]
+
+    @cached_property
+    def _on_device(self) -> dict[torch.device, Tensor]:
+        """The index where it has been asked for: every layer asks, and each copy to a GPU makes it wait."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -203,7 +212,7 @@ def add_mlps(model: Model, layer: LayerWeights, cells: list[Tensor]) -> list[Flo
     """Add the output of the layer's MLP, position by position."""
     rows = _as_rows(cells)
     added = torch.empty_like(rows)
-    for slab in slices(len(rows), _MLP_SLAB):
+    for slab in slices(len(rows), _MLP_SLAB if rows.is_cpu else _MLP_SLAB_ELSEWHERE):
         torch.add(rows[slab], mlp(layer, rows[slab], model.cfg.eps), out=added[slab])
     return _by_group(added, cells)
 

@@ -7,7 +7,7 @@ row, clean and new, differ from each other, which neither Wang et al.'s code nor
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate, chain, cycle, islice
 
@@ -45,8 +45,17 @@ def ioi_dataset(
     Raises:
         PromptError: an argument outside these, or prompts longer than the model's context.
     """
-    check_model(model)
     prepend_bos = as_flag(prepend_bos, "prepend_bos")
+    rows = list(ioi_rows(model, n, seed=seed, templates=templates, corruption=corruption))
+    check_context(model, rows, prepend_bos=prepend_bos)
+    return stack_rows(rows, prepend_bos=prepend_bos)
+
+
+def ioi_rows(
+    model: Model, n: WholeNumber, *, seed: WholeNumber, templates: TemplateChoice, corruption: Choice
+) -> Iterator[PromptRow]:
+    """Return the rows of `ioi_dataset` one by one, so that nobody has to hold them all; its errors are raised here."""
+    check_model(model)
     n = as_whole_number(n, "n, the number of prompts,", 1, MAX_PROMPTS)
     seed = as_whole_number(seed, "seed", 0, 2**63 - 1)
     selected = select_templates(templates)
@@ -56,9 +65,7 @@ def ioi_dataset(
     if len(names) < _N_CLEAN + _N_NEW:
         raise PromptError(f"{model.name} has only {len(names)} names of one token, a prompt needs {_N_CLEAN + _N_NEW}")
     draws = random.Random(seed)
-    rows = [_row(draws, encode, names, template, corruption) for template in islice(cycle(selected), n)]
-    check_context(model, rows, prepend_bos=prepend_bos)
-    return stack_rows(rows, prepend_bos=prepend_bos)
+    return (_row(draws, encode, names, template, corruption) for template in islice(cycle(selected), n))
 
 
 def _row(draws: random.Random, encode: Encode, names: Sequence[str], template: Template, corruption: str) -> PromptRow:

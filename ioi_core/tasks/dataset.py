@@ -1,7 +1,7 @@
 """The tasks by name, and prompts of one of them as pairs."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ioi_core.inputs import Choice, Flag, WholeNumber, as_choice, as_flag, as_whole_number
@@ -87,15 +87,21 @@ def task_dataset(
         ChoiceError: no such task. PromptError: a number out of bounds, or too few words that the model reads as one
             token.
     """
+    prepend_bos = as_flag(prepend_bos, "prepend_bos")
+    rows = list(task_rows(model, task, n, seed=seed))
+    check_context(model, rows, prepend_bos=prepend_bos)
+    return stack_rows(rows, prepend_bos=prepend_bos)
+
+
+def task_rows(model: Model, task: Choice, n: WholeNumber, *, seed: WholeNumber) -> Iterator[PromptRow]:
+    """Return the rows of `task_dataset` one by one, so that nobody has to hold them all; its errors are raised here."""
     check_model(model)
-    task, prepend_bos = as_choice(task, "task", tuple(TASKS)), as_flag(prepend_bos, "prepend_bos")
+    task = as_choice(task, "task", tuple(TASKS))
     n = as_whole_number(n, "n, the number of prompts,", 1, MAX_PROMPTS)
     seed = as_whole_number(seed, "seed", 0, 2**63 - 1)
     vocabulary, draws = Vocabulary(model), random.Random(seed)
     draw = TASKS[task].sentence(vocabulary)
-    rows = [_row(model, vocabulary, draw(draws)) for _ in range(n)]
-    check_context(model, rows, prepend_bos=prepend_bos)
-    return stack_rows(rows, prepend_bos=prepend_bos)
+    return (_row(model, vocabulary, draw(draws)) for _ in range(n))
 
 
 def _row(model: Model, vocabulary: Vocabulary, sentence: Sentence) -> PromptRow:

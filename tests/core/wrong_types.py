@@ -49,6 +49,8 @@ def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
     of_edges: dict[str, Any] = {"model": model, "edges": [("embed", "0.1<v>"), ("0.1", "logits")]}
     edges_file = data_set + ".edges.csv"
     ioi_core.write_edges(model, edges_file, of_edges["edges"])
+    swept, few = data_set + ".sweep", {"model": model, "analysis": "attribute_layers", "prompts": 2}
+    ioi_core.sweep(**few, path=swept)
     of_scores = of_pairs | {"scores": ioi_core.edge_scores(model, pairs, "eap")}
     special: dict[str, dict[str, Any]] = {
         "load_model": {"name": folder},
@@ -86,6 +88,8 @@ def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
         "edges_as_neuronpedia": of_pairs | of_edges,
         "read_edges": {"model": model, "path": edges_file},
         "write_edges": of_edges | {"path": edges_file},
+        "sweep": few,
+        "read_sweep": {"path": swept},
         "token_and_position": {"model": model, "flips": flips, "heads": ["1.1"]},
         "bootstrap_interval": {"per_prompt": measured["direct"].per_prompt},
         "correlation": patched,
