@@ -54,7 +54,7 @@ part("What does one edge do?", url.PART_EDGE, partial(panels.show_edge, view, pl
 part("How good are the estimates?", url.PART_ESTIMATES, partial(panels.show_estimate, view, plan))
 part(
     "How sure is this choice of edges?", url.PART_AGREEMENT, partial(panels.show_comparison, view, plan),
-    holds=[url.EDGES_OTHER],
+    holds=[url.EDGES_OTHER, url.EDGES_OTHER_SEED],
 )  # fmt: skip
 part(
     "What is the smallest circuit?",

@@ -1,6 +1,6 @@
 """The Edges page's own controls: how edges are scored, how many are kept, and which besides."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -119,9 +119,16 @@ def put_on_the_page(edges: Sequence[str]) -> None:
     choose({url.EDGES_KEPT: "0", url.EDGE_CHANGES: Changes(kept=frozenset(edges)).text})
 
 
-def compared_with(method: str) -> str:
-    """Ask for another way to score edges, to compare the circuit with."""
-    others = [name for name, code in _METHODS.items() if code != method]
+def compared_with(method: str, other_prompts: Iterable[str]) -> tuple[str | None, str]:
+    """Ask what to compare the circuit with: another way to score edges, or other prompts.
+
+    Returns:
+        the other method, None if other prompts were chosen; and the choice by name.
+    """
+    others = [*(name for name, code in _METHODS.items() if code != method), *other_prompts]
     drop_stale(url.EDGES_OTHER, others, others[0])
-    label = "Compare with the same number of edges by"
-    return _METHODS[st.selectbox(label, others, key=url.EDGES_OTHER, bind="query-params")]
+    chosen = st.selectbox(
+        "Compare with", others, key=url.EDGES_OTHER, bind="query-params",
+        help="The same number of the strongest edges, by another method on these prompts or by the same one on others.",
+    )  # fmt: skip
+    return _METHODS.get(chosen), chosen

@@ -194,12 +194,30 @@ class Agreement:
     n_shared: int
 
 
-def agreement_story(what: str, found: Agreement) -> str:
-    """Say how far two circuits agree."""
+def agreement_story(what: str, found: Agreement, overlaps: np.ndarray | None = None) -> str:
+    """Say how far two circuits agree.
+
+    Args:
+        overlaps: Jaccard of both, their prompts drawn anew.
+    """
+    drawn = ""
+    if overlaps is not None:
+        low, high = np.quantile(overlaps, [0.025, 0.975])
+        drawn = f" With the prompts drawn again, {ends(low, high, share)} of the edges are in both (95 %)."
     return (
-        f"{share(found.shared)} of the edges in either circuit are in both, and {share(found.nodes)} of the nodes "
-        f"({what}).\n{found.n_shared:,} edges are shared, of {found.n_edges[0]:,} and {found.n_edges[1]:,}."
+        f"{share(found.shared)} of the edges in either circuit are in both, and {share(found.nodes)} of the nodes.\n"
+        f"Compared: {what}. {found.n_shared:,} edges are shared, of {found.n_edges[0]:,} and {found.n_edges[1]:,}."
+        f"{drawn}"
     )
+
+
+def carried_story(found: EdgeEvaluation, where: str) -> str:
+    """Say how the circuit does on other prompts."""
+    if found.no_fraction:
+        return f"On {where} there is no faithfulness: {found.no_fraction}."
+    low, high = found.faithfulness_interval()
+    within = f" (95 % interval {ends(low, high, share)})" if np.isfinite([low, high]).all() else ""
+    return f"The circuit above recovers {share(found.faithfulness)} on {where}{within}.\n{runs_words(found)}"
 
 
 def stability_story(overlaps: np.ndarray, number_kept: int, n_prompts: int) -> str:
@@ -213,5 +231,5 @@ def stability_story(overlaps: np.ndarray, number_kept: int, n_prompts: int) -> s
     low, high = np.quantile(overlaps, [0.025, 0.975])
     return (
         f"Draw the prompts again, and {share(float(np.median(overlaps)))} of the {number_kept:,} strongest edges stay."
-        f"\nOverlap (Jaccard) of resampled prompts with all {n_prompts}: 95 % between {ends(low, high, share)}."
+        f"\nOverlap (Jaccard) of resampled prompts with all {n_prompts}: {ends(low, high, share)} (95 %)."
     )

@@ -8,14 +8,18 @@ from app.edges.plan import first_size
 from app.edges.words import share
 from app.words.phrases import number
 from ioi_core import (
+    TASKS,
     EdgeGraph,
     Model,
+    PromptPairs,
     arena_pairs,
     edge_curve,
     edge_scores,
     edges_as_json,
     evaluate_edges,
+    ioi_dataset,
     minimal_edges,
+    with_twins,
 )
 from tests.app.pages import assert_fine, body, opened, says
 from tests.models.bundled import MOVERS
@@ -30,9 +34,9 @@ def page(**query: str) -> AppTest:
     return opened(PAGE, model="ioi-demo", **query)
 
 
-def strongest(model: Model, method: str, count: int) -> list[tuple[str, str]]:
+def strongest(model: Model, method: str, count: int, pairs: PromptPairs | None = None) -> list[tuple[str, str]]:
     """By its own ranking: a full sort, edge by edge."""
-    scores, graph = edge_scores(model, arena_pairs(model), method), EdgeGraph.of(model)
+    scores, graph = edge_scores(model, pairs or arena_pairs(model), method), EdgeGraph.of(model)
     edges = [
         (-abs(scores.values[a, b]), a, b)
         for a in range(graph.n_senders)
@@ -114,6 +118,29 @@ def test_the_smallest_circuit_is_judged_on_prompts_held_out(demo_model: Model) -
     assert_fine(at)
     kept = evaluate_edges(demo_model, pairs, found.edges)
     assert any(f">{kept.n_edges} of" in text and share(kept.faithfulness) in text for text in says(at))
+
+
+def test_a_circuit_is_compared_on_other_prompts(demo_model: Model) -> None:
+    at = page(edge_method="EAP", edges_other="prompts: another seed", edges_other_seed="5")
+    assert_fine(at)
+    pairs, others = arena_pairs(demo_model), ioi_dataset(demo_model, 8, seed=5)
+    assert at.selectbox(key="edges_other").value == "prompts: another seed"
+    mine = strongest(demo_model, "eap", first_size(EdgeGraph.of(demo_model).n_edges))
+    theirs = strongest(demo_model, "eap", len(mine), others)
+    both, either = len(set(mine) & set(theirs)), len(set(mine) | set(theirs))
+    [agreed] = [text for text in says(at) if "of the edges in either circuit" in text]
+    assert f"{share(both / either)} of the edges" in agreed
+    assert "8 prompts generated with seed 5, corrupted by S2 flip" in agreed
+    assert "With the prompts drawn again" in agreed
+    carried = evaluate_edges(demo_model, others, mine)
+    assert any(f"The circuit above recovers {share(carried.faithfulness)} on 8 prompts" in text for text in says(at))
+    at.selectbox(key="edges_other").set_value("prompts: corrupted by ABC").run()
+    assert_fine(at)
+    twins = with_twins(demo_model, pairs, "abc")
+    carried = evaluate_edges(demo_model, twins, mine)
+    assert any(f"recovers {share(carried.faithfulness)} on the same prompts, corr" in text for text in says(at))
+    at.selectbox(key="edges_other").set_value(f"prompts: {TASKS['docstring'].title}").run()
+    assert not at.exception
 
 
 def test_a_circuit_goes_out_and_comes_back(demo_model: Model) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.edges.compared import agreement, jaccard, overlaps_when_resampled
+from app.edges.compared import agreement, jaccard, overlaps_between, overlaps_when_resampled
 from app.edges.plan import MOST_CHANGES, Changes, Plan, first_size, plan_of, read_changes, sizes
 from ioi_core import EdgeError, EdgeGraph, EdgeScores
 
@@ -86,3 +86,11 @@ def test_agreement_counts_edges_and_nodes() -> None:
 def test_edges_alike_in_every_prompt_stay_when_prompts_are_drawn_again() -> None:
     assert overlaps_when_resampled(GRAPH, scores(noise=0), 6).min() == 1
     assert overlaps_when_resampled(GRAPH, scores(noise=3), 6).mean() < 0.9
+
+
+def test_two_scores_are_drawn_together_or_each_by_itself() -> None:
+    one = scores(noise=3)
+    assert overlaps_between(GRAPH, one, one, 6, paired=True).min() == 1
+    apart = overlaps_between(GRAPH, one, one, 6, paired=False)
+    assert apart.mean() < 0.9
+    assert overlaps_between(GRAPH, scores(noise=0), scores(noise=0, n_prompts=7), 6, paired=False).min() == 1
