@@ -8,7 +8,7 @@ from app import url
 from app.drawing.figure import show_foot
 from app.drawing.look import says
 from app.edges import carried, panels, tables, words
-from app.edges.controls import method_control, plan_control, size_control
+from app.edges.controls import given_control, method_control, plan_control, size_control
 from app.edges.plan import Changes, Plan
 from app.edges.requests import scores_request
 from app.questions.compute import compute, is_known
@@ -31,11 +31,12 @@ figure = left.empty()
 with right:
     method = method_control(graph, len(pairs))
     number = size_control(graph)
+    given = given_control(graph)
 request = scores_request(pairs, method)
 if not is_known(model, request) and method != "eap":
     quick = scores_request(pairs, "eap")
     with figure.container():
-        panels.show_sketch(view, Plan(graph, compute(model, quick), number, Changes()))
+        panels.show_sketch(view, Plan(graph, compute(model, quick), number, Changes(), given))
 scores = compute(model, request)
 if not words.has_edges(scores):
     with figure.container():
@@ -44,7 +45,7 @@ if not words.has_edges(scores):
         show_foot("edge_table", "", partial(tables.edges_frame, everything), requests=[request])
     st.stop()
 with right:
-    plan = plan_control(graph, scores, number)
+    plan = plan_control(graph, scores, number, given)
 with figure.container():
     panels.show_graph(view, plan, request)
 

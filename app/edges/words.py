@@ -8,8 +8,18 @@ import numpy as np
 from app.edges.plan import ARROW, Plan
 from app.words.choices import INPUTS
 from app.words.effects import least, not_shown, shows
-from app.words.phrases import capitalised, ends, interval, listed, mean_over, number, threshold, unpatched_means
-from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, MinimalEdges, bootstrap_interval
+from app.words.phrases import (
+    capitalised,
+    ends,
+    heads_words,
+    interval,
+    listed,
+    mean_over,
+    number,
+    threshold,
+    unpatched_means,
+)
+from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, Head, MinimalEdges, bootstrap_interval
 from ioi_core.uncertainty import pearson
 
 METHODS = {
@@ -104,12 +114,21 @@ def smallest_story(found: MinimalEdges, n_prompts: int) -> str:
     )
 
 
+def heads_story(heads: Sequence[Head], n_edges: int) -> str:
+    """Say which edges a circuit of heads is."""
+    return (
+        f"These are heads: {heads_words(heads)}.\nTaken for them: all {n_edges:,} edges among these heads, the MLPs, "
+        "the embedding and the logits, so every other head writes what it writes in the corrupted run. Where a circuit "
+        "keeps a head is left out: edges do not tell positions apart."
+    )
+
+
 def imported_story(found: EdgeEvaluation, n_given: int) -> str:
     """Say how a circuit from a file does on these prompts."""
     if found.no_fraction:
         return f"There is no faithfulness: {found.no_fraction}."
     return (
-        f"The circuit of the file recovers {share(found.faithfulness)} here, with {found.n_edges:,} edges on a path "
+        f"The pasted circuit recovers {share(found.faithfulness)} here, with {found.n_edges:,} edges on a path "
         f"of {n_given:,}.\n{runs_words(found)}"
     )
 

@@ -120,6 +120,37 @@ def test_the_smallest_circuit_is_judged_on_prompts_held_out(demo_model: Model) -
     assert any(f">{kept.n_edges} of" in text and share(kept.faithfulness) in text for text in says(at))
 
 
+def test_a_circuit_of_heads_is_pasted_and_put_on_the_page(demo_model: Model) -> None:
+    at = page(edge_method="EAP")
+    heads = f"{MOVERS[0]}:END, {MOVERS[1]} at END"
+    at.text_area(key="edges_pasted").set_value(heads).run()
+    assert_fine(at)
+    found = evaluate_edges(demo_model, arena_pairs(demo_model), heads)
+    assert any(f"These are heads: {MOVERS[0]} and {MOVERS[1]}" in text for text in says(at))
+    assert any(f"The pasted circuit recovers {share(found.faithfulness)} here" in text for text in says(at))
+    at.button(key="edges_pasted_on").click().run()
+    assert_fine(at)
+    assert at.text_input(key="edge_circuit").value == f"{MOVERS[0]} at all, {MOVERS[1]} at all"
+    [story] = [text for text in says(at) if f"of {EdgeGraph.of(demo_model).n_edges:,} edges" in text]
+    assert f">{found.n_edges:,} of" in story
+    at.text_area(key="edges_pasted").set_value("9.14 and so on").run()
+    assert not at.exception
+    assert "nor a circuit as text" in body(at)
+
+
+def test_a_circuit_in_a_link_is_shown_or_refused(demo_model: Model) -> None:
+    edges = f"embed->{MOVER}<v>, {MOVER}->logits"
+    found = evaluate_edges(demo_model, arena_pairs(demo_model), edges)
+    at = page(edge_method="EAP", edge_circuit=edges, parts="closed")
+    assert_fine(at)
+    assert any(f">2 of {EdgeGraph.of(demo_model).n_edges:,} edges" in text for text in says(at))
+    assert any(f"recover {share(found.faithfulness)} of" in text for text in says(at))
+    for refused in ("<b>x</b>", "99.9", "embed->nothing"):
+        at = page(edge_method="EAP", edge_circuit=refused, parts="closed")
+        assert not at.exception
+        assert "This circuit is left out" in body(at)
+
+
 def test_a_circuit_is_compared_on_other_prompts(demo_model: Model) -> None:
     at = page(edge_method="EAP", edges_other="prompts: another seed", edges_other_seed="5")
     assert_fine(at)
@@ -149,7 +180,7 @@ def test_a_circuit_goes_out_and_comes_back(demo_model: Model) -> None:
     at.text_area(key="edges_pasted").set_value(edges_as_json(demo_model, edges)).run()
     assert_fine(at)
     found = evaluate_edges(demo_model, arena_pairs(demo_model), edges)
-    assert any(f"The circuit of the file recovers {share(found.faithfulness)} here" in text for text in says(at))
+    assert any(f"The pasted circuit recovers {share(found.faithfulness)} here" in text for text in says(at))
     at.text_area(key="edges_pasted").set_value('{"edges": "<b>"}').run()
     assert not at.exception
     assert "This is not taken" in body(at)

@@ -1,5 +1,7 @@
 """Which edges are kept: the strongest, and a visitor's changes, as text and back."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,13 @@ def test_changes_are_read_back_as_they_were_written() -> None:
     assert read_changes("", GRAPH) == Changes()
     plan = Plan(GRAPH, scores(), 0, changes)
     assert GRAPH.edges(plan.mask) == (("embed", "mlp 1"),)
+
+
+def test_a_circuit_given_whole_takes_the_place_of_the_strongest() -> None:
+    changes = Changes(kept=frozenset({"mlp 0->logits"}), dropped=frozenset({"0.1->logits"}))
+    plan = Plan(GRAPH, scores(), 5, changes, "embed->0.1<v>, 0.1->logits")
+    assert GRAPH.edges(plan.mask) == (("embed", "0.1<v>"), ("mlp 0", "logits"))
+    assert pickle.loads(pickle.dumps(plan)).mask.tolist() == plan.mask.tolist()
 
 
 def test_an_edge_is_switched_and_back() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from ioi_core import (
     EdgeGraph,
+    Head,
     IOIError,
     Model,
     edges_as_csv,
@@ -74,6 +75,24 @@ def test_a_table_of_some_edges(small_model: Model, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["embed->0.1<v>, 0.1->logits", "input->a0.h1<v>\na0.h1->logits\n"])
+def test_edges_as_text(small_model: Model, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "circuit.txt"
+    path.write_text(text, encoding="utf-8")
+    found = read_edges(small_model, path)
+    assert found.edges == (("embed", "0.1<v>"), ("0.1", "logits"))
+    assert found.heads is None
+
+
+def test_heads_as_text(small_model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "circuit.txt"
+    path.write_text("3.1:END, 0.2 at S2 END\n", encoding="utf-8")
+    found = read_edges(small_model, path)
+    assert found.heads == (Head(0, 2), Head(3, 1))
+    graph = EdgeGraph.of(small_model)
+    np.testing.assert_array_equal(found.mask, graph.mask("0.2, 3.1"))
+
+
 def _circuit(edges: str = "{}", cfg: str = '{"n_layers": 4, "n_heads": 4}') -> str:
     return f'{{"cfg": {cfg}, "nodes": {{}}, "edges": {edges}}}'
 
@@ -102,6 +121,10 @@ REFUSED = {
     "other columns": ("a,b\n1,2\n", "neither MIB's circuit JSON nor a table"),
     "too few cells": ("sender,receiver\nembed\n", "line 2 has 1 cells"),
     "no score": ("sender,receiver,score\nembed,logits,nan\n", "the score in line 2"),
+    "no circuit": ("nine\n", "nor a circuit as text"),
+    "heads of a larger model": ("9.9:END", "head 9.9 does not exist"),
+    "heads switched off": ("-3.1:END", "nor a circuit as text"),
+    "edges of a larger model": ("9.9->logits", "does not exist"),
     "no sender": ("sender,receiver\n=1+1,logits\n", "is no sender"),
 }
 
