@@ -23,8 +23,9 @@ graph = EdgeGraph.of(model)
 
 headline(
     EDGES.question,
-    "A line is a connection that is kept; all others read from the corrupted run. **Blue** adds to logit_diff.",
-    more="Heads are in columns, layers go upwards. An edge is kept at all positions or at none.",
+    "Lines are connections that still work; all others carry the corrupted prompt. **Blue** helps the right answer.",
+    more="A line is an edge: what one part writes and a later part reads, at all positions. Heads are in columns, "
+    "layers go upwards. Red lines help the wrong answer.",
 )
 left, right = st.columns([4, 1])
 figure = left.empty()

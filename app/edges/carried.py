@@ -21,6 +21,7 @@ from app.take_home.record import in_a_file_name
 from app.view import View
 from ioi_core import Circuit, IOIError
 from ioi_core.edges.files import edges_of
+from ioi_core.edges.neuronpedia import has_viewer_layers
 
 _LONGEST = 400_000  # letters: MIB's JSON of the bundled model is 80,000
 
@@ -54,7 +55,7 @@ def show_files(view: View, plan: Plan) -> None:
         download_button("MIB's JSON", write, f"{name}_edges_mib.json", "application/json", key="edges-mib")
         table = partial(ioi_core.edges_as_csv, model, edges, plan.scores)
         download_button("CSV", table, f"{name}_edges.csv", "text/csv", key="edges-csv")
-        if edges:
+        if edges and has_viewer_layers(plan.graph, plan.pruned):
             graph = partial(ioi_core.edges_as_neuronpedia, model, view.pairs, edges, plan.scores)
             file = f"{name}_edges_graph.json"
             download_button("Graph for Neuronpedia", graph, file, "application/json", key="edges-graph")

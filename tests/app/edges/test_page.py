@@ -1,5 +1,7 @@
 """The Edges page as Streamlit runs it, without a browser."""
 
+import json
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -88,6 +90,13 @@ def test_hostile_links_are_refused_in_words() -> None:
     assert "The changes are left out" in body(at)
     assert "No part of this model that sends is called" in body(at)
     assert "<script>alert" not in body(at)
+
+
+def test_every_colour_of_the_graph_is_in_its_legend() -> None:
+    at = page(edge_method="EAP", parts="closed")
+    [graph] = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")][:1]
+    named = {trace["name"] for trace in graph["data"] if trace.get("showlegend")}
+    assert {"MLP", "other head", "name mover"} <= named
 
 
 def test_no_edge_and_all_edges(demo_model: Model) -> None:

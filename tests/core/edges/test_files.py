@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from ioi_core import (
     Model,
     edges_as_csv,
     edges_as_json,
-    edges_as_neuronpedia,
     evaluate_edges,
     read_edges,
     write_edges,
@@ -152,33 +150,3 @@ def test_a_file_is_read_up_to_a_bound(small_model: Model, tmp_path: Path, monkey
         write_edges(small_model, tmp_path / "circuit.txt", EDGES)
     with pytest.raises(IOIError, match="cannot be written"):
         write_edges(small_model, tmp_path / "no" / "circuit.csv", EDGES)
-
-
-def test_neuronpedia_s_schema(small_model: Model) -> None:
-    """Version 1.0.0 of its attribution graph: what is required, of which type; and what a link means."""
-    scores = scores_of(small_model)
-    graph = json.loads(edges_as_neuronpedia(small_model, PAIRS, [*EDGES, ("0.1", "3.3<k>")], scores))
-    assert list(graph) == ["metadata", "qParams", "nodes", "links"]
-    metadata = SimpleNamespace(**graph["metadata"])
-    assert (metadata.slug, metadata.scan) == ("ioi-edges", small_model.name)
-    assert len(metadata.prompt_tokens) == 5
-    assert metadata.prompt == "".join(metadata.prompt_tokens[1:])
-    required = {
-        "node_id": str,
-        "feature": type(None),
-        "layer": str,
-        "ctx_idx": int,
-        "feature_type": str,
-        "jsNodeId": str,
-        "clerp": str,
-    }
-    for node in graph["nodes"]:
-        assert {field: type(value) for field, value in node.items()} == required
-    assert [node["clerp"] for node in graph["nodes"]] == ["embedding", "head 0.1", "mlp 2", "head 3.3", "logit_diff"]
-    weights = {(link["source"], link["target"]): link["weight"] for link in graph["links"]}
-    assert {end for ends in weights for end in ends} == {node["node_id"] for node in graph["nodes"]}
-    axes = EdgeGraph.of(small_model)
-    both = [scores[axes.senders.index("0.1"), axes.receivers.index(f"3.3<{name}>")] for name in "qk"]
-    assert weights["0.1_4", "3.3_4"] == pytest.approx(-sum(both))
-    with pytest.raises(IOIError, match="no edges"):
-        edges_as_neuronpedia(small_model, PAIRS, ())
