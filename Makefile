@@ -35,6 +35,9 @@ demo-model: .venv/installed  ## train the bundled model again from its seed
 verify: .venv/installed  ## GPT-2 small's published figures beside ours, where its weights are
 	$(BIN)/python -m ioi_core verify
 
+verify-edges: .venv/installed  ## CMD and CPR of GPT-2 small's edges beside those that are quoted, where its weights are
+	$(BIN)/python -m ioi_core verify --edges
+
 fuzz: .venv/installed-dev  ## ten times as many random prompts, files, settings and results as a test run tries, new ones each time
 	IOI_FUZZ_TIMES=10 $(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --timeout 7200
 

@@ -47,7 +47,9 @@ PART_COMPARED, PART_ROLES, PART_EDGES = "part_compared", "part_roles", "part_edg
 
 # Edges
 EDGE_METHOD, EDGES_KEPT, EDGE_CHANGES = "edge_method", "edges_kept", "edge_changes"
-EDGE_SENDER, EDGE_RECEIVER, EDGES_OTHER = "edge_sender", "edge_receiver", "edges_other"
+EDGE_CIRCUIT = "edge_circuit"  # given whole, in place of the strongest edges
+EDGE_SENDER, EDGE_RECEIVER = "edge_sender", "edge_receiver"
+EDGES_OTHER, EDGES_OTHER_SEED = "edges_other", "edges_other_seed"  # what a circuit is compared with
 PART_CURVE, PART_EDGE, PART_ESTIMATES = "part_curve", "part_edge", "part_estimates"
 PART_AGREEMENT, PART_SMALLEST, PART_FILES = "part_agreement", "part_smallest", "part_files"
 EDGES_BOUND = "edges_bound"

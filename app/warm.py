@@ -30,7 +30,6 @@ from app.edges.requests import (
     FIRST_BOUND,
     circuit_request,
     curve_request,
-    halves,
     scores_request,
     smallest_request,
 )
@@ -44,6 +43,7 @@ from app.path_patching.requests import PathChoice, most_attended, path_request, 
 from app.path_patching.trail import Step
 from app.questions.ask import Request, ask
 from app.questions.classes import role_requests
+from app.questions.halves import halves
 from app.questions.measures import measure_requests
 from app.questions.prompt_patterns import pattern_requests
 from app.view import View

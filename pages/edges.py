@@ -8,7 +8,7 @@ from app import url
 from app.drawing.figure import show_foot
 from app.drawing.look import says
 from app.edges import carried, panels, tables, words
-from app.edges.controls import method_control, plan_control, size_control
+from app.edges.controls import given_control, method_control, plan_control, size_control
 from app.edges.plan import Changes, Plan
 from app.edges.requests import scores_request
 from app.questions.compute import compute, is_known
@@ -23,19 +23,21 @@ graph = EdgeGraph.of(model)
 
 headline(
     EDGES.question,
-    "A line is a connection that is kept; all others read from the corrupted run. **Blue** adds to logit_diff.",
-    more="Heads are in columns, layers go upwards. An edge is kept at all positions or at none.",
+    "Lines are connections that still work; all others carry the corrupted prompt. **Blue** helps the right answer.",
+    more="A line is an edge: what one part writes and a later part reads, at all positions. Heads are in columns, "
+    "layers go upwards. Red lines help the wrong answer.",
 )
 left, right = st.columns([4, 1])
 figure = left.empty()
 with right:
     method = method_control(graph, len(pairs))
     number = size_control(graph)
+    given = given_control(graph)
 request = scores_request(pairs, method)
 if not is_known(model, request) and method != "eap":
     quick = scores_request(pairs, "eap")
     with figure.container():
-        panels.show_sketch(view, Plan(graph, compute(model, quick), number, Changes()))
+        panels.show_sketch(view, Plan(graph, compute(model, quick), number, Changes(), given))
 scores = compute(model, request)
 if not words.has_edges(scores):
     with figure.container():
@@ -44,7 +46,7 @@ if not words.has_edges(scores):
         show_foot("edge_table", "", partial(tables.edges_frame, everything), requests=[request])
     st.stop()
 with right:
-    plan = plan_control(graph, scores, number)
+    plan = plan_control(graph, scores, number, given)
 with figure.container():
     panels.show_graph(view, plan, request)
 
@@ -54,7 +56,7 @@ part("What does one edge do?", url.PART_EDGE, partial(panels.show_edge, view, pl
 part("How good are the estimates?", url.PART_ESTIMATES, partial(panels.show_estimate, view, plan))
 part(
     "How sure is this choice of edges?", url.PART_AGREEMENT, partial(panels.show_comparison, view, plan),
-    holds=[url.EDGES_OTHER],
+    holds=[url.EDGES_OTHER, url.EDGES_OTHER_SEED],
 )  # fmt: skip
 part(
     "What is the smallest circuit?",

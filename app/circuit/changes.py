@@ -4,24 +4,12 @@
 taken out of the circuit and, to compare, out of the whole model. No plus sign is written: links turn it into a space.
 """
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from app.circuit.members import EVERYWHERE, PLACES, member_text
-from ioi_core import NO_HEADS, ROLES, Circuit, Head, IOIError, Member
-
-_LONGEST_TEXT, _OFF = 12_000, "-"
-_ROLE = re.compile("|".join(map(re.escape, sorted((*PLACES, "every position"), key=len, reverse=True))))
-_ITEM = re.compile(
-    rf"(?P<off>{_OFF}?)(?P<head>\d+\.\d+)"
-    rf"(?:(?: ?: ?| at )(?P<roles>(?:{_ROLE.pattern})(?: (?:{_ROLE.pattern}))*))?"
-    r"(?: |$)"
-)
-
-
-class CircuitTextError(IOIError):
-    """Changes to a circuit that cannot be read."""
+from app.circuit.members import EVERYWHERE, member_text
+from ioi_core import NO_HEADS, Circuit, Member
+from ioi_core.notation import ARROW, OFF, read_heads
 
 
 @dataclass(frozen=True)
@@ -47,51 +35,34 @@ def read_member(text: str) -> Member:
     Raises:
         CircuitTextError, HeadError: say what was got and what is allowed.
     """
-    [(_, members)] = _read_items(text)
-    [member] = members
-    return member
+    [item] = read_heads(text)
+    [role] = item.roles
+    return item.head, role
 
 
 def read_changes(text: str) -> Changes:
     """Return the changes that a text holds; an empty text holds none. Whether a model has the heads is not asked.
 
     Besides `write_changes`' own form it may be written as circuits are on the page and in its tables: a comma between
-    heads, "4.1 at S2 END" for several roles, and a head alone for every position.
+    heads, "4.1 at S2 END" for several roles, and a head alone for every position. Of edges, "0.1->3.2<q>", the heads
+    are taken, at every position.
 
     Raises:
-        CircuitTextError, HeadError: say what was got and what is allowed.
+        CircuitTextError, EdgeError, HeadError: say what was got and what is allowed.
     """
-    if len(text) > _LONGEST_TEXT:
-        raise CircuitTextError(f"the circuit is {len(text):,} characters long: at most {_LONGEST_TEXT:,} are allowed")
-    items = _read_items(text)
-    added, off = ([m for is_off, members in items if is_off is which for m in members] for which in (False, True))
+    if ARROW in text:
+        return Changes(added=Circuit(text))
+    items = read_heads(text)
+    added, off = (
+        [(item.head, role) for item in items if item.off is which for role in item.roles] for which in (False, True)
+    )
     return Changes(Circuit.of(added), Circuit.of(off))
-
-
-def _read_items(text: str) -> list[tuple[bool, list[Member]]]:
-    """Return for each head of a text whether a minus stands in front of it, and its members."""
-    text = " ".join(re.split(r"[\s,;]+", text)).strip()
-    items: list[tuple[bool, list[Member]]] = []
-    end = 0
-    while end < len(text):
-        item = _ITEM.match(text, end)
-        if item is None:
-            raise CircuitTextError(
-                f"{text[end:].split()[0][:40]!r} is no member of a circuit: write a head, a colon and "
-                f'{", ".join(ROLES)} or {EVERYWHERE}, such as "4.1:END" or "4.1 at END"; a head alone, "4.1", is meant '
-                "at every position; with a minus in front it is switched off"
-            )
-        head = Head.parse(item["head"])
-        roles = _ROLE.findall(item["roles"] or EVERYWHERE)
-        items.append((bool(item["off"]), [(head, role if role in PLACES else EVERYWHERE) for role in roles]))
-        end = item.end()
-    return items
 
 
 def write_changes(changes: Changes) -> str:
     """Return the changes as text: what was added, then what is switched off."""
     added = [member_text(member) for member in changes.added.members]
-    return " ".join([*added, *(f"{_OFF}{member_text(member)}" for member in changes.off.members)])
+    return " ".join([*added, *(f"{OFF}{member_text(member)}" for member in changes.off.members)])
 
 
 def switched(changes: Changes, members: Collection[Member], *, on: bool) -> Changes:

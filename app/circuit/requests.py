@@ -2,6 +2,7 @@
 
 import ioi_core
 from app.questions.ask import Request, ask
+from app.questions.halves import halves
 from ioi_core import (
     Ablation,
     Circuit,
@@ -14,9 +15,22 @@ from ioi_core import (
 )
 
 
-def find_request(pairs: PromptPairs) -> Request[FoundCircuit]:
-    """Ask for the circuit that does what the model does; mean ablation finds it, whatever ablates it afterwards."""
-    return ask(ioi_core.find_circuit, pairs=pairs)
+def find_request(pairs: PromptPairs, ablation: Ablation = Ablation.MEAN) -> Request[FoundCircuit]:
+    """Ask for the circuit that does what the model does while everything outside it is ablated."""
+    return ask(ioi_core.find_circuit, pairs=pairs, ablation=ablation)
+
+
+def find_on_half_request(pairs: PromptPairs, ablation: Ablation) -> Request[FoundCircuit]:
+    """Ask for the same, found on the first half of the prompts."""
+    return find_request(halves(pairs)[0], ablation)
+
+
+def held_out_request(pairs: PromptPairs, found: FoundCircuit) -> Request[CircuitEvaluation] | None:
+    """Ask how a circuit that was found on the first half of the prompts does on the others; None if there are none."""
+    held_out = halves(pairs)[1]
+    if held_out is None:
+        return None
+    return evaluate_request(held_out, found.circuit, found.evaluation.ablation)
 
 
 def evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[CircuitEvaluation]:

@@ -1,17 +1,21 @@
 """Circuits to start from, by name, and the class of each of their members; every model has its own."""
 
+from math import isfinite
+
 from app.circuit.members import EVERYWHERE, KEPT_AT, Classes
-from app.circuit.requests import find_request
+from app.circuit.requests import find_on_half_request, find_request
+from app.questions.ask import Request
 from app.questions.classes import PUBLISHED, has_all_roles, head_classes
 from app.questions.compute import compute
 from app.words.effects import clearly_above_0
-from app.words.phrases import percent_of_model, prompts
+from app.words.phrases import ends, percent_of_model, prompts
 from ioi_core import (
     IOI_CIRCUIT,
     NAIVE_CIRCUIT,
     NO_HEADS,
     Ablation,
     Circuit,
+    CircuitEvaluation,
     FoundCircuit,
     Model,
     PromptPairs,
@@ -19,12 +23,14 @@ from ioi_core import (
 )
 
 PAPER, NAIVE, FOUND = "the paper's 26 heads", "naive circuit", "found automatically"
+FOUND_ON_HALF = "found on half the prompts"
 MEASURED, EMPTY, WHOLE = "heads with measured roles", "empty", "whole model"
 
 STARTS = {
     PAPER: "all heads that Wang et al. found to take part",
     NAIVE: "the paper's circuit without negative and backup name movers, and with fewer heads in each class",
-    FOUND: "ranked by patching, added until faithfulness under mean ablation is close to 100 %, then pruned",
+    FOUND: "ranked by patching, added until faithfulness under the chosen ablation is close to 100 %, then pruned",
+    FOUND_ON_HALF: "the same on the first half of the prompts, and judged on the others too",
     MEASURED: "every head that measures as one of the paper's classes on these prompts, at that class's role",
     EMPTY: "no head at all; add some below",
     WHOLE: "every head at every position",
@@ -38,28 +44,37 @@ def starts_of(model: Model, pairs: PromptPairs) -> tuple[str, ...]:
     The paper's circuits are GPT-2 small's alone, and they and all classes are about IOI prompts alone.
     """
     if not has_all_roles(pairs):
-        return (FOUND, EMPTY, WHOLE)
+        return (FOUND, FOUND_ON_HALF, EMPTY, WHOLE)
     of_gpt2 = all(published_class(model, head) for head in IOI_CIRCUIT)
-    return (PAPER, NAIVE, FOUND, EMPTY, WHOLE) if of_gpt2 else (FOUND, MEASURED, EMPTY, WHOLE)
+    if of_gpt2:
+        return (PAPER, NAIVE, FOUND, FOUND_ON_HALF, EMPTY, WHOLE)
+    return (FOUND, FOUND_ON_HALF, MEASURED, EMPTY, WHOLE)
 
 
-def starting_circuit(model: Model, pairs: PromptPairs, start: str, classes: Classes) -> Circuit:
+def search_request(pairs: PromptPairs, start: str, ablation: Ablation) -> Request[FoundCircuit] | None:
+    """Ask for what is searched for under a name in `STARTS`; None if nothing is."""
+    searches = {FOUND: find_request, FOUND_ON_HALF: find_on_half_request}
+    return searches[start](pairs, ablation) if start in searches else None
+
+
+def starting_circuit(model: Model, pairs: PromptPairs, start: str, classes: Classes, ablation: Ablation) -> Circuit:
     """Return the circuit of a name in `STARTS`.
 
     Args:
         classes: of this model (`head_classes`).
+        ablation: under which a circuit is searched for.
     Raises:
         CircuitError: there is nothing to find on these prompts.
     """
-    if start == FOUND:
-        return compute(model, find_request(pairs)).circuit
+    if search := search_request(pairs, start, ablation):
+        return compute(model, search).circuit
     if start == MEASURED:
         return Circuit.of([(head, KEPT_AT[name]) for name, heads in classes.items() for head in heads])
     return {PAPER: IOI_CIRCUIT, NAIVE: NAIVE_CIRCUIT, EMPTY: NO_HEADS, WHOLE: Circuit.full(model)}[start]
 
 
-def found_story(result: FoundCircuit, ablation: Ablation) -> str:
-    """Say how the circuit was found, and under which ablation; `ablation` is the one that is shown."""
+def found_story(result: FoundCircuit, held_out: CircuitEvaluation | None = None) -> str:
+    """Say how the circuit was found, under which ablation, and how it does there and on prompts held out."""
     found_under = result.evaluation.ablation
     text = (
         f"Found on {prompts(result.n_prompts)} under {found_under} ablation: {_ranked_words(result)} ranked by "
@@ -69,12 +84,17 @@ def found_story(result: FoundCircuit, ablation: Ablation) -> str:
     if not clearly_above_0(result.evaluation.model_per_prompt):
         return f"{text} The whole model's logit_diff is not clearly above 0: there is little to find on these prompts."
     text += (
-        f" Under {found_under} ablation its faithfulness is {percent_of_model(result.evaluation.faithfulness)}, "
-        "measured on the prompts it was found on, so it is likely to be lower on others."
+        f" Under {found_under} ablation its faithfulness is {percent_of_model(result.evaluation.faithfulness)} there"
     )
-    if ablation != found_under:
-        return f"{text} The figures below use {ablation} ablation, for which it was not optimised."
-    return f"{text} For a fair test keep it under a name below, take another seed, and compare."
+    if held_out is None:
+        return (
+            f"{text}, so it is likely to be lower on others: start from {FOUND_ON_HALF!r} to see, or keep it under a "
+            "name below, take another seed, and compare."
+        )
+    low, high = held_out.faithfulness_interval()
+    within = f" (95 % interval {ends(low, high, percent_of_model)})" if isfinite(low) else ""
+    share = percent_of_model(held_out.faithfulness)
+    return f"{text}, and {share}{within} on the {prompts(held_out.n_prompts)} held out. The figures use all of them."
 
 
 def _ranked_words(result: FoundCircuit) -> str:

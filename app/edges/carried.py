@@ -10,16 +10,18 @@ from app.drawing.look import problem, says
 from app.drawing.table import show_frame
 from app.edges import tables, words
 from app.edges.compared import agreement
-from app.edges.controls import bound_control, put_on_the_page
-from app.edges.plan import ARROW, MOST_CHANGES, Plan
-from app.edges.requests import circuit_request, halves, scores_request, smallest_request
+from app.edges.controls import LONGEST, bound_control, put_button
+from app.edges.plan import ARROW, Plan, circuit_text
+from app.edges.requests import circuit_request, scores_request, smallest_request
 from app.questions.compute import compute
+from app.questions.halves import halves
 from app.questions.shown import Shown
 from app.take_home.menu import download_button
 from app.take_home.record import in_a_file_name
 from app.view import View
-from ioi_core import IOIError
+from ioi_core import Circuit, IOIError
 from ioi_core.edges.files import edges_of
+from ioi_core.edges.neuronpedia import has_viewer_layers
 
 _LONGEST = 400_000  # letters: MIB's JSON of the bundled model is 80,000
 
@@ -42,11 +44,7 @@ def show_smallest(view: View, plan: Plan) -> None:
         "edge_smallest", words.smallest_story(found, len(view.pairs)), lambda: frame, requests=[scoring, asked],
         shown=shown,
     )  # fmt: skip
-    st.button(
-        "Put it on the page", key="edges_smallest_on", on_click=put_on_the_page, args=(edges,),
-        disabled=len(edges) > MOST_CHANGES,
-        help=f"A link holds {MOST_CHANGES} changes." if len(edges) > MOST_CHANGES else None,
-    )  # fmt: skip
+    put_button(circuit_text(edges), "edges_smallest_on")
 
 
 def show_files(view: View, plan: Plan) -> None:
@@ -57,22 +55,34 @@ def show_files(view: View, plan: Plan) -> None:
         download_button("MIB's JSON", write, f"{name}_edges_mib.json", "application/json", key="edges-mib")
         table = partial(ioi_core.edges_as_csv, model, edges, plan.scores)
         download_button("CSV", table, f"{name}_edges.csv", "text/csv", key="edges-csv")
-        if edges:
+        if edges and has_viewer_layers(plan.graph, plan.pruned):
             graph = partial(ioi_core.edges_as_neuronpedia, model, view.pairs, edges, plan.scores)
             file = f"{name}_edges_graph.json"
             download_button("Graph for Neuronpedia", graph, file, "application/json", key="edges-graph")
-    st.caption("In Python: `ioi_core.read_edges(model, path)` reads the first two.")
+    if edges and len(text := circuit_text(edges)) <= LONGEST:
+        st.code(text, language=None, wrap_lines=True)
+    st.caption(
+        "In Python: `ioi_core.read_edges(model, path)` reads the first two, and this text, of edges or of heads."
+    )
     text = st.text_area(
-        "A circuit from elsewhere: MIB's JSON or a CSV, pasted", key="edges_pasted", max_chars=_LONGEST, height=100,
+        "A circuit from elsewhere, pasted: MIB's JSON, a CSV, edges or heads", key="edges_pasted", max_chars=_LONGEST,
+        height=100,
     )  # fmt: skip
-    if not text.strip():
-        return
+    if text.strip():
+        _show_theirs(view, plan, text)
+
+
+def _show_theirs(view: View, plan: Plan, text: str) -> None:
+    """Run a circuit from elsewhere, and say how far it agrees with the one of the page."""
     try:
-        theirs = edges_of(model, text.encode("utf-8", "replace"))
+        theirs = edges_of(view.model, text.encode("utf-8", "replace"))
     except IOIError as error:
         problem(f"This is not taken: {error}.")
         return
     names = [ARROW.join(edge) for edge in theirs.edges]
-    says(words.imported_story(compute(model, circuit_request(view.pairs, names)), len(names)))
+    if theirs.heads is not None:
+        says(words.heads_story(theirs.heads, len(names)))
+    says(words.imported_story(compute(view.model, circuit_request(view.pairs, names)), len(names)))
     found = agreement(plan.graph, plan.mask, plan.graph.mask(names))
-    says(words.agreement_story("the circuit above, and the one of the file", found))
+    says(words.agreement_story("the circuit above, and the pasted one", found))
+    put_button(circuit_text(names) if theirs.heads is None else str(Circuit(theirs.heads)), "edges_pasted_on")

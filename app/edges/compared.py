@@ -1,5 +1,7 @@
 """Two choices of edges side by side, and how steady one is under other prompts. No Streamlit here."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from app.edges.words import Agreement
@@ -26,12 +28,45 @@ def agreement(graph: EdgeGraph, a: np.ndarray, b: np.ndarray) -> Agreement:
 def overlaps_when_resampled(graph: EdgeGraph, scores: EdgeScores, number: int, seed: int = 0) -> np.ndarray:
     """Return [draw] the Jaccard overlap of the `number` strongest edges, prompts drawn with replacement, with all's."""
     of_all = largest(graph, ranking(graph, scores.values), number)
-    chance = np.random.default_rng(seed)
-    per_prompt = scores.per_prompt[graph.exists]  # [edge batch]
-    overlaps = np.empty(_DRAWS)
-    for draw in range(_DRAWS):
-        weights = np.bincount(chance.integers(0, scores.n_prompts, scores.n_prompts), minlength=scores.n_prompts)
-        drawn = np.full(graph.exists.shape, np.nan)
-        drawn[graph.exists] = per_prompt @ weights / scores.n_prompts
-        overlaps[draw] = jaccard(of_all, largest(graph, ranking(graph, drawn), number))
-    return overlaps
+    drawn = _Drawn.of(graph, scores, number)
+    return np.array([jaccard(of_all, drawn(rows)) for rows in _draws(scores.n_prompts, seed)])
+
+
+def overlaps_between(graph: EdgeGraph, one: EdgeScores, other: EdgeScores, number: int, *, paired: bool) -> np.ndarray:
+    """Return [draw] the Jaccard overlap of both scores' `number` strongest edges, prompts drawn with replacement.
+
+    Args:
+        paired: both are of the same prompts, which are drawn together.
+    """
+    drawn, others = _Drawn.of(graph, one, number), _Drawn.of(graph, other, number)
+    seeds = (0, 0) if paired else (0, 1)
+    draws = zip(_draws(one.n_prompts, seeds[0]), _draws(other.n_prompts, seeds[1]), strict=True)
+    return np.array([jaccard(drawn(rows), others(their_rows)) for rows, their_rows in draws])
+
+
+def _draws(n_prompts: int, seed: int) -> np.ndarray:
+    """Return [draw prompt] rows drawn with replacement."""
+    return np.random.default_rng(seed).integers(0, n_prompts, (_DRAWS, n_prompts))
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """The strongest edges by the mean score over some rows.
+
+    Attributes:
+        per_prompt: [edge batch] scores of the edges there are.
+    """
+
+    graph: EdgeGraph
+    per_prompt: np.ndarray
+    number: int
+
+    @classmethod
+    def of(cls, graph: EdgeGraph, scores: EdgeScores, number: int) -> "_Drawn":
+        return cls(graph, scores.per_prompt[graph.exists], number)
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        weights = np.bincount(rows, minlength=self.per_prompt.shape[1])
+        means = np.full(self.graph.exists.shape, np.nan)
+        means[self.graph.exists] = self.per_prompt @ weights / len(rows)
+        return largest(self.graph, ranking(self.graph, means), self.number)

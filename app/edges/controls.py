@@ -1,6 +1,6 @@
 """The Edges page's own controls: how edges are scored, how many are kept, and which besides."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -8,14 +8,15 @@ import streamlit as st
 
 from app import url
 from app.drawing.look import notice
-from app.edges.plan import ARROW, MOST_CHANGES, Changes, Plan, first_size, plan_of, read_changes, sizes
+from app.edges.plan import ARROW, MOST_CHANGES, Plan, first_size, plan_of, read_changes, sizes, why_not_given
 from app.edges.requests import FIRST_BOUND
 from app.edges.words import METHODS
 from app.shell.links import open_head
 from app.shell.widgets import choose, drop_stale, option_control
 from ioi_core import EdgeGraph, EdgeScores, IOIError
 
-_LONGEST = 3_000
+LONGEST = 3_000
+"""Characters of a circuit, or of changes, that a link holds."""
 _SECONDS_OF_RUNS = 60_000  # of the bundled model's edges; each of GPT-2 small's takes a hundred times as long
 _METHODS = {meaning.partition(":")[0]: method for method, meaning in METHODS.items()}
 
@@ -40,14 +41,32 @@ def size_control(graph: EdgeGraph) -> int:
     return int(str(chosen).replace(",", ""))
 
 
-def plan_control(graph: EdgeGraph, scores: EdgeScores, number: int) -> Plan:
+def given_control(graph: EdgeGraph) -> str:
+    """Ask for a whole circuit, of edges or of heads, in place of the strongest edges; "" if there is none.
+
+    What cannot be read is left out, and that is said.
+    """
+    text = st.text_input(
+        "or this circuit", key=url.EDGE_CIRCUIT, bind="query-params", placeholder="the strongest edges",
+        max_chars=LONGEST, help=f"Edges, such as embed{ARROW}0.1<v>, 0.1{ARROW}logits; or heads, such as 9.9:END, 4.1: "
+        "all edges among these heads, the MLPs, the embedding and the logits.",
+    ).strip()  # fmt: skip
+    if text and (why_not := why_not_given(text, graph)):
+        notice(f"This circuit is left out: {why_not}.")
+        return ""
+    if text and ARROW not in text:
+        st.caption("Heads: all edges among them, the MLPs, the embedding and the logits, at every position.")
+    return text
+
+
+def plan_control(graph: EdgeGraph, scores: EdgeScores, number: int, given: str) -> Plan:
     """Ask which edges are kept or dropped besides; what cannot be read is left out, and that is said."""
     text = st.text_input(
-        "Changes", key=url.EDGE_CHANGES, bind="query-params", placeholder="none", max_chars=_LONGEST,
+        "Changes", key=url.EDGE_CHANGES, bind="query-params", placeholder="none", max_chars=LONGEST,
         help=f"-0.1{ARROW}3.2<q> drops an edge, +embed{ARROW}mlp 0 keeps one; commas between. "
         "A click on an edge writes it.",
     )  # fmt: skip
-    plan, why_not = plan_of(graph, scores, number, text)
+    plan, why_not = plan_of(graph, scores, number, text, given)
     if why_not:
         notice(f"The changes are left out: {why_not}.")
     return plan
@@ -114,14 +133,30 @@ def bound_control() -> float:
     return st.slider(label, 50, 99, round(100 * FIRST_BOUND), key=url.EDGES_BOUND, bind="query-params") / 100
 
 
-def put_on_the_page(edges: Sequence[str]) -> None:
-    """Keep these edges and no others."""
-    choose({url.EDGES_KEPT: "0", url.EDGE_CHANGES: Changes(kept=frozenset(edges)).text})
+def put_on_the_page(text: str) -> None:
+    """Show this circuit and no other edges."""
+    choose({url.EDGE_CIRCUIT: text, url.EDGE_CHANGES: ""})
 
 
-def compared_with(method: str) -> str:
-    """Ask for another way to score edges, to compare the circuit with."""
-    others = [name for name, code in _METHODS.items() if code != method]
+def put_button(text: str, key: str) -> None:
+    """Offer to put a circuit on the page."""
+    full = len(text) > LONGEST
+    st.button(
+        "Put it on the page", key=key, on_click=put_on_the_page, args=(text,), disabled=full,
+        help=f"A link holds circuits of {LONGEST:,} characters." if full else None,
+    )  # fmt: skip
+
+
+def compared_with(method: str, other_prompts: Iterable[str]) -> tuple[str | None, str]:
+    """Ask what to compare the circuit with: another way to score edges, or other prompts.
+
+    Returns:
+        the other method, None if other prompts were chosen; and the choice by name.
+    """
+    others = [*(name for name, code in _METHODS.items() if code != method), *other_prompts]
     drop_stale(url.EDGES_OTHER, others, others[0])
-    label = "Compare with the same number of edges by"
-    return _METHODS[st.selectbox(label, others, key=url.EDGES_OTHER, bind="query-params")]
+    chosen = st.selectbox(
+        "Compare with", others, key=url.EDGES_OTHER, bind="query-params",
+        help="The same number of the strongest edges, by another method on these prompts or by the same one on others.",
+    )  # fmt: skip
+    return _METHODS.get(chosen), chosen

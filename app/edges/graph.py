@@ -24,6 +24,7 @@ _WIDTHS = ((0.66, 5.5), (0.33, 3.5), (0.1, 2.0), (0.0, 1.0))
 """(at least this share of the strongest, pixels)."""
 _OPACITY = 0.65
 _ALONG = np.linspace(0.3, 0.7, 5)  # the middles of edges react to the pointer; a click at an end finds the node
+_NO_CLASS = "other head"
 _OTHER_COLOUR, _MLP_COLOUR, _EMBED_COLOUR = "#A9A9A9", "#C9C9C9", "#DDDDDD"
 
 
@@ -137,14 +138,14 @@ def _draw_nodes(
             keys = [[name, f"Head {name}{group and f' ({group})'}: click to open it"] for name in named]
             marker = {"size": size, "color": CLASS_COLOURS.get(group, _OTHER_COLOUR)}
             draw_nodes(figure, [_place(plan, name) for name in named], named, marker, customdata=keys)
-            if group:
-                figure.data[-1].update(name=group, showlegend=True)
+            figure.data[-1].update(name=group or _NO_CLASS, showlegend=True)
     if mlps := [name for name in nodes if name.startswith("mlp ")]:
         keys = [["", node_words(name)] for name in mlps]
         marker = {"size": size, "color": _MLP_COLOUR, "symbol": "square"}
         draw_nodes(
             figure, [_place(plan, name) for name in mlps], [f"M{name[4:]}" for name in mlps], marker, customdata=keys
         )
+        figure.data[-1].update(name="MLP", showlegend=True)
     for name, colour in (("embed", _EMBED_COLOUR), ("logits", LOGITS_COLOUR)):
         marker = {"size": size + 12, "color": colour, "symbol": "square"}
         draw_nodes(figure, [_place(plan, name)], [name], marker, customdata=[["", capitalised(node_words(name))]])

@@ -1,5 +1,6 @@
 """Panels of the Edges page: the graph, its parts below, each asking for its own numbers."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -7,12 +8,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.drawing.figure import show_chart, show_figure, show_foot
-from app.drawing.look import says
+from app.drawing.look import problem, says
 from app.drawing.table import show_frame
 from app.edges import charts, tables, words
-from app.edges.compared import agreement, overlaps_when_resampled
+from app.edges.compared import agreement, overlaps_between, overlaps_when_resampled
 from app.edges.controls import clicked, compared_with, edge_control
 from app.edges.graph import drawn_edges, edge_graph, width_of
+from app.edges.other_prompts import OtherPrompts, other_prompts
 from app.edges.plan import Plan
 from app.edges.requests import circuit_request, curve_request, scores_request
 from app.questions.ask import Request
@@ -20,7 +22,7 @@ from app.questions.classes import head_classes
 from app.questions.compute import compute, compute_all, is_known
 from app.questions.shown import Shown
 from app.view import View
-from ioi_core import EdgeEvaluation, EdgeScores
+from ioi_core import EdgeEvaluation, EdgeScores, IOIError
 from ioi_core.edges.evaluation import largest, ranking
 
 _ROWS = 30
@@ -123,12 +125,38 @@ def show_edge(view: View, plan: Plan, request: Request[EdgeScores]) -> None:
 
 
 def show_comparison(view: View, plan: Plan) -> None:
-    """Say how far the circuit agrees with another method's of its size, and how steady it is under other prompts."""
-    number, graph = int(plan.mask.sum()), plan.graph
-    other = compared_with(plan.scores.method)
-    [scores] = _scores(view, [other])
-    theirs = largest(graph, ranking(graph, scores.values), number)
-    what = f"the circuit above, and the {number:,} strongest by {words.METHOD_NAMES[other]}"
-    says(words.agreement_story(what, agreement(graph, plan.mask, theirs)))
-    overlaps = overlaps_when_resampled(graph, plan.scores, plan.number)
+    """Say how far the circuit agrees with one of another method or of other prompts, and how steady it is by itself."""
+    kinds = other_prompts(view)
+    method, chosen = compared_with(plan.scores.method, kinds)
+    if method is not None:
+        [scores] = _scores(view, [method])
+        _say_agreement(plan, scores, f"by {words.METHOD_NAMES[method]}", paired=True)
+    else:
+        _compare_prompts(view, plan, kinds[chosen])
+    overlaps = overlaps_when_resampled(plan.graph, plan.scores, plan.number)
     says(words.stability_story(overlaps, plan.number, plan.scores.n_prompts))
+
+
+def _compare_prompts(view: View, plan: Plan, made: Callable[[], OtherPrompts]) -> None:
+    """Say the same of other prompts, and how the circuit does there."""
+    try:
+        others = made()
+        scores = compute(view.model, scores_request(others.pairs, plan.scores.method))
+        carried = compute(view.model, circuit_request(others.pairs, plan.names))
+    except IOIError as error:
+        problem(f"There is nothing to compare: {error}.")
+        return
+    says(words.carried_story(carried, others.name))
+    if words.has_edges(scores):
+        _say_agreement(plan, scores, f"on {others.name}", paired=False)
+    else:
+        says(words.nothing_story(scores))
+
+
+def _say_agreement(plan: Plan, scores: EdgeScores, which: str, *, paired: bool) -> None:
+    number, graph = int(plan.mask.sum()), plan.graph
+    theirs = largest(graph, ranking(graph, scores.values), number)
+    overlaps = overlaps_between(graph, plan.scores, scores, number, paired=paired)
+    what = f"the circuit above, and the {number:,} strongest {which}"
+    sizes = min(plan.scores.n_prompts, scores.n_prompts)
+    says(words.agreement_story(what, agreement(graph, plan.mask, theirs), overlaps if sizes > 1 else None))

@@ -82,22 +82,26 @@ class Plan:
     Attributes:
         scores: by which edges are ranked, by size; number: how many of the strongest are kept.
         changes: of the visitor.
+        given: a circuit of edges or of heads as text, which is kept in place of the strongest edges; "" if none is.
     """
 
     graph: EdgeGraph
     scores: EdgeScores
     number: int
     changes: Changes
+    given: str = ""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Be pickled, for a figure's digest, as what it is made of, whatever was worked out of it since."""
-        return _plan, (self.graph.n_layers, self.graph.n_heads, self.scores, self.number, self.changes)
+        return _plan, (self.graph.n_layers, self.graph.n_heads, self.scores, self.number, self.changes, self.given)
 
     @cached_property
     def mask(self) -> np.ndarray:
         """[sender receiver] which edges are kept."""
-        order = ranking(self.graph, self.scores.values)
-        mask = largest(self.graph, order, self.number)
+        if self.given:
+            mask = self.graph.mask(self.given)
+        else:
+            mask = largest(self.graph, ranking(self.graph, self.scores.values), self.number)
         for edges, kept in ((self.changes.kept, True), (self.changes.dropped, False)):
             if edges:
                 mask[self.graph.mask(sorted(edges))] = kept
@@ -114,16 +118,30 @@ class Plan:
         return tuple(map(ARROW.join, self.graph.edges(self.pruned)))
 
 
-def _plan(n_layers: int, n_heads: int, scores: EdgeScores, number: int, changes: Changes) -> Plan:
-    return Plan(EdgeGraph(n_layers, n_heads), scores, number, changes)
+def _plan(n_layers: int, n_heads: int, scores: EdgeScores, number: int, changes: Changes, given: str) -> Plan:
+    return Plan(EdgeGraph(n_layers, n_heads), scores, number, changes, given)
 
 
-def plan_of(graph: EdgeGraph, scores: EdgeScores, number: int, text: str) -> tuple[Plan, str]:
+def plan_of(graph: EdgeGraph, scores: EdgeScores, number: int, text: str, given: str = "") -> tuple[Plan, str]:
     """Return the circuit, and why changes cannot be read, which are left out then; "" if they can."""
     try:
-        return Plan(graph, scores, number, read_changes(text, graph)), ""
+        return Plan(graph, scores, number, read_changes(text, graph), given), ""
     except IOIError as error:
-        return Plan(graph, scores, number, Changes()), str(error)
+        return Plan(graph, scores, number, Changes(), given), str(error)
+
+
+def circuit_text(edges: Sequence[str]) -> str:
+    """Return edges as text that is read again."""
+    return _BETWEEN.join(edges)
+
+
+def why_not_given(text: str, graph: EdgeGraph) -> str:
+    """Return why a text is no circuit of this model; "" if it is one, of edges or of heads."""
+    try:
+        graph.mask(text)
+    except IOIError as error:
+        return str(error)
+    return ""
 
 
 def edge_name(graph: EdgeGraph, flat: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import ioi_core
 from app.questions.ask import Request, ask
+from app.questions.halves import halves
 from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, MinimalEdges, PromptPairs
 
 FIRST_BOUND = 0.9
@@ -23,12 +24,6 @@ def curve_request(pairs: PromptPairs, scores: EdgeScores) -> Request[EdgeCurve]:
 def circuit_request(pairs: PromptPairs, edges: Sequence[str]) -> Request[EdgeEvaluation]:
     """Ask for the run of an edge circuit, its edges as text."""
     return ask(ioi_core.evaluate_edges, pairs=pairs, edges=tuple(edges))
-
-
-def halves(pairs: PromptPairs) -> tuple[PromptPairs, PromptPairs | None]:
-    """Return the prompts that a circuit is found on, and the others, on which it is judged; None of a single prompt."""
-    middle = (len(pairs) + 1) // 2
-    return pairs[:middle], pairs[middle:] if middle < len(pairs) else None
 
 
 def smallest_request(pairs: PromptPairs, scores: EdgeScores, bound: float) -> Request[MinimalEdges]:

@@ -8,8 +8,18 @@ import numpy as np
 from app.edges.plan import ARROW, Plan
 from app.words.choices import INPUTS
 from app.words.effects import least, not_shown, shows
-from app.words.phrases import capitalised, ends, interval, listed, mean_over, number, threshold, unpatched_means
-from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, MinimalEdges, bootstrap_interval
+from app.words.phrases import (
+    capitalised,
+    ends,
+    heads_words,
+    interval,
+    listed,
+    mean_over,
+    number,
+    threshold,
+    unpatched_means,
+)
+from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, Head, MinimalEdges, bootstrap_interval
 from ioi_core.uncertainty import pearson
 
 METHODS = {
@@ -104,12 +114,21 @@ def smallest_story(found: MinimalEdges, n_prompts: int) -> str:
     )
 
 
+def heads_story(heads: Sequence[Head], n_edges: int) -> str:
+    """Say which edges a circuit of heads is."""
+    return (
+        f"These are heads: {heads_words(heads)}.\nTaken for them: all {n_edges:,} edges among these heads, the MLPs, "
+        "the embedding and the logits, so every other head writes what it writes in the corrupted run. Where a circuit "
+        "keeps a head is left out: edges do not tell positions apart."
+    )
+
+
 def imported_story(found: EdgeEvaluation, n_given: int) -> str:
     """Say how a circuit from a file does on these prompts."""
     if found.no_fraction:
         return f"There is no faithfulness: {found.no_fraction}."
     return (
-        f"The circuit of the file recovers {share(found.faithfulness)} here, with {found.n_edges:,} edges on a path "
+        f"The pasted circuit recovers {share(found.faithfulness)} here, with {found.n_edges:,} edges on a path "
         f"of {n_given:,}.\n{runs_words(found)}"
     )
 
@@ -194,12 +213,30 @@ class Agreement:
     n_shared: int
 
 
-def agreement_story(what: str, found: Agreement) -> str:
-    """Say how far two circuits agree."""
+def agreement_story(what: str, found: Agreement, overlaps: np.ndarray | None = None) -> str:
+    """Say how far two circuits agree.
+
+    Args:
+        overlaps: Jaccard of both, their prompts drawn anew.
+    """
+    drawn = ""
+    if overlaps is not None:
+        low, high = np.quantile(overlaps, [0.025, 0.975])
+        drawn = f" With the prompts drawn again, {ends(low, high, share)} of the edges are in both (95 %)."
     return (
-        f"{share(found.shared)} of the edges in either circuit are in both, and {share(found.nodes)} of the nodes "
-        f"({what}).\n{found.n_shared:,} edges are shared, of {found.n_edges[0]:,} and {found.n_edges[1]:,}."
+        f"{share(found.shared)} of the edges in either circuit are in both, and {share(found.nodes)} of the nodes.\n"
+        f"Compared: {what}. {found.n_shared:,} edges are shared, of {found.n_edges[0]:,} and {found.n_edges[1]:,}."
+        f"{drawn}"
     )
+
+
+def carried_story(found: EdgeEvaluation, where: str) -> str:
+    """Say how the circuit does on other prompts."""
+    if found.no_fraction:
+        return f"On {where} there is no faithfulness: {found.no_fraction}."
+    low, high = found.faithfulness_interval()
+    within = f" (95 % interval {ends(low, high, share)})" if np.isfinite([low, high]).all() else ""
+    return f"The circuit above recovers {share(found.faithfulness)} on {where}{within}.\n{runs_words(found)}"
 
 
 def stability_story(overlaps: np.ndarray, number_kept: int, n_prompts: int) -> str:
@@ -213,5 +250,5 @@ def stability_story(overlaps: np.ndarray, number_kept: int, n_prompts: int) -> s
     low, high = np.quantile(overlaps, [0.025, 0.975])
     return (
         f"Draw the prompts again, and {share(float(np.median(overlaps)))} of the {number_kept:,} strongest edges stay."
-        f"\nOverlap (Jaccard) of resampled prompts with all {n_prompts}: 95 % between {ends(low, high, share)}."
+        f"\nOverlap (Jaccard) of resampled prompts with all {n_prompts}: {ends(low, high, share)} (95 %)."
     )

@@ -36,6 +36,15 @@ def circuit_pairs(view: View) -> PromptPairs:
     return _with_twins(view.model, view.pairs, "abc")
 
 
+def twins_by(view: View, corruption: str) -> PromptPairs:
+    """Return the prompts shown with corrupted twins of another kind, as `with_twins` makes them.
+
+    Raises:
+        PromptError: the prompts have no roles, or no such twin can be made.
+    """
+    return _with_twins(view.model, view.pairs, corruption)
+
+
 def flip_pairs(view: View) -> Mapping[str, PromptPairs]:
     """Return flip -> the prompts shown with that flip as their corrupted twin.
 

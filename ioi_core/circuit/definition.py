@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ioi_core.edges.notation import heads_of, listed_edges
 from ioi_core.engine.checks import check_pairs
 from ioi_core.errors import IOIError
 from ioi_core.heads.published import PUBLISHED_CLASSES
 from ioi_core.inputs import Heads, OneHead, as_head, as_heads, is_head, shown
 from ioi_core.model.weights import Model
+from ioi_core.notation import ARROW, NO_HEADS_TEXT, kept_heads
 from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.vocabulary import ALL, ROLES, Head
 
@@ -33,11 +35,12 @@ class Circuit(Mapping[Head, frozenset[str]]):
 
     Attributes:
         heads: given as a mapping from heads to a role or roles; as heads alone, one or several, which are kept at every
-            position; as (head, roles) pairs; or as a result that has a `circuit`. A head is "9.9", (9, 9) or
-            `Head(9, 9)`. Kept sorted, as ((head, roles), ...). A head without roles is left out; "all" includes every
-            other role.
+            position; as (head, roles) pairs; as text, "9.9:END, 4.1 at S2 END, 3.0"; or as a result that has a
+            `circuit`. A head is "9.9", (9, 9) or `Head(9, 9)`. A circuit of edges, as text "0.1->3.2<q>, ..." or as a
+            result, gives the heads that its edges touch, at every position. Kept sorted, as ((head, roles), ...). A
+            head without roles is left out; "all" includes every other role.
     Raises:
-        HeadError: something that is no head.
+        HeadError, CircuitTextError, EdgeError: something that is no head, no such text, or no edge.
         CircuitError: a role that does not exist, or nothing that says which heads.
     """
 
@@ -108,7 +111,7 @@ class Circuit(Mapping[Head, frozenset[str]]):
         return len(self._ordered)
 
     def __str__(self) -> str:
-        return ", ".join(f"{head} at {' '.join(roles)}" for head, roles in self._ordered) or "no heads"
+        return ", ".join(f"{head} at {' '.join(roles)}" for head, roles in self._ordered) or NO_HEADS_TEXT
 
 
 def _entries(given: object) -> Iterable[tuple[Any, object]]:
@@ -116,6 +119,10 @@ def _entries(given: object) -> Iterable[tuple[Any, object]]:
     given = getattr(given, "circuit", given)  # of a result
     if isinstance(given, Mapping):
         return given.items()
+    if isinstance(given, str) and not given.strip().replace(".", "").isdigit():
+        return _of_text(given)
+    if isinstance(edges := getattr(given, "edges", None), tuple):
+        return [(head, ALL) for head in heads_of(edges)]
     if is_head(given) or isinstance(given, np.ndarray | Tensor):
         return [(head, ALL) for head in as_heads(given)]
     if not isinstance(given, list | tuple | set | frozenset):
@@ -123,6 +130,14 @@ def _entries(given: object) -> Iterable[tuple[Any, object]]:
             f"heads are wanted, got {shown(given)}: write {{'9.9': 'END'}}, or ['9.9', '9.6'] for every position"
         )
     return [entry if _is_entry(entry) else (entry, ALL) for entry in given]
+
+
+def _of_text(given: str) -> Iterable[tuple[Any, object]]:
+    if ARROW in given:
+        return [(head, ALL) for head in heads_of(listed_edges(given))]
+    if not given.strip():
+        raise CircuitError("heads are wanted, got an empty text: write '9.9:END, 9.6', or 'no heads'")
+    return [(item.head, item.roles) for item in kept_heads(given)]
 
 
 def _is_entry(given: object) -> bool:

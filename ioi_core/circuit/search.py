@@ -10,7 +10,7 @@
    everywhere costs much more, so those members are asked once each, the last of the ranking first.
 
 Nothing is drawn at random: equal arguments give equal circuits. The circuit is found and judged on the same prompts,
-so its faithfulness flatters it; ask `evaluate_circuit` about other prompts.
+so its faithfulness flatters it; ask `evaluate_circuit` about prompts held out.
 """
 
 from collections.abc import Callable, Sequence

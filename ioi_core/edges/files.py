@@ -1,4 +1,4 @@
-"""Circuits of edges in files: MIB's JSON in and out, tables in and out, Neuronpedia's graphs out.
+"""Circuits of edges in files: MIB's JSON in and out, tables in and out, text in, Neuronpedia's graphs out.
 
 MIB's JSON (Mueller et al. 2025; `Graph.to_json` of EAP-IG's code) has `cfg`, `nodes` and `edges`, each edge with a
 `score` and `in_graph`. A table has columns sender, receiver, score, in_graph. Whatever a file says is compared with the
@@ -19,9 +19,11 @@ from jaxtyping import Bool, Float
 
 from ioi_core.edges.evaluation import edge_values
 from ioi_core.edges.graph import EdgeGraph
-from ioi_core.edges.notation import ARROW, LOGITS, Edge, EdgeError, as_edge, as_receiver, as_sender, mib_name
+from ioi_core.edges.notation import LOGITS, Edge, EdgeError, as_edge, as_receiver, as_sender, heads_in, mib_name
 from ioi_core.inputs import EdgeChoice, EdgeValues, FilePath, shown
 from ioi_core.model.weights import Model, check_model
+from ioi_core.notation import ARROW, CircuitTextError
+from ioi_core.vocabulary import Head
 
 MOST_BYTES = 32 * 2**20
 """The size of a file that is read; GPT-2 small's whole graph takes about 2 MB."""
@@ -37,11 +39,13 @@ class EdgeCircuit:
     Attributes:
         mask: [sender receiver] which edges are in the circuit.
         values: [sender receiver] scores; nan where there is no edge or the file has no score.
+        heads: those that it was given as, if it was a circuit of heads (`EdgeGraph.among`).
     """
 
     graph: EdgeGraph
     mask: Bool[np.ndarray, "sender receiver"]
     values: Float[np.ndarray, "sender receiver"]
+    heads: tuple[Head, ...] | None = None
 
     @property
     def edges(self) -> tuple[Edge, ...]:
@@ -59,7 +63,11 @@ class EdgeCircuit:
 def read_edges(model: Model, path: FilePath) -> EdgeCircuit:
     """Return the circuit and the scores of a file: MIB's JSON, or CSV with columns sender, receiver, score, in_graph.
 
+    Also a circuit as text: edges "0.1->3.2<q>, embed->mlp 0", or heads "9.9:END, 4.1", which are all edges among them
+    (`EdgeGraph.among`).
+
     Raises:
+        HeadError: the model lacks a head that is named.
         EdgeError: the file cannot be read, or does not fit the model: says where and why.
     """
     check_model(model)
@@ -80,6 +88,8 @@ def edges_of(model: Model, data: bytes) -> EdgeCircuit:
     except UnicodeDecodeError:
         raise EdgeError("the file is no text in UTF-8: MIB's circuit JSON or CSV is wanted") from None
     graph = EdgeGraph.of(model)
+    if (in_words := _in_notation(graph, text)) is not None:
+        return in_words
     rows = _json_rows(graph, text) if text.lstrip()[:1] == "{" else _table_rows(text)
     mask = np.zeros(graph.exists.shape, dtype=bool)
     values = np.full(graph.exists.shape, np.nan)
@@ -90,6 +100,22 @@ def edges_of(model: Model, data: bytes) -> EdgeCircuit:
             raise EdgeError(f"the edge {ARROW.join(edge)} stands in the file twice")
         seen[*cell], mask[*cell], values[*cell] = True, in_graph, np.nan if score is None else score
     return EdgeCircuit(graph, mask, values)
+
+
+def _in_notation(graph: EdgeGraph, text: str) -> EdgeCircuit | None:
+    """Return a circuit written as edges or as heads; None if it is neither, but JSON or a table, or nothing."""
+    if not text.strip() or text.lstrip()[0] == "{" or text.lstrip().casefold().startswith(COLUMNS[0]):
+        return None
+    heads: tuple[Head, ...] | None = None
+    if ARROW not in text:
+        try:
+            heads = heads_in(text)
+        except CircuitTextError as error:
+            if "," in text.splitlines()[0] and not text.lstrip()[0].isdigit():
+                return None  # a table of other columns
+            raise EdgeError(f"it is neither a file that is known nor a circuit as text: {error}") from error
+    mask = graph.mask(text) if heads is None else graph.among(heads)
+    return EdgeCircuit(graph, mask, np.full(graph.exists.shape, np.nan), heads)
 
 
 _Row = tuple[Edge, float | None, bool]

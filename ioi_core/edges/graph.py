@@ -8,16 +8,18 @@ Both axes go layer by layer: "embed", then "0.0" ... "0.11", "mlp 0", "1.0" ...;
 "0.0<v>" ..., "mlp 0", "1.0<q>" ..., and "logits" last.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool
 
-from ioi_core.edges.notation import EMBED, LOGITS, Edge, EdgeError, as_edge
+from ioi_core.edges.notation import EMBED, LOGITS, Edge, EdgeError, as_edge, heads_in, listed_edges, node_of
+from ioi_core.errors import HeadError
 from ioi_core.inputs import EdgeChoice, shown
 from ioi_core.model.weights import Model
+from ioi_core.notation import ARROW
 from ioi_core.vocabulary import Head
 
 EdgeMask = Bool[np.ndarray, "sender receiver"]
@@ -107,21 +109,44 @@ class EdgeGraph:
 
         Args:
             edges: (sender, receiver) names, as pairs or as text "0.1->3.2<q>"; an array of true and false that is a
-                mask already, or a circuit that has one.
+                mask already, or a circuit that has one; or a circuit of heads, as such or as text "9.9, 4.1:END": all
+                edges `among` its heads.
         Raises:
             EdgeError: says which edge is none of this graph, and why.
+            HeadError: a head of a circuit of heads that the model lacks.
         """
-        edges = getattr(edges, "mask", edges)
+        edges = getattr(edges, "circuit", getattr(edges, "mask", edges))
         if isinstance(edges, np.ndarray):
             return self._checked(edges)
+        if isinstance(edges, Mapping):
+            return self.among(edges)
+        if isinstance(edges, str) and edges.strip() and ARROW not in edges:
+            return self.among(_heads_of_text(edges))
         mask = np.zeros(self.exists.shape, dtype=bool)
-        for edge in _listed(edges):
+        for edge in listed_edges(edges):
             sender, receiver = as_edge(edge)
             row, column = self._row(sender), self._column(receiver)
             if not self.exists[row, column]:
                 raise EdgeError(f"there is no edge from {sender} to {receiver}: an edge goes to a later part")
             mask[row, column] = True
         return mask
+
+    def among(self, heads: Iterable[Head]) -> EdgeMask:
+        """Return a circuit of heads as edges: all those between these heads, the embedding, all MLPs and the logits.
+
+        Its run is that in which every other head is resample-ablated at every position. Where a circuit keeps a head
+        is left out: positions are not told apart.
+
+        Raises:
+            HeadError: the model has no such head.
+        """
+        names = [str(head) for head in heads]
+        if wrong := next((name for name in names if name not in self._rows), None):
+            raise HeadError(f"head {wrong} does not exist: {self._range}")
+        left_out = set(self._heads_of_all) - set(names)
+        sends = np.array([name not in left_out for name in self.senders])
+        reads = np.array([node_of(name) not in left_out for name in self.receivers])
+        return self.exists & sends[:, None] & reads
 
     def _checked(self, mask: np.ndarray) -> EdgeMask:
         if mask.dtype != bool or mask.shape != self.exists.shape:
@@ -178,6 +203,10 @@ class EdgeGraph:
     def _heads(self, layer: int) -> Iterator[str]:
         return (str(Head(layer, head)) for head in range(self.n_heads))
 
+    @property
+    def _heads_of_all(self) -> Iterator[str]:
+        return (name for layer in range(self.n_layers) for name in self._heads(layer))
+
     @cached_property
     def _rows(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self.senders)}
@@ -201,10 +230,10 @@ class EdgeGraph:
         return f"this model has heads 0-{self.n_heads - 1} and an MLP in each of its layers 0-{self.n_layers - 1}"
 
 
-def _listed(edges: object) -> Iterable[object]:
-    """Return edges one by one; a text is a list of them, with commas, semicolons or new lines between."""
-    if isinstance(edges, str):
-        return [part for part in edges.replace(";", ",").replace("\n", ",").split(",") if part.strip()]
-    if isinstance(edges, Iterable) and not isinstance(edges, bytes | dict):
-        return edges
-    raise EdgeError(f"edges are wanted, got {shown(edges)}: give pairs of names such as ('0.1', '3.2<q>')")
+def _heads_of_text(text: str) -> tuple[Head, ...]:
+    try:
+        return heads_in(text)
+    except HeadError as error:
+        raise EdgeError(
+            f"{shown(text)} is no edge, such as '0.1->3.2<q>', and no circuit of heads, such as '9.9:END, 4.1'"
+        ) from error

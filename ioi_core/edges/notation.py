@@ -1,12 +1,14 @@
 """How nodes and edges are written: "0.1->3.2<q>" here, "a0.h1->a3.h2<q>" in MIB's files; either is read."""
 
 import re
+from collections.abc import Iterable
 
 from ioi_core.errors import IOIError
 from ioi_core.inputs import shown
+from ioi_core.notation import ARROW, kept_heads
 from ioi_core.vocabulary import Head
 
-EMBED, LOGITS, ARROW = "embed", "logits", "->"
+EMBED, LOGITS = "embed", "logits"
 
 Edge = tuple[str, str]
 """The names of a sender and of a receiver."""
@@ -66,6 +68,34 @@ def as_receiver(given: object) -> str:
     if match := _MLP.fullmatch(name):
         return f"mlp {int(match[1])}"
     raise EdgeError(f"{shown(given)} is no receiver: write an input such as 9.9<q>, an MLP such as mlp 3, or logits")
+
+
+def listed_edges(edges: object) -> Iterable[object]:
+    """Return edges one by one; a text is a list of them, with commas, semicolons or new lines between."""
+    if isinstance(edges, str):
+        return [part for part in re.split("[,;\\n]", edges) if part.strip()]
+    if isinstance(edges, Iterable) and not isinstance(edges, bytes | dict):
+        return edges
+    raise EdgeError(f"edges are wanted, got {shown(edges)}: give pairs of names such as ('0.1', '3.2<q>')")
+
+
+def heads_in(text: str) -> tuple[Head, ...]:
+    """Return the heads that a circuit of heads keeps, in its own notation; where it keeps them is left out.
+
+    Raises:
+        CircuitTextError: the text is no such circuit, or switches a head off.
+    """
+    return tuple(sorted({item.head for item in kept_heads(text)}))
+
+
+def heads_of(edges: Iterable[object]) -> tuple[Head, ...]:
+    """Return the heads at the ends of edges, in order.
+
+    Raises:
+        EdgeError: one is no edge.
+    """
+    nodes = {node_of(end) for edge in edges for end in as_edge(edge)}
+    return tuple(sorted(Head.parse(node) for node in nodes if _HEAD.fullmatch(node)))
 
 
 def node_of(receiver: str) -> str:

@@ -1,5 +1,7 @@
 """The bootstrap against its definition."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -26,3 +28,16 @@ def test_bootstrap_covers_the_mean_and_narrows_with_prompts() -> None:
     assert np.isnan(bootstrap_interval(np.ones((2, 1)))).all(), "one prompt has no spread"
     with pytest.raises(IOIError, match="such as"):
         bootstrap_interval(few, level=95.0)
+
+
+def test_very_many_cells_are_resampled_some_at_a_time() -> None:
+    """Each cell's interval is the one that it has by itself; memory is bounded."""
+    per_prompt = np.random.default_rng(1).normal(size=(2, 10_000, 4))
+    tracemalloc.start()
+    low, high = bootstrap_interval(per_prompt, gaps=[0.5, 1.0, 1.5, 1.0])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 120e6, "all at once would take 320 MB"
+    for cell in ((0, 0), (0, 4096), (1, 9_999)):
+        alone = bootstrap_interval(per_prompt[cell], gaps=[0.5, 1.0, 1.5, 1.0])
+        np.testing.assert_allclose((low[cell], high[cell]), alone, rtol=1e-12)

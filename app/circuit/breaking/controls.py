@@ -12,12 +12,15 @@ import streamlit as st
 from app import url
 from app.circuit.changes import Changes, extended, read_changes, read_member, switched, write_changes
 from app.circuit.members import OTHER, Classes, class_of, member_text, place_words, places_of
-from app.circuit.starts import STARTS, starts_of
+from app.circuit.starts import EMPTY, STARTS, starts_of
 from app.drawing.look import notice
 from app.questions.classes import has_all_roles
 from app.shell.widgets import choose, drop_stale, option_control
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs
 from ioi_core.circuit.definition import check_circuit
+from ioi_core.edges.files import edges_of
+from ioi_core.edges.notation import heads_of
+from ioi_core.notation import ARROW, LONGEST_TEXT
 
 _HISTORY, _DRAWN, _MODEL = "_circuit_history", "_circuit_drawn", "_circuit_model"
 _ADD, _ADD_AT, _SET = "circuit_add", "circuit_add_at", "circuit_set"
@@ -78,18 +81,24 @@ def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit) -> Plan:
     """
     explained = (
         f'Heads and where ({", ".join(places_of(pairs))}): "4.2:END" or "4.2 at END" is added, "-4.1:END" is switched '
-        'off. A head alone, "4.1" or "-4.1", is meant everywhere. Start from "empty" to write a whole circuit.'
+        'off. A head alone, "4.1" or "-4.1", is meant everywhere. Of edges, "0.1->3.2<q>", the heads are taken. Start '
+        'from "empty" to write a whole circuit.'
     )
     with st.expander("Your changes as text (to type, or to keep)"):
         text = st.text_input(
             "Changes to the starting circuit", key=url.CIRCUIT, bind="query-params", on_change=_remember, help=explained
         )
+        alone = st.empty()
     try:
         plan = _plan(model, pairs, circuit, text)
     except IOIError as error:
         notice(f"Your changes are left out, and the starting circuit is shown: {error}.")
         st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
         text, plan = "", Plan(model, circuit, Changes())
+    if plan.changes.added and circuit:
+        alone.button("Only what is added", on_click=_only_added, help="Without the starting circuit.")
+    if ARROW in text:
+        notice(f"These are edges. Shown: the {len(plan.changes.added)} heads at their ends, at every position.")
     if st.session_state.get(_MODEL) != model.fingerprint:
         # Changes to another model's circuit cannot be undone on this one's.
         st.session_state.update({_MODEL: model.fingerprint, _HISTORY: []})
@@ -101,11 +110,14 @@ def _plan(model: Model, pairs: PromptPairs, circuit: Circuit, text: str) -> Plan
     """Return the circuit that changes make of a starting one.
 
     Raises:
-        CircuitTextError, HeadError: the changes cannot be read.
+        CircuitTextError, EdgeError, HeadError: the changes cannot be read.
         PromptError: the prompts lack one of their roles.
         CircuitError: they switch off a single role of a head that is kept at every position.
     """
-    changes = read_changes(text)
+    if text.lstrip()[:1] == "{" and len(text) <= LONGEST_TEXT:  # a circuit of edges as a file has it
+        changes = Changes(added=Circuit(heads_of(edges_of(model, text.encode("utf-8", "replace")))))
+    else:
+        changes = read_changes(text)
     for part in (changes.added, changes.off):
         check_circuit(model, pairs, part)
     larger = changes.on_top_of(circuit)
@@ -212,6 +224,11 @@ def set_changes(changes: Changes) -> None:
 def _add(larger: Changes) -> None:
     set_changes(larger)
     st.session_state[_ADD] = []
+
+
+def _only_added() -> None:
+    _remember()
+    choose({url.CIRCUIT_START: EMPTY})
 
 
 def _undo() -> None:

@@ -18,8 +18,8 @@ from app.circuit.breaking.member_table import COLUMNS, table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
-from app.circuit.requests import evaluate_request, find_request, sets_request
-from app.circuit.starts import FOUND, classes_of, found_story, starting_circuit, starts_of
+from app.circuit.requests import evaluate_request, held_out_request, sets_request
+from app.circuit.starts import FOUND_ON_HALF, classes_of, found_story, search_request, starting_circuit, starts_of
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import notice, says
 from app.drawing.table import plain_table
@@ -51,7 +51,7 @@ def show_breaking(view: View) -> None:
     explained = st.expander("How heads are ablated, and how the circuit was found")
     explained.caption(twins_story(view, pairs))
     at_first = numbers.empty()
-    _show_model_alone(view, pairs, start, at_first)
+    _show_model_alone(view, pairs, start, ablation, at_first)
     published, classes = classes_of(view.model, view.pairs)
     first = _first_circuit(view, pairs, start, classes, ablation, explained)
     if not has_all_roles(pairs):
@@ -95,17 +95,20 @@ def _first_circuit(
 ) -> Circuit:
     """Return the starting circuit, the empty one where nothing can be found; `room` is told how it was found."""
     try:
-        if start == FOUND:
-            room.caption(found_story(compute(view.model, find_request(pairs)), ablation))
-        return starting_circuit(view.model, pairs, start, classes)
+        if search := search_request(pairs, start, ablation):
+            found = compute(view.model, search)
+            held_out = held_out_request(pairs, found) if start == FOUND_ON_HALF else None
+            room.caption(found_story(found, None if held_out is None else compute(view.model, held_out)))
+        return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:
         notice(f"Nothing is found: {error}. Shown: the empty circuit.")
         return NO_HEADS
 
 
-def _show_model_alone(view: View, pairs: PromptPairs, start: str, room: DeltaGenerator) -> None:
+def _show_model_alone(view: View, pairs: PromptPairs, start: str, ablation: Ablation, room: DeltaGenerator) -> None:
     """Draw the whole model's logit_diff while a circuit is searched for, which takes longest."""
-    if start == FOUND and not is_known(view.model, find_request(pairs)):
+    search = search_request(pairs, start, ablation)
+    if search is not None and not is_known(view.model, search):
         whole = compute(view.model, ask(ioi_core.predictions, pairs=pairs))
         with room.container():
             st.metric("logit_diff of the whole model", number(float(whole.clean_logit_diff.mean())))
@@ -239,7 +242,9 @@ def _show_comparison(
     known = {"this circuit": plan.left, f"start: {first[0]}": first[1], **usable}
     try:
         circuits = [
-            known[name] if name in known else starting_circuit(view.model, pairs, starts[name], classes)
+            known[name]
+            if name in known
+            else starting_circuit(view.model, pairs, starts[name], classes, broken.now.ablation)
             for name in names
         ]
     except CircuitError as error:

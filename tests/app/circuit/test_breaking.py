@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app.circuit.breaking.graph import graph_of
 from app.circuit.breaking.numbers import by_template
 from app.circuit.breaking.words import set_words
-from app.circuit.changes import Changes, CircuitTextError, extended, read_changes, switched, write_changes
+from app.circuit.changes import Changes, extended, read_changes, switched, write_changes
 from app.circuit.members import KEPT_AT, PLACES, class_of
 from app.circuit.starts import starts_of
 from app.words.phrases import number, size
@@ -36,6 +36,7 @@ from ioi_core import (
     minimality,
 )
 from ioi_core.heads.published import PUBLISHED_CLASSES
+from ioi_core.notation import CircuitTextError
 from ioi_core.prompts.twins import with_twins
 from tests.app.pages import Loader, assert_fine, body, holds, opened, says
 from tests.models.bundled import INHIBITION, MOVERS
@@ -415,3 +416,26 @@ def test_templates_are_told_apart(demo_model: Model, pairs: PromptPairs, measure
 def in_order(result: CircuitEvaluation, numbers: list[int]) -> list[float]:
     known = dict(zip(result.template_numbers, result.faithfulness_by_template, strict=True))
     return [float(known[number_]) for number_ in numbers]
+
+
+def test_the_search_runs_under_the_ablation_that_is_chosen_and_is_judged_on_prompts_held_out(
+    visitor, demo_model
+) -> None:
+    at = visitor(n="8", circuit_start="found on half the prompts", ablation="resample", parts="closed")
+    assert_fine(at)
+    pairs = ioi_dataset(demo_model, 8, corruption="abc")
+    found = find_circuit(demo_model, pairs[:4], ablation="resample").circuit
+    on_all, held_out = (evaluate_circuit(demo_model, some, found, ablation="resample") for some in (pairs, pairs[4:]))
+    assert numbers(at)["Faithfulness"] == f"{100 * on_all.faithfulness:.0f} %"
+    [story] = [text.value for text in at.caption if text.value.startswith("Found on")]
+    assert story.startswith("Found on 4 prompts under resample ablation")
+    assert f"and {100 * held_out.faithfulness:.0f} %" in story
+    assert "on the 4 prompts held out" in story
+
+
+def test_edges_are_read_as_their_heads_and_that_is_said(visitor, demo_model, pairs) -> None:
+    at = visitor(circuit_start="empty", circuit="embed->3.1<v>, 3.1->4.1<q>, 4.1->logits", parts="closed")
+    assert_fine(at)
+    assert "These are edges. Shown: the 2 heads at their ends, at every position." in body(at)
+    result = evaluate_circuit(demo_model, pairs, "3.1, 4.1")
+    assert numbers(at)["logit_diff of the circuit"] == number(result.logit_diff)

@@ -142,13 +142,21 @@ def test_who_is_ahead_is_counted(data) -> None:
 
 
 def test_a_found_circuit_says_under_which_ablation_it_was_found(demo_model: Model, abc: PromptPairs) -> None:
-    found = find_circuit(demo_model, abc)
+    found = find_circuit(demo_model, abc, ablation=Ablation.RESAMPLE)
     share = percent_of_model(found.evaluation.faithfulness)
-    same, other = (found_story(found, ablation) for ablation in (Ablation.MEAN, Ablation.ZERO))
-    for text in (same, other):
-        assert f"Under mean ablation its faithfulness is {share}" in text
-    assert ["The figures below use zero ablation" in text for text in (same, other)] == [False, True]
+    text = found_story(found)
+    assert "under resample ablation" in text
+    assert f"Under resample ablation its faithfulness is {share} there, so it is likely to be lower" in text
     assert no_share(found.evaluation) is None
+
+
+def test_a_circuit_found_on_half_is_judged_on_the_others(demo_model: Model, abc: PromptPairs) -> None:
+    found = find_circuit(demo_model, abc[:4])
+    held_out = evaluate_circuit(demo_model, abc[4:], found.circuit)
+    share, there = (percent_of_model(judged.faithfulness) for judged in (found.evaluation, held_out))
+    text = found_story(found, held_out)
+    assert f"its faithfulness is {share} there, and {there} (95 % interval" in text
+    assert "4 prompts held out" in text
 
 
 def test_where_nothing_keeps_as_much_the_share_is_said_to_tell_nothing(demo_model: Model) -> None:

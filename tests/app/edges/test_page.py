@@ -1,5 +1,7 @@
 """The Edges page as Streamlit runs it, without a browser."""
 
+import json
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -8,14 +10,18 @@ from app.edges.plan import first_size
 from app.edges.words import share
 from app.words.phrases import number
 from ioi_core import (
+    TASKS,
     EdgeGraph,
     Model,
+    PromptPairs,
     arena_pairs,
     edge_curve,
     edge_scores,
     edges_as_json,
     evaluate_edges,
+    ioi_dataset,
     minimal_edges,
+    with_twins,
 )
 from tests.app.pages import assert_fine, body, opened, says
 from tests.models.bundled import MOVERS
@@ -30,9 +36,9 @@ def page(**query: str) -> AppTest:
     return opened(PAGE, model="ioi-demo", **query)
 
 
-def strongest(model: Model, method: str, count: int) -> list[tuple[str, str]]:
+def strongest(model: Model, method: str, count: int, pairs: PromptPairs | None = None) -> list[tuple[str, str]]:
     """By its own ranking: a full sort, edge by edge."""
-    scores, graph = edge_scores(model, arena_pairs(model), method), EdgeGraph.of(model)
+    scores, graph = edge_scores(model, pairs or arena_pairs(model), method), EdgeGraph.of(model)
     edges = [
         (-abs(scores.values[a, b]), a, b)
         for a in range(graph.n_senders)
@@ -86,6 +92,13 @@ def test_hostile_links_are_refused_in_words() -> None:
     assert "<script>alert" not in body(at)
 
 
+def test_every_colour_of_the_graph_is_in_its_legend() -> None:
+    at = page(edge_method="EAP", parts="closed")
+    [graph] = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")][:1]
+    named = {trace["name"] for trace in graph["data"] if trace.get("showlegend")}
+    assert {"MLP", "other head", "name mover"} <= named
+
+
 def test_no_edge_and_all_edges(demo_model: Model) -> None:
     everything = f"{EdgeGraph.of(demo_model).n_edges:,}"
     for kept, recovered in (("0", "recover 0 %"), (everything, "recover 100 %")):
@@ -116,13 +129,67 @@ def test_the_smallest_circuit_is_judged_on_prompts_held_out(demo_model: Model) -
     assert any(f">{kept.n_edges} of" in text and share(kept.faithfulness) in text for text in says(at))
 
 
+def test_a_circuit_of_heads_is_pasted_and_put_on_the_page(demo_model: Model) -> None:
+    at = page(edge_method="EAP")
+    heads = f"{MOVERS[0]}:END, {MOVERS[1]} at END"
+    at.text_area(key="edges_pasted").set_value(heads).run()
+    assert_fine(at)
+    found = evaluate_edges(demo_model, arena_pairs(demo_model), heads)
+    assert any(f"These are heads: {MOVERS[0]} and {MOVERS[1]}" in text for text in says(at))
+    assert any(f"The pasted circuit recovers {share(found.faithfulness)} here" in text for text in says(at))
+    at.button(key="edges_pasted_on").click().run()
+    assert_fine(at)
+    assert at.text_input(key="edge_circuit").value == f"{MOVERS[0]} at all, {MOVERS[1]} at all"
+    [story] = [text for text in says(at) if f"of {EdgeGraph.of(demo_model).n_edges:,} edges" in text]
+    assert f">{found.n_edges:,} of" in story
+    at.text_area(key="edges_pasted").set_value("9.14 and so on").run()
+    assert not at.exception
+    assert "nor a circuit as text" in body(at)
+
+
+def test_a_circuit_in_a_link_is_shown_or_refused(demo_model: Model) -> None:
+    edges = f"embed->{MOVER}<v>, {MOVER}->logits"
+    found = evaluate_edges(demo_model, arena_pairs(demo_model), edges)
+    at = page(edge_method="EAP", edge_circuit=edges, parts="closed")
+    assert_fine(at)
+    assert any(f">2 of {EdgeGraph.of(demo_model).n_edges:,} edges" in text for text in says(at))
+    assert any(f"recover {share(found.faithfulness)} of" in text for text in says(at))
+    for refused in ("<b>x</b>", "99.9", "embed->nothing"):
+        at = page(edge_method="EAP", edge_circuit=refused, parts="closed")
+        assert not at.exception
+        assert "This circuit is left out" in body(at)
+
+
+def test_a_circuit_is_compared_on_other_prompts(demo_model: Model) -> None:
+    at = page(edge_method="EAP", edges_other="prompts: another seed", edges_other_seed="5")
+    assert_fine(at)
+    pairs, others = arena_pairs(demo_model), ioi_dataset(demo_model, 8, seed=5)
+    assert at.selectbox(key="edges_other").value == "prompts: another seed"
+    mine = strongest(demo_model, "eap", first_size(EdgeGraph.of(demo_model).n_edges))
+    theirs = strongest(demo_model, "eap", len(mine), others)
+    both, either = len(set(mine) & set(theirs)), len(set(mine) | set(theirs))
+    [agreed] = [text for text in says(at) if "of the edges in either circuit" in text]
+    assert f"{share(both / either)} of the edges" in agreed
+    assert "8 prompts generated with seed 5, corrupted by S2 flip" in agreed
+    assert "With the prompts drawn again" in agreed
+    carried = evaluate_edges(demo_model, others, mine)
+    assert any(f"The circuit above recovers {share(carried.faithfulness)} on 8 prompts" in text for text in says(at))
+    at.selectbox(key="edges_other").set_value("prompts: corrupted by ABC").run()
+    assert_fine(at)
+    twins = with_twins(demo_model, pairs, "abc")
+    carried = evaluate_edges(demo_model, twins, mine)
+    assert any(f"recovers {share(carried.faithfulness)} on the same prompts, corr" in text for text in says(at))
+    at.selectbox(key="edges_other").set_value(f"prompts: {TASKS['docstring'].title}").run()
+    assert not at.exception
+
+
 def test_a_circuit_goes_out_and_comes_back(demo_model: Model) -> None:
     at = page(edge_method="EAP")
     edges = strongest(demo_model, "eap", 30)
     at.text_area(key="edges_pasted").set_value(edges_as_json(demo_model, edges)).run()
     assert_fine(at)
     found = evaluate_edges(demo_model, arena_pairs(demo_model), edges)
-    assert any(f"The circuit of the file recovers {share(found.faithfulness)} here" in text for text in says(at))
+    assert any(f"The pasted circuit recovers {share(found.faithfulness)} here" in text for text in says(at))
     at.text_area(key="edges_pasted").set_value('{"edges": "<b>"}').run()
     assert not at.exception
     assert "This is not taken" in body(at)

@@ -1,11 +1,17 @@
 """Which edges are kept: the strongest, and a visitor's changes, as text and back."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from app.edges.compared import agreement, jaccard, overlaps_when_resampled
+from app.edges.compared import agreement, jaccard, overlaps_between, overlaps_when_resampled
 from app.edges.plan import MOST_CHANGES, Changes, Plan, first_size, plan_of, read_changes, sizes
-from ioi_core import EdgeError, EdgeGraph, EdgeScores
+from app.edges.requests import scores_request
+from app.hosting.settings import Settings
+from app.questions.limits import check_cells
+from ioi_core import EdgeError, EdgeGraph, EdgeScores, IOIError, Model, arena_pairs, ioi_dataset
 
 GRAPH = EdgeGraph(2, 2)
 
@@ -44,6 +50,13 @@ def test_changes_are_read_back_as_they_were_written() -> None:
     assert read_changes("", GRAPH) == Changes()
     plan = Plan(GRAPH, scores(), 0, changes)
     assert GRAPH.edges(plan.mask) == (("embed", "mlp 1"),)
+
+
+def test_a_circuit_given_whole_takes_the_place_of_the_strongest() -> None:
+    changes = Changes(kept=frozenset({"mlp 0->logits"}), dropped=frozenset({"0.1->logits"}))
+    plan = Plan(GRAPH, scores(), 5, changes, "embed->0.1<v>, 0.1->logits")
+    assert GRAPH.edges(plan.mask) == (("embed", "0.1<v>"), ("mlp 0", "logits"))
+    assert pickle.loads(pickle.dumps(plan)).mask.tolist() == plan.mask.tolist()
 
 
 def test_an_edge_is_switched_and_back() -> None:
@@ -86,3 +99,19 @@ def test_agreement_counts_edges_and_nodes() -> None:
 def test_edges_alike_in_every_prompt_stay_when_prompts_are_drawn_again() -> None:
     assert overlaps_when_resampled(GRAPH, scores(noise=0), 6).min() == 1
     assert overlaps_when_resampled(GRAPH, scores(noise=3), 6).mean() < 0.9
+
+
+def test_two_scores_are_drawn_together_or_each_by_itself() -> None:
+    one = scores(noise=3)
+    assert overlaps_between(GRAPH, one, one, 6, paired=True).min() == 1
+    apart = overlaps_between(GRAPH, one, one, 6, paired=False)
+    assert apart.mean() < 0.9
+    assert overlaps_between(GRAPH, scores(noise=0), scores(noise=0, n_prompts=7), 6, paired=False).min() == 1
+
+
+def test_exact_scores_of_the_classic_prompts_are_allowed_by_default_on_gpt2_small(demo_model: Model) -> None:
+    shaped = replace(demo_model, cfg=replace(demo_model.cfg, n_layers=12, n_heads=12))
+    for pairs in (arena_pairs(demo_model), ioi_dataset(demo_model, 15)):
+        check_cells(shaped, scores_request(pairs, "exact"), Settings())
+    with pytest.raises(IOIError, match="patched runs"):
+        check_cells(shaped, scores_request(ioi_dataset(demo_model, 16), "exact"), Settings())

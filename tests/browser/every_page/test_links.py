@@ -28,6 +28,7 @@ TEXTS = {
     "trail": "logits > 4.1 q",
     "circuit": "-4.1:END",
     "edge_changes": "-4.1->logits",
+    "edge_circuit": "embed->4.1<v>, 4.1->logits",
     "kept": "ioi-demo/mine = 3.1:END 2.0:S2",
     "text": "When Tom and Amy met, Tom gave a ring to\n---\nWhen Tom and Amy left, Tom waved to",
     "corrupted": "When Tom and Amy met, Amy gave a ring to\n---\nWhen Tom and Amy left, Amy waved to",

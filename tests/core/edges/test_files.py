@@ -2,18 +2,17 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ioi_core import (
     EdgeGraph,
+    Head,
     IOIError,
     Model,
     edges_as_csv,
     edges_as_json,
-    edges_as_neuronpedia,
     evaluate_edges,
     read_edges,
     write_edges,
@@ -74,6 +73,24 @@ def test_a_table_of_some_edges(small_model: Model, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["embed->0.1<v>, 0.1->logits", "input->a0.h1<v>\na0.h1->logits\n"])
+def test_edges_as_text(small_model: Model, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "circuit.txt"
+    path.write_text(text, encoding="utf-8")
+    found = read_edges(small_model, path)
+    assert found.edges == (("embed", "0.1<v>"), ("0.1", "logits"))
+    assert found.heads is None
+
+
+def test_heads_as_text(small_model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "circuit.txt"
+    path.write_text("3.1:END, 0.2 at S2 END\n", encoding="utf-8")
+    found = read_edges(small_model, path)
+    assert found.heads == (Head(0, 2), Head(3, 1))
+    graph = EdgeGraph.of(small_model)
+    np.testing.assert_array_equal(found.mask, graph.mask("0.2, 3.1"))
+
+
 def _circuit(edges: str = "{}", cfg: str = '{"n_layers": 4, "n_heads": 4}') -> str:
     return f'{{"cfg": {cfg}, "nodes": {{}}, "edges": {edges}}}'
 
@@ -102,6 +119,10 @@ REFUSED = {
     "other columns": ("a,b\n1,2\n", "neither MIB's circuit JSON nor a table"),
     "too few cells": ("sender,receiver\nembed\n", "line 2 has 1 cells"),
     "no score": ("sender,receiver,score\nembed,logits,nan\n", "the score in line 2"),
+    "no circuit": ("nine\n", "nor a circuit as text"),
+    "heads of a larger model": ("9.9:END", "head 9.9 does not exist"),
+    "heads switched off": ("-3.1:END", "nor a circuit as text"),
+    "edges of a larger model": ("9.9->logits", "does not exist"),
     "no sender": ("sender,receiver\n=1+1,logits\n", "is no sender"),
 }
 
@@ -129,33 +150,3 @@ def test_a_file_is_read_up_to_a_bound(small_model: Model, tmp_path: Path, monkey
         write_edges(small_model, tmp_path / "circuit.txt", EDGES)
     with pytest.raises(IOIError, match="cannot be written"):
         write_edges(small_model, tmp_path / "no" / "circuit.csv", EDGES)
-
-
-def test_neuronpedia_s_schema(small_model: Model) -> None:
-    """Version 1.0.0 of its attribution graph: what is required, of which type; and what a link means."""
-    scores = scores_of(small_model)
-    graph = json.loads(edges_as_neuronpedia(small_model, PAIRS, [*EDGES, ("0.1", "3.3<k>")], scores))
-    assert list(graph) == ["metadata", "qParams", "nodes", "links"]
-    metadata = SimpleNamespace(**graph["metadata"])
-    assert (metadata.slug, metadata.scan) == ("ioi-edges", small_model.name)
-    assert len(metadata.prompt_tokens) == 5
-    assert metadata.prompt == "".join(metadata.prompt_tokens[1:])
-    required = {
-        "node_id": str,
-        "feature": type(None),
-        "layer": str,
-        "ctx_idx": int,
-        "feature_type": str,
-        "jsNodeId": str,
-        "clerp": str,
-    }
-    for node in graph["nodes"]:
-        assert {field: type(value) for field, value in node.items()} == required
-    assert [node["clerp"] for node in graph["nodes"]] == ["embedding", "head 0.1", "mlp 2", "head 3.3", "logit_diff"]
-    weights = {(link["source"], link["target"]): link["weight"] for link in graph["links"]}
-    assert {end for ends in weights for end in ends} == {node["node_id"] for node in graph["nodes"]}
-    axes = EdgeGraph.of(small_model)
-    both = [scores[axes.senders.index("0.1"), axes.receivers.index(f"3.3<{name}>")] for name in "qk"]
-    assert weights["0.1_4", "3.3_4"] == pytest.approx(-sum(both))
-    with pytest.raises(IOIError, match="no edges"):
-        edges_as_neuronpedia(small_model, PAIRS, ())
