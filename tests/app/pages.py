@@ -6,7 +6,6 @@ from functools import cache
 
 from streamlit.testing.v1 import AppTest
 
-from app.drawing import look
 from app.hosting import services
 from app.questions.ask import Request
 from app.warm import requests
@@ -64,11 +63,9 @@ def assert_fine(at: AppTest) -> None:
 
 
 def body(at: AppTest) -> str:
-    """Everything but the style sheet and the app's own script for touch."""
+    """Everything but style sheets and the app's own scripts."""
     bodies = [html.proto.body for html in at.get("html")]
-    return "\n".join(
-        body for body in bodies if not body.startswith("<style>") and body != f"<script>{look._TOUCH}</script>"
-    )
+    return "\n".join(body for body in bodies if not body.startswith("<style>"))
 
 
 def holds(at: AppTest, key: str) -> str:
