@@ -44,11 +44,11 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
+    give_scripts("scripts", TOUCH, history.SCRIPT, tray.SCRIPT)
+    stay_at_address()
     page, step = navigation()
     sidebar: Literal["collapsed", "auto"] = "collapsed" if is_large() or is_embedded() else "auto"
     st.set_page_config(layout="wide", initial_sidebar_state=sidebar, page_title=tab_title(page.title))
-    give_scripts("scripts", TOUCH, history.SCRIPT, tray.SCRIPT)
-    stay_at_address()
     if (left := begin_page(step.name)) is not None:
         computations().leave(left)  # what nobody else waits for does not hold up this page
     follow_old_link(step)

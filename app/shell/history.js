@@ -8,7 +8,7 @@
   window.ioiHistory = true;
   const push = history.pushState.bind(history);
   const replace = history.replaceState.bind(history);
-  const REST = 1500; // milliseconds
+  const REST = 1500, LEAVING = 6000; // milliseconds; a page is left when the server, which may be busy, brings the next
   let own = location.href;
   let rest = 0;
   const head = (address) => {
@@ -43,7 +43,8 @@
     stop();
     if (new URL(address, location.href).pathname !== location.pathname) return enter(state, address);
     replace(state, "", address);
-    if (isAnotherHead() || takesOut()) rest = setTimeout(settle, REST);
+    if (isAnotherHead()) rest = setTimeout(settle, REST);
+    else if (takesOut()) rest = setTimeout(settle, LEAVING);
     else keep();
   };
   history.replaceState = (state, _, address) => {
