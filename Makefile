@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: run test notebooks-test walk-test lint check format demo-model verify fuzz bench gpu-check kill-cache load image-test audit screenshots clean
+.PHONY: run test notebooks-test walk-test lint check format demo-model verify fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
@@ -50,6 +50,9 @@ kill-cache: .venv/installed-dev  ## kill writers of the disk cache 1,000 times a
 gpu-check: .venv/installed-dev  ## on a machine with CUDA: every analysis on it against the CPU, its memory and its times
 	$(BIN)/python -m benchmarks.gpu_check
 
+kill-cluster: .venv/installed-dev  ## kill workers and schedulers of a cluster under 50 visitors, look for wrong and lost results
+	$(BIN)/python -m benchmarks.kill_cluster --kills 200 --full 20 --schedulers 20
+
 load: .venv/installed-dev  ## 100 visitors at once on this machine, on a warm cache
 	$(BIN)/python -m benchmarks.load
 
@@ -59,10 +62,10 @@ image-test: .venv/installed-dev  ## the container image built, run closed off, a
 # Looked at and accepted: CVE-2025-69872, diskcache 5.6.3 unpickles what lies in its folder, and no release mends it. The
 # cache here never pickles and never unpickles (cache/store/index.py, cache/store/codec.py; tests/cache/store/test_codec.py and
 # test_disk_faults.py plant live pickles), and its folder is closed to all other users (cache/store/folder.py).
-audit: requirements.txt constraints.txt  ## known vulnerabilities of all pinned packages, as the package index knows them
+audit: requirements.txt requirements-cluster.txt constraints.txt  ## known vulnerabilities of all pinned packages, as the package index knows them
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip install --quiet pip-audit==2.9.0
-	grep -h == requirements.txt constraints.txt > build/audit/pinned.txt
+	grep -h == requirements.txt requirements-cluster.txt constraints.txt > build/audit/pinned.txt
 	build/audit/bin/pip-audit --requirement build/audit/pinned.txt --no-deps --disable-pip --strict --ignore-vuln CVE-2025-69872
 
 screenshots: .venv/installed-dev
@@ -79,6 +82,6 @@ clean:
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements-cluster.txt .venv/installed
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
 	touch $@

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distributed import Client
+
 from benchmarks.kill_cluster.visitors import VISITORS, Asking, Counts, Light, Patched, replica_process
 from tests.cache.cluster.processes import Processes, processes
 
@@ -109,7 +111,7 @@ def kill_schedulers(times: int, chance: random.Random, until: float) -> Round:
 
 
 def kill_full_workers(times: int, chance: random.Random, until: float) -> Round:
-    """Workers as in production; each is killed once it has begun to compute, or a moment after its start."""
+    """Workers as in production; the next kill comes when two of them are there again."""
     with processes() as these, tempfile.TemporaryDirectory(prefix="ioi-workers-") as folder:
         these.scheduler()
         workers = [full_worker(these, folder) for _ in range(WORKERS)]
@@ -118,7 +120,8 @@ def kill_full_workers(times: int, chance: random.Random, until: float) -> Round:
             for n in range(times):
                 if time.monotonic() > until:
                     return n
-                time.sleep(chance.uniform(0, 20))
+                until_there(these, WORKERS - 1, until)
+                time.sleep(chance.uniform(0, 3))
                 number = chance.randrange(WORKERS)
                 workers[number].kill()
                 workers[number].wait()
@@ -131,6 +134,13 @@ def kill_full_workers(times: int, chance: random.Random, until: float) -> Round:
             for worker in workers:
                 worker.kill()
                 worker.wait()
+
+
+def until_there(these: Processes, workers: int, until: float) -> None:
+    """Wait until so many workers are there."""
+    with Client(these.cluster.address, set_as_default=False, timeout=60) as client:
+        while len(client.scheduler_info()["workers"]) < workers and time.monotonic() < until:
+            time.sleep(0.1)
 
 
 def full_worker(these: Processes, folder: str) -> "subprocess.Popen[bytes]":

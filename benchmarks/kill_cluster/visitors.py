@@ -122,6 +122,7 @@ def replica_process(cluster: Cluster, asking: Asking, kept: Path, replica: int, 
     asked = Computations(store, analyses=asking.analyses, elsewhere=line, device="cpu", observe=records.append)
     counts, lock, enough = Counts(), threading.Lock(), threading.Event()
     shown: dict[int, bytes] = {}
+    last = [float("inf")]  # when the last kill was
     pipe.send("asking")
 
     def visit(visitor: int) -> None:
@@ -134,7 +135,7 @@ def replica_process(cluster: Cluster, asking: Asking, kept: Path, replica: int, 
             analysis, parameters = asking.view(number)
             began = time.monotonic()
             job = asked.request(analysis, model, place=new_place(f"{replica} {visitor}"), **parameters)
-            while not job.wait(0.25) and not (enough.is_set() and time.monotonic() - began > _STUCK):
+            while not job.wait(0.25) and time.monotonic() < last[0] + _STUCK:
                 continue
             with lock:
                 counts.waited = max(counts.waited, time.monotonic() - began)
@@ -150,6 +151,7 @@ def replica_process(cluster: Cluster, asking: Asking, kept: Path, replica: int, 
     for thread in threads:
         thread.start()
     pipe.recv()
+    last[0] = time.monotonic()
     enough.set()
     for thread in threads:
         thread.join(_STUCK + 10)

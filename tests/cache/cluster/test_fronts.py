@@ -91,3 +91,13 @@ def test_a_front_that_cannot_start_says_why_in_one_line(front: Any, monkeypatch,
         assert words in capsys.readouterr().err
     assert front.main([option, "tls://a:1"]) == 2
     assert "IOI_SCHEDULER_TLS_CA is not set" in capsys.readouterr().err
+
+
+def test_without_the_setting_dask_is_not_imported() -> None:
+    code = (
+        "import sys; from app.hosting import services; from app.questions import compute; "
+        "services.computations().key; print(sorted({'dask', 'distributed'} & set(sys.modules)))"
+    )
+    environment = {name: text for name, text in os.environ.items() if name != "IOI_SCHEDULER"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
