@@ -109,7 +109,7 @@ def read_sweep(path: FilePath) -> SweepResult:
     """
     try:
         return _of(*unpack(_KEY, read(Path(path))))
-    except (DamagedFileError, TypeError, ValueError) as error:
+    except (DamagedFileError, TypeError, ValueError, ArithmeticError) as error:
         raise IOIError(
             f"{shown(str(path))} is no finished sweep, or is damaged: give the file that python -m ioi_core sweep wrote"
         ) from error

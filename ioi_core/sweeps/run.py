@@ -132,6 +132,7 @@ class Sweep:
     progress: Progress | None
     _keys: dict[int, tuple[str, int]] = field(default_factory=dict)
     _done: int = 0
+    _passed: int = 0  # what was kept: counted where jobs are taken, which may be another thread
 
     def result(self) -> SweepResult:
         """Compute what is not kept yet and join all blocks in their order."""
@@ -140,7 +141,7 @@ class Sweep:
         except OSError as error:
             raise IOIError(f"the folder {shown(str(self.folder))} cannot be made: {type(error).__name__}") from error
         for _ in range(_ROUNDS):
-            self._done = 0
+            self._done = self._passed = 0
             with closing(self._finished()) as finished:
                 for job, data in finished:
                     self._keep(job, data)
@@ -150,7 +151,7 @@ class Sweep:
                 joined = self._joined()
             except DamagedFileError:
                 continue
-            self._done = self.source.n
+            self._done, self._passed = self.source.n, 0
             self._tell()
             return self._as_result(joined)
         raise IOIError(
@@ -176,7 +177,7 @@ class Sweep:
             except DamagedFileError:
                 yield job
             else:
-                self._done += len(pairs)
+                self._passed += len(pairs)
 
     def _keep(self, job: Job, data: bytes) -> None:
         """Keep what came back, after a look at it: it may be another machine's."""
@@ -196,7 +197,7 @@ class Sweep:
 
     def _tell(self) -> None:
         if self.progress:
-            self.progress(min(self._done, self.source.n), self.source.n)
+            self.progress(self._done + self._passed, self.source.n)
 
     def _within(self, _done: int, _total: int) -> None:
         """A chance to cancel within a block that is computed here."""

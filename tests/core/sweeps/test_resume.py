@@ -17,7 +17,7 @@ from distributed import LocalCluster
 
 from ioi_core import IOIError, Model, SweepResult, attribute_heads, ioi_dataset, patch_activations, read_sweep, sweep
 from ioi_core.sweeps import cluster, run
-from ioi_core.sweeps.files import pack
+from ioi_core.sweeps.files import pack, unpack
 from ioi_core.sweeps.run import BLOCK
 
 N, SIZE = 30, 6
@@ -188,8 +188,26 @@ def test_a_cluster_gives_the_same_and_says_what_a_worker_said(
             swept(exact_model, scheduler=f"tcp://127.0.0.1:{unused.getsockname()[1]}")
 
 
+def changed_field(sound: bytes, name: str, value: object) -> bytes:
+    """A file whose checksum is right and one of whose fields is not."""
+    told, arrays = unpack("sweep", sound)
+    return pack("sweep", told | {name: value}, arrays)
+
+
 @pytest.mark.parametrize(
-    "how", ["absent", "a folder", "cut", "changed", "a pickle", "a block", "other axes", "no axes"]
+    "how",
+    [
+        "absent",
+        "a folder",
+        "cut",
+        "changed",
+        "a pickle",
+        "a block",
+        "other axes",
+        "no axes",
+        "a number too large",
+        "no text",
+    ],
 )
 def test_what_is_no_sweep_is_refused_in_words(exact_model: Model, tmp_path: Path, how: str) -> None:
     path = tmp_path / "c.sweep"
@@ -203,6 +221,8 @@ def test_what_is_no_sweep_is_refused_in_words(exact_model: Model, tmp_path: Path
         "a block": pack("0" * 64, {}, told),
         "other axes": pack("sweep", {"axes": [["x", ["0"]]]}, told),
         "no axes": pack("sweep", {}, {}),
+        "a number too large": changed_field(sound, "clean", 10**400),
+        "no text": changed_field(sound, "groups", [1]),
     }
     if how in bad:
         path.write_bytes(bad[how])
