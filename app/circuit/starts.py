@@ -30,7 +30,7 @@ STARTS = {
     PAPER: "all heads that Wang et al. found to take part",
     NAIVE: "the paper's circuit without negative and backup name movers, and with fewer heads in each class",
     FOUND: "ranked by patching, added until faithfulness under the chosen ablation is close to 100 %, then pruned",
-    FOUND_ON_HALF: "the same on the first half of the prompts, and judged on the others too",
+    FOUND_ON_HALF: "searched for on the first half of the prompts, and judged on the others too",
     MEASURED: "every head that measures as one of the paper's classes on these prompts, at that class's role",
     EMPTY: "no head at all; add some below",
     WHOLE: "every head at every position",

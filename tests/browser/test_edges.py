@@ -70,3 +70,21 @@ def test_the_parts_draw_the_cores_numbers(visitor: Visitor, demo_model: Model) -
     drawn = np.sort(np.array(points["x"], dtype=float))
     np.testing.assert_allclose(drawn, np.sort(-scores.values[np.isfinite(scores.values)]), atol=1e-5)
     assert any("EAP-IG" in text and "CMD" in text for text in visitor.says())
+
+
+def test_a_pasted_circuit_of_heads_is_put_on_the_page_and_in_the_link(visitor: Visitor, demo_model: Model) -> None:
+    page = visitor.open("/edges", model="ioi-demo", part_files="true", edge_method="EAP")
+    heads = f"{MOVERS[0]}, {MOVERS[1]}"
+    box = page.get_by_label("A circuit from elsewhere", exact=False)
+    box.fill(heads)
+    box.blur()
+    found = evaluate_edges(demo_model, arena_pairs(demo_model), heads)
+    expect(page.locator(".ioi-says").filter(has_text="The pasted circuit recovers")).to_contain_text(
+        share(found.faithfulness), timeout=WAIT
+    )
+    page.locator(".st-key-edges_pasted_on button").click()
+    expect(page.locator(".ioi-says").first).to_contain_text(f"{found.n_edges:,} of", timeout=WAIT)
+    visitor.settled()
+    page.reload()
+    visitor.settled()
+    expect(page.locator(".ioi-says").first).to_contain_text(f"{found.n_edges:,} of", timeout=WAIT)

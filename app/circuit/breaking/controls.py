@@ -98,7 +98,9 @@ def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit) -> Plan:
     if plan.changes.added and circuit:
         alone.button("Only what is added", on_click=_only_added, help="Without the starting circuit.")
     if ARROW in text:
-        notice(f"These are edges. Shown: the {len(plan.changes.added)} heads at their ends, at every position.")
+        n = len(plan.changes.added)
+        heads = "1 head" if n == 1 else f"{n} heads"
+        notice(f"These are edges. Shown: the {heads} at their ends, at every position.")
     if st.session_state.get(_MODEL) != model.fingerprint:
         # Changes to another model's circuit cannot be undone on this one's.
         st.session_state.update({_MODEL: model.fingerprint, _HISTORY: []})

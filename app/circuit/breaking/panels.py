@@ -98,7 +98,8 @@ def _first_circuit(
         if search := search_request(pairs, start, ablation):
             found = compute(view.model, search)
             held_out = held_out_request(pairs, found) if start == FOUND_ON_HALF else None
-            room.caption(found_story(found, None if held_out is None else compute(view.model, held_out)))
+            told = found_story(found, None if held_out is None else compute(view.model, held_out))
+            (st if start == FOUND_ON_HALF else room).caption(told)
         return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:
         notice(f"Nothing is found: {error}. Shown: the empty circuit.")

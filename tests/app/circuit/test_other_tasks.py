@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.circuit.breaking.graph import circuit_figure, graph_of
 from app.circuit.breaking.numbers import by_template
 from app.circuit.members import places_of
-from app.circuit.starts import EMPTY, FOUND, WHOLE, classes_of, starts_of
+from app.circuit.starts import EMPTY, FOUND, FOUND_ON_HALF, WHOLE, classes_of, starts_of
 from app.drawing.by_template_charts import template_groups
 from app.questions.twins import circuit_pairs, twins_story
 from app.view import View
@@ -74,7 +74,7 @@ def test_it_opens_with_the_found_circuit(demo_model: Model, query: dict[str, str
     assert where[found.axes["role"][0]] in captions
     assert "no role but END" in captions
     assert "own corrupted prompts" in captions
-    assert at.selectbox(key="circuit_start").options == [FOUND, EMPTY, WHOLE]
+    assert at.selectbox(key="circuit_start").options == [FOUND, FOUND_ON_HALF, EMPTY, WHOLE]
     assert at.selectbox(key="circuit_add_at").options == ["END", "all"]
     assert not [button for button in at.button if button.label.startswith("Take ")]
     assert len(at.get("plotly_chart")) == (5 if found.circuit else 3)
@@ -125,7 +125,7 @@ def test_where_nothing_can_be_found_the_empty_circuit_is_shown_and_the_page_goes
 
 def test_the_papers_circuit_and_classes_are_about_ioi_alone(demo_model: Model, others: PromptPairs) -> None:
     gpt2 = replace(demo_model, is_gpt2_small=True)
-    assert starts_of(gpt2, others) == (FOUND, EMPTY, WHOLE)
+    assert starts_of(gpt2, others) == (FOUND, FOUND_ON_HALF, EMPTY, WHOLE)
     assert classes_of(gpt2, others) == (False, {})
     assert places_of(others) == ("END", "all")
 
