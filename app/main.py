@@ -28,7 +28,14 @@ from app.shell.gate import let_in
 from app.shell.history import one_entry_a_page, write_address
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words, recipe_of
-from app.shell.sidebar import is_large, model_control, parts_control, present_button, row_control, size_control
+from app.shell.sidebar import (
+    model_control,
+    parts_control,
+    present_button,
+    row_control,
+    sidebar_at_first,
+    size_control,
+)
 from app.shell.title import headline, title_tab
 from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
 from app.take_home.menu import begin_records
@@ -42,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
-    st.set_page_config(layout="wide", initial_sidebar_state="collapsed" if is_large() or is_embedded() else "auto")
+    st.set_page_config(layout="wide", initial_sidebar_state=sidebar_at_first(embedded=is_embedded()))
     one_entry_a_page()
     page, step = navigation()
     if (left := begin_page(step.name)) is not None:
