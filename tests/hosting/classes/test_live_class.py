@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from app.classroom.rooms import Rooms
 from app.classroom.routes import ClassRoutes
 from app.classroom.store import ClassStore
 from app.hosting.doors import Doors
-store = ClassStore(Path(sys.argv[1]))
+store = ClassStore(Path(sys.argv[1]), place="".join(sys.argv[3:]))
 rooms = Rooms(lambda: store)
 routes = ClassRoutes(rooms).routes()
 app = Starlette(routes=routes, middleware=[Middleware(Doors)], lifespan=lambda _: rooms.running())
@@ -39,9 +40,9 @@ uvicorn.run(app, port=int(sys.argv[2]), log_level="warning", access_log=False)
 
 
 @contextmanager
-def serving(folder: Path, port: int) -> Iterator[subprocess.Popen]:
-    """The routes of classes as a process of their own."""
-    process = subprocess.Popen([sys.executable, "-c", SERVER, str(folder), str(port)], cwd=ROOT)
+def serving(folder: Path, port: int, *place: str) -> Iterator[subprocess.Popen]:
+    """The routes of classes as a process of their own; `place` is what its codes begin with."""
+    process = subprocess.Popen([sys.executable, "-c", SERVER, str(folder), str(port), *place], cwd=ROOT)
     try:
         deadline = time.monotonic() + 120
         while True:
@@ -140,3 +141,34 @@ def goes_through_the_proxy(folder: Path, store: ClassStore, port: int) -> None:
         assert store.snapshot(key).joined == 150
         assert ask(front, "GET", "/class/x")[0] == 404
     assert (folder / "access.log").read_text().count("class") == 0
+
+
+@pytest.mark.skipif(NGINX is None, reason="there is no nginx here")
+def test_of_two_machines_each_answers_for_its_own_classes(tmp_path):
+    """By the very lines of docs/hosting.md."""
+    said = re.search(r"## Several machines.*?```nginx\n(.*?)```", (ROOT / "docs" / "hosting.md").read_text(), re.S)[1]
+    ports = {"K": free_port(), "M": free_port()}
+    for address, port in zip(("10.0.0.1:8501", "10.0.0.2:8501"), ports.values(), strict=True):
+        assert said.count(address) == 2
+        said = said.replace(address, f"127.0.0.1:{port}")
+    both = re.search(r"    upstream app \{.*?\n    \}\n", (ROOT / "proxy" / "nginx.conf").read_text(), re.S)[0]
+    inside = "proxy_read_timeout 60s;\n            proxy_pass http://app;"
+    changed = [(both, said), (inside, inside.replace("http://app", "http://$machine"))]
+    stores = {place: ClassStore(tmp_path / place, place=place) for place in ports}
+    with (
+        serving(tmp_path / "K", ports["K"], "K"), serving(tmp_path / "M", ports["M"], "M"),
+        proxy(tmp_path, ports["K"], changed) as url,
+    ):  # fmt: skip
+        front = int(url.rpartition(":")[2])
+        for place, store in stores.items():
+            started = store.start(LESSON)
+            assert started.code.startswith(place)
+            for code in (started.code, started.code.lower()):
+                status, told = ask(front, "POST", f"/class/api/{code}/join", body=b"{}")
+                assert status == 200, told
+            assert store.snapshot(store.key(started.code)).joined == 2
+            other = ask(ports["M" if place == "K" else "K"], "GET", f"/class/api/{started.code}/state", "x" * 22)
+            assert other[0] == 404, "the other machine knows nothing of it"
+            assert ask(front, "GET", f"/class/api/{started.code}/teacher", started.teacher)[0] == 200
+        for page in ("/class", "/class/teacher", "/class/screen", "/class/files/figures.js", "/class/files/class.css"):
+            assert {ask(front, "GET", page)[0] for _ in range(6)} == {200}
