@@ -7,7 +7,6 @@ import html
 import logging
 import uuid
 from contextlib import suppress
-from typing import Literal
 
 import streamlit as st
 from streamlit import runtime
@@ -30,7 +29,14 @@ from app.shell.gate import let_in
 from app.shell.history import stay_at_address, write_address
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words, recipe_of
-from app.shell.sidebar import is_large, model_control, parts_control, present_button, row_control, size_control
+from app.shell.sidebar import (
+    model_control,
+    parts_control,
+    present_button,
+    row_control,
+    sidebar_at_first,
+    size_control,
+)
 from app.shell.title import headline, tab_title, title_tab
 from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
 from app.take_home.menu import begin_records
@@ -47,7 +53,7 @@ def main() -> None:
     give_scripts("scripts", TOUCH, history.SCRIPT, tray.SCRIPT)
     stay_at_address()
     page, step = navigation()
-    sidebar: Literal["collapsed", "auto"] = "collapsed" if is_large() or is_embedded() else "auto"
+    sidebar = sidebar_at_first(embedded=is_embedded())
     st.set_page_config(layout="wide", initial_sidebar_state=sidebar, page_title=tab_title(page.title))
     if (left := begin_page(step.name)) is not None:
         computations().leave(left)  # what nobody else waits for does not hold up this page

@@ -16,3 +16,27 @@ window.slideAxes ??= ({ type, target }) => {
   }
 };
 for (const event of ["scroll", "resize"]) addEventListener(event, window.slideAxes, { capture: true, passive: true });
+
+// On a narrow window the sidebar lies over the page: Streamlit closes it when something beside it is pressed, and not
+// once a page was chosen in it.
+window.closeMenu ??= ({ target }) => {
+  if (innerWidth > 768 || !target.closest?.('[data-testid="stSidebarNav"] a')) return;
+  document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+};
+addEventListener("click", window.closeMenu);
+
+// A link to prompts of one's own that brings no text, such as a lesson's last: the box to type in is brought into sight.
+window.soughtBox ??= (() => {
+  const asked = new URLSearchParams(location.search);
+  if (asked.get("prompts") !== "own" || asked.has("text")) return true;
+  const look = () => {
+    const box = document.querySelector(".st-key-text textarea");
+    if (!box) return;
+    seek.disconnect();
+    box.scrollIntoView({ block: "center" });
+  };
+  const seek = new MutationObserver(look);
+  seek.observe(document.body, { childList: true, subtree: true });
+  look();
+  return true;
+})();

@@ -21,6 +21,7 @@ from app.words.phrases import number
 
 _LINE = 24  # letters of a choice beside its bar
 _ROW = 34
+_BEFORE = "before layer "
 _SEEN = 0.2  # of the way to blue: cells without a number must be seen on white and on black
 
 
@@ -66,7 +67,7 @@ def reveal_chart(
         return _labelled(step, measured, answer)
     if kind == "choice":
         return _ranges(step, measured, answer)
-    return _one_bar(measured, answer)
+    return _number(measured, answer)
 
 
 def _labels(question: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -164,30 +165,60 @@ def _labelled(step: Step, measured: Measured, answer: float | None) -> go.Figure
 
 
 def _ranges(step: Step, measured: Measured, answer: int | None) -> go.Figure:
-    """Draw the one number, and the range that was chosen."""
-    value = float(measured.values)
-    ends = [end for choice in step.ask.choices for end in (choice.low, choice.high) if np.isfinite(end)]
-    low, high = min([0.0, value, *ends]), max([0.0, value, *ends])
-    low, high = low - 0.15 * (high - low), high + 0.15 * (high - low)
-    figure = _bars([with_unit(value, measured.unit)], [value], measured, None, 200)
-    figure.update_xaxes(range=[low, high])
+    """Draw the one number among its bars, or the curve it is read off, and the range that was chosen."""
+    ends = sorted({end for choice in step.ask.choices for end in (choice.low, choice.high) if np.isfinite(end)})
+    along = 1.0
+    if measured.behind is not None and measured.behind.is_curve:
+        figure, along = _way(measured), (len(measured.behind.values) - 1) / 100
+        low, high = 0.0, 100.0
+    else:
+        names, values, _ = _bars_behind(measured)
+        figure = _bars(names, values, measured, None, 170 + 30 * len(names))
+        low, high = min([0.0, *values, *ends]), max([0.0, *values, *ends])
+        low, high = low - 0.15 * (high - low), high + 0.15 * (high - low)
+    figure.update_xaxes(range=[along * low, along * high])
     for end in ends:
-        figure.add_vline(x=end, line={"dash": "dot"})
+        figure.add_vline(x=along * end, line={"dash": "dot"})
     if answer is not None:
         choice = step.ask.choices[answer]
-        band = {"x0": max(choice.low, low), "x1": min(choice.high, high), "line_width": 0}
+        band = {"x0": along * max(choice.low, low), "x1": along * min(choice.high, high), "line_width": 0}
         figure.add_vrect(**band, fillcolor=CHOSEN, opacity=0.25, layer="below")
         note = figure.layout.title.subtitle.text
         figure.update_layout(title={"subtitle": {"text": f"{note}; shaded: your answer"}})
     return figure
 
 
-def _one_bar(measured: Measured, answer: float | None) -> go.Figure:
-    value, said = float(measured.values), with_unit(float(measured.values), measured.unit)
-    ends = np.array([[value], [np.nan], [np.nan]])
+def _way(measured: Measured) -> go.Figure:
+    """Draw the curve along which the one number is a share of the way."""
+    behind = measured.behind
+    assert behind is not None
+    figure = go.Figure()
+    _curve(figure, behind.labels, behind.values, "real", FAVOURS_IO, "solid")
+    starts = [place for place, label in enumerate(behind.labels) if label.startswith(_BEFORE)]
+    names = [behind.labels[place].removeprefix(_BEFORE) for place in starts]
+    figure.update_xaxes(title="layer", tickvals=starts, ticktext=names)
+    figure.update_yaxes(title=behind.unit)
+    return laid_out(figure, literal(measured.title), f"{behind.unit}, {measured.note}", 340)
+
+
+def _number(measured: Measured, answer: float | None) -> go.Figure:
+    """Draw the one number among the bars that it belongs to, and on its bar what was answered."""
+    names, values, asked = _bars_behind(measured)
+    ends = np.array([values, [np.nan] * len(values), [np.nan] * len(values)])
     marks = None
     if answer is not None:
-        yours = f"your answer: {with_unit(answer, measured.unit)}"
-        marks = RowMarks("your answer", "computed", [answer], [html.escape(yours)])
+        at, texts = [np.nan] * len(values), [""] * len(values)
+        at[asked] = answer
+        texts[asked] = html.escape(f"your answer: {with_unit(answer, measured.unit)}")
+        marks = RowMarks("your answer", "computed", at, texts)
     note = f"{measured.unit}, {measured.note}"
-    return row_bars([said], ends, [said], literal(measured.title), note, measured.unit, marks=marks, height=None)
+    return row_bars(names, ends, names, literal(measured.title), note, measured.unit, marks=marks, height=None)
+
+
+def _bars_behind(measured: Measured) -> tuple[list[str], list[float], int]:
+    """Return names and values of the bars of a single number, and which of them it is."""
+    behind = measured.behind
+    if behind is None:
+        return [with_unit(float(measured.values), measured.unit)], [float(measured.values)], 0
+    pairs = zip(behind.labels, behind.values, strict=True)
+    return [f"{name}: {with_unit(value, behind.unit)}" for name, value in pairs], list(behind.values), behind.asked

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.drawing.figure import show_chart
 from app.drawing.look import literal_markdown
@@ -13,11 +14,14 @@ from ioi_core import Head
 _COLUMNS = 4
 
 
-def answer_control(question: Mapping[str, Any], words: str, key: str, *, large: bool) -> Any | None:
+def answer_control(
+    question: Mapping[str, Any], words: str, key: str, beside: DeltaGenerator | None = None, *, large: bool
+) -> Any | None:
     """Ask a question; return the answer as it stands, None where nothing is chosen yet.
 
     Args:
         key: of the widgets, of this step alone.
+        beside: where a grid or a curve is drawn; between words and controls if that is None.
     """
     label = f"**{literal_markdown(words)}**"
     match question["kind"]:
@@ -27,11 +31,11 @@ def answer_control(question: Mapping[str, Any], words: str, key: str, *, large: 
         case "number":
             return _slider(label, question, key)
         case "cell":
-            return _cell(question, label, key, large=large)
+            return _cell(question, label, key, beside, large=large)
         case "heads":
-            return _heads(question, label, key, large=large)
+            return _heads(question, label, key, beside, large=large)
         case _:
-            return _curve(question, label, key, large=large)
+            return _curve(question, label, key, beside, large=large)
 
 
 def _slider(label: str, question: Mapping[str, Any], key: str) -> float | None:
@@ -55,7 +59,9 @@ def _asked(label: str) -> None:
     st.markdown(label)
 
 
-def _cell(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[int] | None:
+def _cell(
+    question: Mapping[str, Any], label: str, key: str, beside: DeltaGenerator | None, *, large: bool
+) -> list[int] | None:
     _asked(label)
     rows, columns = question["rows"], question["columns"]
     row_key, column_key = f"{key}-row", f"{key}-column"
@@ -64,7 +70,7 @@ def _cell(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> 
         row, column = map(int, clicked.split(","))
         st.session_state[row_key], st.session_state[column_key] = row, column
 
-    figure = st.container()
+    figure = beside or st.container()
     left, right = st.columns(2)
     row = left.selectbox("Layer", range(len(rows)), None, key=row_key, format_func=rows.__getitem__)
     column = right.selectbox(
@@ -79,7 +85,9 @@ def _cell(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> 
     return chosen[0] if chosen else None
 
 
-def _heads(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[list[int]] | None:
+def _heads(
+    question: Mapping[str, Any], label: str, key: str, beside: DeltaGenerator | None, *, large: bool
+) -> list[list[int]] | None:
     _asked(label)
     most = question["most"]
     names = [str(Head(layer, head)) for layer in range(question["layers"]) for head in range(question["heads"])]
@@ -89,7 +97,7 @@ def _heads(question: Mapping[str, Any], label: str, key: str, *, large: bool) ->
         before = list(st.session_state.get(key, []))
         st.session_state[key] = [one for one in before if one != name] if name in before else [*before, name][-most:]
 
-    figure = st.container()
+    figure = beside or st.container()
     picked: Sequence[str] = st.multiselect(
         "Heads, as layer.head", names, key=key, max_selections=most, placeholder=f"at most {most}"
     )
@@ -102,9 +110,11 @@ def _heads(question: Mapping[str, Any], label: str, key: str, *, large: bool) ->
     return chosen or None
 
 
-def _curve(question: Mapping[str, Any], label: str, key: str, *, large: bool) -> list[float] | None:
+def _curve(
+    question: Mapping[str, Any], label: str, key: str, beside: DeltaGenerator | None, *, large: bool
+) -> list[float] | None:
     _asked(label)
-    figure, drawn = st.container(), []
+    figure, drawn = beside or st.container(), []
     for n, place in enumerate(question["x"]):
         if n % _COLUMNS == 0:  # a row at a time: a phone puts the columns of each below one another
             columns = st.columns(_COLUMNS)

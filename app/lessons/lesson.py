@@ -69,6 +69,19 @@ class Say:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """What the reveal's figure is called where the measurement's own words say too much, and how it is read.
+
+    Attributes:
+        title: in place of the measurement's; "" for that.
+        note: a sentence below it; "" for none. Placeholders are filled in both.
+    """
+
+    title: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Link:
     """A page in one state: parameter of its address -> value, in which "{heads}" is filled in."""
 
@@ -85,7 +98,9 @@ class Step:
         rule: how the key is read off the numbers (`app.lessons.rules`).
         margin: how far what is right must stand above what is wrong, in the numbers' unit, for the question to be fair.
         within: how far from the key a number or a curve may be.
-        hints: from a nudge to "show me"; terms: of the glossary.
+        hints: from a nudge to "show me".
+        terms: of the glossary; terms_after: those that would give the answer away, shown with it.
+        figure: what is said of the reveal's figure.
     """
 
     title: str
@@ -99,6 +114,8 @@ class Step:
     hints: tuple[str, str, str]
     link: Link
     terms: tuple[str, ...]
+    terms_after: tuple[str, ...] = ()
+    figure: Figure = Figure()
 
 
 @dataclass(frozen=True)

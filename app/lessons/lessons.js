@@ -38,6 +38,15 @@ window.ioiLessons ??= (() => {
     if (here) begin(here.dataset);
     document.querySelectorAll("[data-ioi-lesson][hidden]").forEach(offer);
   };
+  const onTheWay = ({ target }) => {  // to a text box in the sidebar: that it was closed once is forgotten
+    if (!target.closest?.('.ioi-on a[href*="prompts=own"]')) return;
+    try {
+      for (const kept of Object.keys(localStorage)) {
+        if (kept.startsWith("stSidebarCollapsed-")) localStorage.removeItem(kept);
+      }
+    } catch { /* then nothing was kept */ }
+  };
+  addEventListener("click", onTheWay);
   let due = false;
   new MutationObserver(() => {
     if (due) return;

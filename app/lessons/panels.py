@@ -2,29 +2,33 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import url
 from app.drawing.figure import show_chart
 from app.drawing.look import give_scripts, literal_markdown, notice, says
+from app.drawing.table import plain_table
 from app.lessons.answers import check_answer, in_words, is_right, read_answer, write_answer
 from app.lessons.charts import reveal_chart
 from app.lessons.controls import answer_control
+from app.lessons.keys.measured import Measured
 from app.lessons.keys.run import Compute, Run
-from app.lessons.lesson import Lesson
+from app.lessons.lesson import Lesson, Step
 from app.lessons.library import Library
 from app.lessons.place import Place, go_to, write_answers
 from app.lessons.printout import print_out
 from app.lessons.steps import (
     Answered,
+    about,
     answer_step,
     ask_of,
+    drawn_of,
     hint,
     lesson_pairs,
     link_of,
@@ -33,9 +37,11 @@ from app.lessons.steps import (
     text_of,
     verdict,
 )
+from app.lessons.tables import as_said, reveal_frame
 from app.questions.compute import compute as compute_in_line
 from app.shell.title import headline
 from app.shell.way import LESSONS
+from app.take_home.data import csv_bytes
 from app.take_home.menu import download_button
 from app.view import View
 from app.words.glossary import in_words as glossary_in_words
@@ -43,7 +49,8 @@ from ioi_core import Model
 
 SCRIPT = Path(__file__).with_name("lessons.js").read_text(encoding="utf-8")
 
-_HOW = "Each question is asked before its answer is shown, and every answer is computed on **{}**."
+_HOW = "Each question is asked before its answer is shown, and every answer is computed on **{}**. {}"
+_HIDE_WORDS = "<style>.st-key-words { display: none; }</style>"
 _REFUSED = "_lesson_refused"
 
 
@@ -58,7 +65,8 @@ def _computing(model: Model) -> Compute:
 
 def show_list(view: View, library: Library, unknown: str) -> None:
     """List all lessons, and the files that cannot be used."""
-    headline(LESSONS.question, _HOW.format(literal_markdown(view.model.name)))
+    name, what = literal_markdown(view.model.name), literal_markdown(about(view.model))
+    headline(LESSONS.question, _HOW.format(name, what))
     if unknown:
         notice(f"There is no lesson {unknown!r} here: choose one of these.")
     for lesson in library.lessons:
@@ -97,21 +105,36 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
     headline(literal_markdown(step.title), said, tab=f"{lesson.title}, {place.step}")
     question = question_of(step, model, pairs)
     given = read_answer(question, answers[place.step]) if place.step in answers else None
+    words, beside = _rooms(question["kind"], large=view.large and given is None)
     if given is None:
-        _show_text(text_of(step, model))
+        with words:
+            _show_text(text_of(step, model))
     answered = answer_step(step, Run(model, pairs, _computing(model)))
     if not answered.asked:
         says(reveal_of(lesson, n, model, answered)["words"][0])
         _show_links(lesson, n, model, answered)
     elif given is None:
-        _show_question(view, place, lesson, question, answered)
+        with words:
+            _show_question(view, place, lesson, question, answered, beside)
     else:
         _show_reveal(view, place, lesson, question, answered, given)
-    with st.expander("Words of this step"):
-        st.markdown(glossary_in_words(list(step.terms)))
+    is_open = answered.asked and given is None
+    if is_open:  # the whole glossary would give answers away
+        st.html(_HIDE_WORDS)
+    if terms := [*step.terms, *(() if is_open else step.terms_after)]:
+        with st.expander("Words of this step"):
+            st.markdown(glossary_in_words(terms))
     _show_way(place, lesson)
     _show_print_out(lesson, model)
     _tell_the_browser(place, lesson)
+
+
+def _rooms(kind: str, *, large: bool) -> tuple[DeltaGenerator, DeltaGenerator | None]:
+    """Return where the words of a question go, and where its figure: on a projector, which is low, beside them."""
+    if large and kind in ("cell", "heads", "curve"):
+        left, right = st.columns([2, 3])
+        return left, right
+    return st.container(), None
 
 
 def _show_text(text: Sequence[str]) -> None:
@@ -119,11 +142,14 @@ def _show_text(text: Sequence[str]) -> None:
         st.markdown(literal_markdown(paragraph))
 
 
-def _show_question(view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered) -> None:
+def _show_question(
+    view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered,
+    beside: DeltaGenerator | None,
+) -> None:  # fmt: skip
     step = lesson.steps[place.step - 1]
     key = f"lesson-{lesson.id}-{place.step}"
     words = ask_of(step, view.model)
-    answer = answer_control(question, words, key, large=view.large)
+    answer = answer_control(question, words, key, beside, large=view.large)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Show the answer", type="primary", key=f"{key}-show", on_click=_take,
@@ -158,15 +184,18 @@ def _show_reveal(
     step, reveal = lesson.steps[n], reveal_of(lesson, n, model, answered)
     words = ask_of(step, model)
     st.markdown(f"**{literal_markdown(words)}** {literal_markdown(f'Your answer: {in_words(question, given)}.')}")
-    assert answered.measured is not None
-    chart = reveal_chart(step, question, _plain(answered), reveal["right"], given)
+    measured = drawn_of(step, model, answered)
+    chart = reveal_chart(step, question, measured, reveal["right"], given)
     columns = len(question.get("columns", ())) or question.get("heads", 0)
     show_chart(
         "lesson_reveal", chart, large=view.large, first=True, min_width=130 + 46 * columns if columns else 0,
         from_right=question["kind"] == "cell",
     )  # fmt: skip
+    if reveal["figure"]["read"]:
+        st.caption(literal_markdown(reveal["figure"]["read"]))
     says(verdict(question, reveal, given))
     _show_text(reveal["words"])
+    _show_numbers(step, question, measured, given)
     _show_links(lesson, n, model, answered)
     with st.expander("The question again"):
         _show_text(text_of(step, model))
@@ -177,18 +206,24 @@ def _show_reveal(
     )  # fmt: skip
 
 
-def _plain(answered: Answered) -> Any:
-    """Return the measurement without what a chart does not draw: one figure is kept for equal numbers."""
-    assert answered.measured is not None
-    return replace(answered.measured, facts={}, heads=())
+def _show_numbers(step: Step, question: Mapping[str, Any], measured: Measured, given: Any) -> None:
+    """Draw the figure's numbers as a table, and as a file."""
+    frame = reveal_frame(step, question, measured, given)
+    with st.expander("The numbers as a table"):
+        st.html(plain_table(as_said(frame, measured), f"Numbers of the figure: {measured.title}", {}))
+        download_button(
+            "Save as CSV", lambda: csv_bytes(frame), "lesson_numbers.csv", "text/csv", key="lesson-csv",
+        )  # fmt: skip
 
 
 def _show_links(lesson: Lesson, n: int, model: Model, answered: Answered) -> None:
     address = reveal_of(lesson, n, model, answered)["link"]
-    st.link_button(
-        "Look for yourself: the page in this state", address.removeprefix("/"), icon=":material/open_in_new:",
-        type="tertiary",
-    )  # fmt: skip
+    _link("Look for yourself: the page in this state", address)
+
+
+def _link(label: str, address: str) -> None:
+    """Draw a link that leaves the lesson in the same tab: Back returns to it, with its answers."""
+    st.html(f'<p class="ioi-on"><a href="{html.escape(address.removeprefix("/"))}">{html.escape(label)}</a></p>')
 
 
 def _show_way(place: Place, lesson: Lesson) -> None:
@@ -235,7 +270,7 @@ def show_end(view: View, place: Place, lesson: Lesson) -> None:
     st.header("Something more", anchor=False)
     st.markdown(literal_markdown(lesson.more))
     address = link_of(lesson.more_link, lesson, model)
-    st.link_button("Work on it", address.removeprefix("/"), icon=":material/open_in_new:", type="tertiary")
+    _link("Work on it", address)
     _show_way(place, lesson)
     _show_print_out(lesson, model)
     _tell_the_browser(place, lesson)

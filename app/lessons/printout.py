@@ -12,7 +12,7 @@ from app.lessons.answers import in_words
 from app.lessons.charts import reveal_chart
 from app.lessons.keys.run import Compute, Run
 from app.lessons.lesson import Lesson, Step
-from app.lessons.steps import Answered, answer_step, ask_of, lesson_pairs, question_of, reveal_of, text_of
+from app.lessons.steps import Answered, answer_step, ask_of, drawn_of, lesson_pairs, question_of, reveal_of, text_of
 from app.take_home.svg import heatmap_svg, is_heatmap
 from ioi_core import Model
 
@@ -92,8 +92,7 @@ def _left_out(n: int, step: Step, lesson: Lesson, model: Model, answered: Answer
 
 def _answer(n: int, lesson: Lesson, question: Mapping[str, Any], model: Model, answered: Answered) -> str:
     step, reveal = lesson.steps[n - 1], reveal_of(lesson, n - 1, model, answered)
-    assert answered.measured is not None
-    chart = reveal_chart(step, question, answered.measured, reveal["right"], None)
+    chart = reveal_chart(step, question, drawn_of(step, model, answered), reveal["right"], None)
     drawn = f'<div class="figure">{heatmap_svg(chart)}</div>' if is_heatmap(chart) else ""
     key = f"<p><b>{html.escape(in_words(question, reveal['key']))}</b></p>"
     return f"<section><h2>{n}. {html.escape(step.title)}</h2>{key}{drawn}{_paragraphs(reveal['words'])}</section>"

@@ -8,7 +8,7 @@ from typing import cast
 from app import url
 from app.lessons.keys.analyses import ANALYSES, Analysis
 from app.lessons.keys.rules import FACTS, RULES, Rule
-from app.lessons.lesson import KINDS, LAST_LAYER, Ask, Choice, Kind, Lesson, Link, Measure, Say, Step
+from app.lessons.lesson import KINDS, LAST_LAYER, Ask, Choice, Figure, Kind, Lesson, Link, Measure, Say, Step
 from app.lessons.marked_yaml import Node
 from app.words.glossary import GLOSSARY
 
@@ -142,13 +142,14 @@ def _step(node: Node) -> Step:
     ask = _ask(fields.need("question"), fields.text("ask"), rule, cast(str, rule_node.value))
     allowed = (*FACTS, *analysis.facts)
     hints = fields.texts("hints", 3, 3)
-    terms = fields.need("terms")
     step = Step(
         title=fields.text("title", _TITLE), text=fields.texts("text", _MOST_PARAGRAPHS), ask=ask, measure=measure,
         rule=cast(str, rule_node.value), margin=fields.number("margin", 0, 1e6),
         within=fields.number("within", 0, 1e6, 0),
         say=_say(fields.need("say"), allowed), hints=(hints[0], hints[1], hints[2]),
-        link=_link(fields.need("link"), allowed), terms=_terms(terms),
+        link=_link(fields.need("link"), allowed), terms=_terms(fields.need("terms")),
+        terms_after=_terms(after) if (after := fields.take("terms_after")) else (),
+        figure=_figure(fields.take("figure"), allowed),
     )  # fmt: skip
     fields.done()
     return step
@@ -240,6 +241,20 @@ def _say(node: Node, allowed: Collection[str]) -> Say:
     return say
 
 
+def _figure(node: Node | None, allowed: Collection[str]) -> Figure:
+    if node is None:
+        return Figure()
+    fields = Fields(node, "'figure'")
+    title, note = fields.take("title"), fields.take("note")
+    fields.done()
+    figure = Figure(
+        text_of(title, "'title'", _TITLE) if title else "", text_of(note, "'note'", _SENTENCES) if note else ""
+    )
+    for text in (figure.title, figure.note):
+        _check_placeholders(node, text, allowed)
+    return figure
+
+
 def _check_placeholders(node: Node, text: str, allowed: Collection[str]) -> None:
     for name in _PLACEHOLDER.findall(text):
         if name not in allowed:
@@ -265,8 +280,8 @@ def _link(node: Node, allowed: Collection[str]) -> Link:
 
 
 def _terms(node: Node) -> tuple[str, ...]:
-    if not isinstance(node.value, list) or not 0 < len(node.value) <= _MOST_TERMS:
-        raise node.refuse(f"'terms' must be a list of 1 to {_MOST_TERMS} terms of the glossary")
+    if not isinstance(node.value, list) or len(node.value) > _MOST_TERMS:
+        raise node.refuse(f"'terms' must be a list of at most {_MOST_TERMS} terms of the glossary")
     for part in node.value:
         if not isinstance(part.value, str) or part.value not in GLOSSARY:
             raise part.refuse("this is no term of the glossary (app/words/glossary.md)")

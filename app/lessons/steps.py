@@ -7,13 +7,14 @@ what is right.
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cachetools import LRUCache
 
 import ioi_core
 from app import url
+from app.hosting.models import DEMO
 from app.lessons.answers import in_words, is_right
 from app.lessons.keys.analyses import measure
 from app.lessons.keys.measured import Measured
@@ -114,7 +115,26 @@ def public_step(lesson: Lesson, i: int, model: Model, compute: Compute | None = 
 
 def text_of(step: Step, model: Model) -> list[str]:
     """Return the paragraphs before the question."""
-    return [fill(paragraph, {"model": model.name}) for paragraph in step.text]
+    return [fill(paragraph, {"model": model.name, "about_model": about(model)}) for paragraph in step.text]
+
+
+def about(model: Model) -> str:
+    """Return one sentence on what a model is, for somebody who has heard of none."""
+    if model.name == DEMO:
+        return (
+            f"{DEMO} is a small language model that comes with this app and was made for sentences like these alone: "
+            "what you see are its own numbers, not those of a well-known model."
+        )
+    if model.is_gpt2_small:
+        return f"{model.name} is a language model that OpenAI published in 2019; it learned from millions of web pages."
+    return f"{model.name} is a language model of {model.cfg.n_layers} layers."
+
+
+def drawn_of(step: Step, model: Model, answered: Answered) -> Measured:
+    """Return the measurement as the reveal's figure shows it: by the lesson's title, and without what is not drawn."""
+    assert answered.measured is not None
+    title = fill(step.figure.title, facts_of(model, answered)) or answered.measured.title
+    return replace(answered.measured, title=title, facts={}, heads=())
 
 
 def ask_of(step: Step, model: Model) -> str:
@@ -137,7 +157,10 @@ def reveal_of(lesson: Lesson, i: int, model: Model, answered: Answered) -> dict[
     measured, key = answered.measured, answered.key
     facts = facts_of(model, answered)
     words = [fill(text, facts) for text in step.say.then] if answered.asked else [_not_shown(step, model, answered)]
-    figure = {"title": measured.title, "unit": measured.unit, "note": measured.note} if measured else {}
+    figure = {}
+    if measured:
+        figure = {"title": fill(step.figure.title, facts) or measured.title, "unit": measured.unit}
+        figure |= {"note": measured.note, "read": fill(step.figure.note, facts)}
     heads = measured.heads if measured else ()
     return {
         "asked": answered.asked,

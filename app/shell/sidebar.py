@@ -1,10 +1,13 @@
 """The sidebar's model, text size and prompt shown; `prompt_controls` has the prompts."""
 
+from typing import Literal
+
 import streamlit as st
 
 from app import url
 from app.hosting.models import DEMO, GPT2
 from app.hosting.services import models
+from app.shell.prompts import OWN
 from app.shell.title import CLOSED, OPEN
 from app.shell.widgets import choose, number_control
 
@@ -81,6 +84,17 @@ def parts_control() -> None:
 def is_large() -> bool:
     """Return what `size_control` will, before the sidebar is drawn."""
     return bool(st.session_state.get(url.SIZE, st.query_params.get(url.SIZE)) == "large")
+
+
+def sidebar_at_first(*, embedded: bool) -> Literal["auto", "expanded", "collapsed"]:
+    """Return how the sidebar stands when a link is opened: by the window's width, in most cases.
+
+    Whoever is led to prompts of their own, without any text, finds the box to type in: on a phone too.
+    """
+    if is_large() or embedded:
+        return "collapsed"
+    to_type = st.query_params.get(url.PROMPTS) == OWN and url.TEXT not in st.query_params
+    return "expanded" if to_type else "auto"
 
 
 def present_button(*, large: bool) -> None:

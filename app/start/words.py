@@ -16,4 +16,7 @@ def example_story(model: Model, pairs: PromptPairs, result: Predictions, row: in
     """Say how likely the model finds either answer."""
     right, wrong = answer_labels(model, pairs, row)
     of_right, of_wrong = (percent(float(probability)) for probability in result.answer_probs[0, row])
-    return f"{model.name} continues with “{right}” with a probability of {of_right}, with “{wrong}” of {of_wrong}."
+    return (
+        f"{model.name} continues this one sentence with “{right}” with a probability of {of_right}, with “{wrong}” of "
+        f"{of_wrong}."
+    )

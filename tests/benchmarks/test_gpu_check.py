@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.gpu_check import ALLOWED, Compared, difference, main
+from benchmarks.gpu_check.__main__ import ALLOWED, Compared, difference, main
 from cache.analyses import ANALYSES
 from ioi_core import Model, attribute_heads, evaluate_circuit, ioi_dataset
 

@@ -9,7 +9,8 @@ from app.lessons.library import library
 from app.lessons.steps import Run, answer_step, lesson_pairs
 from app.words.phrases import number
 from ioi_core import Model, attribute_heads
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.every_page.test_access import AXE, violations
+from tests.browser.visitor import WAIT, Visitor, figure, in_both_schemes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -82,4 +83,80 @@ def test_heads_are_answered_by_finger_on_a_phone_and_the_figure_is_the_cores(
     with page.expect_download(timeout=WAIT) as download:
         page.get_by_role("button", name="Print-out").tap()
     assert download.value.suggested_filename == "lesson_attribution.html"
+    visitor.leave()
+
+
+def test_on_a_phone_the_menu_makes_way_and_links_lead_on_in_the_same_tab(chromium: Browser, server: str) -> None:
+    visitor = Visitor(chromium, server, viewport=PHONE, is_mobile=True, has_touch=True)
+    page = visitor.open("/lessons", model="ioi-demo", lesson="first", step="1")
+    heights = page.locator(".stMain").get_by_test_id("stRadioOption")
+    assert [box for box in heights.evaluate_all("all => all.map(one => one.offsetHeight)") if box < 24] == []
+    sidebar = page.get_by_test_id("stSidebar")
+    page.get_by_test_id("stExpandSidebarButton").tap()
+    expect(sidebar).to_have_attribute("data-collapsed", "false")
+    sidebar.get_by_role("link", name="Lessons").tap()
+    expect(sidebar).to_have_attribute("data-collapsed", "true")
+    page = visitor.open("/lessons", model="ioi-demo", lesson="first", step="1", answers="1:0")
+    page.get_by_role("link", name="Look for yourself").tap()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Which name comes next?")
+    visitor.settled()
+    page.go_back()
+    visitor.settled()
+    expect(page.locator(".ioi-says")).to_contain_text("Right: it is Mary")
+    visitor.open("/lessons", model="ioi-demo", lesson="first", step="7")
+    page.get_by_role("link", name="Work on it").tap()
+    box = page.get_by_role("textbox", name="Prompts, one a line", exact=True)
+    expect(box).to_be_in_viewport()
+    assert len(visitor.context.pages) == 1
+    visitor.settled()
+    sidebar.get_by_role("link", name="Prompt", exact=True).scroll_into_view_if_needed()
+    sidebar.get_by_role("link", name="Logit lens").tap()
+    expect(sidebar).to_have_attribute("data-collapsed", "true")
+    visitor.settled()
+    visitor.leave()
+
+
+ASKED = {
+    "choice": ("paths", "3"), "number": ("model", "1"), "cell": ("patching", "3"), "heads": ("attribution", "4"),
+    "curve": ("attribution", "1"),
+}  # fmt: skip
+"""Kind -> lesson and step."""
+
+
+@pytest.fixture
+def views() -> dict[str, dict[str, str]]:
+    """The list, an open question of each kind, a reveal with all folded out, the end."""
+    asked = {kind: {"lesson": lesson, "step": step} for kind, (lesson, step) in ASKED.items()}
+    revealed = {"lesson": "first", "step": "4", "answers": "4:1"}
+    return {"list": {}, **asked, "revealed": revealed, "end": {"lesson": "first", "step": "7"}}
+
+
+def test_nobody_is_kept_out_of_a_lesson(chromium: Browser, server: str, views: dict[str, dict[str, str]]) -> None:
+    visitor = Visitor(chromium, server, viewport=PHONE, is_mobile=True, has_touch=True)
+    found = {}
+    for name, query in views.items():
+        page = visitor.open("/lessons", model="ioi-demo", **query)
+        closed = page.locator(".stMain details:not([open]) > summary >> visible=true")
+        while closed.count():
+            closed.first.click()
+            visitor.settled()
+        page.evaluate(AXE)
+        found |= {(scheme, name): violations(page) for scheme in in_both_schemes(page)}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    visitor.leave()
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_a_question_fits_a_projector(chromium: Browser, server: str, kind: str) -> None:
+    """From its words to the button that shows the answer, all that is needed is on the screen at once."""
+    visitor = Visitor(chromium, server, viewport={"width": 1280, "height": 720})
+    lesson, step = ASKED[kind]
+    page = visitor.open("/lessons", model="ioi-demo", size="large", lesson=lesson, step=step)
+    words = next(one for one in library(None).lessons if one.id == lesson).steps[int(step) - 1].ask.words
+    needed = [page.get_by_role("heading", level=1), page.get_by_text(words).first]
+    needed.append(page.get_by_role("button", name="Show the answer"))
+    if kind in ("cell", "heads", "curve"):
+        needed.append(page.locator(".stMain .js-plotly-plot"))
+    for one in needed:
+        expect(one).to_be_in_viewport(ratio=0.99)
     visitor.leave()

@@ -135,7 +135,7 @@ const CONTROLS = {
 export const reveal = (question, told, mine) => [...answered(question, told, mine), changes(told.shares)];
 export const answered = (question, told, mine) => [
   told.words.map(words => el("p", { class: "said" }, words)),
-  el("h2", {}, told.figure?.title || "The answer"),
+  el("h2", {}, told.figure?.title || "The answer"), told.figure?.read ? el("p", {}, told.figure.read) : null,
   drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, mine }),
 ];
 

@@ -33,12 +33,17 @@ ANALYSES: Mapping[str, Analysis] = {
     "predictions": Analysis(
         dict.fromkeys(("logit_diff", "times", "ahead", "probability", "corrupted"), "scalar")
         | {"probabilities": "labels"},
-        {}, ("logit_diff", "corrupted", "probability", "wrong_probability", "times", "ahead", "prompts"),
+        {},
+        (
+            "logit_diff", "corrupted", "probability", "wrong_probability", "times", "ahead", "prompts",
+            "first_probability",
+        ),
         measures.predictions,
     ),
     "logit_lens": Analysis(
         {"curve": "curve", "steepest": "scalar"}, {},
-        ("first", "peak", "peak_at", "last", "rise", "rise_at"), measures.logit_lens,
+        ("first", "peak", "peak_at", "last", "rise", "rise_at", "rise_layer", "layers", "last_layer"),
+        measures.logit_lens,
     ),
     "attribute_layers": Analysis(
         {"kinds": "labels", "attention": "labels"}, {}, ("attention", "MLPs", "embeddings", "total"),

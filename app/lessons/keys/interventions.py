@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 import ioi_core
-from app.lessons.keys.measured import Measured
+from app.lessons.keys.measured import Behind, Measured
 from app.lessons.keys.run import (
+    BEFORE_AFTER,
     NotMeasuredError,
     Run,
     head_labels,
@@ -105,8 +106,9 @@ def backup_heads(run: Run, read: str, given: Mapping[str, Any]) -> Measured:
     }  # fmt: skip
     note = mean_over(result.n_prompts)
     if read == "left":
-        share = np.array(100 * after / before)
-        return Measured(share, "%", f"logit_diff without {heads_words(heads)}", note, facts=facts, heads=heads)
+        share = 100 * after / before
+        title, behind = f"logit_diff without {heads_words(heads)}", Behind(BEFORE_AFTER, (100.0, share), "%")
+        return Measured(np.array(share), "%", title, note, facts=facts, heads=heads, behind=behind)
     changes = result.changes[-1].astype(float).copy()
     for head in heads:
         changes[head.layer, head.head] = np.nan

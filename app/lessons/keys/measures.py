@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 import ioi_core
-from app.lessons.keys.measured import Measured
+from app.lessons.keys.measured import Behind, Measured
 from app.lessons.keys.run import (
     AGAINST,
+    BEFORE_AFTER,
     STRONGEST,
     NotMeasuredError,
     Run,
@@ -36,6 +37,7 @@ def predictions(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
         "logit_diff": f"{said(clean)} logits", "corrupted": f"{said(corrupted)} logits",
         "probability": percent(right), "wrong_probability": percent(wrong),
         "times": f"{np.exp(clean):,.0f}", "ahead": str(ahead), "prompts": str(len(run.pairs)),
+        "first_probability": percent(float(result.answer_probs[0, 0, 0])),
     }  # fmt: skip
     note = mean_over(len(run.pairs))
     of = {
@@ -45,9 +47,13 @@ def predictions(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
         "probability": (100 * right, "%", "Probability of the right name"),
         "corrupted": (100 * corrupted / clean if clean else np.nan, "%", "logit_diff of the corrupted prompts"),
     }
+    behind = {
+        "probability": Behind(("the right name", "the wrong name"), (100 * right, 100 * wrong), "%", 0),
+        "corrupted": Behind(BEFORE_AFTER, (100.0, float(of["corrupted"][0])), "%"),
+    }
     if read in of:
         value, unit, title = of[read]
-        return Measured(np.array(value), unit, title, note, facts=facts)
+        return Measured(np.array(value), unit, title, note, facts=facts, behind=behind.get(read))
     values = 100 * np.array([right, wrong, 1 - right - wrong])
     return Measured(values, "%", "Probability of the next word", note, (("IO", "S", "other"),), facts)
 
@@ -63,11 +69,17 @@ def logit_lens(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
         "first": said(float(values[0])), "peak": said(float(values[peak])), "peak_at": stage(stages[peak]),
         "last": said(float(values[-1])), "rise": said(float(steps[steepest])),
         "rise_at": f"the {'attention' if when == 'pre' else 'MLP'} of layer {layer}",
+        "rise_layer": f"layer {layer}", "layers": str(run.model.cfg.n_layers),
+        "last_layer": f"layer {run.model.cfg.n_layers - 1}",
     }  # fmt: skip
     title, note = "logit_diff, read out early", mean_over(result.n_prompts)
     if read == "steepest":
         share = 100 * (steepest + 1) / len(steps)
-        return Measured(np.array(share), "%", "Where the largest rise ends, as a share of the way", note, facts=facts)
+        whole = float(values[-1]) or np.nan
+        so_far = tuple(float(value) for value in 100 * values / whole)
+        curve = Behind(tuple(map(stage, stages)), so_far, "% of the lead at the end", is_curve=True)
+        title = "Where the largest rise ends, as a share of the way"
+        return Measured(np.array(share), "%", title, note, facts=facts, behind=curve)
     kept = [2 * n for n in some_of(run.model.cfg.n_layers + 1)]  # without those between attention and MLP
     return Measured(values[kept], "logits", title, note, (stages_asked(run),), facts)
 

@@ -17,7 +17,8 @@ from app.lessons.keys.rules import RULES
 from app.lessons.keys.run import NotMeasuredError, Run
 from app.lessons.lesson import Lesson, Step
 from app.lessons.library import ORDER, library
-from app.lessons.steps import answer_step, hint, lesson_pairs, public_step, question_of, reveal_step, verdict
+from app.lessons.steps import answer_step, drawn_of, hint, lesson_pairs, public_step, question_of, reveal_step, verdict
+from app.lessons.tables import YOURS, as_said, reveal_frame
 from app.questions.ask import Request
 from cache.analyses import ANALYSES as REGISTERED
 from cache.keys import request_key
@@ -86,6 +87,16 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     assert not is_right(question, reveal, wrong)
     said = [verdict(question, reveal, answer) for answer in (reveal["key"], wrong)] + reveal["words"]
     said += [hint(step, k, demo_model, answered) for k in range(len(step.hints))]
+    said += [text for text in (reveal["figure"]["title"], reveal["figure"]["read"]) if text]
+    if lesson.id == "first":  # for those who have heard of none of it
+        assert not re.search(r"\blogit|corrupted|\bEND\b|\bIO\b|\bS[12]?\b|\bhead \d", " ".join(said)), said
+    drawn = drawn_of(step, demo_model, answered)
+    frame = reveal_frame(step, question, drawn, reveal["key"])
+    numbers = frame.drop(columns=YOURS, errors="ignore").select_dtypes(float).to_numpy().ravel()
+    behind = drawn.behind.values if drawn.behind else drawn.values.ravel()
+    assert len(numbers) == len(behind) or step.rule == "largest choice"
+    assert all(any(one == other or one != one for other in behind) for one in numbers)
+    assert not as_said(frame, drawn).isin(["nan", "None"]).any(axis=None)
     asked = [public["title"], *public["text"], public["ask"]]
     assert not any(re.search(r"\{\w+\}|undefined|nan", text) for text in said + asked), said + asked
     assert all(len(re.split(r"(?<=[.!?:])\s", text)[0].split()) <= 25 for text in said)

@@ -11,7 +11,8 @@ from app.hosting import services
 from app.lessons.answers import write_answer
 from app.lessons.library import library
 from app.lessons.printout import print_out
-from app.lessons.steps import lesson_pairs, question_of, reveal_step, verdict
+from app.lessons.steps import about, lesson_pairs, question_of, reveal_step, verdict
+from app.words.glossary import GLOSSARY
 from ioi_core import Model
 from tests.app.lessons.test_keys import in_line
 from tests.app.pages import assert_fine, body, opened, says, shown
@@ -43,6 +44,13 @@ def test_the_list_names_every_lesson_and_leads_to_it():
     at.button(key="open-paths").click().run()
     assert (query(at, url.LESSON), query(at, url.STEP)) == ("paths", "1")
     assert at.title[0].value == LESSONS["paths"].steps[0].title
+
+
+def test_what_the_model_is_stands_in_the_list_and_in_the_first_question(demo_model: Model):
+    what = about(demo_model)
+    assert what.startswith("ioi-demo is a small language model")
+    assert what in shown(lesson_page()).replace("\\", "")
+    assert what in shown(lesson_page(lesson="first")).replace("\\", "")
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -81,6 +89,8 @@ def test_every_step_is_asked_and_revealed(demo_model: Model, name: str):
         assert html.escape(verdict(question, reveal, answer)) in says(at)[0]
         assert "Right: " in says(at)[0]
         assert len(at.get("plotly_chart")) == 1
+        assert "ioi-table" in body(at)
+        assert f'<a href="{html.escape(reveal["link"][1:])}">' in body(at)  # in the same tab
         press(at, "To the end" if n + 1 == len(lesson.steps) else "Next question")
     assert at.title[0].value == "What you found"
     assert f"right in {len(given)} of {len(given)} questions" in says(at)[0]
@@ -98,6 +108,36 @@ def test_hints_go_from_a_nudge_to_the_answer_and_ask_for_nothing():
     assert len(says(at)) == 3
     assert "It is 90 %." in says(at)[-1]
     assert not any(button.label.startswith(("Hint", "Show me")) for button in at.button)
+
+
+TELLING = [(lesson.id, n) for lesson in LESSONS.values() for n, step in enumerate(lesson.steps, 1) if step.terms_after]
+
+
+@pytest.mark.parametrize(("name", "n"), TELLING)
+def test_words_that_tell_the_answer_come_with_it(demo_model: Model, name: str, n: int):
+    lesson = LESSONS[name]
+    step, hidden = lesson.steps[n - 1], ".st-key-words { display: none; }"
+    at = lesson_page(lesson=name, step=str(n))
+    assert not any(GLOSSARY[term] in shown(at) for term in step.terms_after)
+    assert hidden in shown(at), "the whole glossary is on the page"
+    question = question_of(step, demo_model, lesson_pairs(lesson, demo_model))
+    answer = {"choice": 0, "number": 1.0}[question["kind"]]
+    at = lesson_page(lesson=name, step=str(n), answers=f"{n}:{write_answer(question['kind'], answer)}")
+    assert all(GLOSSARY[term] in shown(at) for term in (*step.terms, *step.terms_after))
+    assert hidden not in shown(at)
+
+
+def test_no_word_says_what_a_choice_asks():
+    """Of the questions whose answer is a part of what a term means: these are the words that would tell."""
+    telling = {
+        ("first", 1): "the name that has not been repeated", ("first", 3): "the right answer",
+        ("first", 5): "at IO", ("first", 6): "can be missed", ("anomalies", 2): "at IO",
+        ("attribution", 5): "*against* that name", ("paths", 3): "through their queries",
+    }  # fmt: skip
+    for (name, n), words in telling.items():
+        step = LESSONS[name].steps[n - 1]
+        assert not any(words in GLOSSARY[term] for term in step.terms), (name, n)
+        assert any(words in GLOSSARY[term] for term in step.terms_after), (name, n)
 
 
 @pytest.mark.parametrize(

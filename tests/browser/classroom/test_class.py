@@ -1,4 +1,4 @@
-"""A whole class in Chromium: the teacher starts it below a lesson, a projector, three phones in a browser each."""
+"""A whole class in two browsers: the teacher, who starts it below a lesson, and a projector in one; three phones."""
 
 import re
 from collections.abc import Iterator
@@ -39,10 +39,10 @@ class Member:
 
 
 @contextmanager
-def members(browser: Browser, url: str) -> Iterator[tuple[Member, list[Member]]]:
+def members(browser: Browser, theirs: Browser, url: str) -> Iterator[tuple[Member, list[Member]]]:
     projector = Member(browser, url, PROJECTOR)
     phones = [
-        Member(browser, url, size, scheme) for size, scheme in zip(PHONES, ("light", "dark", "light"), strict=True)
+        Member(theirs, url, size, scheme) for size, scheme in zip(PHONES, ("light", "dark", "light"), strict=True)
     ]
     try:
         yield projector, phones
@@ -56,7 +56,7 @@ def announced(page: Page, text: str | re.Pattern[str]) -> None:
     expect(page.locator("#status")).to_have_text(text)
 
 
-def test_a_class_from_its_start_to_the_reveal(chromium: Browser, served: str):
+def test_a_class_from_its_start_to_the_reveal(chromium: Browser, phones_browser: Browser, served: str):
     host = Visitor(chromium, served, viewport=LAPTOP)
     page = host.open("/lessons", model="ioi-demo", lesson="first", step="1")
     page.get_by_text("Teach it: a class on this lesson").click()
@@ -77,7 +77,7 @@ def test_a_class_from_its_start_to_the_reveal(chromium: Browser, served: str):
 
     teacher = Member(chromium, served, LAPTOP)
     teacher.page.goto(teacher_link)
-    with members(chromium, served) as (projector, phones):
+    with members(chromium, phones_browser, served) as (projector, phones):
         projector.page.goto(screen_link)
         first, second, third = phones
         first.page.goto(f"{served}/class")

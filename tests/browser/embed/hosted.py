@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,16 +50,17 @@ def site() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 @contextmanager
-def proxy(folder: Path, app_port: int) -> Iterator[str]:
-    """nginx with proxy/nginx.conf, but for its ports and folders; its address."""
+def proxy(folder: Path, app_port: int, changed: Sequence[tuple[str, str]] = ()) -> Iterator[str]:
+    """nginx with proxy/nginx.conf, but for its ports and folders and what is `changed` before; its address."""
     assert NGINX is not None
     port = free_port()
     text = (ROOT / "proxy" / "nginx.conf").read_text()
     for old, new in (
+        *changed,
         ("listen 8080", f"listen 127.0.0.1:{port}"), ("server app:8501", f"server 127.0.0.1:{app_port}"),
         ("/tmp/nginx", f"{folder}/nginx"), ("/dev/stdout", f"{folder}/access.log"),
     ):  # fmt: skip
-        assert old in text
+        assert old in text or changed
         text = text.replace(old, new)
     shutil.copy(ROOT / "proxy" / "limits.conf", folder)
     settings = folder / "nginx.conf"

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,61 @@ def goes_through_the_proxy(folder: Path, store: ClassStore, port: int) -> None:
         assert store.snapshot(key).joined == 150
         assert ask(front, "GET", "/class/x")[0] == 404
     assert (folder / "access.log").read_text().count("class") == 0
+
+
+@contextmanager
+def machine(place: str) -> Iterator[int]:
+    """A stand-in for a machine, which says its letter whatever it is asked; its port."""
+
+    class Machine(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1")
+            self.end_headers()
+            self.wfile.write(place.encode())
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Machine)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.skipif(NGINX is None, reason="there is no nginx here")
+def test_of_two_machines_each_is_asked_for_its_own_classes(tmp_path):
+    """By the very lines of docs/hosting.md."""
+    said = re.search(
+        r"## A class on several machines.*?```nginx\n(.*?)```", (ROOT / "docs" / "hosting.md").read_text(), re.S
+    )[1]
+    both = re.search(r"    upstream app \{.*?\n    \}\n", (ROOT / "proxy" / "nginx.conf").read_text(), re.S)[0]
+    inside = "proxy_read_timeout 60s;\n            proxy_pass http://app;"
+    with machine("K") as first, machine("M") as second:
+        for address, port in (("10.0.0.1:8501", first), ("10.0.0.2:8501", second)):
+            assert said.count(address) == 2
+            said = said.replace(address, f"127.0.0.1:{port}")
+        changed = [(both, said), (inside, inside.replace("http://app", "http://$machine"))]
+        with proxy(tmp_path, first, changed) as url:
+            front = int(url.rpartition(":")[2])
+            for place in "KM":
+                code = ClassStore(None, place=place).start(LESSON).code
+                for method, path in (("POST", "join"), ("GET", "state?after=1"), ("GET", "teacher"), ("POST", "vote")):
+                    for written in (code, code.lower()):
+                        asked = ask(
+                            front, method, f"/class/api/{written}/{path}", body=b"{}" if method == "POST" else None
+                        )
+                        assert asked == (200, place.encode()), path
+            for page in (
+                "/class",
+                "/class/teacher",
+                "/class/screen",
+                "/class/files/figures.js",
+                "/class/qr.svg?page=x",
+            ):
+                assert {ask(front, "GET", page) for _ in range(20)} == {(200, b"K"), (200, b"M")}, page

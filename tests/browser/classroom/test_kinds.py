@@ -1,0 +1,129 @@
+"""Every kind of question of a class, at GPT-2's size, in two browsers: answered on a phone, shown by a projector."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.classroom.panels import plain
+from app.classroom.store import ClassStore, Lesson
+from app.lessons.library import library
+from tests.browser.classroom.test_class import LAPTOP, PHONES, PROJECTOR, Member, announced
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LAYERS, HEADS = 12, 12
+TOKENS = [
+    "<|endoftext|>", "When", "·John (IO)", "·and", "·Mary (S1)", "·went (S1+1)", "·to", "·the", "·shops", ",",
+    "·Mary (S2)", "·gave", "·the", "·bag", "·to (END)",
+]  # fmt: skip
+ROWS = [f"layer {n}" for n in range(LAYERS)]
+SHARES = np.round(np.random.default_rng(0).normal(size=(LAYERS, len(TOKENS))), 3)
+STAGES = ["before 0", "before 2", "before 4", "before 6", "before 8", "before 10", "end"]
+CURVE = [0.0, 0.1, 0.2, 0.4, 2.9, 4.1, 3.6]
+KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "choice": ({"choices": ["Still Mary: it stands there more often", "Neither", "John: it is there once"]},
+               {"key": 2, "right": [2], "values": None}),
+    "number": ({"low": 1, "high": 100, "step": 1, "unit": "times"}, {"key": 26.6, "right": [14, 38], "values": 26.6}),
+    "cell": ({"rows": ROWS, "columns": TOKENS}, {"key": [8, 14], "right": [[8, 14]], "values": SHARES.tolist()}),
+    "heads": ({"layers": LAYERS, "heads": HEADS, "most": 3},
+              {"key": [[9, 9]], "right": [[9, 9]], "values": SHARES[:, :HEADS].tolist()}),
+    "curve": ({"x": STAGES, "low": -2, "high": 6, "step": 0.5, "unit": "logits"},
+              {"key": CURVE, "right": 0.6, "values": CURVE}),
+}  # fmt: skip
+
+
+def wordiest(kind: str) -> dict[str, Any]:
+    """The longest text before a question of this kind in any lesson."""
+    steps = [step for lesson in library(None).lessons for step in lesson.steps if step.ask.kind == kind]
+    longest = max(steps, key=lambda step: sum(map(len, step.text)))
+    return {"title": longest.title, "text": list(longest.text), "ask": longest.ask.words}
+
+
+def lesson() -> Lesson:
+    steps, reveals = [], []
+    for n, (kind, (question, key)) in enumerate(KINDS.items(), 1):
+        steps.append({**wordiest(kind), "question": {"kind": kind, **question}, "n": n, "of": len(KINDS)})
+        figure = {"title": f"Figure of a {kind}", "unit": "share", "note": "8 prompts", "read": "How it is read."}
+        say = {"right": "so it is.", "wrong": "you said {answer}."}
+        reveals.append({**key, "words": ["It is so."], "say": say, "figure": figure, "link": "/prompt"})
+    return Lesson("Every kind", "ioi-demo", plain(steps), plain(reveals))
+
+
+def give(page: Page, kind: str) -> None:
+    """Answer by what the kind is answered with."""
+    if kind == "choice":
+        page.get_by_role("radio").nth(1).check()
+    elif kind == "number":
+        page.locator("#number").fill("40")
+    elif kind == "cell":
+        page.get_by_label("Row").select_option("8")
+        page.get_by_label("Column").select_option("14")
+    elif kind == "heads":
+        for layer, head in (("9", "9"), ("10", "0")):
+            page.locator("#layer").select_option(layer)
+            page.locator("#head").select_option(head)
+            page.get_by_role("button", name="Add or take away").click()
+    else:
+        draw(page)
+    page.get_by_role("button", name="Send my answer").click()
+    expect(page.get_by_text("Your answer is in:")).to_be_visible()
+
+
+def draw(page: Page) -> None:
+    """Draw a curve over the plane, from its left end to its right one."""
+    plane = page.locator("svg.touch")
+    plane.scroll_into_view_if_needed()
+    box = plane.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.12 * box["width"], box["y"] + 0.6 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.95 * box["width"], box["y"] + 0.2 * box["height"], steps=8)
+    page.mouse.up()
+
+
+def fits(member: Member) -> None:
+    """Nothing of the page is below the projector's window."""
+    high, window = member.page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+    assert high <= window, member.page.locator("h1").inner_text()
+
+
+def test_every_kind_is_asked_answered_and_revealed(
+    chromium: Browser, phones_browser: Browser, served: str, tmp_path_factory: pytest.TempPathFactory
+):
+    store = ClassStore(next(Path(tmp_path_factory.getbasetemp()).glob("served*")) / "cache")
+    started = store.start(lesson())
+    teacher, projector = (Member(chromium, served, size) for size in (LAPTOP, PROJECTOR))
+    phone = Member(phones_browser, served, PHONES[0])
+    teacher.page.goto(f"{served}/class/teacher#{started.code}.{started.teacher}.{started.screen}")
+    projector.page.goto(f"{served}/class/screen#{started.code}.{started.screen}")
+    phone.page.goto(f"{served}/class#{started.code}")
+    announced(phone.page, "You have joined. The class begins soon.")
+    fits(projector)
+    press = teacher.page.locator("button.big")
+    for n, kind in enumerate(KINDS, 1):
+        press.click()
+        expect(phone.page.get_by_role("button", name="Send my answer")).to_be_visible()
+        expect(projector.page.locator("h1")).to_contain_text(f"{n} of {len(KINDS)}: ")
+        expect(projector.page.locator("#main").get_by_text("The vote is open.")).to_be_visible()
+        fits(projector)
+        for member in (phone, projector, teacher):
+            member.is_well(f"open {kind}")
+        give(phone.page, kind)
+        expect(projector.page.locator(".count")).to_have_text("1 of 1")
+        press.click()
+        announced(phone.page, "The vote is closed.")
+        teacher.page.get_by_role("button", name="Reveal without a second vote").click()
+        for member in (phone, projector):
+            expect(member.page.get_by_role("heading", name=f"Figure of a {kind}")).to_be_visible()
+            expect(member.page.get_by_text("How it is read.")).to_be_visible()
+            member.is_well(f"reveal {kind}")
+        fits(projector)
+        expect(phone.page.get_by_text(re.compile("^(Right|Not quite): "))).to_be_visible()
+        expect(press).to_have_text("End the class" if kind == "curve" else "Next step")
+    assert [one.complaints for one in (teacher, projector, phone)] == [[], [], []]
+    for one in (teacher, projector, phone):
+        one.context.close()
