@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +153,8 @@ async def _hand_back(runner: Runner, worker: QuietWorker, grace: float) -> None:
             await asyncio.sleep(0.05)
     if worker.status is Status.paused:  # the scheduler is there
         await asyncio.sleep(0.1)  # the answer of what has just ended is on its way
-        await asyncio.wait_for(worker.close_gracefully(), 10)
+        with suppress(TimeoutError, OSError):  # what it holds cannot be moved, or the scheduler went meanwhile
+            await asyncio.wait_for(worker.close_gracefully(), 10)
 
 
 async def _either(*waits: Any) -> None:
