@@ -277,7 +277,8 @@ class ClusterLine:
             asked.job.note = note
 
     def _is_gone(self) -> bool:
-        return (since := self._gone_since) is not None and time.monotonic() - since > _PATIENT
+        since = self._gone_since  # looked at now and then, so it may be there again already
+        return self._link.client is None and since is not None and time.monotonic() - since > _PATIENT
 
 
 def _waits(job: Job) -> bool:
