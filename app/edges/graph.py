@@ -24,6 +24,7 @@ _WIDTHS = ((0.66, 5.5), (0.33, 3.5), (0.1, 2.0), (0.0, 1.0))
 """(at least this share of the strongest, pixels)."""
 _OPACITY = 0.65
 _ALONG = np.linspace(0.3, 0.7, 5)  # the middles of edges react to the pointer; a click at an end finds the node
+_TARGET = 6  # pixels across: of larger ones that overlap Plotly takes the last, not the nearest
 _NO_CLASS = "other head"
 _OTHER_COLOUR, _MLP_COLOUR, _EMBED_COLOUR = "#A9A9A9", "#C9C9C9", "#DDDDDD"
 
@@ -94,7 +95,7 @@ def edge_graph(
     legend = {"y": -0.14, "yanchor": "top"}  # a phone's would cover the title
     figure.update_layout(legend=legend)
     return laid_out(
-        figure, "The strongest edges", note, 230 + _ROW * (graph.n_layers + 2), legend=bool(classes), top=60
+        figure, "The strongest edges", note, 250 + _ROW * (graph.n_layers + 2), legend=bool(classes), top=60
     )
 
 
@@ -122,7 +123,7 @@ def _draw_targets(
         state = "kept; click to drop it" if n < drawn.n_kept else "dropped; click to keep it"
         text = f"{capitalised(edge_words(name))}:<br>adds {number(adds[n])} logits to logit_diff<br>{state}"
         keys += [[name, text]] * len(_ALONG)
-    figure.add_trace(click_targets(*points_along(ends, _ALONG), keys, 9, "circle"))
+    figure.add_trace(click_targets(*points_along(ends, _ALONG), keys, _TARGET, "circle"))
 
 
 def _draw_nodes(

@@ -264,7 +264,8 @@ def show_end(view: View, place: Place, lesson: Lesson) -> None:
             found = given is not None and is_right(question, reveal, given)
             right, asked = right + found, asked + 1
             became = "not answered" if given is None else "right" if found else "not what you thought"
-        lines.append(f"{n}. {literal_markdown(step.title)}: **{literal_markdown(became)}**")
+        colon = "" if step.title.endswith("?") else ":"
+        lines.append(f"{n}. {literal_markdown(step.title)}{colon} **{literal_markdown(became)}**")
     says(f"You were right in {right} of {asked} questions. What surprised you is what you will remember.")
     st.markdown("\n".join(lines))
     st.header("Something more", anchor=False)

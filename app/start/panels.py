@@ -16,7 +16,7 @@ def show_lessons() -> None:
     """Offer lessons to those who would rather be asked first."""
     with st.container(horizontal=True, key="lessons-offer"):
         st.page_link(
-            LESSONS.path, label="Never met a head? Take a lesson of 15 minutes first", icon=":material/school:",
+            LESSONS.path, label="New here? Take a lesson of 15 minutes first", icon=":material/school:",
             query_params={url.LESSON: "first"},
         )  # fmt: skip
         st.page_link(LESSONS.path, label="All lessons")

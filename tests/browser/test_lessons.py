@@ -25,7 +25,7 @@ def press(visitor: Visitor, label: str) -> Page:
 def test_a_lesson_is_taken_by_keyboard_left_and_found_again(chromium: Browser, server: str, demo_model: Model) -> None:
     visitor = Visitor(chromium, server)
     page = visitor.open("/", model="ioi-demo")
-    page.get_by_role("link", name="Never met a head?").click()
+    page.get_by_role("link", name="New here?").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Which name comes next?")
     visitor.settled()
     expect(page.locator(".stMain .ioi-says >> visible=true")).to_have_count(0)

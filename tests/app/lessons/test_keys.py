@@ -89,7 +89,7 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     said += [hint(step, k, demo_model, answered) for k in range(len(step.hints))]
     said += [text for text in (reveal["figure"]["title"], reveal["figure"]["read"]) if text]
     if lesson.id == "first":  # for those who have heard of none of it
-        assert not re.search(r"\blogit|corrupted|\bEND\b|\bIO\b|\bS[12]?\b|\bhead \d", " ".join(said)), said
+        assert not re.search(r"\blogit|corrupted|\bEND\b|\bIO\b|\bS[12]?\b|\bhead \d", "\n".join(said)), said
     drawn = drawn_of(step, demo_model, answered)
     frame = reveal_frame(step, question, drawn, reveal["key"])
     numbers = frame.drop(columns=YOURS, errors="ignore").select_dtypes(float).to_numpy().ravel()

@@ -45,7 +45,7 @@ def test_the_first_page_says_in_60_words_what_and_where_to_begin(demo_model: Mod
     about = next(text.value for text in at.markdown if "indirect object identification" in text.value)
     assert len(about.split()) <= 60
     assert [link.split("**")[1] for link in links(at) if "**" in link] == [step.question for step in WAY[1:]]
-    assert links(at)[0] == "Never met a head? Take a lesson of 15 minutes first"
+    assert links(at)[0] == "New here? Take a lesson of 15 minutes first"
     right, wrong = predictions(demo_model, arena_pairs(demo_model)).answer_probs[0, 0]
     assert f"“·Mary” with a probability of {percent(right)}, with “·John” of {percent(wrong)}" in body(at)
 
