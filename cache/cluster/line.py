@@ -27,7 +27,7 @@ from cache.jobs import Job, JobCancelledError, JobState, Place
 from cache.line import Turns, waiting_places
 
 _LOOK_EVERY = 0.1  # seconds between looks at who still waits
-_HOLD = 1.0  # seconds that a result stays on its worker, for replicas that ask a moment later; if that worker ends
+_HOLD = 10.0  # seconds that a result stays on its worker, for replicas that ask a moment later; if that worker ends
 # meanwhile, Dask computes it once more
 _PATIENT = 1.0  # seconds without a scheduler before visitors are told
 _ABOVE_SWEEPS = 10**9  # tasks that nobody waits for at a page have priority 0
