@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: run test notebooks-test cluster-test walk-test lint check format demo-model verify fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
+.PHONY: run test notebooks-test walk-test lint check format demo-model verify fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
@@ -13,9 +13,6 @@ test: .venv/installed-dev  ## all tests, a core for each worker; browser tests s
 
 notebooks-test: .venv/installed-dev  ## every figure's notebook in a fresh kernel, where `make test` shares a warm one; minutes
 	$(BIN)/python -m pytest -n $(WORKERS) -m notebooks
-
-cluster-test: .venv/installed-dev  ## pages' computing on a Dask cluster of real processes on this machine, by itself; a minute
-	$(BIN)/python -m pytest -m cluster
 
 walk-test: .venv/installed-dev  ## every control of every page: changed, kept by Back, reproduced by a link; a quarter of an hour
 	$(BIN)/python -m pytest -n $(WORKERS) -m walk

@@ -37,10 +37,3 @@ def replica(cluster: Processes, kind: str) -> Iterator[Callable[..., Computation
     yield begin
     for one in begun:
         assert one.stop(20)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests to `make cluster-test`: at the end of a whole run they fail, for a reason not yet known."""
-    for item in items:
-        if "tests/cache/cluster/" in item.nodeid:
-            item.add_marker(pytest.mark.cluster)
