@@ -10,14 +10,16 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -141,7 +143,8 @@ class Processes:
 
     def start(self, target: Callable[..., None], *arguments: object) -> Any:
         process = _FORKS.Process(target=target, args=arguments, daemon=True)
-        process.start()
+        with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):  # which children would run: after a test of
+            process.start()  # a page without a browser it is the app's own script
         self.all.append(process)
         return process
 
