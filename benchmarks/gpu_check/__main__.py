@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from transformer_lens import patching as peer
 
+from benchmarks import peers
 from benchmarks.patching import GRIDS, sampled_cells
 from cache.analyses import ANALYSES
 from ioi_core import (
@@ -203,12 +204,7 @@ def at_once(bench: Bench, names: list[str], requests: dict[str, dict[str, Any]])
 def seconds(call: Callable[[], object], repeats: int = 2) -> float:
     """The best of some runs, after one that does not count; what ends in an array has waited for the device."""
     call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return peers.seconds(call, repeats)
 
 
 def print_times(bench: Bench, sites: list[str], n_cells: int) -> None:

@@ -3,8 +3,8 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,13 +82,6 @@ def sweep(
         IOIError: an argument that cannot be used, workers that die or cannot be reached; finished blocks are kept.
     """
     check_model(model)
-    options = {
-        "task": task,
-        "seed": seed,
-        "templates": templates,
-        "corruption": corruption,
-        "prepend_bos": prepend_bos,
-    }
     block = as_whole_number(block, "block, the number of prompts a block,", 1, 100_000)
     workers = as_whole_number(workers, "workers", 0, _MOST_WORKERS)
     threads = as_whole_number(threads, "threads", 1, _MOST_WORKERS)
@@ -96,25 +89,17 @@ def sweep(
         raise ChoiceError(f"scheduler is an address such as tcp://host:8786, got {shown(scheduler)}")
     if progress is not None and not callable(progress):
         raise ChoiceError(f"progress must be a function of (done, total), got {shown(progress)}")
-    source = source_of(model, prompts, options)
+    generate = {"task": task, "seed": seed, "templates": templates, "corruption": corruption}
+    source = source_of(model, prompts, generate | {"prepend_bos": prepend_bos})
     asked = request(model, analysis, parameters, source)
-    with ExitStack() as stack:
-        if path is None:
-            target, folder = None, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ioi-sweep-")))
-        else:
-            target = _target(path)
-            folder = target.with_name(f"{target.name}.blocks")
-        run = Sweep(model, asked, source, folder, block, workers, threads, scheduler, progress)
-        result = run.result()
-        if target is not None:
-            try:
-                write_sweep(target, result)
-            except OSError as error:
-                raise IOIError(
-                    f"{shown(target.name)} cannot be written: {type(error).__name__}; finished blocks are kept"
-                ) from error
-            shutil.rmtree(folder, ignore_errors=True)
-    return result
+
+    def result_in(folder: Path) -> SweepResult:
+        return Sweep(model, asked, source, folder, block, workers, threads, scheduler, progress).result()
+
+    if path is None:
+        with tempfile.TemporaryDirectory(prefix="ioi-sweep-") as folder:
+            return result_in(Path(folder))
+    return _kept(_target(path), result_in)
 
 
 @dataclass(eq=False)
@@ -246,6 +231,20 @@ class Sweep:
 def _of_cells(joined: Block) -> str | None:
     """Return why some cells have no value; blocks are asked for the raw metric, which always has a scale."""
     return joined.undefined if np.isnan(joined.moments.means.cells).any() else None
+
+
+def _kept(target: Path, result_in: Callable[[Path], SweepResult]) -> SweepResult:
+    """Return the result, once it is in its file; its blocks lie in a folder beside it until then."""
+    folder = target.with_name(f"{target.name}.blocks")
+    result = result_in(folder)
+    try:
+        write_sweep(target, result)
+    except OSError as error:
+        raise IOIError(
+            f"{shown(target.name)} cannot be written: {type(error).__name__}; finished blocks are kept"
+        ) from error
+    shutil.rmtree(folder, ignore_errors=True)
+    return result
 
 
 def _target(path: FilePath) -> Path:
