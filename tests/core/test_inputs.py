@@ -60,7 +60,7 @@ def after_wrong_types(small_folder: Path, tmp_path_factory: pytest.TempPathFacto
     data_set.write_text("clean\n" + '"When Mary and John went out, John spoke to"\n')
     command = [sys.executable, "-m", "tests.core.wrong_types", str(small_folder), str(data_set)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return json.loads(subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout)
+    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

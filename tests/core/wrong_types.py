@@ -46,7 +46,7 @@ def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
         "at_end": ioi_core.patch_activations(model, pairs, "z", positions="END"),
     }
     flips = {flip: ioi_core.with_twins(model, pairs, flip) for flip in ioi_core.SIGNAL_FLIPS}
-    of_edges: dict[str, Any] = {"model": model, "edges": [("embed", "0.1<v>"), ("0.1", "logits")]}
+    of_edges: dict[str, Any] = {"model": model, "edges": [("embed", "1.1<v>"), ("1.1", "logits")]}
     edges_file = data_set + ".edges.csv"
     ioi_core.write_edges(model, edges_file, of_edges["edges"])
     swept, few = data_set + ".sweep", {"model": model, "analysis": "attribute_layers", "prompts": 2}
