@@ -21,16 +21,9 @@ def find_request(pairs: PromptPairs, ablation: Ablation = Ablation.MEAN) -> Requ
 
 
 def find_on_half_request(pairs: PromptPairs, ablation: Ablation) -> Request[FoundCircuit]:
-    """Ask for the same, found on the first half of the prompts."""
-    return find_request(halves(pairs)[0], ablation)
-
-
-def held_out_request(pairs: PromptPairs, found: FoundCircuit) -> Request[CircuitEvaluation] | None:
-    """Ask how a circuit that was found on the first half of the prompts does on the others; None if there are none."""
-    held_out = halves(pairs)[1]
-    if held_out is None:
-        return None
-    return evaluate_request(held_out, found.circuit, found.evaluation.ablation)
+    """Ask for the same, found on the first half of the prompts and judged on the others too."""
+    found_on, held_out = halves(pairs)
+    return ask(ioi_core.find_circuit, pairs=found_on, ablation=ablation, held_out=held_out)
 
 
 def evaluate_request(pairs: PromptPairs, circuit: Circuit, ablation: Ablation) -> Request[CircuitEvaluation]:

@@ -15,7 +15,6 @@ from ioi_core import (
     NO_HEADS,
     Ablation,
     Circuit,
-    CircuitEvaluation,
     FoundCircuit,
     Model,
     PromptPairs,
@@ -73,7 +72,7 @@ def starting_circuit(model: Model, pairs: PromptPairs, start: str, classes: Clas
     return {PAPER: IOI_CIRCUIT, NAIVE: NAIVE_CIRCUIT, EMPTY: NO_HEADS, WHOLE: Circuit.full(model)}[start]
 
 
-def found_story(result: FoundCircuit, held_out: CircuitEvaluation | None = None) -> str:
+def found_story(result: FoundCircuit) -> str:
     """Say how the circuit was found, under which ablation, and how it does there and on prompts held out."""
     found_under = result.evaluation.ablation
     text = (
@@ -86,11 +85,12 @@ def found_story(result: FoundCircuit, held_out: CircuitEvaluation | None = None)
     text += (
         f" Under {found_under} ablation its faithfulness is {percent_of_model(result.evaluation.faithfulness)} there"
     )
-    if held_out is None:
+    if result.held_out is None:
         return (
             f"{text}, so it is likely to be lower on others: start from {FOUND_ON_HALF!r} to see, or keep it under a "
             "name below, take another seed, and compare."
         )
+    held_out = result.held_out
     low, high = held_out.faithfulness_interval()
     within = f" (95 % interval {ends(low, high, percent_of_model)})" if isfinite(low) else ""
     share = percent_of_model(held_out.faithfulness)

@@ -10,7 +10,7 @@
    everywhere costs much more, so those members are asked once each, the last of the ranking first.
 
 Nothing is drawn at random: equal arguments give equal circuits. The circuit is found and judged on the same prompts,
-so its faithfulness flatters it; ask `evaluate_circuit` about prompts held out.
+so its faithfulness flatters it; `held_out` judges it on others as well.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,11 +23,12 @@ from jaxtyping import Float
 
 from ioi_core.activation_patching.exact import patch_activations
 from ioi_core.circuit.definition import Circuit, CircuitError, Member
-from ioi_core.circuit.evaluation import EMPTY, M, evaluation
+from ioi_core.circuit.evaluation import EMPTY, M, evaluate_circuit, evaluation
 from ioi_core.circuit.results import CircuitEvaluation
 from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.progress import between, in_parts
+from ioi_core.errors import PromptError
 from ioi_core.inputs import Choice, Fraction, as_fraction, check_ablation
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
@@ -51,6 +52,7 @@ class FoundCircuit(PromptResult):
     Attributes:
         circuit: the members left after step 3.
         evaluation: F(C), F(M) and faithfulness of `circuit` on these prompts.
+        held_out: the same on other prompts, None if none were given.
         ranking: all members, the largest effect first.
         growth: [size] F(C) of the first 0, 1, 2, ... members of the ranking.
         n_added: the number of members that step 2 added.
@@ -65,6 +67,7 @@ class FoundCircuit(PromptResult):
     n_added: int
     pruned: tuple[Member, ...]
     tolerance: float
+    held_out: CircuitEvaluation | None = None  # what was kept before there was any is read without
 
 
 @torch.inference_mode()
@@ -74,6 +77,7 @@ def find_circuit(
     *,
     ablation: Choice = Ablation.MEAN,
     tolerance: Fraction = TOLERANCE,
+    held_out: PromptPairs | None = None,
     progress: Progress | None = None,
 ) -> FoundCircuit:
     """Find a circuit whose faithfulness is within `tolerance` of 1, if ranking by patching leads to one.
@@ -81,11 +85,17 @@ def find_circuit(
     Args:
         pairs: prompts and their corrupted twins (corruption="abc" is meant).
         ablation: as in `ablate`. tolerance: a fraction of F(M), above 0 and below 1.
+        held_out: other prompts and twins with the circuit's roles, to judge it on; means are over these alone.
     Raises:
         CircuitError: F(M) is 0 or less, so that there is no behaviour to be faithful to.
         ChoiceError, PromptError: say what was got and what is allowed.
     """
     check_pairs(model, pairs)
+    if held_out is not None:
+        check_pairs(model, held_out)
+        if held_out.roles.keys() != pairs.roles.keys():
+            got, needed = (", ".join(some.roles) for some in (held_out, pairs))
+            raise PromptError(f"held_out has the roles {got}: give prompts with those of the others, {needed}")
     ablation = check_ablation(ablation)
     tolerance = as_fraction(tolerance, "tolerance")
     run = VariantRuns(model, pairs, ablation, between(progress, 0, 5))
@@ -105,8 +115,11 @@ def find_circuit(
         return np.abs(run([*map(Variant, circuits)], part).mean(-1) / whole - 1)
 
     prune = _prune_once if ALL in roles else _prune
-    circuit, pruned = prune(ranking[:n_added], distances_of, allowed, between(progress, 60, 95))
-    runs = run([Variant(circuit), M, EMPTY], between(progress, 95, 100))
+    circuit, pruned = prune(ranking[:n_added], distances_of, allowed, between(progress, 60, 92))
+    runs = run([Variant(circuit), M, EMPTY], between(progress, 92, 96))
+    judged = None
+    if held_out is not None:
+        judged = evaluate_circuit(model, held_out, circuit, ablation=ablation, progress=between(progress, 96, 100))
     return FoundCircuit(
         **over_prompts(effects),
         axes={"role": roles, **model.head_axes},
@@ -119,6 +132,7 @@ def find_circuit(
         n_added=n_added,
         pruned=pruned,
         tolerance=tolerance,
+        held_out=judged,
     )
 
 

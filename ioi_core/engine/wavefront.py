@@ -179,14 +179,37 @@ def _attend(
         q, (k, v) = q.unflatten(-1, heads), kv.unflatten(-1, (2, *heads)).unbind(-3)
         if overwrite:
             overwrite(index, group, {"q": q, "k": k, "v": v})
-        before = {name: base[index][name][prompts, : group.start] for name in ("k", "v")}
-        z = mix(q, _after_base(before["k"], k), _after_base(before["v"], v))
+        k_before, v_before = (base[index][name][prompts, : group.start] for name in ("k", "v"))
+        z = mix_behind(q, k, v, k_before, v_before)
         outputs.append((replace_z(index, group, z) if replace_z else z).flatten(3))
     written = torch.addmm(layer.b_O, _as_rows(outputs), layer.W_O)
     return _by_group(written.add_(_as_rows(querying)), querying)
 
 
-def _after_base(before: Tensor, own: Tensor) -> Float[Tensor, "batch cell pos head d_head"]:
+def mix_behind(
+    q: Float[Tensor, "batch cell query_pos head d_head"],
+    k: Float[Tensor, "batch cell own_pos head d_head"],
+    v: Float[Tensor, "batch cell own_pos head d_head"],
+    k_before: Float[Tensor, "batch pos_before head d_head"],
+    v_before: Float[Tensor, "batch pos_before head d_head"],
+) -> Float[Tensor, "batch cell query_pos head d_head"]:
+    """Causal attention of the last positions to a cell's own and to those before, which all cells of a prompt share.
+
+    Where most positions are shared, one product of all cells with them is up to five times as fast as each cell's copy.
+    """
+    queries, own, before = q.shape[2], k.shape[2], k_before.shape[1]
+    if own > before:
+        return mix(q, _in_each_cell(k_before, k), _in_each_cell(v_before, v))
+    q = q * q.shape[-1] ** -0.5
+    shared_scores = torch.einsum("bcqhd,bkhd->bcqhk", q, k_before)
+    later = torch.ones(queries, own, dtype=torch.bool, device=q.device).triu(own - queries + 1)
+    own_scores = torch.einsum("bcqhd,bckhd->bcqhk", q, k).masked_fill_(later[:, None], -torch.inf)
+    pattern = torch.cat([shared_scores, own_scores], -1).softmax(-1)
+    z = torch.einsum("bcqhk,bkhd->bcqhd", pattern[..., :before], v_before)
+    return z.add_(torch.einsum("bcqhk,bckhd->bcqhd", pattern[..., before:], v))
+
+
+def _in_each_cell(before: Tensor, own: Tensor) -> Float[Tensor, "batch cell pos head d_head"]:
     """The base run's keys (or values) before the span, then each cell's own."""
     shared = before[:, None].expand(-1, own.shape[1], -1, -1, -1)
     return torch.cat([shared, own], dim=2)

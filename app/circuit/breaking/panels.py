@@ -18,7 +18,7 @@ from app.circuit.breaking.member_table import COLUMNS, table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
-from app.circuit.requests import evaluate_request, held_out_request, sets_request
+from app.circuit.requests import evaluate_request, sets_request
 from app.circuit.starts import FOUND_ON_HALF, classes_of, found_story, search_request, starting_circuit, starts_of
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import notice, says
@@ -96,9 +96,7 @@ def _first_circuit(
     """Return the starting circuit, the empty one where nothing can be found; `room` is told how it was found."""
     try:
         if search := search_request(pairs, start, ablation):
-            found = compute(view.model, search)
-            held_out = held_out_request(pairs, found) if start == FOUND_ON_HALF else None
-            told = found_story(found, None if held_out is None else compute(view.model, held_out))
+            told = found_story(compute(view.model, search))
             (st if start == FOUND_ON_HALF else room).caption(told)
         return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:

@@ -209,6 +209,11 @@ def test_any_head_can_be_added_anywhere(visitor, demo_model, pairs, measured) ->
     larger = measured.with_({one: "S1", other: "S1"})
     result = evaluate_circuit(demo_model, pairs, larger)
     assert_story(at, result.logit_diff, result.model_logit_diff)
+    button(at, "Only what is added").click().run()
+    assert_fine(at)
+    assert (holds(at, "circuit_start"), changes(at)) == ("empty", f"{one}:S1 {other}:S1")
+    alone = evaluate_circuit(demo_model, pairs, {one: "S1", other: "S1"})
+    assert_story(at, alone.logit_diff, alone.model_logit_diff)
 
 
 @pytest.mark.parametrize("ablation", ["mean", "zero", "resample"])

@@ -151,10 +151,10 @@ def test_a_found_circuit_says_under_which_ablation_it_was_found(demo_model: Mode
 
 
 def test_a_circuit_found_on_half_is_judged_on_the_others(demo_model: Model, abc: PromptPairs) -> None:
-    found = find_circuit(demo_model, abc[:4])
+    found = find_circuit(demo_model, abc[:4], held_out=abc[4:])
     held_out = evaluate_circuit(demo_model, abc[4:], found.circuit)
     share, there = (percent_of_model(judged.faithfulness) for judged in (found.evaluation, held_out))
-    text = found_story(found, held_out)
+    text = found_story(found)
     assert f"its faithfulness is {share} there, and {there} (95 % interval" in text
     assert "4 prompts held out" in text
 

@@ -81,6 +81,21 @@ def test_members_are_added_until_half_the_tolerance_is_reached_or_as_close_as_ca
     assert reached.n_added < missed.n_added
 
 
+def test_prompts_held_out_judge_what_was_found_and_change_nothing_of_it(
+    demo_model: Model, demo_abc: PromptPairs
+) -> None:
+    pairs, others = demo_abc[:8], demo_abc[8:16]
+    alone = find_circuit(demo_model, pairs, ablation="resample", tolerance=0.3)
+    found = find_circuit(demo_model, pairs, ablation="resample", tolerance=0.3, held_out=others)
+    assert alone.held_out is None
+    assert (found.circuit, found.ranking, found.pruned) == (alone.circuit, alone.ranking, alone.pruned)
+    there = evaluate_circuit(demo_model, others, found.circuit, ablation="resample")
+    assert found.held_out is not None
+    np.testing.assert_array_equal(found.held_out.values, there.values)
+    with pytest.raises(PromptError, match="held_out has the roles END: give prompts with those of the others"):
+        find_circuit(demo_model, pairs, held_out=replace(others, roles={"END": others.roles["END"]}))
+
+
 def test_finding_is_deterministic(demo_model: Model, demo_abc: PromptPairs) -> None:
     pairs = demo_abc.take(slice(0, 12))
     one, other = (find_circuit(demo_model, pairs, tolerance=0.3) for _ in range(2))
