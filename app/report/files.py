@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from app.take_home.notebook import report_notebook
 from app.take_home.page import Part, page
 
 TITLE = "Report"
+MOST_ROWS = 500_000
+"""Of all tables of a report, about: a browser waits three minutes for a file."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same report gives the same bytes
 
 
@@ -37,18 +39,29 @@ def report_cells(figures: Sequence[Figure], install: str) -> bytes:
 
 
 def report_zip(figures: Sequence[Figure]) -> bytes:
-    """Return the tables of all figures, and every prompt's values, as CSV in a ZIP, with a list of them."""
-    packed, listed = io.BytesIO(), []
+    """Return the tables of all figures, and every prompt's values, as CSV in a ZIP, with a list of them.
+
+    Once they have `MOST_ROWS` rows, the tables of the figures that follow are left out, and the list says so.
+    """
+    packed, listed, rows = io.BytesIO(), [], 0
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as files:
         for n, figure in enumerate(figures, 1):
             record = figure.part.record
-            numbers = record.numbers(figure.results)
-            contents = {record.file_name("csv"): data.figure_csv(record, figure.part.frame())}
-            if data.has_prompts(numbers):
-                contents[record.file_name("csv", "prompts")] = data.prompts_csv(record, numbers)
-            for name, content in contents.items():
-                files.writestr(zipfile.ZipInfo(f"{n:02}_{name}", _EPOCH), content, zipfile.ZIP_DEFLATED)
             facts = "".join(f"   {name}: {text}\n" for name, text in record.provenance.items())
-            listed.append(f"{n:02} {record.title}\n{facts}   {figure.part.note}\n")
+            left_out = rows >= MOST_ROWS
+            why = f"   Its tables are left out: those above have {rows:,} rows. Its link has them.\n" * left_out
+            listed.append(f"{n:02} {record.title}\n{facts}{why}   {figure.part.note}\n")
+            for name, content in _tables(figure) if not left_out else ():
+                rows += content.count(b"\n")
+                files.writestr(zipfile.ZipInfo(f"{n:02}_{name}", _EPOCH), content, zipfile.ZIP_DEFLATED)
         files.writestr(zipfile.ZipInfo("report.txt", _EPOCH), "\n".join(listed), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
+
+
+def _tables(figure: Figure) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of a figure's tables."""
+    record = figure.part.record
+    yield record.file_name("csv"), data.figure_csv(record, figure.part.frame())
+    numbers = record.numbers(figure.results)
+    if data.has_prompts(numbers):
+        yield record.file_name("csv", "prompts"), data.prompts_csv(record, numbers)

@@ -21,7 +21,7 @@ from app.report.rerun import LedAwayError, caught_in
 from app.shell.current_view import current_view
 from app.shell.way import START, WAY
 from app.take_home.caught import Caught
-from app.take_home.menu import download_button, wheel_address
+from app.take_home.menu import download_button, one_at_a_time, wheel_address
 from app.take_home.page import Part
 
 _DRAWN, _NO_ROOM = "_report_drawn", "_report_no_room"
@@ -199,4 +199,4 @@ def _show_downloads(figures: Sequence[Figure]) -> None:
     )
     with st.container(horizontal=True, gap="small"):
         for label, make, name, mime in files:
-            download_button(label, make, name, mime, key=f"report-{name}")
+            download_button(label, one_at_a_time(make), name, mime, key=f"report-{name}")

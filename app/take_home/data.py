@@ -78,7 +78,9 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     safe = _heads_in_two_columns(frame)
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = [neutral(cell) if isinstance(cell, str) else cell for cell in safe[column]]
+            once = {cell: neutral(cell) for cell in set(safe[column]) if isinstance(cell, str)}
+            if any(cell != made for cell, made in once.items()):
+                safe[column] = [once.get(cell, cell) for cell in safe[column]]
     safe.columns = pd.Index([neutral(str(column)) for column in safe.columns])
     return safe.to_csv(index=False, lineterminator="\r\n").encode("utf-8-sig")
 

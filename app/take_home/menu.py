@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,19 @@ def download_button(
             label, make, file, mime, on_click="ignore", icon=":material/download:", type="tertiary", width="content",
             **more,
         )  # fmt: skip
+
+
+_MAKING = threading.Lock()
+
+
+def one_at_a_time(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Return what makes a file when no other is made: the memory of large ones does not add up."""
+
+    def made() -> bytes:
+        with _MAKING:
+            return make()
+
+    return made
 
 
 _SOURCE, _MODEL = "_source", "_model_of_source"
@@ -182,4 +196,4 @@ def wheel_address() -> str:
 
 def _download(label: str, make: Callable[[], bytes], file: str, key: str) -> None:
     """Draw a button whose file is made when it is pressed."""
-    download_button(label, make, file, _MIME[file.rpartition(".")[2]], key=key)
+    download_button(label, one_at_a_time(make), file, _MIME[file.rpartition(".")[2]], key=key)

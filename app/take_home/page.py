@@ -5,8 +5,10 @@ a short one that draws. The figures lie beside them as JSON, in which nothing ca
 """
 
 import base64
+import gzip
 import hashlib
 import html
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,8 +25,8 @@ from app.words.phrases import number
 MOST_ROWS = 100
 """Rows of a table that a page holds; the CSV has all."""
 
-_MOST_CHARACTERS = 1_000_000
-"""Of a figure with its hover texts, which are most of it."""
+_MOST_CHARACTERS, _MOST_UNPACKED = 1_000_000, 100_000
+"""Of a figure with its hover texts, which are most of it; and of one that is not packed."""
 
 _DRAW = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
 _STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
@@ -145,11 +147,16 @@ def _safe_json(figures: Sequence[go.Figure]) -> str:
 
 
 def _json(figure: go.Figure) -> str:
-    """Return a figure as JSON; one of very many cells says their numbers alone when it is hovered."""
+    """Return a figure as JSON: a large one as a string, packed, which page.js unpacks.
+
+    One of very many cells says their numbers alone when it is hovered.
+    """
     text = str(figure.to_json())
-    if len(text) <= _MOST_CHARACTERS:
+    if len(text) > _MOST_CHARACTERS:
+        text = str(figure.update_traces(customdata=None, hovertemplate=None).to_json())
+    if len(text) <= _MOST_UNPACKED:
         return text
-    return str(figure.update_traces(customdata=None, hovertemplate=None).to_json())
+    return json.dumps(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
 
 
 @cache

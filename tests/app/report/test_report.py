@@ -85,6 +85,17 @@ def test_notes_order_and_removal_go_into_the_address(loader):
     assert_fine(at)
 
 
+def test_tables_beyond_the_most_rows_are_left_out_and_that_is_said(loader, demo_model, monkeypatch):
+    [one] = [one for one in every_figure()["prompt"] if one.record.name == "logit_diff"]
+    figure = Figure(Part(one.record, one.frame, one.figures, "why"), results_of(demo_model, one.record))
+    whole = zipfile.ZipFile(io.BytesIO(report_zip([figure] * 3)))
+    assert len(whole.namelist()) == 7, "two tables a figure, and the list"
+    monkeypatch.setattr("app.report.files.MOST_ROWS", 1)
+    cut = zipfile.ZipFile(io.BytesIO(report_zip([figure] * 3)))
+    assert cut.namelist() == [*whole.namelist()[:2], "report.txt"]
+    assert cut.read("report.txt").decode().count("Its tables are left out") == 2
+
+
 def test_what_cannot_be_drawn_is_said_and_the_rest_is_there(loader):
     gone = Pin(view("prompt"), "no_such_figure")
     wrong = Pin("prompt?prompts=own&text=&model=ioi-demo", "logit_diff")

@@ -1,11 +1,15 @@
 """The web page: one file, no request, nothing of a visitor's is markup."""
 
 import base64
+import gzip
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from app.take_home.page import Part, page
@@ -69,3 +73,20 @@ def test_it_says_what_it_is_of(taken):
     text = page([Part(taken.record, taken.frame, taken.figures)]).decode()
     for said in (taken.record.source.fingerprint, taken.record.source.in_words, "ioi_core"):
         assert said in text
+
+
+def test_attention_in_the_longest_prompt_that_is_drawn_is_below_six_megabytes(taken):
+    drawn = attention_of_length(158)
+    made = page([Part(taken.record, taken.frame, [drawn, go.Figure(go.Bar(y=[1, 2]))])])
+    assert len(made) < 6_000_000
+    large, small = json.loads(re.search(r'id="figures">(.*?)</script>', made.decode(), re.S)[1])
+    unpacked = json.loads(gzip.decompress(base64.b64decode(large)))
+    assert unpacked["data"] == json.loads(drawn.to_json())["data"]
+    assert small["data"][0]["type"] == "bar"
+
+
+def attention_of_length(n: int) -> go.Figure:
+    """A layer of GPT-2 small's heads side by side, as the Attention page draws it: nothing looks at later tokens."""
+    scores = np.exp(np.random.default_rng(0).normal(0, 2, (12, n, n))) * np.tri(n)
+    shares = np.where(np.tri(n, dtype=bool), scores / scores.sum(-1, keepdims=True), np.nan)
+    return go.Figure(go.Heatmap(z=np.round(np.concatenate(list(shares), 1), 4).astype(np.float32), hoverinfo="skip"))

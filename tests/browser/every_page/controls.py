@@ -66,8 +66,15 @@ _WATCH = """() => {
     window.hasRun = false;
     const states = {attributes: true, subtree: true, attributeFilter: ['data-test-script-state']};
     new MutationObserver(() => { window.hasRun ||= runs(); }).observe(document.body, states);
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (...sent) {
+        this.addEventListener('message', () => { window.hasRun = true; }, { once: true });
+        WebSocket.prototype.send = send;
+        return send.apply(this, sent);
+    };
 }"""
-"""A field shows at once what is typed into it, the page only once the server has begun and ended a run."""
+"""A field shows at once what is typed into it, the page only once the server has begun and ended a run. A short run may
+begin and end before the browser draws: then the server's answer tells."""
 _IS_CHANGED = f"([key, before]) => JSON.stringify({_CONTROLS}[key]) !== before"
 
 
@@ -148,8 +155,9 @@ def _switch(page: Page, box: Locator, _: str) -> None:
 
 
 def _slide(page: Page, box: Locator, _: str) -> None:
-    box.get_by_role("slider").first.focus()
-    page.keyboard.press("ArrowRight")
+    handle = box.get_by_role("slider").first
+    handle.focus()
+    page.keyboard.press("ArrowLeft" if handle.evaluate("one => one.value === one.max") else "ArrowRight")
 
 
 def _step(page: Page, box: Locator, _: str) -> None:

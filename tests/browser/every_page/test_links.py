@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.every_page.controls import change, shown
 from tests.browser.every_page.test_access import VIEWS
+from tests.browser.test_lessons import ASKED, press
 from tests.browser.visitor import WAIT, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.walk]
@@ -121,6 +122,29 @@ def test_a_link_and_back_reproduce_every_control_of_the_sidebar(
 ) -> None:
     visitor.open("/prompt", **SOURCES[source])
     assert walk(visitor, {"model", "prompts", "size"}) > 3
+    check(visitor, chromium)
+
+
+def test_a_link_and_back_reproduce_the_seed_of_other_prompts(visitor: Visitor, chromium: Browser) -> None:
+    """The walk above leaves this choice for the last of the list, of which there is no seed."""
+    page = visitor.open("/edges", edges_other="prompts: another seed", **PROMPTS)
+    assert walk(visitor, {*shown_in_sidebar(page), "edges_other"}) > 4
+    assert "edges_other_seed=" in page.url
+    check(visitor, chromium)
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_a_link_and_back_reproduce_a_step_of_a_lesson_and_its_answer(
+    visitor: Visitor, chromium: Browser, kind: str
+) -> None:
+    lesson, step = ASKED[kind]
+    page = visitor.open("/lessons", model="ioi-demo", lesson=lesson, step=step)
+    check(visitor, chromium)
+    for key in [key for key in shown(page)["controls"] if key.startswith("lesson-")]:
+        change(page, key, {})
+    press(visitor, "Show the answer")
+    expect(page.locator(".ioi-says").first).to_be_visible(timeout=WAIT)
+    assert f"answers={step}%3A" in page.url
     check(visitor, chromium)
 
 

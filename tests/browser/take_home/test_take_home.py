@@ -4,10 +4,14 @@ import json
 import re
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app.take_home.page import Part, page
+from tests.app.take_home.test_page import attention_of_length
 from tests.browser.visitor import WAIT, Visitor, figure
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -71,3 +75,14 @@ def test_the_web_page_works_from_disk_without_a_network(opened: Visitor, chromiu
     assert len(page.pdf(format="A4")) > 10_000
     context.close()
     assert complaints == []
+
+
+def test_a_large_figure_of_a_web_page_is_unpacked_from_disk(chromium: Browser, tmp_path: Path):
+    record = SimpleNamespace(title="Attention", words="", about="", provenance={})
+    file = tmp_path / "page.html"
+    file.write_bytes(page([Part(record, pd.DataFrame, [attention_of_length(60)])]))
+    opened = chromium.new_page()
+    opened.goto(file.as_uri())
+    expect(opened.locator(".js-plotly-plot .heatmaplayer image").first).to_be_attached(timeout=WAIT)
+    assert opened.evaluate("document.querySelector('.js-plotly-plot')._fullData[0].z.length") == 60
+    opened.close()
