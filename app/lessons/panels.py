@@ -29,6 +29,7 @@ from app.lessons.steps import (
     answer_step,
     ask_of,
     drawn_of,
+    found,
     hint,
     lesson_pairs,
     link_of,
@@ -85,13 +86,13 @@ def show_list(view: View, library: Library, unknown: str) -> None:
         notice("Lesson files that cannot be used:\n" + "\n".join(library.refused))
 
 
-def _tell_the_browser(place: Place, lesson: Lesson) -> None:
-    """Put where the visitor is where lessons.js finds it."""
+def _tell_the_browser(place: Place, lesson: Lesson, asked: int | None = None) -> None:
+    """Put where the visitor is where lessons.js finds it; `asked` are the questions, where some steps have none."""
     answers = place.answers or {}
     query = {url.LESSON: lesson.id, url.STEP: place.step} | ({url.ANSWERS: write_answers(answers)} if answers else {})
     held = (
         f'data-lesson="{lesson.id}" data-query="{html.escape(urlencode(query))}" data-done="{len(answers)}" '
-        f'data-of="{len(lesson.steps)}"'
+        f'data-of="{len(lesson.steps) if asked is None else asked}"'
     )
     st.html(f'<p class="ioi-lessons" {held}></p>')
 
@@ -217,13 +218,14 @@ def _show_numbers(step: Step, question: Mapping[str, Any], measured: Measured, g
 
 
 def _show_links(lesson: Lesson, n: int, model: Model, answered: Answered) -> None:
-    address = reveal_of(lesson, n, model, answered)["link"]
-    _link("Look for yourself: the page in this state", address)
+    address, note = reveal_of(lesson, n, model, answered)["link"], lesson.steps[n].link.note
+    _link("Look for yourself: the page in this state", address, note)
 
 
-def _link(label: str, address: str) -> None:
+def _link(label: str, address: str, note: str) -> None:
     """Draw a link that leaves the lesson in the same tab: Back returns to it, with its answers."""
-    st.html(f'<p class="ioi-on"><a href="{html.escape(address.removeprefix("/"))}">{html.escape(label)}</a></p>')
+    leads = f'<a href="{html.escape(address.removeprefix("/"))}">{html.escape(label)}</a>'
+    st.html(f'<p class="ioi-on">{leads} {html.escape(note)}</p>')
 
 
 def _show_way(place: Place, lesson: Lesson) -> None:
@@ -250,28 +252,28 @@ def _show_print_out(lesson: Lesson, model: Model) -> None:
     )
 
 
-def show_end(view: View, place: Place, lesson: Lesson) -> None:
-    """Draw what became of every question, and something more."""
+def show_end(view: View, place: Place, lesson: Lesson, lessons: Sequence[Lesson]) -> None:
+    """Draw what was found in every step, something more, and the lesson that follows."""
     model, pairs, answers = view.model, lesson_pairs(lesson, view.model), place.answers or {}
     headline("What you found", f"{literal_markdown(lesson.title)}, on **{literal_markdown(model.name)}**")
     right, asked, lines = 0, 0, []
     for n, step in enumerate(lesson.steps, 1):
         answered, question = answer_step(step, Run(model, pairs, _computing(model))), question_of(step, model, pairs)
         given = read_answer(question, answers[n]) if n in answers else None
-        became = f"{model.name} does not show it"
+        reveal = reveal_of(lesson, n - 1, model, answered)
         if answered.asked:
-            reveal = reveal_of(lesson, n - 1, model, answered)
-            found = given is not None and is_right(question, reveal, given)
-            right, asked = right + found, asked + 1
-            became = "not answered" if given is None else "right" if found else "not what you thought"
-        colon = "" if step.title.endswith("?") else ":"
-        lines.append(f"{n}. {literal_markdown(step.title)}{colon} **{literal_markdown(became)}**")
+            right, asked = right + (given is not None and is_right(question, reveal, given)), asked + 1
+        stop = "" if step.title.endswith("?") else "."
+        became = literal_markdown(found(model, question, reveal, given))
+        lines.append(f"{n}. **{literal_markdown(step.title)}{stop}** {became}")
     says(f"You were right in {right} of {asked} questions. What surprised you is what you will remember.")
     st.markdown("\n".join(lines))
+    if following := next(iter(lessons[lessons.index(lesson) + 1 :]), None):
+        label = f"Next lesson: {literal_markdown(following.title)}"
+        st.button(label, icon=":material/school:", type="primary", key="next-lesson", on_click=go_to, args=(following,))
     st.header("Something more", anchor=False)
     st.markdown(literal_markdown(lesson.more))
-    address = link_of(lesson.more_link, lesson, model)
-    _link("Work on it", address)
+    _link("Work on it", link_of(lesson.more_link, lesson, model), lesson.more_link.note)
     _show_way(place, lesson)
     _show_print_out(lesson, model)
-    _tell_the_browser(place, lesson)
+    _tell_the_browser(place, lesson, asked)

@@ -90,6 +90,8 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     said += [text for text in (reveal["figure"]["title"], reveal["figure"]["read"]) if text]
     if lesson.id == "first":  # for those who have heard of none of it
         assert not re.search(r"\blogit|corrupted|\bEND\b|\bIO\b|\bS[12]?\b|\bhead \d", "\n".join(said)), said
+        whole = "\n".join([*said, *public["text"], public["ask"]])
+        assert re.findall(r"\d %(?! of (?:the|its|it|all)\b)", whole.replace("{answer}", "")) == [], "% of what?"
     drawn = drawn_of(step, demo_model, answered)
     frame = reveal_frame(step, question, drawn, reveal["key"])
     numbers = frame.drop(columns=YOURS, errors="ignore").select_dtypes(float).to_numpy().ravel()
@@ -100,6 +102,45 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     asked = [public["title"], *public["text"], public["ask"]]
     assert not any(re.search(r"\{\w+\}|undefined|nan", text) for text in said + asked), said + asked
     assert all(len(re.split(r"(?<=[.!?:])\s", text)[0].split()) <= 25 for text in said)
+
+
+def told_by(step: Step, n: int, lesson: Lesson, run: Run) -> str:
+    """All that the reveal says and draws, but for cells and points."""
+    answered, question = answer_step(step, run), question_of(step, run.model, run.pairs)
+    reveal = reveal_step(lesson, n, run.model, run.compute)
+    said = [*reveal["say"].values(), *reveal["words"], reveal["figure"]["title"], reveal["figure"]["read"]]
+    if step.ask.kind in ("choice", "number"):
+        drawn = drawn_of(step, run.model, answered)
+        said += map(str, as_said(reveal_frame(step, question, drawn, reveal["key"]), drawn).to_numpy().ravel())
+    return "\n".join(said)
+
+
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize("lesson", LESSONS, ids=[lesson.id for lesson in LESSONS])
+def test_no_reveal_tells_the_answer_of_a_later_question(demo_model: Model, lesson: Lesson):
+    """Places, heads and cells are looked for in every reveal before; numbers, in those of the same analysis."""
+    run = Run(demo_model, lesson_pairs(lesson, demo_model), in_line(demo_model))
+    told: list[tuple[str, str]] = []
+    for n, step in enumerate(lesson.steps):
+        facts = answer_step(step, run).key.facts
+        is_place = step.ask.kind in ("heads", "cell") or re.match(r"layer \d", facts["key"]) is not None
+        keys = {facts["key"], facts["value"]} if step.rule in ("range", "value", "largest choice") else {facts["key"]}
+        for before, (analysis, words) in enumerate(told, 1):
+            if step.ask.kind != "curve" and (is_place or analysis == step.measure.run):
+                found = [key for key in keys if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.]*\w)", words)]
+                assert found == [], f"the reveal of question {before} tells the answer of {n + 1}"
+        told.append((step.measure.run, told_by(step, n, lesson, run)))
+
+
+def test_a_question_on_layers_says_how_many_there_are():
+    asked = {}
+    for lesson, n in STEPS:
+        step = lesson.steps[n]
+        words = " ".join([step.ask.words, step.ask.unit, *(choice.text for choice in step.ask.choices)])
+        if re.search(r"\blayers?\b", words):
+            asked[lesson.id, n + 1] = bool(re.search(r"\{(layers|last_layer)\}", " ".join(step.text)))
+    assert len(asked) >= 4
+    assert all(asked.values()), asked
 
 
 def golden(values: Any, axes: dict[str, Any], **more: Any) -> SimpleNamespace:
