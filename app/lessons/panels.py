@@ -225,7 +225,7 @@ def _show_links(lesson: Lesson, n: int, model: Model, answered: Answered) -> Non
 def _link(label: str, address: str, note: str) -> None:
     """Draw a link that leaves the lesson in the same tab: Back returns to it, with its answers."""
     leads = f'<a href="{html.escape(address.removeprefix("/"))}">{html.escape(label)}</a>'
-    st.html(f'<p class="ioi-on">{leads} {html.escape(note)}</p>')
+    st.html(f'<p class="ioi-on">{leads}{note and f". {html.escape(note)}"}</p>')
 
 
 def _show_way(place: Place, lesson: Lesson) -> None:
@@ -233,8 +233,8 @@ def _show_way(place: Place, lesson: Lesson) -> None:
     last = place.step >= len(lesson.steps)
     with st.container(horizontal=True, horizontal_alignment="distribute", key="lesson-way"):
         st.button(
-            "Back", icon=":material/arrow_back:", on_click=go_to, args=(lesson, place.step - 1, place.answers),
-            disabled=place.step == 1, key="lesson-back",
+            "Previous question", icon=":material/arrow_back:", on_click=go_to, disabled=place.step == 1,
+            args=(lesson, place.step - 1, place.answers), key="lesson-back",
         )  # fmt: skip
         st.button("All lessons", on_click=go_to, args=(None,), type="tertiary", key="lesson-list")
         st.button("Start again", on_click=go_to, args=(lesson, 1), type="tertiary", key="lesson-again")

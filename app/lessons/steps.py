@@ -7,7 +7,7 @@ what is right.
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cachetools import LRUCache
@@ -161,10 +161,12 @@ def reveal_of(lesson: Lesson, i: int, model: Model, answered: Answered) -> dict[
     measured, key = answered.measured, answered.key
     facts = facts_of(model, answered)
     words = [fill(text, facts) for text in step.say.then] if answered.asked else [_not_shown(step, model, answered)]
-    figure = {}
+    figure: dict[str, Any] = {}
     if measured:
         figure = {"title": fill(step.figure.title, facts) or measured.title, "unit": measured.unit}
         figure |= {"note": measured.note, "read": fill(step.figure.note, facts)}
+        if measured.behind and answered.asked:
+            figure["behind"] = asdict(measured.behind)
     heads = measured.heads if measured else ()
     return {
         "asked": answered.asked,

@@ -42,7 +42,7 @@ def test_a_lesson_is_taken_by_keyboard_left_and_found_again(chromium: Browser, s
     page.reload()
     visitor.settled()
     expect(page.get_by_role("heading", level=1)).to_have_text("How sure is it?")
-    press(visitor, "Back")
+    press(visitor, "Previous question")
     expect(page.locator(".ioi-says")).to_contain_text("Right: it is Mary")
     press(visitor, "All lessons")
     page.goto(f"{server}/lessons?model=ioi-demo")  # days later, from the list
