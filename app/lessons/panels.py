@@ -17,9 +17,9 @@ from app.drawing.table import plain_table
 from app.lessons.answers import check_answer, in_words, is_right, read_answer, write_answer
 from app.lessons.charts import reveal_chart
 from app.lessons.controls import answer_control
-from app.lessons.keys.measured import Measured
+from app.lessons.keys.recipe import Recipe
 from app.lessons.keys.run import Compute, Run
-from app.lessons.lesson import Lesson, Step
+from app.lessons.lesson import Lesson
 from app.lessons.library import Library
 from app.lessons.place import Place, go_to, write_answers
 from app.lessons.printout import print_out
@@ -39,14 +39,15 @@ from app.lessons.steps import (
     verdict,
 )
 from app.lessons.tables import as_said, reveal_frame
+from app.questions.ask import Request
 from app.questions.compute import compute as compute_in_line
+from app.shell.prompts import PromptChoice, prompts_in_words, recipe_of
 from app.shell.title import headline
 from app.shell.way import LESSONS
-from app.take_home.data import csv_bytes
-from app.take_home.menu import download_button
+from app.take_home.menu import Drawn, begin_records, download_button, take_home
 from app.view import View
 from app.words.glossary import in_words as glossary_in_words
-from ioi_core import Model
+from ioi_core import Model, PromptPairs
 
 SCRIPT = Path(__file__).with_name("lessons.js").read_text(encoding="utf-8")
 
@@ -78,9 +79,7 @@ def show_list(view: View, library: Library, unknown: str) -> None:
                     icon=":material/school:",
                 )  # fmt: skip
                 st.caption(f"{lesson.minutes} minutes, {len(lesson.steps)} questions", width="content")
-                st.html(
-                    f'<p class="ioi-lessons"><a data-ioi-lesson="{lesson.id}" hidden>Go on</a></p>', width="content"
-                )
+            st.html(f'<p class="ioi-lessons"><a data-ioi-lesson="{lesson.id}" hidden>Go on</a></p>')
             st.caption(literal_markdown(lesson.about))
     if library.refused:
         notice("Lesson files that cannot be used:\n" + "\n".join(library.refused))
@@ -110,7 +109,8 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
     if given is None:
         with words:
             _show_text(text_of(step, model))
-    answered = answer_step(step, Run(model, pairs, _computing(model)))
+    recipe = Recipe(_computing(model))
+    answered = answer_step(step, Run(model, pairs, recipe))
     if not answered.asked:
         says(reveal_of(lesson, n, model, answered)["words"][0])
         _show_links(lesson, n, model, answered)
@@ -118,7 +118,7 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
         with words:
             _show_question(view, place, lesson, question, answered, beside)
     else:
-        _show_reveal(view, place, lesson, question, answered, given)
+        _show_reveal(view, place, lesson, question, answered, given, recipe)
     is_open = answered.asked and given is None
     if is_open:  # the whole glossary would give answers away
         st.html(_HIDE_WORDS)
@@ -179,8 +179,9 @@ def _take(place: Place, lesson: Lesson, question: Mapping[str, Any], answer: Any
 
 
 def _show_reveal(
-    view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered, given: Any
-) -> None:
+    view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered, given: Any,
+    recipe: Recipe,
+) -> None:  # fmt: skip
     n, model = place.step - 1, view.model
     step, reveal = lesson.steps[n], reveal_of(lesson, n, model, answered)
     words = ask_of(step, model)
@@ -194,9 +195,21 @@ def _show_reveal(
     )  # fmt: skip
     if reveal["figure"]["read"]:
         st.caption(literal_markdown(reveal["figure"]["read"]))
-    says(verdict(question, reveal, given))
-    _show_text(reveal["words"])
-    _show_numbers(step, question, measured, given)
+    said = [verdict(question, reveal, given), *reveal["words"]]
+    says(said[0])
+    _show_text(said[1:])
+    frame = reveal_frame(step, question, measured, given)
+    with st.container(horizontal=True):
+        with st.expander("The numbers as a table"):
+            st.html(plain_table(as_said(frame, measured), f"Numbers of the figure: {measured.title}", {}))
+        pairs = lesson_pairs(lesson, model)
+        begin_records(model, pairs, *prompts_of(lesson, pairs))
+        about = f"Question {place.step} of the lesson {lesson.title}: {words} {reveal['figure']['read']}"
+        drawn = Drawn(
+            "lesson_reveal", measured.title, " ".join(said), literal_markdown(about), tuple(recipe.requests),
+            tuple(recipe.shown),
+        )  # fmt: skip
+        take_home(drawn, lambda: frame, [chart])
     _show_links(lesson, n, model, answered)
     with st.expander("The question again"):
         _show_text(text_of(step, model))
@@ -207,14 +220,11 @@ def _show_reveal(
     )  # fmt: skip
 
 
-def _show_numbers(step: Step, question: Mapping[str, Any], measured: Measured, given: Any) -> None:
-    """Draw the figure's numbers as a table, and as a file."""
-    frame = reveal_frame(step, question, measured, given)
-    with st.expander("The numbers as a table"):
-        st.html(plain_table(as_said(frame, measured), f"Numbers of the figure: {measured.title}", {}))
-        download_button(
-            "Save as CSV", lambda: csv_bytes(frame), "lesson_numbers.csv", "text/csv", key="lesson-csv",
-        )  # fmt: skip
+def prompts_of(lesson: Lesson, pairs: PromptPairs) -> tuple[Request[PromptPairs], str]:
+    """Return what makes a lesson's prompts, whatever the sidebar says, and what they are called."""
+    choice = PromptChoice(lesson.prompts, pairs.prepend_bos, n=len(pairs), templates="mixed")
+    bos = "BOS in front" if pairs.prepend_bos else "no BOS"
+    return recipe_of(choice), f"{prompts_in_words(choice, len(pairs))}; corruption: {choice.corruption}; {bos}"
 
 
 def _show_links(lesson: Lesson, n: int, model: Model, answered: Answered) -> None:
