@@ -79,7 +79,7 @@ def show_list(view: View, library: Library, unknown: str) -> None:
                     icon=":material/school:",
                 )  # fmt: skip
                 st.caption(f"{lesson.minutes} minutes, {len(lesson.steps)} questions", width="content")
-            st.html(f'<p class="ioi-lessons"><a data-ioi-lesson="{lesson.id}" hidden>Go on</a></p>')
+            st.html(f'<p class="ioi-lessons"><a data-ioi-lesson="{lesson.id}" hidden></a></p>')
             st.caption(literal_markdown(lesson.about))
     if library.refused:
         notice("Lesson files that cannot be used:\n" + "\n".join(library.refused))
