@@ -9,11 +9,7 @@ from app.shell.way import LESSONS, PROMPT, WAY
 def hide_strip() -> None:
     """Hide the strip's words, which a newcomer does not know yet, and which prompt it is; it keeps its buttons."""
     hidden = ".st-key-strip > :has(.ioi-strip, .stNumberInput)"
-    label = ".st-key-strip.st-key-strip button span + span > [data-testid=stMarkdownContainer]"
-    seen = "position: static; width: auto; height: auto; clip-path: none;"  # a phone has room for it here
-    st.html(
-        f"<style>{hidden} {{ display: none; }} .st-key-strip {{ justify-content: end; }} {label} {{ {seen} }}</style>"
-    )
+    st.html(f"<style>{hidden} {{ display: none; }} .st-key-strip {{ justify-content: end; }}</style>")
 
 
 def show_lessons() -> None:
