@@ -185,13 +185,13 @@ def _ranges(step: Step, measured: Measured, answer: int | None) -> go.Figure:
     figure.update_xaxes(range=[along * low, along * high])
     for end in ends:
         figure.add_vline(x=along * end, line={"dash": "dot"})
+    note = f"{figure.layout.title.subtitle.text}; dotted: between answers"
     if answer is not None:
         choice = step.ask.choices[answer]
         band = {"x0": along * max(choice.low, low), "x1": along * min(choice.high, high), "line_width": 0}
         figure.add_vrect(**band, fillcolor=CHOSEN, opacity=0.25, layer="below")
-        note = figure.layout.title.subtitle.text
-        figure.update_layout(title={"subtitle": {"text": f"{note}; shaded: your answer"}})
-    return figure
+        note += "; shaded: yours"
+    return figure.update_layout(title={"subtitle": {"text": note}})
 
 
 def _way(measured: Measured) -> go.Figure:

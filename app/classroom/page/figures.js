@@ -136,13 +136,14 @@ export const reveal = (question, told, mine) => [...answered(question, told, min
 export const answered = (question, told, mine) => [
   told.words.map(words => el("p", { class: "said" }, words)),
   el("h2", {}, told.figure?.title || "The answer"), told.figure?.read ? el("p", {}, told.figure.read) : null,
-  drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first, mine }),
-  question.kind === "choice" && told.figure?.behind ? numbers(told.figure.behind, told.figure.title) : null,
+  el("div", { class: question.kind === "choice" && told.figure?.behind && "both" },
+    el("div", {}, drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first, mine })),
+    question.kind === "choice" && told.figure?.behind && el("div", {}, numbers(told.figure.behind, told.figure.title))),
 ];
 
 /** What the one number that a choice of ranges is about is read off: bars, or a curve over the layers. */
 const numbers = ({ labels, values, unit, is_curve: isCurve }, title) => {
-  const low = Math.min(0, ...values), high = Math.max(0, ...values);
+  const high = Math.max(0, ...values), below = Math.min(0, ...values), low = below && Math.min(below, -.1 * high);
   const rows = labels.map((label, n) => [label, withUnit(values[n], unit)]);
   if (isCurve) {
     const { picture, line } = plane({ x: labels.map(label => label.replace(/^before layer |^after the .*/, "")), low, high }, { name: title, unit });
@@ -151,7 +152,7 @@ const numbers = ({ labels, values, unit, is_curve: isCurve }, title) => {
   }
   const far = Math.max(high, -low, 1e-9);
   return el("ul", { class: "bars" }, rows.map(([label, value], n) => {
-    const bar = el("i", { class: "real" });
+    const bar = el("i", { class: values[n] < 0 ? "real below" : "real" });
     bar.style.width = `${45 * Math.abs(values[n]) / far}%`;
     return el("li", {}, label, el("div", { class: "bar" }, bar, el("span", {}, value)));
   }));
