@@ -15,7 +15,7 @@ place = current_place(found.lessons)
 if place.lesson is None:
     show_list(view, found, place.unknown)
 elif place.step > len(place.lesson.steps):
-    show_end(view, place, place.lesson)
+    show_end(view, place, place.lesson, found.lessons)
 else:
     show_step(view, place, place.lesson)
 if place.lesson is not None:

@@ -66,8 +66,10 @@ def _reveal(lesson: Lesson, place: Place, votes: Sequence[Vote]) -> dict[str, An
     question, reveal = lesson.steps[place.step]["question"], lesson.reveals[place.step]
     assert reveal is not None, "a step with a question has a reveal"
     answers = of_vote(votes, place.vote)
+    first = of_vote(votes, 1) if place.vote == 2 else []
     return {
         **{name: value for name, value in reveal.items() if name != "say"},
         "class": tally(question, answers) if answers else None,
+        "first": tally(question, first) if first else None,
         "shares": shares(question, reveal, votes),
     }

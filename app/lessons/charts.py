@@ -146,10 +146,16 @@ def _bars(
     """Draw a bar a name, the visitor's in bold; no intervals, since what is asked is about these prompts."""
     ends = np.array([values, [np.nan] * len(values), [np.nan] * len(values)])
     written = [f"<b>{name}<br>(yours)</b>" if n == yours else name for n, name in enumerate(names)]
-    said = [with_unit(value, measured.unit) for value in values]
-    texts = [f"{name.replace('<br>', ' ')}: {value}" for name, value in zip(names, said, strict=True)]
-    note = f"{measured.unit}, {measured.note}"
-    return row_bars(written, ends, texts, literal(measured.title), note, measured.unit, height=height)
+    texts = [name.replace("<br>", " ") for name in names]
+    if measured.behind is None:  # else the names hold the numbers
+        texts = [f"{name}: {with_unit(value, measured.unit)}" for name, value in zip(texts, values, strict=True)]
+    unit = _unit(measured)
+    return row_bars(written, ends, texts, literal(measured.title), f"{unit}, {measured.note}", unit, height=height)
+
+
+def _unit(measured: Measured) -> str:
+    """Return the unit of what is drawn."""
+    return measured.behind.unit if measured.behind else measured.unit
 
 
 def _labelled(step: Step, measured: Measured, answer: float | None) -> go.Figure:
@@ -179,13 +185,13 @@ def _ranges(step: Step, measured: Measured, answer: int | None) -> go.Figure:
     figure.update_xaxes(range=[along * low, along * high])
     for end in ends:
         figure.add_vline(x=along * end, line={"dash": "dot"})
+    note = f"{figure.layout.title.subtitle.text}; dotted: between answers"
     if answer is not None:
         choice = step.ask.choices[answer]
         band = {"x0": along * max(choice.low, low), "x1": along * min(choice.high, high), "line_width": 0}
         figure.add_vrect(**band, fillcolor=CHOSEN, opacity=0.25, layer="below")
-        note = figure.layout.title.subtitle.text
-        figure.update_layout(title={"subtitle": {"text": f"{note}; shaded: your answer"}})
-    return figure
+        note += "; shaded: yours"
+    return figure.update_layout(title={"subtitle": {"text": note}})
 
 
 def _way(measured: Measured) -> go.Figure:
@@ -211,8 +217,9 @@ def _number(measured: Measured, answer: float | None) -> go.Figure:
         at[asked] = answer
         texts[asked] = html.escape(f"your answer: {with_unit(answer, measured.unit)}")
         marks = RowMarks("your answer", "computed", at, texts)
-    note = f"{measured.unit}, {measured.note}"
-    return row_bars(names, ends, names, literal(measured.title), note, measured.unit, marks=marks, height=None)
+    texts, unit = [name.replace("<br>", " ") for name in names], _unit(measured)
+    note = f"{unit}, {measured.note}"
+    return row_bars(names, ends, texts, literal(measured.title), note, unit, marks=marks, height=None)
 
 
 def _bars_behind(measured: Measured) -> tuple[list[str], list[float], int]:
@@ -221,4 +228,4 @@ def _bars_behind(measured: Measured) -> tuple[list[str], list[float], int]:
     if behind is None:
         return [with_unit(float(measured.values), measured.unit)], [float(measured.values)], 0
     pairs = zip(behind.labels, behind.values, strict=True)
-    return [f"{name}: {with_unit(value, behind.unit)}" for name, value in pairs], list(behind.values), behind.asked
+    return [f"{name}:<br>{with_unit(value, behind.unit)}" for name, value in pairs], list(behind.values), behind.asked

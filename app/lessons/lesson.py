@@ -83,10 +83,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class Link:
-    """A page in one state: parameter of its address -> value, in which "{heads}" is filled in."""
+    """A page in one state.
+
+    Attributes:
+        query: parameter of its address -> value, in which "{heads}" is filled in.
+        note: what to know of the page before it opens; "" for nothing.
+    """
 
     page: str
     query: Mapping[str, str]
+    note: str = ""
 
 
 @dataclass(frozen=True)

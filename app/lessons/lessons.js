@@ -21,9 +21,11 @@ window.ioiLessons ??= (() => {
     if (typeof query !== "string" || !(done > 0)) return;
     const wanted = new URLSearchParams(location.search);
     for (const [name, value] of new URLSearchParams(query)) wanted.set(name, value);
+    const all = done >= of;
+    if (all) wanted.set("step", Math.max(Number(wanted.get("step")), of + 1));  // the end comes after the last step
     link.href = `${location.pathname}?${wanted}`;
     link.target = "_self";
-    link.textContent = `Go on: ${done} of ${of} answered`;
+    link.textContent = all ? "All answered: what you found" : `Go on: ${done} of ${of} answered`;
     link.hidden = false;
   };
   let last = "";

@@ -17,9 +17,9 @@ from app.drawing.table import plain_table
 from app.lessons.answers import check_answer, in_words, is_right, read_answer, write_answer
 from app.lessons.charts import reveal_chart
 from app.lessons.controls import answer_control
-from app.lessons.keys.measured import Measured
+from app.lessons.keys.recipe import Recipe
 from app.lessons.keys.run import Compute, Run
-from app.lessons.lesson import Lesson, Step
+from app.lessons.lesson import Lesson
 from app.lessons.library import Library
 from app.lessons.place import Place, go_to, write_answers
 from app.lessons.printout import print_out
@@ -29,6 +29,7 @@ from app.lessons.steps import (
     answer_step,
     ask_of,
     drawn_of,
+    found,
     hint,
     lesson_pairs,
     link_of,
@@ -38,14 +39,15 @@ from app.lessons.steps import (
     verdict,
 )
 from app.lessons.tables import as_said, reveal_frame
+from app.questions.ask import Request
 from app.questions.compute import compute as compute_in_line
+from app.shell.prompts import PromptChoice, prompts_in_words, recipe_of
 from app.shell.title import headline
 from app.shell.way import LESSONS
-from app.take_home.data import csv_bytes
-from app.take_home.menu import download_button
+from app.take_home.menu import Drawn, begin_records, download_button, take_home
 from app.view import View
 from app.words.glossary import in_words as glossary_in_words
-from ioi_core import Model
+from ioi_core import Model, PromptPairs
 
 SCRIPT = Path(__file__).with_name("lessons.js").read_text(encoding="utf-8")
 
@@ -77,21 +79,19 @@ def show_list(view: View, library: Library, unknown: str) -> None:
                     icon=":material/school:",
                 )  # fmt: skip
                 st.caption(f"{lesson.minutes} minutes, {len(lesson.steps)} questions", width="content")
-                st.html(
-                    f'<p class="ioi-lessons"><a data-ioi-lesson="{lesson.id}" hidden>Go on</a></p>', width="content"
-                )
+            st.html(f'<p class="ioi-lessons"><a data-ioi-lesson="{lesson.id}" hidden></a></p>')
             st.caption(literal_markdown(lesson.about))
     if library.refused:
         notice("Lesson files that cannot be used:\n" + "\n".join(library.refused))
 
 
-def _tell_the_browser(place: Place, lesson: Lesson) -> None:
-    """Put where the visitor is where lessons.js finds it."""
+def _tell_the_browser(place: Place, lesson: Lesson, asked: int | None = None) -> None:
+    """Put where the visitor is where lessons.js finds it; `asked` are the questions, where some steps have none."""
     answers = place.answers or {}
     query = {url.LESSON: lesson.id, url.STEP: place.step} | ({url.ANSWERS: write_answers(answers)} if answers else {})
     held = (
         f'data-lesson="{lesson.id}" data-query="{html.escape(urlencode(query))}" data-done="{len(answers)}" '
-        f'data-of="{len(lesson.steps)}"'
+        f'data-of="{len(lesson.steps) if asked is None else asked}"'
     )
     st.html(f'<p class="ioi-lessons" {held}></p>')
 
@@ -109,7 +109,8 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
     if given is None:
         with words:
             _show_text(text_of(step, model))
-    answered = answer_step(step, Run(model, pairs, _computing(model)))
+    recipe = Recipe(_computing(model))
+    answered = answer_step(step, Run(model, pairs, recipe))
     if not answered.asked:
         says(reveal_of(lesson, n, model, answered)["words"][0])
         _show_links(lesson, n, model, answered)
@@ -117,7 +118,7 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
         with words:
             _show_question(view, place, lesson, question, answered, beside)
     else:
-        _show_reveal(view, place, lesson, question, answered, given)
+        _show_reveal(view, place, lesson, question, answered, given, recipe)
     is_open = answered.asked and given is None
     if is_open:  # the whole glossary would give answers away
         st.html(_HIDE_WORDS)
@@ -178,8 +179,9 @@ def _take(place: Place, lesson: Lesson, question: Mapping[str, Any], answer: Any
 
 
 def _show_reveal(
-    view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered, given: Any
-) -> None:
+    view: View, place: Place, lesson: Lesson, question: Mapping[str, Any], answered: Answered, given: Any,
+    recipe: Recipe,
+) -> None:  # fmt: skip
     n, model = place.step - 1, view.model
     step, reveal = lesson.steps[n], reveal_of(lesson, n, model, answered)
     words = ask_of(step, model)
@@ -193,9 +195,21 @@ def _show_reveal(
     )  # fmt: skip
     if reveal["figure"]["read"]:
         st.caption(literal_markdown(reveal["figure"]["read"]))
-    says(verdict(question, reveal, given))
-    _show_text(reveal["words"])
-    _show_numbers(step, question, measured, given)
+    said = [verdict(question, reveal, given), *reveal["words"]]
+    says(said[0])
+    _show_text(said[1:])
+    frame = reveal_frame(step, question, measured, given)
+    with st.container(horizontal=True):
+        with st.expander("The numbers as a table"):
+            st.html(plain_table(as_said(frame, measured), f"Numbers of the figure: {measured.title}", {}))
+        pairs = lesson_pairs(lesson, model)
+        begin_records(model, pairs, *prompts_of(lesson, pairs))
+        about = f"Question {place.step} of the lesson {lesson.title}: {words} {reveal['figure']['read']}"
+        drawn = Drawn(
+            "lesson_reveal", measured.title, " ".join(said), literal_markdown(about), tuple(recipe.requests),
+            tuple(recipe.shown),
+        )  # fmt: skip
+        take_home(drawn, lambda: frame, [chart])
     _show_links(lesson, n, model, answered)
     with st.expander("The question again"):
         _show_text(text_of(step, model))
@@ -206,24 +220,22 @@ def _show_reveal(
     )  # fmt: skip
 
 
-def _show_numbers(step: Step, question: Mapping[str, Any], measured: Measured, given: Any) -> None:
-    """Draw the figure's numbers as a table, and as a file."""
-    frame = reveal_frame(step, question, measured, given)
-    with st.expander("The numbers as a table"):
-        st.html(plain_table(as_said(frame, measured), f"Numbers of the figure: {measured.title}", {}))
-        download_button(
-            "Save as CSV", lambda: csv_bytes(frame), "lesson_numbers.csv", "text/csv", key="lesson-csv",
-        )  # fmt: skip
+def prompts_of(lesson: Lesson, pairs: PromptPairs) -> tuple[Request[PromptPairs], str]:
+    """Return what makes a lesson's prompts, whatever the sidebar says, and what they are called."""
+    choice = PromptChoice(lesson.prompts, pairs.prepend_bos, n=len(pairs), templates="mixed")
+    bos = "BOS in front" if pairs.prepend_bos else "no BOS"
+    return recipe_of(choice), f"{prompts_in_words(choice, len(pairs))}; corruption: {choice.corruption}; {bos}"
 
 
 def _show_links(lesson: Lesson, n: int, model: Model, answered: Answered) -> None:
-    address = reveal_of(lesson, n, model, answered)["link"]
-    _link("Look for yourself: the page in this state", address)
+    address, note = reveal_of(lesson, n, model, answered)["link"], lesson.steps[n].link.note
+    _link("Look for yourself: the page in this state", address, note)
 
 
-def _link(label: str, address: str) -> None:
+def _link(label: str, address: str, note: str) -> None:
     """Draw a link that leaves the lesson in the same tab: Back returns to it, with its answers."""
-    st.html(f'<p class="ioi-on"><a href="{html.escape(address.removeprefix("/"))}">{html.escape(label)}</a></p>')
+    leads = f'<a href="{html.escape(address.removeprefix("/"))}">{html.escape(label)}</a>'
+    st.html(f'<p class="ioi-on">{leads}{note and f". {html.escape(note)}"}</p>')
 
 
 def _show_way(place: Place, lesson: Lesson) -> None:
@@ -231,8 +243,8 @@ def _show_way(place: Place, lesson: Lesson) -> None:
     last = place.step >= len(lesson.steps)
     with st.container(horizontal=True, horizontal_alignment="distribute", key="lesson-way"):
         st.button(
-            "Back", icon=":material/arrow_back:", on_click=go_to, args=(lesson, place.step - 1, place.answers),
-            disabled=place.step == 1, key="lesson-back",
+            "Previous question", icon=":material/arrow_back:", on_click=go_to, disabled=place.step == 1,
+            args=(lesson, place.step - 1, place.answers), key="lesson-back",
         )  # fmt: skip
         st.button("All lessons", on_click=go_to, args=(None,), type="tertiary", key="lesson-list")
         st.button("Start again", on_click=go_to, args=(lesson, 1), type="tertiary", key="lesson-again")
@@ -250,28 +262,28 @@ def _show_print_out(lesson: Lesson, model: Model) -> None:
     )
 
 
-def show_end(view: View, place: Place, lesson: Lesson) -> None:
-    """Draw what became of every question, and something more."""
+def show_end(view: View, place: Place, lesson: Lesson, lessons: Sequence[Lesson]) -> None:
+    """Draw what was found in every step, something more, and the lesson that follows."""
     model, pairs, answers = view.model, lesson_pairs(lesson, view.model), place.answers or {}
     headline("What you found", f"{literal_markdown(lesson.title)}, on **{literal_markdown(model.name)}**")
     right, asked, lines = 0, 0, []
     for n, step in enumerate(lesson.steps, 1):
         answered, question = answer_step(step, Run(model, pairs, _computing(model))), question_of(step, model, pairs)
         given = read_answer(question, answers[n]) if n in answers else None
-        became = f"{model.name} does not show it"
+        reveal = reveal_of(lesson, n - 1, model, answered)
         if answered.asked:
-            reveal = reveal_of(lesson, n - 1, model, answered)
-            found = given is not None and is_right(question, reveal, given)
-            right, asked = right + found, asked + 1
-            became = "not answered" if given is None else "right" if found else "not what you thought"
-        colon = "" if step.title.endswith("?") else ":"
-        lines.append(f"{n}. {literal_markdown(step.title)}{colon} **{literal_markdown(became)}**")
+            right, asked = right + (given is not None and is_right(question, reveal, given)), asked + 1
+        stop = "" if step.title.endswith("?") else "."
+        became = literal_markdown(found(model, question, reveal, given))
+        lines.append(f"{n}. **{literal_markdown(step.title)}{stop}** {became}")
     says(f"You were right in {right} of {asked} questions. What surprised you is what you will remember.")
     st.markdown("\n".join(lines))
+    if following := next(iter(lessons[lessons.index(lesson) + 1 :]), None):
+        label = f"Next lesson: {literal_markdown(following.title)}"
+        st.button(label, icon=":material/school:", type="primary", key="next-lesson", on_click=go_to, args=(following,))
     st.header("Something more", anchor=False)
     st.markdown(literal_markdown(lesson.more))
-    address = link_of(lesson.more_link, lesson, model)
-    _link("Work on it", address)
+    _link("Work on it", link_of(lesson.more_link, lesson, model), lesson.more_link.note)
     _show_way(place, lesson)
     _show_print_out(lesson, model)
-    _tell_the_browser(place, lesson)
+    _tell_the_browser(place, lesson, asked)

@@ -275,8 +275,9 @@ def _link(node: Node, allowed: Collection[str]) -> Link:
                 raise value.refuse(f"no page's address has a parameter {name[:40]!r}")
             query[name] = text_of(value, f"{name!r}", _LABEL)
             _check_placeholders(value, query[name], (*allowed, "heads"))
+    note = fields.take("note")
     fields.done()
-    return Link(page, query)
+    return Link(page, query, text_of(note, "'note'", _LABEL) if note else "")
 
 
 def _terms(node: Node) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ what is right.
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cachetools import LRUCache
@@ -115,7 +115,11 @@ def public_step(lesson: Lesson, i: int, model: Model, compute: Compute | None = 
 
 def text_of(step: Step, model: Model) -> list[str]:
     """Return the paragraphs before the question."""
-    return [fill(paragraph, {"model": model.name, "about_model": about(model)}) for paragraph in step.text]
+    cfg = model.cfg
+    facts = {"layers": cfg.n_layers, "last_layer": cfg.n_layers - 1, "heads": cfg.n_heads}
+    said = {name: str(number) for name, number in facts.items()} | {"vocabulary": f"{cfg.d_vocab:,}"}
+    said |= {"model": model.name, "about_model": about(model)}
+    return [fill(paragraph, said) for paragraph in step.text]
 
 
 def about(model: Model) -> str:
@@ -157,10 +161,12 @@ def reveal_of(lesson: Lesson, i: int, model: Model, answered: Answered) -> dict[
     measured, key = answered.measured, answered.key
     facts = facts_of(model, answered)
     words = [fill(text, facts) for text in step.say.then] if answered.asked else [_not_shown(step, model, answered)]
-    figure = {}
+    figure: dict[str, Any] = {}
     if measured:
         figure = {"title": fill(step.figure.title, facts) or measured.title, "unit": measured.unit}
         figure |= {"note": measured.note, "read": fill(step.figure.note, facts)}
+        if measured.behind and answered.asked:
+            figure["behind"] = asdict(measured.behind)
     heads = measured.heads if measured else ()
     return {
         "asked": answered.asked,
@@ -179,6 +185,13 @@ def verdict(question: Mapping[str, Any], reveal: Mapping[str, Any], answer: Any)
     right = is_right(question, reveal, answer)
     said = reveal["say"]["right" if right else "wrong"]
     return fill(f"{'Right' if right else 'Not quite'}: {said}", {"answer": in_words(question, answer)})
+
+
+def found(model: Model, question: Mapping[str, Any], reveal: Mapping[str, Any], given: Any | None) -> str:
+    """Return one step as the end of the lesson tells it: the verdict, or why there is none."""
+    if not reveal["asked"]:
+        return f"{model.name} does not show it."
+    return "Not answered." if given is None else verdict(question, reveal, given)
 
 
 def facts_of(model: Model, answered: Answered) -> dict[str, str]:

@@ -42,7 +42,7 @@ def test_a_lesson_is_taken_by_keyboard_left_and_found_again(chromium: Browser, s
     page.reload()
     visitor.settled()
     expect(page.get_by_role("heading", level=1)).to_have_text("How sure is it?")
-    press(visitor, "Back")
+    press(visitor, "Previous question")
     expect(page.locator(".ioi-says")).to_contain_text("Right: it is Mary")
     press(visitor, "All lessons")
     page.goto(f"{server}/lessons?model=ioi-demo")  # days later, from the list
@@ -54,6 +54,11 @@ def test_a_lesson_is_taken_by_keyboard_left_and_found_again(chromium: Browser, s
     press(visitor, "Start again")
     expect(page.locator(".stMain .ioi-says >> visible=true")).to_have_count(0)
     assert "answers" not in page.url
+    visitor.open("/lessons", model="ioi-demo", lesson="first", step="7", answers="1:0;2:50;3:0;4:2;5:0;6:1")
+    press(visitor, "All lessons")
+    page.get_by_role("link", name="All answered: what you found").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What you found")
+    visitor.settled()
     visitor.leave()
 
 
@@ -97,6 +102,8 @@ def test_on_a_phone_the_menu_makes_way_and_links_lead_on_in_the_same_tab(chromiu
     sidebar.get_by_role("link", name="Lessons").tap()
     expect(sidebar).to_have_attribute("data-collapsed", "true")
     page = visitor.open("/lessons", model="ioi-demo", lesson="first", step="1", answers="1:0")
+    words = page.locator(".st-key-words").get_by_text("Words", exact=True)
+    assert words.evaluate("label => label.parentElement.clientWidth") > 24, "an icon alone says too little"
     page.get_by_role("link", name="Look for yourself").tap()
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Which name comes next?")
     visitor.settled()

@@ -136,8 +136,27 @@ export const reveal = (question, told, mine) => [...answered(question, told, min
 export const answered = (question, told, mine) => [
   told.words.map(words => el("p", { class: "said" }, words)),
   el("h2", {}, told.figure?.title || "The answer"), told.figure?.read ? el("p", {}, told.figure.read) : null,
-  drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, mine }),
+  el("div", { class: question.kind === "choice" && told.figure?.behind && "both" },
+    el("div", {}, drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first, mine })),
+    question.kind === "choice" && told.figure?.behind && el("div", {}, numbers(told.figure.behind, told.figure.title))),
 ];
+
+/** What the one number that a choice of ranges is about is read off: bars, or a curve over the layers. */
+const numbers = ({ labels, values, unit, is_curve: isCurve }, title) => {
+  const high = Math.max(0, ...values), below = Math.min(0, ...values), low = below && Math.min(below, -.1 * high);
+  const rows = labels.map((label, n) => [label, withUnit(values[n], unit)]);
+  if (isCurve) {
+    const { picture, line } = plane({ x: labels.map(label => label.replace(/^before layer |^after the .*/, "")), low, high }, { name: title, unit });
+    picture.append(svg("path", { class: "truth", d: line(values) }));
+    return [picture, el("p", {}, "Before each layer, counted from 0."), table(["", unit], rows)];
+  }
+  const far = Math.max(high, -low, 1e-9);
+  return el("ul", { class: "bars" }, rows.map(([label, value], n) => {
+    const bar = el("i", { class: values[n] < 0 ? "real below" : "real" });
+    bar.style.width = `${45 * Math.abs(values[n]) / far}%`;
+    return el("li", {}, label, el("div", { class: "bar" }, bar, el("span", {}, value)));
+  }));
+};
 
 /** The class's answers alone, for the teacher before the reveal. */
 export const tallied = (question, tally) => drawing(question, { tally });
@@ -156,19 +175,22 @@ export const changes = shares => {
 };
 
 const FIGURES = {
-  choice(question, { key, values, unit, tally, mine }) {
-    const most = Math.max(1, ...(tally || []));
+  choice(question, { key, values, unit, tally, first, mine }) {
+    const most = Math.max(1, ...(tally || []), ...(first || []));
+    const counted = (count, name) => {
+      const bar = el("i", { class: name === "at first" && "before" });
+      bar.style.width = `${(name ? 55 : 70) * count / most}%`;
+      return el("div", { class: "bar" }, bar, el("span", {}, name ? `${count} ${name}` : count));
+    };
     const row = (text, n) => {
-      const bar = el("i");
-      bar.style.width = `${70 * (tally?.[n] ?? 0) / most}%`;
       return el("li", {}, el("span", { class: "token" }, text.trim()), key === n && el("span", { class: "tag" }, "✓ the answer"),
         mine === n && el("span", { class: "tag" }, "yours"), values && el("span", { class: "ends" }, withUnit(values[n], unit)),
-        el("div", { class: "bar" }, bar, el("span", {}, tally?.[n] ?? 0)));
+        first ? [counted(first[n], "at first"), counted(tally?.[n] ?? 0, "then")] : counted(tally?.[n] ?? 0));
     };
     return el("ul", { class: "bars" }, question.choices.map(row));
   },
 
-  number(question, { key, unit, tally, mine }) {
+  number(question, { key, unit, tally, first, mine }) {
     const { low, high } = question, wide = 340, floor = 120, left = 12;
     const at = value => left + (wide - 2 * left) * (Math.min(high, Math.max(low, value)) - low) / (high - low);
     const bins = new Map();
@@ -188,7 +210,9 @@ const FIGURES = {
     legend([svg("circle", { class: "dot", cx: 15, cy: 8, r: 4 }), "a student"],
       key != null && [svg("line", { class: "truth", x1: 15, x2: 15, y1: 0, y2: 16 }), "true"],
       mine !== undefined && [svg("path", { class: "marker", d: "M15,2l-6,11h12z" }), "you"]),
-    table(["answer", "students"], (tally || []).map(([value, count]) => [short(value), count]))];
+    first ? table(["answer", "at first", "then"], [...new Set([...first, ...(tally || [])].map(([value]) => value))].sort((a, b) => a - b)
+      .map(value => [short(value), ...[first, tally || []].map(vote => new Map(vote).get(value) ?? 0)]))
+      : table(["answer", "students"], (tally || []).map(([value, count]) => [short(value), count]))];
   },
 
   cell(question, { key, values, unit, tally, mine }) {
@@ -200,16 +224,17 @@ const FIGURES = {
     return heat(rows, columns, { key, values, unit, tally, mine, name: "choices", across: "head" });
   },
 
-  curve(question, { values, unit, tally, mine }) {
+  curve(question, { values, unit, tally, first, mine }) {
     const { picture, line, at } = plane(question, { name: "The class's curves" + (values ? " and the true one" : ""), unit });
     picture.append(...(tally?.curves || []).map(curve => svg("path", { class: "other", d: line(curve) })));
+    if (first) picture.append(svg("path", { class: "median earlier", d: line(first.median) }));
     if (tally) picture.append(svg("path", { class: "median", d: line(tally.median) }));
     if (mine) picture.append(svg("path", { class: "mine", d: line(mine) }));
     if (values) picture.append(svg("path", { class: "truth", d: line(values) }),
       ...values.map((value, n) => svg("circle", { class: "truths", cx: at(n, value)[0], cy: at(n, value)[1], r: 3.2 })));
     const sample = name => svg("line", { class: name, x1: 1, x2: 29, y1: 8, y2: 8 });
     return [picture, legend(values && [sample("truth"), "true"], tally && [sample("other"), "a student"],
-      tally && [sample("median"), "the class's middle"], mine && [sample("mine"), "you"]),
+      first && [sample("median earlier"), "its middle at first"], tally && [sample("median"), "the class's middle"], mine && [sample("mine"), "you"]),
     table(["at", values && "true", tally && "class's middle", mine && "you"], question.x.map((label, n) =>
       [label, values && short(values[n]), tally && short(tally.median[n]), mine && short(mine[n])]))];
   },

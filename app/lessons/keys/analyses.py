@@ -32,7 +32,7 @@ _SITES = ("z", "q", "k", "v", "pattern", "attn_out", "mlp_out", "resid_pre", "re
 ANALYSES: Mapping[str, Analysis] = {
     "predictions": Analysis(
         dict.fromkeys(("logit_diff", "times", "ahead", "probability", "corrupted"), "scalar")
-        | {"probabilities": "labels"},
+        | {"probabilities": "labels", "most likely": "labels"},
         {},
         (
             "logit_diff", "corrupted", "probability", "wrong_probability", "times", "ahead", "prompts",

@@ -11,7 +11,6 @@ import numpy as np
 import ioi_core
 from app.lessons.keys.measured import Behind, Measured
 from app.lessons.keys.run import (
-    BEFORE_AFTER,
     NotMeasuredError,
     Run,
     head_labels,
@@ -107,7 +106,8 @@ def backup_heads(run: Run, read: str, given: Mapping[str, Any]) -> Measured:
     note = mean_over(result.n_prompts)
     if read == "left":
         share = 100 * after / before
-        title, behind = f"logit_diff without {heads_words(heads)}", Behind(BEFORE_AFTER, (100.0, share), "%")
+        bars = ("with all heads", "without the head" if len(heads) == 1 else "without these heads")
+        title, behind = f"logit_diff without {heads_words(heads)}", Behind(bars, (100.0, share), "% of the lead")
         return Measured(np.array(share), "%", title, note, facts=facts, heads=heads, behind=behind)
     changes = result.changes[-1].astype(float).copy()
     for head in heads:

@@ -12,7 +12,6 @@ import ioi_core
 from app.lessons.keys.measured import Behind, Measured
 from app.lessons.keys.run import (
     AGAINST,
-    BEFORE_AFTER,
     STRONGEST,
     NotMeasuredError,
     Run,
@@ -25,6 +24,9 @@ from app.lessons.keys.run import (
 from app.questions.ask import ask
 from app.words.phrases import mean_over, percent, stage
 from ioi_core import ROLES
+
+NEXT = ("IO", "S", "other")
+"""What comes next: the right name, the wrong one, another word."""
 
 
 def predictions(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
@@ -48,14 +50,22 @@ def predictions(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
         "corrupted": (100 * corrupted / clean if clean else np.nan, "%", "logit_diff of the corrupted prompts"),
     }
     behind = {
-        "probability": Behind(("the right name", "the wrong name"), (100 * right, 100 * wrong), "%", 0),
-        "corrupted": Behind(BEFORE_AFTER, (100.0, float(of["corrupted"][0])), "%"),
+        "probability": Behind(
+            ("the right name", "the wrong name"), (100 * right, 100 * wrong), "% of the probability", 0
+        ),
+        "corrupted": Behind(
+            ("before the change", "after the change"), (100.0, float(of["corrupted"][0])), "% of its lead"
+        ),
     }
     if read in of:
         value, unit, title = of[read]
         return Measured(np.array(value), unit, title, note, facts=facts, behind=behind.get(read))
+    if read == "most likely":
+        first = [int((result.answer_ranks[0, :, answer] == 0).sum()) for answer in (0, 1)]
+        counts = np.array([*first, len(run.pairs) - sum(first)], dtype=float)
+        return Measured(counts, "sentences", "Which word is the most likely", f"of {len(run.pairs)}", (NEXT,), facts)
     values = 100 * np.array([right, wrong, 1 - right - wrong])
-    return Measured(values, "%", "Probability of the next word", note, (("IO", "S", "other"),), facts)
+    return Measured(values, "%", "Probability of the next word", note, (NEXT,), facts)
 
 
 def logit_lens(run: Run, read: str, _: Mapping[str, Any]) -> Measured:

@@ -21,9 +21,6 @@ CLASSES = tuple(HEAD_ROLES)
 GROUPS = (STRONGEST, AGAINST, *CLASSES)
 """Names of heads that every model has its own of."""
 
-BEFORE_AFTER = ("before", "after")
-"""The two bars of whatever is changed in a question."""
-
 _POINTS = 7  # of a curve that somebody draws with sliders, on a phone too
 
 

@@ -18,6 +18,7 @@ from app.classroom.files import FOLDER, NAMES, content
 from app.classroom.rooms import Rooms
 from app.classroom.routes import KEY, ClassRoutes
 from app.classroom.store import ClassStore
+from app.classroom.tallies import tally
 from tests.app.classroom.lesson import ANSWERS, LESSON, QUESTIONS, REVEALS, WORDS, Class, running
 
 
@@ -73,6 +74,8 @@ def test_nobody_is_told_a_key_or_a_distribution_before_its_reveal(a_class: Class
                 "say": 0
             }
             assert reveal["shares"] == {"right": [1, 2], "of": [4, 3], "changed": [[1, 0], [1, 1]]}
+            assert reveal["first"] == tally(QUESTIONS[step], [right, wrong, wrong, wrong])
+            assert reveal["class"] == tally(QUESTIONS[step], [right, right, wrong])
         seen_by = [a_class.state(student) for student in students]
         assert seen_by[1]["mine"] == {"1": wrong, "2": right}
         assert seen_by[1]["verdict"] == "Right: so it is."

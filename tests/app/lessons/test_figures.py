@@ -25,10 +25,11 @@ def bands(chart: Any) -> list[tuple[float, float]]:
 
 def test_what_was_changed_is_drawn_before_and_after_with_the_chosen_range():
     step = FIRST.steps[5]
-    numbers = measured(90.0, Behind(("before", "after"), (100.0, 90.0), "%"))
+    numbers = measured(90.0, Behind(("before", "after"), (100.0, 90.0), "% of the lead"))
     chart = reveal_chart(step, {"kind": "choice", "choices": ["a", "b", "c"]}, numbers, [2], 1)
     assert list(chart.data[0].x) == [100, 90]
-    assert list(chart.layout.yaxis.ticktext) == ["before: 100 %", "after: 90 %"]
+    assert list(chart.layout.yaxis.ticktext) == ["before:<br>100 % of the lead", "after:<br>90 % of the lead"]
+    assert chart.layout.xaxis.title.text == "% of the lead"
     assert bands(chart) == [(25, 75)]
     frame = reveal_frame(step, {"kind": "choice", "choices": ["a", "b", "c"]}, numbers, 1)
     assert frame.to_dict("list") == {"bar": ["before", "after"], "A title (%)": [100, 90], "yours": ["", "b"]}

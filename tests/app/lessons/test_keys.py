@@ -13,13 +13,17 @@ import ioi_core
 from app.hosting.services import computations
 from app.lessons.answers import check_answer, is_right
 from app.lessons.keys.analyses import ANALYSES, measure
+from app.lessons.keys.recipe import Recipe
 from app.lessons.keys.rules import RULES
 from app.lessons.keys.run import NotMeasuredError, Run
 from app.lessons.lesson import Lesson, Step
 from app.lessons.library import ORDER, library
+from app.lessons.panels import prompts_of
 from app.lessons.steps import answer_step, drawn_of, hint, lesson_pairs, public_step, question_of, reveal_step, verdict
 from app.lessons.tables import YOURS, as_said, reveal_frame
 from app.questions.ask import Request
+from app.take_home.code import python
+from app.take_home.record import Record, Source
 from cache.analyses import ANALYSES as REGISTERED
 from cache.keys import request_key
 from ioi_core import IOI_CIRCUIT, Model
@@ -90,6 +94,8 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     said += [text for text in (reveal["figure"]["title"], reveal["figure"]["read"]) if text]
     if lesson.id == "first":  # for those who have heard of none of it
         assert not re.search(r"\blogit|corrupted|\bEND\b|\bIO\b|\bS[12]?\b|\bhead \d", "\n".join(said)), said
+        whole = "\n".join([*said, *public["text"], public["ask"]])
+        assert re.findall(r"\d %(?! of (?:the|its|it|all)\b)", whole.replace("{answer}", "")) == [], "% of what?"
     drawn = drawn_of(step, demo_model, answered)
     frame = reveal_frame(step, question, drawn, reveal["key"])
     numbers = frame.drop(columns=YOURS, errors="ignore").select_dtypes(float).to_numpy().ravel()
@@ -100,6 +106,45 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     asked = [public["title"], *public["text"], public["ask"]]
     assert not any(re.search(r"\{\w+\}|undefined|nan", text) for text in said + asked), said + asked
     assert all(len(re.split(r"(?<=[.!?:])\s", text)[0].split()) <= 25 for text in said)
+
+
+def told_by(step: Step, n: int, lesson: Lesson, run: Run) -> str:
+    """All that the reveal says and draws, but for cells and points."""
+    answered, question = answer_step(step, run), question_of(step, run.model, run.pairs)
+    reveal = reveal_step(lesson, n, run.model, run.compute)
+    said = [*reveal["say"].values(), *reveal["words"], reveal["figure"]["title"], reveal["figure"]["read"]]
+    if step.ask.kind in ("choice", "number"):
+        drawn = drawn_of(step, run.model, answered)
+        said += map(str, as_said(reveal_frame(step, question, drawn, reveal["key"]), drawn).to_numpy().ravel())
+    return "\n".join(said)
+
+
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize("lesson", LESSONS, ids=[lesson.id for lesson in LESSONS])
+def test_no_reveal_tells_the_answer_of_a_later_question(demo_model: Model, lesson: Lesson):
+    """Places, heads and cells are looked for in every reveal before; numbers, in those of the same analysis."""
+    run = Run(demo_model, lesson_pairs(lesson, demo_model), in_line(demo_model))
+    told: list[tuple[str, str]] = []
+    for n, step in enumerate(lesson.steps):
+        facts = answer_step(step, run).key.facts
+        is_place = step.ask.kind in ("heads", "cell") or re.match(r"layer \d", facts["key"]) is not None
+        keys = {facts["key"], facts["value"]} if step.rule in ("range", "value", "largest choice") else {facts["key"]}
+        for before, (analysis, words) in enumerate(told, 1):
+            if step.ask.kind != "curve" and (is_place or analysis == step.measure.run):
+                found = [key for key in keys if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.]*\w)", words)]
+                assert found == [], f"the reveal of question {before} tells the answer of {n + 1}"
+        told.append((step.measure.run, told_by(step, n, lesson, run)))
+
+
+def test_a_question_on_layers_says_how_many_there_are():
+    asked = {}
+    for lesson, n in STEPS:
+        step = lesson.steps[n]
+        words = " ".join([step.ask.words, step.ask.unit, *(choice.text for choice in step.ask.choices)])
+        if re.search(r"\blayers?\b", words):
+            asked[lesson.id, n + 1] = bool(re.search(r"\{(layers|last_layer)\}", " ".join(step.text)))
+    assert len(asked) >= 4
+    assert all(asked.values()), asked
 
 
 def golden(values: Any, axes: dict[str, Any], **more: Any) -> SimpleNamespace:
@@ -228,3 +273,45 @@ def test_every_key_is_computed_on_a_model_of_gpt2s_shape_and_no_question_is_aske
             assert answered.why
             assert question_of(step, gpt2_shaped_model, run.pairs)["kind"] == step.ask.kind, n
     assert seen >= 18
+
+
+def record_of(lesson: Lesson, n: int, model: Model) -> tuple[Record, np.ndarray, list[Any]]:
+    """The record, the numbers of the figure, the results of its requests."""
+    pairs, compute = lesson_pairs(lesson, model), in_line(model)
+    recipe = Recipe(compute)
+    answered = answer_step(lesson.steps[n], Run(model, pairs, recipe))
+    recipe_of_prompts, said = prompts_of(lesson, pairs)
+    source = Source(model.name, model.fingerprint, ioi_core.PROCESSING, True, recipe_of_prompts, pairs, said, "", ())
+    record = Record("lesson_reveal", "A title", source, tuple(recipe.requests), tuple(recipe.shown), "", "")
+    drawn = drawn_of(lesson.steps[n], model, answered)
+    return record, drawn.values, [compute(request) for request in recipe.requests]
+
+
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize("lesson", LESSONS, ids=[lesson.id for lesson in LESSONS])
+def test_every_reveal_can_be_taken_home(demo_model: Model, lesson: Lesson):
+    for n, step in enumerate(lesson.steps):
+        record, values, results = record_of(lesson, n, demo_model)
+        compile(python(record), step.title, "exec")
+        asked = [request.analysis for request in record.requests]
+        assert step.measure.run in asked
+        numbers = record.numbers(results)
+        assert sum(one.values.size for one in numbers)
+        if step.ask.kind in ("heads", "cell") and step.measure.run not in ("backup_heads", "head_scores"):
+            known = np.concatenate([np.ravel(one.values.mean(-1)) for one in numbers])
+            assert np.isclose(values[:, :, None], known, atol=1e-5, equal_nan=True).any(-1).all()
+
+
+@pytest.mark.usefixtures("loader")
+def test_the_python_of_a_reveal_gives_its_numbers_on_its_own_prompts(demo_model: Model, monkeypatch):
+    lesson = next(one for one in LESSONS if one.prompts == "generated")
+    first = next(one for one in LESSONS if one.id == "first")
+    monkeypatch.setattr(ioi_core, "load_model", lambda name: demo_model)
+    for taken, n in ((first, 0), (lesson, 4)):
+        record, _, results = record_of(taken, n, demo_model)
+        known: dict[str, object] = {}
+        exec(python(record), known)
+        if "pairs" in known:
+            assert np.array_equal(known["pairs"].clean_tokens, lesson_pairs(taken, demo_model).clean_tokens)
+        last = record.numbers(results)[-1]
+        assert any(np.array_equal(value, last.values) for value in known.values() if isinstance(value, np.ndarray))

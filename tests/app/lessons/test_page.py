@@ -56,7 +56,7 @@ def test_what_the_model_is_stands_in_the_list_and_in_the_first_question(demo_mod
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_step_is_asked_and_revealed(demo_model: Model, name: str):
     lesson, compute = LESSONS[name], in_line(demo_model)
-    pairs, given = lesson_pairs(lesson, demo_model), {}
+    pairs, given, told = lesson_pairs(lesson, demo_model), {}, []
     at = lesson_page(lesson=name)
     for n, step in enumerate(lesson.steps):
         assert_fine(at)
@@ -89,15 +89,39 @@ def test_every_step_is_asked_and_revealed(demo_model: Model, name: str):
         assert html.escape(verdict(question, reveal, answer)) in says(at)[0]
         assert "Right: " in says(at)[0]
         assert len(at.get("plotly_chart")) == 1
+        assert "Take home" in [one.proto.popover.label for one in at.get("popover")]
+        told.append(verdict(question, reveal, answer))
         assert "ioi-table" in body(at)
         assert f'<a href="{html.escape(reveal["link"][1:])}">' in body(at)  # in the same tab
         press(at, "To the end" if n + 1 == len(lesson.steps) else "Next question")
     assert at.title[0].value == "What you found"
     assert f"right in {len(given)} of {len(given)} questions" in says(at)[0]
+    recap = next(one.value for one in at.markdown if one.value.startswith("1. ")).replace("\\", "").splitlines()
+    assert [line.partition("** ")[2] for line in recap] == told
+    following = [*LESSONS.values(), None][[*LESSONS].index(name) + 1]
+    labels = [button.label.replace("\\", "") for button in at.button if button.key == "next-lesson"]
+    assert labels == ([f"Next lesson: {following.title}"] if following else [])
     assert query(at, url.ANSWERS) == ";".join(f"{n}:{answer}" for n, answer in given.items())
     press(at, "Start again")
     assert query(at, url.ANSWERS) == ""
     assert query(at, url.STEP) == "1"
+
+
+def test_the_end_says_what_was_not_answered_and_the_next_lesson_begins_at_its_first_question():
+    at = lesson_page(lesson="first", step="7", answers="1:1")
+    assert_fine(at)
+    recap = next(one.value for one in at.markdown if one.value.startswith("1. ")).replace("\\", "").splitlines()
+    assert "Not quite: it is Mary" in recap[0]
+    assert all(line.endswith("Not answered.") for line in recap[1:])
+    at.button(key="next-lesson").click().run()
+    assert (query(at, url.LESSON), query(at, url.STEP), query(at, url.ANSWERS)) == ("model", "1", "")
+
+
+def test_what_a_link_leads_to_is_bridged_in_the_first_lesson():
+    for n, step in enumerate(LESSONS["first"].steps, 1):
+        assert 0 < len(step.link.note.split()) <= 15, n
+        assert "logit_diff" in step.link.note
+    assert LESSONS["first"].steps[0].link.note in shown(lesson_page(lesson="first", step="1", answers="1:0"))
 
 
 def test_hints_go_from_a_nudge_to_the_answer_and_ask_for_nothing():

@@ -148,6 +148,7 @@ def test_a_class_from_its_start_to_the_reveal(chromium: Browser, phones_browser:
                 member.page.get_by_text(re.compile(r"Right answers: \d of 2 at first, \d+ of 33 in the second vote\."))
             ).to_be_visible()
             expect(member.page.get_by_role("table", name="Who changed between the votes")).to_be_visible()
+            expect(member.page.locator(".bar .before + span")).to_have_text(["1 at first", "1 at first", "0 at first"])
             member.is_well("reveal")
         expect(first.page.get_by_text(re.compile("^(Right|Not quite): "))).to_be_visible()
         with teacher.page.expect_download() as saved:
