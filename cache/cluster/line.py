@@ -8,6 +8,7 @@ and the places that wait with the replicas' own messages, so all replicas count 
 
 import asyncio
 import logging
+import random
 import threading
 import time
 import uuid
@@ -32,6 +33,8 @@ _HOLD = 10.0  # seconds that a result stays on its worker, for replicas that ask
 _PATIENT = 1.0  # seconds without a scheduler before visitors are told
 _ABOVE_SWEEPS = 10**9  # tasks that nobody waits for at a page have priority 0
 _MOST_DEATHS = 6  # workers that may end while they run a computation
+_LONGEST_PAUSE = 5.0  # seconds before it is asked for again
+_MOST_LOSSES = 20
 
 GONE = (
     "The machines that compute do not answer. What is kept is shown as always; everything else goes on by itself as "
@@ -55,6 +58,7 @@ class Asked:
         round: in which it is served.
         since: when it was asked for, in seconds since the epoch: other replicas' places are compared with it.
         ran: the workers that are known to have run it.
+        losses: how often it was stopped, or its workers ended, while it was waited for.
     """
 
     job: Job
@@ -63,6 +67,7 @@ class Asked:
     round: int
     since: float = field(default_factory=time.time)
     ran: set[str] = field(default_factory=set)
+    losses: int = 0
     following: "asyncio.Task[None] | None" = None
 
     @property
@@ -154,7 +159,9 @@ class ClusterLine:
             while not asked.job.ended:
                 answered = await self._answer(asked)
                 if answered is None:
-                    await asyncio.sleep(_LOOK_EVERY)
+                    # Longer each time and by chance: the scheduler forgets how a run ended only when no replica waits.
+                    longest = min(2 * _LOOK_EVERY * 2**asked.losses, _LONGEST_PAUSE)
+                    await asyncio.sleep(random.uniform(longest / 2, longest))
                     continue
                 result = read(asked.call.key, answered)
                 asked.keep(result)
@@ -171,7 +178,7 @@ class ClusterLine:
         """Return what a worker answers; None where it has to be asked for again.
 
         Raises:
-            ClusterError: workers end, one after the other, while they run it.
+            ClusterError: workers end, one after the other, while they run it, or it is stopped again and again.
         """
         client = await self._link.ready()
         key = asked.call.task_key
@@ -186,12 +193,13 @@ class ClusterLine:
             fifo_timeout="0 ms",
         )
         try:
-            answered: Answer = await future
+            answered: Answer = await self._link.result_of(future)
         except (FutureCancelledError, TimeoutError, OSError) as error:
             _log.info("%s is asked for again: %r", key[:60], error)
             return None
         except KilledWorker:
-            if len(asked.ran) >= _MOST_DEATHS:
+            asked.losses += 1
+            if len(asked.ran) >= _MOST_DEATHS or asked.losses >= _MOST_LOSSES:
                 raise ClusterError(
                     "This computation ended every machine that tried it: it needs more memory than they have. Ask for "
                     "less, such as fewer or shorter prompts."
@@ -200,7 +208,12 @@ class ClusterLine:
         else:
             if "payload" in answered:
                 self._held[key] = time.monotonic() + _HOLD, future
-            return answered if answered != STOPPED else None
+            if answered != STOPPED:
+                return answered
+            asked.losses += 1
+            if asked.losses >= _MOST_LOSSES:
+                raise ClusterError("The machines that compute stopped this again and again. Please ask for it again.")
+            return None
         finally:
             if self._held.get(key, (0, None))[1] is not future:
                 future.release()
