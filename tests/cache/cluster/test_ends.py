@@ -26,14 +26,16 @@ _ANSWER = {"error": "ClusterError", "words": "A worker of the cluster is not one
 def lose_the_connection(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The scheduler fails to answer once, and Dask's client hangs when it is closed."""
 
-    async def hang(*_: Any, **__: Any) -> None:
-        await asyncio.sleep(3600)
-
     resources, failed = link._resources, []
 
     async def fail_once(client: Client) -> frozenset[str]:
         if not failed:
             failed.append(1)
+
+            async def hang(*_: Any, **__: Any) -> None:
+                client._handle_report_task.cancel()
+                await asyncio.sleep(3600)
+
             monkeypatch.setattr(client, "_close", hang)
             raise TimeoutError
         return await resources(client)
