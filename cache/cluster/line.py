@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
+from distributed.client import ClosedClientError
 
 from cache.cluster.address import Cluster
 from cache.cluster.answers import STOPPED, read
@@ -183,15 +184,13 @@ class ClusterLine:
         client = await self._link.ready()
         key = asked.call.task_key
         await self._forgotten(client, key)
-        future = client.submit(
-            compute,
-            asked.call.as_plain(),
-            asked.round,
-            key=key,
-            priority=_ABOVE_SWEEPS - asked.round,
-            resources={asked.resource: 1},
-            fifo_timeout="0 ms",
-        )
+        try:
+            future = client.submit(
+                compute, asked.call.as_plain(), asked.round, key=key, priority=_ABOVE_SWEEPS - asked.round,
+                resources={asked.resource: 1}, fifo_timeout="0 ms",
+            )  # fmt: skip
+        except ClosedClientError:  # the link has not seen it yet
+            return None
         try:
             answered: Answer = await self._link.result_of(future)
         except (FutureCancelledError, TimeoutError, OSError) as error:
@@ -220,7 +219,8 @@ class ClusterLine:
 
     async def _forgotten(self, client: Client, key: str) -> None:
         """Wait until the client has let go of an earlier run: else it would hand out how that one ended."""
-        while key in client.futures and key not in self._held:
+        until = time.monotonic() + _LONGEST_PAUSE
+        while key in client.futures and key not in self._held and time.monotonic() < until:
             await asyncio.sleep(0.01)
 
     def _drop_unwatched(self) -> None:

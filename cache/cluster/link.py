@@ -57,6 +57,7 @@ class Link:
         self._cluster, self._name, self._waiting, self._heard = cluster, name, waiting, heard
         self._others: dict[str, tuple[float, list[Waiting]]] = {}  # replica -> when heard of, who waits there
         self._there = asyncio.Event()
+        self._was_there = True  # when it was looked for last
         self._gone: asyncio.Future[None] | None = None  # of the client that is there
         self._unknown: frozenset[str] = frozenset()  # what the scheduler did not know when it was asked last
 
@@ -93,27 +94,34 @@ class Link:
         """Connect, and connect again, for good."""
         configure_dask()
         _quiet_dask()
-        was_there = True
         while True:
-            client = await self._connected()
-            if client is None:
-                if was_there:
-                    _log.warning("the scheduler at %s does not answer", self._cluster.address)
-                was_there = False
-                await asyncio.sleep(_TRY_AGAIN)
-                continue
-            _log.info("connected to the scheduler at %s", self._cluster.address)
-            was_there, self.client = True, client
-            self._gone, self._unknown = asyncio.get_running_loop().create_future(), frozenset()
-            self._there.set()
             try:
-                await self._look_after(client)
-            finally:
-                self.client, self.resources = None, frozenset()
-                self._there.clear()
-                self._gone.set_result(None)
-                await _close(client)
-            _log.warning("the scheduler at %s is gone", self._cluster.address)
+                await self._keep_one()
+            except Exception:  # certificates that are being replaced, say
+                self._was_there = False
+                _log.exception("the connection to the scheduler failed")
+            await asyncio.sleep(0 if self._was_there else _TRY_AGAIN)
+
+    async def _keep_one(self) -> None:
+        """Connect, and stay connected as long as the scheduler answers."""
+        client = await self._connected()
+        if client is None:
+            if self._was_there:
+                _log.warning("the scheduler at %s does not answer", self._cluster.address)
+            self._was_there = False
+            return
+        _log.info("connected to the scheduler at %s", self._cluster.address)
+        self._was_there, self.client = True, client
+        self._gone, self._unknown = asyncio.get_running_loop().create_future(), frozenset()
+        self._there.set()
+        try:
+            await self._look_after(client)
+        finally:
+            self.client, self.resources = None, frozenset()
+            self._there.clear()
+            self._gone.set_result(None)
+            await _close(client)
+        _log.warning("the scheduler at %s is gone", self._cluster.address)
 
     async def _connected(self) -> Client | None:
         client = Client(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distributed import Client
+from distributed.client import ClosedClientError
 from distributed.core import Status
 
 from cache.cluster import link, scheduling
@@ -50,7 +51,35 @@ def stop_listening(asked: Any, _: pytest.MonkeyPatch) -> None:
     asked._elsewhere._loop.call_soon_threadsafe(connection.client._handle_report_task.cancel)
 
 
-@pytest.mark.parametrize("harm", [lose_the_connection, stop_listening])
+def have_no_certificates(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are being replaced when the connection has to be made anew."""
+    security, failed = Cluster.security, []
+
+    def fail_once(cluster: Cluster) -> Any:
+        if not failed:
+            failed.append(1)
+            raise FileNotFoundError("ca.pem")
+        return security(cluster)
+
+    monkeypatch.setattr(Cluster, "security", fail_once)
+    stop_listening(asked, monkeypatch)
+
+
+def close_the_client(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed when it is asked for something else, which nobody has seen yet."""
+    connection, failed = asked._elsewhere._link, []
+    submit = connection.client.submit
+
+    def fail_once(*given: Any, **how: Any) -> Any:
+        if not failed:
+            failed.append(1)
+            raise ClosedClientError
+        return submit(*given, **how)
+
+    monkeypatch.setattr(connection.client, "submit", fail_once)
+
+
+@pytest.mark.parametrize("harm", [lose_the_connection, stop_listening, have_no_certificates, close_the_client])
 def test_who_waits_is_answered_though_the_connection_fails_in_silence(
     cluster, kind, replica, tmp_path: Path, monkeypatch, harm: Callable[..., None]
 ) -> None:
@@ -59,8 +88,10 @@ def test_who_waits_is_answered_though_the_connection_fails_in_silence(
     job = asked.request("count", model(kind), folder=str(tmp_path), seconds=1.0)
     until(lambda: job.wait(0.01) or notes(tmp_path))
     harm(asked, monkeypatch)
-    until(lambda: job.wait(0.01))
+    other = asked.request("count", model(kind), folder=str(tmp_path), x=1.0)
+    until(lambda: all([each.wait(0.01) for each in (job, other)]))
     assert np.array_equal(finish(job).result(), [0.0, 1.0])
+    assert np.array_equal(finish(other).result(), [1.0, 2.0])
 
 
 def run(test: Callable[[QuietScheduler, Client], Coroutine[Any, Any, None]]) -> None:
