@@ -26,7 +26,7 @@ class Effects:
 
     Attributes:
         values: of its cells; for patched activations minus the unpatched run, as their page draws them.
-        change: whether they are such changes.
+        change: whether they are such changes, and not from 0, which would make them the values themselves.
     """
 
     values: np.ndarray
@@ -36,7 +36,7 @@ class Effects:
     def of(cls, result: SweepResult) -> "Effects":
         """Return those of a result; its own values where the unpatched run is not known."""
         before = unpatched(result)
-        return cls(result.values, False) if before is None else cls(result.values - before, True)
+        return cls(result.values, False) if before is None else cls(result.values - before, before != 0)
 
 
 def unpatched(result: SweepResult) -> float | None:
@@ -75,8 +75,8 @@ def _heatmap(result: SweepResult) -> go.Figure:
     told = iter(_told(result, drawn, [name for row in keys for name in row]))
     texts = [[next(told) for _ in columns] for _ in rows]
     figure = effect_heatmap(grid, texts, [], less_is_good=result.metric == "kl")
-    blue = f"; blue: {TOWARDS[result.metric]}" if drawn.change and result.metric in TOWARDS else ""
-    return laid_out(figure, _title(result, drawn), f"{_note(result)}{blue}", heatmap_height(grid))
+    blue = f"; blue: {TOWARDS[result.metric]}" if unpatched(result) is not None and result.metric in TOWARDS else ""
+    return laid_out(figure, _title(result), f"{_note(result)}{blue}", heatmap_height(grid))
 
 
 def _bars(result: SweepResult) -> go.Figure:
@@ -85,11 +85,11 @@ def _bars(result: SweepResult) -> go.Figure:
     texts = _told(result, drawn, [f"{axis} {label}" for label in labels])
     names = [literal(f"{axis} {label}") for label in labels]
     ends = np.array([drawn.values, low, high])
-    return row_bars(names, ends, texts, _title(result, drawn), f"{_note(result)}; whiskers: 95 %", literal(result.unit))
+    return row_bars(names, ends, texts, _title(result), f"{_note(result)}; whiskers: 95 %", literal(result.unit))
 
 
-def _title(result: SweepResult, drawn: Effects) -> str:
-    return literal(f"{'Change in ' * drawn.change}{result.metric}")
+def _title(result: SweepResult) -> str:
+    return literal(f"{'Change in ' * (unpatched(result) is not None)}{result.metric}")
 
 
 def _note(result: SweepResult) -> str:
