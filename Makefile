@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: run test notebooks-test walk-test lint check format demo-model verify fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
+.PHONY: run test notebooks-test walk-test cluster-test lint check format demo-model verify fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app
@@ -16,6 +16,9 @@ notebooks-test: .venv/installed-dev  ## every figure's notebook in a fresh kerne
 
 walk-test: .venv/installed-dev  ## every control of every page: changed, kept by Back, reproduced by a link; a quarter of an hour
 	$(BIN)/python -m pytest -n $(WORKERS) -m walk
+
+cluster-test: .venv/installed-dev  ## compose.yaml's cluster on this machine, in front of it nginx, visited in Chromium; minutes
+	IOI_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m cluster
 
 lint: .venv/installed-dev  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -64,6 +64,7 @@ PART_STEPS, PART_MOVERS, PART_VARIANTS = "part_steps", "part_movers", "part_vari
 METHOD_HEADS, METHOD_AT, SIGNAL_HEADS = "method_heads", "method_at", "signal_heads"
 
 PINS = "pins"  # of the report, all of it
+PART_SWEEP = "part_sweep"
 LESSON, STEP, ANSWERS = "lesson", "step", "answers"  # which lesson, its step, and all that was answered in it
 
 FORMERLY = {ATTENTION_HEAD: HEAD, HEAD_DIRECTION: DIRECTION}

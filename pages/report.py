@@ -1,4 +1,6 @@
-"""Report: pinned figures of any views, each with a line of the visitor's own, as one page and one file."""
+"""Report: pinned figures of any views, each with a line of the visitor's own, as one page and one file; and a sweep."""
+
+from functools import partial
 
 import streamlit as st
 
@@ -6,14 +8,18 @@ from app import url
 from app.report.panels import show_how_to_begin, show_report
 from app.report.pins import read
 from app.report.words import HOW
-from app.shell.title import headline
+from app.shell.current_view import current_view
+from app.shell.title import headline, part
 from app.shell.way import REPORT
 from app.start.panels import hide_strip
+from app.sweep.panels import show_sweep
 
 hide_strip()
 headline(REPORT.question, more=HOW)
 pins = read(st.query_params[url.PINS]) if url.PINS in st.query_params else []
+view = current_view()
 if pins:
-    show_report(pins)
+    show_report(pins, large=view.large)
 else:
     show_how_to_begin()
+part("Show the file of a sweep", url.PART_SWEEP, partial(show_sweep, view))

@@ -18,7 +18,6 @@ from app.report import words
 from app.report.files import Figure, report_cells, report_page, report_zip
 from app.report.pins import LONGEST_ADDRESS, LONGEST_NOTE, Pin, moved, noted, read, removed, written
 from app.report.rerun import LedAwayError, caught_in
-from app.shell.current_view import current_view
 from app.shell.way import START, WAY
 from app.take_home.caught import Caught
 from app.take_home.menu import download_button, one_at_a_time, wheel_address
@@ -27,9 +26,8 @@ from app.take_home.page import Part
 _DRAWN, _NO_ROOM = "_report_drawn", "_report_no_room"
 
 
-def show_report(pins: Sequence[Pin]) -> None:
+def show_report(pins: Sequence[Pin], *, large: bool) -> None:
     """Draw the figures of a report, in their order."""
-    large = current_view().large
     _tell_the_browser(pins)
     caught = _all_caught(pins)
     _show_files(pins, caught)

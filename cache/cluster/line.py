@@ -8,6 +8,7 @@ and the places that wait with the replicas' own messages, so all replicas count 
 
 import asyncio
 import logging
+import random
 import threading
 import time
 import uuid
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
+from distributed.client import ClosedClientError
 
 from cache.cluster.address import Cluster
 from cache.cluster.answers import STOPPED, read
@@ -32,6 +34,8 @@ _HOLD = 10.0  # seconds that a result stays on its worker, for replicas that ask
 _PATIENT = 1.0  # seconds without a scheduler before visitors are told
 _ABOVE_SWEEPS = 10**9  # tasks that nobody waits for at a page have priority 0
 _MOST_DEATHS = 6  # workers that may end while they run a computation
+_LONGEST_PAUSE = 5.0  # seconds before it is asked for again
+_MOST_LOSSES = 20
 
 GONE = (
     "The machines that compute do not answer. What is kept is shown as always; everything else goes on by itself as "
@@ -55,6 +59,7 @@ class Asked:
         round: in which it is served.
         since: when it was asked for, in seconds since the epoch: other replicas' places are compared with it.
         ran: the workers that are known to have run it.
+        losses: how often it was stopped, or its workers ended, while it was waited for.
     """
 
     job: Job
@@ -63,6 +68,7 @@ class Asked:
     round: int
     since: float = field(default_factory=time.time)
     ran: set[str] = field(default_factory=set)
+    losses: int = 0
     following: "asyncio.Task[None] | None" = None
 
     @property
@@ -154,7 +160,9 @@ class ClusterLine:
             while not asked.job.ended:
                 answered = await self._answer(asked)
                 if answered is None:
-                    await asyncio.sleep(_LOOK_EVERY)
+                    # Longer each time and by chance: the scheduler forgets how a run ended only when no replica waits.
+                    longest = min(2 * _LOOK_EVERY * 2**asked.losses, _LONGEST_PAUSE)
+                    await asyncio.sleep(random.uniform(longest / 2, longest))
                     continue
                 result = read(asked.call.key, answered)
                 asked.keep(result)
@@ -171,27 +179,26 @@ class ClusterLine:
         """Return what a worker answers; None where it has to be asked for again.
 
         Raises:
-            ClusterError: workers end, one after the other, while they run it.
+            ClusterError: workers end, one after the other, while they run it, or it is stopped again and again.
         """
         client = await self._link.ready()
         key = asked.call.task_key
         await self._forgotten(client, key)
-        future = client.submit(
-            compute,
-            asked.call.as_plain(),
-            asked.round,
-            key=key,
-            priority=_ABOVE_SWEEPS - asked.round,
-            resources={asked.resource: 1},
-            fifo_timeout="0 ms",
-        )
         try:
-            answered: Answer = await future
+            future = client.submit(
+                compute, asked.call.as_plain(), asked.round, key=key, priority=_ABOVE_SWEEPS - asked.round,
+                resources={asked.resource: 1}, fifo_timeout="0 ms",
+            )  # fmt: skip
+        except ClosedClientError:  # the link has not seen it yet
+            return None
+        try:
+            answered: Answer = await self._link.result_of(future)
         except (FutureCancelledError, TimeoutError, OSError) as error:
             _log.info("%s is asked for again: %r", key[:60], error)
             return None
         except KilledWorker:
-            if len(asked.ran) >= _MOST_DEATHS:
+            asked.losses += 1
+            if len(asked.ran) >= _MOST_DEATHS or asked.losses >= _MOST_LOSSES:
                 raise ClusterError(
                     "This computation ended every machine that tried it: it needs more memory than they have. Ask for "
                     "less, such as fewer or shorter prompts."
@@ -200,14 +207,20 @@ class ClusterLine:
         else:
             if "payload" in answered:
                 self._held[key] = time.monotonic() + _HOLD, future
-            return answered if answered != STOPPED else None
+            if answered != STOPPED:
+                return answered
+            asked.losses += 1
+            if asked.losses >= _MOST_LOSSES:
+                raise ClusterError("The machines that compute stopped this again and again. Please ask for it again.")
+            return None
         finally:
             if self._held.get(key, (0, None))[1] is not future:
                 future.release()
 
     async def _forgotten(self, client: Client, key: str) -> None:
         """Wait until the client has let go of an earlier run: else it would hand out how that one ended."""
-        while key in client.futures and key not in self._held:
+        until = time.monotonic() + _LONGEST_PAUSE
+        while key in client.futures and key not in self._held and time.monotonic() < until:
             await asyncio.sleep(0.01)
 
     def _drop_unwatched(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from distributed import Client
+from distributed import Client, Future
 
 from cache.cluster.address import Cluster, configure_dask
 from cache.cluster.task import LINES, PROGRESS
@@ -23,6 +23,7 @@ _ANSWERING = 4.0
 _TELL_EVERY = 0.5  # seconds between messages to other replicas
 _TELL_AGAIN = 2.0  # seconds after which an unchanged message is sent again
 _FORGET_AFTER = 6.0  # seconds after which a replica that says nothing is taken to be gone
+_ASK_EVERY = 5.0  # seconds between questions whether the scheduler still knows what is waited for
 
 Waiting = tuple[str, int, float]
 """A place in line: the resource that its workers have, the round in which it is served, and since when it waits."""
@@ -56,12 +57,33 @@ class Link:
         self._cluster, self._name, self._waiting, self._heard = cluster, name, waiting, heard
         self._others: dict[str, tuple[float, list[Waiting]]] = {}  # replica -> when heard of, who waits there
         self._there = asyncio.Event()
+        self._was_there = True  # when it was looked for last
+        self._gone: asyncio.Future[None] | None = None  # of the client that is there
+        self._unknown: frozenset[str] = frozenset()  # what the scheduler did not know when it was asked last
 
     async def ready(self) -> Client:
         """Return the client, once the scheduler is there."""
         while (client := self.client) is None:
             await self._there.wait()
         return client
+
+    async def result_of(self, future: "Future[Any]") -> Any:
+        """Return what a future of the client that is there comes to. Dask's own wait has no end if that client is lost.
+
+        Raises:
+            ConnectionError: the scheduler is gone.
+            Exception: what the future ends with.
+        """
+        if (gone := self._gone) is None or future.client is not self.client:
+            raise ConnectionError("the scheduler is gone")
+        waiting = asyncio.ensure_future(_awaited(future))
+        try:
+            await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise ConnectionError("the scheduler is gone")
+            return waiting.result()
+        finally:
+            waiting.cancel()
 
     def others(self) -> list[Waiting]:
         """Return the places that wait at other replicas."""
@@ -72,25 +94,34 @@ class Link:
         """Connect, and connect again, for good."""
         configure_dask()
         _quiet_dask()
-        was_there = True
         while True:
-            client = await self._connected()
-            if client is None:
-                if was_there:
-                    _log.warning("the scheduler at %s does not answer", self._cluster.address)
-                was_there = False
-                await asyncio.sleep(_TRY_AGAIN)
-                continue
-            _log.info("connected to the scheduler at %s", self._cluster.address)
-            was_there, self.client = True, client
-            self._there.set()
             try:
-                await self._look_after(client)
-            finally:
-                self.client, self.resources = None, frozenset()
-                self._there.clear()
-                await _close(client)
-            _log.warning("the scheduler at %s is gone", self._cluster.address)
+                await self._keep_one()
+            except Exception:  # certificates that are being replaced, say
+                self._was_there = False
+                _log.exception("the connection to the scheduler failed")
+            await asyncio.sleep(0 if self._was_there else _TRY_AGAIN)
+
+    async def _keep_one(self) -> None:
+        """Connect, and stay connected as long as the scheduler answers."""
+        client = await self._connected()
+        if client is None:
+            if self._was_there:
+                _log.warning("the scheduler at %s does not answer", self._cluster.address)
+            self._was_there = False
+            return
+        _log.info("connected to the scheduler at %s", self._cluster.address)
+        self._was_there, self.client = True, client
+        self._gone, self._unknown = asyncio.get_running_loop().create_future(), frozenset()
+        self._there.set()
+        try:
+            await self._look_after(client)
+        finally:
+            self.client, self.resources = None, frozenset()
+            self._there.clear()
+            self._gone.set_result(None)
+            await _close(client)
+        _log.warning("the scheduler at %s is gone", self._cluster.address)
 
     async def _connected(self) -> Client | None:
         client = Client(
@@ -106,7 +137,7 @@ class Link:
             await client
             for topic in (PROGRESS, LINES):
                 client.subscribe_topic(topic, lambda event, topic=topic: self._hear(topic, event[1]))
-                for _, message in await client.get_events(topic):
+                for _, message in await asyncio.wait_for(client.get_events(topic), _ANSWERING):
                     self._hear(topic, message)
             self.resources = await _resources(client)
         except Exception as error:  # OSError, TimeoutError, a certificate that does not fit
@@ -123,8 +154,8 @@ class Link:
 
     async def _look_after(self, client: Client) -> None:
         """Look what is there and say who waits here, as long as the scheduler answers."""
-        looked, said, told = time.monotonic(), 0.0, None
-        while client.status == "running":
+        looked, said, asked, told = time.monotonic(), 0.0, time.monotonic(), None
+        while client.status == "running" and _listens(client):
             await asyncio.sleep(0.1)
             now, waiting = time.monotonic(), self._waiting()
             try:
@@ -134,9 +165,32 @@ class Link:
                     said, told = now, waiting
                     message = {"replica": self._name, "waiting": waiting}
                     await asyncio.wait_for(client.log_event(LINES, message), _ANSWERING)
+                if now - asked > _ASK_EVERY:
+                    asked = now
+                    await self._ask_again_for_what_is_lost(client)
             except Exception as error:
                 _log.debug("no answer: %r", error)
                 return
+
+    async def _ask_again_for_what_is_lost(self, client: Client) -> None:
+        """End the wait for what the scheduler, asked twice, does not know any more, or has long ended."""
+        waited_for = [key for key, state in client.futures.items() if not state.done()]
+        lost = await asyncio.wait_for(client.scheduler.ioi_unknown(client=client.id, keys=waited_for), _ANSWERING)
+        for key in self._unknown.intersection(lost):
+            if (state := client.futures.get(key)) is not None and not state.done():
+                _log.warning("%s was lost at the scheduler and is asked for again", key[:60])
+                state.cancel()
+        self._unknown = frozenset(lost)
+
+
+async def _awaited(future: "Future[Any]") -> Any:
+    return await future
+
+
+def _listens(client: Client) -> bool:
+    """Return whether the client still hears what becomes of its futures; Dask's does not say when that has ended."""
+    listening = client._handle_report_task
+    return listening is not None and not listening.done()
 
 
 async def _resources(client: Client) -> frozenset[str]:
@@ -154,5 +208,8 @@ def _quiet_dask() -> None:
 
 
 async def _close(client: Client) -> None:
+    stream = client.scheduler_comm and client.scheduler_comm.comm
     with suppress(Exception):
         await asyncio.wait_for(client._close(fast=True), _ANSWERING)
+    if stream is not None:
+        stream.abort()  # where closing took too long: what is left of it would have the scheduler compute for nobody

@@ -108,11 +108,30 @@ def read_sweep(path: FilePath) -> SweepResult:
         IOIError: it cannot be read, or is no finished sweep, or is damaged.
     """
     try:
-        return _of(*unpack(_KEY, read(Path(path))))
+        data = read(Path(path))
+    except (DamagedFileError, TypeError, ValueError) as error:
+        raise _no_sweep(str(path)) from error
+    return sweep_of(data, str(path))
+
+
+def sweep_of(data: bytes, name: str) -> SweepResult:
+    """Return the result that a file holds. Nothing in it is run.
+
+    Args:
+        name: of the file, for the error.
+    Raises:
+        IOIError: it is no finished sweep, or is damaged.
+    """
+    try:
+        return _of(*unpack(_KEY, data))
     except (DamagedFileError, TypeError, ValueError, ArithmeticError) as error:
-        raise IOIError(
-            f"{shown(str(path))} is no finished sweep, or is damaged: give the file that python -m ioi_core sweep wrote"
-        ) from error
+        raise _no_sweep(name) from error
+
+
+def _no_sweep(name: str) -> IOIError:
+    return IOIError(
+        f"{shown(name)} is no finished sweep, or is damaged: give the file that python -m ioi_core sweep wrote"
+    )
 
 
 def _of(told: dict[str, Any], arrays: dict[str, np.ndarray]) -> SweepResult:

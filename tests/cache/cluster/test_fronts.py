@@ -5,14 +5,11 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from cache import scheduler, worker
 from cache.analyses import ANALYSES
@@ -23,41 +20,19 @@ from cache.store.codec import encode
 from cache.store.memory import MemoryStore
 from ioi_core import Model, arena_pairs
 from tests import ROOT
+from tests.cache.cluster.composed import Host, started
 from tests.cache.cluster.processes import certificates, free_port
 from tests.cache.stand_ins import finish
 
 
-@contextmanager
-def started(service: str, places: dict[str, str], *more: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """The service's own command and settings, with the places of this machine in place of the containers'."""
-    described: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"][service]
-
-    def here(text: str) -> str:
-        for inside, outside in places.items():
-            text = text.replace(inside, outside)
-        return text
-
-    interpreter, *command = [here(part) for part in described["command"]]
-    assert interpreter == "python"
-    settings = {name: here(text) for name, text in described["environment"].items() if "${" not in text}
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("IOI_")} | settings
-    environment["IOI_CACHE_MEGABYTES"] = "0"
-    process = subprocess.Popen([sys.executable, *command, *more], cwd=ROOT, env=environment)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
 def test_the_commands_of_compose_compute_what_one_machine_computes(demo_model: Model, tmp_path: Path) -> None:
     certificates(tmp_path, "ca", "scheduler", "worker", "replica")
-    here = f"127.0.0.1:{free_port()}"
-    places = {"/certificates": str(tmp_path), "0.0.0.0:8786": here, "scheduler:8786": here}
+    here, metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    places = {"0.0.0.0:8786": here, "scheduler:8786": here, "0.0.0.0:9109": metrics}
+    host = Host(tmp_path, {"IOI_CERTIFICATES_FROM": tmp_path, "IOI_CACHE_MEGABYTES": 0}, places)
     tls = Tls(*(tmp_path / name for name in ("ca.pem", "replica.pem", "replica.key")))
-    metrics = f"127.0.0.1:{free_port()}"
-    more = ["--threads", str(torch.get_num_threads()), "--metrics", metrics, "--memory", "4000"]
-    with started("scheduler", places) as serving, started("worker", places, *more) as working:
+    more = ["--threads", str(torch.get_num_threads()), "--memory", "4000"]
+    with started("scheduler", host) as serving, started("worker", host, *more) as working:
         elsewhere = ClusterLine(Cluster(f"tls://{here}", tls), 250)
         asked = Computations(MemoryStore(10**7), elsewhere=elsewhere, device="cpu")
         pairs = arena_pairs(demo_model).take([0, 1])
