@@ -6,6 +6,7 @@ common practice; numbers stay numbers. A head is two whole numbers, layer and he
 of heads takes it for 9.1. Tokens keep their real spaces here: a file is for computing.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from app.take_home.record import Record
 from ioi_core import Head
 
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+_NODE = re.compile(r"(?:mlp )?(\d+)(?:\.(\d+))?(?:<[qkv]>)?")
 
 SOURCE = "source"
 """The last column of a file: what it is of, in the first row; nothing below."""
@@ -86,12 +89,22 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def _heads_in_two_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy in which a column "head" of names such as "9.10" is a column "layer" and a column "head"."""
+    """Return a copy in which a column "head" of names such as "9.10" is a column "layer" and a column "head".
+
+    The nodes at the ends of an edge keep their names, with such columns beside them.
+    """
     copy = frame.copy()
     if "head" in copy and all(isinstance(cell, str) and "." in cell for cell in copy["head"]):
         heads = [Head.parse(name) for name in copy["head"]]
         copy.insert(list(copy.columns).index("head"), "layer", [head.layer for head in heads])
         copy["head"] = [head.head for head in heads]
+    for end in ("receiver", "sender"):  # of an edge: where it is the embedding or the logits, there is neither
+        if end in copy:
+            nodes = [_NODE.fullmatch(name) for name in copy[end]]
+            for part, column in enumerate(("layer", "head"), 1):
+                numbers = [node and node[part] and int(node[part]) for node in nodes]
+                at = list(copy.columns).index(end) + part
+                copy.insert(at, f"{end}_{column}", pd.array(numbers, dtype="Int64"))
     return copy
 
 

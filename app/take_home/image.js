@@ -30,7 +30,10 @@ window.ioiImage ??= (() => {
     return rules.join("");
   };
   const drawn = async (chart) => {
-    const { width, height } = chart.getBoundingClientRect();
+    const { left, width: shown, height } = chart.getBoundingClientRect();
+    // A page breaks a long title's lines where it is narrow; an image is as wide as its longest line.
+    const ends = [...chart.querySelectorAll(".main-svg text")].map((text) => text.getBoundingClientRect().right - left + 8);
+    const width = Math.max(shown, ...ends);
     const whole = document.createElementNS(svg, "svg");
     for (const [name, value] of Object.entries({ xmlns: svg, width, height, viewBox: `0 0 ${width} ${height}` })) {
       whole.setAttribute(name, value);

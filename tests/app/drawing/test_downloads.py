@@ -61,6 +61,15 @@ def test_all_heads_of_gpt2_come_back():
     assert [f"{layer}.{head}" for layer, head in zip(back["layer"], back["head"], strict=True)] == names
 
 
+def test_the_ends_of_edges_are_whole_numbers_too():
+    frame = pd.DataFrame({"sender": ["9.10", "mlp 3", "embed"], "receiver": ["11.0", "9.10<q>", "logits"]})
+    back = read(frame).astype(object).fillna("none")
+    ends = ["sender", "sender_layer", "sender_head", "receiver", "receiver_layer", "receiver_head"]
+    assert list(back.columns) == ends
+    assert back[ends[1:3]].to_numpy().tolist() == [[9, 10], [3, "none"], ["none", "none"]]
+    assert back[ends[4:]].to_numpy().tolist() == [[11, 0], [9, 10], ["none", "none"]]
+
+
 def test_a_bias_beside_heads_keeps_its_name():
     frame = pd.DataFrame({"layer": [0, 0], "head": [0, "b_O"]})
     assert read(frame)["head"].tolist() == ["0", "b_O"]
