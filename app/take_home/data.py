@@ -102,7 +102,7 @@ def _heads_in_two_columns(frame: pd.DataFrame) -> pd.DataFrame:
         if end in copy:
             nodes = [_NODE.fullmatch(name) for name in copy[end]]
             for part, column in enumerate(("layer", "head"), 1):
-                numbers = [node and node[part] and int(node[part]) for node in nodes]
+                numbers = [int(node[part]) if node and node[part] else None for node in nodes]
                 at = list(copy.columns).index(end) + part
                 copy.insert(at, f"{end}_{column}", pd.array(numbers, dtype="Int64"))
     return copy
