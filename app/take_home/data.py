@@ -104,7 +104,7 @@ def _heads_in_two_columns(frame: pd.DataFrame) -> pd.DataFrame:
             for part, column in enumerate(("layer", "head"), 1):
                 numbers = [int(node[part]) if node and node[part] else None for node in nodes]
                 at = list(copy.columns).index(end) + part
-                copy.insert(at, f"{end}_{column}", pd.array(numbers, dtype="Int64"))
+                copy.insert(at, f"{end}_{column}", pd.Series(numbers, copy.index, dtype="Int64"))
     return copy
 
 
