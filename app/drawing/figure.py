@@ -79,6 +79,8 @@ def show_chart(
     first: bool = False,
 ) -> None:
     """Draw `figure` alone, for several that share one foot; the arguments are those of `show_figure`."""
+    if min_width:
+        figure.update_layout(meta={"min_width": min_width, "from_right": from_right})  # for who draws it elsewhere
     if large:
         figure = _enlarged(figure, roomy=not first)
         min_width = 0 if first else min_width

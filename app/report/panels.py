@@ -18,7 +18,7 @@ from app.report import words
 from app.report.files import Figure, report_cells, report_page, report_zip
 from app.report.pins import LONGEST_ADDRESS, LONGEST_NOTE, Pin, moved, noted, read, removed, written
 from app.report.rerun import LedAwayError, caught_in
-from app.shell.way import START, WAY
+from app.shell.way import BESIDE, START, WAY
 from app.take_home.caught import Caught
 from app.take_home.menu import download_button, one_at_a_time, wheel_address
 from app.take_home.page import Part
@@ -151,7 +151,8 @@ def _change(how: Callable[[list[Pin]], list[Pin]]) -> None:
 
 
 def _page_title(pin: Pin) -> str:
-    return next((step.title for step in WAY if step.name == (pin.page or START.name)), "No page of this app")
+    steps = (*WAY, *BESIDE)
+    return next((step.title for step in steps if step.name == (pin.page or START.name)), "No page of this app")
 
 
 def _literal(text: str) -> str:
@@ -160,7 +161,7 @@ def _literal(text: str) -> str:
 
 def _show_figure(part: Part, n: int, *, large: bool) -> None:
     for k, figure in enumerate(part.figures):
-        show_chart(f"report-{n}-{k}", figure, large=large, first=n == k == 0)
+        show_chart(f"report-{n}-{k}", figure, large=large, first=n == k == 0, **(figure.layout.meta or {}))
     if not part.figures:
         st.dataframe(part.frame(), hide_index=True, key=f"report-table-{n}")
     if part.record.words:

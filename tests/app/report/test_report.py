@@ -112,6 +112,14 @@ def test_what_cannot_be_drawn_is_said_and_the_rest_is_there(loader):
     assert not at.exception
 
 
+def test_a_lessons_reveal_is_drawn_again_and_is_no_narrower(loader):
+    at = report(Pin("lessons?model=ioi-demo&lesson=patching&step=3&answers=3%3A4%2C14", "lesson_reveal"))
+    assert_fine(at)
+    assert [one.value for one in at.header] == ["1. Lessons"]
+    assert len(at.get("plotly_chart")) == 1
+    assert ".st-key-wide-report-0-0 { display: grid; grid-template-columns: max(100%, 820px)" in shown(at)
+
+
 def test_another_model_than_the_link_asks_for_is_named(loader):
     at = report(Pin(LENS.view.replace("ioi-demo", "gpt2-small"), LENS.figure))
     assert "Drawn on ioi-demo: gpt2-small, which the link asks for, is not here" in shown(at)
