@@ -40,3 +40,12 @@ window.soughtBox ??= (() => {
   look();
   return true;
 })();
+
+// A box to drop a file on has a name, and a role by which it has none: a group is what it is.
+window.namedDropzones ??= (() => {
+  const nameless = '[data-testid="stFileUploaderDropzone"][role="presentation"]';
+  const mend = () => document.querySelectorAll(nameless).forEach((box) => box.setAttribute("role", "group"));
+  new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
+  mend();
+  return true;
+})();

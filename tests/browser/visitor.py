@@ -64,7 +64,7 @@ def serving(folder: Path, *command: str) -> Iterator[tuple[str, Path]]:
             yield url, log
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(WAIT / 1000)
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
