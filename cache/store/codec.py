@@ -4,8 +4,8 @@ Writing: a result becomes a tree of JSON values and a list of arrays, both in on
 and a SHA-256 of the key and the file go before it, so a payload that was damaged, or that lies under another key than
 its own, is noticed before anything reads it.
 Reading: checksum, then the arrays, then the tree. Only numbers, text, containers, arrays of numbers and the enums and
-dataclasses that `ioi_core` makes public are read, each dataclass with the fields it has now; one that has a default may
-be missing, since it may have come later. Anything else is a `DamagedPayloadError`, never a result.
+dataclasses that `ioi_core` makes public are read, each dataclass with exactly the fields it has now. Anything else
+is a `DamagedPayloadError`, never a result.
 
 Not npz: NumPy parses its headers as Python source, and up to Python 3.12 two threads that do so at the same moment can
 disturb each other (SystemError, "recursion depth mismatch"): sound results were sometimes taken for damaged.
@@ -18,7 +18,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -157,8 +157,9 @@ def _read_object(arrays: Mapping[str, np.ndarray], name: str, parts: dict[str, o
     kind = CONSTRUCTIBLE[name]
     if "per_prompt" not in _field_names(kind) and parts.get("per_prompt", ...) is None:
         parts = {field: part for field, part in parts.items() if field != "per_prompt"}
-    needed = {field.name for field in fields(kind) if field.init and field.default is MISSING}
-    if not needed <= parts.keys() <= set(_field_names(kind)):
+    if name == "FoundCircuit":  # kept before circuits were judged on prompts held out
+        parts = {"held_out": None} | parts
+    if sorted(parts) != sorted(_field_names(kind)):
         raise ValueError(f"{name} has other fields now")
     return kind(**{field: _from_tree(part, arrays) for field, part in parts.items()})
 

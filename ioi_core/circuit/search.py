@@ -67,7 +67,7 @@ class FoundCircuit(PromptResult):
     n_added: int
     pruned: tuple[Member, ...]
     tolerance: float
-    held_out: CircuitEvaluation | None = None  # what was kept before there was any is read without
+    held_out: CircuitEvaluation | None
 
 
 @torch.inference_mode()
