@@ -92,21 +92,15 @@ def find_circuit(
     """
     check_pairs(model, pairs)
     if held_out is not None:
-        check_pairs(model, held_out)
-        if held_out.roles.keys() != pairs.roles.keys():
-            got, needed = (", ".join(some.roles) for some in (held_out, pairs))
-            raise PromptError(f"held_out has the roles {got}: give prompts with those of the others, {needed}")
+        _check_held_out(model, held_out, pairs)
     ablation = check_ablation(ablation)
     tolerance = as_fraction(tolerance, "tolerance")
     run = VariantRuns(model, pairs, ablation, between(progress, 0, 5))
     roles = _places(model, pairs, run, tolerance)
     effects = _effects(model, pairs, roles, between(progress, 5, 45))
     ranking = _ranked(effects.mean(-1), roles)
-    prefixes = [Circuit.of(ranking[:size]) for size in range(min(MOST_MEMBERS, len(ranking)) + 1)]
-    runs = run([M, *map(Variant, prefixes)], between(progress, 45, 60))
-    whole, *grown = (per_prompt.mean() for per_prompt in runs)
-    _check_behaviour(float(whole))
-    distances = np.abs(np.array(grown) / whole - 1)
+    whole, growth = _grown(ranking, run, between(progress, 45, 60))
+    distances = np.abs(growth / whole - 1)
     near = distances <= tolerance / 2
     n_added = int(near.argmax()) if near.any() else int(distances.argmin())
     allowed = max(tolerance, float(distances[n_added]))
@@ -128,12 +122,30 @@ def find_circuit(
         circuit=circuit,
         evaluation=evaluation(pairs, ablation, circuit, runs),
         ranking=ranking,
-        growth=np.array(grown),
+        growth=growth,
         n_added=n_added,
         pruned=pruned,
         tolerance=tolerance,
         held_out=judged,
     )
+
+
+def _check_held_out(model: Model, held_out: PromptPairs, pairs: PromptPairs) -> None:
+    """Refuse prompts that a circuit found on `pairs` cannot be judged on, before it is searched for."""
+    check_pairs(model, held_out)
+    if held_out.roles.keys() != pairs.roles.keys():
+        got, needed = (", ".join(some.roles) for some in (held_out, pairs))
+        raise PromptError(f"held_out has the roles {got}: give prompts with those of the others, {needed}")
+
+
+def _grown(
+    ranking: Sequence[Member], run: VariantRuns, progress: Progress | None
+) -> tuple[float, Float[np.ndarray, " size"]]:
+    """Return F(M), and F(C) of the first 0, 1, 2, ... members of the ranking."""
+    prefixes = [Circuit.of(ranking[:size]) for size in range(min(MOST_MEMBERS, len(ranking)) + 1)]
+    whole, *grown = (per_prompt.mean() for per_prompt in run([M, *map(Variant, prefixes)], progress))
+    _check_behaviour(float(whole))
+    return float(whole), np.array(grown)
 
 
 def _places(model: Model, pairs: PromptPairs, run: VariantRuns, tolerance: float) -> tuple[str, ...]:
