@@ -4,4 +4,11 @@ Chromium, `hosting` the served app and its image. `oracles` compute the same num
 
 from pathlib import Path
 
+import jaxtyping
+
+from tests.shapes import where_there_are_arrays
+
 ROOT = Path(__file__).parent.parent
+
+# Here, since what it decorates has not been imported yet.
+jaxtyping.jaxtyped = where_there_are_arrays(jaxtyping.jaxtyped)

@@ -41,10 +41,20 @@ window.soughtBox ??= (() => {
   return true;
 })();
 
-// A box to drop a file on has a name, and a role by which it has none: a group is what it is.
-window.namedDropzones ??= (() => {
-  const nameless = '[data-testid="stFileUploaderDropzone"][role="presentation"]';
-  const mend = () => document.querySelectorAll(nameless).forEach((box) => box.setAttribute("role", "group"));
+// What Streamlit leaves unsaid to those who hear the page: a box to drop a file on is a group, for a name needs a role
+// that may have one; the line of each part of the page is a heading, to be jumped to.
+window.saidRoles ??= (() => {
+  const roles = {
+    '[data-testid="stFileUploaderDropzone"][role="presentation"]': { role: "group" },
+    '[class*="st-key-part_"] > .stExpander > details > summary p:not([role])': { role: "heading", "aria-level": "2" },
+  };
+  const mend = () => {
+    for (const [silent, said] of Object.entries(roles)) {
+      for (const element of document.querySelectorAll(silent)) {
+        for (const [name, value] of Object.entries(said)) element.setAttribute(name, value);
+      }
+    }
+  };
   new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
   mend();
   return true;

@@ -47,11 +47,15 @@ class HookedAblation:
         rows = [row] if self.ablation is Ablation.RESAMPLE else self._alike(row)
         return sum(self.corrupted[other][layer] for other in rows) / len(rows)
 
-    def has(self, heads: Roles, row: int, layer: int, pos: int, head: int) -> bool:
-        """Whether `heads` names this head at a role that stands at this position of this prompt."""
-        roles = heads.get(Head(layer, head), ())
-        roles = [roles] if isinstance(roles, str) else roles
-        return any(role == "all" or int(self.pairs.roles[role][row]) == pos for role in roles)
+    def places(self, heads: Roles, row: int) -> set[tuple[int, int, int]]:
+        """The (layer, pos, head) of this prompt at which `heads` names a head, by the roles that stand there."""
+        found = set()
+        for head, roles in heads.items():
+            for role in [roles] if isinstance(roles, str) else roles:
+                everywhere = range(int(self.pairs.lengths[row]))
+                positions = everywhere if role == "all" else [int(self.pairs.roles[role][row])]
+                found |= {(head.layer, pos, head.head) for pos in positions}
+        return found
 
     def logit_diff(self, kept: Roles | None, removed: Roles | None = None) -> np.ndarray:
         """[batch] logit_diff with everything but `kept` (None: nothing), and also `removed`, ablated."""
@@ -59,6 +63,7 @@ class HookedAblation:
 
     def _row(self, row: int, kept: Roles | None, removed: Roles) -> float:
         length = int(self.pairs.lengths[row])
+        gone, left = self.places(removed, row), None if kept is None else self.places(kept, row)
 
         def hook(layer: int) -> Any:
             given = self.replaced(row, layer)
@@ -67,8 +72,8 @@ class HookedAblation:
                 z = z.clone()
                 for pos in range(length):
                     for head in range(z.shape[2]):
-                        where = (row, layer, pos, head)
-                        if self.has(removed, *where) or (kept is not None and not self.has(kept, *where)):
+                        where = (layer, pos, head)
+                        if where in gone or (left is not None and where not in left):
                             z[0, pos, head] = given[pos, head]
                 return z
 

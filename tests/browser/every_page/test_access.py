@@ -111,6 +111,8 @@ def test_nobody_is_kept_out(page: Page):
         assert figure.get_attribute("role") == "figure"
         assert ": " in figure.get_attribute("aria-label")  # title and note
     expect(page.locator("h1")).to_have_count(1)
+    parts = page.locator("[class*=st-key-part_] > .stExpander > details > summary")
+    expect(parts.get_by_role("heading", level=2)).to_have_count(parts.count())
     for size in (PHONE, ZOOMED):
         page.set_viewport_size(size)
         at_rest(page, FORM)

@@ -94,8 +94,8 @@ def test_roles_are_looked_up_prompt_by_prompt(small_model: Model, small_bridge) 
     ours = logit_diffs(small_model, pairs, [Variant(CIRCUIT)], Ablation.MEAN)[0]
 
     class Union(HookedAblation):
-        def has(self, heads, row, layer, pos, head):
-            return any(super(Union, self).has(heads, other, layer, pos, head) for other in range(len(pairs)))
+        def places(self, heads, row):
+            return set().union(*(super(Union, self).places(heads, other) for other in range(len(pairs))))
 
     published_bug = Union(small_bridge, pairs, Ablation.MEAN).logit_diff(CIRCUIT)
     right = HookedAblation(small_bridge, pairs, Ablation.MEAN).logit_diff(CIRCUIT)
