@@ -52,8 +52,8 @@ def offer_frame(room: DeltaGenerator, title: str) -> None:
         if not opened.open:
             return
         with opened:
-            st.caption("This view, as it is now, for a page of your own:")
-            copyable("Copy", frame(page, query, f"{APP}: {title}"), "frame")
+            copyable("Copy the frame", frame(page, query, f"{APP}: {title}"), "frame")
+            st.caption("It shows this view, as it is now, in a page of your own.")
             if any(name.endswith(url.left_out("")) for name in query):
                 st.caption("A text that is too long for a link is left out.")
             st.caption(where_it_works(settings().frame_ancestors))
