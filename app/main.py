@@ -39,6 +39,7 @@ from app.shell.sidebar import (
 )
 from app.shell.title import headline, tab_title, title_tab
 from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
+from app.take_home import copying
 from app.take_home.menu import begin_records
 from app.view import View
 from app.words.phrases import prompts
@@ -50,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the script once: for one visitor, after each of their actions."""
-    give_scripts("scripts", TOUCH, history.SCRIPT, tray.SCRIPT)
+    give_scripts("scripts", TOUCH, history.SCRIPT, tray.SCRIPT, copying.SCRIPT)
     stay_at_address()
     page, step = navigation()
     sidebar = sidebar_at_first(embedded=is_embedded())

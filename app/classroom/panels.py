@@ -20,6 +20,7 @@ from app.lessons.lesson import Lesson as Written
 from app.lessons.steps import public_step, reveal_step
 from app.questions.ask import Request
 from app.questions.compute import compute
+from app.take_home.copying import copyable
 from app.view import View
 from ioi_core import Model
 
@@ -103,7 +104,7 @@ def _show_links(started: Started) -> None:
     with right:
         st.markdown(f"### {codes.in_words(started.code)}")
         st.write("Students open the link below, or scan the code:")
-        st.code(qr.join_link(page, started.code), language=None)
+        copyable("Copy link", qr.join_link(page, started.code), "link for students")
         st.link_button("Open the teacher's page", teacher, type="primary")
         st.link_button("Open the projector's page", f"{page}/screen#{started.code}.{started.screen}")
         st.caption(

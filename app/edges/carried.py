@@ -16,6 +16,7 @@ from app.edges.requests import circuit_request, scores_request, smallest_request
 from app.questions.compute import compute
 from app.questions.halves import halves
 from app.questions.shown import Shown
+from app.take_home.copying import copyable
 from app.take_home.menu import download_button
 from app.take_home.record import in_a_file_name
 from app.view import View
@@ -60,7 +61,7 @@ def show_files(view: View, plan: Plan) -> None:
             file = f"{name}_edges_graph.json"
             download_button("Graph for Neuronpedia", graph, file, "application/json", key="edges-graph")
     if edges and len(text := circuit_text(edges)) <= LONGEST:
-        st.code(text, language=None, wrap_lines=True)
+        copyable("Copy the edges", text, "edges")
     st.caption(
         "In Python: `ioi_core.read_edges(model, path)` reads the first two, and this text, of edges or of heads."
     )

@@ -12,6 +12,7 @@ from app.hosting.services import settings
 from app.shell.sidebar import stands_in
 from app.shell.title import APP
 from app.take_home.address import query_of_view
+from app.take_home.copying import copyable
 
 _STYLE = Path(__file__).with_name("embed.css").read_text(encoding="utf-8")
 
@@ -51,8 +52,8 @@ def offer_frame(room: DeltaGenerator, title: str) -> None:
         if not opened.open:
             return
         with opened:
-            st.caption("This view, as it is now, for a page of your own:")
-            st.code(frame(page, query, f"{APP}: {title}"), language="html", wrap_lines=True)
+            copyable("Copy the frame", frame(page, query, f"{APP}: {title}"), "frame")
+            st.caption("It shows this view, as it is now, in a page of your own.")
             if any(name.endswith(url.left_out("")) for name in query):
                 st.caption("A text that is too long for a link is left out.")
             st.caption(where_it_works(settings().frame_ancestors))

@@ -20,6 +20,7 @@ from app.report.pins import LONGEST_ADDRESS, LONGEST_NOTE, Pin, moved, noted, re
 from app.report.rerun import LedAwayError, caught_in
 from app.shell.way import BESIDE, START, WAY
 from app.take_home.caught import Caught
+from app.take_home.copying import copyable
 from app.take_home.menu import download_button, one_at_a_time, wheel_address
 from app.take_home.page import Part
 
@@ -180,8 +181,7 @@ def _show_files(pins: Sequence[Pin], caught: Sequence[Caught]) -> None:
             if part and model is not None
         ]
         if here := st.context.url:
-            st.caption("Link to this report")
-            st.code(url.link(here, {url.PINS: written(pins)}), language=None, height="content", wrap_lines=True)
+            copyable("Copy link", url.link(here, {url.PINS: written(pins)}), "link to this report")
         if figures:
             _show_downloads(figures)
         missing = [pin.figure.replace("_", " ") for pin, (part, _) in zip(pins, parts, strict=True) if part is None]

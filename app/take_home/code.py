@@ -12,6 +12,7 @@ import numpy as np
 import ioi_core
 from app.questions.ask import Request
 from app.questions.shown import Shown
+from app.take_home.computed import place_of, rows_of
 from app.take_home.record import Record
 from ioi_core import IOI_CIRCUIT, NAIVE_CIRCUIT, NO_HEADS, Circuit, Head, PromptPairs
 from ioi_core.prompts.corruptions import CORRUPTIONS
@@ -97,11 +98,8 @@ class Code:
 
     def _pairs(self, pairs: PromptPairs, corruption: str = "abc") -> str:
         """Return the name of the prompts, or of twins of them; the line that makes these is added."""
-        if not corruption or _equal(pairs, self._source.pairs):
-            return "pairs"
-        for rows, text in ((slice(len(pairs)), f"[:{len(pairs)}]"), (slice(-len(pairs), None), f"[-{len(pairs)}:]")):
-            if len(pairs) < len(self._source.pairs) and _equal(pairs, self._source.pairs[rows]):
-                return f"pairs{text}"
+        if (rows := rows_of(pairs, self._source.pairs)) is not None:
+            return "pairs" if rows == slice(None) else f"pairs[{rows.start or ''}:{rows.stop or ''}]"
         if corruption not in CORRUPTIONS:
             raise ValueError(f"there are no {corruption} twins")
         self._twins[f"{corruption}_twins"] = pairs
@@ -120,15 +118,10 @@ class Code:
 
     def _array(self, array: np.ndarray) -> str:
         """Return ids as those of one of the prompts, where they are, or written out."""
-        pairs = self._source.pairs
-        if array.ndim == 2 and len(array) == 1:
-            length = array.shape[1]
-            for name in ("clean_tokens", "corrupted_tokens", "answers"):
-                ids = getattr(pairs, name)[:, :length]
-                ends = np.full(len(pairs), length) if name == "answers" else pairs.lengths
-                if ids.shape[1] == length and (rows := np.flatnonzero((ids == array).all(1) & (ends == length))).size:
-                    cut = "" if name == "answers" else f", :{length}"
-                    return f"pairs.{name}[{rows[0]} : {rows[0] + 1}{cut}]"
+        if (place := place_of(array, self._source.pairs)) is not None:
+            name, row = place
+            cut = "" if name == "answers" else f", :{array.shape[1]}"
+            return f"pairs.{name}[{row} : {row + 1}{cut}]"
         return repr(array.tolist())
 
 
@@ -147,14 +140,6 @@ def names(record: Record) -> list[str]:
     """Return a name for each of the figure's numbers, all different."""
     fields = [one.field.rsplit(".", 1)[-1] for one in record.shown]
     return [field if fields.count(field) == 1 else f"{field}_{n + 1}" for n, field in enumerate(fields)]
-
-
-def _equal(a: PromptPairs, b: PromptPairs) -> bool:
-    return a is b or (
-        np.array_equal(a.clean_tokens, b.clean_tokens)
-        and np.array_equal(a.corrupted_tokens, b.corrupted_tokens)
-        and np.array_equal(a.answers, b.answers)
-    )
 
 
 def _written(function: str, parameters: Mapping[str, object], write: Any) -> str:

@@ -30,6 +30,7 @@ from app.take_home.address import query_of_view
 from app.take_home.caught import CAUGHT, Caught
 from app.take_home.cite import bibtex, citation
 from app.take_home.code import python
+from app.take_home.copying import copyable
 from app.take_home.notebook import notebook
 from app.take_home.page import Part, is_light, page
 from app.take_home.record import Record, Source
@@ -133,8 +134,8 @@ def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Seque
     numbers = record.numbers(results)
     name = record.name
     if record.source.url:
-        st.caption("Link to this view")
-        st.code(record.source.url, language=None, height="content", wrap_lines=True)
+        copyable("Copy link", record.source.url, "link to this view")
+    copyable("Copy as Python", python(record), "Python", folded=True)
     with st.container(horizontal=True, gap="small"):
         book = partial(notebook, record, results, wheel_address())
         _download("Notebook", book, record.file_name("ipynb"), f"notebook-{name}")
@@ -149,11 +150,8 @@ def _show_menu(record: Record, frame: Callable[[], pd.DataFrame], figures: Seque
     if figures:
         _show_images(record)
     _offer_pin(record)
-    with st.expander("Copy as Python"):
-        st.code(python(record), language="python", height=240)
-    with st.expander("Cite"):
-        st.code(citation(record), language=None, wrap_lines=True)
-        st.code(bibtex(record), language=None)
+    copyable("Copy citation", citation(record), "citation", folded=True)
+    copyable("Copy BibTeX", bibtex(record), "BibTeX", folded=True)
 
 
 def _offer_pin(record: Record) -> None:

@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import html
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from app.take_home.computed import computed
 from app.take_home.record import Record
 from app.take_home.svg import heatmap_svg, is_heatmap
 from app.words.phrases import number
@@ -100,12 +101,25 @@ def _section(part: Part, charts: Iterable[str]) -> str:
     )
     note = f'<p class="note">{html.escape(part.note)}</p>' if part.note else ""
     drawn = "".join(f'<div class="figure">{chart}</div>' for chart in charts)
-    facts = "".join(f"<dt>{html.escape(name)}</dt><dd>{_linked(text)}</dd>" for name, text in record.provenance.items())
     about = f"<details><summary>Definition</summary><pre>{html.escape(record.about)}</pre></details>"
     return (
         f"<section><h2>{html.escape(record.title)}</h2>{drawn}{said if record.words else ''}{note}"
-        f"{_table(part.frame())}{about if record.about else ''}<dl>{facts}</dl></section>"
+        f"{_table(part.frame())}{about if record.about else ''}{_computed(record)}{_facts(record.provenance)}</section>"
     )
+
+
+def _computed(record: Record) -> str:
+    """Return which analyses the figure is drawn from, with their parameters in words."""
+    said = "".join(
+        f"<p>{html.escape(one.title)} <code>ioi_core.{html.escape(one.analysis)}</code></p>{_facts(one.parameters)}"
+        for one in computed(record.requests, record.source.pairs)
+    )
+    return f'<div class="computed"><h3>What was computed</h3>{said}</div>' if said else ""
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    lines = "".join(f"<dt>{html.escape(name)}</dt><dd>{_linked(text)}</dd>" for name, text in facts.items())
+    return f"<dl>{lines}</dl>" if lines else ""
 
 
 def _linked(text: str) -> str:

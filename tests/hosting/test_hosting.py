@@ -33,7 +33,7 @@ from app.hosting.settings import Settings, check_model_settings
 from app.lessons import panels as lessons
 from app.report import tray
 from app.shell import history
-from app.take_home import menu
+from app.take_home import copying, menu
 from cache import jobs
 from cache.analyses import Analysis
 from cache.computations import Computations
@@ -327,7 +327,8 @@ def test_the_proxy_allows_the_scripts_there_are_and_no_other():
     inline = re.findall(r"<script>(.*?)</script>", (streamlit / "static" / "index.html").read_text(), re.S)
     policy = re.search(r'Content-Security-Policy "([^"]*)"', (ROOT / "proxy" / "nginx.conf").read_text())[1]
     allowed = next(part.split()[1:] for part in policy.split("; ") if part.startswith("script-src"))
-    ours = map(digest, (circuitsvis_frame._START, look.TOUCH, history.SCRIPT, menu._IMAGE, tray.SCRIPT, lessons.SCRIPT))
+    of_pages = look.TOUCH, history.SCRIPT, tray.SCRIPT, copying.SCRIPT, menu._IMAGE, lessons.SCRIPT
+    ours = map(digest, (circuitsvis_frame._START, *of_pages))
     assert set(allowed) == {"'self'", *map(digest, inline), *ours}
 
 

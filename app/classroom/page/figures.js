@@ -131,13 +131,15 @@ const CONTROLS = {
   },
 };
 
-/** The answer: sentences, the figure with the class's answers and one's own, who changed, and all of it as a table. */
+/** The answer: sentences, the figure with the class's answers and one's own, who changed, and all of it as a table.
+ *  `mine`: vote -> one's own answer. */
 export const reveal = (question, told, mine) => [...answered(question, told, mine), changes(told.shares)];
-export const answered = (question, told, mine) => [
+export const answered = (question, told, mine = {}) => [
   told.words.map(words => el("p", { class: "said" }, words)),
   el("h2", {}, told.figure?.title || "The answer"), told.figure?.read ? el("p", {}, told.figure.read) : null,
   el("div", { class: question.kind === "choice" && told.figure?.behind && "both" },
-    el("div", {}, drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first, mine })),
+    el("div", {}, drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first,
+      mine: mine[2] ?? mine[1], each: [mine[1], mine[2]] })),
     question.kind === "choice" && told.figure?.behind && el("div", {}, numbers(told.figure.behind, told.figure.title))),
 ];
 
@@ -215,13 +217,13 @@ const FIGURES = {
       : table(["answer", "students"], (tally || []).map(([value, count]) => [short(value), count]))];
   },
 
-  cell(question, { key, values, unit, tally, mine }) {
-    return heat(question.rows, question.columns, { key: key && [key], values, unit, tally, mine: mine && [mine], name: "clicks" });
+  cell(question, { key, mine, each, ...about }) {
+    return heat(question.rows, question.columns, { ...about, key: key && [key], mine: mine && [mine],
+      each: each?.map(cell => cell && [cell]), name: "clicks" });
   },
 
-  heads(question, { key, values, unit, tally, mine }) {
-    const [rows, columns] = headNames(question);
-    return heat(rows, columns, { key, values, unit, tally, mine, name: "choices", across: "head" });
+  heads(question, about) {
+    return heat(...headNames(question), { ...about, name: "choices", across: "head" });
   },
 
   curve(question, { values, unit, tally, first, mine }) {
@@ -274,38 +276,49 @@ const grid = (rows, columns, { name, chosen = [], click, paint, over, across }) 
   return picture;
 };
 
-/** The true grid in colour, with the class's clicks as circles, the best cells and one's own framed. */
-const heat = (rows, columns, { key, values, unit, tally, mine, name, across }) => {
+/** The true grid in colour, with the class's clicks as circles, the best cells and one's own framed; after two votes a
+ *  grid for each, their circles on one scale. `each`: one's own answers in the two. */
+const heat = (rows, columns, { key, values, unit, tally, first, mine, each, name, across }) => {
   const flat = (values || []).flat().filter(value => value != null), far = Math.max(1e-9, ...flat.map(Math.abs));
   const paint = (row, column) => {
     const value = values?.[row]?.[column];
     return value == null ? { class: values ? "cell none" : "cell" } : { fill: colour(value / far), style: null, class: "cell painted" };
   };
-  const clicked = new Map((tally || []).map(([row, column, count]) => [`${row} ${column}`, count]));
-  const most = Math.max(1, ...clicked.values());
-  const over = (place, middle, step, high) => [
-    ...(key || []).flatMap(cell => [svg("rect", { class: "keyed", ...place(cell) }), svg("rect", { class: "key", ...place(cell) })]),
-    ...(mine || []).flatMap(cell => [svg("rect", { class: "keyed", ...place(cell) }), svg("rect", { class: "own", ...place(cell) })]),
-    ...(tally || []).flatMap(([row, column, count]) => {
-      const [x, y] = middle([row, column]), r = Math.min(step, high) * (.22 + .26 * Math.sqrt(count / most));
+  const votes = first ? [["First vote", first, each?.[0]], ["Second vote", tally || [], each?.[1]]] : [["", tally || [], mine]];
+  const most = Math.max(1, ...votes.flatMap(([, counts]) => counts.map(cell => cell[2])));
+  const over = (counts, own) => (place, middle, step, high) => [
+    ...["keyed", "key"].flatMap(one => (key || []).map(cell => svg("rect", { class: one, ...place(cell) }))),
+    ...["keyed", "own"].flatMap(one => (own || []).map(cell => svg("rect", { class: one, ...around(place(cell)) }))),
+    ...counts.flatMap(([row, column, count]) => {
+      const [x, y] = middle([row, column]), r = Math.min(step, high) * (.14 + .34 * Math.sqrt(count / most));
       return [svg("circle", { class: "clicks", cx: x, cy: y, r }), r > 4.5 && svg("text", { class: "count", x, y }, count)];
     })].filter(Boolean);
-  const picture = grid(rows, columns, { name: `Grid${values ? ` of ${unitOf(unit)}` : ""} with the class's ${name}`, paint, over, across });
-  for (const cell of picture.querySelectorAll(".painted")) cell.style.fill = cell.getAttribute("fill");
+  const drawn = votes.map(([vote, counts, own]) => {
+    const all = counts.reduce((sum, cell) => sum + cell[2], 0), [top] = [...counts].sort((a, b) => b[2] - a[2]);
+    const said = top ? `: most, ${top[2]} of ${all}, at ${rows[top[0]]}, ${across ? `${across} ` : ""}${columns[top[1]]}` : "";
+    const picture = grid(rows, columns, { paint, across, over: over(counts, own),
+      name: `Grid${values ? ` of ${unitOf(unit)}` : ""} with the class's ${name}${vote && `, ${vote.toLowerCase()}`}${said}` });
+    for (const cell of picture.querySelectorAll(".painted")) cell.style.fill = cell.getAttribute("fill");
+    return vote ? el("figure", {}, el("figcaption", {}, `${vote}: ${all} ${name}`), picture) : picture;
+  });
+  const given = votes.map(([, counts]) => new Map(counts.map(([row, column, count]) => [`${row} ${column}`, count])));
   const scale = Array.from({ length: 9 }, (_, n) => {
     const part = svg("rect", { x: n * 3.3, y: 1, width: 3.4, height: 14 });
     part.style.fill = colour(n / 4 - 1);
     return part;
   });
-  return [picture, legend(values && [svg("g", {}, scale), `${short(unit === "share" ? -100 * far : -far)} to ${withUnit(far, unit)}`],
+  return [first ? el("div", { class: "votes" }, drawn) : drawn[0], legend(values && [svg("g", {}, scale), `${short(unit === "share" ? -100 * far : -far)} to ${withUnit(far, unit)}`],
     key && [framed("key"), "the answer"],
-    tally && [svg("circle", { class: "clicks", cx: 15, cy: 8, r: 6 }), `the class's ${name}, counted`],
+    (tally || first) && [svg("circle", { class: "clicks", cx: 15, cy: 8, r: 6 }), `the class's ${name}, counted${first ? ", on one scale in both votes" : ""}`],
     mine && [framed("own"), "you"]),
   table(["", ...columns], rows.map((label, row) => [label, ...columns.map((_, column) => {
-    const count = clicked.get(`${row} ${column}`);
-    return `${values ? short(values[row]?.[column]) : ""}${count ? ` (${count})` : ""}` || "0";
+    const counts = given.map(vote => vote.get(`${row} ${column}`) ?? 0);
+    return `${values ? short(values[row]?.[column]) : ""}${counts.some(Boolean) ? ` (${counts.join(", then ")})` : ""}` || "0";
   })]))];
 };
+
+/** A little more than a cell: a frame that leaves another on the cell in sight. */
+const around = ({ x, y, width, height }) => ({ x: x - 3, y: y - 3, width: width + 6, height: height + 6 });
 
 const framed = name => svg("g", {}, ["keyed", name].map(one => svg("rect", { class: one, x: 6, y: 2, width: 18, height: 12 })));
 

@@ -117,7 +117,7 @@ const PHASES = {
   discuss: state => show(story(state), el("h2", {}, state.ask.ask), yours(state, 1),
     el("p", {}, "Find somebody near you who answered otherwise, and convince them. Then all of you vote again.")),
   reveal: state => show(story(state), el("h2", {}, state.ask.ask), state.verdict ? el("p", { class: "said" }, state.verdict) : [yours(state, 1), yours(state, 2)],
-    reveal(state.ask.question, state.reveal, state.mine?.[state.vote] ?? state.mine?.[1])),
+    reveal(state.ask.question, state.reveal, state.mine)),
   told: state => show(story(state), (state.ask.words || []).map(words => el("p", { class: "said" }, words))),
   end: state => show(el("h1", {}, state.lesson), el("p", {}, "The class has ended. Your answers are gone within a day."),
     el("p", {}, el("a", { href: document.documentElement.dataset.base.replace(/class$/, "") }, "Look around in IOI Explorer"))),

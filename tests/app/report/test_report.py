@@ -177,7 +177,7 @@ def test_the_notebook_of_a_report_computes_every_figure(loader, demo_model, tmp_
 def test_the_other_files_of_a_report_hold_every_figure(loader, demo_model):
     of_report = figures(demo_model, "prompt", "logit lens", note=HOSTILE)
     made = report_page(of_report).decode()
-    assert made.count("<section>") == len(of_report)
+    assert made.count("<section>") == made.count("<h3>What was computed</h3>") == len(of_report)
     assert "<img" not in made.split("<script")[0]
     assert "plotly" in made
     with zipfile.ZipFile(io.BytesIO(report_zip(of_report))) as files:

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from pandas.api.types import is_integer_dtype
+from streamlit.testing.v1 import AppTest
 
 from app.take_home.cite import bibtex, citation
 from app.take_home.code import python
@@ -96,4 +98,15 @@ def test_a_closed_menu_sends_nothing(loader):
     at = opened("../pages/prompt.py", model="ioi-demo", **SMALL)
     assert_fine(at)
     assert not at.get("download_button") or len(at.get("download_button")) == 1  # the prompts as a data set
-    assert not at.code
+    assert not any('class="ioi-copy"' in one.proto.body for one in at.get("html"))
+
+
+def test_what_is_to_be_copied_is_text():
+    def script() -> None:
+        from app.take_home.copying import copyable
+
+        copyable("Copy", "</code></pre><img src=x onerror=alert(1)> & \n x", '"><b>name', folded=True)
+
+    [drawn] = AppTest.from_function(script).run().get("html")
+    assert not re.search("<img|<b>", drawn.proto.body)
+    assert "<code>&lt;/code&gt;&lt;/pre&gt;&lt;img src=x onerror=alert(1)&gt; &amp; \n x</code>" in drawn.proto.body

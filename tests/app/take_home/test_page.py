@@ -3,8 +3,10 @@
 import base64
 import gzip
 import hashlib
+import inspect
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,8 +14,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+import ioi_core
+from app.questions.ask import ask
+from app.take_home.code import Code
+from app.take_home.computed import PARAMETERS, TITLES, computed
 from app.take_home.page import Part, page
-from tests.app.take_home.every_figure import figures_of
+from cache.analyses import ANALYSES
+from tests.app.take_home.every_figure import SMALL, every_figure, figures_of
 from tests.app.take_home.test_notebook import HOSTILE
 
 
@@ -67,12 +74,48 @@ def test_what_a_visitor_typed_is_text(taken):
     assert "<img" not in re.sub(r"<script>.*?</script>", "", text, flags=re.S)
     assert "<script>alert" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    odd = ask(
+        ioi_core.patch_activations, taken.record.source.pairs, "<img src=x>", metric="</dd><script>alert(1)</script>"
+    )
+    text = page([Part(replace(taken.record, requests=(odd,)), taken.frame, [])]).decode()
+    assert "<img" not in text
+    assert "<script" not in text
+    assert "<dd>&lt;img src=x&gt;</dd>" in text
 
 
 def test_it_says_what_it_is_of(taken):
     text = page([Part(taken.record, taken.frame, taken.figures)]).decode()
     for said in (taken.record.source.fingerprint, taken.record.source.in_words, "ioi_core"):
         assert said in text
+
+
+def test_it_says_in_words_what_was_computed(loader):
+    [one] = [one for one in figures_of("activation_patching", **SMALL, site="v") if one.record.name == "patch_heatmap"]
+    told = {"positions": "END", "direction": "noising", "metric": "prob"}
+    [request] = one.record.requests
+    other = replace(one.record, requests=(ask(request.function, **request.parameters | told),))
+    texts = [page([Part(record, one.frame, one.figures)], light=True).decode() for record in (one.record, other)]
+    for text, facts in zip(
+        texts,
+        (
+            ("denoising, clean into corrupted: is it enough?", "all at once", "logit_diff_recovered, share of"),
+            ("noising, corrupted into clean: is it needed?", "END", "probability of the right answer"),
+        ),
+        strict=True,
+    ):
+        said = re.search(r"<h3>What was computed</h3>(.*?)</div>", text, re.S)[1]
+        assert "Activation patching <code>ioi_core.patch_activations</code>" in said
+        for fact in ("v, head values", *facts):
+            assert f"<dd>{fact}" in said
+
+
+def test_every_analysis_has_words_and_no_two_of_a_figure_the_same(loader):
+    assert TITLES.keys() == ANALYSES.keys()
+    parameters = [inspect.signature(analysis.function).parameters for analysis in ANALYSES.values()]
+    assert {name for names in parameters for name in names} - {"model", "progress", "parts"} == PARAMETERS.keys()
+    for record in (one.record for of_view in every_figure().values() for one in of_view):
+        told = computed(record.requests, record.source.pairs)
+        assert len(told) == len(set(Code(record)._calls)), record.name
 
 
 def test_attention_in_the_longest_prompt_that_is_drawn_is_below_six_megabytes(taken):

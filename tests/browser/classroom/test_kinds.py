@@ -1,6 +1,9 @@
 """Every kind of question of a class, at GPT-2's size, in two browsers: answered on a phone, shown by a projector."""
 
 import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.classroom.panels import plain
-from app.classroom.store import ClassStore, Lesson
+from app.classroom.store import ClassStore, Lesson, Vote
 from app.lessons.library import library
 from tests.browser.classroom.test_class import LAPTOP, PHONES, PROJECTOR, Member, announced
 
@@ -43,10 +46,11 @@ def wordiest(kind: str) -> dict[str, Any]:
     return {"title": longest.title, "text": list(longest.text), "ask": longest.ask.words}
 
 
-def lesson() -> Lesson:
+def lesson(*kinds: str) -> Lesson:
     steps, reveals = [], []
-    for n, (kind, (question, key)) in enumerate(KINDS.items(), 1):
-        steps.append({**wordiest(kind), "question": {"kind": kind, **question}, "n": n, "of": len(KINDS)})
+    for n, kind in enumerate(kinds, 1):
+        question, key = KINDS[kind]
+        steps.append({**wordiest(kind), "question": {"kind": kind, **question}, "n": n, "of": len(kinds)})
         figure = {"title": f"Figure of a {kind}", "unit": "share", "note": "8 prompts", "read": "How it is read."}
         say = {"right": "so it is.", "wrong": "you said {answer}."}
         reveals.append({**key, "words": ["It is so."], "say": say, "figure": figure, "link": "/prompt"})
@@ -91,17 +95,51 @@ def fits(member: Member) -> None:
     assert high <= window, member.page.locator("h1").inner_text()
 
 
-def test_every_kind_is_asked_answered_and_revealed(
+@dataclass(frozen=True)
+class Class:
+    """A class that has begun: its teacher, projector and a phone, and what goes on in it without a page."""
+
+    teacher: Member
+    projector: Member
+    phone: Member
+    votes: Callable[[int], Sequence[Vote]]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self.teacher, self.projector, self.phone
+
+
+Begin = Callable[..., Class]
+
+
+@pytest.fixture
+def begin(
     chromium: Browser, phones_browser: Browser, served: str, tmp_path_factory: pytest.TempPathFactory
-):
-    store = ClassStore(next(Path(tmp_path_factory.getbasetemp()).glob("served*")) / "cache")
-    started = store.start(lesson())
-    teacher, projector = (Member(chromium, served, size) for size in (LAPTOP, PROJECTOR))
-    phone = Member(phones_browser, served, PHONES[0])
-    teacher.page.goto(f"{served}/class/teacher#{started.code}.{started.teacher}.{started.screen}")
-    projector.page.goto(f"{served}/class/screen#{started.code}.{started.screen}")
-    phone.page.goto(f"{served}/class#{started.code}")
-    announced(phone.page, "You have joined. The class begins soon.")
+) -> Iterator[Begin]:
+    """What begins a class on some kinds."""
+    begun: list[Member] = []
+
+    def begin(*kinds: str) -> Class:
+        store = ClassStore(next(Path(tmp_path_factory.getbasetemp()).glob("served*")) / "cache")
+        started = store.start(lesson(*kinds))
+        teacher, projector = (Member(chromium, served, size) for size in (LAPTOP, PROJECTOR))
+        phone = Member(phones_browser, served, PHONES[0])
+        begun.extend((teacher, projector, phone))
+        teacher.page.goto(f"{served}/class/teacher#{started.code}.{started.teacher}.{started.screen}")
+        projector.page.goto(f"{served}/class/screen#{started.code}.{started.screen}")
+        phone.page.goto(f"{served}/class#{started.code}")
+        announced(phone.page, "You have joined. The class begins soon.")
+        return Class(teacher, projector, phone, lambda step: store.votes(store.key(started.code), step))
+
+    yield begin
+    assert [one.complaints for one in begun] == [[]] * len(begun)
+    for one in begun:
+        one.context.close()
+
+
+def test_every_kind_is_asked_answered_and_revealed(begin: Begin):
+    a_class = begin(*KINDS)
+    teacher, projector, phone = a_class.members
     fits(projector)
     press = teacher.page.locator("button.big")
     for n, kind in enumerate(KINDS, 1):
@@ -124,6 +162,82 @@ def test_every_kind_is_asked_answered_and_revealed(
         fits(projector)
         expect(phone.page.get_by_text(re.compile("^(Right|Not quite): "))).to_be_visible()
         expect(press).to_have_text("End the class" if kind == "curve" else "Next step")
-    assert [one.complaints for one in (teacher, projector, phone)] == [[], [], []]
-    for one in (teacher, projector, phone):
-        one.context.close()
+
+
+def circles(member: Member, vote: int, counts: Counter[tuple[int, int]]) -> dict[int, float]:
+    """Count -> how large it is drawn in a vote's grid."""
+    read = "grid => [...grid.querySelectorAll('circle.clicks')].map(circle => Number(circle.getAttribute('r')))"
+    sizes = member.page.locator(".votes svg").nth(vote - 1).evaluate(read)
+    return {counts[cell]: size for cell, size in zip(sorted(counts), sizes, strict=True)}
+
+
+def tops(member: Member) -> list[float]:
+    return [grid.bounding_box()["y"] for grid in member.page.locator(".votes svg").all()]
+
+
+@pytest.mark.parametrize("kind", ["cell", "heads"])
+def test_both_votes_stand_on_the_true_grid_on_one_scale(begin: Begin, kind: str):
+    a_class = begin(kind)
+    teacher, projector, phone = a_class.members
+    press, simulate = teacher.page.locator("button.big"), teacher.page.get_by_role("button", name="Let 30 simulated")
+    press.click()
+    give(phone.page, kind)
+    simulate.click()
+    expect(projector.page.locator(".count")).to_have_text("31 of 31")
+    press.click()
+    announced(phone.page, "The vote is closed.")
+    teacher.page.get_by_text("Answers so far, for you alone").click()
+    expect(teacher.page.get_by_role("img", name="Grid with the class's")).to_be_visible()
+    teacher.is_well("closed")
+    before = phone.page.content() + projector.page.content()
+    for words in ("Discuss with your neighbours. A second vote follows.", re.compile("^Second vote: ")):
+        press.click()
+        announced(phone.page, words)
+        before += phone.page.content() + projector.page.content()
+    assert not re.search("figcaption|clicks|choices, counted", before)
+    if kind == "cell":
+        phone.page.get_by_label("Row").select_option("7")
+    else:  # one of the two chosen at first is taken away
+        phone.page.locator("#layer").select_option("9")
+        phone.page.locator("#head").select_option("9")
+        phone.page.get_by_role("button", name="Add or take away").click()
+    phone.page.get_by_role("button", name="Send my second answer").click()
+    expect(phone.page.get_by_text("Your answer is in:")).to_be_visible()
+    simulate.click()
+    expect(projector.page.locator(".count")).to_have_text("31 of 31")
+    press.click()
+    announced(phone.page, "The vote is closed.")
+    press.click()
+    counted = [
+        Counter(
+            tuple(cell)
+            for vote in a_class.votes(0)
+            if vote.vote == n
+            for cell in (vote.answer if kind == "heads" else [vote.answer])
+        )
+        for n in (1, 2)
+    ]
+    name, row, column = ("clicks", "layer 8", "·to (END)") if kind == "cell" else ("choices", "layer 9", "head 9")
+    key = (8, 14) if kind == "cell" else (9, 9)
+    for member in a_class.members:
+        expect(member.page.locator("figcaption")).to_have_text(
+            [f"{vote} vote: {counts.total()} {name}" for vote, counts in zip(("First", "Second"), counted, strict=True)]
+        )
+        for vote, counts in zip(("first", "second"), counted, strict=True):
+            said = f"{vote} vote: most, {counts[key]} of {counts.total()}, at {row}, {column}"
+            expect(member.page.get_by_role("img", name=said)).to_be_visible()
+        expect(member.page.get_by_text(f"the class's {name}, counted, on one scale in both votes")).to_be_visible()
+        first, second = (circles(member, vote, counts) for vote, counts in enumerate(counted, 1))
+        assert first[counted[0][key]] < second[counted[1][key]]
+        assert all(size == second[count] for count, size in first.items() if count in second)
+        member.page.get_by_text("As a table").click()
+        expect(member.page.get_by_text(f"({counted[0][key]}, then {counted[1][key]})")).to_be_visible()
+        member.page.get_by_text("As a table").click()
+        member.is_well(f"reveal {kind}")
+    fits(projector)
+    (one, other), (above, below) = tops(projector), tops(phone)
+    assert one == other
+    assert above < below
+    grids = phone.page.locator(".votes svg")
+    assert [grids.nth(n).locator(".own").count() for n in (0, 1)] == ([1, 1] if kind == "cell" else [2, 1])
+    expect(projector.page.locator(".own")).to_have_count(0)

@@ -76,7 +76,7 @@ def test_the_frame_that_a_page_offers_shows_its_view_in_a_page_of_another_site(c
     page.get_by_role("button", name="Embed").click()
     offered = page.get_by_test_id("stPopoverBody")
     expect(offered).to_contain_text(f"in pages of {world.school}, and this host's own")
-    code = offered.get_by_test_id("stCode").locator("code").inner_text()
+    code = offered.locator(".ioi-copy code").inner_text()
     assert not re.search(r"<(?!/?iframe)", code), "what was typed is markup in somebody's page"
     assert 'title="IOI Explorer: Activation patching" width="1000" height="800"' in code
     visitor.leave()

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -67,7 +68,9 @@ def test_figures_are_pinned_noted_ordered_and_kept(visitor: Visitor):
     expect(page.get_by_role("textbox", name="Your line").last).to_have_value(noted.note)
     visitor.settled()
     page.get_by_role("button", name="Take the report home").click()
-    expect(page.get_by_text("Link to this report")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    link = page.get_by_role("group", name="link to this report").inner_text()
+    assert read(parse_qs(urlsplit(link).query)["pins"][0]) == kept(page)
     found = {}
     for name in ("Notebook", "Web page", "Tables (ZIP)"):
         with page.expect_download(timeout=WAIT) as download:

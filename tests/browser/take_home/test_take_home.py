@@ -78,7 +78,9 @@ def test_the_web_page_works_from_disk_without_a_network(opened: Visitor, chromiu
 
 
 def test_a_large_figure_of_a_web_page_is_unpacked_from_disk(chromium: Browser, tmp_path: Path):
-    record = SimpleNamespace(title="Attention", words="", about="", provenance={})
+    record = SimpleNamespace(
+        title="Attention", words="", about="", provenance={}, requests=(), source=SimpleNamespace(pairs=None)
+    )
     file = tmp_path / "page.html"
     file.write_bytes(page([Part(record, pd.DataFrame, [attention_of_length(60)])]))
     opened = chromium.new_page()
