@@ -40,6 +40,8 @@ class Seen:
     html: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)  # while it was computed
     timer: str | None = None  # the fragment that a browser would run again by itself
+    asked: float = field(default_factory=time.perf_counter)
+    arrived: dict[str, float] = field(default_factory=dict)  # a chart's key or a number's label -> seconds after asking
 
     def take(self, message: ForwardMsg) -> None:
         """Note one element.
@@ -52,7 +54,10 @@ class Seen:
             case "heading":
                 self.headings.append(element.heading.body)
             case "plotly_chart" if len(element.plotly_chart.spec) > 2:
-                self.charts.add(element.plotly_chart.id.split("-", 2)[-1])  # $$ID, digest of its settings, key
+                self.charts.add(key := element.plotly_chart.id.split("-", 2)[-1])  # $$ID, digest of its settings, key
+                self.arrived.setdefault(key, time.perf_counter() - self.asked)
+            case "metric":
+                self.arrived.setdefault(element.metric.label, time.perf_counter() - self.asked)
             case "progress":
                 self.told.append(element.progress.text)
             case "html":
@@ -113,21 +118,20 @@ class Visitor:
         request.rerun_script.query_string = self._query
         for name, value in asked.items():
             setattr(request.rerun_script, name, value)
-        started = time.perf_counter()
+        seen = Seen()
         with _as_page_errors():
             await self._connection.send(request.SerializeToString())
-            seen = await self._receive()
-        seen.seconds = time.perf_counter() - started
+            seen = await self._receive(seen)
+        seen.seconds = time.perf_counter() - seen.asked
         return seen
 
-    async def _receive(self) -> Seen:
-        seen = Seen()
+    async def _receive(self, seen: Seen) -> Seen:
         while True:
             frame = await self._connection.recv(decode=False)
             message = ForwardMsg.FromString(frame)
             match message.WhichOneof("type"):
                 case "new_session":  # a run that is begun again replaces what came before
-                    seen = Seen(message.new_session.page_script_hash, bytes=seen.bytes)
+                    seen = Seen(message.new_session.page_script_hash, bytes=seen.bytes, asked=seen.asked)
                 case "navigation":
                     for page in message.navigation.app_pages:
                         self._hashes["" if page.is_default else page.url_pathname] = page.page_script_hash
