@@ -351,6 +351,18 @@ def test_the_image_pins_what_the_app_pins():
     assert f"ARG TORCH_VERSION={torch}\n" in (ROOT / "Dockerfile").read_text()
 
 
+def test_the_image_has_what_it_copies_and_a_mount_for_each_of_its_volumes():
+    dockerfile, ignored = (ROOT / "Dockerfile").read_text(), (ROOT / ".dockerignore").read_text()
+    copied = {
+        name.rstrip("/") for line in re.findall(r"^COPY ([^-].*) \S+$", dockerfile, re.M) for name in line.split()
+    }
+    assert copied | {"gpt2"} == set(re.findall(r"^!(.*)$", ignored, re.M))
+    volumes = set(json.loads(re.search(r"^VOLUME (.*)$", dockerfile, re.M)[1]))
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    for name in ("app", "gpu", "cluster-app"):
+        assert {mount.removesuffix(":ro").rpartition(":")[2] for mount in services[name]["volumes"]} >= volumes, name
+
+
 def test_every_requirement_is_pinned_exactly():
     for name in ("requirements.txt", "requirements-cluster.txt", "requirements-dev.txt"):
         for line in (ROOT / name).read_text().splitlines():

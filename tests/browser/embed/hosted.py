@@ -7,10 +7,13 @@ import socket
 import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from playwright.sync_api import BrowserContext
 
 from tests import ROOT
 from tests.browser.visitor import WAIT
@@ -47,6 +50,13 @@ def site() -> Iterator[tuple[str, dict[str, str]]]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def lead(context: BrowserContext, url: str, replica: int, replicas: int) -> None:
+    """Give a browser the proxy's cookie for which its hash leads to this replica."""
+    values = (f"{number:032x}" for number in range(1000))
+    value = next(one for one in values if (zlib.crc32(one.encode()) >> 16 & 0x7FFF) % replicas == replica)
+    context.add_cookies([{"name": "ioi_replica", "value": value, "url": url}])
 
 
 @contextmanager

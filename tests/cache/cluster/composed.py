@@ -42,7 +42,7 @@ class Host:
 
     def volumes(self, service: str) -> dict[str, str]:
         """Path in the container -> folder or file here."""
-        mounted = (self._filled(each).split(":") for each in COMPOSE["services"][service]["volumes"])
+        mounted = (self.filled(each).split(":") for each in COMPOSE["services"][service]["volumes"])
         return {inside: self._volume(outside) for outside, inside, *_ in mounted}
 
     def command(self, service: str) -> list[str]:
@@ -55,7 +55,7 @@ class Host:
         [settings] = re.findall(r"^ENV ((?:.*\\\n)*.*)$", _IMAGE, re.M)
         of_image = dict(one.split("=", 1) for one in shlex.split(settings.replace("\\\n", " ")))
         of_service = COMPOSE["services"][service]["environment"]
-        said = {name: self._filled(str(text)) for name, text in (of_image | of_service).items() if name != "PATH"}
+        said = {name: self.filled(str(text)) for name, text in (of_image | of_service).items() if name != "PATH"}
         values = self.here([*said.values()], self.places | self.volumes(service))
         around = {name: text for name, text in os.environ.items() if not name.startswith(("IOI_", "STREAMLIT_"))}
         return around | dict(zip(said, values, strict=True))
@@ -73,7 +73,7 @@ class Host:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         return str(self.folder / name)  # an absolute one stays itself
 
-    def _filled(self, text: str) -> str:
+    def filled(self, text: str) -> str:
         """Put in what compose puts in for ${NAME:-otherwise}."""
         filled = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: str(self.variables.get(found[1], found[2])), text)
         assert "$" not in filled, text

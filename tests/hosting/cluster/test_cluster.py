@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ioi_core import Model, arena_pairs, logit_lens, patch_activations
 from tests import ROOT
 from tests.browser.conftest import launched
-from tests.browser.embed.hosted import NGINX, proxy
+from tests.browser.embed.hosted import NGINX, lead, proxy
 from tests.browser.visitor import WAIT, Visitor, figure
 from tests.cache.cluster.composed import COMPOSE, READY, Host, services, started
 from tests.cache.cluster.processes import certificates, free_port
@@ -82,11 +81,9 @@ class Cluster:
         return sum(worker.computed(analysis) for worker in self.workers)
 
     def visitor(self, browser: Browser, replica: int) -> Visitor:
-        """A visitor whom the proxy leads to this replica: with a cookie for which its hash comes out as that."""
-        values = (f"{number:032x}" for number in range(1000))
-        value = next(one for one in values if (zlib.crc32(one.encode()) >> 16 & 0x7FFF) % len(self.replicas) == replica)
+        """A visitor whom the proxy leads to this replica."""
         visitor = Visitor(browser, self.url)
-        visitor.context.add_cookies([{"name": "ioi_replica", "value": value, "url": self.url}])
+        lead(visitor.context, self.url, replica, len(self.replicas))
         return visitor
 
 

@@ -8,6 +8,7 @@ import ast
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +56,9 @@ def make_base(storage: Storage) -> None:
     run(*buildah, "commit", "--quiet", "--rm", container, name)
 
 
-def build(storage: Storage, target: str, context: Path = ROOT) -> str:
-    """Build one target of the Dockerfile; the image's name."""
-    name = f"{IMAGE}:{target}"
+def build(storage: Storage, target: str, context: Path = ROOT, **arguments: str) -> str:
+    """Build one target of the Dockerfile with arguments that are not its own defaults; the image's name."""
+    name = f"{IMAGE}:{'-'.join([target, *arguments]).lower()}"
     mounts = [f"--volume={source}:{at}:ro" for at, source in _pip_mounts(storage.folder).items()]
     options = [
         "--isolation=chroot",
@@ -66,8 +67,12 @@ def build(storage: Storage, target: str, context: Path = ROOT) -> str:
         "--layers",
         f"--target={target}",
         f"--tag={name}",
+        *(f"--build-arg={name}={value}" for name, value in arguments.items()),
     ]
+    started = time.monotonic()
     run("buildah", *storage.options(), "bud", *options, *mounts, context, seconds=1800)
+    size = run("buildah", *storage.options(), "images", "--format={{.Size}}", name)
+    print(f"{name}: built in {time.monotonic() - started:.0f} s, {size} with the stand-in for its base", flush=True)
     return name
 
 

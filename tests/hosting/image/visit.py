@@ -1,52 +1,54 @@
-"""A visitor in Chromium who sees the dashboard through the proxy: `python -m tests.hosting.image.visit URL MODEL`.
+"""A visitor in Chromium who sees the dashboard through the proxy.
 
+`python -m tests.hosting.image.visit URL MODEL PHONE`
 Opens every page, compares drawn numbers with what `ioi_core` computes here, and counts any console error, among them
-every violation of the proxy's content policy, as a failure. MODEL is what the page must say it shows.
+every violation of the proxy's content policy, as a failure. MODEL is what the page must say it shows. Of the bundled
+one all parts of all pages are opened, a lesson of the host's own is found, and a class is held, whose phone is kept in
+the file PHONE for the next visit.
 """
 
-import re
-import shutil
 import sys
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
-from ioi_core import Model, arena_pairs, attribute_layers, load_model, predictions
-from tests.browser.visitor import CHROMIUM_NAMES, FLAGS, WAIT, Visitor, figure
+from benchmarks.load import HEADINGS, WITHOUT_CHARTS
+from ioi_core import Model, arena_pairs, load_model, logit_lens, predictions
+from tests.browser.conftest import launched
+from tests.browser.visitor import WAIT, Visitor, figure
+from tests.hosting.image import classroom, proxied
 
 SECRET = "Quixotelsky"
 """A word that this visitor types, and that no log may hold."""
 
-_CLOSED = (
-    "/_stcore/metrics", "/_stcore/script-health-check", "/_stcore/agent/openapi.json", "/_stcore/agent/interact",
-    "/_stcore/upload_file/a/b", "/_stcore/upload_file", "/heads/_stcore/metrics", "//_stcore/metrics",
-    "/%5fstcore/metrics",
-)  # fmt: skip
-_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-}
+DEMO = "ioi-demo"
+OWN_LESSON = "A lesson of the host's own"
 
 
-def main(url: str, name: str) -> None:
+def main(url: str, name: str, phone: str) -> None:
     """Visit the dashboard at `url`, which shows what `load_model` gives for the name."""
     model = load_model(name)
-    with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)))
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with sync_playwright() as playwright, launched(playwright) as browser:
         visitor = Visitor(browser, url)
         _first_page(visitor, name, model)
-        for title in visitor.page.get_by_test_id("stSidebarNav").get_by_role("link").all_inner_texts():
-            _page(visitor, title)
-            if title == "Logit lens":
-                [bars] = figure(visitor.page, "attribution_by_layer")["traces"]
-                np.testing.assert_allclose(bars["x"], attribute_layers(model, arena_pairs(model)).values, atol=1e-3)
+        if name == DEMO:
+            visitor.open("/prompt", parts="open")
+        opened = [_page(visitor, title, model) for title in _titles(visitor.page)]
+        assert {*opened} == {*HEADINGS}, "the sidebar leads to other pages"
+        _report(visitor)
+        if name == DEMO:
+            _lessons(visitor)
+            classroom.hold(browser, url, Path(phone))
         visitor.open(prompts="own", text=f"When Mary and John met {SECRET}, John gave a drink to", io="Mary", s="John")
-        _edges(visitor)
-        _uploads(visitor)
+        proxied.doors(visitor)
+        proxied.uploads(visitor)
         visitor.leave()
-        browser.close()
+
+
+def _titles(page: Page) -> list[str]:
+    return page.get_by_test_id("stSidebarNav").get_by_role("link").all_inner_texts()
 
 
 def _first_page(visitor: Visitor, asked: str, model: Model) -> None:
@@ -63,70 +65,61 @@ def _first_page(visitor: Visitor, asked: str, model: Model) -> None:
     print(f"prompt 1 has logit_diff {clean['y'][0]:+.4f} through the proxy, {found.clean_logit_diff[0]:+.4f} here")
 
 
-def _page(visitor: Visitor, title: str) -> None:
-    page = visitor.page
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+def _page(visitor: Visitor, title: str, model: Model) -> str:
+    """Go to a page by the sidebar and see it drawn; its path."""
+    page = visitor.go(title)
     for _ in range(3):  # parts of a page start on their own once the rest is drawn, and may have a model of 12 layers
         page.wait_for_timeout(1000)
         expect(page.locator("[class*=st-key-computing]")).to_have_count(0, timeout=10 * WAIT)
     visitor.settled()
-    if title == "Start":
-        expect(page.locator(".ioi-example")).to_be_visible(timeout=WAIT)
-    else:
-        expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT)
-    if title == "Attention patterns":  # circuitsvis, in a frame within a frame
+    path = urlsplit(page.url).path.strip("/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADINGS[path])
+    charts = page.locator(".js-plotly-plot")
+    if path not in WITHOUT_CHARTS:
+        expect(charts.first).to_be_visible(timeout=WAIT)
+    if path == "":
+        expect(page.locator(".ioi-example")).to_be_visible()
+    if path == "logit_lens":
+        curve = figure(page, "logit_lens_curve")["traces"][0]["y"]
+        np.testing.assert_allclose(curve, logit_lens(model, arena_pairs(model)).values, atol=1e-3)
+    if path == "attention" and model.name == DEMO:  # circuitsvis, in a part, in a frame within a frame
         drawn = page.frame_locator("iframe").first.frame_locator("iframe")
         expect(drawn.locator("#cv")).to_contain_text("Head Selector", timeout=WAIT)
-    print(f"{title}: drawn")
+    print(f"{title}: drawn, charts: {charts.count()}")
+    return path
 
 
-def _edges(visitor: Visitor) -> None:
-    """What the proxy adds, hands on compressed, and keeps to itself."""
-    ask = visitor.context.request
-    answer = ask.get(visitor.url)
-    assert {name: answer.headers.get(name) for name in _HEADERS} == _HEADERS, answer.headers
-    policies = answer.headers["content-security-policy"]
-    assert "script-src 'self' 'sha256-" in policies
-    assert "frame-ancestors 'self'" in policies
-    script = re.findall(r'src="\./(static/js/index\.[^"]+)"', answer.text())[0]
-    assert ask.get(f"{visitor.url}/{script}").headers.get("content-encoding") == "gzip"
-    assert ask.get(f"{visitor.url}/_stcore/health").ok
-    reached = {path: status for path in _CLOSED if (status := ask.get(visitor.url + path).status) != 404}
-    assert not reached, reached
-    stranger = {"Origin": "http://elsewhere.example", "Upgrade": "websocket", "Connection": "Upgrade"} | {
-        "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    }  # fmt: skip
-    assert ask.get(f"{visitor.url}/_stcore/stream", headers=stranger).status == 403, "another site may connect"
-    print("headers, compression, closed paths and origins: as they should be")
+def _report(visitor: Visitor) -> None:
+    """A figure is pinned, and its page shows it."""
+    page = visitor.go("Logit lens")
+    curve = figure(page, "logit_lens_curve")["traces"][0]["y"]
+    visitor.open_menu("logit_lens_curve")
+    page.get_by_role("button", name="Pin to the report").click()
+    expect(page.get_by_role("button", name="Pinned")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    visitor.settled()
+    page.get_by_role("complementary", name="Report").get_by_role("link").click()
+    expect(page.get_by_role("heading", level=2)).to_have_text(["1. Logit lens"])
+    visitor.settled()
+    assert figure(page, "report-0-0")["traces"][0]["y"] == curve
+    print("Report: shows the pinned figure")
 
 
-def _uploads(visitor: Visitor) -> None:
-    """A data set gets through, from the page's own field alone, no larger and no more often than is meant."""
-    page = visitor.page
-    page.goto(f"{visitor.url}/?prompts=data+set")
-    rows = "clean\n" + "".join(f'"When {name} and Mary met, {name} waved to"\n' for name in ("John", "Tom"))
-    with page.expect_request(lambda request: "/upload_file/" in request.url) as sent:
-        page.locator("input[type=file]").set_input_files(
-            files=[{"name": "rows.csv", "mimeType": "text/csv", "buffer": rows.encode()}]
-        )
-    expect(page.locator(".ioi-strip")).to_contain_text("Prompts: 2", timeout=WAIT)
-    url, headers = sent.value.url, sent.value.all_headers()
-    token = {"X-Xsrftoken": headers["x-xsrftoken"]}
-
-    def put(size: int = 10, **more: str) -> int:
-        content = {"name": "x.csv", "mimeType": "text/csv", "buffer": b"x" * size}
-        return visitor.context.request.put(url, headers=token | more, multipart={"file": content}).status
-
-    assert put() in (200, 204), "the page's own token is refused"
-    token, kept = {}, token
-    assert put() == 403, "a file is taken without the page's token"
-    token = kept
-    assert put(**{"Sec-Fetch-Site": "cross-site"}) == 403, "another site may upload"
-    assert put(3 * 2**20) == 413, "a file of three megabytes is taken"
-    assert visitor.context.request.get(url).status == 403, "uploaded files can be read"
-    statuses = [put() for _ in range(20)]
-    assert 429 in statuses, f"twenty uploads in a row: {statuses}"
-    print("uploads: from the page alone, small and few")
+def _lessons(visitor: Visitor) -> None:
+    """The list has the app's lessons and the host's own; the first one asks, and shows its answer."""
+    page = visitor.go("Lessons")
+    listed = page.locator("[class*=st-key-open-] button")
+    expect(listed).to_have_count(8)
+    expect(listed.filter(has_text=OWN_LESSON)).to_be_visible()
+    listed.filter(has_text="First steps").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Which name comes next?")
+    visitor.settled()
+    page.locator(".stMain").get_by_role("radio", name="Mary").check(force=True)
+    visitor.settled()
+    page.get_by_role("button", name="Show the answer", exact=True).click()
+    expect(page.locator(".ioi-says")).to_contain_text("Right: it is Mary")
+    visitor.settled()
+    print("Lessons: the app's and the host's own are listed, the first one asks and answers")
 
 
 if __name__ == "__main__":
