@@ -2,7 +2,7 @@
 
 import ioi_core
 from app.questions.ask import Request, ask
-from app.questions.compute import compute
+from app.questions.compute import compute, is_known
 from app.questions.measures import patching_request
 from ioi_core import (
     PUBLISHED_CLASSES,
@@ -23,11 +23,21 @@ def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple
     """Return where the classes come from, and their heads; none where the prompts are no IOI prompts."""
     if not has_all_roles(pairs):
         return MEASURED, {}
-    published = {group.name: group.heads for group in PUBLISHED_CLASSES}
-    if all(published_class(model, head) for heads in published.values() for head in heads):
-        return PUBLISHED, published
+    if _are_published(model):
+        return PUBLISHED, {group.name: group.heads for group in PUBLISHED_CLASSES}
     roles = measured_roles(model, pairs)
     return MEASURED, {role: heads for role in roles.axes["role"] if (heads := roles.heads(role))}
+
+
+def are_classes_known(model: Model, pairs: PromptPairs) -> bool:
+    """True if `head_classes` has nothing to compute."""
+    if _are_published(model) or not has_all_roles(pairs):
+        return True
+    return all(is_known(model, request) for request in role_requests(pairs))
+
+
+def _are_published(model: Model) -> bool:
+    return all(published_class(model, head) for group in PUBLISHED_CLASSES for head in group.heads)
 
 
 def measured_roles(model: Model, pairs: PromptPairs) -> HeadRoles:

@@ -19,13 +19,21 @@ from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
 from app.circuit.members import EVERYWHERE, Classes, places_of
 from app.circuit.requests import evaluate_request, sets_request
-from app.circuit.starts import FOUND_ON_HALF, classes_of, found_story, search_request, starting_circuit, starts_of
+from app.circuit.starts import (
+    FOUND_ON_HALF,
+    MEASURED,
+    classes_of,
+    found_story,
+    search_request,
+    starting_circuit,
+    starts_of,
+)
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import notice, says
 from app.drawing.table import plain_table
 from app.hosting.services import settings
 from app.questions.ask import ask
-from app.questions.classes import has_all_roles
+from app.questions.classes import are_classes_known, has_all_roles
 from app.questions.compute import compute, compute_all, is_known
 from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
@@ -52,25 +60,32 @@ def show_breaking(view: View) -> None:
     explained.caption(twins_story(view, pairs))
     at_first = numbers.empty()
     _show_model_alone(view, pairs, start, ablation, at_first)
-    published, classes = classes_of(view.model, view.pairs)
-    first = _first_circuit(view, pairs, start, classes, ablation, explained)
+    first = _first_circuit(view, pairs, start, ablation, explained)
     if not has_all_roles(pairs):
         st.caption(words.NO_CLASSES)
     elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         controls.more_prompts_button(pairs, _GENERATED)
     plan = controls.plan_control(view.model, pairs, first)
+    asked = asked_for(pairs, plan, ablation)
+    summary = numbers.container(key="circuit-summary")
 
+    def show_numbers() -> Broken:
+        now, complete, before = compute(view.model, *asked.broken)
+        broken = Broken(before, now, complete)
+        at_first.empty()
+        with summary:
+            _show_summary(broken, plan.off)
+        return broken
+
+    # Measuring the classes takes longest, and no number needs them. Once they are known, the graph answers first.
+    early = None if are_classes_known(view.model, view.pairs) else show_numbers()
+    published, classes = classes_of(view.model, view.pairs)
     with buttons:
         controls.buttons(plan, classes)
     with drawing:
         figure = _show_graph(view, plan, classes, published=published)
         foot = st.container()
-    asked = asked_for(pairs, plan, ablation)
-    now, complete, before = compute(view.model, *asked.broken)
-    broken = Broken(before, now, complete)
-    at_first.empty()
-    with numbers, st.container(key="circuit-summary"):
-        _show_summary(broken, plan.off)
+    broken = early or show_numbers()
     with foot:
         frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
         story = words.circuit_story(broken, plan.circuit, plan.off)
@@ -90,14 +105,13 @@ def show_breaking(view: View) -> None:
     part("Is anything missing?", url.PART_COMPLETENESS, completeness)
 
 
-def _first_circuit(
-    view: View, pairs: PromptPairs, start: str, classes: Classes, ablation: Ablation, room: DeltaGenerator
-) -> Circuit:
+def _first_circuit(view: View, pairs: PromptPairs, start: str, ablation: Ablation, room: DeltaGenerator) -> Circuit:
     """Return the starting circuit, the empty one where nothing can be found; `room` is told how it was found."""
     try:
         if search := search_request(pairs, start, ablation):
             told = found_story(compute(view.model, search))
             (st if start == FOUND_ON_HALF else room).caption(told)
+        classes = classes_of(view.model, view.pairs)[1] if start == MEASURED else {}
         return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:
         notice(f"Nothing is found: {error}. Shown: the empty circuit.")
