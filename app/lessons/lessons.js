@@ -39,8 +39,8 @@ window.ioiLessons ??= (() => {
     const here = document.querySelector(".ioi-lessons[data-lesson]");
     if (here) keep(here.dataset);
     if (here) begin(here.dataset);
-    const code = document.querySelector("[data-ioi-begun]")?.dataset.ioiBegun;  // of a class that was started just now
-    if (code && code !== begun) document.querySelector(`img[alt*="QR"]`)?.scrollIntoView({ block: "center" });
+    const code = document.querySelector("[data-ioi-begun]")?.dataset.ioiBegun;  // started just now: what holds it grows first
+    if (code && code !== begun) setTimeout(() => document.querySelector(`img[alt*="QR"]`)?.scrollIntoView({ block: "center" }), 500);
     begun = code;
     document.querySelectorAll("[data-ioi-lesson][hidden]").forEach(offer);
   };
