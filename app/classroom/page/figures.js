@@ -1,7 +1,7 @@
 // The five kinds of questions: how one answers, and how the class's answers stand on the true figure.
 // Every figure has its table; a cell, a head and a point of a curve can be chosen by boxes and sliders as well.
 
-import { el, svg } from "./common.js";
+import { el, root, svg } from "./common.js";
 
 const UNITS = { logit_diff: "logit difference", prob: "probability", logprob: "log probability" };
 const unitOf = unit => UNITS[unit] ?? (unit || "").replace(/_/g, " ");
@@ -149,13 +149,16 @@ const CONTROLS = {
  *  `mine`: vote -> one's own answer. `unsaid`: no sentence on one's own answer has told what is right. */
 export const reveal = (question, told, mine, unsaid) => [...answered(question, told, mine, unsaid), changes(told.shares)];
 export const answered = (question, told, mine = {}, unsaid = true) => [
-  unsaid && el("p", { class: "said" }, told.answer), told.words.map(words => el("p", { class: "said" }, words)),
+  sentences([unsaid && told.answer, ...told.words].filter(Boolean)),
   el("h2", {}, told.figure?.title || "The answer"), told.figure?.read ? el("p", {}, told.figure.read) : null,
   el("div", { class: question.kind === "choice" && told.figure?.behind && "both" },
     el("div", {}, drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first,
       mine: mine[2] ?? mine[1], each: [mine[1], mine[2]] })),
     question.kind === "choice" && told.figure?.behind && el("div", {}, numbers(told.figure.behind, told.figure.title))),
 ];
+
+/** A box a sentence; on a projector, which is low, one for all. */
+const sentences = all => (root.classList.contains("screen") ? [all.join(" ")] : all).map(said => el("p", { class: "said" }, said));
 
 /** What the one number that a choice of ranges is about is read off: bars, or a curve over the layers. */
 const numbers = ({ labels, values, unit, is_curve: isCurve }, title) => {
