@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.classroom.panels import plain
 from app.classroom.store import ClassStore, Lesson, Vote
+from app.lessons.answers import with_unit
 from app.lessons.library import library
 from tests.browser.classroom.test_class import LAPTOP, PHONES, PROJECTOR, Member, announced
 
@@ -173,6 +174,19 @@ def test_every_kind_is_asked_answered_and_revealed(begin: Begin):
                 expect(member.page.get_by_text("Every answer from 14 to 38 times counts as right.")).to_be_visible()
                 expect(member.page.locator("svg").get_by_text("true: 27 times")).to_be_visible()
         expect(press).to_have_text("End the class" if kind == "curve" else "Next step")
+
+
+def test_a_class_writes_numbers_as_the_lessons_sentences_do(phones_browser: Browser, served: str):
+    """The same number in the sentence and on the figure must not differ: 26 there, 26.5 here."""
+    phone = Member(phones_browser, served, PHONES[1])
+    phone.page.goto(f"{served}/class")
+    values = [0, 0.004, -0.004, 0.0996, 0.5, 3.2771, -3.2771, 9.96, -9.996, 12.3, 26.49, 99.6, 100, 123.4]
+    asked = [(value, unit) for value in values for unit in ("logits", "share", "times", "% of the lead", "")]
+    asked += [(layer, "layer") for layer in (0, 11.0)]
+    read = "async asked => { const { withUnit } = await import('/class/files/figures.js');"
+    read += " return asked.map(([value, unit]) => withUnit(value, unit)); }"
+    assert phone.page.evaluate(read, asked) == [with_unit(value, unit) for value, unit in asked]
+    phone.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
