@@ -1,6 +1,6 @@
 """Lessons: questions before their answers, which are this model's own."""
 
-from app.classroom.panels import show_start_part
+from app.classroom.panels import show_join, show_start_part
 from app.hosting.services import settings
 from app.lessons.library import library
 from app.lessons.panels import keep_progress, show_end, show_list, show_step
@@ -14,6 +14,7 @@ found = library(settings().lessons_folder)
 place = current_place(found.lessons)
 if place.lesson is None:
     show_list(view, found, place.unknown)
+    show_join()
 elif place.step > len(place.lesson.steps):
     show_end(view, place, place.lesson, found.lessons)
 else:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 import ioi_core
+from app.classroom.panels import show_join
 from app.drawing.look import says
 from app.questions.ask import ask
 from app.questions.compute import compute
@@ -25,6 +26,7 @@ st.html(example(model, pairs, result, row))
 st.html(legend(tuple(pairs.roles)))
 says(example_story(model, pairs, result, row))
 
-show_lessons()
+with show_lessons():
+    show_join()
 st.header("The way through the pages")
 show_questions()

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import colours
+from app.hosting.services import settings
 
 FOLDER = Path(__file__).parent / "page"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -23,17 +24,21 @@ POLICY = (
 
 
 @lru_cache
-def content(name: str, base: str) -> bytes:
-    """Return a file as it is sent: the style sheet begins with the app's colours, the page knows where the app is."""
+def content(name: str, base: str, hours: int) -> bytes:
+    """Return a file as it is sent: the style sheet begins with the app's colours, the page knows where the app
+    is, and when all of a class is gone.
+    """
     data = (FOLDER / name).read_bytes()
     if name.endswith(".css"):
         return _colours().encode() + data
-    return data.replace(b"%BASE%", base.encode()) if name.endswith(".html") else data
+    if not name.endswith(".html"):
+        return data
+    return data.replace(b"%BASE%", base.encode()).replace(b"%HOURS%", str(hours).encode())
 
 
 def answer(request: Request, name: str, base: str) -> Response:
     """Return the response for a file; a browser that has it already is told so. `base`: the path of the join page."""
-    data = content(name, base)
+    data = content(name, base, settings().class_hours)
     tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
     if request.headers.get("If-None-Match") == tag:

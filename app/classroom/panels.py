@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import streamlit as st
+from streamlit import config
 
 from app.classroom import codes, qr
 from app.classroom.phases import asks
@@ -31,23 +32,34 @@ _log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 
+def show_join() -> None:
+    """Offer the page on which students join, where there can be a class: most come by the code or the link itself."""
+    if are_served():
+        base = (config.get_option("server.baseUrlPath") or "").strip("/")
+        st.html(f'<p class="ioi-on"><a href="/{base and base + "/"}class">Join a class</a> (with its code)</p>')
+
+
 def show_start(view: View, lesson: Written) -> None:
     """Draw the button that starts a class of `lesson` on the model in view, and what the last press gave out."""
     begun: dict[tuple[str, str], Started] = st.session_state.setdefault(_STARTED, {})
     this = (lesson.id, view.model.name)
     st.write(
         "Students answer on their phones, by a code; the projector shows the question, and after the vote the class's "
-        f"answers on the true figure. No names, no accounts; all of it is gone after {settings().class_hours} hours."
+        "answers on the true figure. No names, no accounts; you can save all answers, and all of it is gone from here "
+        f"{settings().class_hours} hours after the start."
     )
     if not are_served():
         notice("This server shows pages alone. Start it with `python -m app`: then phones can join.")
         return
     if not shared_store().lasting:
         notice("This server cannot keep anything: if it is restarted, the class and its votes are lost.")
-    if st.button("Start a class", key=f"class-start-{lesson.id}"):
+    pressed = st.button("Start a class", key=f"class-start-{lesson.id}")
+    if pressed:
         _start(view.model, lesson, begun, this)
     if this in begun:
         _show_links(begun[this])
+        if pressed:  # lessons.js scrolls to it: the button stands at the end of a page
+            st.html(f'<p class="ioi-lessons" data-ioi-begun="{begun[this].code}"></p>')
 
 
 def show_start_part(view: View, lesson: Written) -> None:
@@ -65,9 +77,8 @@ def class_of(lesson: Written, model: Model) -> Lesson:
     steps, reveals = [], []
     for n in range(len(lesson.steps)):
         step = public_step(lesson, n, model, result)
-        asked = asks(step)
-        steps.append(plain(step if asked else {name: value for name, value in step.items() if name != "question"}))
-        reveals.append(plain(reveal_step(lesson, n, model, result)) if asked else None)
+        steps.append(plain(step))
+        reveals.append(plain(reveal_step(lesson, n, model, result)) if asks(step) else None)
     return Lesson(lesson.title, model.name, steps, reveals)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from app.classroom.phases import CLOSED, DISCUSS, END, OPEN, REVEAL, WAITING, Place, says
 from app.classroom.store import Lesson, Snapshot, Vote
 from app.classroom.tallies import of_vote, shares, tally
-from app.lessons.steps import verdict
+from app.lessons.steps import answer_told, verdict
 
 
 def for_students(lesson: Lesson, now: Snapshot, votes: Sequence[Vote]) -> dict[str, Any]:
@@ -69,6 +69,7 @@ def _reveal(lesson: Lesson, place: Place, votes: Sequence[Vote]) -> dict[str, An
     first = of_vote(votes, 1) if place.vote == 2 else []
     return {
         **{name: value for name, value in reveal.items() if name != "say"},
+        "answer": answer_told(question, reveal) if "say" in reveal else "",
         "class": tally(question, answers) if answers else None,
         "first": tally(question, first) if first else None,
         "shares": shares(question, reveal, votes),

@@ -4,6 +4,7 @@ A question is a dictionary without its key, and so can be sent to anybody; a rev
 from a browser is hostile: `check_answer` takes any value.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ Reveal = Mapping[str, Any]
 
 _MOST_TEXT = 600
 _NOTHING = 0.01  # logits, or a share
+_ROUNDED = 1e-9  # of a step: that much is an error of floating point
 
 
 def check_answer(question: Question, answer: object) -> str | None:
@@ -78,6 +80,25 @@ def is_right(question: Question, reveal: Reveal, answer: Any) -> bool:
         case _:
             apart = [abs(y - real) for y, real in zip(answer, reveal["key"], strict=True)]
             return sum(apart) / len(apart) <= right
+
+
+def counts_as_right(question: Question, reveal: Reveal) -> list[str]:
+    """Return a sentence on how far from the key an answer may be, none where a question's answer is one or another."""
+    right, unit = reveal["right"], question.get("unit", "")
+    if question["kind"] == "curve":
+        return [f"A curve is right that is off by {right:g} {unit} on average, or less."]
+    if question["kind"] != "number" or right[0] == right[1]:
+        return []
+    step, low = question["step"], question["low"]
+    ends = (
+        low + step * math.ceil((right[0] - low) / step - _ROUNDED),
+        low + step * math.floor((right[1] - low) / step + _ROUNDED),
+    )
+    first, last = max(ends[0], low), min(ends[1], question["high"])
+    if first >= last:
+        return []
+    from_, to = (with_unit(end, unit) for end in (first, last))
+    return [f"Every answer from {from_.removesuffix(unit).rstrip()} to {to} counts as right."]
 
 
 def in_words(question: Question, answer: Any) -> str:

@@ -185,12 +185,12 @@ def _ranges(step: Step, measured: Measured, answer: int | None) -> go.Figure:
     figure.update_xaxes(range=[along * low, along * high])
     for end in ends:
         figure.add_vline(x=along * end, line={"dash": "dot"})
-    note = f"{figure.layout.title.subtitle.text}; dotted: between answers"
+    note = f"{figure.layout.title.subtitle.text}; dotted lines part the answers"
     if answer is not None:
         choice = step.ask.choices[answer]
         band = {"x0": along * max(choice.low, low), "x1": along * min(choice.high, high), "line_width": 0}
         figure.add_vrect(**band, fillcolor=CHOSEN, opacity=0.25, layer="below")
-        note += "; shaded: yours"
+        note += "; shaded: your answer"
     return figure.update_layout(title={"subtitle": {"text": note}})
 
 
@@ -202,7 +202,8 @@ def _way(measured: Measured) -> go.Figure:
     _curve(figure, behind.labels, behind.values, "real", FAVOURS_IO, "solid")
     starts = [place for place, label in enumerate(behind.labels) if label.startswith(_BEFORE)]
     names = [behind.labels[place].removeprefix(_BEFORE) for place in starts]
-    figure.update_xaxes(title="layer", tickvals=starts, ticktext=names)
+    last = len(behind.labels) - 1
+    figure.update_xaxes(title="before layer", tickvals=[*starts, last], ticktext=[*names, "end"])
     figure.update_yaxes(title=behind.unit)
     return laid_out(figure, literal(measured.title), f"{behind.unit}, {measured.note}", 340)
 

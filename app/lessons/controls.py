@@ -1,5 +1,6 @@
 """What a visitor answers with: every kind by boxes and sliders, which a keyboard reaches, grids by a click as well."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.drawing.figure import show_chart
 from app.drawing.look import literal_markdown
+from app.lessons.answers import with_unit
 from app.lessons.charts import curve_preview, question_grid
 from ioi_core import Head
 
@@ -38,16 +40,30 @@ def answer_control(
             return _curve(question, label, key, beside, large=large)
 
 
+def start_of(question: Mapping[str, Any]) -> float | list[float] | None:
+    """Return where the sliders of a question stand at first, which is no answer until somebody says so."""
+    if question["kind"] not in ("number", "curve"):
+        return None
+    low, high, step = (float(question[name]) for name in ("low", "high", "step"))
+    if question["kind"] == "curve":
+        return [min(max(0.0, low), high)] * len(question["x"])
+    return low + step * round((high - low) / 2 / step)
+
+
 def _slider(label: str, question: Mapping[str, Any], key: str) -> float | None:
-    """Ask for a number: where the slider stands at first is no answer."""
+    """Ask for a number, with the ends of the scale in sight: Streamlit shows them only to those who point at it."""
     low, high, step = question["low"], question["high"], question["step"]
-    middle = low + step * round((high - low) / 2 / step)
+    middle = start_of(question)
+    assert isinstance(middle, float)
     named = f"{label} ({literal_markdown(question['unit'])})" if question["unit"] != "layer" else label
     if all(float(value).is_integer() for value in (low, high, step)):
         value = st.slider(named, int(low), int(high), int(middle), int(step), key=key, on_change=_moved, args=(key,))
     else:
         value = st.slider(named, low, float(high), float(middle), float(step), key=key, on_change=_moved, args=(key,))
-    return float(value) if st.session_state.get(f"_{key}-moved") else None
+    moved = bool(st.session_state.get(f"_{key}-moved"))
+    ends = (f"{low:g}", "" if moved else "Move the slider.", with_unit(high, question["unit"]))
+    st.html(f'<p class="ioi-ends">{"".join(f"<span>{html.escape(end)}</span>" for end in ends)}</p>')
+    return float(value) if moved else None
 
 
 def _moved(key: str) -> None:
@@ -114,14 +130,14 @@ def _curve(
     question: Mapping[str, Any], label: str, key: str, beside: DeltaGenerator | None, *, large: bool
 ) -> list[float] | None:
     _asked(label)
-    figure, drawn = beside or st.container(), []
+    figure, drawn, starts = beside or st.container(), [], start_of(question)
+    assert isinstance(starts, list)
     for n, place in enumerate(question["x"]):
         if n % _COLUMNS == 0:  # a row at a time: a phone puts the columns of each below one another
             columns = st.columns(_COLUMNS)
         with columns[n % _COLUMNS]:
             low, high, step = (float(question[name]) for name in ("low", "high", "step"))
-            start = min(max(0.0, low), high)
-            value = st.slider(place, low, high, start, step, key=f"{key}-{n}", on_change=_moved, args=(key,))
+            value = st.slider(place, low, high, starts[n], step, key=f"{key}-{n}", on_change=_moved, args=(key,))
             drawn.append(float(value))
     with figure:
         show_chart("lesson_curve", curve_preview(question, drawn), large=large, first=True)

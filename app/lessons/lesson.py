@@ -60,12 +60,14 @@ class Say:
 
     Attributes:
         then: in either case; not_shown: where the model does not show it, in place of the question.
+        on_page: after that, on the page Lessons alone: what speaks of the app's pages, which a class has not before it.
     """
 
     right: str
     wrong: str
     then: tuple[str, ...]
     not_shown: str
+    on_page: tuple[str, ...]
 
 
 @dataclass(frozen=True)

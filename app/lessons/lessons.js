@@ -11,6 +11,7 @@ window.ioiLessons ??= (() => {
   };
   const keep = ({ lesson, query, done, of }) => {
     const all = read(), now = [query, Number(done), Number(of)];
+    if (!now[1] && all[lesson]?.[1] > 0) return;  // opened anew: what was answered stays until something is again
     if (query.length > LONGEST || JSON.stringify(all[lesson]) === JSON.stringify(now)) return;
     try {
       localStorage.setItem(KEY, JSON.stringify({ ...all, [lesson]: now }));
@@ -28,7 +29,7 @@ window.ioiLessons ??= (() => {
     link.textContent = all ? "All answered: what you found" : `Go on: ${done} of ${of} answered`;
     link.hidden = false;
   };
-  let last = "";
+  let last = "", begun;
   const begin = ({ lesson, query }) => {  // another step is read from its top
     const step = `${lesson} ${new URLSearchParams(query).get("step")}`;
     if (last && last !== step) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
@@ -38,6 +39,9 @@ window.ioiLessons ??= (() => {
     const here = document.querySelector(".ioi-lessons[data-lesson]");
     if (here) keep(here.dataset);
     if (here) begin(here.dataset);
+    const code = document.querySelector("[data-ioi-begun]")?.dataset.ioiBegun;  // started just now: what holds it grows first
+    if (code && code !== begun) setTimeout(() => document.querySelector(`img[alt*="QR"]`)?.scrollIntoView({ block: "center" }), 500);
+    begun = code;
     document.querySelectorAll("[data-ioi-lesson][hidden]").forEach(offer);
   };
   const onTheWay = ({ target }) => {  // to a text box in the sidebar: that it was closed once is forgotten

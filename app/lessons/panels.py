@@ -16,7 +16,7 @@ from app.drawing.look import give_scripts, literal_markdown, notice, says
 from app.drawing.table import plain_table
 from app.lessons.answers import check_answer, in_words, is_right, read_answer, write_answer
 from app.lessons.charts import reveal_chart
-from app.lessons.controls import answer_control
+from app.lessons.controls import answer_control, start_of
 from app.lessons.keys.recipe import Recipe
 from app.lessons.keys.run import Compute, Run
 from app.lessons.lesson import Lesson
@@ -35,6 +35,7 @@ from app.lessons.steps import (
     link_of,
     question_of,
     reveal_of,
+    said_on_page,
     text_of,
     verdict,
 )
@@ -54,6 +55,8 @@ SCRIPT = Path(__file__).with_name("lessons.js").read_text(encoding="utf-8")
 _HOW = "Each question is asked before its answer is shown, and every answer is computed on **{}**. {}"
 _HIDE_WORDS = "<style>.st-key-words { display: none; }</style>"
 _REFUSED = "_lesson_refused"
+_GO_ON = '<p class="ioi-lessons"><a data-ioi-lesson="{}" hidden></a></p>'
+"""Where lessons.js offers to go on with what this browser keeps of a lesson."""
 
 
 def keep_progress() -> None:
@@ -79,7 +82,7 @@ def show_list(view: View, library: Library, unknown: str) -> None:
                     icon=":material/school:",
                 )  # fmt: skip
                 st.caption(f"{lesson.minutes} minutes, {len(lesson.steps)} questions", width="content")
-            st.html(f'<p class="ioi-lessons"><a data-ioi-lesson="{lesson.id}" hidden></a></p>')
+            st.html(_GO_ON.format(lesson.id))
             st.caption(literal_markdown(lesson.about))
     if library.refused:
         notice("Lesson files that cannot be used:\n" + "\n".join(library.refused))
@@ -106,11 +109,13 @@ def show_step(view: View, place: Place, lesson: Lesson) -> None:
     question = question_of(step, model, pairs)
     given = read_answer(question, answers[place.step]) if place.step in answers else None
     words, beside = _rooms(question["kind"], large=view.large and given is None)
-    if given is None:
-        with words:
-            _show_text(text_of(step, model))
+    if not answers:  # a link may open a lesson that was begun before
+        st.html(_GO_ON.format(lesson.id))
     recipe = Recipe(_computing(model))
     answered = answer_step(step, Run(model, pairs, recipe))
+    if given is None:
+        with words:
+            _show_text(text_of(step, model, answered.lead))
     if not answered.asked:
         says(reveal_of(lesson, n, model, answered)["words"][0])
         _show_links(lesson, n, model, answered)
@@ -165,13 +170,19 @@ def _show_question(
             )  # fmt: skip
     if refused := st.session_state.pop(_REFUSED, ""):
         notice(refused)
+        if (start := start_of(question)) is not None:
+            st.button(
+                f"I mean {in_words(question, start)}" if question["kind"] == "number" else "I mean it as it stands",
+                key=f"{key}-start", on_click=_take, args=(place, lesson, question, start),
+            )  # fmt: skip
     for n in range(shown):
         says(hint(step, n, view.model, answered))
 
 
 def _take(place: Place, lesson: Lesson, question: Mapping[str, Any], answer: Any | None) -> None:
     """Take an answer, if it is one."""
-    why_not = "choose an answer" if answer is None else check_answer(question, answer)
+    do = "move a slider" if question["kind"] == "curve" else "move the slider" if question["kind"] == "number" else ""
+    why_not = (do or "choose an answer") if answer is None else check_answer(question, answer)
     if why_not:
         st.session_state[_REFUSED] = f"To see the answer, {why_not} first."
     else:
@@ -195,11 +206,11 @@ def _show_reveal(
     )  # fmt: skip
     if reveal["figure"]["read"]:
         st.caption(literal_markdown(reveal["figure"]["read"]))
-    said = [verdict(question, reveal, given), *reveal["words"]]
+    said = [verdict(question, reveal, given), *reveal["words"], *said_on_page(step, model, answered)]
     says(said[0])
     _show_text(said[1:])
     frame = reveal_frame(step, question, measured, given)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="lesson-numbers"):
         with st.expander("The numbers as a table"):
             st.html(plain_table(as_said(frame, measured), f"Numbers of the figure: {measured.title}", {}))
         pairs = lesson_pairs(lesson, model)
@@ -212,7 +223,7 @@ def _show_reveal(
         take_home(drawn, lambda: frame, [chart])
     _show_links(lesson, n, model, answered)
     with st.expander("The question again"):
-        _show_text(text_of(step, model))
+        _show_text(text_of(step, model, answered.lead))
     others = {step: answer for step, answer in (place.answers or {}).items() if step != place.step}
     st.button(
         "Answer again", icon=":material/replay:", type="tertiary", key="answer-again", on_click=go_to,

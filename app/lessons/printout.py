@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.lessons.answers import in_words
+from app.lessons.answers import counts_as_right, in_words
 from app.lessons.charts import reveal_chart
 from app.lessons.keys.run import Compute, Run
 from app.lessons.lesson import Lesson, Step
@@ -33,7 +33,9 @@ def print_out(lesson: Lesson, model: Model, compute: Compute) -> bytes:
     answered = [answer_step(step, Run(model, pairs, compute)) for step in lesson.steps]
     said = f"On {model.name}; prompts: {lesson.prompts}."
     asked = "".join(
-        _question(n, step, question, model) if one.asked else _left_out(n, step, lesson, model, one)
+        _question(n, step, question, text_of(step, model, one.lead), model)
+        if one.asked
+        else _left_out(n, step, lesson, model, one)
         for n, ((step, question), one) in enumerate(zip(steps, answered, strict=True), 1)
     )
     answers = "".join(
@@ -56,10 +58,10 @@ def _paragraphs(text: Sequence[str]) -> str:
     return "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in text)
 
 
-def _question(n: int, step: Step, question: Mapping[str, Any], model: Model) -> str:
+def _question(n: int, step: Step, question: Mapping[str, Any], text: Sequence[str], model: Model) -> str:
     words = html.escape(ask_of(step, model))
     heading = f"<h2>{n}. {html.escape(step.title)}</h2>"
-    return f"<section>{heading}{_paragraphs(text_of(step, model))}<p><b>{words}</b></p>{_blank(question)}</section>"
+    return f"<section>{heading}{_paragraphs(text)}<p><b>{words}</b></p>{_blank(question)}</section>"
 
 
 def _blank(question: Mapping[str, Any]) -> str:
@@ -94,5 +96,6 @@ def _answer(n: int, lesson: Lesson, question: Mapping[str, Any], model: Model, a
     step, reveal = lesson.steps[n - 1], reveal_of(lesson, n - 1, model, answered)
     chart = reveal_chart(step, question, drawn_of(step, model, answered), reveal["right"], None)
     drawn = f'<div class="figure">{heatmap_svg(chart)}</div>' if is_heatmap(chart) else ""
-    key = f"<p><b>{html.escape(in_words(question, reveal['key']))}</b></p>"
+    said = " ".join([in_words(question, reveal["key"]) + ".", *counts_as_right(question, reveal)])
+    key = f"<p><b>{html.escape(said)}</b></p>"
     return f"<section><h2>{n}. {html.escape(step.title)}</h2>{key}{drawn}{_paragraphs(reveal['words'])}</section>"

@@ -233,10 +233,11 @@ def _choices(node: Node, *, of: bool) -> tuple[Choice, ...]:
 def _say(node: Node, allowed: Collection[str]) -> Say:
     fields = Fields(node, "'say'")
     say = Say(
-        fields.text("right"), fields.text("wrong"), fields.texts("then", _MOST_PARAGRAPHS, 0), fields.text("not_shown")
-    )
+        fields.text("right"), fields.text("wrong"), fields.texts("then", _MOST_PARAGRAPHS, 0), fields.text("not_shown"),
+        fields.texts("on_page", _MOST_PARAGRAPHS, 0),
+    )  # fmt: skip
     fields.done()
-    for text in (say.right, say.wrong, *say.then, say.not_shown):
+    for text in (say.right, say.wrong, *say.then, say.not_shown, *say.on_page):
         _check_placeholders(node, text, (*allowed, "why"))
     return say
 

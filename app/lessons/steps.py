@@ -15,11 +15,11 @@ from cachetools import LRUCache
 import ioi_core
 from app import url
 from app.hosting.models import DEMO
-from app.lessons.answers import in_words, is_right
+from app.lessons.answers import counts_as_right, in_words, is_right
 from app.lessons.keys.analyses import measure
 from app.lessons.keys.measured import Measured
 from app.lessons.keys.rules import RULES, Key
-from app.lessons.keys.run import Compute, NotMeasuredError, Run, shape_of
+from app.lessons.keys.run import Compute, NotMeasuredError, Run, said, shape_of
 from app.lessons.lesson import LAST_LAYER, Lesson, Link, Step
 from app.questions.ask import ask
 from app.words.effects import clearly_above_0
@@ -50,10 +50,12 @@ class Answered:
 
     Attributes:
         measured, key: None where the model lacks what the step is about; `why` says what.
+        lead: logit_diff of the lesson's prompts, in words: what may be told before the question.
     """
 
     measured: Measured | None
     key: Key | None
+    lead: str
     why: str = ""
 
     @property
@@ -64,13 +66,15 @@ class Answered:
 
 def answer_step(step: Step, run: Run) -> Answered:
     """Compute what a step is about, and read the key off it; nothing is asked of a model that does not do the task."""
+    predicted = run.compute(ask(ioi_core.predictions, pairs=run.pairs))
+    lead = f"{said(float(predicted.values[0]))} logits"
     try:
-        if not clearly_above_0(run.compute(ask(ioi_core.predictions, pairs=run.pairs)).clean_logit_diff):
+        if not clearly_above_0(predicted.clean_logit_diff):
             raise NotMeasuredError("it does not prefer the right name on these prompts")
         measured = measure(run, step.measure.run, step.measure.read, step.measure.parameters)
     except NotMeasuredError as error:
-        return Answered(None, None, str(error))
-    return Answered(measured, RULES[step.rule].read(measured, step))
+        return Answered(None, None, lead, str(error))
+    return Answered(measured, RULES[step.rule].read(measured, step), lead)
 
 
 def question_of(step: Step, model: Model, pairs: PromptPairs) -> dict[str, Any]:
@@ -93,33 +97,29 @@ def _nothing(request: object) -> Any:
     raise AssertionError("a question is asked without computing anything")
 
 
-def public_step(lesson: Lesson, i: int, model: Model, compute: Compute | None = None) -> dict[str, Any]:
+def public_step(lesson: Lesson, i: int, model: Model, compute: Compute) -> dict[str, Any]:
     """Return what everybody may see of a step before its reveal.
 
-    Args:
-        compute: where given, "asked" says whether this model shows what is asked about; it is True else. A step that
-            is not asked has "words" instead of a question.
+    "asked" says whether this model shows what is asked about; a step that is not asked has "words", no question.
     """
     step, pairs = lesson.steps[i], lesson_pairs(lesson, model)
+    answered = answer_step(step, Run(model, pairs, compute))
     public = {
-        "title": step.title, "text": text_of(step, model), "ask": ask_of(step, model),
-        "n": i + 1, "of": len(lesson.steps), "model": model.name, "asked": True,
-        "question": question_of(step, model, pairs),
+        "title": step.title, "text": text_of(step, model, answered.lead), "ask": ask_of(step, model),
+        "n": i + 1, "of": len(lesson.steps), "model": model.name, "asked": answered.asked,
     }  # fmt: skip
-    if compute is not None:
-        answered = answer_step(step, Run(model, pairs, compute))
-        if not answered.asked:
-            public |= {"asked": False, "words": [_not_shown(step, model, answered)]}
-    return public
+    if not answered.asked:
+        return public | {"words": [_not_shown(step, model, answered)]}
+    return public | {"question": question_of(step, model, pairs)}
 
 
-def text_of(step: Step, model: Model) -> list[str]:
-    """Return the paragraphs before the question."""
+def text_of(step: Step, model: Model, lead: str) -> list[str]:
+    """Return the paragraphs before the question; `lead` is that of `Answered`."""
     cfg = model.cfg
     facts = {"layers": cfg.n_layers, "last_layer": cfg.n_layers - 1, "heads": cfg.n_heads}
-    said = {name: str(number) for name, number in facts.items()} | {"vocabulary": f"{cfg.d_vocab:,}"}
-    said |= {"model": model.name, "about_model": about(model)}
-    return [fill(paragraph, said) for paragraph in step.text]
+    known = {name: str(number) for name, number in facts.items()} | {"vocabulary": f"{cfg.d_vocab:,}"}
+    known |= {"model": model.name, "about_model": about(model), "lead": lead}
+    return [fill(paragraph, known) for paragraph in step.text]
 
 
 def about(model: Model) -> str:
@@ -183,8 +183,14 @@ def reveal_of(lesson: Lesson, i: int, model: Model, answered: Answered) -> dict[
 def verdict(question: Mapping[str, Any], reveal: Mapping[str, Any], answer: Any) -> str:
     """Return the sentence on an answer: right or wrong, with its words and the key's."""
     right = is_right(question, reveal, answer)
-    said = reveal["say"]["right" if right else "wrong"]
-    return fill(f"{'Right' if right else 'Not quite'}: {said}", {"answer": in_words(question, answer)})
+    words = f"{'Right' if right else 'Not quite'}: {reveal['say']['right' if right else 'wrong']}"
+    return " ".join([fill(words, {"answer": in_words(question, answer)}), *counts_as_right(question, reveal)])
+
+
+def answer_told(question: Mapping[str, Any], reveal: Mapping[str, Any]) -> str:
+    """Return the sentence on the answer for those who gave none: a projector, a teacher."""
+    words = fill(reveal["say"]["right"], {"answer": in_words(question, reveal["key"])})
+    return " ".join([words[0].upper() + words[1:], *counts_as_right(question, reveal)])
 
 
 def found(model: Model, question: Mapping[str, Any], reveal: Mapping[str, Any], given: Any | None) -> str:
@@ -205,6 +211,11 @@ def facts_of(model: Model, answered: Answered) -> dict[str, str]:
 def fill(text: str, facts: Mapping[str, str]) -> str:
     """Return a text with its placeholders filled; those that are not known stay, for whoever knows them."""
     return re.sub(r"\{(\w+)\}", lambda found: facts.get(found[1], found[0]), text)
+
+
+def said_on_page(step: Step, model: Model, answered: Answered) -> list[str]:
+    """Return what is said after the answer on the page alone."""
+    return [fill(text, facts_of(model, answered)) for text in step.say.on_page]
 
 
 def hint(step: Step, n: int, model: Model, answered: Answered) -> str:

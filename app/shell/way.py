@@ -123,18 +123,18 @@ def follow_old_link(step: Step) -> None:
 
 def way_on(step: Step) -> DeltaGenerator:
     """Draw the links to the pages before and after this one; return room between them."""
-    n = WAY.index(step) if step in WAY else len(WAY)
+    n = WAY.index(step) if step in WAY else -1
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="way"):
         if n > 0:
             st.page_link(WAY[n - 1].path, label=f"Back: {WAY[n - 1].title}", icon=":material/arrow_back:")
         room = st.container(width="content")
-        if n + 1 < len(WAY):
+        if 0 <= n < len(WAY) - 1:
             after = WAY[n + 1]
             st.page_link(
                 after.path, label=f"Next: {after.question}", icon=":material/arrow_forward:", icon_position="right"
             )
         else:
-            label = "That was the last question: see all" if step in WAY else "All questions"
+            label = "That was the last question: see all" if step in WAY else "Start: the way through the pages"
             st.page_link(START.path, label=label, icon=":material/list:")
     return room
 

@@ -1,6 +1,7 @@
 """The first page's parts."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import url
 from app.shell.way import LESSONS, PROMPT, WAY
@@ -12,14 +13,15 @@ def hide_strip() -> None:
     st.html(f"<style>{hidden} {{ display: none; }} .st-key-strip {{ justify-content: end; }}</style>")
 
 
-def show_lessons() -> None:
-    """Offer lessons to those who would rather be asked first."""
+def show_lessons() -> DeltaGenerator:
+    """Offer lessons to those who would rather be asked first; return room beside the offer."""
     with st.container(horizontal=True, key="lessons-offer"):
         st.page_link(
             LESSONS.path, label="New here? Take a lesson of 15 minutes first", icon=":material/school:",
             query_params={url.LESSON: "first"},
         )  # fmt: skip
         st.page_link(LESSONS.path, label="All lessons")
+        return st.container(width="content")
 
 
 def show_questions() -> None:

@@ -28,6 +28,10 @@ export const picture = code =>
   el("img", { class: "qr", alt: `QR code that opens this class: ${inWords(code)}`,
     src: `${base}/qr.svg?page=${encodeURIComponent(joinPage())}&code=${code}` });
 
+/** When all of a class is gone: one truth for every page, the server's. */
+export const whenGone = `${root.dataset.hours} hours after the class was started`;
+export const DISCUSS = "Find somebody near you who answered otherwise, and convince them. Then all of you vote again.";
+
 export const say = text => { document.getElementById("status").textContent = text; };
 export const trouble = text => {
   const place = document.getElementById("trouble");

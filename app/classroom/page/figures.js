@@ -1,19 +1,33 @@
 // The five kinds of questions: how one answers, and how the class's answers stand on the true figure.
 // Every figure has its table; a cell, a head and a point of a curve can be chosen by boxes and sliders as well.
 
-import { el, svg } from "./common.js";
+import { el, root, svg } from "./common.js";
 
 const UNITS = { logit_diff: "logit difference", prob: "probability", logprob: "log probability" };
 const unitOf = unit => UNITS[unit] ?? (unit || "").replace(/_/g, " ");
 export const short = value => value == null ? "none" : String(Number(Number(value).toPrecision(3)));
-const withUnit = (value, unit) => unit === "layer" ? `layer ${short(value)}` : unit === "share" ? `${short(100 * value)} %` : `${short(value)}${unit ? ` ${unitOf(unit)}` : ""}`;
+/** A number as the lesson's sentences write it (`with_unit`): the same one must not stand there twice, as 26 and 26.5. */
+export const withUnit = (value, unit) => {
+  if (value == null) return "none";
+  if (unit === "layer") return `layer ${value.toFixed(0)}`;
+  const size = Math.abs(value);
+  if (unit === "logits" || unit === "share") {
+    const digits = size && Math.max(0, 2 - Math.floor(Math.log10(Number(size.toPrecision(3)))));
+    const text = size && size < .01 ? "≈ 0" : `${value > 0 ? "+" : ""}${value.toFixed(digits)}`;
+    return unit === "share" ? text : `${text} logits`;
+  }
+  return `${value.toFixed(size >= 10 || Number.isInteger(value) ? 0 : 1)} ${unitOf(unit)}`.trim();
+};
 const head = ([layer, number]) => `${layer}.${number}`;
 const same = (a, b) => a != null && b != null && a[0] === b[0] && a[1] === b[1];
+
+/** A number that somebody gave: as they gave it. */
+const given = (value, unit) => Number.isInteger(value) || ["logits", "share"].includes(unit) ? withUnit(value, unit) : `${short(value)} ${unit}`.trim();
 
 /** An answer in words. */
 export const inText = (question, answer) => ({
   choice: () => question.choices[answer].trim(),
-  number: () => withUnit(answer, question.unit),
+  number: () => given(answer, question.unit),
   cell: () => `${question.rows[answer[0]]}, ${question.columns[answer[1]]}`,
   heads: () => `${answer.length === 1 ? "head" : "heads"} ${answer.map(head).join(", ")}`,
   curve: () => `a curve that ends at ${short(answer.at(-1))}`,
@@ -41,7 +55,7 @@ const CONTROLS = {
 
   number(question, words, answer, changed) {
     const value = el("output", { for: "number" });
-    const tell = number => { value.textContent = number === undefined ? "Move the slider." : withUnit(number, question.unit); };
+    const tell = number => { value.textContent = number === undefined ? "Move the slider." : given(number, question.unit); };
     const slide = event => { const number = Number(event.target.value); tell(number); changed(number); };
     const middle = question.low + question.step * Math.round((question.high - question.low) / 2 / question.step);
     tell(answer);
@@ -132,16 +146,19 @@ const CONTROLS = {
 };
 
 /** The answer: sentences, the figure with the class's answers and one's own, who changed, and all of it as a table.
- *  `mine`: vote -> one's own answer. */
-export const reveal = (question, told, mine) => [...answered(question, told, mine), changes(told.shares)];
-export const answered = (question, told, mine = {}) => [
-  told.words.map(words => el("p", { class: "said" }, words)),
+ *  `mine`: vote -> one's own answer. `unsaid`: no sentence on one's own answer has told what is right. */
+export const reveal = (question, told, mine, unsaid) => [...answered(question, told, mine, unsaid), changes(told.shares)];
+export const answered = (question, told, mine = {}, unsaid = true) => [
+  sentences([unsaid && told.answer, ...told.words].filter(Boolean)),
   el("h2", {}, told.figure?.title || "The answer"), told.figure?.read ? el("p", {}, told.figure.read) : null,
   el("div", { class: question.kind === "choice" && told.figure?.behind && "both" },
     el("div", {}, drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first,
       mine: mine[2] ?? mine[1], each: [mine[1], mine[2]] })),
     question.kind === "choice" && told.figure?.behind && el("div", {}, numbers(told.figure.behind, told.figure.title))),
 ];
+
+/** A box a sentence; on a projector, which is low, one for all. */
+const sentences = all => (root.classList.contains("screen") ? [all.join(" ")] : all).map(said => el("p", { class: "said" }, said));
 
 /** What the one number that a choice of ranges is about is read off: bars, or a curve over the layers. */
 const numbers = ({ labels, values, unit, is_curve: isCurve }, title) => {
@@ -195,21 +212,28 @@ const FIGURES = {
   number(question, { key, unit, tally, first, mine }) {
     const { low, high } = question, wide = 340, floor = 120, left = 12;
     const at = value => left + (wide - 2 * left) * (Math.min(high, Math.max(low, value)) - low) / (high - low);
-    const bins = new Map();
+    const pitch = Math.max(6, (wide - 2 * left) * (question.step || 1) / (high - low)), bins = new Map();
     for (const [value, count] of tally || []) {
-      const place = Math.round(at(value) / 6) * 6;
+      const place = pitch > 6 ? at(value) : Math.round(at(value) / 6) * 6;
       bins.set(place, (bins.get(place) || 0) + count);
     }
-    const size = Math.min(6, 90 / Math.max(1, ...bins.values()));
-    const dots = [...bins].flatMap(([x, count]) => Array.from({ length: count }, (_, n) =>
-      svg("circle", { class: "dot", cx: x, cy: floor - size * (n + .5), r: Math.max(.8, Math.min(3, size / 2)) })));
-    const marked = key == null ? [] : [svg("line", { class: "truth", x1: at(key), x2: at(key), y1: 16, y2: floor + 6 }),
-      svg("text", { x: at(key), y: 11, "text-anchor": at(key) > wide / 2 ? "end" : "start" }, `true: ${withUnit(key, question.unit || unit)}`)];
+    // A tower a value, which hides the line of the true one, not the other way round: the line shows above it.
+    const most = Math.max(1, ...bins.values()), thick = Math.min(20, pitch - 1), total = [...bins.values()].reduce((sum, count) => sum + count, 0);
+    const towers = [...bins].flatMap(([x, count]) => {
+      const tall = Math.max(4, 72 * count / most);
+      return [svg("rect", { class: "dot", x: x - thick / 2, y: floor - tall, width: thick, height: tall }),
+        (thick > 12 || count === most) && svg("text", { class: "counted", x, y: floor - tall - 3, "text-anchor": "middle" }, count)];
+    }).filter(Boolean);
+    const written = key == null ? "" : withUnit(key, question.unit || unit);
+    const marked = key == null ? [] : [svg("line", { class: "truth", x1: at(key), x2: at(key), y1: 16, y2: floor }),
+      svg("text", { x: at(key), y: 11, "text-anchor": at(key) > wide / 2 ? "end" : "start" }, `true: ${written}`)];
     const own = mine === undefined ? [] : [svg("path", { class: "marker", d: `M${at(mine)},${floor + 4}l-6,11h12z` })];
     const ends = [low, high].map((value, n) => svg("text", { x: n ? wide - left : left, y: floor + 30, "text-anchor": n ? "end" : "start" }, withUnit(value, question.unit)));
-    return [image("The class's answers as dots on a line" + (key == null ? "" : `; true is ${short(key)}`), wide, floor + 34,
-      svg("line", { class: "axis", x1: left, x2: wide - left, y1: floor, y2: floor }), dots, marked, own, ends),
-    legend([svg("circle", { class: "dot", cx: 15, cy: 8, r: 4 }), "a student"],
+    const [often] = [...(tally || [])].sort((one, other) => other[1] - one[1]);
+    const said = often ? `; most often ${withUnit(often[0], question.unit)}, by ${often[1]} of ${total}` : "";
+    return [image(`The class's answers, a tower for each${said}${written && `; true is ${written}`}`, wide, floor + 34,
+      marked, towers, svg("line", { class: "axis", x1: left, x2: wide - left, y1: floor, y2: floor }), own, ends),
+    legend([svg("rect", { class: "dot", x: 10, y: 2, width: 10, height: 14 }), "how many students"],
       key != null && [svg("line", { class: "truth", x1: 15, x2: 15, y1: 0, y2: 16 }), "true"],
       mine !== undefined && [svg("path", { class: "marker", d: "M15,2l-6,11h12z" }), "you"]),
     first ? table(["answer", "at first", "then"], [...new Set([...first, ...(tally || [])].map(([value]) => value))].sort((a, b) => a - b)

@@ -1,6 +1,6 @@
 // A student's page: join by a code, answer, see. The id that the server gives is all that says who answered.
 
-import { ask, el, heading, inWords, main, readCode, say, show, watch } from "./common.js";
+import { DISCUSS, ask, el, heading, inWords, main, readCode, say, show, watch, whenGone } from "./common.js";
 import { control, inText, reveal } from "./figures.js";
 
 const KEPT = "ioi-class";
@@ -30,7 +30,7 @@ const joinForm = words => {
     el("form", { onsubmit: submit }, el("p", {}, el("label", { for: "code" }, "Code")),
       el("p", { class: "row" }, input, el("button", { class: "main" }, "Join"))),
     refused,
-    el("p", { id: "how" }, "It stands on the projector. No account, no name: your phone gets a random number, and all answers are gone after the class."),
+    el("p", { id: "how" }, `It stands on the projector. No account, no name: your phone gets a random number. The teacher can save all answers, without names. Here all are gone ${whenGone}.`),
   );
 };
 
@@ -115,10 +115,10 @@ const PHASES = {
   closed: state => show(story(state), el("h2", {}, state.ask.ask), yours(state, state.vote),
     el("p", {}, state.mine?.[state.vote] === undefined ? "The vote is closed, without an answer of yours." : "The vote is closed.")),
   discuss: state => show(story(state), el("h2", {}, state.ask.ask), yours(state, 1),
-    el("p", {}, "Find somebody near you who answered otherwise, and convince them. Then all of you vote again.")),
+    el("p", {}, DISCUSS)),
   reveal: state => show(story(state), el("h2", {}, state.ask.ask), state.verdict ? el("p", { class: "said" }, state.verdict) : [yours(state, 1), yours(state, 2)],
-    reveal(state.ask.question, state.reveal, state.mine)),
+    reveal(state.ask.question, state.reveal, state.mine, !state.verdict)),
   told: state => show(story(state), (state.ask.words || []).map(words => el("p", { class: "said" }, words))),
-  end: state => show(el("h1", {}, state.lesson), el("p", {}, "The class has ended. Your answers are gone within a day."),
+  end: state => show(el("h1", {}, state.lesson), el("p", {}, `The class has ended. Your answers are gone from here ${whenGone}.`),
     el("p", {}, el("a", { href: document.documentElement.dataset.base.replace(/class$/, "") }, "Look around in IOI Explorer"))),
 };

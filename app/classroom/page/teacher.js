@@ -1,6 +1,6 @@
 // The teacher's page, with its one button, and the projector's. Their secrets stand in the links' fragments.
 
-import { ask, base, el, heading, inWords, joinPage, main, picture, readCode, root, say, show, watch } from "./common.js";
+import { DISCUSS, ask, base, el, heading, inWords, joinPage, main, picture, readCode, root, say, show, watch } from "./common.js";
 import { answered, changes, reveal, shown, tallied } from "./figures.js";
 
 const opened = () => {
@@ -20,6 +20,13 @@ const state = told => ({
 })[told.phase];
 const counted = told => told.phase === "waiting" ? `${people(told.joined, "phone")} joined`
   : `${told.answered} of ${people(told.joined, "student")} answered`;
+const madeUp = told => `${told.made_up} of the ${told.joined} ${told.made_up === 1 ? "is" : "are"} simulated`;
+/** What a projector says to the room: what to do now. */
+const room = told => ({
+  open: `${state(told)} Answer on your phone.`,
+  closed: `${state(told)} Wait for what comes next.`,
+  discuss: DISCUSS,
+})[told.phase] ?? state(told);
 const story = (told, level) => told.ask ? [told.ask.text.map(text => el("p", {}, text)),
   (told.ask.words || []).map(words => el("p", { class: "said" }, words)),
   told.ask.question && el(level, {}, told.ask.ask)] : [];
@@ -55,7 +62,7 @@ export const teacher = () => {
     document.title = `${heading(told)} - teacher`;
     title.textContent = heading(told);
     phase.textContent = state(told);
-    count.textContent = counted(told) + (told.made_up ? `, ${told.made_up} of them simulated` : "");
+    count.textContent = counted(told) + (told.made_up ? `; ${madeUp(told)}` : "");
     button.textContent = told.button;
     button.hidden = !told.button;
     now.hidden = !told.may_reveal;
@@ -97,17 +104,17 @@ export const screen = () => {
   document.getElementById("where").textContent = "IOI Explorer";
   watch(code, "screen", secret, told => {
     count.textContent = told.phase === "waiting" ? told.joined : `${told.answered} of ${told.joined}`;
-    of.textContent = (told.phase === "waiting" ? "joined" : "answered") + (told.made_up ? ` (${told.made_up} simulated)` : "");
+    of.textContent = (told.phase === "waiting" ? "joined" : "answered") + (told.made_up ? ` (${madeUp(told)})` : "");
     if (told.version === version) return;
     version = told.version;
     document.title = `${heading(told)} - projector`;
-    say(state(told));
+    say(room(told));
     const { question } = told.ask || {};
     show(el("h1", {}, heading(told)), el("div", { class: `stage ${told.phase}` },
       el("div", {}, told.phase === "waiting" && el("p", {}, `Open ${joinPage()} on your phone and type the code, or scan it.`),
         told.phase === "end" && el("p", {}, "The class has ended."),
         told.reveal ? [el("h2", {}, told.ask.ask), answered(question, told.reveal)]
-          : [story(told, "h2"), question && shown(question), told.ask && el("p", { class: "said" }, state(told))]),
+          : [story(told, "h2"), question && shown(question), told.ask && el("p", { class: "said" }, room(told))]),
       el("div", { class: "side" }, told.reveal ? changes(told.reveal.shares)
         : [picture(code), el("p", {}, joinPage().replace(/^https?:\/\//, ""))], el("p", { class: "code" }, inWords(code)), count, of)));
   }, gone);

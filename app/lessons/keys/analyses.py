@@ -33,10 +33,10 @@ ANALYSES: Mapping[str, Analysis] = {
     "predictions": Analysis(
         dict.fromkeys(("logit_diff", "times", "ahead", "probability", "corrupted"), "scalar")
         | {"probabilities": "labels", "most likely": "labels"},
-        {},
+        {"prompt": measures.PROMPTS},
         (
             "logit_diff", "corrupted", "probability", "wrong_probability", "times", "ahead", "prompts",
-            "first_probability",
+            "first_probability", "mean_probability",
         ),
         measures.predictions,
     ),
@@ -72,7 +72,7 @@ ANALYSES: Mapping[str, Analysis] = {
     ),
     "backup_heads": Analysis(
         {"left": "scalar", "changes": "heads"}, {"heads": GROUPS, "ablation": ("zero", "mean")},
-        ("gone", "before", "after", "expected", "expected_share", "left"), interventions.backup_heads,
+        ("gone", "before", "after", "expected", "expected_share", "own_share", "left"), interventions.backup_heads,
     ),
     "evaluate_circuit": Analysis(
         dict.fromkeys(("faithfulness", "empty", "size"), "scalar"), {},

@@ -101,7 +101,8 @@ def backup_heads(run: Run, read: str, given: Mapping[str, Any]) -> Measured:
         raise NotMeasuredError("it does not prefer the right name, so nothing can be lost")
     facts = {
         "gone": heads_words(heads), "before": said(before), "after": said(after), "expected": said(expected),
-        "expected_share": f"{100 * expected / before:.0f} %", "left": f"{100 * after / before:.0f} %",
+        "expected_share": f"{100 * expected / before:.0f} %",
+        "own_share": f"{100 - round(100 * expected / before)} %", "left": f"{100 * after / before:.0f} %",
     }  # fmt: skip
     note = mean_over(result.n_prompts)
     if read == "left":

@@ -29,19 +29,28 @@ NEXT = ("IO", "S", "other")
 """What comes next: the right name, the wrong one, another word."""
 
 
-def predictions(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
+EVERY = "all"
+PROMPTS = (EVERY, *map(str, range(1, 9)))
+"""Of which prompts a probability is read: the mean over all, or one, counted from 1 as the pages count them."""
+
+
+def predictions(run: Run, read: str, given: Mapping[str, Any]) -> Measured:
     """Read how likely the two names are."""
     result = run.compute(ask(ioi_core.predictions, pairs=run.pairs))
     clean, corrupted = (float(value) for value in result.values)
-    right, wrong = (float(value) for value in result.answer_probs[0].mean(0))
+    chosen = range(len(run.pairs)) if given["prompt"] == EVERY else [int(given["prompt"]) - 1]
+    if chosen[-1] >= len(run.pairs):
+        raise NotMeasuredError(f"there is no prompt {given['prompt']}")
+    right, wrong = (float(value) for value in result.answer_probs[0, chosen].mean(0))
     ahead = int((result.clean_logit_diff > 0).sum())
     facts = {
         "logit_diff": f"{said(clean)} logits", "corrupted": f"{said(corrupted)} logits",
         "probability": percent(right), "wrong_probability": percent(wrong),
         "times": f"{np.exp(clean):,.0f}", "ahead": str(ahead), "prompts": str(len(run.pairs)),
         "first_probability": percent(float(result.answer_probs[0, 0, 0])),
+        "mean_probability": percent(float(result.answer_probs[0, :, 0].mean())),
     }  # fmt: skip
-    note = mean_over(len(run.pairs))
+    note = mean_over(len(chosen) if read.startswith("probabilit") else len(run.pairs))
     of = {
         "logit_diff": (clean, "logits", "logit_diff"),
         "times": (np.exp(clean), "times", "The right name is so many times as likely"),

@@ -1,12 +1,13 @@
 """Answers: any value is checked in words, is read back from an address, and is right or wrong."""
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lessons.answers import check_answer, in_words, is_right, read_answer, write_answer
+from app.lessons.answers import check_answer, counts_as_right, in_words, is_right, read_answer, write_answer
 from app.lessons.place import read_answers, write_answers
 
 QUESTIONS: dict[str, dict[str, Any]] = {
@@ -39,6 +40,32 @@ def test_answers_are_checked_and_read_back(kind: str):
     assert in_words(question, answer)
     for bad in BAD[kind]:
         assert check_answer(question, bad), bad
+
+
+@pytest.mark.parametrize(
+    ("right", "step", "said"),
+    [
+        ([14.5, 38.5], 1, "Every answer from 15 to 38 % counts as right."),
+        ([0.4, 0.6], 0.1, "Every answer from 0.4 to 0.6 % counts as right."),  # 0.6 / 0.1 is below 6
+        ([69.2, 130], 1, "Every answer from 70 to 100 % counts as right."),  # not beyond the scale
+        ([8, 8], 1, ""), ([7.6, 8.4], 1, ""),
+    ],
+)  # fmt: skip
+def test_what_counts_as_right_is_what_is_right(right: list[float], step: float, said: str):
+    question = {**QUESTIONS["number"], "step": step}
+    assert counts_as_right(question, {"right": right}) == [said] * bool(said)
+    if said:
+        low, high = (float(part) for part in re.findall(r"[\d.]+\d|\d+", said))
+        assert all(is_right(question, {"right": right}, round(end, 9)) for end in (low, high))
+        assert not is_right(question, {"right": right}, low - step)
+        assert high == 100 or not is_right(question, {"right": right}, high + step)
+
+
+def test_how_far_off_a_curve_may_be_is_said():
+    assert counts_as_right(QUESTIONS["curve"], {"right": 0.8}) == [
+        "A curve is right that is off by 0.8 logits on average, or less."
+    ]
+    assert counts_as_right(QUESTIONS["choice"], {"right": [1]}) == []
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)

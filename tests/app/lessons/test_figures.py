@@ -40,7 +40,8 @@ def test_a_share_of_the_way_is_drawn_on_the_curve_that_it_is_read_off():
     numbers = measured(75.0, Behind(labels, (0.0, 1.0, 2.0, 90.0, 100.0), "% of the lead at the end", is_curve=True))
     chart = reveal_chart(FIRST.steps[3], {"kind": "choice", "choices": ["a", "b", "c"]}, numbers, [2], 2)
     assert list(chart.data[0].y) == [0, 1, 2, 90, 100]
-    assert list(chart.layout.xaxis.ticktext) == ["0", "1"]
+    assert list(chart.layout.xaxis.ticktext) == ["0", "1", "end"]
+    assert list(chart.layout.xaxis.tickvals) == [0, 2, 4], "a number for every layer, and none without a place"
     assert bands(chart) == [pytest.approx((4 * 0.67, 4.0))]
     frame = reveal_frame(FIRST.steps[3], {"kind": "choice", "choices": ["a", "b", "c"]}, numbers, 2)
     assert frame["at"].tolist() == list(labels)

@@ -19,14 +19,26 @@ from app.lessons.keys.run import NotMeasuredError, Run
 from app.lessons.lesson import Lesson, Step
 from app.lessons.library import ORDER, library
 from app.lessons.panels import prompts_of
-from app.lessons.steps import answer_step, drawn_of, hint, lesson_pairs, public_step, question_of, reveal_step, verdict
+from app.lessons.steps import (
+    answer_step,
+    drawn_of,
+    hint,
+    lesson_pairs,
+    public_step,
+    question_of,
+    reveal_step,
+    said_on_page,
+    verdict,
+)
 from app.lessons.tables import YOURS, as_said, reveal_frame
 from app.questions.ask import Request
 from app.take_home.code import python
 from app.take_home.record import Record, Source
+from app.words.phrases import number, percent
 from cache.analyses import ANALYSES as REGISTERED
 from cache.keys import request_key
 from ioi_core import IOI_CIRCUIT, Model
+from ioi_core.prompts.arena import arena_texts
 from tests import ROOT
 
 LESSONS = library(None).lessons
@@ -92,6 +104,12 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     said = [verdict(question, reveal, answer) for answer in (reveal["key"], wrong)] + reveal["words"]
     said += [hint(step, k, demo_model, answered) for k in range(len(step.hints))]
     said += [text for text in (reveal["figure"]["title"], reveal["figure"]["read"]) if text]
+    in_class = [public["title"], *public["text"], public["ask"], *reveal["say"].values(), *reveal["words"]]
+    in_class += [str(part) for part in reveal["figure"].values()]
+    assert not re.search(r"\b(page|link|click|below|above)\b", "\n".join(in_class).replace("below 0", "")), in_class
+    on_page = said_on_page(step, demo_model, answered)
+    said += on_page
+    assert not any(text in json.dumps(reveal) for text in on_page), "for the page alone"
     if lesson.id == "first":  # for those who have heard of none of it
         assert not re.search(r"\blogit|corrupted|\bEND\b|\bIO\b|\bS[12]?\b|\bhead \d", "\n".join(said)), said
         whole = "\n".join([*said, *public["text"], public["ask"]])
@@ -112,11 +130,43 @@ def told_by(step: Step, n: int, lesson: Lesson, run: Run) -> str:
     """All that the reveal says and draws, but for cells and points."""
     answered, question = answer_step(step, run), question_of(step, run.model, run.pairs)
     reveal = reveal_step(lesson, n, run.model, run.compute)
-    said = [*reveal["say"].values(), *reveal["words"], reveal["figure"]["title"], reveal["figure"]["read"]]
+    said = [
+        *reveal["say"].values(),
+        *reveal["words"],
+        *said_on_page(step, run.model, answered),
+        reveal["figure"]["title"],
+        reveal["figure"]["read"],
+    ]
     if step.ask.kind in ("choice", "number"):
         drawn = drawn_of(step, run.model, answered)
         said += map(str, as_said(reveal_frame(step, question, drawn, reveal["key"]), drawn).to_numpy().ravel())
     return "\n".join(said)
+
+
+@pytest.mark.usefixtures("loader")
+def test_what_start_shows_is_not_what_newcomers_are_asked(demo_model: Model):
+    """It shows the first prompt and how likely its answer is; the lesson asks about the third."""
+    first, pairs = next(one for one in LESSONS if one.id == "first"), ioi_core.arena_pairs(demo_model)
+    texts = [clean for clean, *_ in arena_texts()]
+    assert texts[2] in first.steps[0].text[0]
+    assert not any(text in paragraph for step in first.steps for paragraph in step.text for text in texts[:2])
+    reveal = reveal_step(first, 1, demo_model, in_line(demo_model))
+    probabilities = ioi_core.predictions(demo_model, pairs).answer_probs[0, :, 0]
+    assert reveal["key"] == pytest.approx(100 * probabilities[2])
+    assert f"gets {percent(probabilities.mean())} of the probability on average" in reveal["words"][1]
+    question = question_of(first.steps[2], demo_model, pairs)
+    named = verdict(question, reveal_step(first, 2, demo_model, in_line(demo_model)), 0)
+    assert named == "Not quite: the model now prefers James, who is the one named once now."
+
+
+@pytest.mark.usefixtures("loader")
+def test_the_lead_is_told_before_the_question_on_what_it_is_worth(demo_model: Model):
+    lesson, compute = next(one for one in LESSONS if one.id == "model"), in_line(demo_model)
+    lead = ioi_core.predictions(demo_model, ioi_core.arena_pairs(demo_model)).values[0]
+    assert (
+        f"a lead of {number(float(lead))} logits on these eight"
+        in public_step(lesson, 0, demo_model, compute)["text"][0]
+    )
 
 
 @pytest.mark.usefixtures("loader")
@@ -191,7 +241,7 @@ def published(request: Request[Any]) -> SimpleNamespace:
 
 
 PUBLISHED = {
-    ("first", 3): "John", ("first", 4): "last third", ("first", 6): "Most of it",
+    ("first", 3): "James", ("first", 4): "last third", ("first", 6): "Most of it",
     ("model", 1): 34.9, ("model", 2): 8, ("model", 3): "below 0",
     ("attribution", 2): "Attention", ("attribution", 3): 9, ("attribution", 4): [[9, 9], [9, 6]],
     ("attribution", 5): "more than a third",

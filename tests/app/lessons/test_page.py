@@ -64,7 +64,8 @@ def test_every_step_is_asked_and_revealed(demo_model: Model, name: str):
         assert says(at) == []
         question, reveal = question_of(step, demo_model, pairs), reveal_step(lesson, n, demo_model, compute)
         press(at, "Show the answer")  # where a slider stands at first is no answer
-        assert "To see the answer, choose an answer first." in body(at)
+        do = {"number": "move the slider", "curve": "move a slider"}.get(question["kind"], "choose an answer")
+        assert f"To see the answer, {do} first." in body(at)
         assert says(at) == []
         answer = reveal["key"]
         key = f"lesson-{name}-{n + 1}"
@@ -107,11 +108,38 @@ def test_every_step_is_asked_and_revealed(demo_model: Model, name: str):
     assert query(at, url.STEP) == "1"
 
 
+def test_a_slider_shows_its_ends_and_where_it_stands_is_an_answer_once_somebody_says_so():
+    at = lesson_page(lesson="first", step="2")
+    ends = "<span>0</span><span>{}</span><span>100 % of the probability</span>"
+    assert ends.format("Move the slider.") in body(at)
+    assert not [button for button in at.button if button.label.startswith("I mean")]
+    press(at, "Show the answer")
+    press(at, "I mean 50 % of the probability")
+    assert query(at, url.ANSWERS) == "2:50"
+    assert "Every answer from 80 to 100 % of the probability counts as right." in says(at)[0]
+    at = lesson_page(lesson="first", step="2")
+    at.slider(key="lesson-first-2").set_value(51).run()
+    assert ends.format("") in body(at)
+    press(press(lesson_page(lesson="attribution", step="1"), "Show the answer"), "I mean it as it stands")
+
+
+def test_what_speaks_of_pages_is_said_on_the_page():
+    at = lesson_page(lesson="model", step="2", answers="2:8")
+    [said] = LESSONS["model"].steps[1].say.on_page
+    assert said in shown(at).replace("\\", "")
+
+
+def test_a_lesson_opened_anew_offers_what_was_answered_before():
+    offer = '<a data-ioi-lesson="first" hidden>'
+    assert offer in body(lesson_page(lesson="first"))
+    assert offer not in body(lesson_page(lesson="first", answers="1:0"))
+
+
 def test_the_end_says_what_was_not_answered_and_the_next_lesson_begins_at_its_first_question():
     at = lesson_page(lesson="first", step="7", answers="1:1")
     assert_fine(at)
     recap = next(one.value for one in at.markdown if one.value.startswith("1. ")).replace("\\", "").splitlines()
-    assert "Not quite: it is Mary" in recap[0]
+    assert "Not quite: it is Tom" in recap[0]
     assert all(line.endswith("Not answered.") for line in recap[1:])
     at.button(key="next-lesson").click().run()
     assert (query(at, url.LESSON), query(at, url.STEP), query(at, url.ANSWERS)) == ("model", "1", "")

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.shell.way import _VISITED, BESIDE, PROMPT, START, WAY
+from app.shell.way import _VISITED, BESIDE, PROMPT, START, WAY, Step
 from app.words.glossary import GLOSSARY
 from app.words.phrases import percent
 from ioi_core import Model, arena_pairs, predictions
@@ -36,6 +36,13 @@ def test_every_page_has_its_question_its_words_and_the_links_on_and_back(n: int)
     first = next(text.value for text in at.markdown if text.value.startswith("- **")).split("\n\n")[0]
     assert [line.split("**")[1] for line in first.splitlines()] == list(WAY[n].words)
     assert all(f"**{term}**: {meaning}" in shown(at) for term, meaning in GLOSSARY.items())
+
+
+@pytest.mark.parametrize("step", BESIDE, ids=lambda step: step.name)
+def test_a_page_beside_the_way_leads_back_to_no_page_that_nobody_came_from(step: Step):
+    at = opened(step.path, model="ioi-demo")
+    assert links(at)[-1] == "Start: the way through the pages"
+    assert not any(link.startswith("Back") for link in links(at))
 
 
 def test_the_first_page_says_in_60_words_what_and_where_to_begin(demo_model: Model):

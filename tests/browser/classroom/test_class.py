@@ -63,6 +63,7 @@ def test_a_class_from_its_start_to_the_reveal(chromium: Browser, phones_browser:
     page.get_by_role("button", name="Start a class").click()
     link = page.get_by_role("link", name="Open the teacher's page")
     expect(link).to_be_visible()
+    expect(page.get_by_alt_text(re.compile("QR code"))).to_be_in_viewport(ratio=0.9)  # by itself: it stands at the end
     host.settled()
     teacher_link, screen_link = (
         page.get_by_role("link", name=name).get_attribute("href")
@@ -82,6 +83,7 @@ def test_a_class_from_its_start_to_the_reveal(chromium: Browser, phones_browser:
         first, second, third = phones
         first.page.goto(f"{served}/class")
         expect(first.page.get_by_role("heading", name="Join a class")).to_be_visible()
+        expect(first.page.get_by_text("Here all are gone 24 hours after the class was started.")).to_be_visible()
         first.is_well("join")
         first.page.get_by_label("Code").fill("AAAA")
         first.page.get_by_role("button", name="Join").click()
@@ -128,6 +130,8 @@ def test_a_class_from_its_start_to_the_reveal(chromium: Browser, phones_browser:
 
         press.click()
         announced(second.page, "Discuss with your neighbours. A second vote follows.")
+        for member in (projector, second):
+            expect(member.page.locator("#main").get_by_text("Find somebody near you who answered")).to_be_visible()
         second.page.reload()  # the phase is the server's, and so is the answer
         announced(second.page, "Discuss with your neighbours. A second vote follows.")
         expect(second.page.get_by_text("Your answer: ")).to_be_visible()

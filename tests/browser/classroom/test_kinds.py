@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.classroom.panels import plain
 from app.classroom.store import ClassStore, Lesson, Vote
+from app.lessons.answers import with_unit
 from app.lessons.library import library
 from tests.browser.classroom.test_class import LAPTOP, PHONES, PROJECTOR, Member, announced
 
@@ -103,6 +104,7 @@ class Class:
     projector: Member
     phone: Member
     votes: Callable[[int], Sequence[Vote]]
+    make_up: Callable[[Sequence[Any]], bool]
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -129,7 +131,11 @@ def begin(
         projector.page.goto(f"{served}/class/screen#{started.code}.{started.screen}")
         phone.page.goto(f"{served}/class#{started.code}")
         announced(phone.page, "You have joined. The class begins soon.")
-        return Class(teacher, projector, phone, lambda step: store.votes(store.key(started.code), step))
+        key = store.key(started.code)
+        return Class(
+            teacher, projector, phone, lambda step: store.votes(key, step),
+            lambda answers: store.make_up(key, 0, 1, {f"simulated {n}": answer for n, answer in enumerate(answers)}),
+        )  # fmt: skip
 
     yield begin
     assert [one.complaints for one in begun] == [[]] * len(begun)
@@ -146,7 +152,7 @@ def test_every_kind_is_asked_answered_and_revealed(begin: Begin):
         press.click()
         expect(phone.page.get_by_role("button", name="Send my answer")).to_be_visible()
         expect(projector.page.locator("h1")).to_contain_text(f"{n} of {len(KINDS)}: ")
-        expect(projector.page.locator("#main").get_by_text("The vote is open.")).to_be_visible()
+        expect(projector.page.locator("#main").get_by_text("Answer on your phone.")).to_be_visible()
         fits(projector)
         for member in (phone, projector, teacher):
             member.is_well(f"open {kind}")
@@ -161,7 +167,65 @@ def test_every_kind_is_asked_answered_and_revealed(begin: Begin):
             member.is_well(f"reveal {kind}")
         fits(projector)
         expect(phone.page.get_by_text(re.compile("^(Right|Not quite): "))).to_be_visible()
+        expect(projector.page.get_by_text("So it is.")).to_be_visible()
+        expect(phone.page.get_by_text("So it is.", exact=True)).to_have_count(0)  # its own verdict says it
+        if kind == "number":
+            for member in (phone, projector):
+                expect(member.page.get_by_text("Every answer from 14 to 38 times counts as right.")).to_be_visible()
+                expect(member.page.locator("svg").get_by_text("true: 27 times")).to_be_visible()
         expect(press).to_have_text("End the class" if kind == "curve" else "Next step")
+
+
+def test_a_class_writes_numbers_as_the_lessons_sentences_do(phones_browser: Browser, served: str):
+    """The same number in the sentence and on the figure must not differ: 26 there, 26.5 here."""
+    phone = Member(phones_browser, served, PHONES[1])
+    phone.page.goto(f"{served}/class")
+    values = [0, 0.004, -0.004, 0.0996, 0.5, 3.2771, -3.2771, 9.96, -9.996, 12.3, 26.49, 99.6, 100, 123.4]
+    asked = [(value, unit) for value in values for unit in ("logits", "share", "times", "% of the lead", "")]
+    asked += [(layer, "layer") for layer in (0, 11.0)]
+    read = "async asked => { const { withUnit } = await import('/class/files/figures.js');"
+    read += " return asked.map(([value, unit]) => withUnit(value, unit)); }"
+    assert phone.page.evaluate(read, asked) == [with_unit(value, unit) for value, unit in asked]
+    phone.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_tower_of_answers_on_the_true_value_can_be_seen_and_counted(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, scheme: str
+):
+    """29 of 31 say 8 of 8: the tower stands before the line, at the end of the scale."""
+    question = {"low": 0, "high": 8, "step": 1, "unit": "prompts"}
+    monkeypatch.setitem(KINDS, "number", (question, {"key": 8.0, "right": [8, 8], "values": 8.0}))
+    a_class = begin("number")
+    teacher, projector, phone = a_class.members
+    phone.page.emulate_media(color_scheme=scheme)
+    projector.page.emulate_media(color_scheme=scheme)
+    press = teacher.page.locator("button.big")
+    press.click()
+    expect(phone.page.locator(".ends")).to_have_text("08 prompts")
+    assert a_class.make_up([8.0] * 29 + [2.0, 4.0])
+    expect(projector.page.locator(".count")).to_have_text("31 of 32")
+    expect(projector.page.get_by_text("answered (31 of the 32 are simulated)")).to_be_visible()
+    press.click()
+    teacher.page.get_by_role("button", name="Reveal without a second vote").click()
+    for member in (phone, projector):
+        expect(
+            member.page.get_by_role("img", name="most often 8 prompts, by 29 of 31; true is 8 prompts")
+        ).to_be_visible()
+        towers = member.page.locator("svg[role=img] .dot")
+        expect(towers).to_have_count(3)
+        assert member.page.locator("svg[role=img] .counted").all_text_contents() == ["1", "1", "29"]
+        boxes = [box for tower in towers.all() if (box := tower.bounding_box())]
+        assert min(box["width"] for box in boxes) > 15
+        assert boxes[2]["height"] > 10 * boxes[0]["height"] > 20
+        line = member.page.locator("svg[role=img] line.truth").bounding_box()
+        assert line is not None
+        assert line["y"] < boxes[2]["y"] - 15, "the line shows above the tower"
+        top = "tower => { const {x, y, width, height} = tower.getBoundingClientRect(); scrollTo(0, y - 200);"
+        top += "const now = tower.getBoundingClientRect(); return document.elementFromPoint(now.x + width / 2,"
+        top += " now.y + height / 2) === tower; }"
+        assert towers.nth(2).evaluate(top), "nothing stands before the tower"
+        member.is_well(f"tower, {scheme}")
 
 
 def circles(member: Member, vote: int, counts: Counter[tuple[int, int]]) -> dict[int, float]:
