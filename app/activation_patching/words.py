@@ -5,7 +5,7 @@ import numpy as np
 from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
-from app.words.effects import not_shown, sure
+from app.words.effects import BLOWN_UP, hardly_differ, not_shown
 from app.words.phrases import capitalised, interval, listed, mean_over, number, threshold, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
@@ -18,12 +18,10 @@ def runs_story(result: PatchResult) -> str:
     text = f"{unpatched_means('logit_diff' if recovered else result.metric, result.clean, result.corrupted)}."
     if not recovered:
         return text
-    gap = result.clean - result.corrupted
-    if gap < 0:
+    if result.clean < result.corrupted:
         text += " The corrupted runs score higher: recovering the clean behaviour (blue) lowers logit_diff here."
-    unsure = result.gaps is not None and not sure(*bootstrap_interval(gap * result.gaps))
-    if unsure or abs(gap) < 0.1 * max(abs(result.clean), abs(result.corrupted)):
-        text += " They hardly differ, so shares of that difference are blown up: better score by logit_diff."
+    if hardly_differ(result.clean, result.corrupted, result.gaps):
+        text += f" {BLOWN_UP}: better score by logit_diff."
     return text
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.edges.plan import ARROW, Plan
 from app.words.choices import INPUTS
-from app.words.effects import least, not_shown, shows
+from app.words.effects import BLOWN_UP, hardly_differ, least, not_shown, shows
 from app.words.phrases import (
     capitalised,
     ends,
@@ -68,7 +68,7 @@ def circuit_story(plan: Plan, evaluation: EdgeEvaluation) -> str:
     lost = int(plan.mask.sum()) - evaluation.n_edges
     unused = f" {lost:,} more are kept, but on no path from the embedding to the logits." if lost else ""
     return (
-        f"{kept[0].upper()}{kept[1:]} recover {share(evaluation.faithfulness)} of what the corruption takes.\n"
+        f"{kept[0].upper()}{kept[1:]} recover {share(evaluation.faithfulness)} of what the corruption changes.\n"
         f"Faithfulness: {within}.{unused} {runs_words(evaluation)}"
     )
 
@@ -78,6 +78,8 @@ def runs_words(result: EdgeEvaluation | EdgeCurve) -> str:
     text = f"{unpatched_means('logit_diff', result.clean, result.corrupted)}."
     if result.clean < result.corrupted:
         text += " The corrupted runs score higher: to recover is to lower logit_diff here."
+    if hardly_differ(result.clean, result.corrupted, result.gaps):
+        text += f" {BLOWN_UP}."
     return text
 
 
@@ -107,10 +109,12 @@ def smallest_story(found: MinimalEdges, n_prompts: int) -> str:
     there = "" if found.held_out is None else f", and {share(found.held_out.faithfulness)} on prompts held out"
     held = "" if found.held_out is None else f", judged on the other {found.held_out.n_prompts}"
     cut = "" if found.complete else " Edges were not taken out to the end: there were too many."
+    result = found.evaluation
+    blown_up = f" {BLOWN_UP}." if hardly_differ(result.clean, result.corrupted, result.gaps) else ""
     return (
         f"{here}{there}.\nFound on {found.evaluation.n_prompts} of {n_prompts} prompts{held}: the {found.n_ranked:,} "
         f"strongest edges reach {share(found.bound)}, {found.n_grown:,} of them on a path; {len(found.removed):,} "
-        f"could be taken out again.{cut} No smaller set is ruled out."
+        f"could be taken out again.{cut} No smaller set is ruled out.{blown_up}"
     )
 
 

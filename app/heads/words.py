@@ -10,7 +10,7 @@ import ioi_core
 from app.heads.edges import HeadEdge
 from app.questions.measures import Measure
 from app.words.choices import INPUTS
-from app.words.effects import least, least_effect, not_shown, shows
+from app.words.effects import BLOWN_UP, hardly_differ, least, least_effect, not_shown, shows
 from app.words.phrases import (
     adds_or_takes,
     capitalised,
@@ -139,7 +139,7 @@ def writing_story(result: NameWriting, head: Head) -> str:
         why = f"what it writes of any name it looks at is below {threshold(least())} logits"
         return not_shown(why, f"Head {head} does")
     r = pearson(x, y, least=1e-6)
-    strength = "is undefined, as nothing varies" if np.isnan(r) else f"is {r:+.2f} over {x.size} points"
+    strength = "is undefined, for one of the two hardly varies" if np.isnan(r) else f"is {r:+.2f} over {x.size} points"
     note = "" if result.n_prompts == 1 else ", with 95 % intervals"
     return f"The correlation of looking and writing {strength}.\nHead {head} looks from END {means} (means{note})."
 
@@ -183,9 +183,10 @@ def sites_story(results: Mapping[str, PatchResult], head: Head) -> str:
         f"{site} {number(float(result.effects[head.layer, head.head].mean()))}" for site, result in results.items()
     )
     runs = "corrupted" if denoising else "clean"
+    blown_up = f" {BLOWN_UP}." if hardly_differ(first.clean, first.corrupted, first.gaps) else ""
     return (
         f"{done} activations in the {runs} runs, head {head} changes logit_diff_recovered by: {changes}.\n"
-        f"{capitalised(mean_over(first.n_prompts))}; 1 is the whole way from corrupted to clean."
+        f"{capitalised(mean_over(first.n_prompts))}; 1 is the whole way from corrupted to clean.{blown_up}"
     )
 
 

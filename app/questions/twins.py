@@ -10,7 +10,7 @@ import streamlit as st
 from app.questions.classes import has_all_roles
 from app.view import View
 from app.words.phrases import prompts
-from ioi_core import SIGNAL_FLIPS, Model, PromptError, PromptPairs, with_twins
+from ioi_core import SIGNAL_FLIPS, Ablation, Model, PromptError, PromptPairs, with_twins
 from ioi_core.circuit.replacements import layouts
 from ioi_core.prompts.pairs import check_roles
 
@@ -82,10 +82,16 @@ def twin_of(view: View) -> str:
     return "ABC twin"
 
 
-def twins_story(view: View, pairs: PromptPairs) -> str:
-    """Say which twins ablation takes from, and how many of them a mean is taken over."""
+def twins_story(view: View, pairs: PromptPairs, ablation: Ablation | None = None) -> str:
+    """Say which twins ablation takes from, and how many of them a mean is taken over.
+
+    Args:
+        ablation: the one that is chosen; None where all are shown.
+    """
+    if ablation is Ablation.ZERO:
+        return "Ablated heads write nothing at all, whatever the prompts."
     if not has_all_roles(pairs):
-        return other_twins_story(pairs)
+        return other_twins_story(pairs, ablation)
     made = {
         "ABC": "Heads are ablated with the ABC twins of these prompts (three new names each)",
         **_GIVEN,
@@ -94,6 +100,8 @@ def twins_story(view: View, pairs: PromptPairs) -> str:
         f"Corrupted by {view.corruption}, a prompt may still tell who is repeated, so this page makes ABC twins of the "
         "same prompts (three new names each) and ablates with those",
     )
+    if ablation is Ablation.RESAMPLE:
+        return f"{made}: each prompt with its own, {prompts(len(pairs))} in all."
     counts = np.bincount(layouts(pairs))
     fewest, most = int(counts.min()), int(counts.max())
     each = prompts(fewest) if fewest == most else f"{fewest} to {prompts(most)}"
@@ -104,10 +112,12 @@ def twins_story(view: View, pairs: PromptPairs) -> str:
     return f"{made}: {each} for each template, {prompts(len(pairs))} in all.{same}"
 
 
-def other_twins_story(pairs: PromptPairs) -> str:
+def other_twins_story(pairs: PromptPairs, ablation: Ablation | None) -> str:
     """Say the same of prompts of another task, whose twins are their own."""
     counts = np.bincount(layouts(pairs))
     story = "Ablated heads write what they write in these prompts' own corrupted prompts"
+    if ablation is Ablation.RESAMPLE:
+        return f"{story}, {prompts(len(pairs))} in all."
     if counts.max() == 1:
         return f"{story}. Each prompt is a template of its own, so its mean is that one prompt: mean is resample here."
     fewest, most = int(counts.min()), int(counts.max())

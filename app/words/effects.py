@@ -9,6 +9,7 @@ import numpy as np
 from ioi_core import TwoRunResult, bootstrap_interval
 
 _SHARE = 0.01
+_CLOSE = 0.1
 _SMALLEST = {"prob": 0.1, "prob_diff": 0.1}
 """Metric -> the smallest size of a run that `_SHARE` is taken of; 1 logit or nat for all others."""
 
@@ -51,6 +52,20 @@ def shows(effects: np.ndarray, least: float) -> bool:
 def not_shown(why: str, who: str = "This model does") -> str:
     """Return the sentence that stands in place of a figure of nothing."""
     return f"{who} not show it on these prompts: {why}."
+
+
+def hardly_differ(clean: float, corrupted: float, gaps: np.ndarray | None) -> bool:
+    """Return whether two runs are so close, or so unsure, that a share of their difference says little.
+
+    Args:
+        gaps: [batch] each prompt's share of the mean difference; None where there is none.
+    """
+    gap = clean - corrupted
+    unsure = gaps is not None and not bool(sure(*bootstrap_interval(gap * gaps)))
+    return unsure or abs(gap) < _CLOSE * max(abs(clean), abs(corrupted))
+
+
+BLOWN_UP = "The clean and the corrupted runs hardly differ, so shares of that difference are blown up"
 
 
 def sure(low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:

@@ -44,7 +44,7 @@ def show_backup(view: View) -> None:
     if ablation is not Ablation.ZERO:
         pairs = circuit_pairs(view)
         with st.expander("On which prompts"):
-            st.caption(twins_story(view, pairs))
+            st.caption(twins_story(view, pairs, ablation))
     requests = (
         ask(ioi_core.backup_heads, pairs=pairs, heads=heads, ablation=ablation),
         ask(ioi_core.attribute_layers, pairs=view.pairs),

@@ -57,7 +57,7 @@ def show_breaking(view: View) -> None:
     with right:
         ablation = ablation_control(view)
     explained = st.expander("How heads are ablated, and how the circuit was found")
-    explained.caption(twins_story(view, pairs))
+    explained.caption(twins_story(view, pairs, ablation))
     at_first = numbers.empty()
     _show_model_alone(view, pairs, start, ablation, at_first)
     first = _first_circuit(view, pairs, start, ablation, explained)

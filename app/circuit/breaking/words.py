@@ -101,11 +101,12 @@ def circuit_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
     model, without = now.model_logit_diff, float(broken.completeness.model_values)
     if no_share(now):
         return f"The circuit's logit_diff is {number(now.logit_diff)}, the whole model's {number(model)}."
-    who = f"With {size_words(off)} off, the circuit keeps" if off else f"{size_words(circuit).capitalize()} keep"
+    verb = "keep" if len(circuit) > 1 else "keeps"
+    who = f"With {size_words(off)} off, the circuit keeps" if off else f"{size_words(circuit).capitalize()} {verb}"
     kept = f"{who} {percent_of_model(now.faithfulness)} of the whole model's logit_diff"
     if not clearly_above_0(now.model_per_prompt - now.per_prompt[2]):
         nothing = percent_of_model(now.empty_logit_diff / model)
-        return f"{kept}, but no head at all keeps {nothing}: these prompts cannot tell."
+        return f"{kept}, but these prompts cannot tell the whole from no head at all ({nothing})."
     return f"{kept}; the whole model itself keeps {percent_of_model(without / model)}." if off else f"{kept}."
 
 

@@ -20,7 +20,7 @@ from app.drawing.look import says
 from app.questions.ask import Request, ask
 from app.questions.compute import compute
 from app.questions.shown import Shown
-from app.questions.twins import circuit_pairs, twin_of, twins_story
+from app.questions.twins import circuit_pairs, mirror_story, twin_of, twins_story
 from app.shell.links import head_opener, open_head
 from app.shell.widgets import drop_stale
 from app.view import View
@@ -35,7 +35,7 @@ def show_total(view: View) -> None:
     drawing = st.container()
     ablation = ablation_control(view)
     with st.expander("How heads are ablated"):
-        st.caption(twins_story(view, pairs))
+        st.caption(twins_story(view, pairs, ablation))
     published, classes = classes_of(view.model, view.pairs)
     request = total_request(pairs, ablation)
     result = compute(view.model, request)
@@ -76,6 +76,7 @@ def show_methods(view: View) -> None:
     role = right.selectbox("at", places, index=places.index("END"), key=url.METHOD_AT, bind="query-params")
     with st.expander("How heads are ablated"):
         st.caption(twins_story(view, pairs))
+        st.caption(mirror_story(pairs) or "")
     if not chosen:
         st.write("Choose at least one head.")
         return

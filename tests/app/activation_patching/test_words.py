@@ -52,6 +52,9 @@ def test_where_the_corrupted_runs_score_higher_it_is_said(made) -> None:
     text = runs_story(result)
     recovered = result.metric == "logit_diff_recovered"
     assert ("The corrupted runs score higher" in text) == (recovered and result.clean < result.corrupted)
+    gap = result.clean - result.corrupted
+    if abs(gap) < 0.1 * max(abs(result.clean), abs(result.corrupted)):
+        assert ("hardly differ" in text) == recovered
     assert f"is {number(result.clean)} in the clean runs and {number(result.corrupted)} in the corrupted" in text
 
 

@@ -91,6 +91,9 @@ def test_every_site_says_its_own_change(made) -> None:
     if nothing:
         return
     assert f"z {number(float(result.effects[1, 2].mean()))}" in text
+    gap = abs(result.clean - result.corrupted)
+    if gap < 0.1 * max(abs(result.clean), abs(result.corrupted)):
+        assert "shares of that difference are blown up" in text
 
 
 @given(st.data())

@@ -7,7 +7,16 @@ import pytest
 
 from app.questions.twins import circuit_pairs, flip_pairs, mirror_story, twin_of, twins_story
 from app.view import View
-from ioi_core import Model, PromptError, PromptPairs, arena_pairs, ioi_dataset, patch_activations, prompt_pairs
+from ioi_core import (
+    Ablation,
+    Model,
+    PromptError,
+    PromptPairs,
+    arena_pairs,
+    ioi_dataset,
+    patch_activations,
+    prompt_pairs,
+)
 
 SENTENCE = "When John and Mary went to the shops, {} gave the bag to"
 
@@ -49,6 +58,17 @@ def test_the_twins_that_are_ablated_with_are_named(demo_model: Model) -> None:
     assert circuit_pairs(typed) is pairs
     assert "John" not in circuit_pairs(made).corrupted_text[0]
     assert "makes ABC twins" in twins_story(made, circuit_pairs(made))
+
+
+@pytest.mark.parametrize("with_roles", [True, False])
+def test_only_an_ablation_that_takes_from_twins_or_means_speaks_of_them(demo_model: Model, with_roles: bool) -> None:
+    france = prompt_pairs(demo_model, "The capital of France is", "The capital of Italy is", "Paris", "Rome")
+    shown = view(demo_model, ioi_dataset(demo_model, 2, templates=[0, 1]) if with_roles else france, "ABC")
+    zero, mean, resample = (twins_story(shown, circuit_pairs(shown), way) for way in Ablation)
+    assert not {"twin", "twins", "corrupted"} & set(zero.replace(",", " ").split())
+    assert "write nothing" in zero
+    assert " mean" not in resample.lower()
+    assert "mean" in mean.lower()
 
 
 def test_prompts_without_roles_are_told_where_to_choose_others(demo_model: Model) -> None:
