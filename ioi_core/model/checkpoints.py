@@ -13,15 +13,18 @@ def checkpoints(folder: Path | None, taken: tuple[str, ...]) -> dict[str, Path]:
 
     Args:
         folder: None where the host has none.
-        taken: names that no checkpoint may have; one that would gets a number, as does a second one of equal name.
+        taken: names that no checkpoint may have; one that would is told apart by a word, and a second one of equal
+            name by a number.
     """
     entries = sorted(folder.iterdir()) if folder else []
     found: dict[str, Path] = {}
-    used = {name.casefold() for name in taken}
+    others = {name.casefold() for name in taken}
+    used = set(others)
     for entry in entries:
         if entry.name.startswith(".") or entry.is_symlink() or not entry.is_dir():
             continue
         base = _shown(entry.name)
+        base = f"{base} (checkpoint)" if base.casefold() in others else base
         name, n = base, 1
         while name.casefold() in used:
             n += 1

@@ -40,9 +40,9 @@ def test_only_direct_visible_folders_are_offered(tmp_path: Path) -> None:
 
 def test_names_that_are_taken_or_odd(tmp_path: Path) -> None:
     assert named(tmp_path, "gpt2-small", "GPT2-Small", "ioi-demo", "<b>x", "*b*x", "a\nb", "x" * 200) == {
-        "GPT2-Small (2)": "GPT2-Small",
-        "gpt2-small (3)": "gpt2-small",
-        "ioi-demo (2)": "ioi-demo",
+        "GPT2-Small (checkpoint)": "GPT2-Small",
+        "gpt2-small (checkpoint) (2)": "gpt2-small",
+        "ioi-demo (checkpoint)": "ioi-demo",
         "·b·x": "*b*x",
         "·b·x (2)": "<b>x",
         "a·b": "a\nb",
