@@ -109,12 +109,13 @@ def _without_browser() -> bool:
 def _draw_shared(step: Step) -> tuple[str, str]:
     """Draw sidebar, banners and strip, and set the view; return the model's name and the prompts in words."""
     wanted = model_control()
-    choice = prompt_controls()
+    room = st.sidebar.container()
     large = size_control()
     parts_control()
     disk_notice()
     style(large=large)
     style_embedded()
+    choice = prompt_controls(room)  # last, since prompts may be refused: in the form of the page
     with st.container(gap="xsmall", key="frame"):
         model = model_for(wanted)
         chosen = chosen_prompts(model, choice)

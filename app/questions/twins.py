@@ -89,7 +89,7 @@ def twins_story(view: View, pairs: PromptPairs, ablation: Ablation | None = None
         ablation: the one that is chosen; None where all are shown.
     """
     if ablation is Ablation.ZERO:
-        return "Ablated heads write nothing at all, whatever the prompts."
+        return "Ablated heads write nothing but their value bias, whatever the prompts."
     if not has_all_roles(pairs):
         return other_twins_story(pairs, ablation)
     made = {

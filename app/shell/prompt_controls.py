@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import quote_plus
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import url
 from app.hosting.services import settings
@@ -45,9 +46,9 @@ _CORRUPTION_HELP = (
 )
 
 
-def prompt_controls() -> PromptChoice:
-    """Ask for the prompts."""
-    with st.sidebar:
+def prompt_controls(room: DeltaGenerator) -> PromptChoice:
+    """Ask for the prompts, in `room`."""
+    with room:
         source = st.radio(
             "Prompts", tuple(_SOURCES), captions=tuple(_SOURCES.values()), key=url.PROMPTS, bind="query-params"
         )

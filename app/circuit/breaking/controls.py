@@ -16,6 +16,7 @@ from app.circuit.starts import EMPTY, STARTS, starts_of
 from app.drawing.look import notice
 from app.questions.classes import has_all_roles
 from app.shell.widgets import choose, drop_stale, option_control
+from app.words.phrases import prompts
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs
 from ioi_core.circuit.definition import check_circuit
 from ioi_core.edges.files import edges_of
@@ -205,7 +206,7 @@ def more_prompts_button(pairs: PromptPairs, n: int) -> None:
     st.button(
         f"Take {n} generated prompts with ABC twins instead", icon=":material/dataset:", type="tertiary",
         on_click=choose, args=(choices,),
-        help=f"Instead of these {len(pairs)}: several prompts for each template.",
+        help=f"Instead of {prompts(len(pairs))}: several prompts for each template.",
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_inte
 from ioi_core.circuit.methods import METHODS
 
 METHOD_WORDS = {
-    "zero": "zero ablation: the heads write nothing",
+    "zero": "zero ablation: the heads write nothing but their value bias",
     "mean": "mean ablation: what they write on average over the twins of the same template",
     "resample": "resample ablation: what they write in the prompt's own twin",
     "noising": "noising: activation patching, the twin's into the clean run",

@@ -194,3 +194,12 @@ def test_separators_may_have_space_behind_them(loader) -> None:
 def test_a_link_that_lacks_a_text_says_so(loader) -> None:
     at = opened(prompts="own", text_left_out="true")
     assert "too long for this link" in captions(at)
+
+
+def test_prompts_that_are_refused_leave_the_page_its_form(loader) -> None:
+    at = opened(prompts="own", text="x\n" * 201)
+    assert "ioi-problem" in body(at)
+    assert any(".ioi-problem" in element.proto.body for element in at.get("html") if "<style>" in element.proto.body)
+    assert at.sidebar.radio(key="size")
+    labels = [element.label for element in at.sidebar.radio]
+    assert labels.index("Prompts") < labels.index(at.sidebar.radio(key="size").label)
