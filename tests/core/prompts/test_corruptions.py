@@ -145,19 +145,22 @@ def test_no_part_of_a_longer_name_is_replaced(model: Model, corruption: str) -> 
     message = refusal(model, full, io="Mary", s="John", corruption=corruption)
     assert "'John' is part of the longer name 'John Smith'" in message
     assert "Give the corrupted prompt" in message
+    brown = "When John Q. Brown and Mary met, John Q. Brown told"
+    for short, name in ((brown, "John Q. Brown"), (brown.replace("John Q.", "J."), "J. Brown")):
+        message = refusal(model, short, io="Mary", s="Brown", corruption=corruption)
+        assert f"'Brown' is part of the longer name '{name}'" in message
     given = prompt_pairs(model, full, "When Tom Brown and Amy Reed met, Dan Bell told", io="Mary", s="John")
     assert {role: int(at[0]) for role, at in given.roles.items()} == {"IO": 5, "S1": 2, "S1+1": 3, "S2": 9, "END": 11}
 
 
-def test_a_title_is_no_part_of_the_name(model: Model) -> None:
-    mr = "When Mr. Smith and Mr. Jones met, Mr. Smith told"
-    assert prompt_pairs(model, mr, io="Jones", s="Smith").corrupted_text == (
-        "When Mr. Smith and Mr. Jones met, Mr. Jones told",
-    )
-    [new] = prompt_pairs(model, mr, io="Jones", s="Smith", corruption="abc").corrupted_text
+@pytest.mark.parametrize(("io", "s"), [("Jones", "Smith"), ("Green", "Brown"), ("Green", "King")])
+def test_a_title_is_no_part_of_the_name(model: Model, io: str, s: str) -> None:
+    mr = f"When Mr. {s} and Mr. {io} met, Mr. {s} told"
+    assert prompt_pairs(model, mr, io=io, s=s).corrupted_text == (f"When Mr. {s} and Mr. {io} met, Mr. {io} told",)
+    [new] = prompt_pairs(model, mr, io=io, s=s, corruption="abc").corrupted_text
     match = re.fullmatch(r"When Mr. (\w+) and Mr. (\w+) met, Mr. (\w+) told", new)
     assert match is not None
-    assert len({*match.groups(), "Smith", "Jones"}) == 5
+    assert len({*match.groups(), io, s}) == 5
 
 
 @pytest.mark.parametrize("corruption", ["CDD", "DCD"])

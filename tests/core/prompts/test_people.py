@@ -133,6 +133,14 @@ def test_given_names_occur_as_whole_words_only(
         ("When John and Mary met Anne-Laure, John told", ["'Anne-Laure' x 1"]),
         ("When John and Mary met Mr. Smith, John told", ["'Mr. Smith' x 1"]),
         ("When John and Mary met John Smith, John told", ["'John Smith' x 1"]),
+        # A surname that is an ordinary word in small letters, or itself a title.
+        ("When Mary and Mr. Brown met John, John told", ["'Mr. Brown' x 1"]),
+        ("When Mary and Mrs. Cook met John, John told", ["'Mrs. Cook' x 1"]),
+        ("After Dr. Young and Tom met Ann, Tom told", ["'Dr. Young' x 1"]),
+        ("After Mr. King and Tom met Ann, Tom told", ["'Mr. King' x 1", "'Tom' x 2", "'Ann' x 1"]),
+        ("When J. Brown and Tom met Ann, Tom told", ["'J. Brown' x 1"]),
+        ("J. Brown and Tom met Ann, Tom told", ["'J. Brown' x 1"]),
+        ("Barack Obama and Tom met Ann, Tom told", ["'Barack Obama' x 1"]),
         ("Barack Obama met Mary. Barack Obama told", ["'Mary' x 1"]),
         ("When John and Mary went to John's house, Mary told", ["'John' x 2", "'Mary' x 2"]),
         ("WHEN JOHN AND MARY MET, JOHN TOLD", ["'JOHN AND MARY MET' x 1"]),
@@ -175,6 +183,7 @@ def test_an_accent_counts_in_one_unicode_form_and_is_refused_in_the_other(model:
         ("word word Mary John John", " Mary", " John"),  # a name has no word twice
         ("When Father, Mother, Mary and John met. Then Mary told", " John", " Mary"),  # a title alone is no name
         ("He said: “When Mary and John met, John told", " Mary", " John"),  # "When" opens what he said
+        ("When Mary and John went to the store. Brown bags were there. John told", " Mary", " John"),
         ("When John—a friend—and Mary met, ‘John’ told", " Mary", " John"),
     ],
 )
