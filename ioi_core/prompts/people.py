@@ -141,7 +141,8 @@ def _is_part(model: Model, words: Sequence[Word], index: int, *, opens: bool, jo
         return joins or initial
     begins = opens or (_after_abbreviation(words[index - 1], word) if index else word.before).strip() not in ("", ",")
     ordinary = word.name in _OPENERS or (begins and len(model.encode(f" {word.name.lower()}")) == 1)
-    return (word.name[0].isupper() or word.name[0].istitle()) and (initial or not ordinary)
+    capital = any(part[0].isupper() or part[0].istitle() for part in _LETTERS.findall(word.name))  # as in "<b>Obama"
+    return capital and (initial or not ordinary)
 
 
 def _without_repeats(words: Sequence[Word], run: list[int]) -> list[list[int]]:

@@ -28,6 +28,7 @@ LONGER = [
 PIECES = [
     "{}-Laure", "Jean-{}", "{}‑Laure", "O'{}", "D’{}", "{}\u0301", "{}athan", "{}2", "2{}", "{}_", "_{}", "{}_Smith",
     "@{}", "{}/Zoë", "{}.com", "{}\u200b", "Mc{}", "{}\u00adx", "{}&Sons",
+    "O`{}", "{}(Laure)", "{}:Laure", "{}<b>Laure", "[x]{}", '{}"Laure', "{}“Laure”", "<b>{}</b>", "{}|Zoë",
 ]  # fmt: skip
 FORMS = [*ALONE, *((form, form) for form in (*LONGER, *PIECES)), ("CAPITALS", "CAPITALS")]
 OPENERS = [
@@ -155,7 +156,15 @@ def test_what_is_no_plain_pair_of_names_is_asked_about(model: Model, prompt: str
 
 @pytest.mark.parametrize(
     ("name", "tokens"),
-    [("Anne-Laure", "[' Anne', '-', 'La', 'ure']"), ("O'Brien", "[' O', \"'\", 'Brien']"), ("John2", "[' John', '2']")],
+    [
+        ("Anne-Laure", "[' Anne', '-', 'La', 'ure']"),
+        ("Anne(Laure)", "[' Anne', '(', 'La', 'ure']"),
+        ("Anne:Laure", "[' Anne', ':', 'La', 'ure']"),
+        ("Anne<b>Laure", "[' Anne', '<', 'b', '>', 'La', 'ure']"),
+        ("O'Brien", "[' O', \"'\", 'Brien']"),
+        ("O`Grant", "[' O', '`', 'Grant']"),
+        ("John2", "[' John', '2']"),
+    ],
 )
 def test_a_name_of_several_tokens_is_refused_with_its_tokens(model: Model, name: str, tokens: str) -> None:
     with pytest.raises(PromptError) as caught:
@@ -184,6 +193,7 @@ def test_an_accent_counts_in_one_unicode_form_and_is_refused_in_the_other(model:
         ("When Father, Mother, Mary and John met. Then Mary told", " John", " Mary"),  # a title alone is no name
         ("He said: “When Mary and John met, John told", " Mary", " John"),  # "When" opens what he said
         ("When Mary and John went to the store. Brown bags were there. John told", " Mary", " John"),
+        ("<|endoftext|>John and Mary met, John told", " Mary", " John"),  # what stands for BOS is no part of a name
         ("When John—a friend—and Mary met, ‘John’ told", " Mary", " John"),
     ],
 )
