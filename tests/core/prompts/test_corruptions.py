@@ -138,6 +138,32 @@ def test_new_first_names_take_the_place_of_names_only(model: Model, corruption: 
     assert "fits people's names" in refusal(model, cities, io="London", s="Paris", corruption="abc")
 
 
+@pytest.mark.parametrize("corruption", ["abc", "CDD"])
+@pytest.mark.parametrize(
+    ("prompt", "io", "s"),
+    [
+        ("Cat and Dog and Cat", "Dog", "Cat"),
+        ("The Red and Blue teams met, the Red team told the", "Blue", "Red"),
+        ("When France and Spain signed a treaty, France gave", "Spain", "France"),
+        ("When Paris and London met, Paris told", "London", "Paris"),
+        ("When Mary and Spain met, Mary told", "Spain", "Mary"),
+    ],
+)
+def test_capitals_alone_make_no_people(model: Model, prompt: str, io: str, s: str, corruption: str) -> None:
+    message = refusal(model, prompt, io=io, s=s, corruption=corruption)
+    assert f"'{io}'" in message
+    assert "known neither as a first name nor by a title: use s2_flip, or give the corrupted prompt" in message
+
+
+def test_in_a_sentence_of_the_published_templates_whoever_is_named_is_a_person(model: Model) -> None:
+    told = "Then, Obama and Clinton went to the store. Obama gave a drink to"
+    [twin] = prompt_pairs(model, told, corruption="abc").corrupted_text
+    match = re.fullmatch(r"Then, (\w+) and (\w+) went to the store. (\w+) gave a drink to", twin)
+    assert match is not None
+    assert len({*match.groups(), "Obama", "Clinton"}) == 5
+    assert set(match.groups()) <= set(NAMES)
+
+
 @pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
 def test_no_part_of_a_longer_name_is_replaced(model: Model, corruption: str) -> None:
     """Of "John Smith" a twin would make "Mary Smith": another person, and Smith is still named twice."""
