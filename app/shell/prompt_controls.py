@@ -133,7 +133,11 @@ def _say_what_is_read_otherwise(texts: Sequence[str]) -> None:
     """Say that space at an end is left out, and that the name of the special token is no special token."""
     if any(text != text.rstrip() for text in texts):
         st.caption("White space at the end is left out: an answer brings its own space.")
-    if any("<|endoftext|>" in text for text in texts):
+    _say_what_is_no_token("\n".join(texts))
+
+
+def _say_what_is_no_token(text: str) -> None:
+    if "|endoftext|" in text:  # JSON may write its other two characters as codes
         st.caption("<|endoftext|> in a text is read as ordinary characters; the switch above puts the token in front.")
 
 
@@ -151,6 +155,7 @@ def _data_set(bos: bool, limits: Settings) -> PromptChoice:
     if problem := st.session_state.get(_UPLOAD_PROBLEM):
         raise PromptError(f"{problem}. Take the file out of the field to go on without it")
     check_size("the data set's rows", data, limits)
+    _say_what_is_no_token(data)
     return PromptChoice(DATA, bos, corruption, answer_space=space, data=data, skip=skip)
 
 

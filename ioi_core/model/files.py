@@ -1,15 +1,20 @@
 """A model folder's files, read with care: what often lies in a file's place is called by its name.
 
-That is a Git LFS pointer, a web page (a log-in page saved as the file), half a download, or an index whose parts were
-not copied.
+That is a Git LFS pointer, a web page (a log-in page saved as the file), a server's error message, half a download, or
+an index whose parts were not copied.
 """
 
 import json
+import pickletools
+import re
 import zipfile
+from collections import deque
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ioi_core.errors import ModelUnavailableError
+from ioi_core.inputs import shown
 
 DEMO_MODEL_DIR = Path(__file__).parents[1] / "demo" / "model"
 """The bundled model's folder, a plain Hugging Face one."""
@@ -20,24 +25,37 @@ WEIGHT_FILES = (
 """Where weights may be, in the order in which Hugging Face looks; an index names several files that hold them."""
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_WEB_PAGE = tuple(b"<!doctype <!-- <?xml <html <head <body <title <meta <script <error".split())
+_SERVER_ERROR = re.compile(
+    rb"""\{\s*"error"\s*:\s*["{\[]|(\d{3}:?\s+)?((entry|repository|revision|file|page)\s+)?not\s+found\b"""
+    rb"""|invalid\s+(username|credentials)|access\s+to\s+model|access\s+denied|unauthorized|forbidden""",
+    re.IGNORECASE,
+)
 _LONGEST_HEADER = 100_000_000  # bytes; the safetensors library refuses longer ones
+_OLD_BIN = 0x1950A86A20F9469CFC6C  # the number with which torch begins a .bin of its old format
+_ITEM_BYTES = {"Double": 8, "Long": 8, "Float": 4, "Int": 4, "Half": 2, "BFloat16": 2, "Short": 2}
 
 
 def check_is_itself(path: Path) -> None:
-    """Refuse an empty file, a Git LFS pointer and a web page.
+    """Refuse an empty file, a Git LFS pointer, a web page and a server's error message.
 
     Raises:
         ModelUnavailableError: says which it is, and what to do.
     """
     with path.open("rb") as file:
-        start = file.read(512).lstrip()
+        start = file.read(512).removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise ModelUnavailableError(f"{path} is empty, as when a download was cut off: fetch it again")
     if start.startswith(_LFS_POINTER):
         raise ModelUnavailableError(f"{path} is a Git LFS pointer, not the file itself: run git lfs pull, or fetch it")
-    if start.lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    if start.lower().startswith(_WEB_PAGE):
         raise ModelUnavailableError(
             f"{path} is a web page, such as a log-in page, not the file itself: fetch it again where you are logged in"
+        )
+    if _SERVER_ERROR.match(start):
+        message = shown(start.decode("utf-8", "replace").rstrip())
+        raise ModelUnavailableError(
+            f"{path} is a server's error message, not the file itself: {message}; fetch it again"
         )
 
 
@@ -98,6 +116,9 @@ def _check_whole(path: Path) -> None:
             wanted = 0 if zipfile.is_zipfile(path) else size + 1
         elif path.suffix == ".safetensors":
             wanted = _safetensors_size(start, file.read(min(_LONGEST_HEADER, int.from_bytes(start, "little"))))
+        elif start.startswith(b"\x80"):  # a pickle, as torch wrote until 2020
+            file.seek(0)
+            wanted = _old_bin_size(file, size)
         else:
             return
     if size < wanted:
@@ -117,3 +138,45 @@ def _safetensors_size(start: bytes, header: bytes) -> int:
         return 8 + length + max((int(entry["data_offsets"][1]) for entry in tensors), default=0)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return 0
+
+
+def _old_bin_size(file: BinaryIO, size: int) -> int:
+    """Return how many bytes a .bin of torch's old format has to have at least; 0 if it makes no sense.
+
+    It is five pickles, then each storage's numbers with their count, 8 bytes, in front. The pickles are only read as a
+    list of instructions, never carried out, for they could run anything. The first is a magic number, the fourth names
+    each storage as a tuple ("storage", type, key, place, count, None).
+    """
+    try:
+        if [value for _, value, _ in pickletools.genops(file)][1] != _OLD_BIN:
+            return 0
+        deque(chain(pickletools.genops(file), pickletools.genops(file)), maxlen=0)
+        storages = _storages(file)
+        deque(pickletools.genops(file), maxlen=0)
+        return file.tell() + sum(8 + count * _item_bytes(kind) for kind, count in storages.values())
+    except (ValueError, TypeError, IndexError):  # cut off inside a pickle, or no pickle of this kind
+        return size + 1 if file.tell() >= size else 0
+
+
+def _storages(file: BinaryIO) -> dict[str, tuple[str, int]]:
+    """Return each storage that a pickle names: key -> (type, count of numbers)."""
+    storages: dict[str, tuple[str, int]] = {}
+    memo: dict[object, object] = {}
+    tuple_: list[object] = []
+    for code, value, _ in pickletools.genops(file):
+        if code.name == "MARK":
+            tuple_ = []
+        elif code.name in ("BINPUT", "LONG_BINPUT"):
+            memo[value] = tuple_[-1] if tuple_ else None
+        elif code.name in ("BINGET", "LONG_BINGET"):
+            tuple_.append(memo.get(value))
+        elif code.name == "BINPERSID":
+            _, kind, key, _, count, *_ = tuple_
+            storages[str(key)] = str(kind), int(str(count))
+        elif code.name not in ("TUPLE", "PROTO"):
+            tuple_.append(value)
+    return storages
+
+
+def _item_bytes(kind: str) -> int:
+    return _ITEM_BYTES.get(kind.split()[-1].removesuffix("Storage"), 1)

@@ -10,6 +10,7 @@ import ctypes
 import gc
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,16 +141,16 @@ def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadMode
     transformers_logging.disable_progress_bar()  # no bars in a server's log or a command's output
     try:
         source, report = GPT2LMHeadModel.from_pretrained(
-            str(folder), local_files_only=True, dtype=dtype, output_loading_info=True, attn_implementation="eager"
-        )
+            str(folder), local_files_only=True, dtype=dtype, output_loading_info=True, attn_implementation="eager",
+            ignore_mismatched_sizes=True,  # or it would raise without saying which; they are refused below
+        )  # fmt: skip
     except Exception as error:  # safetensors, pickle and transformers each raise their own kinds for damaged files
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelUnavailableError(f"the weights of {name} in {folder} cannot be read: {reason}") from error
-    missing = sorted(report["missing_keys"])
-    if missing or report["mismatched_keys"]:
-        wrong = list(report["mismatched_keys"])
-        problem = f"lack {missing[:3]}" if missing else f"have the wrong shape for {wrong[:3]}"
-        raise ModelUnavailableError(f"the weights of {name} in {folder} {problem}: the file is not complete")
+    if wrong := sorted(report["mismatched_keys"]):
+        raise ModelUnavailableError(f"the weights of {name} in {folder} do not fit config.json: {_misfit(wrong)}")
+    if missing := sorted(report["missing_keys"]):
+        raise ModelUnavailableError(f"the weights of {name} in {folder} lack {missing[:3]}: the file is not complete")
     # Old checkpoints carry the causal mask as a tensor; anything else left over is a part of the model left out.
     masks = (".attn.bias", ".attn.masked_bias")
     if left := sorted(key for key in report["unexpected_keys"] if not key.endswith(masks)):
@@ -160,6 +161,21 @@ def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadMode
         if not torch.isfinite(tensor).all():
             raise ModelUnavailableError(f"the weights of {name} in {folder} hold infinite numbers or nan in {key}")
     return source.eval()
+
+
+def _misfit(wrong: Sequence[tuple[str, Sequence[int], Sequence[int]]]) -> str:
+    """Return which size of config.json the shapes contradict; `wrong`: key, shape in the file, shape by config.json."""
+    fields = {
+        "wte.weight": ("vocab_size", "n_embd"),
+        "wpe.weight": ("n_positions", "n_embd"),
+        "mlp.c_fc.weight": ("n_embd", "n_inner (4 times n_embd if left out)"),
+    }
+    for suffix, sizes in fields.items():
+        for key, got, wanted in wrong:
+            if key.endswith(suffix) and len(got) == len(wanted) == 2:
+                axis = int(got[0] == wanted[0])
+                return f"{sizes[axis]} is {wanted[axis]} there, and {got[axis]} by the shape of {key}"
+    return "; ".join(f"{key} is {list(got)}, wanted {list(wanted)}" for key, got, wanted in wrong[:3])
 
 
 def _fingerprint(source: GPT2LMHeadModel) -> str:

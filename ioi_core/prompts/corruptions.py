@@ -15,6 +15,7 @@ from ioi_core.model.weights import Model
 from ioi_core.prompts.names import new_names
 from ioi_core.prompts.people import names_in, people
 from ioi_core.prompts.roles import Names
+from ioi_core.prompts.templates import TEMPLATES
 from ioi_core.prompts.text import TypedText, Word, decode, read_text, show_tokens
 
 
@@ -55,16 +56,20 @@ def _check_whole_names(model: Model, clean: TypedText, words: Collection[Word], 
 
 
 def _new_names(model: Model, clean: TypedText, names: Names, n_new: int, corruption: str, label: str) -> list[str]:
-    """Return `n_new` first names that the text does not have, always the same for the same text."""
+    """Return `n_new` first names that the text does not have, always the same for the same text.
+
+    IO and S must be known to be people's: "France and Spain" reads as "Obama and Clinton" does. In a published
+    template's sentence whoever is named is a person.
+    """
     words = (*names.io_words, *names.s_words)
     found = names_in(model, clean)
-    persons = people(clean, found)
-    named = {word.name for name in found if name.text in persons for word in name.words}
+    persons = people(clean, found) if any(template.made(clean.text) for template in TEMPLATES) else ()
+    named = {word.name for name in found if name.sure or name.text in persons for word in name.words}
     if others := [name for name in (names.io, names.s) if name not in named]:
         raise PromptError(
             f"{label}: {corruption} puts new first names in place of io and s, which fits people's names, "
-            f"not {' and '.join(map(shown, others))} in {show_tokens(model, clean.ids)}: "
-            "use s2_flip, or give the corrupted prompt"
+            f"not {' and '.join(map(shown, others))} in {show_tokens(model, clean.ids)}, known neither as a first name "
+            "nor by a title: use s2_flip, or give the corrupted prompt"
         )
     new = new_names(
         model,

@@ -9,7 +9,7 @@ be a place or a language: it counts as a person where it first stands in a list 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 
 from ioi_core.model.weights import Model
 from ioi_core.prompts.names import KNOWN_NAMES
@@ -45,7 +45,7 @@ class Name:
     Attributes:
         words: its words, in order.
         first, last: indices of the first and the last of them in the text's words.
-        inside: true if it does not open a sentence, where any word is capitalised.
+        inside: true unless it is the word that opens a sentence, where any word is capitalised.
     """
 
     words: tuple[Word, ...]
@@ -66,8 +66,8 @@ class Name:
 
     @property
     def without_titles(self) -> tuple[Word, ...]:
-        """The words that are no titles."""
-        return tuple(word for word in self.words if not _is_title(word))
+        """The words after the titles in front, of which the last may be a surname: "Mr. King"."""
+        return tuple(dropwhile(_is_title, self.words)) or self.words[1:][-1:]
 
 
 def names_in(model: Model, typed: TypedText) -> list[Name]:
@@ -86,7 +86,7 @@ def names_in(model: Model, typed: TypedText) -> list[Name]:
         else:
             runs.append([index])
     names = [
-        Name(tuple(words[k] for k in part), part[0], part[-1], not opening[part[0]])
+        Name(tuple(words[k] for k in part), part[0], part[-1], len(part) > 1 or not opening[part[0]])
         for run in runs
         for part in _without_repeats(words, run)
     ]
@@ -139,9 +139,10 @@ def _is_part(model: Model, words: Sequence[Word], index: int, *, opens: bool, jo
     initial = _is_initial(word) and index + 1 < len(words) and words[index + 1].before.startswith(".")
     if word.name == "I":  # a pronoun, but not in "I. Newton" or "Henry I"
         return joins or initial
-    begins = opens or word.before.strip() not in ("", ",")
+    begins = opens or (_after_abbreviation(words[index - 1], word) if index else word.before).strip() not in ("", ",")
     ordinary = word.name in _OPENERS or (begins and len(model.encode(f" {word.name.lower()}")) == 1)
-    return (word.name[0].isupper() or word.name[0].istitle()) and (initial or not ordinary)
+    capital = any(part[0].isupper() or part[0].istitle() for part in _LETTERS.findall(word.name))  # as in "<b>Obama"
+    return capital and (initial or not ordinary)
 
 
 def _without_repeats(words: Sequence[Word], run: list[int]) -> list[list[int]]:

@@ -57,6 +57,10 @@ class Template:
         pieces[1::2] = [f" {word}" for word in words]
         return pieces
 
+    def made(self, prompt: str) -> bool:
+        """Return whether it gives this prompt, with any one word in each slot."""
+        return re.fullmatch(r" \w+".join(map(re.escape, _SLOT.split(self._prompt)[::2])), prompt) is not None
+
     @property
     def _prompt(self) -> str:
         return self.text.removesuffix(" [A]")

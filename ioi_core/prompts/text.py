@@ -1,9 +1,9 @@
 """A typed text as GPT-2 reads it: checked, cut into tokens and whole words, and shown in messages.
 
-A word is what a reader takes for one: a run of characters without white space, commas, quotes, brackets or long dashes,
-less the punctuation at its ends and a possessive or contracted ending ("John's", "John'll"). So "Anne-Laure",
-"O'Brien", "John_2" and a letter with its combining accent are one word each, however many pieces the tokenizer makes
-of them. Positions here count from the text's own first token; a BOS comes later.
+A word is what a reader takes for one: a run of characters without white space, commas, long dashes and the ends of
+sentences, less the signs at its ends and a possessive or contracted ending ("John's", "John'll"). So "Anne-Laure",
+"O'Brien", "Anne(Laure)", "John_2" and a letter with its combining accent are one word each, however many pieces the
+tokenizer makes of them. Positions here count from the text's own first token; a BOS comes later.
 """
 
 import re
@@ -16,8 +16,9 @@ from ioi_core.errors import PromptError, PromptMismatchError
 from ioi_core.inputs import shown
 from ioi_core.model.weights import Model
 
-_WORD = re.compile(r"(?:(?!--)[^\s,;:!?…。！？\"“”„«»‹›()\[\]{}<>|`—])+")
-_AT_ENDS = ".-–*'’‘‚"
+_SPECIAL = r"<\|endoftext\|>"  # stands before a prompt without a space: no part of the first word
+_WORD = re.compile(rf"{_SPECIAL}|(?:(?!--|{_SPECIAL})[^\s,;!?…。！？—])+")
+_AT_ENDS = ".-–*'’‘‚:\"“”„«»‹›()[]{}<>|`"
 _ENDING = re.compile(r"['’](?:s|d|ll|ve|re|m)$", re.IGNORECASE)
 _SHOWN_TOKENS = 12
 
@@ -151,6 +152,6 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     for match in _WORD.finditer(text):
         name = match[0].lstrip(_AT_ENDS)
         first = match.end() - len(name)
-        name = _ENDING.sub("", name.rstrip(_AT_ENDS))
+        name = _ENDING.sub("", name.rstrip(_AT_ENDS)).rstrip(_AT_ENDS)
         if any(map(str.isalnum, name)):
             yield first, first + len(name)

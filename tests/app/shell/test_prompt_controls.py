@@ -67,6 +67,12 @@ def test_the_special_tokens_name_is_ordinary_text_and_the_page_says_so(loader) -
     assert_fine(at)
     assert "<|endoftext|> in a text is read as ordinary characters" in captions(at)
     assert "&lt;" in body(at)
+    row = json.dumps({"clean": f"<|endoftext|>{MARY}"})
+    for data in (f'clean\n"<|endoftext|>{MARY}"', row, row.replace("<", "\\u003c")):
+        at = opened(prompts="data set", data=data)
+        assert_fine(at)
+        assert "<|endoftext|> in a text is read as ordinary characters" in captions(at)
+    assert "<|endoftext|> in" not in captions(opened(prompts="data set", data=f'clean\n"{TWIN}"'))
 
 
 def test_an_answer_as_it_is_written_and_the_hint_to_write_it_so(loader) -> None:

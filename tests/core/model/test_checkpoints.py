@@ -79,10 +79,25 @@ def half_of_a_bin(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def part_of_an_old_bin(left: float) -> Callable[[Path], object]:
+    def cut(folder: Path) -> None:
+        path = folder / "pytorch_model.bin"
+        torch.save(load_file(folder / "model.safetensors"), path, _use_new_zipfile_serialization=False)
+        (folder / "model.safetensors").unlink()
+        size = path.stat().st_size
+        path.write_bytes(path.read_bytes()[: size - 1 if left == 1 else int(left * size)])
+
+    return cut
+
+
 def replaced(name: str, content: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_text(content)
 
 
+COMMENT = "<!-- x --><HTML><title>Log in</title></HTML>"
+HEAD = "<head><title>Log in</title></head>"
+JSON_ERROR = '{"error": "Repository not found"}'
+ENTRY = "Entry not found"
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 548105171\n"
 LOG_IN = "\n<!DOCTYPE html><html><title>Log in</title></html>"
 NOT_ITSELF: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -90,12 +105,19 @@ NOT_ITSELF: dict[str, tuple[Callable[[Path], object], str]] = {
     "half of a part": (cut_a_part, r"00002-of-00002.safetensors is half a download: [\d,]+ of [\d,]+ bytes"),
     "an index that points elsewhere": (point_elsewhere, "names of files beside it"),
     "half of a .bin": (half_of_a_bin, "pytorch_model.bin is half a download"),
+    **{
+        f"{left} of an old .bin": (part_of_an_old_bin(left), r"pytorch_model.bin is half a download: [\d,]+")
+        for left in (0.00002, 0.5, 1)
+    },
     "a few bytes": (lambda f: (f / "model.safetensors").write_bytes(b"\1\0\0"), "cannot be read|half a download"),
     **{
         f"{kind}: {name}": (replaced(name, content), f"{name} is {words}")
         for name in ("model.safetensors", "config.json", "vocab.json", "merges.txt")
         for kind, content, words in (
             ("LFS", LFS, "a Git LFS pointer"), ("HTML", LOG_IN, "a web page"), ("empty", " \n", "empty"),
+            ("a comment", COMMENT, "a web page"), ("a head", HEAD, "a web page"),
+            ("JSON error", JSON_ERROR, "a server's error message.*Repository not found"),
+            ("not found", ENTRY, "a server's error message.*Entry not found"),
         )
     },
 }  # fmt: skip
@@ -174,6 +196,20 @@ OTHER_ARITHMETIC = {
 def test_other_arithmetic_is_refused_by_the_name_of_its_field(folder: Path, field: str) -> None:
     edit_config(folder, **{field: OTHER_ARITHMETIC[field]})
     with pytest.raises(ModelUnavailableError, match=rf"{field}\b.* in config\.json"):
+        load_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shape"),
+    [("n_inner", 100, 256), ("n_positions", 2048, 1024), ("n_positions", 7, 1024), ("n_embd", 32, 64)],
+)
+def test_a_size_that_the_weights_do_not_have_is_named(folder: Path, field: str, value: int, shape: int) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    assert shape in (*tensors["transformer.wpe.weight"].shape, *tensors["transformer.h.0.mlp.c_fc.weight"].shape)
+    edit_config(folder, **{field: value})
+    with pytest.raises(
+        ModelUnavailableError, match=rf"config.json: {field}.* is {value} there, and {shape} by the shape"
+    ):
         load_model(str(folder))
 
 

@@ -138,6 +138,32 @@ def test_new_first_names_take_the_place_of_names_only(model: Model, corruption: 
     assert "fits people's names" in refusal(model, cities, io="London", s="Paris", corruption="abc")
 
 
+@pytest.mark.parametrize("corruption", ["abc", "CDD"])
+@pytest.mark.parametrize(
+    ("prompt", "io", "s"),
+    [
+        ("Cat and Dog and Cat", "Dog", "Cat"),
+        ("The Red and Blue teams met, the Red team told the", "Blue", "Red"),
+        ("When France and Spain signed a treaty, France gave", "Spain", "France"),
+        ("When Paris and London met, Paris told", "London", "Paris"),
+        ("When Mary and Spain met, Mary told", "Spain", "Mary"),
+    ],
+)
+def test_capitals_alone_make_no_people(model: Model, prompt: str, io: str, s: str, corruption: str) -> None:
+    message = refusal(model, prompt, io=io, s=s, corruption=corruption)
+    assert f"'{io}'" in message
+    assert "known neither as a first name nor by a title: use s2_flip, or give the corrupted prompt" in message
+
+
+def test_in_a_sentence_of_the_published_templates_whoever_is_named_is_a_person(model: Model) -> None:
+    told = "Then, Obama and Clinton went to the store. Obama gave a drink to"
+    [twin] = prompt_pairs(model, told, corruption="abc").corrupted_text
+    match = re.fullmatch(r"Then, (\w+) and (\w+) went to the store. (\w+) gave a drink to", twin)
+    assert match is not None
+    assert len({*match.groups(), "Obama", "Clinton"}) == 5
+    assert set(match.groups()) <= set(NAMES)
+
+
 @pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
 def test_no_part_of_a_longer_name_is_replaced(model: Model, corruption: str) -> None:
     """Of "John Smith" a twin would make "Mary Smith": another person, and Smith is still named twice."""
@@ -145,19 +171,22 @@ def test_no_part_of_a_longer_name_is_replaced(model: Model, corruption: str) -> 
     message = refusal(model, full, io="Mary", s="John", corruption=corruption)
     assert "'John' is part of the longer name 'John Smith'" in message
     assert "Give the corrupted prompt" in message
+    brown = "When John Q. Brown and Mary met, John Q. Brown told"
+    for short, name in ((brown, "John Q. Brown"), (brown.replace("John Q.", "J."), "J. Brown")):
+        message = refusal(model, short, io="Mary", s="Brown", corruption=corruption)
+        assert f"'Brown' is part of the longer name '{name}'" in message
     given = prompt_pairs(model, full, "When Tom Brown and Amy Reed met, Dan Bell told", io="Mary", s="John")
     assert {role: int(at[0]) for role, at in given.roles.items()} == {"IO": 5, "S1": 2, "S1+1": 3, "S2": 9, "END": 11}
 
 
-def test_a_title_is_no_part_of_the_name(model: Model) -> None:
-    mr = "When Mr. Smith and Mr. Jones met, Mr. Smith told"
-    assert prompt_pairs(model, mr, io="Jones", s="Smith").corrupted_text == (
-        "When Mr. Smith and Mr. Jones met, Mr. Jones told",
-    )
-    [new] = prompt_pairs(model, mr, io="Jones", s="Smith", corruption="abc").corrupted_text
+@pytest.mark.parametrize(("io", "s"), [("Jones", "Smith"), ("Green", "Brown"), ("Green", "King")])
+def test_a_title_is_no_part_of_the_name(model: Model, io: str, s: str) -> None:
+    mr = f"When Mr. {s} and Mr. {io} met, Mr. {s} told"
+    assert prompt_pairs(model, mr, io=io, s=s).corrupted_text == (f"When Mr. {s} and Mr. {io} met, Mr. {io} told",)
+    [new] = prompt_pairs(model, mr, io=io, s=s, corruption="abc").corrupted_text
     match = re.fullmatch(r"When Mr. (\w+) and Mr. (\w+) met, Mr. (\w+) told", new)
     assert match is not None
-    assert len({*match.groups(), "Smith", "Jones"}) == 5
+    assert len({*match.groups(), io, s}) == 5
 
 
 @pytest.mark.parametrize("corruption", ["CDD", "DCD"])

@@ -28,6 +28,7 @@ LONGER = [
 PIECES = [
     "{}-Laure", "Jean-{}", "{}‑Laure", "O'{}", "D’{}", "{}\u0301", "{}athan", "{}2", "2{}", "{}_", "_{}", "{}_Smith",
     "@{}", "{}/Zoë", "{}.com", "{}\u200b", "Mc{}", "{}\u00adx", "{}&Sons",
+    "O`{}", "{}(Laure)", "{}:Laure", "{}<b>Laure", "[x]{}", '{}"Laure', "{}“Laure”", "<b>{}</b>", "{}|Zoë",
 ]  # fmt: skip
 FORMS = [*ALONE, *((form, form) for form in (*LONGER, *PIECES)), ("CAPITALS", "CAPITALS")]
 OPENERS = [
@@ -133,6 +134,14 @@ def test_given_names_occur_as_whole_words_only(
         ("When John and Mary met Anne-Laure, John told", ["'Anne-Laure' x 1"]),
         ("When John and Mary met Mr. Smith, John told", ["'Mr. Smith' x 1"]),
         ("When John and Mary met John Smith, John told", ["'John Smith' x 1"]),
+        # A surname that is an ordinary word in small letters, or itself a title.
+        ("When Mary and Mr. Brown met John, John told", ["'Mr. Brown' x 1"]),
+        ("When Mary and Mrs. Cook met John, John told", ["'Mrs. Cook' x 1"]),
+        ("After Dr. Young and Tom met Ann, Tom told", ["'Dr. Young' x 1"]),
+        ("After Mr. King and Tom met Ann, Tom told", ["'Mr. King' x 1", "'Tom' x 2", "'Ann' x 1"]),
+        ("When J. Brown and Tom met Ann, Tom told", ["'J. Brown' x 1"]),
+        ("J. Brown and Tom met Ann, Tom told", ["'J. Brown' x 1"]),
+        ("Barack Obama and Tom met Ann, Tom told", ["'Barack Obama' x 1"]),
         ("Barack Obama met Mary. Barack Obama told", ["'Mary' x 1"]),
         ("When John and Mary went to John's house, Mary told", ["'John' x 2", "'Mary' x 2"]),
         ("WHEN JOHN AND MARY MET, JOHN TOLD", ["'JOHN AND MARY MET' x 1"]),
@@ -147,7 +156,15 @@ def test_what_is_no_plain_pair_of_names_is_asked_about(model: Model, prompt: str
 
 @pytest.mark.parametrize(
     ("name", "tokens"),
-    [("Anne-Laure", "[' Anne', '-', 'La', 'ure']"), ("O'Brien", "[' O', \"'\", 'Brien']"), ("John2", "[' John', '2']")],
+    [
+        ("Anne-Laure", "[' Anne', '-', 'La', 'ure']"),
+        ("Anne(Laure)", "[' Anne', '(', 'La', 'ure']"),
+        ("Anne:Laure", "[' Anne', ':', 'La', 'ure']"),
+        ("Anne<b>Laure", "[' Anne', '<', 'b', '>', 'La', 'ure']"),
+        ("O'Brien", "[' O', \"'\", 'Brien']"),
+        ("O`Grant", "[' O', '`', 'Grant']"),
+        ("John2", "[' John', '2']"),
+    ],
 )
 def test_a_name_of_several_tokens_is_refused_with_its_tokens(model: Model, name: str, tokens: str) -> None:
     with pytest.raises(PromptError) as caught:
@@ -175,6 +192,8 @@ def test_an_accent_counts_in_one_unicode_form_and_is_refused_in_the_other(model:
         ("word word Mary John John", " Mary", " John"),  # a name has no word twice
         ("When Father, Mother, Mary and John met. Then Mary told", " John", " Mary"),  # a title alone is no name
         ("He said: “When Mary and John met, John told", " Mary", " John"),  # "When" opens what he said
+        ("When Mary and John went to the store. Brown bags were there. John told", " Mary", " John"),
+        ("<|endoftext|>John and Mary met, John told", " Mary", " John"),  # what stands for BOS is no part of a name
         ("When John—a friend—and Mary met, ‘John’ told", " Mary", " John"),
     ],
 )
