@@ -51,10 +51,12 @@ class Result:
     undefined: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse labels that do not fit the values, and make the arrays read-only: results are shared."""
+        """Refuse labels that do not fit and one name for two columns; make arrays read-only: results are shared."""
         want = tuple(len(labels) for labels in self.axes.values())
         if self.values.shape != want:
             raise ValueError(f"axes {dict.fromkeys(self.axes)} want shape {want}, got {self.values.shape}")
+        if self.metric in self.axes:
+            raise ValueError(f"{self.metric} is an axis and the metric: a table would have two columns of that name")
         for array in vars(self).values():
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)

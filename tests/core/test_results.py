@@ -1,7 +1,9 @@
 """Results: labels, cells, intervals and tables, on numbers made up here; and that none of them can be half empty."""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,12 +11,30 @@ import pytest
 
 import ioi_core
 from ioi_core import Direction, PatchResult, PromptResult, Result, TwoRunResult, bootstrap_interval
+from tests.core.wrong_types import arguments
 
 AXES = {"score": ("first", "second"), "head": ("0", "1", "2")}
 SHARED = {"metric": "logit_diff", "unit": "logits"}
 PER_PROMPT = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
 GAPS = np.array([0.2, 0.6, 1.0, 1.4, 1.8], np.float32)
 RESULTS = [kind for kind in vars(ioi_core).values() if isinstance(kind, type) and issubclass(kind, Result)]
+
+
+@pytest.fixture(scope="module")
+def measured(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
+    """What every public function gives, and the results inside."""
+    data_set = tmp_path_factory.mktemp("data") / "set.csv"
+    data_set.write_text("clean\n" + '"When Mary and John went out, John spoke to"\n')
+    given = arguments(str(small_folder), str(data_set))
+    return [result for name, right in given.items() for result in results_in(getattr(ioi_core, name)(**right))]
+
+
+def results_in(value: object) -> Iterator[Result]:
+    if isinstance(value, Result):
+        yield value
+    if dataclasses.is_dataclass(value):
+        for part in vars(value).values():
+            yield from results_in(part)
 
 
 def of_prompts(**more: object) -> PromptResult:
@@ -123,6 +143,22 @@ def test_a_table_has_its_intervals_behind_the_values_where_they_are_asked_for() 
 def test_intervals_of_a_table_of_ratios_are_those_of_the_ratios() -> None:
     low, _ = of_two_runs().interval()
     np.testing.assert_array_equal(of_two_runs().to_frame(interval=True)["low_95"], low.ravel())
+
+
+def test_every_result_is_a_table_of_one_row_a_cell(measured: list[Result]) -> None:
+    assert {type(result) for result in measured} >= {*RESULTS} - {TwoRunResult, ioi_core.CircuitResult}, "bases"
+    for result in measured:
+        tables = [result.to_frame()]
+        if isinstance(result, PromptResult | ioi_core.SweepResult):
+            tables.append(result.to_frame(interval=True))
+        for table in tables:
+            assert list(table.columns)[: len(result.axes) + 1] == [*result.axes, result.metric]
+            np.testing.assert_array_equal(table[result.metric], result.values.ravel())
+
+
+def test_a_metric_cannot_have_the_name_of_an_axis() -> None:
+    with pytest.raises(ValueError, match="head is an axis and the metric"):
+        of_prompts(metric="head")
 
 
 def test_results_stay_as_they_are() -> None:
