@@ -34,7 +34,8 @@ def evaluate_edges(
 
     Args:
         edges: (sender, receiver) names: "embed", "9.9", "mlp 3" to "9.9<q>", "mlp 3", "logits"; as pairs, as text
-            "0.1->3.2<q>", or as a mask [sender receiver] on the axes of `edge_scores`.
+            "0.1->3.2<q>", as a mask [sender receiver] on the axes of `edge_scores`, or as what `minimal_edges`,
+            `evaluate_edges` or `read_edges` returned.
     Returns:
         logit_diff and faithfulness of the circuit; all edges are the clean run, none is the corrupted one.
     Raises:
