@@ -28,6 +28,9 @@ _ITEM = re.compile(
 )
 
 
+_ONE_LINE = 120
+
+
 class CircuitTextError(HeadError):
     """A text that is no circuit of heads, or changes to one that cannot be read."""
 
@@ -39,6 +42,14 @@ class HeadItem:
     head: Head
     roles: tuple[str, ...]
     off: bool
+
+
+def one_line(text: str) -> str:
+    """Return a list in parentheses or after a colon, for a `repr`: as many of its items as one line has room for."""
+    if len(text) <= _ONE_LINE:
+        return text
+    end = ", ...)" if text.endswith(")") else ", ..."
+    return text[: _ONE_LINE - len(end)].rpartition(", ")[0] + end
 
 
 def read_heads(text: str) -> list[HeadItem]:

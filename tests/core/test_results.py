@@ -1,7 +1,7 @@
 """Results: labels, cells, intervals and tables, on numbers made up here; and that none of them can be half empty."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -19,22 +19,32 @@ PER_PROMPT = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
 GAPS = np.array([0.2, 0.6, 1.0, 1.4, 1.8], np.float32)
 RESULTS = [kind for kind in vars(ioi_core).values() if isinstance(kind, type) and issubclass(kind, Result)]
 
+PUBLIC = [kind for kind in vars(ioi_core).values() if isinstance(kind, type) and not issubclass(kind, Exception)]
+BASES = {TwoRunResult, ioi_core.CircuitResult}  # of others, and never returned themselves
+
 
 @pytest.fixture(scope="module")
-def measured(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
-    """What every public function gives, and the results inside."""
+def made(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    """What every public function gives and every public name is, and what is inside, of public classes."""
     data_set = tmp_path_factory.mktemp("data") / "set.csv"
     data_set.write_text("clean\n" + '"When Mary and John went out, John spoke to"\n')
     given = arguments(str(small_folder), str(data_set))
-    return [result for name, right in given.items() for result in results_in(getattr(ioi_core, name)(**right))]
+    returned = [getattr(ioi_core, name)(**right) for name, right in given.items()]
+    evidence = next(one for one in returned if isinstance(one, ioi_core.HeadRoles)).evidence("0.1", "induction")
+    constants = [value for value in vars(ioi_core).values() if not isinstance(value, type)]
+    return list(parts_of([returned, evidence, constants]))
 
 
-def results_in(value: object) -> Iterator[Result]:
-    if isinstance(value, Result):
+def parts_of(value: object) -> Iterator[object]:
+    """Yield everything of a public class in a value."""
+    if type(value) in PUBLIC:
         yield value
-    if dataclasses.is_dataclass(value):
-        for part in vars(value).values():
-            yield from results_in(part)
+    if isinstance(value, Mapping):
+        value = [*value, *value.values()]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, field.name) for field in fields(value)]
+    for part in value if isinstance(value, list | tuple) else ():
+        yield from parts_of(part)
 
 
 def of_prompts(**more: object) -> PromptResult:
@@ -145,8 +155,22 @@ def test_intervals_of_a_table_of_ratios_are_those_of_the_ratios() -> None:
     np.testing.assert_array_equal(of_two_runs().to_frame(interval=True)["low_95"], low.ravel())
 
 
-def test_every_result_is_a_table_of_one_row_a_cell(measured: list[Result]) -> None:
-    assert {type(result) for result in measured} >= {*RESULTS} - {TwoRunResult, ioi_core.CircuitResult}, "bases"
+def test_every_public_class_says_what_it_is_in_one_line(made: list[object]) -> None:
+    assert {type(value) for value in made} == {kind for kind in PUBLIC if kind not in BASES}
+    for value in made:
+        assert len(repr(value)) <= 120
+        assert type(value).__name__ in repr(value)
+        assert "\n" not in repr(value)
+        assert "array(" not in repr(value)
+    start = "Circuit of 26 heads: 0.1:S2, 0.10:S2, 2.2:S1+1, "
+    assert repr(ioi_core.IOI_CIRCUIT).startswith(start)
+    assert repr(ioi_core.IOI_CIRCUIT).endswith(", ...")
+    assert repr(ioi_core.Circuit({"9.9": ("END", "S2")})) == "Circuit of 1 head: 9.9:S2 END"
+
+
+def test_every_result_is_a_table_of_one_row_a_cell(made: list[object]) -> None:
+    measured = [value for value in made if isinstance(value, Result)]
+    assert {type(result) for result in measured} == {*RESULTS} - BASES
     for result in measured:
         tables = [result.to_frame()]
         if isinstance(result, PromptResult | ioi_core.SweepResult):
