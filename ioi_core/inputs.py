@@ -62,6 +62,7 @@ if TYPE_CHECKING:
             """[sender receiver] a number an edge."""
 
     FilePath = str | PathLike[str]
+    FileText = str | bytes
     OptionalPath = str | PathLike[str] | None
     PromptChoice = HasTokens | int
     Parameters = Mapping[str, object] | None
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     EdgeValues = HasScores | np.ndarray
 else:
     FilePath = _Meant("str | Path")
+    FileText = _Meant("str | bytes")
     OptionalPath = _Meant("str | Path | None")
     PromptChoice = _Meant("int | PromptPairs")
     Parameters = _Meant("dict | None")

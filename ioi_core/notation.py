@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from ioi_core.errors import HeadError
+from ioi_core.inputs import Choice, shown
 from ioi_core.vocabulary import ALL, ROLES, Head
 
 ARROW = "->"
@@ -52,12 +53,17 @@ def one_line(text: str) -> str:
     return text[: _ONE_LINE - len(end)].rpartition(", ")[0] + end
 
 
-def read_heads(text: str) -> list[HeadItem]:
-    """Return the heads that a text names, in its order; whether a model has them is not asked.
+def read_heads(text: Choice) -> list[HeadItem]:
+    """Return the heads that a text names ("9.9:END, -4.1"), in its order; whether a model has them is not asked.
 
+    Returns:
+        an item a head: the head, the roles at which it is kept ("all" alone where the text has none), and `off` where
+        it has a minus in front. `Circuit` takes a text without one as it is.
     Raises:
-        CircuitTextError, HeadError: say what was got and what is allowed.
+        HeadError: no text, or something in it that is no head or no role: says what was got and what is allowed.
     """
+    if not isinstance(text, str):
+        raise CircuitTextError(f"a text is wanted, got {shown(text)}: write '9.9:END, 4.1'")
     if len(text) > LONGEST_TEXT:
         raise CircuitTextError(f"the circuit is {len(text):,} characters long: at most {LONGEST_TEXT:,} are allowed")
     text = " ".join(re.split(r"[\s,;]+", text)).strip()
