@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import ioi_core
-from ioi_core import Direction, PatchResult, PromptResult, Result, TwoRunResult, bootstrap_interval
+from ioi_core import Direction, Model, PatchResult, PromptResult, Result, TwoRunResult, bootstrap_interval
 from tests.core.wrong_types import arguments
 
 AXES = {"score": ("first", "second"), "head": ("0", "1", "2")}
@@ -176,8 +176,27 @@ def test_every_result_is_a_table_of_one_row_a_cell(made: list[object]) -> None:
         if isinstance(result, PromptResult | ioi_core.SweepResult):
             tables.append(result.to_frame(interval=True))
         for table in tables:
-            assert list(table.columns)[: len(result.axes) + 1] == [*result.axes, result.metric]
+            assert [name for name in table.columns if name in (*result.axes, result.metric)] == [
+                *result.axes,
+                result.metric,
+            ]
+            whole = [name for name in result.axes if name.rsplit("_", 1)[-1] in ("layer", "head", "pos")]
+            assert all(pd.api.types.is_integer_dtype(table[name]) for name in whole)
             np.testing.assert_array_equal(table[result.metric], result.values.ravel())
+
+
+def test_the_stages_of_a_token_lens_have_a_column_of_their_own(small_model: Model) -> None:
+    lens = ioi_core.lens_tokens(small_model, ioi_core.arena_pairs(small_model)[:2], top_k=3)
+    table = lens.to_frame()
+    assert list(table.columns) == ["stage", "layer", "batch", "pos", "k", "probability"]
+    stages = ["0_pre", "1_pre", "2_pre", "3_pre", "final_post"]
+    assert list(dict.fromkeys(zip(table["stage"], table["layer"], strict=True))) == list(
+        zip(stages, [0, 1, 2, 3, 3], strict=True)
+    )
+    for stage, row in zip(stages, lens.probs, strict=True):
+        np.testing.assert_array_equal(table.probability[table.stage == stage], row.ravel())
+    assert list(lens.at(batch=1, pos=4, k=0).to_frame()["layer"]) == [0, 1, 2, 3, 3]
+    assert "stage" not in lens.at(layer="final").to_frame()
 
 
 def test_a_metric_cannot_have_the_name_of_an_axis() -> None:
