@@ -26,9 +26,9 @@ from ioi_core.circuit.results import (
 )
 from ioi_core.circuit.search import FoundCircuit, find_circuit
 from ioi_core.circuit.signals import SIGNALS, SignalFit, token_and_position
-from ioi_core.data_sets.pairs import read_pairs
-from ioi_core.edges.evaluation import SHARES, edge_curve, evaluate_edges
-from ioi_core.edges.files import EdgeCircuit, edges_as_csv, edges_as_json, read_edges, write_edges
+from ioi_core.data_sets.pairs import pairs_as_csv, pairs_as_records, read_pairs
+from ioi_core.edges.evaluation import SHARES, edge_curve, evaluate_edges, largest_edges
+from ioi_core.edges.files import EdgeCircuit, edges_as_csv, edges_as_json, parse_edges, read_edges, write_edges
 from ioi_core.edges.graph import EdgeGraph
 from ioi_core.edges.minimal import MinimalEdges, minimal_edges
 from ioi_core.edges.neuronpedia import edges_as_neuronpedia
@@ -54,6 +54,7 @@ from ioi_core.heads.rules import HEAD_ROLES, QUANTITIES, Condition, Evidence
 from ioi_core.model.files import DEMO_MODEL_DIR
 from ioi_core.model.loading import PROCESSING, load_model
 from ioi_core.model.weights import END_OF_TEXT, Model, ModelConfig
+from ioi_core.notation import HeadItem, read_heads
 from ioi_core.path_patching.atlas import EdgeAtlas, edge_atlas
 from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS, PathResult, patch_paths
 from ioi_core.prompts.arena import arena25_pairs, arena_pairs
@@ -124,6 +125,7 @@ __all__ = [
     "HeadAttribution",
     "HeadClass",
     "HeadError",
+    "HeadItem",
     "HeadRoles",
     "IOIError",
     "Member",
@@ -183,17 +185,22 @@ __all__ = [
     "head_scores",
     "infer_roles",
     "ioi_dataset",
+    "largest_edges",
     "lens_tokens",
     "load_model",
     "logit_lens",
     "minimal_edges",
     "minimality",
+    "pairs_as_csv",
+    "pairs_as_records",
+    "parse_edges",
     "patch_activations",
     "patch_paths",
     "predictions",
     "prompt_pairs",
     "published_class",
     "read_edges",
+    "read_heads",
     "read_pairs",
     "read_sweep",
     "role_attention",

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
         def circuit(self) -> Mapping[Head, Collection[str]]:
             """Head -> roles."""
 
+    class HasEdges(Protocol):
+        """A result that carries a circuit of edges."""
+
+        @property
+        def edges(self) -> tuple[tuple[str, str], ...]:
+            """(sender, receiver) names."""
+
     class HasScores(Protocol):
         """A result, or a circuit, over edges."""
 
@@ -55,6 +62,7 @@ if TYPE_CHECKING:
             """[sender receiver] a number an edge."""
 
     FilePath = str | PathLike[str]
+    FileText = str | bytes
     OptionalPath = str | PathLike[str] | None
     PromptChoice = HasTokens | int
     Parameters = Mapping[str, object] | None
@@ -77,10 +85,11 @@ if TYPE_CHECKING:
     _Roles = str | Collection[str]
     _ByHead = Mapping[Head, _Roles] | Mapping[str, _Roles] | Mapping[tuple[int, int], _Roles]
     Heads = _ByHead | Sequence[tuple[OneHead, _Roles]] | HeadList | HasCircuit
-    EdgeChoice = str | Iterable[str | tuple[str, str]] | np.ndarray
+    EdgeChoice = str | Iterable[str | tuple[str, str]] | np.ndarray | HasEdges
     EdgeValues = HasScores | np.ndarray
 else:
     FilePath = _Meant("str | Path")
+    FileText = _Meant("str | bytes")
     OptionalPath = _Meant("str | Path | None")
     PromptChoice = _Meant("int | PromptPairs")
     Parameters = _Meant("dict | None")
@@ -100,7 +109,7 @@ else:
     OneHead = _Meant("Head | str | tuple[int, int]")
     HeadList = _Meant("Head | str | list[Head | str]")
     Receivers = _Meant("str | Head | list[Head | str]")
-    EdgeChoice = _Meant("list[tuple[str, str]] | ndarray")
+    EdgeChoice = _Meant("list[tuple[str, str]] | ndarray | MinimalEdges")
     EdgeValues = _Meant("EdgeScores | ndarray")
     Heads = _Meant("Circuit | dict[Head | str, str | list[str]] | list[Head | str]")
 

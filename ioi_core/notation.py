@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from ioi_core.errors import HeadError
+from ioi_core.inputs import Choice, shown
 from ioi_core.vocabulary import ALL, ROLES, Head
 
 ARROW = "->"
@@ -28,6 +29,9 @@ _ITEM = re.compile(
 )
 
 
+_ONE_LINE = 120
+
+
 class CircuitTextError(HeadError):
     """A text that is no circuit of heads, or changes to one that cannot be read."""
 
@@ -41,12 +45,25 @@ class HeadItem:
     off: bool
 
 
-def read_heads(text: str) -> list[HeadItem]:
-    """Return the heads that a text names, in its order; whether a model has them is not asked.
+def one_line(text: str) -> str:
+    """Return a list in parentheses or after a colon, for a `repr`: as many of its items as one line has room for."""
+    if len(text) <= _ONE_LINE:
+        return text
+    end = ", ...)" if text.endswith(")") else ", ..."
+    return text[: _ONE_LINE - len(end)].rpartition(", ")[0] + end
 
+
+def read_heads(text: Choice) -> list[HeadItem]:
+    """Return the heads that a text names ("9.9:END, -4.1"), in its order; whether a model has them is not asked.
+
+    Returns:
+        an item a head: the head, the roles at which it is kept ("all" alone where the text has none), and `off` where
+        it has a minus in front. `Circuit` takes a text without one as it is.
     Raises:
-        CircuitTextError, HeadError: say what was got and what is allowed.
+        HeadError: no text, or something in it that is no head or no role: says what was got and what is allowed.
     """
+    if not isinstance(text, str):
+        raise CircuitTextError(f"a text is wanted, got {shown(text)}: write '9.9:END, 4.1'")
     if len(text) > LONGEST_TEXT:
         raise CircuitTextError(f"the circuit is {len(text):,} characters long: at most {LONGEST_TEXT:,} are allowed")
     text = " ".join(re.split(r"[\s,;]+", text)).strip()

@@ -27,6 +27,9 @@ Axes = Mapping[str, tuple[str, ...]]
 _COUNTED = ("layer", "head", "pos", "batch", "k")
 """Axes whose labels are whole numbers; also with something in front ("sender_layer")."""
 
+_FINAL = "final"
+"""The label, behind all layers, of the residual stream after the last."""
+
 _Kind = TypeVar("_Kind", bound="Result")
 
 
@@ -51,10 +54,12 @@ class Result:
     undefined: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse labels that do not fit the values, and make the arrays read-only: results are shared."""
+        """Refuse labels that do not fit and one name for two columns; make arrays read-only: results are shared."""
         want = tuple(len(labels) for labels in self.axes.values())
         if self.values.shape != want:
             raise ValueError(f"axes {dict.fromkeys(self.axes)} want shape {want}, got {self.values.shape}")
+        if self.metric in self.axes:
+            raise ValueError(f"{self.metric} is an axis and the metric: a table would have two columns of that name")
         for array in vars(self).values():
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
@@ -95,13 +100,15 @@ class Result:
     def to_frame(self) -> pd.DataFrame:
         """Long form: one row a cell, a column for each axis, then the value under the metric's name.
 
-        Layers, heads and positions are whole numbers; all other labels are text.
+        Layers, heads and positions are whole numbers; all other labels are text. The residual stream before each layer
+        and after the last has a column of its stages in front as well, named as those of `logit_lens`.
         """
         if not self.axes:
             return pd.DataFrame({self.metric: self.values.ravel()})
         labels = [_typed_labels(axis, labels) for axis, labels in self.axes.items()]
         index = pd.MultiIndex.from_product(labels, names=list(self.axes))
-        return pd.Series(self.values.ravel(), index=index, name=self.metric).reset_index()
+        frame = pd.Series(self.values.ravel(), index=index, name=self.metric).reset_index()
+        return _staged(frame, self.axes["layer"]) if _FINAL in self.axes.get("layer", ()) else frame
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -139,9 +146,18 @@ class PromptResult(Result):
 
 
 def _typed_labels(axis: str, labels: tuple[str, ...]) -> list[str] | list[int]:
-    """Return labels as whole numbers where an axis counts something; a last layer "final" is text, and so are all."""
+    """Return labels as whole numbers where an axis counts something; beside a last layer "final" all are text."""
     counted = axis.rsplit("_", 1)[-1] in _COUNTED and all(label.isdecimal() for label in labels)
     return [int(label) for label in labels] if counted else list(labels)
+
+
+def _staged(frame: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
+    """Return a table with the last stage, "final", as what comes after the last layer."""
+    stages = {label: "final_post" if label == _FINAL else f"{label}_pre" for label in labels}
+    layers = {label: len(labels) - 2 if label == _FINAL else int(label) for label in labels}
+    staged = frame.assign(layer=frame["layer"].map(layers))
+    staged.insert(0, "stage", frame["layer"].map(stages))
+    return staged
 
 
 def check_result(kind: type[Result], **given: object) -> None:

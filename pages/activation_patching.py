@@ -17,7 +17,7 @@ from app.questions.compute import compute, is_known
 from app.questions.shown import Shown
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
-from app.shell.title import headline, part
+from app.shell.title import headline, part, roles_caption
 from app.shell.way import ACTIVATION_PATCHING
 from app.words.phrases import grouped_by
 
@@ -33,6 +33,7 @@ left, right = st.columns([4, 1])
 figure = left.empty()
 with right:
     choice = patch_controls(pairs)
+    roles_caption(pairs)
 estimate_request, exact_request = patch_requests(pairs, choice)
 if not is_known(model, exact_request) and (estimate := compute(model, estimate_request)).undefined is None:
     with figure.container():

@@ -13,7 +13,7 @@ from app.edges.plan import Changes, Plan
 from app.edges.requests import scores_request
 from app.questions.compute import compute, is_known
 from app.shell.current_view import current_view
-from app.shell.title import headline, part
+from app.shell.title import headline, part, roles_caption
 from app.shell.way import EDGES
 from ioi_core import EdgeGraph
 
@@ -33,6 +33,7 @@ with right:
     method = method_control(graph, len(pairs))
     number = size_control(graph)
     given = given_control(graph)
+    roles_caption(pairs)
 request = scores_request(pairs, method)
 if not is_known(model, request) and method != "eap":
     quick = scores_request(pairs, "eap")

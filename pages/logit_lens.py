@@ -5,7 +5,7 @@ from functools import partial
 from app import url
 from app.logit_lens import panels
 from app.shell.current_view import current_view
-from app.shell.title import headline, part
+from app.shell.title import headline, part, roles_caption
 from app.shell.way import LOGIT_LENS
 
 view = current_view()
@@ -15,6 +15,7 @@ headline(
     "Read early, as if the model ended there: above 0 it prefers the right answer, **IO**; below 0, the other, **S**.",
     more="Layer by layer, the model adds to one running vector per token, the **residual stream**. Here it is read.",
 )
+roles_caption(view.pairs)
 panels.show_curves(view)
 
 tokens_of = f"What would each layer say at each token of prompt {view.row + 1}?"

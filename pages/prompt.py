@@ -18,7 +18,7 @@ from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint,
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
-from app.shell.title import headline, part
+from app.shell.title import headline, part, roles_caption
 from app.shell.way import PROMPT
 from app.words.phrases import grouped_by
 from ioi_core.attribution.predictions import RUNS
@@ -33,6 +33,7 @@ headline(
     else "**IO** stands for the right answer, **S** for the wrong one; of several right ones, for all.",
     more="Every box is one token, the unit that the model reads; a middle dot is a space.",
 )
+roles_caption(pairs)
 request = ask(ioi_core.predictions, pairs=pairs)
 result = compute(model, request)
 differences = dict(zip(RUNS, (result.clean_logit_diff, result.corrupted_logit_diff), strict=True))

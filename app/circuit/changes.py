@@ -8,8 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from app.circuit.members import EVERYWHERE, member_text
-from ioi_core import NO_HEADS, Circuit, Member
-from ioi_core.notation import ARROW, OFF, read_heads
+from ioi_core import NO_HEADS, Circuit, Member, read_heads
+from ioi_core.notation import ARROW, OFF
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from app.take_home.copying import copyable
 from app.take_home.menu import download_button
 from app.take_home.record import in_a_file_name
 from app.view import View
-from ioi_core import Circuit, IOIError
-from ioi_core.edges.files import edges_of
+from ioi_core import Circuit, IOIError, parse_edges
 from ioi_core.edges.neuronpedia import has_viewer_layers
 
 _LONGEST = 400_000  # letters: MIB's JSON of the bundled model is 80,000
@@ -76,7 +75,7 @@ def show_files(view: View, plan: Plan) -> None:
 def _show_theirs(view: View, plan: Plan, text: str) -> None:
     """Run a circuit from elsewhere, and say how far it agrees with the one of the page."""
     try:
-        theirs = edges_of(view.model, text.encode("utf-8", "replace"))
+        theirs = parse_edges(view.model, text)
     except IOIError as error:
         problem(f"This is not taken: {error}.")
         return

@@ -14,8 +14,7 @@ from app.take_home.data import neutral
 from app.take_home.menu import download_button
 from app.view import View
 from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles, scrolling
-from ioi_core import Model, Predictions, PromptPairs
-from ioi_core.data_sets.pairs import to_csv, to_records
+from ioi_core import Model, Predictions, PromptPairs, pairs_as_csv, pairs_as_records
 
 PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
     "probability": st.column_config.ProgressColumn("probability", format="%.4g", min_value=0, max_value=1, width=110),
@@ -63,8 +62,8 @@ def show_answers(view: View, result: Predictions, requests: Requests) -> None:
 def _download_prompts(model: Model, pairs: PromptPairs) -> None:
     """Offer the prompts as a data set: CSV, or JSON lines where a spreadsheet would run one of the texts."""
     name = "prompts.csv"
-    content: Callable[[], str] = partial(to_csv, model, pairs)
-    records = to_records(model, pairs)
+    content: Callable[[], str] = partial(pairs_as_csv, model, pairs)
+    records = pairs_as_records(model, pairs)
     if any(isinstance(cell, str) and neutral(cell) != cell for record in records for cell in record.values()):
         name, content = "prompts.jsonl", lambda: "\n".join(map(json.dumps, records))
     download_button(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import url
+from ioi_core import PromptPairs
 
 APP = "IOI Explorer"
 OPEN, CLOSED = "open", "closed"
@@ -48,6 +49,12 @@ def headline(text: str, how: str = "", *, tab: str = "", more: str | None = None
             st.markdown(how)
     if tab:
         title_tab(tab, *st.session_state[_ABOUT])
+
+
+def roles_caption(pairs: PromptPairs) -> None:
+    """Say which roles the prompts have, where they are not those of IOI."""
+    if "S2" not in pairs.roles:
+        st.caption("These prompts have no role but END, the last token.")
 
 
 def part(question: str, key: str, draw: Callable[[], None], *, holds: Iterable[str] = ()) -> None:

@@ -17,7 +17,7 @@ from ioi_core.errors import IOIError
 from ioi_core.heads.published import PUBLISHED_CLASSES
 from ioi_core.inputs import Heads, OneHead, as_head, as_heads, is_head, shown
 from ioi_core.model.weights import Model
-from ioi_core.notation import ARROW, NO_HEADS_TEXT, kept_heads
+from ioi_core.notation import ARROW, NO_HEADS_TEXT, kept_heads, one_line
 from ioi_core.prompts.pairs import PromptPairs, check_roles
 from ioi_core.vocabulary import ALL, ROLES, Head
 
@@ -109,6 +109,10 @@ class Circuit(Mapping[Head, frozenset[str]]):
     def __len__(self) -> int:
         """The number of heads."""
         return len(self._ordered)
+
+    def __repr__(self) -> str:
+        members = ", ".join(f"{head}:{' '.join(roles)}" for head, roles in self._ordered)
+        return one_line(f"Circuit of {len(self)} head{'s' * (len(self) != 1)}: {members or NO_HEADS_TEXT}")
 
     def __str__(self) -> str:
         return ", ".join(f"{head} at {' '.join(roles)}" for head, roles in self._ordered) or NO_HEADS_TEXT

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from ioi_core.circuit.definition import Circuit, Member
 from ioi_core.engine.scoring import Scale
+from ioi_core.notation import one_line
 from ioi_core.results import PromptResult
 from ioi_core.uncertainty import bootstrap_interval
 from ioi_core.vocabulary import Ablation
@@ -201,3 +202,8 @@ class CircuitEdit:
     evaluation: CircuitEvaluation
     completeness: Completeness
     minimality: Minimality
+
+    def __repr__(self) -> str:
+        [removed], left = self.completeness.removed, self.evaluation
+        share = f"faithfulness {left.faithfulness:.3g} with {len(left.circuit)} heads"
+        return one_line(f"CircuitEdit({share}, taken out: {removed})")

@@ -14,7 +14,7 @@ from ioi_core.inputs import Choice, FilePath, Flag, as_flag, shown
 from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.answers import answer_token, spaced
 from ioi_core.prompts.corruptions import check_corruption
-from ioi_core.prompts.pairs import PromptPairs, PromptRow, stack_rows
+from ioi_core.prompts.pairs import PromptPairs, PromptRow, check_pairs_given, stack_rows
 from ioi_core.prompts.text import check_characters
 from ioi_core.prompts.typed import check_both_or_neither, prompt_row
 
@@ -144,20 +144,29 @@ def _exact(model: Model, answer: str | int, name: str, answer_space: bool) -> st
     return text
 
 
-def to_csv(model: Model, pairs: PromptPairs) -> str:
+def pairs_as_csv(model: Model, pairs: PromptPairs) -> str:
     """Return pairs as CSV that `read_pairs` reads as the same pairs.
 
     Columns clean, corrupted, io, s as text, answer sets as JSON lists; answer_space if an answer has no space in
     front, and label if there is one.
+
+    Raises:
+        PromptError: no pairs of prompts.
     """
-    frame = pd.DataFrame(to_records(model, pairs))
+    frame = pd.DataFrame(pairs_as_records(model, pairs))
     for name in ("io", "s"):
         frame[name] = frame[name].map(_written)
     return frame.to_csv(index=False, quoting=csv.QUOTE_ALL)  # all: a lone "\r" would end a row
 
 
-def to_records(model: Model, pairs: PromptPairs) -> list[dict[str, str | list[str]]]:
-    """Return a record for each prompt: clean, corrupted, io, s (a list where answers are sets) and label if any."""
+def pairs_as_records(model: Model, pairs: PromptPairs) -> list[dict[str, str | list[str]]]:
+    """Return a record for each prompt: clean, corrupted, io, s (a list where answers are sets) and label if any.
+
+    Raises:
+        PromptError: no pairs of prompts.
+    """
+    check_model(model)
+    check_pairs_given(pairs)
     sets = pairs.answer_sets or [((io,), (s,)) for io, s in pairs.answers.tolist()]
     texts = [[[model.token_text(token) for token in ids] for ids in row] for row in sets]
     records: list[dict[str, str | list[str]]] = [

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 
 from ioi_core.edges.graph import EdgeGraph, EdgeMask
-from ioi_core.edges.notation import EdgeError
+from ioi_core.edges.notation import Edge, EdgeError
 from ioi_core.edges.results import EdgeCurve, EdgeEvaluation
 from ioi_core.edges.runs import METRIC, METRIC_UNITS, EdgeRuns, edge_blocks
 from ioi_core.engine.checks import check_pairs
@@ -15,8 +15,8 @@ from ioi_core.engine.progress import between, in_parts
 from ioi_core.engine.scoring import Scale
 from ioi_core.engine.tensors import joined_columns
 from ioi_core.errors import ChoiceError
-from ioi_core.inputs import EdgeChoice, EdgeValues, Numbers, shown
-from ioi_core.model.weights import Model
+from ioi_core.inputs import EdgeChoice, EdgeValues, Numbers, WholeNumber, as_whole_number, shown
+from ioi_core.model.weights import Model, check_model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, over_prompts
 
@@ -34,7 +34,8 @@ def evaluate_edges(
 
     Args:
         edges: (sender, receiver) names: "embed", "9.9", "mlp 3" to "9.9<q>", "mlp 3", "logits"; as pairs, as text
-            "0.1->3.2<q>", or as a mask [sender receiver] on the axes of `edge_scores`.
+            "0.1->3.2<q>", as a mask [sender receiver] on the axes of `edge_scores`, or as what `minimal_edges`,
+            `evaluate_edges` or `read_edges` returned.
     Returns:
         logit_diff and faithfulness of the circuit; all edges are the clean run, none is the corrupted one.
     Raises:
@@ -136,6 +137,23 @@ def edge_values(graph: EdgeGraph, scores: EdgeValues) -> Float[np.ndarray, "send
     if not np.isfinite(values[graph.exists]).all():
         raise EdgeError(f"{int((~np.isfinite(values[graph.exists])).sum())} edges have no score that is a number")
     return values
+
+
+def largest_edges(model: Model, scores: EdgeValues, number: WholeNumber) -> tuple[Edge, ...]:
+    """Return the edges of largest absolute score by name, not pruned: a circuit for `evaluate_edges`.
+
+    Args:
+        scores: `edge_scores`, or an array [sender receiver] on its axes; of equal ones the first on the axes counts.
+        number: how many, from 0 to all edges.
+    Returns:
+        (sender, receiver) names, in the order of the axes; as `edge_curve` takes them (Mueller et al. 2025).
+    Raises:
+        EdgeError: scores that do not fit the model. PromptError: no such number.
+    """
+    check_model(model)
+    graph = EdgeGraph.of(model)
+    number = as_whole_number(number, "number", 0, graph.n_edges)
+    return graph.edges(largest(graph, ranking(graph, edge_values(graph, scores)), number))
 
 
 def ranking(graph: EdgeGraph, values: Float[np.ndarray, "sender receiver"]) -> Int[np.ndarray, " edge"]:

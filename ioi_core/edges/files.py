@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from ioi_core.edges.evaluation import edge_values
 from ioi_core.edges.graph import EdgeGraph
 from ioi_core.edges.notation import LOGITS, Edge, EdgeError, as_edge, as_receiver, as_sender, heads_in, mib_name
-from ioi_core.inputs import EdgeChoice, EdgeValues, FilePath, shown
+from ioi_core.inputs import EdgeChoice, EdgeValues, FilePath, FileText, shown
 from ioi_core.model.weights import Model, check_model
 from ioi_core.notation import ARROW, CircuitTextError
 from ioi_core.vocabulary import Head
@@ -76,11 +76,21 @@ def read_edges(model: Model, path: FilePath) -> EdgeCircuit:
             data = file.read(MOST_BYTES + 1)
     except (OSError, TypeError, ValueError) as error:
         raise EdgeError(f"the file {shown(path)} cannot be read: {type(error).__name__}") from error
-    return edges_of(model, data)
+    return parse_edges(model, data)
 
 
-def edges_of(model: Model, data: bytes) -> EdgeCircuit:
-    """Return the circuit and the scores that a file holds; as `read_edges`, from its bytes."""
+def parse_edges(model: Model, data: FileText) -> EdgeCircuit:
+    """Return the circuit and the scores that a file holds; as `read_edges`, from its text or bytes.
+
+    Raises:
+        HeadError: the model lacks a head that is named.
+        EdgeError: neither text nor bytes, or they do not fit the model: says where and why.
+    """
+    check_model(model)
+    if isinstance(data, str):
+        data = data.encode("utf-8", "replace")
+    if not isinstance(data, bytes):
+        raise EdgeError(f"the text or the bytes of a file are wanted, got {shown(data)}: read_edges takes its path")
     if len(data) > MOST_BYTES:
         raise EdgeError(f"the file is larger than {MOST_BYTES // 2**20} MB: a file of this model's edges is smaller")
     try:

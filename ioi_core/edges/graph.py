@@ -25,6 +25,9 @@ from ioi_core.vocabulary import Head
 EdgeMask = Bool[np.ndarray, "sender receiver"]
 """Which edges are in a circuit."""
 
+_CARRIED = {"circuit": Mapping, "mask": np.ndarray, "edges": tuple}
+"""What a result has, the first of them, that says which edges are meant."""
+
 
 @dataclass(frozen=True)
 class EdgeGraph:
@@ -109,21 +112,22 @@ class EdgeGraph:
 
         Args:
             edges: (sender, receiver) names, as pairs or as text "0.1->3.2<q>"; an array of true and false that is a
-                mask already, or a circuit that has one; or a circuit of heads, as such or as text "9.9, 4.1:END": all
-                edges `among` its heads.
+                mask already; a result that found or judged a circuit of edges; or a circuit of heads, as such, as a
+                result's or as text "9.9, 4.1:END": all edges `among` its heads.
         Raises:
             EdgeError: says which edge is none of this graph, and why.
             HeadError: a head of a circuit of heads that the model lacks.
         """
-        edges = getattr(edges, "circuit", getattr(edges, "mask", edges))
-        if isinstance(edges, np.ndarray):
-            return self._checked(edges)
-        if isinstance(edges, Mapping):
-            return self.among(edges)
-        if isinstance(edges, str) and edges.strip() and ARROW not in edges:
-            return self.among(_heads_of_text(edges))
+        carried = ((getattr(edges, name, None), kind) for name, kind in _CARRIED.items())
+        given: object = next((part for part, kind in carried if isinstance(part, kind)), edges)
+        if isinstance(given, np.ndarray):
+            return self._checked(given)
+        if isinstance(given, Mapping):
+            return self.among(given)
+        if isinstance(given, str) and given.strip() and ARROW not in given:
+            return self.among(_heads_of_text(given))
         mask = np.zeros(self.exists.shape, dtype=bool)
-        for edge in listed_edges(edges):
+        for edge in listed_edges(given):
             sender, receiver = as_edge(edge)
             row, column = self._row(sender), self._column(receiver)
             if not self.exists[row, column]:

@@ -30,6 +30,7 @@ from ioi_core.engine.scoring import Scale
 from ioi_core.engine.tensors import joined
 from ioi_core.inputs import EdgeValues, Fraction, as_fraction
 from ioi_core.model.weights import Model
+from ioi_core.notation import ARROW, one_line
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress
 
@@ -68,6 +69,10 @@ class MinimalEdges:
     def edges(self) -> tuple[Edge, ...]:
         """The circuit."""
         return self.evaluation.edges
+
+    def __repr__(self) -> str:
+        share = f"faithfulness {self.evaluation.faithfulness:.3g}, at least {self.bound:g} wanted"
+        return one_line(f"MinimalEdges({len(self.edges)} edges, {share}: {', '.join(map(ARROW.join, self.edges))})")
 
 
 @torch.inference_mode()

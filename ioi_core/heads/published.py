@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ioi_core.inputs import OneHead, as_head
 from ioi_core.model.weights import Model, check_model
+from ioi_core.notation import one_line
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.vocabulary import ROLES, Head
 
@@ -25,6 +26,9 @@ class HeadClass:
     name: str
     heads: tuple[Head, ...]
     kept_at: str
+
+    def __repr__(self) -> str:
+        return one_line(f"HeadClass({self.name}, kept at {self.kept_at}: {', '.join(map(str, self.heads))})")
 
 
 def _head_class(name: str, kept_at: str, heads: str) -> HeadClass:

@@ -115,8 +115,8 @@ def infer_roles(
     return HeadRoles(
         values=values,
         axes={"role": tuple(HEAD_ROLES), **by_head},
-        metric="role",
-        unit="1 where the rule holds",
+        metric="holds",
+        unit="1 or 0",
         n_prompts=measurements.n_prompts,
         undefined=reason,
         measurements=measurements,

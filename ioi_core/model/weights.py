@@ -92,8 +92,8 @@ class Model:
 
     def __repr__(self) -> str:
         c = self.cfg
-        sizes = f"{c.n_layers} layers of {c.n_heads} heads, d_model {c.d_model}, d_vocab {c.d_vocab}, n_ctx {c.n_ctx}"
-        return f"Model({self.name}: {sizes}, {self.weights.W_E.dtype} on {self.device})"
+        sizes = f"{c.n_layers} layers of {c.n_heads} heads, d_model {c.d_model}, d_vocab {c.d_vocab}"
+        return f"Model({self.name[-30:]}: {sizes}, {self.weights.W_E.dtype} on {self.device})"
 
     @property
     def numerics(self) -> str:

@@ -84,7 +84,7 @@ class PromptPairs:
         return len(self.lengths)
 
     def __repr__(self) -> str:
-        first = f"{self.clean_text[0][:60]!r}, " if self.clean_text else ""
+        first = f"{self.clean_text[0][:50]!r}, " if self.clean_text else ""
         return f"PromptPairs({len(self)} prompts: {first}..., roles {', '.join(self.roles)})"
 
 

@@ -46,6 +46,9 @@ class Template:
     order: Order
     text: str
 
+    def __repr__(self) -> str:
+        return f"Template({self.number}, {self.order}: {self.text[:60]!r}...)"
+
     @property
     def slots(self) -> tuple[str, ...]:
         """The slots to fill, in order, up to the answer: "A", "B", "C", "PLACE", "OBJECT"."""

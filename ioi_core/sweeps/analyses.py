@@ -193,9 +193,11 @@ def _checked(function: Callable[..., object], parameters: object) -> dict[str, A
 
 def _sendable(value: object) -> object:
     """Return a parameter as it is sent to other processes: of a result that is given, its circuit or values alone."""
-    circuit = getattr(value, "circuit", None)
+    circuit, edges = getattr(value, "circuit", None), getattr(value, "edges", None)
     if isinstance(circuit, Circuit):
         value = circuit
+    elif isinstance(edges, tuple):
+        value = edges
     elif isinstance(value, PromptResult):
         value = value.values
     plain(value)

@@ -30,6 +30,9 @@ class Task:
     source: str
     sentence: Callable[[Vocabulary], Draw]
 
+    def __repr__(self) -> str:
+        return f"Task({self.title}, {self.source})"
+
 
 TASKS: dict[str, Task] = {
     "greater_than": Task(

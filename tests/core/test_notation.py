@@ -15,6 +15,7 @@ from ioi_core import (
     Model,
     evaluate_circuit,
     evaluate_edges,
+    read_heads,
 )
 from ioi_core.notation import LONGEST_TEXT, CircuitTextError
 from ioi_core.vocabulary import ALL, ROLES
@@ -23,6 +24,17 @@ from tests.models.random_pairs import random_pairs
 HEADS = st.builds(Head, st.integers(0, 11), st.integers(0, 11))
 CIRCUITS = st.lists(st.tuples(HEADS, st.sampled_from((*ROLES, ALL))), max_size=12).map(Circuit.of)
 PAIRS = random_pairs([5, 7, 7], bos=True)
+
+
+def test_heads_are_read_one_by_one() -> None:
+    items = read_heads("9.9:END, -4.1 at S1+1 S2; 3.0")
+    assert [(str(item.head), item.roles, item.off) for item in items] == [
+        ("9.9", ("END",), False),
+        ("4.1", ("S1+1", "S2"), True),
+        ("3.0", ("all",), False),
+    ]
+    with pytest.raises(HeadError, match="a text is wanted, got list of length 1"):
+        read_heads(["9.9"])
 
 
 @given(CIRCUITS)

@@ -1,20 +1,50 @@
 """Results: labels, cells, intervals and tables, on numbers made up here; and that none of them can be half empty."""
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import ioi_core
-from ioi_core import Direction, PatchResult, PromptResult, Result, TwoRunResult, bootstrap_interval
+from ioi_core import Direction, Model, PatchResult, PromptResult, Result, TwoRunResult, bootstrap_interval
+from tests.core.wrong_types import arguments
 
 AXES = {"score": ("first", "second"), "head": ("0", "1", "2")}
 SHARED = {"metric": "logit_diff", "unit": "logits"}
 PER_PROMPT = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
 GAPS = np.array([0.2, 0.6, 1.0, 1.4, 1.8], np.float32)
 RESULTS = [kind for kind in vars(ioi_core).values() if isinstance(kind, type) and issubclass(kind, Result)]
+
+PUBLIC = [kind for kind in vars(ioi_core).values() if isinstance(kind, type) and not issubclass(kind, Exception)]
+BASES = {TwoRunResult, ioi_core.CircuitResult}  # of others, and never returned themselves
+
+
+@pytest.fixture(scope="module")
+def made(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    """What every public function gives and every public name is, and what is inside, of public classes."""
+    data_set = tmp_path_factory.mktemp("data") / "set.csv"
+    data_set.write_text("clean\n" + '"When Mary and John went out, John spoke to"\n')
+    given = arguments(str(small_folder), str(data_set))
+    returned = [getattr(ioi_core, name)(**right) for name, right in given.items()]
+    evidence = next(one for one in returned if isinstance(one, ioi_core.HeadRoles)).evidence("0.1", "induction")
+    constants = [value for value in vars(ioi_core).values() if not isinstance(value, type)]
+    return list(parts_of([returned, evidence, constants]))
+
+
+def parts_of(value: object) -> Iterator[object]:
+    """Yield everything of a public class in a value."""
+    if type(value) in PUBLIC:
+        yield value
+    if isinstance(value, Mapping):
+        value = [*value, *value.values()]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, field.name) for field in fields(value)]
+    for part in value if isinstance(value, list | tuple) else ():
+        yield from parts_of(part)
 
 
 def of_prompts(**more: object) -> PromptResult:
@@ -123,6 +153,55 @@ def test_a_table_has_its_intervals_behind_the_values_where_they_are_asked_for() 
 def test_intervals_of_a_table_of_ratios_are_those_of_the_ratios() -> None:
     low, _ = of_two_runs().interval()
     np.testing.assert_array_equal(of_two_runs().to_frame(interval=True)["low_95"], low.ravel())
+
+
+def test_every_public_class_says_what_it_is_in_one_line(made: list[object]) -> None:
+    assert {type(value) for value in made} == {kind for kind in PUBLIC if kind not in BASES}
+    for value in made:
+        assert len(repr(value)) <= 120
+        assert type(value).__name__ in repr(value)
+        assert "\n" not in repr(value)
+        assert "array(" not in repr(value)
+    start = "Circuit of 26 heads: 0.1:S2, 0.10:S2, 2.2:S1+1, "
+    assert repr(ioi_core.IOI_CIRCUIT).startswith(start)
+    assert repr(ioi_core.IOI_CIRCUIT).endswith(", ...")
+    assert repr(ioi_core.Circuit({"9.9": ("END", "S2")})) == "Circuit of 1 head: 9.9:S2 END"
+
+
+def test_every_result_is_a_table_of_one_row_a_cell(made: list[object]) -> None:
+    measured = [value for value in made if isinstance(value, Result)]
+    assert {type(result) for result in measured} == {*RESULTS} - BASES
+    for result in measured:
+        tables = [result.to_frame()]
+        if isinstance(result, PromptResult | ioi_core.SweepResult):
+            tables.append(result.to_frame(interval=True))
+        for table in tables:
+            assert [name for name in table.columns if name in (*result.axes, result.metric)] == [
+                *result.axes,
+                result.metric,
+            ]
+            whole = [name for name in result.axes if name.rsplit("_", 1)[-1] in ("layer", "head", "pos")]
+            assert all(pd.api.types.is_integer_dtype(table[name]) for name in whole)
+            np.testing.assert_array_equal(table[result.metric], result.values.ravel())
+
+
+def test_the_stages_of_a_token_lens_have_a_column_of_their_own(small_model: Model) -> None:
+    lens = ioi_core.lens_tokens(small_model, ioi_core.arena_pairs(small_model)[:2], top_k=3)
+    table = lens.to_frame()
+    assert list(table.columns) == ["stage", "layer", "batch", "pos", "k", "probability"]
+    stages = ["0_pre", "1_pre", "2_pre", "3_pre", "final_post"]
+    assert list(dict.fromkeys(zip(table["stage"], table["layer"], strict=True))) == list(
+        zip(stages, [0, 1, 2, 3, 3], strict=True)
+    )
+    for stage, row in zip(stages, lens.probs, strict=True):
+        np.testing.assert_array_equal(table.probability[table.stage == stage], row.ravel())
+    assert list(lens.at(batch=1, pos=4, k=0).to_frame()["layer"]) == [0, 1, 2, 3, 3]
+    assert "stage" not in lens.at(layer="final").to_frame()
+
+
+def test_a_metric_cannot_have_the_name_of_an_axis() -> None:
+    with pytest.raises(ValueError, match="head is an axis and the metric"):
+        of_prompts(metric="head")
 
 
 def test_results_stay_as_they_are() -> None:

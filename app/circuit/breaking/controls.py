@@ -17,9 +17,8 @@ from app.drawing.look import notice
 from app.questions.classes import has_all_roles
 from app.shell.widgets import choose, drop_stale, option_control
 from app.words.phrases import prompts
-from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs
+from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs, parse_edges
 from ioi_core.circuit.definition import check_circuit
-from ioi_core.edges.files import edges_of
 from ioi_core.edges.notation import heads_of
 from ioi_core.notation import ARROW, LONGEST_TEXT
 
@@ -118,7 +117,7 @@ def _plan(model: Model, pairs: PromptPairs, circuit: Circuit, text: str) -> Plan
         CircuitError: they switch off a single role of a head that is kept at every position.
     """
     if text.lstrip()[:1] == "{" and len(text) <= LONGEST_TEXT:  # a circuit of edges as a file has it
-        changes = Changes(added=Circuit(heads_of(edges_of(model, text.encode("utf-8", "replace")))))
+        changes = Changes(added=Circuit(heads_of(parse_edges(model, text))))
     else:
         changes = read_changes(text)
     for part in (changes.added, changes.off):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioi_core import Model, PromptError, PromptPairs, arena_pairs, ioi_dataset, read_pairs, task_dataset
-from ioi_core.data_sets.pairs import pairs_of, to_csv
+from ioi_core import Model, PromptError, PromptPairs, arena_pairs, ioi_dataset, pairs_as_csv, read_pairs, task_dataset
+from ioi_core.data_sets.pairs import pairs_of
 from ioi_core.data_sets.rows import as_text, parse_rows
 from tests.core.prompts.prompt_checks import check_pairs, tokenizer_only_model
 from tests.fuzz import cases
@@ -161,7 +161,7 @@ def test_cells_too_many_are_one_rows_fault(model: Model) -> None:
 
 
 def exported(model: Model, pairs: PromptPairs) -> PromptPairs:
-    again = pairs_of(model, parse_rows(to_csv(model, pairs)), prepend_bos=pairs.prepend_bos)
+    again = pairs_of(model, parse_rows(pairs_as_csv(model, pairs)), prepend_bos=pairs.prepend_bos)
     assert not again.refused
     assert again.pairs is not None
     return again.pairs
@@ -213,7 +213,7 @@ def test_any_bytes_are_pairs_or_a_prompt_error(data: bytes) -> None:
 def test_what_goes_out_says_how_its_answers_are_written(model: Model, tmp_path: Path) -> None:
     """Whatever the reader's own setting: "42" stays "42"."""
     pairs = task_dataset(model, "greater_than", 3)
-    path = saved(tmp_path, to_csv(model, pairs))
+    path = saved(tmp_path, pairs_as_csv(model, pairs))
     for answer_space in (True, False):
         assert_same(read_pairs(model, path, answer_space=answer_space), pairs)
     with pytest.raises(PromptError, match="its answer_space is 'maybe': true or false is wanted"):

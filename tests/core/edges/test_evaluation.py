@@ -18,6 +18,7 @@ from ioi_core import (
     edge_scores,
     evaluate_edges,
     ioi_dataset,
+    largest_edges,
 )
 from tests.models.micro import A, B, C, D, E, micro_model, micro_pairs
 from tests.models.random_pairs import UNEQUAL, random_pairs
@@ -25,6 +26,19 @@ from tests.oracles.hooked_edges import HookedEdges
 
 PAIRS = random_pairs(UNEQUAL, seed=8, bos=True, differ_from=1)
 GRAPH = EdgeGraph(3, 2)
+
+
+def test_the_largest_edges_are_those_that_the_curve_takes(small_model: Model) -> None:
+    scores = edge_scores(small_model, PAIRS, "eap")
+    curve = edge_curve(small_model, PAIRS, scores, shares=[0.05, 0.3, 1])
+    for n, run in zip(curve.n_chosen, curve.logit_diffs, strict=True):
+        edges = largest_edges(small_model, scores, int(n))
+        assert len(set(edges)) == n
+        np.testing.assert_allclose(evaluate_edges(small_model, PAIRS, edges).per_prompt, run, atol=1e-5)
+    rows, columns = (list(scores.axes[axis]) for axis in ("sender", "receiver"))
+    sizes = sorted(np.abs(scores.values[np.isfinite(scores.values)]))[-9:]
+    largest = [abs(scores.values[rows.index(s), columns.index(r)]) for s, r in largest_edges(small_model, scores, 9)]
+    assert sorted(largest) == sizes
 
 
 def test_gpt2_small_s_graph() -> None:

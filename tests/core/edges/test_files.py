@@ -14,6 +14,7 @@ from ioi_core import (
     edges_as_csv,
     edges_as_json,
     evaluate_edges,
+    parse_edges,
     read_edges,
     write_edges,
 )
@@ -29,6 +30,12 @@ def scores_of(model: Model) -> np.ndarray:
     values = np.random.default_rng(2).normal(size=graph.exists.shape)
     values[~graph.exists] = np.nan
     return values
+
+
+def test_text_and_bytes_are_read_as_the_file_is(small_model: Model) -> None:
+    text = edges_as_csv(small_model, EDGES)
+    for given in (text, text.encode(), ", ".join(f"{sender}->{receiver}" for sender, receiver in EDGES)):
+        assert set(parse_edges(small_model, given)) == set(EDGES)
 
 
 @pytest.mark.parametrize("ending", [".json", ".csv"])

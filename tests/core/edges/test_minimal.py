@@ -1,11 +1,27 @@
 """Small circuits of edges: they reach the bound, no edge of theirs can leave, and held-out prompts judge them too."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ioi_core import EdgeGraph, IOIError, Model, edge_scores, evaluate_edges, ioi_dataset, minimal_edges
+from ioi_core import (
+    EdgeError,
+    EdgeGraph,
+    IOIError,
+    Model,
+    edge_scores,
+    edges_as_csv,
+    edges_as_json,
+    edges_as_neuronpedia,
+    evaluate_edges,
+    ioi_dataset,
+    minimal_edges,
+    read_edges,
+    sweep,
+    write_edges,
+)
 from ioi_core.edges import minimal
 from tests.models.micro import micro_model, micro_pairs
 from tests.models.random_pairs import random_pairs
@@ -47,6 +63,26 @@ def test_no_edge_can_leave(demo_model: Model) -> None:
     reached = found.faithfulness[found.sizes == found.n_ranked]
     assert reached >= 0.6
     assert (found.faithfulness[found.sizes == found.n_ranked - 1] < 0.6).all()
+
+
+def test_a_result_stands_for_its_edges(small_model: Model, tmp_path: Path) -> None:
+    found = minimal_edges(small_model, PAIRS, edge_scores(small_model, PAIRS, "eap"), bound=0.5)
+    assert found.edges
+    for given in (found, found.evaluation):
+        again = evaluate_edges(small_model, PAIRS, given)
+        assert again.edges == found.edges
+        np.testing.assert_array_equal(again.per_prompt, found.evaluation.per_prompt)
+        assert edges_as_csv(small_model, given) == edges_as_csv(small_model, found.edges)
+        assert edges_as_json(small_model, given) == edges_as_json(small_model, found.edges)
+        drawn = edges_as_neuronpedia(small_model, PAIRS, given)
+        assert drawn == edges_as_neuronpedia(small_model, PAIRS, found.edges)
+        write_edges(small_model, tmp_path / "found.csv", given)
+        assert read_edges(small_model, tmp_path / "found.csv").edges == found.edges
+        swept = {"analysis": "evaluate_edges", "prompts": 2}
+        by_result, by_name = (sweep(small_model, **swept, parameters={"edges": e}) for e in (given, found.edges))
+        np.testing.assert_array_equal(by_result.values, by_name.values)
+    with pytest.raises(EdgeError, match="edges are wanted, got EdgeScores"):
+        evaluate_edges(small_model, PAIRS, edge_scores(small_model, PAIRS, "eap"))
 
 
 def test_a_large_circuit_is_not_pruned(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
