@@ -76,16 +76,22 @@ def _end() -> NoReturn:
 def _make_room_for(sessions: int) -> int:
     """Raise the limit of open files; where it stays too low for a limit of visitors that was set, refuse that.
 
-    The default is made to fit, and that is logged. Return the limit that holds.
+    As many again as are inside must find room to wait at the gate: whose connection is refused sees a page without
+    words. The default is made to fit, and that is logged. Return the limit that holds.
     """
-    descriptors.raise_limit(2 * sessions)  # as many again may wait at the gate, or be second tabs
-    if (fit := descriptors.room()) >= sessions:
+    descriptors.raise_limit(2 * sessions)
+    if (fit := descriptors.room() // 2) >= sessions:
         return sessions
-    what = f"IOI_MAX_SESSIONS is {sessions}, for which {descriptors.needed(sessions):,} open files are needed"
-    if "IOI_MAX_SESSIONS" in os.environ or fit < 1:
-        raise SettingsError(f"{what}, more than this process may have: raise `ulimit -n`, or set {fit} or less")
+    what = (
+        f"IOI_MAX_SESSIONS is {sessions}, for which {descriptors.needed(2 * sessions):,} open files are needed so that "
+        "as many again can wait, more than this process may have"
+    )
+    if fit < 1:
+        raise SettingsError(f"{what}, and too few even for 1: raise `ulimit -n` to {descriptors.needed(2)} or more")
+    if os.environ.get("IOI_MAX_SESSIONS", "").strip():
+        raise SettingsError(f"{what}: raise `ulimit -n`, or set {fit} or less")
     os.environ["IOI_MAX_SESSIONS"] = str(fit)
-    logging.getLogger(__name__).warning("%s, more than this process may have: it is %d now", what, fit)
+    logging.getLogger(__name__).warning("%s: it is %d now, and %d more can wait", what, fit, descriptors.room() - fit)
     return fit
 
 

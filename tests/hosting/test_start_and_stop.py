@@ -1,5 +1,6 @@
 """What the start refuses, and how the server ends, whatever it is computing."""
 
+import asyncio
 import json
 import resource
 import signal
@@ -14,6 +15,7 @@ from app import __main__ as start
 from app.hosting import descriptors, logs
 from tests import ROOT
 from tests.cache.stand_ins import until
+from tests.hosting.test_doors import House
 from tests.hosting.test_server import Server
 
 # Every first figure takes for ever, in PyTorch; with and without telling how far it is.
@@ -107,16 +109,41 @@ def test_the_limit_of_open_files_is_raised_as_far_as_allowed(monkeypatch, soft, 
     assert descriptors.room() == (after[0] - 150) // 5
 
 
-def test_more_visitors_than_files_are_refused_where_they_were_asked_for_and_else_made_fit(told, monkeypatch):
+def test_more_visitors_than_files_are_refused_where_they_were_asked_for_and_else_made_fit(told, monkeypatch, capsys):
     limits(monkeypatch, 1024, 1024)
     assert told(IOI_MAX_SESSIONS="300") == (
-        "The app was not started: IOI_MAX_SESSIONS is 300, for which 1,650 open files are needed, more than this "
-        "process may have: raise `ulimit -n`, or set 174 or less.\n"
+        "The app was not started: IOI_MAX_SESSIONS is 300, for which 3,150 open files are needed so that as many again "
+        "can wait, more than this process may have: raise `ulimit -n`, or set 87 or less.\n"
     )
-    environment: dict[str, str] = {}
+    environment = {"IOI_MAX_SESSIONS": ""}  # as compose.yaml passes what is not set
     monkeypatch.setattr(start.os, "environ", environment)
-    start._make_room_for(250)
-    assert environment == {"IOI_MAX_SESSIONS": "174"}
+    assert start._make_room_for(250) == 87
+    assert environment == {"IOI_MAX_SESSIONS": "87"}
+    assert "it is 87 now, and 87 more can wait" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("files", [120, 154, 159])
+def test_where_not_one_visitor_fits_no_limit_is_offered_that_would_be_refused_too(told, monkeypatch, files):
+    limits(monkeypatch, files, files)
+    assert told().endswith("too few even for 1: raise `ulimit -n` to 160 or more.\n")
+    limits(monkeypatch, 160, 160)
+    monkeypatch.setattr(start.os, "environ", {"IOI_MAX_SESSIONS": "1"})
+    assert start._make_room_for(1) == 1
+
+
+def test_at_a_limit_that_was_made_to_fit_as_many_again_reach_the_gate(monkeypatch):
+    limits(monkeypatch, 1024, 1024)
+    monkeypatch.setattr(start.os, "environ", {})
+    inside = start._make_room_for(250)
+
+    async def story() -> list[str]:
+        house = House(descriptors.room())
+        asked = [asyncio.create_task(house.ask(type="websocket")) for _ in range(2 * inside + 1)]
+        await asyncio.sleep(0)
+        house.closed.set()
+        return [answer[0]["type"] for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(story()) == ["websocket.accept"] * 2 * inside + ["websocket.close"]
 
 
 @pytest.mark.slow
