@@ -1,7 +1,8 @@
-"""`python -m app.ready`: status 0 if the dashboard served here can draw its first page, 1 if not.
+"""`python -m app.ready`: status 0 if the dashboard served here can compute and draw its first page, 1 if not.
 
 Streamlit's own `/_stcore/health` is fine even while every page fails; here the server runs the whole script without a
-browser, bundled model and first computation included, and reports whether it reached the end.
+browser, and reports whether it reached the end. Before that it runs the bundled model, each time anew: the first page
+is drawn from what is kept, which a lost device does not touch.
 """
 
 import os

@@ -3,6 +3,7 @@
 import contextlib
 import os
 
+import numpy as np
 import plotly.graph_objects  # noqa: F401  # loaded before memory is settled
 import streamlit as st
 
@@ -15,7 +16,7 @@ from cache.records import Record
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
-from ioi_core import IOIError, Model
+from ioi_core import IOIError, Model, arena_pairs, logit_lens
 from ioi_core.model.checkpoints import checkpoints
 from ioi_core.model.identity import NAMES
 
@@ -41,6 +42,17 @@ def score_heads(model: Model) -> None:
     """
     with contextlib.suppress(IOIError):
         computations().request("head_scores", model).wait_for_end()
+
+
+def compute_afresh() -> None:
+    """Run the bundled model on the device that pages compute on; nothing that was kept is read, and nothing is kept.
+
+    Raises:
+        Exception: whatever PyTorch raises where the device is lost; ArithmeticError where it gives no numbers.
+    """
+    demo = models().demo
+    if not np.isfinite(logit_lens(demo, arena_pairs(demo)).per_prompt).all():
+        raise ArithmeticError("the bundled model gives no finite numbers")
 
 
 _begun: list[tuple[Computations, Store]] = []
