@@ -14,7 +14,9 @@ from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, ca
 from ioi_core import ModelUnavailableError
 from ioi_core.model.checks import checked_config
 from ioi_core.model.files import check_weight_files
+from ioi_core.model.identity import check_shape
 from ioi_core.model.loading import device_for
+from ioi_core.model.tokenizer import check_tokenizer_files
 
 KNOWN = frozenset(
     f"IOI_{name}"
@@ -163,7 +165,8 @@ def check_model_settings(environment: Mapping[str, str]) -> None:
     folder = _folder(environment, "IOI_MODEL_DIR")
     if folder is not None and any(folder.iterdir()):
         with _refused_as("IOI_MODEL_DIR"):
-            checked_config(folder)
+            check_shape(checked_config(folder), folder)
+            check_tokenizer_files(folder)
             check_weight_files(folder)
 
 

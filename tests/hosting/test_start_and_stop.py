@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import torch
 
 from app import __main__ as start
 from app.hosting import descriptors, logs
+from app.hosting.settings import check_model_settings
+from ioi_core import DEMO_MODEL_DIR
 from tests import ROOT
 from tests.cache.stand_ins import until
 from tests.hosting.test_doors import House
@@ -76,6 +79,34 @@ def test_a_folder_that_holds_another_model_is_refused_and_an_empty_one_is_not(to
     monkeypatch.setattr(logs, "configure", lambda **_options: None)
     monkeypatch.setattr(start.os, "environ", {"IOI_MODEL_DIR": str(tmp_path)})
     assert start.main([]) == 0
+
+
+LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1042301\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("config.json", '{"model_type": "gpt2", "n_layer": 24, "n_head": 16, "n_embd": 768, "n_positions": 1024}',
+         "is not GPT-2 small (n_layer 24, n_head 16; wanted n_layer 12, n_head 12)"),
+        ("config.json", '{"model_type": "gpt2", "n_inner": 100}', "(n_inner 100; wanted n_inner 3072)"),
+        ("vocab.json", None, "has no tokenizer: add tokenizer.json, or vocab.json and merges.txt"),
+        ("vocab.json", LFS_POINTER, "vocab.json is a Git LFS pointer, not the file itself"),
+        ("merges.txt", LFS_POINTER, "merges.txt is a Git LFS pointer, not the file itself"),
+    ],
+)  # fmt: skip
+def test_a_folder_whose_small_files_cannot_be_gpt2s_is_refused(told, tmp_path, name, content, said):
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    (tmp_path / "model.safetensors").write_bytes(bytes(64))  # not looked into before it is loaded
+    for file in ("vocab.json", "merges.txt"):
+        shutil.copy(DEMO_MODEL_DIR / file, tmp_path)
+    check_model_settings({"IOI_MODEL_DIR": str(tmp_path)})
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    line = told(IOI_MODEL_DIR=str(tmp_path))
+    assert line.startswith("The app was not started: IOI_MODEL_DIR cannot be used: ")
+    assert said in line
 
 
 def limits(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, *, root: bool = False) -> list[tuple[int, int]]:
