@@ -17,7 +17,7 @@ from streamlit.web.cli import main as streamlit
 
 from app.hosting import descriptors, logs, metrics, warm_up
 from app.hosting.services import stop_computing
-from app.hosting.settings import Settings, check_model_settings, check_names
+from app.hosting.settings import Settings, check_model_settings, check_names, make_cache_folder
 from app.hosting.static_files import publish_circuitsvis
 from cache.environment import SettingsError
 
@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
         check_names(os.environ)
         settings = Settings.from_environment(os.environ)
         check_model_settings(os.environ)
+        make_cache_folder(os.environ)
         _share_cookie_secret()
         logs.configure(errors_in_full=settings.log_errors_in_full)
         settings = replace(settings, max_sessions=_make_room_for(settings.max_sessions))

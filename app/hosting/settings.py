@@ -170,6 +170,26 @@ def check_model_settings(environment: Mapping[str, str]) -> None:
             check_weight_files(folder)
 
 
+def make_cache_folder(environment: Mapping[str, str]) -> None:
+    """Make the folder that IOI_CACHE_DIR names, where it is missing.
+
+    One that is there and cannot be used is fine, for that may change: until then pages say that nothing is kept.
+
+    Raises:
+        SettingsError: it is a file, or cannot be made.
+    """
+    folder = cache_folder(environment)
+    if folder is None or cache_megabytes(environment) == 0 or not environment.get("IOI_CACHE_DIR", "").strip():
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"IOI_CACHE_DIR is {str(folder)[:200]!r}, where no folder is or can be made ({error.strerror}): the "
+            "absolute path of a folder is allowed"
+        ) from error
+
+
 @contextmanager
 def _refused_as(name: str) -> Iterator[None]:
     """Say of what cannot be used which setting names it."""
