@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from app import ready
 from tests import ROOT
 from tests.browser.visitor import wait_until_healthy
 
@@ -104,6 +105,18 @@ def test_it_is_ready_when_its_script_runs_and_counts_what_that_asked_for(server)
     with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as answer:
         assert b'ioi_requests_total{analysis="predictions",cache="miss"} 1.0' in answer.read()
     assert [event for event in server.events() if event in ("start", "request")][:2] == ["start", "request"]
+
+
+def test_readiness_is_asked_of_the_port_that_is_given_else_of_the_settings(server, monkeypatch, capsys):
+    monkeypatch.setenv("STREAMLIT_SERVER_PORT", str(free_port()))
+    assert ready.main([]) == 1
+    assert "not ready: " in capsys.readouterr().err
+    assert ready.main(["--port", str(server.port)]) == 0
+    monkeypatch.setenv("STREAMLIT_SERVER_PORT", str(server.port))
+    assert ready.main([]) == 0
+    with pytest.raises(SystemExit) as ended:
+        ready.main(["--port", "http"])
+    assert ended.value.code == 2
 
 
 def test_it_is_not_ready_while_nothing_new_can_be_computed_though_its_first_page_is_kept(server):
