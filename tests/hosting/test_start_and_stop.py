@@ -7,14 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 
 from app import __main__ as start
-from app.hosting import descriptors, logs
+from app.hosting import descriptors, logs, services
 from app.hosting.settings import check_model_settings
+from cache.store.tiers import TieredStore
 from ioi_core import DEMO_MODEL_DIR
 from tests import ROOT
 from tests.cache.stand_ins import until
@@ -177,6 +179,40 @@ def test_at_a_limit_that_was_made_to_fit_as_many_again_reach_the_gate(monkeypatc
     assert asyncio.run(story()) == ["websocket.accept"] * 2 * inside + ["websocket.close"]
 
 
+class Slow(TieredStore):
+    """Computations and a store in one that take all the time they are given to end, and note it."""
+
+    def __init__(self, allowed: list[float]):
+        self.allowed = allowed
+
+    def stop(self, seconds: float) -> bool:
+        self.allowed.append(seconds)
+        return False
+
+    def flush(self, seconds: float | None = None) -> bool:
+        assert seconds is not None, "waited for without end"
+        self.allowed.append(seconds)
+        return False
+
+
+def test_the_end_waits_less_than_five_seconds_for_all_that_goes_on(monkeypatch):
+    """No clock is read: a busy machine is late, but what is waited for is bounded all the same."""
+    allowed: list[float] = []
+    slow = Slow(allowed)
+    monkeypatch.setattr(services, "_begun", [(slow, slow)])
+    monkeypatch.setattr(start.os, "_exit", sys.exit)
+    monkeypatch.setattr(start, "_ENDING", threading.Lock())
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr(logs, "log_event", lambda event, **fields: said.append({"event": event, **fields}))
+    with pytest.raises(SystemExit) as ended:
+        start._end()
+    assert ended.value.code == 0
+    assert said == [{"event": "stop", "computations_ended": False}]
+    assert len(allowed) == 2, "computations, and results that are being written"
+    assert sum(allowed) < 5
+
+
+# It computes for ever, so that an end which waits for it never comes; how long it may wait is tested above.
 @pytest.mark.slow
 @pytest.mark.parametrize(("tell", "ended"), [("progress(n, 10**9)", True), ("pass", False)])
 def test_sigterm_in_the_middle_of_a_computation_ends_with_status_0(tmp_path: Path, tell: str, ended: bool):
