@@ -106,7 +106,7 @@ def _share_cookie_secret() -> None:
 
 def _serve_metrics(settings: Settings) -> None:
     try:
-        metrics.serve(settings.metrics_address, settings.metrics_port)
+        metrics.serve(settings.metrics_address, settings.metrics_port, settings.max_sessions)
     except OSError as error:
         place = f"{settings.metrics_address}, port {settings.metrics_port}"
         raise SettingsError(f"metrics cannot be served at {place} ({error.strerror})") from error

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.hosting import metrics
 from app.hosting.logs import log_request
-from app.hosting.models import DEMO, ResidentModels
+from app.hosting.models import DEMO, ModelState, ResidentModels
 from app.hosting.settings import Settings
 from cache.computations import Computations
 from cache.records import Record
@@ -32,7 +32,9 @@ def models() -> ResidentModels:
     """Return the loaded models."""
     limits = settings()
     folders = checkpoints(limits.models_folder, (*NAMES, DEMO))
-    return ResidentModels(folders=folders, megabytes=limits.models_megabytes)
+    resident = ResidentModels(folders=folders, megabytes=limits.models_megabytes)
+    metrics.watch_models(resident.names, lambda name: resident.status(name).state is ModelState.READY)
+    return resident
 
 
 def score_heads(model: Model) -> None:

@@ -300,7 +300,7 @@ def test_prometheus_reads_jobs_line_cache_and_sessions_on_a_port_of_their_own():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    metrics.serve("127.0.0.1", port)
+    metrics.serve("127.0.0.1", port, 87)
 
     def read() -> dict[tuple, float]:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
@@ -309,13 +309,15 @@ def test_prometheus_reads_jobs_line_cache_and_sessions_on_a_port_of_their_own():
     before = read()
     metrics.watch_queue(lambda: 3)
     metrics.watch_gate(lambda: 7)
+    metrics.watch_models(("hosting test's", "hosting test's other"), "hosting test's".__eq__)
     metrics.count(Record("hosting_test", "m", "disk"))
     metrics.count(Record("hosting_test", "m", "miss", "done", 0.5, 2.0))
     metrics.count(Record("hosting_test", "m", "miss", "cancelled", 9.0, 0.0))
     after = read()
     assert after["ioi_queue_length",] == 3
     assert after["ioi_gate_waiting",] == 7
-    assert after["ioi_sessions",] == 0
+    assert (after["ioi_sessions",], after["ioi_sessions_limit",]) == (0, 87)
+    assert [after["ioi_model_loaded", f"hosting test's{which}"] for which in ("", " other")] == [1, 0]
     assert after["ioi_requests_total", "disk", "hosting_test"] == 1
     assert after["ioi_requests_total", "hosting_test", "miss"] == 2
     assert after["ioi_jobs_total", "done", "hosting_test", "m"] == 1
