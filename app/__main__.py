@@ -17,7 +17,7 @@ from streamlit.web.cli import main as streamlit
 
 from app.hosting import descriptors, logs, metrics, warm_up
 from app.hosting.services import stop_computing
-from app.hosting.settings import Settings, check_model_settings, check_names
+from app.hosting.settings import Settings, check_model_settings, check_names, make_cache_folder
 from app.hosting.static_files import publish_circuitsvis
 from cache.environment import SettingsError
 
@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
         check_names(os.environ)
         settings = Settings.from_environment(os.environ)
         check_model_settings(os.environ)
+        make_cache_folder(os.environ)
         _share_cookie_secret()
         logs.configure(errors_in_full=settings.log_errors_in_full)
         settings = replace(settings, max_sessions=_make_room_for(settings.max_sessions))
@@ -76,16 +77,22 @@ def _end() -> NoReturn:
 def _make_room_for(sessions: int) -> int:
     """Raise the limit of open files; where it stays too low for a limit of visitors that was set, refuse that.
 
-    The default is made to fit, and that is logged. Return the limit that holds.
+    As many again as are inside must find room to wait at the gate: whose connection is refused sees a page without
+    words. The default is made to fit, and that is logged. Return the limit that holds.
     """
-    descriptors.raise_limit(2 * sessions)  # as many again may wait at the gate, or be second tabs
-    if (fit := descriptors.room()) >= sessions:
+    descriptors.raise_limit(2 * sessions)
+    if (fit := descriptors.room() // 2) >= sessions:
         return sessions
-    what = f"IOI_MAX_SESSIONS is {sessions}, for which {descriptors.needed(sessions):,} open files are needed"
-    if "IOI_MAX_SESSIONS" in os.environ or fit < 1:
-        raise SettingsError(f"{what}, more than this process may have: raise `ulimit -n`, or set {fit} or less")
+    what = (
+        f"IOI_MAX_SESSIONS is {sessions}, for which {descriptors.needed(2 * sessions):,} open files are needed so that "
+        "as many again can wait, more than this process may have"
+    )
+    if fit < 1:
+        raise SettingsError(f"{what}, and too few even for 1: raise `ulimit -n` to {descriptors.needed(2)} or more")
+    if os.environ.get("IOI_MAX_SESSIONS", "").strip():
+        raise SettingsError(f"{what}: raise `ulimit -n`, or set {fit} or less")
     os.environ["IOI_MAX_SESSIONS"] = str(fit)
-    logging.getLogger(__name__).warning("%s, more than this process may have: it is %d now", what, fit)
+    logging.getLogger(__name__).warning("%s: it is %d now, and %d more can wait", what, fit, descriptors.room() - fit)
     return fit
 
 
@@ -99,7 +106,7 @@ def _share_cookie_secret() -> None:
 
 def _serve_metrics(settings: Settings) -> None:
     try:
-        metrics.serve(settings.metrics_address, settings.metrics_port)
+        metrics.serve(settings.metrics_address, settings.metrics_port, settings.max_sessions)
     except OSError as error:
         place = f"{settings.metrics_address}, port {settings.metrics_port}"
         raise SettingsError(f"metrics cannot be served at {place} ({error.strerror})") from error

@@ -19,7 +19,7 @@ from app.drawing.look import TOUCH, announce_news, give_scripts, problem, style
 from app.embed.controls import is_embedded, offer_frame, style_embedded
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
-from app.hosting.services import computations
+from app.hosting.services import computations, compute_afresh
 from app.hosting.visitors import begin_page
 from app.report import tray
 from app.shell import history
@@ -61,6 +61,8 @@ def main() -> None:
     follow_old_link(step)
     body, end = st.container(), st.container()
     try:
+        if _without_browser():
+            compute_afresh()  # the page itself may be drawn from what is kept
         with body:
             _draw(page, step, end)
     except IOIError as error:

@@ -1,9 +1,11 @@
-"""`python -m app.ready`: status 0 if the dashboard served here can draw its first page, 1 if not.
+"""`python -m app.ready`: status 0 if the dashboard served here can compute and draw its first page, 1 if not.
 
 Streamlit's own `/_stcore/health` is fine even while every page fails; here the server runs the whole script without a
-browser, bundled model and first computation included, and reports whether it reached the end.
+browser, and reports whether it reached the end. Before that it runs the bundled model, each time anew: the first page
+is drawn from what is kept, which a lost device does not touch.
 """
 
+import argparse
 import os
 import sys
 import urllib.request
@@ -11,9 +13,12 @@ import urllib.request
 _LONGEST = 55.0  # seconds; Streamlit gives a first run, which loads the model, a minute
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Ask the server on this machine; return the exit status."""
-    port = os.environ.get("STREAMLIT_SERVER_PORT", "8501")
+    parser = argparse.ArgumentParser(prog="python -m app.ready", description=__doc__)
+    port = os.environ.get("STREAMLIT_SERVER_PORT", "").strip() or "8501"
+    parser.add_argument("--port", type=int, default=port, help=f"the server's; here {port} unless given")
+    port = parser.parse_args(arguments).port
     base = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
     address = f"http://127.0.0.1:{port}{'/' + base if base else ''}/_stcore/script-health-check"
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from diskcache import Timeout
 
 from cache.environment import disk_cache
+from cache.store.folder import FolderError
 from cache.store.maintenance import Kept, clear, statistics, verify
 from ioi_core import IOIError
 
@@ -21,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         folder, megabytes = disk_cache(os.environ)
+        if not folder.is_dir():  # and a mistyped one is not made
+            raise FolderError(f"{folder} is not there, or is no folder")
         return {"stats": _stats, "clear": _clear, "verify": _verify}[options.command](folder, megabytes)
     except (IOIError, OSError, sqlite3.Error, Timeout) as error:
         print(f"{options.command} could not be done: {error or type(error).__name__}", file=sys.stderr)

@@ -3,7 +3,8 @@
 No label holds anything that a visitor typed: analyses and models have the names the app gives them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 from streamlit import runtime
@@ -26,6 +27,8 @@ _COMPUTED = Histogram(
 _QUEUE = Gauge("ioi_queue_length", "Visitors whose pages wait for computations", registry=REGISTRY)
 _AT_THE_GATE = Gauge("ioi_gate_waiting", "Visitors who wait for a place, since all are taken", registry=REGISTRY)
 _SESSIONS = Gauge("ioi_sessions", "Open browser sessions", registry=REGISTRY)
+_PLACES = Gauge("ioi_sessions_limit", "Visitors who may be inside at once", registry=REGISTRY)
+_LOADED = Gauge("ioi_model_loaded", "1 while a model is in memory, else 0", ["model"], registry=REGISTRY)
 PAGE_ERRORS = Counter("ioi_page_errors", "Unexpected errors shown to a visitor", registry=REGISTRY)
 
 
@@ -50,12 +53,19 @@ def watch_gate(waiting: Callable[[], int]) -> None:
     _AT_THE_GATE.set_function(waiting)
 
 
-def serve(address: str, port: int) -> None:
-    """Serve the metrics at `address`:`port`, whatever the path.
+def watch_models(names: Iterable[str], is_loaded: Callable[[str], bool]) -> None:
+    """Have `is_loaded` say of each model whether it is in memory whenever metrics are read."""
+    for name in names:
+        _LOADED.labels(name).set_function(partial(is_loaded, name))
+
+
+def serve(address: str, port: int, places: int) -> None:
+    """Serve the metrics at `address`:`port`, whatever the path; so many visitors may be inside at once.
 
     Raises:
         OSError: the port is taken or the address is not this machine's.
     """
+    _PLACES.set(places)
     _SESSIONS.set_function(_open_sessions)
     start_http_server(port, address, REGISTRY)
 

@@ -3,19 +3,20 @@
 import contextlib
 import os
 
+import numpy as np
 import plotly.graph_objects  # noqa: F401  # loaded before memory is settled
 import streamlit as st
 
 from app.hosting import metrics
 from app.hosting.logs import log_request
-from app.hosting.models import DEMO, ResidentModels
+from app.hosting.models import DEMO, ModelState, ResidentModels
 from app.hosting.settings import Settings
 from cache.computations import Computations
 from cache.records import Record
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
-from ioi_core import IOIError, Model
+from ioi_core import IOIError, Model, arena_pairs, logit_lens
 from ioi_core.model.checkpoints import checkpoints
 from ioi_core.model.identity import NAMES
 
@@ -31,7 +32,9 @@ def models() -> ResidentModels:
     """Return the loaded models."""
     limits = settings()
     folders = checkpoints(limits.models_folder, (*NAMES, DEMO))
-    return ResidentModels(folders=folders, megabytes=limits.models_megabytes)
+    resident = ResidentModels(folders=folders, megabytes=limits.models_megabytes)
+    metrics.watch_models(resident.names, lambda name: resident.status(name).state is ModelState.READY)
+    return resident
 
 
 def score_heads(model: Model) -> None:
@@ -41,6 +44,17 @@ def score_heads(model: Model) -> None:
     """
     with contextlib.suppress(IOIError):
         computations().request("head_scores", model).wait_for_end()
+
+
+def compute_afresh() -> None:
+    """Run the bundled model on the device that pages compute on; nothing that was kept is read, and nothing is kept.
+
+    Raises:
+        Exception: whatever PyTorch raises where the device is lost; ArithmeticError where it gives no numbers.
+    """
+    demo = models().demo
+    if not np.isfinite(logit_lens(demo, arena_pairs(demo)).per_prompt).all():
+        raise ArithmeticError("the bundled model gives no finite numbers")
 
 
 _begun: list[tuple[Computations, Store]] = []

@@ -14,7 +14,9 @@ from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, ca
 from ioi_core import ModelUnavailableError
 from ioi_core.model.checks import checked_config
 from ioi_core.model.files import check_weight_files
+from ioi_core.model.identity import check_shape
 from ioi_core.model.loading import device_for
+from ioi_core.model.tokenizer import check_tokenizer_files
 
 KNOWN = frozenset(
     f"IOI_{name}"
@@ -163,8 +165,29 @@ def check_model_settings(environment: Mapping[str, str]) -> None:
     folder = _folder(environment, "IOI_MODEL_DIR")
     if folder is not None and any(folder.iterdir()):
         with _refused_as("IOI_MODEL_DIR"):
-            checked_config(folder)
+            check_shape(checked_config(folder), folder)
+            check_tokenizer_files(folder)
             check_weight_files(folder)
+
+
+def make_cache_folder(environment: Mapping[str, str]) -> None:
+    """Make the folder that IOI_CACHE_DIR names, where it is missing.
+
+    One that is there and cannot be used is fine, for that may change: until then pages say that nothing is kept.
+
+    Raises:
+        SettingsError: it is a file, or cannot be made.
+    """
+    folder = cache_folder(environment)
+    if folder is None or cache_megabytes(environment) == 0 or not environment.get("IOI_CACHE_DIR", "").strip():
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"IOI_CACHE_DIR is {str(folder)[:200]!r}, where no folder is or can be made ({error.strerror}): the "
+            "absolute path of a folder is allowed"
+        ) from error
 
 
 @contextmanager

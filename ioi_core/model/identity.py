@@ -5,11 +5,13 @@ weights have the same shape.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import GPT2LMHeadModel, GPT2TokenizerFast
 
+from ioi_core.errors import ModelUnavailableError
 from ioi_core.model.weights import END_OF_TEXT
 
 NAMES = ("gpt2-small", "gpt2")
@@ -40,6 +42,19 @@ _known: dict[str, bool] = {}  # fingerprint -> whether it is GPT-2 small
 def has_shape(config: Mapping[str, Any]) -> bool:
     """Return whether config.json describes a model of GPT-2 small's shape."""
     return config.get("n_inner") in _INNER and all(config.get(field, want) == want for field, want in _SHAPE.items())
+
+
+def check_shape(config: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a folder that is asked for as GPT-2 small and holds a model of another shape.
+
+    Raises:
+        ModelUnavailableError: names the fields of config.json that differ.
+    """
+    if not has_shape(config):
+        wanted = _SHAPE | {"n_inner": _INNER[1]}
+        others = [field for field, want in wanted.items() if config.get(field) not in (None, want)]
+        got, right = (", ".join(f"{field} {of[field]}" for field in others) for of in (config, wanted))
+        raise ModelUnavailableError(f"{folder} is not GPT-2 small ({got}; wanted {right}): load it by its own path")
 
 
 def is_gpt2_small(

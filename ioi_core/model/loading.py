@@ -56,11 +56,8 @@ def load_model(
     target = device_for(device)
     folder = _folder(name, progress)
     config = checked_config(folder)
-    if name in identity.NAMES and not identity.has_shape(config):
-        got = ", ".join(f"{field} {config.get(field)}" for field in ("n_layer", "n_head", "n_embd"))
-        raise ModelUnavailableError(
-            f"{folder} is not GPT-2 small ({got}; wanted n_layer 12, n_head 12, n_embd 768): load it by its own path"
-        )
+    if name in identity.NAMES:
+        identity.check_shape(config, folder)
     tokenizer = checked_tokenizer(folder)
     with torch.inference_mode(False), torch.no_grad():
         source = _read_weights(name, folder, torch.float64 if dtype == "float64" else torch.float32)

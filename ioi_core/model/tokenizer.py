@@ -35,7 +35,15 @@ _MORE_SPECIAL = ("additional_special_tokens", "extra_special_tokens")
 
 
 def checked_tokenizer(folder: Path) -> GPT2TokenizerFast:
-    """Return GPT-2's tokenizer if the folder's files read every text as it does.
+    """Return GPT-2's tokenizer if the folder's files pass `check_tokenizer_files`."""
+    check_tokenizer_files(folder)
+    tokenizer = GPT2TokenizerFast.from_pretrained(str(DEMO_MODEL_DIR), local_files_only=True)
+    tokenizer.backend_tokenizer.encode_special_tokens = True  # "<|endoftext|>" in a text is text like any other
+    return tokenizer
+
+
+def check_tokenizer_files(folder: Path) -> None:
+    """Refuse a folder whose tokenizer files do not read every text as GPT-2's do.
 
     Raises:
         ModelUnavailableError: names the file and the setting that differs.
@@ -48,9 +56,6 @@ def checked_tokenizer(folder: Path) -> GPT2TokenizerFast:
                 check(path)
             except (TypeError, AttributeError, KeyError, ValueError) as error:
                 raise ModelUnavailableError(f"{path} is no tokenizer file of GPT-2's: {error!r:.200}") from error
-    tokenizer = GPT2TokenizerFast.from_pretrained(str(DEMO_MODEL_DIR), local_files_only=True)
-    tokenizer.backend_tokenizer.encode_special_tokens = True  # "<|endoftext|>" in a text is text like any other
-    return tokenizer
 
 
 def _check_tokenizer_json(path: Path) -> None:

@@ -45,7 +45,8 @@ def test_stats_tells_what_is_kept(filled, capsys):
     assert both == lens + atlas
 
 
-def test_stats_of_a_new_folder(folder, capsys):
+def test_stats_of_an_empty_folder(folder, capsys):
+    folder.mkdir()
     assert main(["stats"]) == 0
     assert re.search(r"all +0 +0 +0\n", capsys.readouterr().out)
 
@@ -88,6 +89,17 @@ def test_verify_fails_where_something_stays_damaged(filled, capsys, monkeypatch)
     monkeypatch.setattr("cache.store.maintenance._is_sound", lambda cache, key: True)
     assert main(["verify"]) == 1
     assert "NOT REPAIRED: file not found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["stats", "clear", "verify"])
+def test_a_folder_that_is_not_there_is_said_to_be_missing_and_is_not_made(folder, capsys, command):
+    assert main([command]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"{command} could not be done: {folder} is not there, or is no folder\n")
+    assert not folder.exists()
+    folder.write_text("a file")
+    assert main([command]) == 2
+    assert folder.read_text() == "a file"
 
 
 @pytest.mark.parametrize("command", ["stats", "clear", "verify"])

@@ -29,7 +29,7 @@ from app import __main__ as start
 from app.attention import circuitsvis_frame
 from app.drawing import look
 from app.hosting import logs, metrics
-from app.hosting.settings import Settings, check_model_settings
+from app.hosting.settings import Settings, check_model_settings, make_cache_folder
 from app.lessons import panels as lessons
 from app.report import tray
 from app.shell import history
@@ -63,7 +63,7 @@ BAD = {
     "IOI_CACHE_MEGABYTES": ("all",),
     "IOI_CLASS_HOURS": ("0", "721"),
     "IOI_CLASS_PLACE": ("B", "AC", "1", "a"),
-    "IOI_CACHE_DIR": ("relative/folder", "/a\0b"),
+    "IOI_CACHE_DIR": ("relative/folder", "/a\0b", "/etc/passwd", "/etc/passwd/cache", "/proc/there/is/none"),
     "IOI_METRICS_PORT": ("65536", "http"),
     "IOI_METRICS_ADDRESS": ("localhost", "1.2.3"),
     "IOI_FRAME_ANCESTORS": ("*", "https://a.example; script-src *", "school.example"),
@@ -101,6 +101,16 @@ def test_a_setting_that_makes_no_sense_ends_the_start_with_one_line(name, value,
     assert said.startswith(f"The app was not started: {name}")
     assert "allowed" in said
     assert said.count("\n") == 1
+
+
+def test_a_cache_folder_is_made_with_its_parents_and_one_that_is_there_passes_as_it_is(tmp_path):
+    make_cache_folder({"IOI_CACHE_DIR": str(tmp_path / "a" / "b")})
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "a").chmod(0o500)
+    make_cache_folder({"IOI_CACHE_DIR": str(tmp_path / "a")})
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o500, "read-only: pages warn"
+    make_cache_folder({"IOI_CACHE_DIR": "/etc/passwd", "IOI_CACHE_MEGABYTES": "0"})
+    (tmp_path / "a").chmod(0o700)
 
 
 def test_the_start_as_a_process_shows_no_traceback():
@@ -290,7 +300,7 @@ def test_prometheus_reads_jobs_line_cache_and_sessions_on_a_port_of_their_own():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    metrics.serve("127.0.0.1", port)
+    metrics.serve("127.0.0.1", port, 87)
 
     def read() -> dict[tuple, float]:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
@@ -299,13 +309,15 @@ def test_prometheus_reads_jobs_line_cache_and_sessions_on_a_port_of_their_own():
     before = read()
     metrics.watch_queue(lambda: 3)
     metrics.watch_gate(lambda: 7)
+    metrics.watch_models(("hosting test's", "hosting test's other"), "hosting test's".__eq__)
     metrics.count(Record("hosting_test", "m", "disk"))
     metrics.count(Record("hosting_test", "m", "miss", "done", 0.5, 2.0))
     metrics.count(Record("hosting_test", "m", "miss", "cancelled", 9.0, 0.0))
     after = read()
     assert after["ioi_queue_length",] == 3
     assert after["ioi_gate_waiting",] == 7
-    assert after["ioi_sessions",] == 0
+    assert (after["ioi_sessions",], after["ioi_sessions_limit",]) == (0, 87)
+    assert [after["ioi_model_loaded", f"hosting test's{which}"] for which in ("", " other")] == [1, 0]
     assert after["ioi_requests_total", "disk", "hosting_test"] == 1
     assert after["ioi_requests_total", "hosting_test", "miss"] == 2
     assert after["ioi_jobs_total", "done", "hosting_test", "m"] == 1

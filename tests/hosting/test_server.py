@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from app import ready
 from tests import ROOT
 from tests.browser.visitor import wait_until_healthy
 
@@ -77,9 +78,25 @@ def serving(folder: Path, before: str = "") -> Iterator[Server]:
         server.process.wait(60)
 
 
+# While there is a file of this name, nothing new can be computed.
+LOST = """
+import pathlib
+from ioi_core.engine import forward
+whole = forward.mlp
+
+def mlp(*given):
+    if pathlib.Path({lost!r}).exists():
+        raise RuntimeError("CUDA error: the device is lost")
+    return whole(*given)
+
+forward.mlp = mlp
+"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as server:
+    folder = tmp_path_factory.mktemp("server")
+    with serving(folder, LOST.format(lost=str(folder / "lost"))) as server:
         yield server
 
 
@@ -88,6 +105,28 @@ def test_it_is_ready_when_its_script_runs_and_counts_what_that_asked_for(server)
     with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as answer:
         assert b'ioi_requests_total{analysis="predictions",cache="miss"} 1.0' in answer.read()
     assert [event for event in server.events() if event in ("start", "request")][:2] == ["start", "request"]
+
+
+def test_readiness_is_asked_of_the_port_that_is_given_else_of_the_settings(server, monkeypatch, capsys):
+    monkeypatch.setenv("STREAMLIT_SERVER_PORT", str(free_port()))
+    assert ready.main([]) == 1
+    assert "not ready: " in capsys.readouterr().err
+    assert ready.main(["--port", str(server.port)]) == 0
+    monkeypatch.setenv("STREAMLIT_SERVER_PORT", str(server.port))
+    assert ready.main([]) == 0
+    with pytest.raises(SystemExit) as ended:
+        ready.main(["--port", "http"])
+    assert ended.value.code == 2
+
+
+def test_it_is_not_ready_while_nothing_new_can_be_computed_though_its_first_page_is_kept(server):
+    assert server.is_ready(), "and now its first page is kept"
+    lost = server.log.parent / "lost"
+    lost.touch()
+    assert not server.is_ready()
+    lost.unlink()
+    assert server.is_ready()
+    assert server.events().count("request") >= 2, "the page was drawn from what is kept"
 
 
 def test_it_is_alive_but_not_ready_when_every_page_fails(tmp_path):
