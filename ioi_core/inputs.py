@@ -289,25 +289,3 @@ def as_numbers(value: Numbers, name: str) -> Float[np.ndarray, "*cells batch"]:
     if array.dtype.kind not in "fiub" or array.ndim == 0:
         raise PromptError(f"{name} must be numbers, one a prompt along the last axis, got {shown(value)}")
     return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-def as_tokens(tokens: Tokens, padding: int) -> Int[np.ndarray, "batch pos"]:
-    """Return rows of token ids: pairs' clean prompts, an array, a tensor or lists, which are padded on the right.
-
-    Raises:
-        PromptError: none of these.
-    """
-    given = getattr(tokens, "clean_tokens", tokens)
-    array = as_integers(given)
-    if array is None and isinstance(given, list | tuple):
-        rows = [row for row in map(as_integers, given) if row is not None and row.ndim == 1]
-        if rows and len(rows) == len(given):
-            array = np.full((len(rows), max(map(len, rows))), padding, dtype=np.int64)
-            for padded, row in zip(array, rows, strict=True):
-                padded[: len(row)] = row
-    if array is None or array.ndim == 0:
-        raise PromptError(
-            f"tokens are rows of token ids, got {shown(tokens)}: give prompt_pairs(model, ...), or lists of ids as "
-            "model.encode(text) returns them, with END_OF_TEXT in front for a BOS"
-        )
-    return array[None] if array.ndim == 1 else array

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Positions, Tokens, as_integers, as_tokens, shown
+from ioi_core.inputs import Positions, Tokens, as_integers, shown
 from ioi_core.model.weights import END_OF_TEXT, Model, check_model
 from ioi_core.prompts.pairs import AnswerSets, PromptPairs, check_pairs_given
 
@@ -19,7 +19,7 @@ def row_lengths(tokens: Int[np.ndarray, "batch pos"]) -> Int[np.ndarray, " batch
 def check_tokens(model: Model, given: Tokens) -> Int[np.ndarray, "batch pos"]:
     """Return tokens as an array, padded on the right, if the model can read them, else raise a PromptError."""
     check_model(model)
-    tokens = as_tokens(given, END_OF_TEXT)
+    tokens = _as_tokens(given)
     if tokens.ndim != 2 or 0 in tokens.shape:
         raise PromptError(f"tokens have shape {tokens.shape}: at least one row of at least one token is wanted")
     if tokens.shape[1] > model.cfg.n_ctx:
@@ -29,6 +29,28 @@ def check_tokens(model: Model, given: Tokens) -> Int[np.ndarray, "batch pos"]:
             f"token ids {tokens.min()} to {tokens.max()}: {model.name} has ids 0 to {model.cfg.d_vocab - 1}"
         )
     return tokens
+
+
+def _as_tokens(tokens: Tokens) -> Int[np.ndarray, "batch pos"]:
+    """Return rows of token ids: pairs' clean prompts, an array, a tensor or lists, which are padded on the right.
+
+    Raises:
+        PromptError: none of these.
+    """
+    given = getattr(tokens, "clean_tokens", tokens)
+    array = as_integers(given)
+    if array is None and isinstance(given, list | tuple):
+        rows = [row for row in map(as_integers, given) if row is not None and row.ndim == 1]
+        if rows and len(rows) == len(given):
+            array = np.full((len(rows), max(map(len, rows))), END_OF_TEXT, dtype=np.int64)
+            for padded, row in zip(array, rows, strict=True):
+                padded[: len(row)] = row
+    if array is None or array.ndim == 0:
+        raise PromptError(
+            f"tokens are rows of token ids, got {shown(tokens)}: give prompt_pairs(model, ...), or lists of ids as "
+            "model.encode(text) returns them, with END_OF_TEXT in front for a BOS"
+        )
+    return array[None] if array.ndim == 1 else array
 
 
 def check_pairs(model: Model, pairs: PromptPairs) -> PromptPairs:
