@@ -246,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not 1 <= options.sessions <= MOST_VISITORS:
         parser.error(f"from 1 to {MOST_VISITORS} sessions are allowed")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))  # the server ends with it
-    room = {"IOI_MAX_SESSIONS": str(MOST_VISITORS + 1)}  # the gate has tests of its own
+    room = {"IOI_MAX_SESSIONS": str(options.sessions + 1)}  # the gate has tests of its own
     with tempfile.TemporaryDirectory(prefix="ioi-load-") as name, serving(Path(name), **room) as server:
         errors = asyncio.run((come_and_go if options.come_and_go else crowd)(server, options))
     return 1 if errors else 0
