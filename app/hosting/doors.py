@@ -7,6 +7,8 @@ costs nothing.
 """
 
 import re
+import time
+from collections import deque
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -21,6 +23,9 @@ from app.hosting.services import settings
 
 IN_A_FRAME = "Path=/; SameSite=None; Secure; Partitioned"
 """Attributes with which browsers keep a cookie in a frame of another site, for each such site another one."""
+
+_ON_THE_WAY = 10.0
+"""Seconds for which a page that was handed out counts as a connection: by then its browser has opened one."""
 
 _FOR_THIS_MACHINE = re.compile(r"/_stcore/(metrics|script-health-check|agent)(/|$)")
 _OF_A_CLASS = re.compile(r"/class(/|$)")
@@ -44,6 +49,7 @@ class Doors:
         self._most = most
         self._frame_ancestors = frame_ancestors or (lambda: settings().frame_ancestors)
         self._connected = 0
+        self._on_the_way: deque[float] = deque()  # until when each page that was handed out counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is not let in, and pass on the rest."""
@@ -57,12 +63,22 @@ class Doors:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _FOR_THIS_MACHINE.search(scope["path"]) and not _from_this_machine(scope):
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
-        elif self._connected >= self._most() and _wants_a_page(scope):
+        elif _wants_a_page(scope) and not self._has_room():
             await HTMLResponse(_FULL, 503, {"Retry-After": "10"})(scope, receive, self._with_headers(scope, send))
         else:
+            if _wants_a_page(scope):
+                self._on_the_way.append(time.monotonic() + _ON_THE_WAY)
             await self._app(scope, receive, self._with_headers(scope, send))
 
+    def _has_room(self) -> bool:
+        """Whether one more page may be handed out: who gets one and then no connection sees a page without words."""
+        while self._on_the_way and self._on_the_way[0] < time.monotonic():
+            self._on_the_way.popleft()
+        return self._connected + len(self._on_the_way) < self._most()
+
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._on_the_way:
+            self._on_the_way.popleft()
         if self._connected >= self._most():
             await receive()
             await send({"type": "websocket.close", "code": 1013, "reason": "every place is taken"})

@@ -104,3 +104,22 @@ def test_no_more_are_connected_than_fit_and_the_next_one_gets_a_page_that_tries_
         assert (await house.ask(type="websocket"))[0] == {"type": "websocket.accept"}
 
     asyncio.run(story())
+
+
+def test_who_is_handed_a_page_finds_room_and_a_page_that_nobody_takes_up_keeps_none(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("app.hosting.doors.time.monotonic", lambda: now[0])
+    page = {"headers": [(b"accept", b"text/html")]}
+
+    async def story() -> None:
+        house = House(most=3)
+        assert [(await house.ask(**page))[0]["status"] for _ in range(4)] == [200, 200, 200, 503]
+        inside = [asyncio.create_task(house.ask(type="websocket")) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert (await house.ask(**page))[0]["status"] == 503
+        now[0] += 11
+        assert [(await house.ask(**page))[0]["status"] for _ in range(2)] == [200, 503]
+        house.closed.set()
+        assert [(await task)[0]["type"] for task in inside] == ["websocket.accept"] * 2
+
+    asyncio.run(story())
