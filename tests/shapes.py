@@ -22,6 +22,6 @@ def where_there_are_arrays(shapes: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _has_arrays(defined: Any) -> bool:
-    """Whether a function's or a class's own annotations name an array of jaxtyping's."""
-    annotations = inspect.get_annotations(defined)
-    return any("jaxtyping." in repr(annotation) or isinstance(annotation, str) for annotation in annotations.values())
+    """Whether the annotations of a function, or of a class and its bases, name an array of jaxtyping's."""
+    named = [inspect.get_annotations(one) for one in getattr(defined, "__mro__", [defined])]
+    return any("jaxtyping." in repr(kind) or isinstance(kind, str) for kinds in named for kind in kinds.values())
