@@ -115,7 +115,7 @@ def contrasts(draw) -> MethodContrast:
 def two_effects(draw) -> PromptResult:
     axes = {"effect": ("direct", "total"), "layer": ("0", "1"), "head": ("0", "1", "2")}
     return PromptResult(
-        **over_prompts(draw(of_prompts(draw(COUNTS), 2, 2, 3))), axes=axes, metric="effect", unit="logits"
+        **over_prompts(draw(of_prompts(draw(COUNTS), 2, 2, 3))), axes=axes, metric="logit_diff", unit="logits"
     )
 
 

@@ -1,6 +1,7 @@
 """The report in the browser: pinned on pages, kept by the browser, changed on its own page, taken home."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -36,7 +37,7 @@ def kept(page: Page) -> list[Pin]:
 
 
 def expect_titles(page: Page, *titles: str) -> None:
-    expect(page.get_by_role("heading", level=2)).to_have_text(
+    expect(page.get_by_role("heading", level=2, name=re.compile(r"^\d+\. "))).to_have_text(
         [f"{n}. {title}" for n, title in enumerate(titles, 1)], timeout=WAIT
     )
 
