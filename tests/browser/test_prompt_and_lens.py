@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect
 from app.drawing import look
 from app.report import tray
 from app.shell import history
+from app.take_home import copying
 from app.words.phrases import adds_or_takes, number
 from ioi_core import Model, arena_pairs, attribute_heads, attribute_layers, logit_lens, predictions, prompt_pairs
 from tests.browser.visitor import WAIT, Visitor, figure
@@ -90,7 +91,8 @@ def test_hostile_text_is_literal_and_runs_nothing(visitor: Visitor, path: str):
     assert page.evaluate("window.hacked") is None
     assert page.locator(".stMain img").count() == 0
     scripts = page.locator(".stMain script").all_text_contents()
-    assert {text.strip() for text in scripts} <= {look.TOUCH.strip(), history.SCRIPT.strip(), tray.SCRIPT.strip()}
+    ours = (look.TOUCH, history.SCRIPT, tray.SCRIPT, copying.SCRIPT)
+    assert {text.strip() for text in scripts} <= set(map(str.strip, ours))
 
 
 def test_back_returns_to_the_view_before(visitor: Visitor):

@@ -62,7 +62,7 @@ def right_or_nothing(store: DiskStore | TieredStore) -> int:
 def assert_works_again(folder: Path) -> None:
     """After `verify` nothing is damaged, no warning is left, and everything can be kept again."""
     again = verify(folder, 100 * MEGABYTE)
-    assert (again.damaged, again.leftovers, again.index_damaged, again.unrepaired) == (0, 0, False, ())
+    assert (again.damaged, again.leftovers, again.index_damaged, again.unrepaired) == (0, 0, False, ()), again
     store = opened(folder)
     for key, size in KEYS.items():
         store.put(key, result(int(key), size))
