@@ -114,10 +114,10 @@ def _lessons(visitor: Visitor) -> None:
     listed.filter(has_text="First steps").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Which name comes next?")
     visitor.settled()
-    page.locator(".stMain").get_by_role("radio", name="Mary").check(force=True)
+    page.locator(".stMain").get_by_role("radio", name="Tom").check(force=True)
     visitor.settled()
     page.get_by_role("button", name="Show the answer", exact=True).click()
-    expect(page.locator(".ioi-says")).to_contain_text("Right: it is Mary")
+    expect(page.locator(".ioi-says")).to_contain_text("Right: it is Tom")
     visitor.settled()
     print("Lessons: the app's and the host's own are listed, the first one asks and answers")
 
