@@ -5,7 +5,7 @@ import numpy as np
 from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
-from app.words.effects import BLOWN_UP, hardly_differ, not_shown
+from app.words.effects import blown_up, not_shown
 from app.words.phrases import capitalised, interval, listed, mean_over, number, threshold, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
@@ -20,9 +20,7 @@ def runs_story(result: PatchResult) -> str:
         return text
     if result.clean < result.corrupted:
         text += " The corrupted runs score higher: recovering the clean behaviour (blue) lowers logit_diff here."
-    if hardly_differ(result.clean, result.corrupted, result.gaps):
-        text += f" {BLOWN_UP}: better score by logit_diff."
-    return text
+    return text + blown_up(result, ": better score by logit_diff")
 
 
 def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.edges.plan import ARROW, Plan
 from app.words.choices import INPUTS
-from app.words.effects import BLOWN_UP, hardly_differ, least, not_shown, shows
+from app.words.effects import blown_up, least, not_shown, shows
 from app.words.phrases import (
     capitalised,
     ends,
@@ -78,9 +78,7 @@ def runs_words(result: EdgeEvaluation | EdgeCurve) -> str:
     text = f"{unpatched_means('logit_diff', result.clean, result.corrupted)}."
     if result.clean < result.corrupted:
         text += " The corrupted runs score higher: to recover is to lower logit_diff here."
-    if hardly_differ(result.clean, result.corrupted, result.gaps):
-        text += f" {BLOWN_UP}."
-    return text
+    return text + blown_up(result)
 
 
 def has_edges(scores: EdgeScores) -> bool:
@@ -109,12 +107,10 @@ def smallest_story(found: MinimalEdges, n_prompts: int) -> str:
     there = "" if found.held_out is None else f", and {share(found.held_out.faithfulness)} on prompts held out"
     held = "" if found.held_out is None else f", judged on the other {found.held_out.n_prompts}"
     cut = "" if found.complete else " Edges were not taken out to the end: there were too many."
-    result = found.evaluation
-    blown_up = f" {BLOWN_UP}." if hardly_differ(result.clean, result.corrupted, result.gaps) else ""
     return (
         f"{here}{there}.\nFound on {found.evaluation.n_prompts} of {n_prompts} prompts{held}: the {found.n_ranked:,} "
         f"strongest edges reach {share(found.bound)}, {found.n_grown:,} of them on a path; {len(found.removed):,} "
-        f"could be taken out again.{cut} No smaller set is ruled out.{blown_up}"
+        f"could be taken out again.{cut} No smaller set is ruled out.{blown_up(found.evaluation)}"
     )
 
 

@@ -10,7 +10,7 @@ import ioi_core
 from app.heads.edges import HeadEdge
 from app.questions.measures import Measure
 from app.words.choices import INPUTS
-from app.words.effects import BLOWN_UP, hardly_differ, least, least_effect, not_shown, shows
+from app.words.effects import blown_up, least, least_effect, not_shown, shows
 from app.words.phrases import (
     adds_or_takes,
     capitalised,
@@ -183,10 +183,9 @@ def sites_story(results: Mapping[str, PatchResult], head: Head) -> str:
         f"{site} {number(float(result.effects[head.layer, head.head].mean()))}" for site, result in results.items()
     )
     runs = "corrupted" if denoising else "clean"
-    blown_up = f" {BLOWN_UP}." if hardly_differ(first.clean, first.corrupted, first.gaps) else ""
     return (
         f"{done} activations in the {runs} runs, head {head} changes logit_diff_recovered by: {changes}.\n"
-        f"{capitalised(mean_over(first.n_prompts))}; 1 is the whole way from corrupted to clean.{blown_up}"
+        f"{capitalised(mean_over(first.n_prompts))}; 1 is the whole way from corrupted to clean.{blown_up(first)}"
     )
 
 

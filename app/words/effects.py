@@ -7,6 +7,7 @@ sentence that claims a sign wants more: the 95 % interval, where there is one, m
 import numpy as np
 
 from ioi_core import TwoRunResult, bootstrap_interval
+from ioi_core.edges.results import BetweenRuns
 
 _SHARE = 0.01
 _CLOSE = 0.1
@@ -54,18 +55,17 @@ def not_shown(why: str, who: str = "This model does") -> str:
     return f"{who} not show it on these prompts: {why}."
 
 
-def hardly_differ(clean: float, corrupted: float, gaps: np.ndarray | None) -> bool:
-    """Return whether two runs are so close, or so unsure, that a share of their difference says little.
+def blown_up(result: TwoRunResult | BetweenRuns, advice: str = "") -> str:
+    """Return a sentence where the two runs are so close, or so unsure, that shares of their difference say little.
 
     Args:
-        gaps: [batch] each prompt's share of the mean difference; None where there is none.
+        advice: the sentence's end, from its colon on.
     """
-    gap = clean - corrupted
-    unsure = gaps is not None and not bool(sure(*bootstrap_interval(gap * gaps)))
-    return unsure or abs(gap) < _CLOSE * max(abs(clean), abs(corrupted))
-
-
-BLOWN_UP = "The clean and the corrupted runs hardly differ, so shares of that difference are blown up"
+    gap = result.clean - result.corrupted
+    unsure = result.gaps is not None and not bool(sure(*bootstrap_interval(gap * result.gaps)))
+    if not unsure and abs(gap) >= _CLOSE * max(abs(result.clean), abs(result.corrupted)):
+        return ""
+    return f" The clean and the corrupted runs hardly differ, so shares of that difference are blown up{advice}."
 
 
 def sure(low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:

@@ -76,7 +76,8 @@ def show_methods(view: View) -> None:
     role = right.selectbox("at", places, index=places.index("END"), key=url.METHOD_AT, bind="query-params")
     with st.expander("How heads are ablated"):
         st.caption(twins_story(view, pairs))
-        st.caption(mirror_story(pairs) or "")
+        if mirrored := mirror_story(pairs):
+            st.caption(mirrored)
     if not chosen:
         st.write("Choose at least one head.")
         return

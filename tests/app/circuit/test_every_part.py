@@ -1,12 +1,16 @@
-"""What holds for each of the four parts of the Circuit page beside its first."""
+"""What holds for each of the four parts of the Circuit page beside its first, and what the first one shows first."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 
+from app.circuit.breaking import panels
 from app.words.phrases import number
 from ioi_core import Model, contrast_methods, direct_and_total, prompt_pairs
 from tests.app.circuit.part_pages import FRANCE, PARTS, SENTENCE, page
-from tests.app.pages import assert_fine, says
+from tests.app.pages import assert_fine, opened, says
 from tests.models.bundled import INHIBITION, MOVERS
 
 pytestmark = pytest.mark.usefixtures("loader")
@@ -70,3 +74,23 @@ def test_templates_stand_side_by_side_on_request(part: str) -> None:
     at = page(part, **{f"templates_{names.get(part, 'methods')}": "true"})
     assert_fine(at)
     assert any("Most apart: " in text and "a template of its own" in text for text in says(at))
+
+
+def test_the_numbers_do_not_wait_for_measured_classes_and_then_the_graph_does_not_wait_for_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = {"model": "ioi-demo", "prompts": "generated", "n": "3", "seed": "5", "circuit_start": "whole model"}
+    monkeypatch.setenv("IOI_CACHE_DIR", str(tmp_path / "cache"))
+    with monkeypatch.context() as ended:
+        ended.setattr(panels, "classes_of", lambda *_: st.stop())
+        at = opened("../pages/circuit.py", **view)
+        assert [metric.label for metric in at.metric] == [
+            "Faithfulness", "logit_diff of the circuit", "of the whole model",
+        ]  # fmt: skip
+        assert not at.get("plotly_chart")
+    opened("../pages/circuit.py", **view)
+    with monkeypatch.context() as ended:
+        ended.setattr(panels, "compute", lambda *_: st.stop())
+        at = opened("../pages/circuit.py", **view)
+        assert not at.metric
+        assert at.get("plotly_chart")
