@@ -33,7 +33,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2LMHeadModel
 from xdist.scheduler import LoadFileScheduling
 
-from app.hosting import services
+from app.hosting import models, services
 from app.hosting.models import ResidentModels
 from ioi_core import DEMO_MODEL_DIR, Model, ModelUnavailableError, load_model
 from tests.app.pages import Loader
@@ -43,6 +43,8 @@ from tests.oracles.peers import oracle_bridge, oracle_gpt2
 
 # Each app of Streamlit's tests looks through all installed packages for components: most of the time of a test.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
+# A process does this after each model that it loads, and all tests of one share a model: a third of the time of a test.
+models.settle_memory = cache(models.settle_memory)
 # A busy machine is no reason to fail: no example is timed. And what passes once passes again: the usual run tries the
 # same cases every time, a long one (`make fuzz`) new ones.
 settings.register_profile(
@@ -59,7 +61,8 @@ class ByRoom(LoadFileScheduling):
     """A file's tests stay with one worker, and so do those of rooms that share what takes long to make."""
 
     _ROOMS = (
-        ("tests/browser/",),  # a server and a Chromium
+        ("tests/browser/every_page/",),  # a server and a Chromium
+        ("tests/browser/",),  # another of each, for as many tests as the room above has
         ("tests/app/take_home/", "tests/app/report/"),  # every figure of every page
     )
 
