@@ -1,7 +1,8 @@
 # Every target sets up what it needs: a virtual environment in .venv with pinned packages.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-WORKERS ?= 2
+# Twice as many as this project's smallest machine has cores: what a browser or a server is tested for is mostly waited for.
+WORKERS ?= 4
 
 .PHONY: run test notebooks-test walk-test cluster-test lint check format demo-model verify fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
 

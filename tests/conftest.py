@@ -61,8 +61,15 @@ class ByRoom(LoadFileScheduling):
     """A file's tests stay with one worker, and so do those of rooms that share what takes long to make."""
 
     _ROOMS = (
-        ("tests/browser/every_page/",),  # a server and a Chromium
-        ("tests/browser/",),  # another of each, for as many tests as the room above has
+        # A server and a Chromium for each room of these, which take about as long as each other.
+        (
+            "tests/browser/every_page/test_access",
+            "tests/browser/every_page/test_form",
+            "tests/browser/every_page/test_n",
+        ),
+        ("tests/browser/every_page/",),
+        ("tests/browser/test_",),
+        ("tests/browser/",),
         ("tests/app/take_home/", "tests/app/report/"),  # every figure of every page
     )
 
