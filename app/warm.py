@@ -35,8 +35,8 @@ from app.edges.requests import (
 )
 from app.heads.requests import answer_tokens, copying_requests, writing_request
 from app.hosting.settings import Settings
+from app.lessons.files.library import library
 from app.lessons.keys.run import Run
-from app.lessons.library import library
 from app.lessons.steps import answer_step, lesson_pairs
 from app.logit_lens.requests import curve_requests, heads_request, layers_request, tokens_request
 from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
