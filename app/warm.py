@@ -42,9 +42,8 @@ from app.logit_lens.requests import curve_requests, heads_request, layers_reques
 from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
 from app.path_patching.trail import Step
 from app.questions.ask import Request, ask
-from app.questions.classes import role_requests
 from app.questions.halves import halves
-from app.questions.measures import measure_requests
+from app.questions.measures import measure_requests, role_requests
 from app.questions.prompt_patterns import pattern_requests
 from app.view import View
 from cache.computations import Computations
