@@ -19,7 +19,7 @@ from app.hosting import descriptors, logs, metrics, warm_up
 from app.hosting.services import stop_computing
 from app.hosting.settings import Settings, check_model_settings, check_names, make_cache_folder
 from app.hosting.static_files import publish_circuitsvis
-from cache.environment import SettingsError
+from ioi_core.errors import SettingsError
 
 _SHORTEST_SECRET = 32
 _SECONDS_TO_STOP = 3.0

@@ -149,7 +149,7 @@ def _strip(view: View) -> None:
         "BOS": "in front" if pairs.prepend_bos else "none",
         "Prompt shown": str(view.row + 1),
     }
-    if "IO" not in pairs.roles:  # else the coloured names say it
+    if not pairs.has_all_roles:  # else the coloured names say it
         right, wrong = answer_labels(view.model, pairs, view.row)
         facts["Right"], facts["Wrong"] = right, wrong
         if pairs.answer_sets is not None:

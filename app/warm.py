@@ -35,16 +35,15 @@ from app.edges.requests import (
 )
 from app.heads.requests import answer_tokens, copying_requests, writing_request
 from app.hosting.settings import Settings
+from app.lessons.files.library import library
 from app.lessons.keys.run import Run
-from app.lessons.library import library
 from app.lessons.steps import answer_step, lesson_pairs
 from app.logit_lens.requests import curve_requests, heads_request, layers_request, tokens_request
 from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
 from app.path_patching.trail import Step
 from app.questions.ask import Request, ask
-from app.questions.classes import role_requests
 from app.questions.halves import halves
-from app.questions.measures import measure_requests
+from app.questions.measures import measure_requests, role_requests
 from app.questions.prompt_patterns import pattern_requests
 from app.view import View
 from cache.computations import Computations

@@ -4,14 +4,18 @@ Raise a version whenever the analysis would return something else for the same p
 version are then never shown again.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import ioi_core
 from ioi_core.activation_patching import grid
 from ioi_core.edges import scores
 from ioi_core.path_patching import atlas, patch
+
+_ADDED_BY_COMPUTATIONS = ("progress", "parts")  # no result depends on them
 
 
 @dataclass(frozen=True)
@@ -68,3 +72,21 @@ ANALYSES: Mapping[str, Analysis] = {
         Analysis(ioi_core.direct_and_total, 1),
     )
 }
+
+
+def parameters_of(function: Callable[..., object], /, *args: object, **parameters: object) -> dict[str, object]:
+    """Return all parameters of a call that its result depends on but the model; what was left out has its default.
+
+    Raises:
+        TypeError: the function has no such parameter, or needs one that is missing.
+    """
+    call = _signature(function).bind(None, *args, **parameters)
+    call.apply_defaults()
+    _, *names = call.arguments
+    return {name: call.arguments[name] for name in names if name not in _ADDED_BY_COMPUTATIONS}
+
+
+@cache
+def _signature(function: Callable[..., object]) -> inspect.Signature:
+    """Return a function's signature, read once: that takes longer than all else of a request."""
+    return inspect.signature(function)

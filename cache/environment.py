@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ioi_core.errors import IOIError
+from ioi_core.errors import SettingsError
 
 DEFAULT_MEGABYTES = 2048
-
-
-class SettingsError(IOIError):
-    """An environment variable has a value that cannot be used."""
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path | None:

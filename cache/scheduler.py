@@ -12,8 +12,7 @@ import os
 import sys
 
 from cache.cluster.address import cluster_of
-from cache.environment import SettingsError
-from ioi_core.errors import IOIError
+from ioi_core.errors import IOIError, SettingsError
 
 
 def main(arguments: list[str] | None = None) -> int:

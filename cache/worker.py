@@ -16,11 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cache.cluster.address import cluster_of
-from cache.environment import SettingsError, cache_folder, cache_megabytes, whole_number
+from cache.environment import cache_folder, cache_megabytes, whole_number
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
 from ioi_core import IOIError
+from ioi_core.errors import SettingsError
 
 _MEMORY_BYTES = 128 * 2**20
 

@@ -5,6 +5,10 @@ class IOIError(Exception):
     """Base of every error that this package raises on purpose; its text is meant for the visitor."""
 
 
+class SettingsError(IOIError):
+    """An environment variable has a value that cannot be used."""
+
+
 class PromptError(IOIError):
     """A prompt, name or answer cannot be used; the text shows the tokens and says what to change."""
 

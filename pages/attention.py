@@ -36,7 +36,7 @@ if not layers:
     problem(too_long(view))
     st.stop()
 patterns = prompt_patterns(view, layers, weighted=weighted)
-why_first = " (looks most from END at IO)" if "IO" in view.pairs.roles else " (looks most from END)"
+why_first = " (looks most from END at IO)" if view.pairs.has_all_roles else " (looks most from END)"
 with right:
     head = head_control(
         view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first,
@@ -48,7 +48,7 @@ with overview:
 
 closely = partial(show_head, view, patterns, head)
 part(f"A closer look at head {head}", url.PART_CLOSELY, closely, holds=[url.ATTENTION_HEAD])
-from_end = "Which heads look from END at the names?" if "IO" in view.pairs.roles else "Where do heads look from END?"
+from_end = "Which heads look from END at the names?" if view.pairs.has_all_roles else "Where do heads look from END?"
 part(from_end, url.PART_FROM_END, partial(show_from_end, view, patterns))
 beside = partial(show_side_by_side, view, patterns)
 part("Some heads side by side", url.PART_SIDE_BY_SIDE, beside, holds=[url.BY, url.HEADS, url.TOP])

@@ -2,11 +2,10 @@
 
 from app.classroom.panels import show_join, show_start_part
 from app.hosting.services import settings
-from app.lessons.library import library
+from app.lessons.files.library import library
 from app.lessons.panels import keep_progress, show_end, show_list, show_step
 from app.lessons.place import current_place
-from app.shell.current_view import current_view
-from app.start.panels import hide_strip
+from app.shell.current_view import current_view, hide_strip
 
 view = current_view()
 hide_strip()

@@ -29,7 +29,7 @@ model, pairs, row = view.model, view.pairs, view.row
 headline(
     PROMPT.question,
     "Each prompt repeats one of two words, **S**: the right answer is the other, **IO**."
-    if "S2" in pairs.roles
+    if pairs.has_all_roles
     else "**IO** stands for the right answer, **S** for the wrong one; of several right ones, for all.",
     more="Every box is one token, the unit that the model reads; a middle dot is a space.",
 )

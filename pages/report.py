@@ -8,10 +8,9 @@ from app import url
 from app.report.panels import show_how_to_begin, show_report
 from app.report.pins import read
 from app.report.words import HOW
-from app.shell.current_view import current_view
+from app.shell.current_view import current_view, hide_strip
 from app.shell.title import headline, part
 from app.shell.way import REPORT
-from app.start.panels import hide_strip
 from app.sweep.panels import show_sweep
 
 hide_strip()

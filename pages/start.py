@@ -7,10 +7,10 @@ from app.classroom.panels import show_join
 from app.drawing.look import says
 from app.questions.ask import ask
 from app.questions.compute import compute
-from app.shell.current_view import current_view
+from app.shell.current_view import current_view, hide_strip
 from app.shell.title import headline
 from app.shell.way import START
-from app.start.panels import hide_strip, show_lessons, show_questions
+from app.start.panels import show_lessons, show_questions
 from app.start.picture import example
 from app.start.words import ABOUT_IOI, example_story
 from app.words.tokens import legend

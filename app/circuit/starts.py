@@ -5,7 +5,7 @@ from math import isfinite
 from app.circuit.members import EVERYWHERE, KEPT_AT, Classes
 from app.circuit.requests import find_on_half_request, find_request
 from app.questions.ask import Request
-from app.questions.classes import PUBLISHED, has_all_roles, head_classes
+from app.questions.classes import PUBLISHED, head_classes
 from app.questions.compute import compute
 from app.words.effects import clearly_above_0
 from app.words.phrases import ends, percent_of_model, prompts
@@ -42,7 +42,7 @@ def starts_of(model: Model, pairs: PromptPairs) -> tuple[str, ...]:
 
     The paper's circuits are GPT-2 small's alone, and they and all classes are about IOI prompts alone.
     """
-    if not has_all_roles(pairs):
+    if not pairs.has_all_roles:
         return (FOUND, FOUND_ON_HALF, EMPTY, WHOLE)
     of_gpt2 = all(published_class(model, head) for head in IOI_CIRCUIT)
     if of_gpt2:

@@ -14,7 +14,6 @@ from app.drawing.about import ABOUT
 from app.drawing.look import says
 from app.drawing.parts import heading_in_words, name_in_words, title_in_words
 from app.drawing.table import plain_table
-from app.questions.classes import has_all_roles
 from app.questions.shown import Requests, Shown
 from app.take_home.menu import Drawn, take_home
 from app.view import View
@@ -28,7 +27,7 @@ _NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", 
 
 def beside_gpt2(view: View) -> None:
     """Below every figure drawn from here on, say what is published of GPT-2 small, if another model does IOI here."""
-    st.session_state[_BESIDE_GPT2] = not view.model.is_gpt2_small and has_all_roles(view.pairs)
+    st.session_state[_BESIDE_GPT2] = not view.model.is_gpt2_small and view.pairs.has_all_roles
 
 
 def show_figure(

@@ -14,6 +14,7 @@ from app.edges.plan import ARROW, Plan
 from app.edges.words import edge_words, effect, node_words
 from app.words.phrases import capitalised, mean_over, number
 from ioi_core import EdgeEvaluation, Head
+from ioi_core.edges.evaluation import ranking
 
 MOST_DRAWN = 60
 """Edges in the figure; the table has all."""
@@ -44,10 +45,10 @@ class DrawnEdges:
 
 def drawn_edges(plan: Plan) -> DrawnEdges:
     """Return the strongest of the edges that are kept and on a path, and those that the visitor dropped."""
-    kept = np.argwhere(plan.pruned)
-    order = np.argsort(-np.abs(plan.scores.values[tuple(kept.T)]), kind="stable")
+    order = ranking(plan.graph, plan.scores.values)
+    kept = order[plan.pruned.ravel()[order]]
     dropped = np.argwhere(plan.graph.mask(sorted(plan.changes.dropped)))
-    shown = kept[order[:MOST_DRAWN]]
+    shown = np.stack(np.unravel_index(kept[:MOST_DRAWN], plan.pruned.shape), 1)
     return DrawnEdges(np.concatenate([shown, dropped]), len(shown), len(kept) - len(shown))
 
 

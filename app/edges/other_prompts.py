@@ -7,7 +7,6 @@ from functools import partial
 import streamlit as st
 
 from app import url
-from app.questions.classes import has_all_roles
 from app.questions.twins import twins_by
 from app.shell.prompts import CLASSIC, CORRUPTIONS, GENERATED, TASK, PromptChoice, chosen_prompts
 from app.shell.widgets import number_control
@@ -33,7 +32,7 @@ def other_prompts(view: View) -> Mapping[str, Callable[[], OtherPrompts]]:
     """
     n, bos = len(view.pairs), view.pairs.prepend_bos
     kinds: dict[str, Callable[[], OtherPrompts]] = {"prompts: another seed": partial(_generated, view, n, bos)}
-    if has_all_roles(view.pairs):
+    if view.pairs.has_all_roles:
         other = next(name for name in reversed(CORRUPTIONS) if name != view.corruption)
         kinds[f"prompts: corrupted by {other}"] = partial(_corrupted, view, other)
     kinds["prompts: classic"] = partial(_made, view, PromptChoice(CLASSIC, bos), "the eight classic prompts")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from app.edges.plan import Plan
 from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, bootstrap_interval
+from ioi_core.edges.evaluation import ranking
 
 
 def edges_frame(plan: Plan, exact: EdgeScores | None = None, most: int | None = None) -> pd.DataFrame:
@@ -17,14 +18,13 @@ def edges_frame(plan: Plan, exact: EdgeScores | None = None, most: int | None = 
         most: rows; all by default.
     """
     scores, graph = plan.scores, plan.graph
-    edges = np.argwhere(graph.exists)
-    edges = edges[np.argsort(-np.abs(scores.values[tuple(edges.T)]), kind="stable")][:most]
-    rows = tuple(edges.T)
+    rows = np.unravel_index(ranking(graph, scores.values)[:most], graph.exists.shape)
+    senders, receivers = rows
     low, high = bootstrap_interval(scores.per_prompt[rows])
-    nodes, letters = zip(*(_receiver(graph.receivers[at]) for at in edges[:, 1]), strict=True)
+    nodes, letters = zip(*(_receiver(graph.receivers[at]) for at in receivers), strict=True)
     frame = pd.DataFrame(
         {
-            "sender": [graph.senders[at] for at in edges[:, 0]],
+            "sender": [graph.senders[at] for at in senders],
             "receiver": nodes,
             "receiver_input": letters,
             "adds_to_logit_diff": -scores.values[rows],

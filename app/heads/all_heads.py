@@ -18,7 +18,7 @@ from app.heads import tables
 from app.heads.controls import ANY, choose_one, table_filter
 from app.heads.words import NO_ROLES, table_story
 from app.questions.ask import Request, ask
-from app.questions.classes import has_all_roles, measured_roles
+from app.questions.classes import measured_roles
 from app.questions.compute import compute
 from app.questions.measures import (
     MEASURES_SHOWN,
@@ -45,7 +45,7 @@ def show_all_heads(view: View) -> None:
     shown_of = list(MEASURES_SHOWN)
     measures = all_measures(*compute(view.model, *of_measures))
     roles = None
-    if has_all_roles(pairs):
+    if pairs.has_all_roles:
         shown_of.append(Shown("per_prompt", len(asked)))
         asked.append(of_roles)
         measures += role_attention_measures(compute(view.model, of_roles))

@@ -19,9 +19,9 @@ from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
 from app.heads.requests import TOP_TOKENS, answer_tokens, copying_requests, writing_request
 from app.questions.ask import ask
-from app.questions.classes import has_all_roles, measured_roles, role_requests
+from app.questions.classes import measured_roles
 from app.questions.compute import compute, compute_all
-from app.questions.measures import MEASURES_SHOWN, all_measures, measure_requests, patching_request
+from app.questions.measures import MEASURES_SHOWN, all_measures, measure_requests, patching_request, role_requests
 from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
 from app.questions.shown import Shown
 from app.questions.twins import mirror_story
@@ -40,9 +40,7 @@ def show_pending(view: View, slot: DeltaGenerator, head: Head) -> None:
     """Fill the place of the roles until they are measured, which takes longest."""
     with slot.container():
         says(
-            words.PENDING
-            if has_all_roles(view.pairs)
-            else f"{words.NO_ROLES} {words.published_words(view.model, head)}"
+            words.PENDING if view.pairs.has_all_roles else f"{words.NO_ROLES} {words.published_words(view.model, head)}"
         )
 
 
@@ -74,7 +72,7 @@ def show_attention(view: View, head: Head) -> None:
         st.write(too_long(view))
     else:
         show_head(view, prompt_patterns(view, layers, weighted=False), head)
-    if not has_all_roles(view.pairs):
+    if not view.pairs.has_all_roles:
         st.write("Attention between roles is shown of IOI prompts alone.")
         return
     request = ask(ioi_core.role_attention, pairs=view.pairs)
@@ -100,7 +98,7 @@ def show_attention(view: View, head: Head) -> None:
 
 def show_writing(view: View, head: Head) -> None:
     """Draw attention against output, the paper's figure 3c."""
-    if not has_all_roles(view.pairs):
+    if not view.pairs.has_all_roles:
         st.write("This figure needs the places of IO and S, which these prompts do not have.")
         return
     request = writing_request(view.pairs)
@@ -196,7 +194,7 @@ def show_ranks(view: View, head: Head) -> None:
 
 def show_verdict(view: View, slot: DeltaGenerator, head: Head) -> None:
     """Say in `slot` which roles the head has, the page's answer, once all that may be drawn before it is drawn."""
-    if has_all_roles(view.pairs):
+    if view.pairs.has_all_roles:
         roles = measured_roles(view.model, view.pairs)
         with slot.container():
             says(words.verdict(view.model, roles, head))
@@ -204,7 +202,7 @@ def show_verdict(view: View, slot: DeltaGenerator, head: Head) -> None:
 
 def show_roles(view: View, head: Head) -> None:
     """Draw the roles' rules with what was measured."""
-    if not has_all_roles(view.pairs):
+    if not view.pairs.has_all_roles:
         st.write(words.NO_ROLES)
         return
     roles = measured_roles(view.model, view.pairs)

@@ -11,12 +11,13 @@ from app.hosting import metrics
 from app.hosting.logs import log_request
 from app.hosting.models import DEMO, ModelState, ResidentModels
 from app.hosting.settings import Settings
+from cache.analyses import parameters_of
 from cache.computations import Computations
 from cache.records import Record
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore, Store
 from cache.store.tiers import TieredStore
-from ioi_core import IOIError, Model, arena_pairs, logit_lens
+from ioi_core import IOIError, Model, arena_pairs, head_scores, logit_lens
 from ioi_core.model.checkpoints import checkpoints
 from ioi_core.model.identity import NAMES
 
@@ -43,7 +44,8 @@ def score_heads(model: Model) -> None:
     A failure is the page's to show.
     """
     with contextlib.suppress(IOIError):
-        computations().request("head_scores", model).wait_for_end()
+        asked = parameters_of(head_scores)
+        computations().request(head_scores.__name__, model, place=None, **asked).wait_for_end()
 
 
 def compute_afresh() -> None:

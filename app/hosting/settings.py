@@ -10,8 +10,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cache.cluster.address import Cluster, cluster_of
-from cache.environment import DEFAULT_MEGABYTES, SettingsError, cache_folder, cache_megabytes, whole_number
+from cache.environment import DEFAULT_MEGABYTES, cache_folder, cache_megabytes, whole_number
 from ioi_core import ModelUnavailableError
+from ioi_core.errors import SettingsError
 from ioi_core.model.checks import checked_config
 from ioi_core.model.files import check_weight_files
 from ioi_core.model.identity import check_shape

@@ -52,7 +52,7 @@ def show_graph(view: View, steps: Sequence[Step], requests: Requests, results: S
 
 def show_why(view: View, offered: Sequence[Head]) -> None:
     """Draw what makes a head attend from one role to another: who writes its query and its key."""
-    if len(view.pairs.roles) < 2:
+    if not view.pairs.has_all_roles:
         st.write("These prompts have no roles to attend to: only END is known.")
         return
     head, query, key = attention_control(view, offered)

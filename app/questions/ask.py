@@ -4,19 +4,16 @@
 jumps from a figure to its computation and a type checker checks every parameter.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
+from cache.analyses import parameters_of
 from ioi_core import Model
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-
-_ADDED_BY_COMPUTATIONS = ("progress", "parts")  # no result depends on them
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +40,4 @@ def ask(function: Callable[Concatenate[Model, P], R], /, *args: P.args, **parame
     Raises:
         TypeError: the analysis has no such parameter, or needs one that is missing.
     """
-    call = _signature(function).bind(None, *args, **parameters)
-    call.apply_defaults()
-    _, *names = call.arguments
-    return Request(function, {name: call.arguments[name] for name in names if name not in _ADDED_BY_COMPUTATIONS})
-
-
-@cache
-def _signature(function: Callable[..., object]) -> inspect.Signature:
-    """Return a function's signature, read once: that takes longer than all else of a request."""
-    return inspect.signature(function)
+    return Request(function, parameters_of(function, *args, **parameters))

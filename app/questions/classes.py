@@ -1,13 +1,9 @@
 """Named classes of heads to choose from: GPT-2 small's published ones, or what a model's own heads measure as."""
 
-import ioi_core
-from app.questions.ask import Request, ask
 from app.questions.compute import compute, is_known
-from app.questions.measures import patching_request
+from app.questions.measures import role_requests
 from ioi_core import (
     PUBLISHED_CLASSES,
-    ROLES,
-    Direction,
     Head,
     HeadRoles,
     Model,
@@ -21,7 +17,7 @@ PUBLISHED, MEASURED = "Wang et al. 2022", "measured"
 
 def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple[Head, ...]]]:
     """Return where the classes come from, and their heads; none where the prompts are no IOI prompts."""
-    if not has_all_roles(pairs):
+    if not pairs.has_all_roles:
         return MEASURED, {}
     if _are_published(model):
         return PUBLISHED, {group.name: group.heads for group in PUBLISHED_CLASSES}
@@ -31,7 +27,7 @@ def head_classes(model: Model, pairs: PromptPairs) -> tuple[str, dict[str, tuple
 
 def are_classes_known(model: Model, pairs: PromptPairs) -> bool:
     """True if `head_classes` has nothing to compute."""
-    if _are_published(model) or not has_all_roles(pairs):
+    if _are_published(model) or not pairs.has_all_roles:
         return True
     return all(is_known(model, request) for request in role_requests(pairs))
 
@@ -47,26 +43,3 @@ def measured_roles(model: Model, pairs: PromptPairs) -> HeadRoles:
         PromptError: the prompts are no IOI prompts.
     """
     return infer_roles(*compute(model, *role_requests(pairs)))
-
-
-RoleRequests = tuple[
-    Request[ioi_core.Predictions], Request[ioi_core.HeadAttribution], Request[ioi_core.PromptResult],
-    Request[ioi_core.PromptResult], Request[ioi_core.CopyScores], Request[ioi_core.PatchResult],
-]  # fmt: skip
-
-
-def role_requests(pairs: PromptPairs) -> RoleRequests:
-    """Ask for what `infer_roles` reads, in its order; `head_roles` computes the same in one call."""
-    return (
-        ask(ioi_core.predictions, pairs=pairs),
-        ask(ioi_core.attribute_heads, pairs=pairs),
-        ask(ioi_core.role_attention, pairs=pairs),
-        ask(ioi_core.head_scores),
-        ask(ioi_core.copy_scores),
-        patching_request(pairs, direction=Direction.NOISING, positions="END"),
-    )
-
-
-def has_all_roles(pairs: PromptPairs) -> bool:
-    """True for IOI prompts."""
-    return all(role in pairs.roles for role in ROLES)

@@ -165,3 +165,21 @@ def role_attention_measures(attention: PromptResult) -> list[Measure]:
         for query, key in _ROLE_PAIRS if query in roles and key in roles
         for pair in [attention.at(query_role=query, key_role=key)]
     ]  # fmt: skip
+
+
+RoleRequests = tuple[
+    Request[ioi_core.Predictions], Request[ioi_core.HeadAttribution], Request[ioi_core.PromptResult],
+    Request[ioi_core.PromptResult], Request[ioi_core.CopyScores], Request[ioi_core.PatchResult],
+]  # fmt: skip
+
+
+def role_requests(pairs: PromptPairs) -> RoleRequests:
+    """Ask for what `infer_roles` reads, in its order; `head_roles` computes the same in one call."""
+    return (
+        ask(ioi_core.predictions, pairs=pairs),
+        ask(ioi_core.attribute_heads, pairs=pairs),
+        ask(ioi_core.role_attention, pairs=pairs),
+        ask(ioi_core.head_scores),
+        ask(ioi_core.copy_scores),
+        patching_request(pairs, direction=Direction.NOISING, positions="END"),
+    )

@@ -7,7 +7,6 @@ from operator import attrgetter
 import numpy as np
 import streamlit as st
 
-from app.questions.classes import has_all_roles
 from app.view import View
 from app.words.phrases import prompts
 from ioi_core import SIGNAL_FLIPS, Ablation, Model, PromptError, PromptPairs, with_twins
@@ -31,7 +30,7 @@ def circuit_pairs(view: View) -> PromptPairs:
     Raises:
         PromptError: no ABC twin can be made.
     """
-    if view.corruption in ("ABC", *_GIVEN) or not has_all_roles(view.pairs):
+    if view.corruption in ("ABC", *_GIVEN) or not view.pairs.has_all_roles:
         return view.pairs
     return _with_twins(view.model, view.pairs, "abc")
 
@@ -77,7 +76,7 @@ def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPair
 
 def twin_of(view: View) -> str:
     """Return what `circuit_pairs` takes for a corrupted prompt, in words."""
-    if view.corruption in _GIVEN or not has_all_roles(view.pairs):
+    if view.corruption in _GIVEN or not view.pairs.has_all_roles:
         return "corrupted prompt"
     return "ABC twin"
 
@@ -90,7 +89,7 @@ def twins_story(view: View, pairs: PromptPairs, ablation: Ablation | None = None
     """
     if ablation is Ablation.ZERO:
         return "Ablated heads write nothing but their value bias, whatever the prompts."
-    if not has_all_roles(pairs):
+    if not pairs.has_all_roles:
         return other_twins_story(pairs, ablation)
     made = {
         "ABC": "Heads are ablated with the ABC twins of these prompts (three new names each)",

@@ -53,7 +53,7 @@ def headline(text: str, how: str = "", *, tab: str = "", more: str | None = None
 
 def roles_caption(pairs: PromptPairs) -> None:
     """Say which roles the prompts have, where they are not those of IOI."""
-    if "S2" not in pairs.roles:
+    if not pairs.has_all_roles:
         st.caption("These prompts have no role but END, the last token.")
 
 

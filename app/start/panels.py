@@ -7,12 +7,6 @@ from app import url
 from app.shell.way import LESSONS, PROMPT, WAY
 
 
-def hide_strip() -> None:
-    """Hide the strip's words, which a newcomer does not know yet, and which prompt it is; it keeps its buttons."""
-    hidden = ".st-key-strip > :has(.ioi-strip, .stNumberInput)"
-    st.html(f"<style>{hidden} {{ display: none; }} .st-key-strip {{ justify-content: end; }}</style>")
-
-
 def show_lessons() -> DeltaGenerator:
     """Offer lessons to those who would rather be asked first; return room beside the offer."""
     with st.container(horizontal=True, key="lessons-offer"):

@@ -9,7 +9,7 @@ from ioi_core import Model, Predictions, PromptPairs
 
 def example(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
     """Return HTML of one prompt and the probabilities of its two answers."""
-    names = "S2" in pairs.roles
+    names = pairs.has_all_roles
     meanings = ("occurs once: the right answer", "is repeated") if names else ("right answer", "wrong answer")
     roles = ("IO", "S2") if names else ("", "")
     answers = zip(answer_labels(model, pairs, row), roles, meanings, result.answer_probs[0, row], strict=True)

@@ -52,7 +52,7 @@ def _group_name(pairs: PromptPairs, key: str | int, rows: Sequence[int], alone: 
 
 def name_order(pairs: PromptPairs, row: int, separator: str) -> str:
     """Return `separator` and "ABBA", where IO is named before S, or "BABA"; nothing where the prompts are not IOI."""
-    if "IO" not in pairs.roles:
+    if not pairs.has_all_roles:
         return ""
     return f"{separator}{'ABBA' if pairs.roles['IO'][row] < pairs.roles['S1'][row] else 'BABA'}"
 

@@ -10,7 +10,7 @@ from ioi_core.inputs import OneHead, as_head
 from ioi_core.model.weights import Model, check_model
 from ioi_core.notation import one_line
 from ioi_core.prompts.pairs import PromptPairs
-from ioi_core.vocabulary import ROLES, Head
+from ioi_core.vocabulary import Head
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,4 @@ def published_class(model: Model, head: OneHead) -> HeadClass | None:
 
 def published_class_on(model: Model, pairs: PromptPairs, head: Head) -> HeadClass | None:
     """`published_class` where the prompts are IOI prompts; the classes say nothing about a head in another task."""
-    return published_class(model, head) if all(role in pairs.roles for role in ROLES) else None
+    return published_class(model, head) if pairs.has_all_roles else None

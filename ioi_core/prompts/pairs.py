@@ -54,6 +54,11 @@ class PromptPairs:
         for array in (*(getattr(self, name) for name in _ARRAYS), *self.roles.values()):
             array.setflags(write=False)
 
+    @property
+    def has_all_roles(self) -> bool:
+        """True for IOI prompts."""
+        return all(role in self.roles for role in ROLES)
+
     def take(self, rows: RowChoice) -> "PromptPairs":
         """Return some of the rows, with their padding: a slice, row numbers, or true and false a row.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ioi_core.errors import IOIError
 from ioi_core.inputs import shown
+from ioi_core.sweeps.certificates import Tls
 from ioi_core.sweeps.work import Job, computed_here
 
 _CONNECT = 20  # seconds
@@ -28,15 +29,17 @@ def on_cluster(jobs: Iterator[Job], scheduler: str, numerics: str) -> Generator[
     Args:
         numerics: that workers must compute in, as in `Model.numerics`.
     Raises:
+        SettingsError: certificates that cannot be used.
         IOIError: no `distributed` here, no scheduler or worker there, or what a worker said of a job.
     """
     try:
         import distributed
     except ImportError as error:
         raise IOIError("a scheduler needs the package distributed: pip install -r requirements-cluster.txt") from error
+    tls = Tls.of(os.environ) if scheduler.startswith("tls://") else None
     try:
         client: Any = distributed.Client(
-            scheduler, timeout=_CONNECT, set_as_default=False, security=_security(scheduler, os.environ)
+            scheduler, timeout=_CONNECT, set_as_default=False, security=tls and tls.security()
         )
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         raise IOIError(f"no scheduler answers at {shown(scheduler)} within {_CONNECT} s: start it first") from error
@@ -76,21 +79,6 @@ def on_cluster(jobs: Iterator[Job], scheduler: str, numerics: str) -> Generator[
                     at_once = offered()[1]
                 looked = time.monotonic()
             completed.update(send(max(1, _AHEAD * at_once - len(sent))))
-
-
-def _security(scheduler: str, environment: Mapping[str, str]) -> Any:
-    """Return Dask's description of the certificates that the settings of pages name; None leaves it to Dask's own."""
-    files = {part: environment.get(f"IOI_SCHEDULER_TLS_{part.upper()}") for part in ("ca", "cert", "key")}
-    if not (scheduler.startswith("tls://") and all(files.values())):
-        return None
-    from distributed import Security
-
-    return Security(
-        tls_ca_file=files["ca"],
-        tls_client_cert=files["cert"],
-        tls_client_key=files["key"],
-        require_encryption=True,
-    )
 
 
 def _offered(workers: Iterable[Mapping[str, Any]], scheduler: str, numerics: str) -> tuple[str | None, int]:

@@ -68,6 +68,11 @@ def body(at: AppTest) -> str:
     return "\n".join(body for body in bodies if not body.startswith("<style>"))
 
 
+def links(at: AppTest) -> list[str]:
+    """The labels of the links to pages."""
+    return [link.proto.label for link in at.get("page_link")]
+
+
 def holds(at: AppTest, key: str) -> str:
     """What a box with a default that depends on results stands at: the visitor's choice, or the default."""
     box = at.selectbox(key=key)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.hosting import services
-from app.lessons.library import Library, library
+from app.lessons.files.library import Library, library
 from app.warm import main
 from cache.analyses import ANALYSES
 from ioi_core import Model

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.lessons.library import library
+from app.lessons.files.library import library
 from app.lessons.steps import Run, answer_step, lesson_pairs
 from app.words.phrases import number
 from ioi_core import Model, attribute_heads

@@ -37,14 +37,13 @@ from app.take_home import copying, menu
 from cache import jobs
 from cache.analyses import Analysis
 from cache.computations import Computations
-from cache.environment import SettingsError
 from cache.jobs import JobState
 from cache.line import QueueFullError
 from cache.records import Record
 from cache.store.disk import DiskStore
 from cache.store.memory import MemoryStore
 from cache.store.tiers import TieredStore
-from ioi_core.errors import PromptError
+from ioi_core.errors import PromptError, SettingsError
 from tests import ROOT
 from tests.cache.stand_ins import Clock, Gate, finish
 

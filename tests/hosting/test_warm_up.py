@@ -8,6 +8,10 @@ import sys
 import pytest
 
 from app.hosting import services, warm_up
+from app.questions.ask import ask
+from cache.computations import Computations
+from cache.store.memory import MemoryStore
+from ioi_core import Model, head_scores
 from tests import ROOT
 
 COLD = """
@@ -41,6 +45,13 @@ def test_what_it_loads_is_what_visitors_get_and_is_out_of_garbage_collection(mon
         gc.unfreeze()
     assert services.models() is made[0]
     assert len(made) == 1
+
+
+def test_what_is_scored_of_a_model_is_what_the_heads_page_asks_for(demo_model: Model, monkeypatch):
+    computations = Computations(MemoryStore(10**7))
+    monkeypatch.setattr(services, "computations", lambda: computations)
+    services.score_heads(demo_model)
+    assert computations.is_kept("head_scores", demo_model, **ask(head_scores).parameters)
 
 
 @pytest.mark.usefixtures("loader")

@@ -14,7 +14,6 @@ from app.circuit.changes import Changes, extended, read_changes, read_member, sw
 from app.circuit.members import OTHER, Classes, class_of, member_text, place_words, places_of
 from app.circuit.starts import EMPTY, STARTS, starts_of
 from app.drawing.look import notice
-from app.questions.classes import has_all_roles
 from app.shell.widgets import choose, drop_stale, option_control
 from app.words.phrases import prompts
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs, parse_edges
@@ -60,7 +59,7 @@ def start_control(model: Model, pairs: PromptPairs) -> str:
     def why_not(asked: str) -> str:
         if asked not in STARTS:
             return f"No circuit to start from is called {asked[:40]!r}."
-        whose = "that circuit is GPT-2 small's" if has_all_roles(pairs) else "that circuit is about IOI prompts"
+        whose = "that circuit is GPT-2 small's" if pairs.has_all_roles else "that circuit is about IOI prompts"
         return f"{model.name} has no such start as {asked!r} here: {whose}."
 
     chosen = option_control(

@@ -33,7 +33,7 @@ from app.drawing.look import notice, says
 from app.drawing.table import plain_table
 from app.hosting.services import settings
 from app.questions.ask import ask
-from app.questions.classes import are_classes_known, has_all_roles
+from app.questions.classes import are_classes_known
 from app.questions.compute import compute, compute_all, is_known
 from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
@@ -61,7 +61,7 @@ def show_breaking(view: View) -> None:
     at_first = numbers.empty()
     _show_model_alone(view, pairs, start, ablation, at_first)
     first = _first_circuit(view, pairs, start, ablation, explained)
-    if not has_all_roles(pairs):
+    if not pairs.has_all_roles:
         st.caption(words.NO_CLASSES)
     elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         controls.more_prompts_button(pairs, _GENERATED)
@@ -90,7 +90,7 @@ def show_breaking(view: View) -> None:
         frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
         story = words.circuit_story(broken, plan.circuit, plan.off)
         show_foot("circuit_graph", story, frame, requests=asked.broken, shown=[NOW, COMPLETE], figures=[figure])
-        st.caption(words.graph_legend(published=published) if has_all_roles(view.pairs) else words.PLACES_LEGEND)
+        st.caption(words.graph_legend(published=published) if view.pairs.has_all_roles else words.PLACES_LEGEND)
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
     members = partial(_show_members, view, pairs, plan, classes, asked)

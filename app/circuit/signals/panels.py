@@ -15,7 +15,6 @@ from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
 from app.drawing.table import show_frame
 from app.questions.ask import Request, ask
-from app.questions.classes import has_all_roles
 from app.questions.compute import compute
 from app.questions.shown import Shown
 from app.questions.twins import flip_pairs
@@ -29,7 +28,7 @@ _CLASS = "S-inhibition"
 
 def show_signals(view: View) -> None:
     """Exchange the heads' signal for that of six variants of the prompts, and draw what that does."""
-    if not has_all_roles(view.pairs):
+    if not view.pairs.has_all_roles:
         st.write(words.NO_NAMES)
         return
     figure = st.container()

@@ -8,7 +8,7 @@ import numpy as np
 
 import ioi_core
 from app.questions.ask import Request, ask
-from app.questions.classes import role_requests
+from app.questions.measures import role_requests
 from app.words.effects import least
 from app.words.phrases import number
 from app.words.tokens import row_labels, row_roles

@@ -4,7 +4,7 @@ from app.classroom import panels
 from app.classroom.panels import plain
 from app.classroom.store import ClassStore, FullError
 from app.hosting import services
-from app.lessons.library import lessons
+from app.lessons.files.library import lessons
 from tests.app.pages import body, opened, shown
 
 LESSONS = "../pages/lessons.py"

@@ -13,7 +13,8 @@ from app.classroom.codes import LENGTH, LETTERS
 from app.classroom.phases import Place
 from app.classroom.rooms import Rooms
 from app.classroom.store import ClassStore, FullError
-from app.hosting.settings import Settings, SettingsError
+from app.hosting.settings import Settings
+from ioi_core.errors import SettingsError
 from tests.app.classroom.lesson import LESSON
 
 OPEN = Place(0, "open", 1)

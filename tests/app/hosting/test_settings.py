@@ -3,7 +3,7 @@
 import pytest
 
 from app.hosting.settings import Settings
-from cache.environment import SettingsError
+from ioi_core.errors import SettingsError
 
 
 def test_settings_have_defaults_and_refuse_what_makes_no_sense():

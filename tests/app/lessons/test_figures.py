@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from app.lessons.charts import reveal_chart
+from app.lessons.files.library import library
 from app.lessons.keys.measured import Behind, Measured
-from app.lessons.library import library
 from app.lessons.tables import reveal_frame
 
 FIRST, MODEL, ANOMALIES = (

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.lessons.files.library import BUNDLED, library
+from app.lessons.files.marked_yaml import MOST_BYTES, LessonError, read_text
+from app.lessons.files.reading import lesson_of
 from app.lessons.keys.analyses import ANALYSES
 from app.lessons.keys.rules import RULES
-from app.lessons.library import BUNDLED, library
-from app.lessons.marked_yaml import MOST_BYTES, LessonError, read_text
-from app.lessons.reading import lesson_of
 from tests import ROOT
 
 GOOD = (BUNDLED / "model.yaml").read_text(encoding="utf-8")

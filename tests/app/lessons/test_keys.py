@@ -12,13 +12,13 @@ import pytest
 import ioi_core
 from app.hosting.services import computations
 from app.lessons.answers import check_answer, is_right
+from app.lessons.files.library import ORDER, library
 from app.lessons.keys.analyses import ANALYSES, measure
 from app.lessons.keys.recipe import Recipe
 from app.lessons.keys.rules import RULES
 from app.lessons.keys.run import NotMeasuredError, Run
 from app.lessons.lesson import Lesson, Step
-from app.lessons.library import ORDER, library
-from app.lessons.panels import prompts_of
+from app.lessons.reveal_panel import prompts_of
 from app.lessons.steps import (
     answer_step,
     drawn_of,

@@ -4,8 +4,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.lessons.library import library
+from app.lessons.files.library import library
+from app.lessons.files.reading import PAGES
 from app.lessons.steps import link_of, reveal_step
+from app.shell.way import WAY
 from ioi_core import Model
 from tests.app.lessons.test_keys import in_line
 from tests.app.pages import body, opened
@@ -28,6 +30,10 @@ def test_a_link_opens_its_page_as_it_says(demo_model: Model, name: str, n: int):
         if key in at.session_state and not isinstance(at.session_state[key], bool):
             held = at.session_state[key]
             assert (list(map(str, held)) if isinstance(held, list) else [str(held)]) == values
+
+
+def test_a_step_may_lead_to_every_page_on_the_way():
+    assert [step.name for step in WAY] == ["start", *PAGES]
 
 
 def test_links_carry_the_model_and_the_prompts_and_fill_all_braces(demo_model: Model):

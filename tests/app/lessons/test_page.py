@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app import url
 from app.hosting import services
 from app.lessons.answers import write_answer
-from app.lessons.library import library
+from app.lessons.files.library import library
 from app.lessons.printout import print_out
 from app.lessons.steps import about, lesson_pairs, question_of, reveal_step, verdict
 from app.words.glossary import GLOSSARY

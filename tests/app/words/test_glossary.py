@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.lessons.library import library
+from app.lessons.files.library import library
 from app.shell.way import WAY
 from app.words.glossary import GLOSSARY, in_words
 

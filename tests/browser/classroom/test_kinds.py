@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.classroom.panels import plain
 from app.classroom.store import ClassStore, Lesson, Vote
 from app.lessons.answers import with_unit
-from app.lessons.library import library
+from app.lessons.files.library import library
 from tests.browser.classroom.test_class import LAPTOP, PHONES, PROJECTOR, Member, announced
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -13,12 +13,13 @@ import torch
 
 from cache import scheduler, worker
 from cache.analyses import ANALYSES
-from cache.cluster.address import Cluster, Tls
+from cache.cluster.address import Cluster
 from cache.cluster.line import ClusterLine
 from cache.computations import Computations
 from cache.store.codec import encode
 from cache.store.memory import MemoryStore
 from ioi_core import Model, arena_pairs
+from ioi_core.sweeps.certificates import Tls
 from tests import ROOT
 from tests.cache.cluster.composed import Host, started
 from tests.cache.cluster.processes import certificates, free_port

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from diskcache import Cache
 
-from cache.environment import SettingsError, cache_folder, cache_megabytes
+from cache.environment import cache_folder, cache_megabytes
 from cache.store.disk import DiskStore
 from cache.store.folder import prepare
 from cache.store.index import ForeignKey, PayloadDisk
 from cache.store.memory import MemoryStore
 from cache.store.tiers import TieredStore
+from ioi_core.errors import SettingsError
 from tests.cache.store.disk_checks import MEGABYTE, opened, result, value_of
 
 

@@ -12,7 +12,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from app.lessons.library import BUNDLED
+from app.lessons.files.library import BUNDLED
 from tests.cache.cluster.processes import certificates
 from tests.hosting.image import replicas
 from tests.hosting.image.building import ROOT, Storage, build, make_base, run

@@ -6,15 +6,15 @@ from collections.abc import Collection
 from typing import cast
 
 from app import url
+from app.lessons.files.marked_yaml import Node
 from app.lessons.keys.analyses import ANALYSES, Analysis
 from app.lessons.keys.rules import FACTS, RULES, Rule
 from app.lessons.lesson import KINDS, LAST_LAYER, Ask, Choice, Figure, Kind, Lesson, Link, Measure, Say, Step
-from app.lessons.marked_yaml import Node
 from app.words.glossary import GLOSSARY
 
 PROMPTS = ("classic", "generated")
 PAGES = (
-    "prompt", "logit_lens", "attention", "activation_patching", "path_patching", "circuit", "heads",
+    "prompt", "logit_lens", "attention", "activation_patching", "path_patching", "edges", "circuit", "heads",
 )  # fmt: skip
 """Pages that a step may lead to."""
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from app.hosting.services import settings
+from app.lessons.files.marked_yaml import LessonError, read_file
+from app.lessons.files.reading import lesson_of
 from app.lessons.lesson import Lesson
-from app.lessons.marked_yaml import LessonError, read_file
-from app.lessons.reading import lesson_of
 
-BUNDLED = Path(__file__).with_name("lessons")
+BUNDLED = Path(__file__).parents[1] / "lessons"
 ORDER = ("first", "model", "attribution", "patching", "paths", "circuit", "anomalies")
 """The bundled lessons, the one for newcomers first, then along the notebook's sections."""
 
