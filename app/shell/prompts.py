@@ -13,18 +13,19 @@ from app.questions.limits import check_tokens
 from app.questions.twins import IN_DATA, TYPED
 from ioi_core import (
     TASKS,
+    DataSet,
     Model,
     NotIOIError,
     PromptError,
     PromptPairs,
     arena_pairs,
     ioi_dataset,
+    pairs_of,
+    parse_rows,
     prompt_pairs,
     read_pairs,
     task_dataset,
 )
-from ioi_core.data_sets.pairs import DataSet, pairs_of
-from ioi_core.data_sets.rows import parse_rows
 
 CLASSIC, GENERATED, TASK, OWN, DATA = "classic", "generated", "other task", "own", "data set"
 CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}

@@ -61,8 +61,7 @@ def read_pairs(
         PromptError: the file cannot be read, or rows of it cannot be used: says which and why.
     """
     check_model(model)
-    answer_space, skip = as_flag(answer_space, "answer_space"), as_flag(skip, "skip")
-    prepend_bos = as_flag(prepend_bos, "prepend_bos")
+    skip = as_flag(skip, "skip")
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:
@@ -80,11 +79,23 @@ def pairs_of(
     rows: Sequence[DataRow],
     *,
     corruption: Choice = "s2_flip",
-    answer_space: bool = True,
-    prepend_bos: bool = True,
+    answer_space: Flag = True,
+    prepend_bos: Flag = True,
 ) -> DataSet:
-    """Return the rows as pairs; those that cannot be used, or are of another kind than most, with their reason."""
-    corruption = check_corruption(corruption)
+    """Return the rows as pairs; those that cannot be used, or are of another kind than most, with their reason.
+
+    `pairs_of(model, parse_rows(text))` is what `read_pairs` does with a file, and it keeps the reasons.
+
+    Args:
+        corruption, answer_space, prepend_bos: as in `read_pairs`.
+    Raises:
+        PromptError: what is given are no rows of a data set, or the corruption is unknown.
+    """
+    check_model(model)
+    if not isinstance(rows, list | tuple) or not all(isinstance(row, DataRow) for row in rows):
+        raise PromptError(f"rows of a data set are wanted, got {shown(rows)}: give parse_rows(text)")
+    corruption, prepend_bos = check_corruption(corruption), as_flag(prepend_bos, "prepend_bos")
+    answer_space = as_flag(answer_space, "answer_space")
     refused = {row.number: row.refused for row in rows if row.refused is not None}
     usable: list[tuple[DataRow, PromptRow]] = []
     for row in rows:

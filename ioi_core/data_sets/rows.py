@@ -69,8 +69,10 @@ def parse_rows(text: str) -> list[DataRow]:
     """Return the rows of a data set: JSON lines, a JSON list, or a table that begins with its column names.
 
     Raises:
-        PromptError: no rows, no column that holds the clean prompts, or no table at all.
+        PromptError: no text, no rows, no column that holds the clean prompts, or no table at all.
     """
+    if not isinstance(text, str):
+        raise PromptError(f"a data set's rows are text, got {shown(text)}: give what stands in the file")
     start = text.lstrip()[:1]
     records = list(_json_records(text) if start in ("{", "[") else _table_records(text))
     if not records:
