@@ -47,6 +47,7 @@ from ioi_core.errors import (
     NotIOIError,
     PromptError,
     PromptMismatchError,
+    UnknownNameError,
 )
 from ioi_core.heads.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.heads.published import PUBLISHED_CLASSES, HeadClass, published_class
@@ -157,6 +158,7 @@ __all__ = [
     "Task",
     "TokenLens",
     "TwoRunResult",
+    "UnknownNameError",
     "ablate",
     "answer_form_ranks",
     "arena25_pairs",

@@ -10,7 +10,7 @@ from app.hosting.services import settings
 from app.hosting.settings import Settings
 from app.questions.ask import Request, ask
 from app.questions.limits import check_tokens
-from app.questions.twins import IN_DATA, TYPED
+from app.questions.twins import IN_DATA, NEW_NAMES, TYPED
 from ioi_core import (
     TASKS,
     DataSet,
@@ -18,6 +18,7 @@ from ioi_core import (
     NotIOIError,
     PromptError,
     PromptPairs,
+    UnknownNameError,
     arena_pairs,
     ioi_dataset,
     pairs_of,
@@ -42,6 +43,7 @@ class PromptChoice:
 
     Attributes:
         data: the text of a data set; skip: leave out its rows that cannot be used.
+        people: the visitor says that IO and S are people's names.
     """
 
     source: str
@@ -58,6 +60,7 @@ class PromptChoice:
     answer_space: bool = True
     data: str = ""
     skip: bool = False
+    people: bool = False
 
 
 def prompts_in_words(choice: PromptChoice, n: int) -> str:
@@ -169,6 +172,8 @@ def _advice(model: Model, choice: PromptChoice, error: PromptError) -> str:
             return (
                 f"Choose another {what}: it must be one token, and {text[:40]!r} is {n}. One-token names: {_ONE_TOKEN}."
             )
+    if isinstance(error, UnknownNameError):
+        return NEW_NAMES
     if not isinstance(error, NotIOIError):
         return ""
     optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
@@ -223,11 +228,12 @@ def recipe_of(choice: PromptChoice) -> Request[PromptPairs]:
     if choice.source == DATA:
         return ask(
             read_pairs, path=choice.data, corruption=corruption, answer_space=choice.answer_space, prepend_bos=bos,
-            skip=choice.skip,
+            people=choice.people, skip=choice.skip,
         )  # fmt: skip
     return ask(
         prompt_pairs, clean=list(choice.clean), corrupted=list(choice.corrupted) or None, io=choice.io or None,
         s=choice.s or None, corruption=corruption, answer_space=choice.answer_space, prepend_bos=bos,
+        people=choice.people,
     )  # fmt: skip
 
 
@@ -246,6 +252,7 @@ def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, 
         corruption=CORRUPTIONS[choice.corruption],
         answer_space=choice.answer_space,
         prepend_bos=choice.prepend_bos,
+        people=choice.people,
     )
     given = {row.corrupted is not None for row in rows if row.number not in found.refused}
     return found, tuple(sorted(given))

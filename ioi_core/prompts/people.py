@@ -95,7 +95,7 @@ def names_in(model: Model, typed: TypedText) -> list[Name]:
     return [name for name in names if name.without_titles]
 
 
-def people(typed: TypedText, names: Sequence[Name]) -> set[str]:
+def people_in(typed: TypedText, names: Sequence[Name]) -> set[str]:
     """Return the names that are people's: known ones, those that first stand in a list with another name, or "and I".
 
     A name in brackets behind another tells of that one: "John (Paris) and Mary (London)".

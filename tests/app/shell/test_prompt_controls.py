@@ -184,6 +184,17 @@ def test_ablation_says_where_corrupted_prompts_come_from_row_by_row(loader) -> N
         assert ("ABC twins of the same prompts" in story) == (words != "from the data set")
 
 
+def test_new_names_take_the_place_of_unknown_people_only_if_the_visitor_says_so(loader) -> None:
+    """S2 flips need no new names, but the Circuit page makes ABC twins of the same prompts."""
+    query = {"prompts": "own", "text": "When Obama and Clinton met, Obama told"}
+    assert_fine(opened(**query))
+    for page, corruption in (("prompt", "ABC"), ("circuit", "S2 flip")):
+        at = opened(f"../pages/{page}.py", **query, corruption=corruption)
+        assert "choose IO and S are people in the sidebar" in body(at)
+        at.sidebar.toggle(key="people").set_value(True).run()
+        assert_fine(at)
+
+
 def test_prompts_of_one_token_work_on_every_page(loader) -> None:
     for page in PAGES:
         at = opened(f"../pages/{page}.py", prompts="own", text="x", corrupted="y", io="z", s="w", bos="false")

@@ -90,6 +90,15 @@ def test_answers_without_a_space_are_taken_as_written(model: Model, tmp_path: Pa
     assert read_pairs(model, saved(tmp_path, data)).answers.tolist() == [[5433, 2319]]
 
 
+def test_names_are_peoples_where_the_reader_is_told_so(model: Model, tmp_path: Path) -> None:
+    met = "When {} and {} met, {} told"
+    path = saved(tmp_path, f'clean\n"{met.format("Obama", "Clinton", "Obama")}"\n"{met.format("Tom", "Ann", "Tom")}"\n')
+    pairs = read_pairs(model, path, corruption="abc", people=True)
+    assert (len(pairs), pairs.people) == (2, True)
+    with pytest.raises(PromptError, match=r"1 rows .* row 1: .*'Clinton' and 'Obama'"):
+        read_pairs(model, path, corruption="abc")
+
+
 BAD_ROWS = {
     "a clean prompt that is empty": ({"clean": "", "io": "a", "s": "b"}, "it has no clean prompt"),
     "text wanted": ({"clean": 5}, "its clean is 5, text is wanted"),
