@@ -77,11 +77,13 @@ class Chosen:
     Attributes:
         corruption: in words.
         left_out: rows of a data set that were left out: number -> reason.
+        unread: columns of it that mean nothing here.
     """
 
     pairs: PromptPairs
     corruption: str
     left_out: Mapping[int, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> tuple[str, ...]:
@@ -196,11 +198,11 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
             "Upload a data set in the sidebar, or paste one there: there is no data set yet. Its columns are clean, "
             "corrupted, io and s (and label, if you like)."
         )
-    found, given = _data_set(model, choice)
+    found, given, unread = _data_set(model, choice)
     if found.pairs is not None and (choice.skip or not found.refused):
         mixed = f"given, or {choice.corruption}"
         corruption = mixed if len(given) > 1 else IN_DATA if given[0] else choice.corruption
-        return Chosen(found.pairs, corruption, found.refused)
+        return Chosen(found.pairs, corruption, found.refused, unread)
     way_out = "Correct them, or choose Leave out in the sidebar" if found.pairs is not None else "Correct them"
     raise PromptError(
         f"{len(found.refused)} rows of the data set cannot be used: {found.refusal(_MOST_LISTED)}. {way_out}"
@@ -238,8 +240,8 @@ def recipe_of(choice: PromptChoice) -> Request[PromptPairs]:
 
 
 @cached(LRUCache(64), key=lambda model, choice: (model.fingerprint, choice), lock=threading.Lock())
-def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, ...]]:
-    """Return the data set, and True, False or both: whether its kept rows came with their corrupted prompts."""
+def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, ...], tuple[str, ...]]:
+    """Return the data set; whether its kept rows came with their corrupted prompts, or some did; its unread columns."""
     rows, limits = parse_rows(choice.data), settings()
     if len(rows) > limits.max_prompts:
         raise PromptError(f"the data set has {len(rows):,} rows: at most {limits.max_prompts} are allowed")
@@ -255,4 +257,5 @@ def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, 
         people=choice.people,
     )
     given = {row.corrupted is not None for row in rows if row.number not in found.refused}
-    return found, tuple(sorted(given))
+    unread = dict.fromkeys(name for row in rows for name in row.unread)
+    return found, tuple(sorted(given)), tuple(unread)

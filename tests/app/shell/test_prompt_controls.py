@@ -122,6 +122,14 @@ def test_rows_that_cannot_be_used_are_left_out_only_if_the_visitor_says_so(loade
     assert "row 2: " in left_out.text[0].value
 
 
+def test_columns_that_are_not_read_are_named(loader) -> None:
+    at = opened(prompts="data set", data=f'clean,corruped,<b>\n"{MARY}","{TWIN}",x\n')
+    assert_fine(at)
+    (unread,) = [expander for expander in at.expander if expander.label == "2 columns of the data set not read"]
+    assert unread.text[0].value == "corruped\n<b>"
+    assert "not read" not in "".join(expander.label for expander in opened(prompts="own", text=MARY).expander)
+
+
 @pytest.mark.parametrize(
     ("data", "says_so"),
     [
