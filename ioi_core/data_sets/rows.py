@@ -82,6 +82,7 @@ def parse_rows(text: str) -> list[DataRow]:
     """
     if not isinstance(text, str):
         raise PromptError(f"a data set's rows are text, got {shown(text)}: give what stands in the file")
+    text = text.removeprefix("\ufeff")  # the mark of a file, pasted with its text
     start = text.lstrip()[:1]
     records = list(_json_records(text) if start in ("{", "[") else _table_records(text))
     if not records:

@@ -115,11 +115,15 @@ def are_joined(typed: TypedText, one: Name, other: Name) -> bool:
 
 
 def _are_listed(typed: TypedText, one: Name, other: Name) -> bool:
-    """Return whether only signs and "and", "or" stand between two names, such as commas, quotes and mark-up."""
+    """Return whether only signs, numbers and "and", "or" stand between two names: commas, quotes, mark-up."""
     *between, last = typed.words[one.last + 1 : other.first + 1]
     signs = "".join(word.before for word in (*between, last))
     place = one.first > 0 and typed.words[one.first - 1].name in _PLACE_FOLLOWS
-    return not place and not _ENDS_LIST & set(signs) and all(word.name in _LISTS for word in between)
+    return (
+        not place
+        and not _ENDS_LIST & set(signs)
+        and all(word.name in _LISTS or not _LETTERS.search(word.name) for word in between)
+    )
 
 
 def is_joined_to_i(typed: TypedText, name: Name) -> bool:

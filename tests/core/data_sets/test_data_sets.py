@@ -70,6 +70,11 @@ def test_files_of_all_kinds_are_read_as_the_same_prompt(model: Model, tmp_path: 
     assert_same(read_pairs(model, saved(tmp_path, data)), arena_pairs(model)[0])
 
 
+def test_a_byte_order_mark_that_was_pasted_is_no_part_of_the_first_name() -> None:
+    for text in (FILES["csv"], FILES["jsonl"]):
+        assert parse_rows("\ufeff" + text) == parse_rows(text)
+
+
 def test_utf_16_with_its_mark_is_read(model: Model, tmp_path: Path) -> None:
     assert_same(read_pairs(model, str(saved(tmp_path, FILES["csv"].encode("utf-16")))), arena_pairs(model)[0])
 

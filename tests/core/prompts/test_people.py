@@ -161,7 +161,7 @@ def test_what_is_no_plain_pair_of_names_is_asked_about(model: Model, prompt: str
         "*Obama*, Tom and Mary", "(Obama), Tom and Mary", "[Obama] [Tom] [Mary]", "Obama , Tom and Mary",
         "Obama; Tom; Mary", "Obama & Tom and Mary", "Obama / Tom / Mary", "Obama—Tom—Mary", "Obama,Tom and Mary",
         "Tom, Mary and <b>Obama</b>", "Tom, Mary & Obama", "Tom, Mary or Obama", "Obama und Tom und Mary",
-        "Obama’s, Tom’s and Mary’s friends",
+        "Obama’s, Tom’s and Mary’s friends", "Obama (44), Tom (30) and Mary",
     ],
 )  # fmt: skip
 def test_a_third_name_in_the_list_is_asked_about_whatever_signs_stand_beside_it(model: Model, listed: str) -> None:
