@@ -23,7 +23,7 @@ from app.hosting.services import computations, compute_afresh
 from app.hosting.visitors import begin_page
 from app.report import tray
 from app.shell import history
-from app.shell.banner import disk_notice, left_out_notice, model_for
+from app.shell.banner import data_set_notice, disk_notice, model_for
 from app.shell.current_view import set_view
 from app.shell.gate import let_in
 from app.shell.history import stay_at_address, write_address
@@ -130,7 +130,7 @@ def _draw_shared(step: Step) -> tuple[str, str]:
         view = View(model, pairs, row, chosen.corruption, large)
         with text:
             _strip(view)
-        left_out_notice(chosen.left_out)
+        data_set_notice(chosen.unread, chosen.left_out)
     beside_gpt2(view)
     in_words = prompts_in_words(choice, len(pairs))
     bos = "BOS in front" if pairs.prepend_bos else "no BOS"

@@ -18,6 +18,7 @@ N, TEMPLATES, SEED = "n", "templates", "seed"
 TASK = "task"
 TEXT, CORRUPTED, SEVERAL_LINES, IO, S, ANSWER_SPACE = "text", "corrupted", "several_lines", "io", "s", "answer_space"
 DATA, SKIP = "data", "skip"
+PEOPLE = "people"  # of typed prompts and data sets
 
 # Prompt, Logit lens and Attention
 PART_READ, PART_ANSWERS = "part_read", "part_answers"

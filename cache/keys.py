@@ -16,7 +16,7 @@ from ioi_core.circuit.definition import Circuit
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.vocabulary import Head
 
-_TEXTS = ("clean_text", "corrupted_text", "labels")  # how the tokens read, and groups; no analysis depends on them
+_UNUSED = ("clean_text", "corrupted_text", "labels", "people")  # no analysis depends on them, only on the tokens
 
 _written: WeakKeyDictionary[PromptPairs, bytes] = WeakKeyDictionary()
 """Of pairs that are in use: they never change."""
@@ -83,7 +83,7 @@ def _container(value: object) -> tuple[bytes, bytes]:
 def _pairs(pairs: PromptPairs) -> bytes:
     """Return the body of pairs; once for those that all requests of all visitors' pages share."""
     if (known := _written.get(pairs)) is None:
-        read = {f.name: getattr(pairs, f.name) for f in fields(pairs) if f.name not in _TEXTS}
+        read = {f.name: getattr(pairs, f.name) for f in fields(pairs) if f.name not in _UNUSED}
         if read["answer_sets"] is None:  # what most pairs have: their keys are older than the field
             del read["answer_sets"]
         known = _written[pairs] = _encode(read)

@@ -26,7 +26,8 @@ from ioi_core.circuit.results import (
 )
 from ioi_core.circuit.search import FoundCircuit, find_circuit
 from ioi_core.circuit.signals import SIGNALS, SignalFit, token_and_position
-from ioi_core.data_sets.pairs import pairs_as_csv, pairs_as_records, read_pairs
+from ioi_core.data_sets.pairs import DataSet, pairs_as_csv, pairs_as_records, pairs_of, read_pairs
+from ioi_core.data_sets.rows import DataRow, parse_rows
 from ioi_core.edges.evaluation import SHARES, edge_curve, evaluate_edges, largest_edges
 from ioi_core.edges.files import EdgeCircuit, edges_as_csv, edges_as_json, parse_edges, read_edges, write_edges
 from ioi_core.edges.graph import EdgeGraph
@@ -46,6 +47,7 @@ from ioi_core.errors import (
     NotIOIError,
     PromptError,
     PromptMismatchError,
+    UnknownNameError,
 )
 from ioi_core.heads.copying import CopiedTokens, CopyScores, copied_tokens, copy_scores
 from ioi_core.heads.published import PUBLISHED_CLASSES, HeadClass, published_class
@@ -60,6 +62,7 @@ from ioi_core.path_patching.patch import LOGITS, RECEIVER_INPUTS, PathResult, pa
 from ioi_core.prompts.arena import arena25_pairs, arena_pairs
 from ioi_core.prompts.corruptions import CORRUPTIONS, SIGNAL_FLIPS
 from ioi_core.prompts.dataset import ioi_dataset
+from ioi_core.prompts.names import IOI_LISTS
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.prompts.templates import TEMPLATES
 from ioi_core.prompts.twins import with_twins
@@ -82,6 +85,7 @@ __all__ = [
     "HEAD_ROLES",
     "HEAD_SITES",
     "IOI_CIRCUIT",
+    "IOI_LISTS",
     "LOGITS",
     "METHODS",
     "NAIVE_CIRCUIT",
@@ -111,6 +115,8 @@ __all__ = [
     "Condition",
     "CopiedTokens",
     "CopyScores",
+    "DataRow",
+    "DataSet",
     "Direction",
     "EdgeAtlas",
     "EdgeCircuit",
@@ -152,6 +158,7 @@ __all__ = [
     "Task",
     "TokenLens",
     "TwoRunResult",
+    "UnknownNameError",
     "ablate",
     "answer_form_ranks",
     "arena25_pairs",
@@ -193,7 +200,9 @@ __all__ = [
     "minimality",
     "pairs_as_csv",
     "pairs_as_records",
+    "pairs_of",
     "parse_edges",
+    "parse_rows",
     "patch_activations",
     "patch_paths",
     "predictions",

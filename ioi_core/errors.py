@@ -13,6 +13,10 @@ class PromptError(IOIError):
     """A prompt, name or answer cannot be used; the text shows the tokens and says what to change."""
 
 
+class UnknownNameError(PromptError):
+    """New first names would take the place of what may be no person's name."""
+
+
 class PromptMismatchError(PromptError):
     """A clean and a corrupted prompt do not line up token by token."""
 

@@ -7,7 +7,7 @@ one reaches a check, here or in the analysis that takes it, and is refused with 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Integral
 from os import PathLike
-from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 import numpy as np
 import torch
@@ -140,14 +140,14 @@ def as_whole_number(value: object, name: str, low: int, high: int) -> int:
 
 
 def as_texts(texts: Texts) -> list[object]:
-    """Return one text or a list of texts as a list; its items are checked where they are read.
+    """Return one text or a list of texts, or a column of them, as a list; its items are checked where they are read.
 
     Raises:
         PromptError: neither text nor a list, or an empty list.
     """
     if isinstance(texts, str):
         return [texts]
-    if not isinstance(texts, list | tuple):
+    if not isinstance(texts := _column(texts), list | tuple):
         raise PromptError(f"a prompt must be text, or a list of texts, got {shown(texts)}")
     if not texts:
         raise PromptError("there is no prompt: got an empty list, give at least one text")
@@ -165,13 +165,18 @@ def one_a_row(texts: Texts | None, name: str, n_rows: int) -> list[object]:
         return [None] * n_rows
     if isinstance(texts, str):
         return [texts] * n_rows
-    if not isinstance(texts, list | tuple):
+    if not isinstance(texts := _column(texts), list | tuple):
         raise PromptError(f"{name} must be text, or a list of texts, got {shown(texts)}")
     if len(texts) != n_rows:
         raise PromptMismatchError(
             f"{name} has {len(texts)} rows, the prompts have {n_rows}: give one for all, or one for each prompt"
         )
     return list(texts)
+
+
+def _column(texts: Any) -> Any:
+    """Return a column of a table or an array as a list, anything else as it is."""
+    return texts.tolist() if hasattr(texts, "tolist") else texts
 
 
 def as_fraction(value: object, name: str) -> float:

@@ -29,9 +29,8 @@ from app.view import View
 from app.words.effects import least, shows
 from app.words.phrases import grouped_by
 from app.words.tokens import token_label
-from ioi_core import Head
+from ioi_core import IOI_LISTS, Head
 from ioi_core.prompts.answers import answer_token
-from ioi_core.prompts.names import IOI_LISTS
 
 _INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
 

@@ -9,13 +9,17 @@ import streamlit as st
 
 from app.view import View
 from app.words.phrases import prompts
-from ioi_core import SIGNAL_FLIPS, Ablation, Model, PromptError, PromptPairs, with_twins
+from ioi_core import SIGNAL_FLIPS, Ablation, Model, PromptError, PromptPairs, UnknownNameError, with_twins
 from ioi_core.circuit.replacements import layouts
 from ioi_core.prompts.pairs import check_roles
 
 TYPED, IN_DATA = "typed", "from the data set"
 """The corruption, in words, of prompts that came with their corrupted ones."""
 
+NEW_NAMES = (
+    "New first names are to take the place of IO and S, and the app does not know these two as people's. If they are, "
+    "choose IO and S are people in the sidebar. Corrupted prompts of your own need no new names."
+)
 _GIVEN = {
     TYPED: "Heads are ablated with the corrupted prompts that you typed",
     IN_DATA: "Heads are ablated with the corrupted prompts of the data set",
@@ -64,14 +68,17 @@ def _need_roles(need: str, pairs: PromptPairs) -> None:
 def _twin_key(pairs: PromptPairs) -> tuple[object, ...]:
     """Return all that twins depend on."""
     answers = pairs.answers.tobytes(), pairs.answer_sets
-    return pairs.clean_text, answers, pairs.templates.tobytes(), pairs.labels, pairs.prepend_bos
+    return pairs.clean_text, answers, pairs.templates.tobytes(), pairs.labels, pairs.prepend_bos, pairs.people
 
 
 @st.cache_resource(
     max_entries=256, show_spinner=False, hash_funcs={Model: attrgetter("fingerprint"), PromptPairs: _twin_key}
 )
 def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPairs:
-    return with_twins(model, pairs, corruption)
+    try:
+        return with_twins(model, pairs, corruption)
+    except UnknownNameError as error:
+        raise PromptError(NEW_NAMES) from error
 
 
 def twin_of(view: View) -> str:

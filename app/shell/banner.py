@@ -1,7 +1,7 @@
 """Banners of every page: another model than asked for, results that cannot be kept on disk."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -29,6 +29,7 @@ _NOT_HERE = (
     "what to do in docs/hosting.md."
 )
 
+_MOST_NAMED = 40
 _OTHER_WEIGHTS = (
     "The folder that this host names for it holds a model of its shape with other weights: it does not give the "
     "published figures, and what was published about GPT-2 small's heads does not hold for it."
@@ -110,8 +111,12 @@ def disk_notice() -> None:
         st.sidebar.html(f'<div class="ioi-notice ioi-standin ioi-disk" role="status">{html.escape(warning)}</div>')
 
 
-def left_out_notice(reasons: Mapping[int, str]) -> None:
-    """Say which rows of a data set were left out, and why."""
+def data_set_notice(unread: Sequence[str], reasons: Mapping[int, str]) -> None:
+    """Say which columns of a data set are not read, and which rows were left out, and why."""
+    if unread:
+        columns = "1 column" if len(unread) == 1 else f"{len(unread)} columns"
+        with st.expander(f"{columns} of the data set not read"):
+            st.text("\n".join(unread[:_MOST_NAMED]) + "\n..." * (len(unread) > _MOST_NAMED))
     if reasons:
         rows = "1 row" if len(reasons) == 1 else f"{len(reasons)} rows"
         with st.expander(f"{rows} of the data set left out"):

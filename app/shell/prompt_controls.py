@@ -112,6 +112,7 @@ def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
     s = right.text_input("S (optional)", key=url.S, bind="query-params", help="The wrong answer. Found if left empty.")
     space = _space_control() if io or s else True
     corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
+    people = _people_control()
     typed = texts_of("the prompts", clean, limits, several_lines=several)
     twins = texts_of("the corrupted prompts", corrupted, limits, several_lines=several)
     answers = checked_answer("IO", io), checked_answer("S", s)
@@ -126,6 +127,7 @@ def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
         io=io,
         s=s,
         answer_space=space,
+        people=people,
     )
 
 
@@ -152,11 +154,12 @@ def _data_set(bos: bool, limits: Settings) -> PromptChoice:
         help="Off: the data set is refused, with the rows and reasons. On: the others are kept, and the page says so.",
     )  # fmt: skip
     space, corruption = _space_control(), _corruption_control("for rows without a corrupted prompt")
+    people = _people_control()
     if problem := st.session_state.get(_UPLOAD_PROBLEM):
         raise PromptError(f"{problem}. Take the file out of the field to go on without it")
     check_size("the data set's rows", data, limits)
     _say_what_is_no_token(data)
-    return PromptChoice(DATA, bos, corruption, answer_space=space, data=data, skip=skip)
+    return PromptChoice(DATA, bos, corruption, answer_space=space, data=data, skip=skip, people=people)
 
 
 _UPLOAD, _UPLOAD_PROBLEM = "_upload", "_upload_problem"
@@ -207,6 +210,14 @@ def _space_control() -> bool:
         "Space before the answers", value=True, key=url.ANSWER_SPACE, bind="query-params",
         help="On: a space is put before IO and S where there is none, as a new word begins. Off: they are taken as "
         "written, for what continues a word or a number, such as 42 after 17.",
+    )  # fmt: skip
+
+
+def _people_control() -> bool:
+    return st.toggle(
+        "IO and S are people", key=url.PEOPLE, bind="query-params",
+        help="ABC and the Circuit page put new first names in place of IO and S. Off: only where a first name or a "
+        "title shows that they are people. On: wherever they begin with a capital letter, such as Obama and Clinton.",
     )  # fmt: skip
 
 

@@ -10,21 +10,23 @@ from app.hosting.services import settings
 from app.hosting.settings import Settings
 from app.questions.ask import Request, ask
 from app.questions.limits import check_tokens
-from app.questions.twins import IN_DATA, TYPED
+from app.questions.twins import IN_DATA, NEW_NAMES, TYPED
 from ioi_core import (
     TASKS,
+    DataSet,
     Model,
     NotIOIError,
     PromptError,
     PromptPairs,
+    UnknownNameError,
     arena_pairs,
     ioi_dataset,
+    pairs_of,
+    parse_rows,
     prompt_pairs,
     read_pairs,
     task_dataset,
 )
-from ioi_core.data_sets.pairs import DataSet, pairs_of
-from ioi_core.data_sets.rows import parse_rows
 
 CLASSIC, GENERATED, TASK, OWN, DATA = "classic", "generated", "other task", "own", "data set"
 CORRUPTIONS = {"S2 flip": "s2_flip", "ABC": "abc"}
@@ -41,6 +43,7 @@ class PromptChoice:
 
     Attributes:
         data: the text of a data set; skip: leave out its rows that cannot be used.
+        people: the visitor says that IO and S are people's names.
     """
 
     source: str
@@ -57,6 +60,7 @@ class PromptChoice:
     answer_space: bool = True
     data: str = ""
     skip: bool = False
+    people: bool = False
 
 
 def prompts_in_words(choice: PromptChoice, n: int) -> str:
@@ -73,11 +77,13 @@ class Chosen:
     Attributes:
         corruption: in words.
         left_out: rows of a data set that were left out: number -> reason.
+        unread: columns of it that mean nothing here.
     """
 
     pairs: PromptPairs
     corruption: str
     left_out: Mapping[int, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> tuple[str, ...]:
@@ -168,6 +174,8 @@ def _advice(model: Model, choice: PromptChoice, error: PromptError) -> str:
             return (
                 f"Choose another {what}: it must be one token, and {text[:40]!r} is {n}. One-token names: {_ONE_TOKEN}."
             )
+    if isinstance(error, UnknownNameError):
+        return NEW_NAMES
     if not isinstance(error, NotIOIError):
         return ""
     optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
@@ -190,11 +198,11 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
             "Upload a data set in the sidebar, or paste one there: there is no data set yet. Its columns are clean, "
             "corrupted, io and s (and label, if you like)."
         )
-    found, given = _data_set(model, choice)
+    found, given, unread = _data_set(model, choice)
     if found.pairs is not None and (choice.skip or not found.refused):
         mixed = f"given, or {choice.corruption}"
         corruption = mixed if len(given) > 1 else IN_DATA if given[0] else choice.corruption
-        return Chosen(found.pairs, corruption, found.refused)
+        return Chosen(found.pairs, corruption, found.refused, unread)
     way_out = "Correct them, or choose Leave out in the sidebar" if found.pairs is not None else "Correct them"
     raise PromptError(
         f"{len(found.refused)} rows of the data set cannot be used: {found.refusal(_MOST_LISTED)}. {way_out}"
@@ -222,17 +230,18 @@ def recipe_of(choice: PromptChoice) -> Request[PromptPairs]:
     if choice.source == DATA:
         return ask(
             read_pairs, path=choice.data, corruption=corruption, answer_space=choice.answer_space, prepend_bos=bos,
-            skip=choice.skip,
+            people=choice.people, skip=choice.skip,
         )  # fmt: skip
     return ask(
         prompt_pairs, clean=list(choice.clean), corrupted=list(choice.corrupted) or None, io=choice.io or None,
         s=choice.s or None, corruption=corruption, answer_space=choice.answer_space, prepend_bos=bos,
+        people=choice.people,
     )  # fmt: skip
 
 
 @cached(LRUCache(64), key=lambda model, choice: (model.fingerprint, choice), lock=threading.Lock())
-def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, ...]]:
-    """Return the data set, and True, False or both: whether its kept rows came with their corrupted prompts."""
+def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, ...], tuple[str, ...]]:
+    """Return the data set; whether its kept rows came with their corrupted prompts, or some did; its unread columns."""
     rows, limits = parse_rows(choice.data), settings()
     if len(rows) > limits.max_prompts:
         raise PromptError(f"the data set has {len(rows):,} rows: at most {limits.max_prompts} are allowed")
@@ -245,6 +254,8 @@ def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, 
         corruption=CORRUPTIONS[choice.corruption],
         answer_space=choice.answer_space,
         prepend_bos=choice.prepend_bos,
+        people=choice.people,
     )
     given = {row.corrupted is not None for row in rows if row.number not in found.refused}
-    return found, tuple(sorted(given))
+    unread = dict.fromkeys(name for row in rows for name in row.unread)
+    return found, tuple(sorted(given)), tuple(unread)

@@ -12,8 +12,7 @@ from app.drawing.heatmap import EffectGrid, effect_heatmap, heatmap_height
 from app.drawing.parts import laid_out, literal
 from app.words.choices import TOWARDS
 from app.words.phrases import mean_over, number
-from ioi_core import Direction
-from ioi_core.sweeps.result import SweepResult
+from ioi_core import Direction, SweepResult
 
 MOST_ROWS, MOST_CELLS = 200, 6000
 _LARGEST = 1e9

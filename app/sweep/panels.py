@@ -12,8 +12,8 @@ from app.take_home.data import csv_bytes
 from app.take_home.menu import download_button
 from app.take_home.record import in_a_file_name
 from app.view import View
-from ioi_core import IOIError
-from ioi_core.sweeps.result import SweepResult, sweep_of
+from ioi_core import IOIError, SweepResult
+from ioi_core.sweeps.result import sweep_of
 
 _UPLOAD = "_sweep"
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from ioi_core.sweeps.result import SweepResult
+from ioi_core import SweepResult
 
 MOST_ROWS = 1000
 _LONGEST = 300  # letters of a field

@@ -4,8 +4,7 @@ import numpy as np
 
 from app.sweep.charts import Effects
 from app.words.phrases import number
-from ioi_core import Model
-from ioi_core.sweeps.result import SweepResult
+from ioi_core import Model, SweepResult
 
 HOW = "The file that `python -m ioi_core sweep` writes; it is read here and goes with the session."
 TOO_LARGE = "Files of more than 1 MB do not get through; in Python `ioi_core.read_sweep` reads them as well."

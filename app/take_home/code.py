@@ -14,8 +14,7 @@ from app.questions.ask import Request
 from app.questions.shown import Shown
 from app.take_home.computed import place_of, rows_of
 from app.take_home.record import Record
-from ioi_core import IOI_CIRCUIT, NAIVE_CIRCUIT, NO_HEADS, Circuit, Head, PromptPairs
-from ioi_core.prompts.corruptions import CORRUPTIONS
+from ioi_core import CORRUPTIONS, IOI_CIRCUIT, NAIVE_CIRCUIT, NO_HEADS, Circuit, Head, PromptPairs
 
 _WIDTH = 100
 _PATH = "prompts.txt"

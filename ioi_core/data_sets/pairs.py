@@ -2,8 +2,9 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -47,6 +48,7 @@ def read_pairs(
     corruption: Choice = "s2_flip",
     answer_space: Flag = True,
     prepend_bos: Flag = True,
+    people: Flag = False,
     skip: Flag = False,
 ) -> PromptPairs:
     """Return the prompts of a CSV, TSV or JSONL file with columns clean, corrupted, io, s and, if there is one, label.
@@ -54,22 +56,22 @@ def read_pairs(
     Args:
         path: of the file, UTF-8. Column names of published sets are known (`COLUMNS`); an answer may be a JSON list of
             texts, of which all are right (or wrong).
-        corruption: makes the twin where a row has none. answer_space, prepend_bos: as in `prompt_pairs`; token ids are
-            taken as they are.
+        corruption: makes the twin where a row has none. answer_space, prepend_bos, people: as in `prompt_pairs`; token
+            ids are taken as they are.
         skip: leave out the rows that cannot be used instead of refusing the file.
     Raises:
         PromptError: the file cannot be read, or rows of it cannot be used: says which and why.
     """
     check_model(model)
-    answer_space, skip = as_flag(answer_space, "answer_space"), as_flag(skip, "skip")
-    prepend_bos = as_flag(prepend_bos, "prepend_bos")
+    skip = as_flag(skip, "skip")
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as error:
         raise PromptError(f"the data set {shown(path)} cannot be read: {type(error).__name__}") from error
     found = pairs_of(
-        model, parse_rows(as_text(data)), corruption=corruption, answer_space=answer_space, prepend_bos=prepend_bos
-    )
+        model, parse_rows(as_text(data)), corruption=corruption, answer_space=answer_space, prepend_bos=prepend_bos,
+        people=people,
+    )  # fmt: skip
     if found.pairs is None or (found.refused and not skip):
         raise PromptError(f"{len(found.refused)} rows of the data set cannot be used: {found.refusal()}")
     return found.pairs
@@ -80,18 +82,32 @@ def pairs_of(
     rows: Sequence[DataRow],
     *,
     corruption: Choice = "s2_flip",
-    answer_space: bool = True,
-    prepend_bos: bool = True,
+    answer_space: Flag = True,
+    prepend_bos: Flag = True,
+    people: Flag = False,
 ) -> DataSet:
-    """Return the rows as pairs; those that cannot be used, or are of another kind than most, with their reason."""
-    corruption = check_corruption(corruption)
+    """Return the rows as pairs; those that cannot be used, or are of another kind than most, with their reason.
+
+    `pairs_of(model, parse_rows(text))` is what `read_pairs` does with a file, and it keeps the reasons.
+
+    Args:
+        corruption, answer_space, prepend_bos, people: as in `read_pairs`.
+    Raises:
+        PromptError: what is given are no rows of a data set, or the corruption is unknown.
+    """
+    check_model(model)
+    if not isinstance(rows, list | tuple) or not all(isinstance(row, DataRow) for row in rows):
+        raise PromptError(f"rows of a data set are wanted, got {shown(rows)}: give parse_rows(text)")
+    corruption, prepend_bos = check_corruption(corruption), as_flag(prepend_bos, "prepend_bos")
+    answer_space, people = as_flag(answer_space, "answer_space"), as_flag(people, "people")
     refused = {row.number: row.refused for row in rows if row.refused is not None}
+    make = partial(prompt_row, model, corruption=corruption, prepend_bos=prepend_bos, answer_space=False, people=people)
     usable: list[tuple[DataRow, PromptRow]] = []
     for row in rows:
         if row.refused is None:
             try:
                 check_characters(model, row.label, "its label")
-                usable.append((row, _prompt_row(model, row, corruption, answer_space, prepend_bos)))
+                usable.append((row, _prompt_row(model, row, answer_space, make)))
             except PromptError as error:
                 refused[row.number] = str(error)
     of_ioi = [len(prompt.positions) > 1 for _, prompt in usable]
@@ -104,12 +120,13 @@ def pairs_of(
     refused = dict(sorted(refused.items()))
     if not kept:
         return DataSet(None, refused)
-    pairs = stack_rows([replace(row, template=n) for n, (_, row) in enumerate(kept)], prepend_bos=prepend_bos)
+    numbered = [replace(row, template=n) for n, (_, row) in enumerate(kept)]
+    pairs = stack_rows(numbered, prepend_bos=prepend_bos, people=people)
     labels = tuple(row.label for row, _ in kept)
     return DataSet(replace(pairs, labels=labels if any(labels) else None), refused)
 
 
-def _prompt_row(model: Model, row: DataRow, corruption: str, answer_space: bool, prepend_bos: bool) -> PromptRow:
+def _prompt_row(model: Model, row: DataRow, answer_space: bool, make: Callable[..., PromptRow]) -> PromptRow:
     answer_space = answer_space if row.answer_space is None else row.answer_space
     sides = {
         name: [_exact(model, answer, name, answer_space) for answer in answers]
@@ -118,9 +135,7 @@ def _prompt_row(model: Model, row: DataRow, corruption: str, answer_space: bool,
     io, s = (next(iter(side), None) for side in sides.values())
     check_both_or_neither(io, s)
     first = None if io is None else (io, s)
-    prompt = prompt_row(
-        model, row.clean, row.corrupted, first, corruption=corruption, prepend_bos=prepend_bos, answer_space=False
-    )
+    prompt = make(row.clean, row.corrupted, first)
     if max(map(len, sides.values())) < 2:
         return prompt
     right, wrong = (

@@ -21,6 +21,9 @@ _ARITHMETIC: dict[str, tuple[object, ...]] = {
     "auto_map": (None, {}),  # the folder's own code
 }
 _SIZES = ("n_layer", "n_head", "n_embd", "n_positions")
+_PUBLISHED = {(6, 768), (12, 768), (24, 1024), (36, 1280), (48, 1600)}
+"""(n_layer, n_embd) of distilgpt2 and GPT-2's four sizes, all with heads of 64: no weight has a shape that tells."""
+_HEAD = 64
 # Hugging Face reads these as other names of the sizes.
 _ALIASES = {
     "num_hidden_layers": "n_layer",
@@ -67,6 +70,12 @@ def _check_sizes(config: dict[str, Any], folder: Path) -> None:
     for field in (*_SIZES, *inner):
         if field in config and not (type(config[field]) is int and config[field] > 0):
             raise ModelUnavailableError(f"{folder} has {field} = {config[field]!r} in config.json: 1 or more is wanted")
+    layers, heads, width = config.get("n_layer", 12), config.get("n_head", 12), config.get("n_embd", 768)
+    if (layers, width) in _PUBLISHED and heads * _HEAD != width:
+        raise ModelUnavailableError(
+            f"{folder} has n_head = {heads} in config.json: GPT-2 of {layers} layers of width {width} has "
+            f"{width // _HEAD} heads, and with another number its weights load and compute something else"
+        )
     eps = config.get("layer_norm_epsilon", 1e-5)
     if not (isinstance(eps, float) and 0 < eps < 1):
         raise ModelUnavailableError(f"{folder} has layer_norm_epsilon = {eps!r} in config.json: 0 to 1 is wanted")

@@ -9,24 +9,26 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
-from ioi_core.errors import NotIOIError, PromptError
+from ioi_core.errors import NotIOIError, PromptError, UnknownNameError
 from ioi_core.inputs import shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.names import new_names
-from ioi_core.prompts.people import names_in, people
+from ioi_core.prompts.people import names_in, people_in
 from ioi_core.prompts.roles import Names
 from ioi_core.prompts.templates import TEMPLATES
 from ioi_core.prompts.text import TypedText, Word, decode, read_text, show_tokens
 
 
-def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label: str) -> TypedText:
+def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label: str, *, people: bool) -> TypedText:
     """Return the corrupted twin, with as many tokens as the clean prompt; only name tokens differ.
 
     Args:
         label: what messages call the clean prompt.
+        people: IO and S are people's names, if they begin with a capital letter, also where the app does not know them.
 
     Raises:
         PromptError: the corruption is not defined for this prompt, or no name of one token fits somewhere.
+        UnknownNameError: new first names would take the place of what may be no person's name.
         NotIOIError: IO or S is part of a longer name, so the twin must be given.
     """
     io_at, s_at = ([word.start for word in words] for words in (names.io_words, names.s_words))
@@ -39,7 +41,7 @@ def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label
     words = (*names.io_words, *names.s_words)
     _check_whole_names(model, clean, words, label)
     n_new = {"abc": len(words), "CDD": 2, "DCD": 2}.get(corruption, 0)
-    new = _new_names(model, clean, names, n_new, corruption, label) if n_new else []
+    new = _new_names(model, clean, names, n_new, corruption, label, people=people) if n_new else []
     replaced = replaced_names(corruption, names.io, names.s, io_at=io_at, s_at=s_at, new=iter(new))
     return _with_names(model, clean, replaced, label)
 
@@ -55,21 +57,25 @@ def _check_whole_names(model: Model, clean: TypedText, words: Collection[Word], 
             )
 
 
-def _new_names(model: Model, clean: TypedText, names: Names, n_new: int, corruption: str, label: str) -> list[str]:
+def _new_names(
+    model: Model, clean: TypedText, names: Names, n_new: int, corruption: str, label: str, *, people: bool
+) -> list[str]:
     """Return `n_new` first names that the text does not have, always the same for the same text.
 
-    IO and S must be known to be people's: "France and Spain" reads as "Obama and Clinton" does. In a published
-    template's sentence whoever is named is a person.
+    IO and S must be known, or said, to be people's: "France and Spain" reads as "Obama and Clinton" does. In a
+    published template's sentence whoever is named is a person.
     """
     words = (*names.io_words, *names.s_words)
     found = names_in(model, clean)
-    persons = people(clean, found) if any(template.made(clean.text) for template in TEMPLATES) else ()
+    persons = people_in(clean, found) if any(template.made(clean.text) for template in TEMPLATES) else ()
     named = {word.name for name in found if name.sure or name.text in persons for word in name.words}
-    if others := [name for name in (names.io, names.s) if name not in named]:
-        raise PromptError(
+    unknown = [name for name in (names.io, names.s) if name not in named]
+    if others := [name for name in unknown if not (people and name[0].isupper())]:
+        raise UnknownNameError(
             f"{label}: {corruption} puts new first names in place of io and s, which fits people's names, "
             f"not {' and '.join(map(shown, others))} in {show_tokens(model, clean.ids)}, known neither as a first name "
-            "nor by a title: use s2_flip, or give the corrupted prompt"
+            "nor by a title: if they are people, say so where the prompts are made (people=True), else use s2_flip or "
+            "give the corrupted prompt"
         )
     new = new_names(
         model,

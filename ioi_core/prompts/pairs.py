@@ -35,6 +35,7 @@ class PromptPairs:
         answer_sets: [batch] of (right ids, wrong ids) where an answer is a set of tokens: logit_diff is then the
             difference of the sets' mean logits. None: `answers` is all there is.
         labels: [batch] a name for the group that a row belongs to, from a data set; None if there is none.
+        people: true if IO and S were said to be people's names: twins may put first names in their place.
     """
 
     clean_tokens: Int[np.ndarray, "batch pos"]
@@ -48,6 +49,7 @@ class PromptPairs:
     prepend_bos: bool
     answer_sets: AnswerSets | None = None
     labels: tuple[str, ...] | None = None
+    people: bool = False
 
     def __post_init__(self) -> None:
         """Make every array read-only: pairs are shared between threads and are part of cache keys."""
@@ -135,7 +137,7 @@ class PromptRow:
     answer_sets: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
 
-def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool) -> PromptPairs:
+def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool, people: bool = False) -> PromptPairs:
     """Return rows as one batch: BOS in front if asked for, padding to the right, positions counted with the BOS."""
     roles = [role for role in ROLES if role in rows[0].positions]
     several = any(row.answer_sets for row in rows)
@@ -150,6 +152,7 @@ def stack_rows(rows: Sequence[PromptRow], *, prepend_bos: bool) -> PromptPairs:
         corrupted_text=tuple(row.corrupted_text for row in rows),
         prepend_bos=prepend_bos,
         answer_sets=tuple(row.answer_sets or _sets_of_one(row.answers) for row in rows) if several else None,
+        people=people,
     )
 
 

@@ -32,8 +32,10 @@ _DATES = _words(
 _OPENERS = _words("After Afterwards Although And As Because Before But If Later Since So Then Though Until When While")
 _PARTICLES = _words("van von de der den del della di da dos du la le bin ibn al el ten ter zu of the")
 _PLACE_FOLLOWS = _words("in at near In At Near")
+_LISTS = _words("and or nor plus und oder et ou y e o")
 
 _ENDS_SENTENCE = frozenset(".!?…。！？\n\r\u2028\u2029")
+_ENDS_LIST = _ENDS_SENTENCE | {":"}
 _TRANSPARENT = frozenset("\"'`“”„‘’‚«»‹›()[]{}")  # quotes and brackets: they neither end a sentence nor begin one
 _LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -93,14 +95,15 @@ def names_in(model: Model, typed: TypedText) -> list[Name]:
     return [name for name in names if name.without_titles]
 
 
-def people(typed: TypedText, names: Sequence[Name]) -> set[str]:
-    """Return the names that are people's: known ones, and those that first stand beside another name or "and I"."""
-    first = first_occurrences(names)
+def people_in(typed: TypedText, names: Sequence[Name]) -> set[str]:
+    """Return the names that are people's: known ones, those that first stand in a list with another name, or "and I".
+
+    A name in brackets behind another tells of that one: "John (Paris) and Mary (London)".
+    """
+    first, behind = first_occurrences(names), {name.last + 1 for name in names}
     persons = {name.text for name in first if name.sure or is_joined_to_i(typed, name)}
-    for one, other in pairwise(first):
-        link = typed.words[one.last + 1 : other.first + 1]
-        place = one.first > 0 and typed.words[one.first - 1].name in _PLACE_FOLLOWS
-        if are_joined(typed, one, other) or ([word.before for word in link] == [", "] and not place):
+    for one, other in pairwise(name for name in first if name.words[0].before != " (" or name.first not in behind):
+        if are_joined(typed, one, other) or _are_listed(typed, one, other):
             persons |= {one.text, other.text}
     return persons
 
@@ -109,6 +112,18 @@ def are_joined(typed: TypedText, one: Name, other: Name) -> bool:
     """Return whether the text says "`one` and `other`", in this order."""
     link = typed.words[one.last + 1 : other.first + 1]
     return [word.name for word in link[:-1]] == ["and"] and [word.before for word in link] in ([" ", " "], [", ", " "])
+
+
+def _are_listed(typed: TypedText, one: Name, other: Name) -> bool:
+    """Return whether only signs, numbers and "and", "or" stand between two names: commas, quotes, mark-up."""
+    *between, last = typed.words[one.last + 1 : other.first + 1]
+    signs = "".join(word.before for word in (*between, last))
+    place = one.first > 0 and typed.words[one.first - 1].name in _PLACE_FOLLOWS
+    return (
+        not place
+        and not _ENDS_LIST & set(signs)
+        and all(word.name in _LISTS or not _LETTERS.search(word.name) for word in between)
+    )
 
 
 def is_joined_to_i(typed: TypedText, name: Name) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ioi_core.errors import NotIOIError, PromptError
 from ioi_core.inputs import shown
 from ioi_core.model.weights import Model
-from ioi_core.prompts.people import Name, are_joined, first_occurrences, is_joined_to_i, names_in, people
+from ioi_core.prompts.people import Name, are_joined, first_occurrences, is_joined_to_i, names_in, people_in
 from ioi_core.prompts.text import TypedText, Word, show_tokens
 
 _SHOWN_NAMES = 8
@@ -42,7 +42,7 @@ def find_names(model: Model, typed: TypedText, label: str) -> Names:
     names = names_in(model, typed)
     inside = {name.text for name in names if name.inside}
     names = [name for name in names if name.sure or name.text in inside]
-    persons = people(typed, names)
+    persons = people_in(typed, names)
     counts = {name.text: sum(other.text == name.text for other in names) for name in first_occurrences(names)}
     repeated = [name for name in counts if name in persons and counts[name] > 1]
     single = [name for name in counts if name in persons and counts[name] == 1]

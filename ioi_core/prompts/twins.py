@@ -35,6 +35,7 @@ def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPa
         corruption=corruption,
         prepend_bos=pairs.prepend_bos,
         answer_space=False,
+        people=pairs.people,
     )
     if not np.array_equal(twins.clean_tokens, pairs.clean_tokens):
         raise PromptError(f"the prompts read as other tokens when {corruption} twins are made: choose generated ones")

@@ -29,6 +29,7 @@ def prompt_pairs(
     corruption: Choice = "s2_flip",
     prepend_bos: Flag = True,
     answer_space: Flag = True,
+    people: Flag = False,
 ) -> PromptPairs:
     """Return clean and corrupted prompts from one text or a list of texts that stop before the answer.
 
@@ -40,6 +41,8 @@ def prompt_pairs(
         corruption: "s2_flip", "abc" or a signal flip ("ABB" ... "ABA"); used where `corrupted` is None.
         answer_space: put a leading space before a given io and s that has none; False takes both as written, for
             answers that go on with a word or a number ("17" + "42").
+        people: io and s are people's names although the app knows neither a first name nor a title in them, such as
+            "Obama" and "Clinton": "abc", "CDD" and "DCD" may put first names in place of them (if in capitals).
 
     Returns:
         Pairs with all roles; with only "END" where io and s are given and S is not repeated, or IO does not occur.
@@ -51,7 +54,7 @@ def prompt_pairs(
     """
     check_model(model)
     corruption, prepend_bos = check_corruption(corruption), as_flag(prepend_bos, "prepend_bos")
-    answer_space = as_flag(answer_space, "answer_space")
+    answer_space, people = as_flag(answer_space, "answer_space"), as_flag(people, "people")
     texts = as_texts(clean)
     check_both_or_neither(io, s)
     columns = [one_a_row(column, name, len(texts)) for name, column in (("corrupted", corrupted), ("io", io), ("s", s))]
@@ -61,11 +64,11 @@ def prompt_pairs(
         labels = [name if isinstance(column, str) else f"{name}{where}" for name, column in (("io", io), ("s", s))]
         row = prompt_row(
             model, text, twin, None if io is None else answers, corruption=corruption, prepend_bos=prepend_bos,
-            answer_space=answer_space, where=where, labels=labels,
+            answer_space=answer_space, people=people, where=where, labels=labels,
         )  # fmt: skip
         rows.append(replace(row, template=number))
     _check_one_kind(rows)
-    return stack_rows(rows, prepend_bos=prepend_bos)
+    return stack_rows(rows, prepend_bos=prepend_bos, people=people)
 
 
 def prompt_row(
@@ -77,6 +80,7 @@ def prompt_row(
     corruption: str,
     prepend_bos: bool,
     answer_space: bool,
+    people: bool,
     where: str = "",
     labels: Sequence[str] = ("io", "s"),
 ) -> PromptRow:
@@ -100,7 +104,7 @@ def prompt_row(
     if corrupted_text is not None:
         corrupted = read_text(model, corrupted_text, corrupted_label, prepend_bos=prepend_bos)
     elif names is not None:
-        corrupted = corrupt(model, clean, names, corruption, label)
+        corrupted = corrupt(model, clean, names, corruption, label, people=people)
     else:
         raise NotIOIError(_needs_corrupted(model, clean, ids, label))
     check_same_length(model, clean.ids, corrupted.ids, label)

@@ -106,7 +106,7 @@ def test_pairs_count_with_everything_but_their_texts():
     }
     changed = [dataclasses.replace(pairs, **{name: value}) for name, value in changes.items()]
     assert len({key_of(p) for p in [pairs, *changed]}) == 1 + len(changes)
-    assert key_of(pairs) == key_of(dataclasses.replace(pairs, clean_text=("x", "y")))
+    assert key_of(pairs) == key_of(dataclasses.replace(pairs, clean_text=("x", "y"), labels=("l", "m"), people=True))
 
 
 def test_circuits_count_by_their_members():

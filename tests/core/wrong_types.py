@@ -58,6 +58,8 @@ def arguments(folder: str, data_set: str) -> dict[str, dict[str, Any]]:
         "arena25_pairs": {"model": model},
         "ioi_dataset": {"model": model, "n": 2},
         "read_pairs": {"model": model, "path": data_set},
+        "parse_rows": {"text": "clean\nx"},
+        "pairs_of": {"model": model, "rows": ioi_core.parse_rows('clean\n"When Mary and John met, John told"')},
         "task_dataset": {"model": model, "task": "capital", "n": 2},
         "prompt_pairs": {"model": model, "clean": "When Mary and John went out, John spoke to"},
         "with_twins": of_pairs | {"corruption": "abc"},

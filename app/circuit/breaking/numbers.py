@@ -6,8 +6,15 @@ import numpy as np
 
 from app.words.effects import clearly_above_0
 from app.words.phrases import grouped, number, with_interval
-from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality, PromptPairs, bootstrap_interval
-from ioi_core.circuit.results import CircuitResult
+from ioi_core import (
+    Circuit,
+    CircuitEvaluation,
+    CircuitResult,
+    Completeness,
+    Minimality,
+    PromptPairs,
+    bootstrap_interval,
+)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.effects import least, not_shown, shows, sure
 from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size, threshold
-from ioi_core import Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
-from ioi_core.circuit.methods import METHODS
+from ioi_core import METHODS, Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 
 METHOD_WORDS = {
     "zero": "zero ablation: the heads write nothing but their value bias",

@@ -7,8 +7,7 @@ from app.circuit.signals.words import FLIP_WORDS
 from app.drawing.bars import RowMarks, row_bars
 from app.drawing.kept import drawn_once
 from app.words.phrases import interval, mean_over, number
-from ioi_core import SignalFit
-from ioi_core.circuit.signals import SIGNALS
+from ioi_core import SIGNALS, SignalFit
 
 
 @drawn_once

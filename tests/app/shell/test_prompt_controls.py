@@ -122,6 +122,14 @@ def test_rows_that_cannot_be_used_are_left_out_only_if_the_visitor_says_so(loade
     assert "row 2: " in left_out.text[0].value
 
 
+def test_columns_that_are_not_read_are_named(loader) -> None:
+    at = opened(prompts="data set", data=f'clean,corruped,<b>\n"{MARY}","{TWIN}",x\n')
+    assert_fine(at)
+    (unread,) = [expander for expander in at.expander if expander.label == "2 columns of the data set not read"]
+    assert unread.text[0].value == "corruped\n<b>"
+    assert "not read" not in "".join(expander.label for expander in opened(prompts="own", text=MARY).expander)
+
+
 @pytest.mark.parametrize(
     ("data", "says_so"),
     [
@@ -182,6 +190,17 @@ def test_ablation_says_where_corrupted_prompts_come_from_row_by_row(loader) -> N
         assert f"<b>Corruption:</b> {words}" in body(at)
         story = captions(at)
         assert ("ABC twins of the same prompts" in story) == (words != "from the data set")
+
+
+def test_new_names_take_the_place_of_unknown_people_only_if_the_visitor_says_so(loader) -> None:
+    """S2 flips need no new names, but the Circuit page makes ABC twins of the same prompts."""
+    query = {"prompts": "own", "text": "When Obama and Clinton met, Obama told"}
+    assert_fine(opened(**query))
+    for page, corruption in (("prompt", "ABC"), ("circuit", "S2 flip")):
+        at = opened(f"../pages/{page}.py", **query, corruption=corruption)
+        assert "choose IO and S are people in the sidebar" in body(at)
+        at.sidebar.toggle(key="people").set_value(True).run()
+        assert_fine(at)
 
 
 def test_prompts_of_one_token_work_on_every_page(loader) -> None:

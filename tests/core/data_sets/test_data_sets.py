@@ -52,6 +52,14 @@ FILES = {
         {"prompts": [{"clean": MARY, "corrupt": TWIN, "answers": [" Mary"], "wrong_answers": [" John"]}]}
     ),
     "EWoK": f'Context1,Context2,Target1,Target2\n"{MARY}","{TWIN}",Mary,John\n',
+    "csv that tells Excel its delimiter": f'sep=;\r\nclean;corrupted;io;s\r\n"{MARY}";"{TWIN}";Mary;John\r\n',
+    "names of columns in other spellings": f'Clean Prompt,corrupted-prompt,IO,S\n"{MARY}","{TWIN}",Mary,John\n',
+    "token ids that pandas wrote": f'clean,corrupted,correct_idx,incorrect_idx\n"{MARY}","{TWIN}",5335.0,1757.0\n',
+    "blank lines first": f'\n  \r\n\t\nclean,corrupted,io,s\n"{MARY}","{TWIN}",Mary,John\n',
+    "lines of a very old Mac": f'clean;corrupted;io;s\r"{MARY}";"{TWIN}";Mary;John\r"";;;\r',
+    "one object on several lines": json.dumps({"clean": MARY, "corrupted": TWIN, "io": "Mary", "s": "John"}, indent=2),
+    "choices": json.dumps({"prompt": MARY, "corrupted": TWIN, "choices": ["John", "Mary"], "answerKey": 1}),
+    "choices in a table": f'prompt,corrupted,choices,answerKey\n"{MARY}","{TWIN}","[""Mary"", ""John""]",0\n',
     "found names, made twin": f'clean\n"{MARY}"\n',
     "empty cells": f'clean,corrupted,io,s\n"{MARY}",,,\n\n',
 }
@@ -60,6 +68,11 @@ FILES = {
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)
 def test_files_of_all_kinds_are_read_as_the_same_prompt(model: Model, tmp_path: Path, data: str) -> None:
     assert_same(read_pairs(model, saved(tmp_path, data)), arena_pairs(model)[0])
+
+
+def test_a_byte_order_mark_that_was_pasted_is_no_part_of_the_first_name() -> None:
+    for text in (FILES["csv"], FILES["jsonl"]):
+        assert parse_rows("\ufeff" + text) == parse_rows(text)
 
 
 def test_utf_16_with_its_mark_is_read(model: Model, tmp_path: Path) -> None:
@@ -90,6 +103,32 @@ def test_answers_without_a_space_are_taken_as_written(model: Model, tmp_path: Pa
     assert read_pairs(model, saved(tmp_path, data)).answers.tolist() == [[5433, 2319]]
 
 
+def test_names_are_peoples_where_the_reader_is_told_so(model: Model, tmp_path: Path) -> None:
+    met = "When {} and {} met, {} told"
+    path = saved(tmp_path, f'clean\n"{met.format("Obama", "Clinton", "Obama")}"\n"{met.format("Tom", "Ann", "Tom")}"\n')
+    pairs = read_pairs(model, path, corruption="abc", people=True)
+    assert (len(pairs), pairs.people) == (2, True)
+    with pytest.raises(PromptError, match=r"1 rows .* row 1: .*'Clinton' and 'Obama'"):
+        read_pairs(model, path, corruption="abc")
+
+
+def test_the_choice_that_is_right_is_told_by_its_number(model: Model) -> None:
+    row = {"clean": FRANCE, "corrupted": ITALY, "choices": ["Rome", "Paris", "Madrid"]}
+    pairs = pairs_of(model, parse_rows(json.dumps([row | {"answerKey": k} for k in range(3)]))).pairs
+    assert pairs is not None
+    [rome], [paris], [madrid] = (model.encode(f" {city}") for city in ("Rome", "Paris", "Madrid"))
+    right, wrong = ((rome,), (paris,), (madrid,)), ((paris, madrid), (rome, madrid), (rome, paris))
+    assert pairs.answer_sets == tuple(zip(right, wrong, strict=True))
+
+
+def test_columns_that_mean_nothing_here_are_named() -> None:
+    """A "corruped" column would else leave the twin to be made without a word."""
+    [row] = parse_rows(f'clean,corruped,io,s,note,,corrupted,corrupt\n"{MARY}",x,Mary,John,,9,"{TWIN}",y\n')
+    assert row.unread == ("corruped", "corrupt")
+    [row] = parse_rows(json.dumps({"clean": MARY, "choices": ["Mary", "John"], "answerKey": 0, "meta": {"a": [1]}}))
+    assert row.unread == ("meta",)
+
+
 BAD_ROWS = {
     "a clean prompt that is empty": ({"clean": "", "io": "a", "s": "b"}, "it has no clean prompt"),
     "text wanted": ({"clean": 5}, "its clean is 5, text is wanted"),
@@ -102,6 +141,13 @@ BAD_ROWS = {
     "an answer right and wrong": (
         {"clean": FRANCE, "corrupted": ITALY, "io": ["Paris", "Rome"], "s": "Rome"}, "stands there twice",
     ),
+    "choices of which none is right": (
+        {"clean": FRANCE, "corrupted": ITALY, "choices": ["Paris", "Rome"]}, "its answerKey is None: a number",
+    ),
+    "a choice that is not there": (
+        {"clean": FRANCE, "corrupted": ITALY, "choices": ["Paris", "Rome"], "answerKey": 2}, "its answerKey is 2",
+    ),
+    "choices that are no list": ({"clean": FRANCE, "choices": "Paris", "answerKey": 0}, "its choices are 'Paris'"),
     "one answer only": ({"clean": FRANCE, "corrupted": ITALY, "io": "Paris"}, "got io without s"),
     "no twin": ({"clean": FRANCE, "io": "Paris", "s": "Rome"}, "corrupted"),
     "other lengths": ({"clean": FRANCE, "corrupted": "Italy", "io": "Paris", "s": "Rome"}, "tokens"),
@@ -130,6 +176,8 @@ def test_a_row_that_cannot_be_used_is_listed_and_the_others_are_kept(model: Mode
 
 
 BAD_FILES = {
+    "a space before a quote": f'label, clean, corrupted, io, s\nx, "{FRANCE}", "{ITALY}", Paris, Rome\n',
+    "utf-16 without its mark": "clean,io,s\na,b,c\n".encode("utf-16-le"),
     "empty": "",
     "no rows": "clean,io,s\n",
     "no clean": "text,io,s\na,b,c\n",

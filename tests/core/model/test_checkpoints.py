@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel, PretrainedConfig
 
 from ioi_core import Model, ModelUnavailableError, load_model, run
+from ioi_core.model.checks import checked_config
 from tests.core.model.folders import edit_config
 from tests.models.random_gpt2 import save_random_gpt2
 from tests.models.random_pairs import random_pairs
@@ -211,6 +212,22 @@ def test_a_size_that_the_weights_do_not_have_is_named(folder: Path, field: str, 
         ModelUnavailableError, match=rf"config.json: {field}.* is {value} there, and {shape} by the shape"
     ):
         load_model(str(folder))
+
+
+@pytest.mark.parametrize(("layers", "width", "heads"), [(6, 768, 12), (12, 768, 12), (24, 1024, 16), (36, 1280, 20),
+                                                        (48, 1600, 25)])  # fmt: skip
+def test_another_number_of_heads_is_refused_where_gpt2s_own_is_known(
+    folder: Path, layers: int, width: int, heads: int
+) -> None:
+    """It divides the width, so the weights would load, cut into other heads; no tensor's shape tells."""
+    edit_config(folder, n_layer=layers, n_embd=width, n_head=heads)
+    assert checked_config(folder)["n_head"] == heads
+    wrong = f"n_head = {2 * heads}.* GPT-2 of {layers} layers of width {width} has {heads} heads"
+    edit_config(folder, n_head=2 * heads)
+    with pytest.raises(ModelUnavailableError, match=wrong):
+        checked_config(folder)
+    edit_config(folder, n_layer=layers + 1)  # a size that nobody has published may have any
+    assert checked_config(folder)["n_head"] == 2 * heads
 
 
 def test_every_field_of_hugging_faces_config_is_looked_at() -> None:

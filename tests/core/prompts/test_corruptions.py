@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ioi_core import Model, PromptError
+from ioi_core import Model, PromptError, UnknownNameError, with_twins
 from ioi_core.prompts.corruptions import CORRUPTIONS
 from ioi_core.prompts.names import NAMES
 from ioi_core.prompts.typed import prompt_pairs
@@ -150,9 +150,29 @@ def test_new_first_names_take_the_place_of_names_only(model: Model, corruption: 
     ],
 )
 def test_capitals_alone_make_no_people(model: Model, prompt: str, io: str, s: str, corruption: str) -> None:
-    message = refusal(model, prompt, io=io, s=s, corruption=corruption)
-    assert f"'{io}'" in message
-    assert "known neither as a first name nor by a title: use s2_flip, or give the corrupted prompt" in message
+    with pytest.raises(UnknownNameError, match="known neither as a first name nor by a title: if they are") as caught:
+        prompt_pairs(model, prompt, io=io, s=s, corruption=corruption)
+    assert f"'{io}'" in str(caught.value)
+
+
+@pytest.mark.parametrize(("io", "s"), [("Clinton", "Obama"), ("Mary", "Obama")])
+def test_who_is_said_to_be_a_person_gives_place_to_first_names(model: Model, io: str, s: str) -> None:
+    met = f"When {s} and {io} met, {s} told"
+    pairs = prompt_pairs(model, met, people=True)
+    assert pairs.corrupted_text == (f"When {s} and {io} met, {io} told",)
+    for twins in (with_twins(model, pairs[:1], "abc"), prompt_pairs(model, met, corruption="abc", people=True)):
+        match = re.fullmatch(r"When (\w+) and (\w+) met, (\w+) told", twins.corrupted_text[0])
+        assert match is not None
+        assert len({*match.groups(), io, s}) == 5
+        assert set(match.groups()) <= set(NAMES)
+    with pytest.raises(UnknownNameError, match=r"not .*'Obama' in .* say so where the prompts are made"):
+        with_twins(model, prompt_pairs(model, met), "abc")
+
+
+def test_words_in_small_letters_are_no_people_whatever_is_said(model: Model) -> None:
+    for prompt, io in (("blue red dog cat blue red cat", "dog"), ("the cat and Obama met, the cat told", "Obama")):
+        with pytest.raises(UnknownNameError, match="'cat'"):
+            prompt_pairs(model, prompt, io=io, s="cat", corruption="abc", people=True)
 
 
 def test_in_a_sentence_of_the_published_templates_whoever_is_named_is_a_person(model: Model) -> None:

@@ -1,6 +1,8 @@
 import string
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -264,6 +266,14 @@ def test_one_answer_serves_all_rows_or_each_row_has_its_own(model: Model) -> Non
     assert both.answers[:, 1].tolist() == [10598, 10598]
     assert both.answers[0, 0] != both.answers[1, 0]
     assert both.corrupted_text == ("The capital of Italy is",) * 2
+
+
+@pytest.mark.parametrize("column", [tuple, np.array, pd.Series])
+def test_a_column_of_texts_is_a_list_of_them(model: Model, column: Any) -> None:
+    clean, twins = [JOHN, JOHN.replace("John", "Tom")], [JOHN.replace(", John", ", Mary")] * 2
+    pairs = prompt_pairs(model, column(clean), column(twins), column(["Mary"] * 2), column(["John", "Tom"]))
+    assert (pairs.clean_text, pairs.corrupted_text) == (tuple(clean), tuple(twins))
+    assert pairs.answers.tolist() == [[5335, 1757], [5335, 4186]]
 
 
 # Any text at all
