@@ -49,7 +49,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     HF_HUB_OFFLINE=1 \
     STREAMLIT_SERVER_ADDRESS=0.0.0.0 \
-    STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE=true \
     IOI_CACHE_DIR=/cache \
     IOI_MODEL_DIR=/model \
     IOI_MODELS=/models \

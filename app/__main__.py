@@ -1,7 +1,8 @@
 """`python -m app`: check the settings, then serve the dashboard. Arguments are passed on to `streamlit run`.
 
 An invalid setting ends it at once, with status 2 and a line that names the setting: a mistyped limit must not go
-unnoticed. Run it from the repository's root, where Streamlit's own settings are.
+unnoticed. Run it from the repository's root, where Streamlit's own settings are. All lines are of the log
+(`app.hosting.logs`).
 """
 
 import logging
@@ -13,17 +14,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+import click
 from streamlit.web.cli import main as streamlit
 
-from app.hosting import descriptors, logs, metrics, warm_up
+from app.hosting import logs, metrics, warm_up
+from app.hosting.doors import descriptors
+from app.hosting.doors.connections import limit_connections
 from app.hosting.services import stop_computing
 from app.hosting.settings import Settings, check_model_settings, check_names, make_cache_folder
 from app.hosting.static_files import publish_circuitsvis
 from ioi_core.errors import SettingsError
 
 _SHORTEST_SECRET = 32
+# The log says where it serves. Streamlit's welcome is no event, and asks another server for this one's address.
+_OPTIONS = ("--logger.hideWelcomeMessage", "true", "--logger.level", "warning")
 _SECONDS_TO_STOP = 3.0
 _ENDING = threading.Lock()
+_log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> int:
@@ -34,27 +41,35 @@ def main(arguments: list[str]) -> int:
         check_model_settings(os.environ)
         make_cache_folder(os.environ)
         _share_cookie_secret()
-        logs.configure(errors_in_full=settings.log_errors_in_full)
         settings = replace(settings, max_sessions=_make_room_for(settings.max_sessions))
         if settings.metrics_port:
             _serve_metrics(settings)
-    except SettingsError as error:
-        print(f"The app was not started: {error}.", file=sys.stderr)
+        limit_connections(settings.max_characters)
+        publish_circuitsvis()
+        logs.log_event("start", **settings.in_words())
+        warm_up.in_background()
+        command = ["run", str(Path(__file__).parent / "server.py"), *_OPTIONS, *arguments]
+        return int(streamlit(command, standalone_mode=False) or 0)
+    except (click.Abort, KeyboardInterrupt):  # stopped at the keyboard
+        return 0
+    except (SettingsError, click.ClickException) as error:
+        said = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        _log.error("The app was not started: %s.", said.rstrip("."))
         return 2
-    publish_circuitsvis()
-    logs.log_event("start", **settings.in_words())
-    warm_up.in_background()
-    return int(streamlit(["run", str(Path(__file__).parent / "server.py"), *arguments], standalone_mode=False) or 0)
 
 
 def run(arguments: list[str]) -> NoReturn:
     """Serve until stopped, and end the process; within seconds of SIGTERM, whatever is computed or asked for then."""
+    in_full = os.environ.get("IOI_LOG_ERRORS_IN_FULL", "").strip() == "1"
+    logs.configure(errors_in_full=in_full)
+    if "--help" not in arguments:
+        logs.take_over(words=in_full)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)  # beside Streamlit's own handler, which waits for requests that are being answered
     threading.Thread(target=_end_on_sigterm, args=(reading,), name="end", daemon=True).start()
     if status := main(arguments):
-        sys.exit(status)
+        os._exit(status)  # see `_end`
     _end()
 
 
@@ -92,7 +107,7 @@ def _make_room_for(sessions: int) -> int:
     if os.environ.get("IOI_MAX_SESSIONS", "").strip():
         raise SettingsError(f"{what}: raise `ulimit -n`, or set {fit} or less")
     os.environ["IOI_MAX_SESSIONS"] = str(fit)
-    logging.getLogger(__name__).warning("%s: it is %d now, and %d more can wait", what, fit, descriptors.room() - fit)
+    _log.warning("%s: it is %d now, and %d more can wait", what, fit, descriptors.room() - fit)
     return fit
 
 

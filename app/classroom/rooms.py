@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from app.classroom.store import ClassStore, Snapshot
-from app.hosting.descriptors import phones
+from app.hosting.doors.descriptors import phones
 from app.hosting.services import settings
 
 TICK = 0.3

@@ -3,6 +3,7 @@
 No label holds anything that a visitor typed: analyses and models have the names the app gives them.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -12,7 +13,10 @@ from streamlit.runtime.stats import ACTIVE_SESSIONS_FAMILY, GaugeStat
 
 from cache.records import Record
 
+_SECONDS_TO_ASK = 20.0  # for whoever connects, who else holds a thread for good
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+
+_log = logging.getLogger(__name__)
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -67,7 +71,13 @@ def serve(address: str, port: int, places: int) -> None:
     """
     _PLACES.set(places)
     _SESSIONS.set_function(_open_sessions)
-    start_http_server(port, address, REGISTRY)
+    server, _ = start_http_server(port, address, REGISTRY)
+    server.handle_error = _log_lost_reader  # type: ignore[assignment]  # whose own prints a traceback
+    server.RequestHandlerClass.timeout = _SECONDS_TO_ASK  # type: ignore[attr-defined]
+
+
+def _log_lost_reader(*_: object) -> None:
+    _log.warning("metrics could not be sent", exc_info=True)
 
 
 def _open_sessions() -> int:

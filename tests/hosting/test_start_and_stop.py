@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from app import __main__ as start
-from app.hosting import descriptors, logs, services
+from app.hosting import logs, services
+from app.hosting.doors import descriptors
 from app.hosting.settings import check_model_settings
 from cache.store.tiers import TieredStore
 from ioi_core import DEMO_MODEL_DIR
 from tests import ROOT
 from tests.cache.stand_ins import until
-from tests.hosting.test_doors import House
+from tests.hosting.doors.test_rules import House
 from tests.hosting.test_server import Server
 
 # Every first figure takes for ever, in PyTorch; with and without telling how far it is.
@@ -40,14 +41,14 @@ ANALYSES["predictions"] = replace(ANALYSES["predictions"], function=for_ever)
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     """Start with some environment; the line that it ends with."""
 
     def ends_with(**environment: str) -> str:
         monkeypatch.setattr(start, "streamlit", lambda *_args, **_options: pytest.fail("it was started"))
         monkeypatch.setattr(start.os, "environ", environment)
         assert start.main([]) == 2
-        return capsys.readouterr().err
+        return caplog.messages[-1]
 
     return ends_with
 
@@ -61,7 +62,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     ],
 )
 def test_a_mistyped_name_is_refused_with_the_nearest_right_one(told, name, near):
-    assert told(**{name: "1"}) == f"The app was not started: {name} is no setting: {near}.\n"
+    assert told(**{name: "1"}) == f"The app was not started: {name} is no setting: {near}."
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -78,7 +79,6 @@ def test_a_folder_that_holds_another_model_is_refused_and_an_empty_one_is_not(to
     (tmp_path / "config.json").unlink()
     monkeypatch.setattr(start, "streamlit", lambda *_args, **_options: 0)
     monkeypatch.setattr(start.warm_up, "in_background", lambda: None)
-    monkeypatch.setattr(logs, "configure", lambda **_options: None)
     monkeypatch.setattr(start.os, "environ", {"IOI_MODEL_DIR": str(tmp_path)})
     assert start.main([]) == 0
 
@@ -142,23 +142,23 @@ def test_the_limit_of_open_files_is_raised_as_far_as_allowed(monkeypatch, soft, 
     assert descriptors.room() == (after[0] - 150) // 5
 
 
-def test_more_visitors_than_files_are_refused_where_they_were_asked_for_and_else_made_fit(told, monkeypatch, capsys):
+def test_more_visitors_than_files_are_refused_where_they_were_asked_for_and_else_made_fit(told, monkeypatch, caplog):
     limits(monkeypatch, 1024, 1024)
     assert told(IOI_MAX_SESSIONS="300") == (
         "The app was not started: IOI_MAX_SESSIONS is 300, for which 3,150 open files are needed so that as many again "
-        "can wait, more than this process may have: raise `ulimit -n`, or set 87 or less.\n"
+        "can wait, more than this process may have: raise `ulimit -n`, or set 87 or less."
     )
     environment = {"IOI_MAX_SESSIONS": ""}  # as compose.yaml passes what is not set
     monkeypatch.setattr(start.os, "environ", environment)
     assert start._make_room_for(250) == 87
     assert environment == {"IOI_MAX_SESSIONS": "87"}
-    assert "it is 87 now, and 87 more can wait" in capsys.readouterr().err
+    assert "it is 87 now, and 87 more can wait" in caplog.messages[-1]
 
 
 @pytest.mark.parametrize("files", [120, 154, 159])
 def test_where_not_one_visitor_fits_no_limit_is_offered_that_would_be_refused_too(told, monkeypatch, files):
     limits(monkeypatch, files, files)
-    assert told().endswith("too few even for 1: raise `ulimit -n` to 160 or more.\n")
+    assert told().endswith("too few even for 1: raise `ulimit -n` to 160 or more.")
     limits(monkeypatch, 160, 160)
     monkeypatch.setattr(start.os, "environ", {"IOI_MAX_SESSIONS": "1"})
     assert start._make_room_for(1) == 1

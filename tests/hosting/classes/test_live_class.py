@@ -31,7 +31,7 @@ from starlette.middleware import Middleware
 from app.classroom.rooms import Rooms
 from app.classroom.routes import ClassRoutes
 from app.classroom.store import ClassStore
-from app.hosting.doors import Doors
+from app.hosting.doors.rules import Doors
 store = ClassStore(Path(sys.argv[1]))
 rooms = Rooms(lambda: store)
 routes = ClassRoutes(rooms).routes()

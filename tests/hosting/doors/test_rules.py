@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.hosting.doors import Doors
+from app.hosting.doors.rules import Doors
 
 HERE, ELSEWHERE = ("127.0.0.1", 5), ("192.0.2.7", 5)
 
@@ -108,7 +108,7 @@ def test_no_more_are_connected_than_fit_and_the_next_one_gets_a_page_that_tries_
 
 def test_who_is_handed_a_page_finds_room_and_a_page_that_nobody_takes_up_keeps_none(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("app.hosting.doors.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("app.hosting.doors.rules.time.monotonic", lambda: now[0])
     page = {"headers": [(b"accept", b"text/html")]}
 
     async def story() -> None:

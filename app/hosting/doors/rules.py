@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
-from app.hosting.descriptors import room
+from app.hosting.doors.descriptors import room
 from app.hosting.services import settings
 
 IN_A_FRAME = "Path=/; SameSite=None; Secure; Partitioned"

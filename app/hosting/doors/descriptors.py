@@ -1,8 +1,9 @@
 """File descriptors: what visitors take of them, and the limit that the system sets.
 
 A session takes four as long as its tab is open (its connection, and the event loop that Streamlit makes for it), inside
-or waiting at the gate, besides what the server itself has open. `python -m benchmarks.load` prints the figure. A phone
-in a live class takes one while it waits for the next phase.
+or waiting at the gate, besides what the server itself has open. `python -m benchmarks.load` prints the figure. Of what
+is planned for a session the rest is for connections that are none: each request of a browser, a phone in a live class
+that waits for the next phase, and whoever connects and asks for nothing.
 """
 
 import resource
@@ -13,12 +14,28 @@ A_SESSION = 5
 _THE_SERVER = 150  # of its own, with every model, worker and file of the cache
 
 _PHONES = 1500  # room to ask for beside sessions; where there is less, some ask every few seconds and wait for nothing
+_SPARE = 32  # that no connection takes: files, and event loops of sessions that are just beginning
+
+
+def limit() -> int:
+    """Return how many descriptors this process may have."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 10**7 if soft == resource.RLIM_INFINITY else soft
 
 
 def phones() -> int:
-    """Return how many phones of classes may hold a connection open, so that most of the limit is left to sessions."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 10**6 if soft == resource.RLIM_INFINITY else soft // 6
+    """Return how many phones of classes may hold a connection open: not all connections without a session."""
+    return limit() // 8
+
+
+def passing() -> int:
+    """Return how many connections without a session may be open."""
+    return limit() // 6
+
+
+def last() -> int:
+    """Return the highest descriptor that a connection may have; the system gives the lowest that is free."""
+    return limit() - _SPARE
 
 
 def needed(sessions: int) -> int:
@@ -28,8 +45,7 @@ def needed(sessions: int) -> int:
 
 def room() -> int:
     """Return how many sessions fit below the limit of this process."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 10**6 if soft == resource.RLIM_INFINITY else max(0, soft - _THE_SERVER) // A_SESSION
+    return max(0, limit() - _THE_SERVER) // A_SESSION
 
 
 def raise_limit(sessions: int) -> None:
