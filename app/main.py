@@ -15,7 +15,7 @@ from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 from app.drawing.figure import beside_gpt2
-from app.drawing.look import TOUCH, announce_news, give_scripts, problem, style
+from app.drawing.look import TOUCH, announce_news, give_scripts, problem, refuse, style
 from app.embed.controls import is_embedded, offer_frame, style_embedded
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
@@ -69,7 +69,7 @@ def main() -> None:
         if _without_browser():
             raise  # to the health check: the first page cannot be drawn
         with body:
-            problem(str(error), str(error.__cause__) if isinstance(error.__cause__, IOIError) else "")
+            refuse(error)
     except Exception:
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.questions.classes import has_all_roles
 from app.view import View
-from app.words.phrases import prompts
+from app.words.phrases import IN_SIDEBAR, prompts
 from ioi_core import SIGNAL_FLIPS, Ablation, Model, PromptError, PromptPairs, with_twins
 from ioi_core.circuit.replacements import layouts
 from ioi_core.prompts.pairs import check_roles
@@ -51,15 +51,11 @@ def flip_pairs(view: View) -> Mapping[str, PromptPairs]:
     Raises:
         PromptError: the prompts have no roles, or a flip of them cannot be made.
     """
-    _need_roles("the six flips exchange the two names", view.pairs)
-    return {flip: _with_twins(view.model, view.pairs, flip) for flip in SIGNAL_FLIPS}
-
-
-def _need_roles(need: str, pairs: PromptPairs) -> None:
     try:
-        check_roles(need, pairs.roles)
+        check_roles("the six flips exchange the two names", view.pairs.roles)
     except PromptError as error:
-        raise PromptError(f"{error}, in the sidebar") from error
+        raise PromptError(error.got, f"{error.change}, {IN_SIDEBAR}") from error
+    return {flip: _with_twins(view.model, view.pairs, flip) for flip in SIGNAL_FLIPS}
 
 
 def _twin_key(pairs: PromptPairs) -> tuple[object, ...]:

@@ -153,7 +153,7 @@ def _data_set(bos: bool, limits: Settings) -> PromptChoice:
     )  # fmt: skip
     space, corruption = _space_control(), _corruption_control("for rows without a corrupted prompt")
     if problem := st.session_state.get(_UPLOAD_PROBLEM):
-        raise PromptError(f"{problem}. Take the file out of the field to go on without it")
+        raise PromptError(problem.got, f"{problem.change}, or take the file out of the field")
     check_size("the data set's rows", data, limits)
     _say_what_is_no_token(data)
     return PromptChoice(DATA, bos, corruption, answer_space=space, data=data, skip=skip)
@@ -172,7 +172,7 @@ def _take_upload(limits: Settings) -> None:
         check_size("the data set's rows", text, limits)
         st.session_state[url.DATA] = text
     except PromptError as error:
-        st.session_state[_UPLOAD_PROBLEM] = str(error)
+        st.session_state[_UPLOAD_PROBLEM] = error
 
 
 def _text_control(label: str, key: str, help_text: str, value: str = "") -> str:

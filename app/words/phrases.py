@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from app.words.effects import NOTHING, sure
-from ioi_core import Head, PromptPairs, Result, bootstrap_interval
+from ioi_core import Head, IOIError, PromptPairs, Result, bootstrap_interval
+
+IN_SIDEBAR = "in the sidebar (on a phone: Menu)"
+"""Where the prompts are chosen; what opens it on a phone is named in style.css."""
 
 _LONGEST_LABEL = 28
 
@@ -97,6 +100,11 @@ def stage(label: str) -> str:
 def capitalised(text: str) -> str:
     """Return `text` with a capital first letter, all others as they are."""
     return text[:1].upper() + text[1:]
+
+
+def refusal(error: IOIError) -> str:
+    """Return an error's sentence: what to change, if it says so, before what was got."""
+    return capitalised(f"{error.change}: {error.got}." if error.change else f"{error}.")
 
 
 def ordinal(rank: int) -> str:

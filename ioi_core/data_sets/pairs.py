@@ -71,7 +71,9 @@ def read_pairs(
         model, parse_rows(as_text(data)), corruption=corruption, answer_space=answer_space, prepend_bos=prepend_bos
     )
     if found.pairs is None or (found.refused and not skip):
-        raise PromptError(f"{len(found.refused)} rows of the data set cannot be used: {found.refusal()}")
+        raise PromptError(
+            f"{len(found.refused)} rows of the data set cannot be used: {found.refusal()}", "correct them, or skip them"
+        )
     return found.pairs
 
 

@@ -61,7 +61,7 @@ def as_text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise PromptError(
-            f"the data set is no text in UTF-8 (it has a byte {byte:#04x}): save it as CSV, TSV or JSONL in UTF-8"
+            f"the data set is no text in UTF-8 (it has a byte {byte:#04x})", "save the data set as CSV, TSV or JSONL in UTF-8"
         ) from None
 
 
@@ -74,7 +74,7 @@ def parse_rows(text: str) -> list[DataRow]:
     start = text.lstrip()[:1]
     records = list(_json_records(text) if start in ("{", "[") else _table_records(text))
     if not records:
-        raise PromptError("the data set has no rows: at least one below the column names is wanted")
+        raise PromptError("the data set has no rows", "put at least one row below the column names")
     return [_row(number, record) for number, record in enumerate(records, 1)]
 
 
@@ -120,18 +120,18 @@ def _table_records(text: str) -> Iterator[dict[str, Any] | str]:
         table = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if any(row)]
     except csv.Error as error:
         raise PromptError(
-            f"the data set is no table: {error}; a text with quotes in it stands in quotes, doubled"
+            f"the data set is no table: {error}", "put a text with quotes in it into quotes, and double its own"
         ) from None
     if not table:
-        raise PromptError("the data set is empty: column names and at least one row are wanted")
+        raise PromptError("the data set is empty", "write column names and at least one row")
     names = [name.strip().casefold() for name in table[0]]
     if not set(names) & set(COLUMNS["clean"]):
         raise PromptError(
-            f"the data set has no column named clean: its first row is {', '.join(map(shown, table[0][:8]))}; "
-            "wanted are column names: clean, corrupted, io, s and, if you like, label"
+            f"the data set has no column named clean: its first row is {', '.join(map(shown, table[0][:8]))}",
+            "write column names into the first row: clean, corrupted, io, s and, if you like, label",
         )
     if twice := [name for name in names if name and names.count(name) > 1]:
-        raise PromptError(f"the data set has two columns named {shown(twice[0])}: name each column once")
+        raise PromptError(f"the data set has two columns named {shown(twice[0])}", "give each column its own name")
     for cells in table[1:]:
         if len(cells) > len(names):
             wanted = f"{len(names)} are wanted: put a text that holds {shown(delimiter)} into quotes"
