@@ -65,7 +65,9 @@ def read_changes(text: str, graph: EdgeGraph) -> Changes:
     signs: dict[str, set[str]] = {"+": set(), "-": set()}
     parts = [part for part in (part.strip() for part in text.split(",")) if part]
     if len(parts) > MOST_CHANGES:
-        raise EdgeError(f"there are {len(parts)} changes", f"make at most {MOST_CHANGES} changes, as many as a link holds")
+        raise EdgeError(
+            f"there are {len(parts)} changes", f"make at most {MOST_CHANGES} changes, as many as a link holds"
+        )
     for part in parts:
         if part[0] not in signs:
             raise EdgeError(f"{part[:40]!r} begins with neither", "write + (keep) or - (drop) before an edge")

@@ -44,7 +44,9 @@ def read_trail(model: Model, text: str) -> tuple[Step, ...]:
         TrailError, HeadError: say what was got and what is allowed.
     """
     if len(text) > _LONGEST_TEXT:
-        raise TrailError(f"the trail is {len(text):,} characters long", f"shorten the trail to at most {_LONGEST_TEXT:,}")
+        raise TrailError(
+            f"the trail is {len(text):,} characters long", f"shorten the trail to at most {_LONGEST_TEXT:,}"
+        )
     steps = tuple(_read_step(model, part) for part in text.split(">")) if text.strip() else (Step(),)
     if len(steps) > _MOST_STEPS:
         raise TrailError(f"the trail has {len(steps)} steps", f"shorten the trail to at most {_MOST_STEPS} steps")

@@ -67,7 +67,8 @@ def read(text: str) -> list[Pin]:
     """
     if len(text) > 2 * LONGEST_ADDRESS:
         raise ReportError(
-            f"this link to a report is {len(text):,} letters long", f"open a link of at most {2 * LONGEST_ADDRESS:,} letters"
+            f"this link to a report is {len(text):,} letters long",
+            f"open a link of at most {2 * LONGEST_ADDRESS:,} letters",
         )
     try:
         unpacking = zlib.decompressobj()
@@ -77,7 +78,9 @@ def read(text: str) -> list[Pin]:
             raise ValueError("too much")
         pins = list({(pin.view, pin.figure): pin for pin in (_pin(*one) for one in found)}.values())
     except (ValueError, TypeError, RecursionError, zlib.error, binascii.Error):
-        raise ReportError("this link to a report cannot be read: it may have been cut", "copy all of the link") from None
+        raise ReportError(
+            "this link to a report cannot be read: it may have been cut", "copy all of the link"
+        ) from None
     if len(pins) > MOST_PINS:
         raise ReportError(f"this report has {len(pins)} figures", f"open a report of at most {MOST_PINS} figures")
     return pins

@@ -106,10 +106,11 @@ def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
         "Each as many tokens long as its clean prompt. Left empty, they are made by the corruption below.",
     )  # fmt: skip
     left, right = st.columns(2)
-    io = left.text_input(
-        "IO (optional)", key=url.IO, bind="query-params", help="The right answer. Found if left empty."
+    answer = "The {} answer, of all these prompts. Found if left empty. For answers of their own, choose **data set**."
+    io, s = (
+        column.text_input(f"{name} (optional)", key=key, bind="query-params", help=answer.format(which))
+        for column, name, key, which in ((left, "IO", url.IO, "right"), (right, "S", url.S, "wrong"))
     )
-    s = right.text_input("S (optional)", key=url.S, bind="query-params", help="The wrong answer. Found if left empty.")
     space = _space_control() if io or s else True
     corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
     typed = texts_of("the prompts", clean, limits, several_lines=several)

@@ -168,8 +168,11 @@ def _advice(model: Model, choice: PromptChoice, error: PromptError) -> str:
     for what, text in (("IO", choice.io), ("S", choice.s)):
         n = len(model.encode(f" {text}" if choice.answer_space and not text.startswith(" ") else text)) if text else 1
         if n > 1:
+            several = len(choice.clean) > 1 or any(sign in text for sign in ",;/|")
+            own = ". For a pair of answers a prompt, or several right ones, choose data set" * several
             return (
-                f"choose another {what}: it must be one token, and {text[:40]!r} is {n}. One-token names: {_ONE_TOKEN}"
+                f"choose another {what}: it must be one token, and {text[:40]!r} is {n}. "
+                f"One-token names: {_ONE_TOKEN}{own}"
             )
     if not isinstance(error, NotIOIError) or (choice.io and choice.s and choice.corrupted):
         return ""

@@ -61,7 +61,8 @@ def as_text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise PromptError(
-            f"the data set is no text in UTF-8 (it has a byte {byte:#04x})", "save the data set as CSV, TSV or JSONL in UTF-8"
+            f"the data set is no text in UTF-8 (it has a byte {byte:#04x})",
+            "save the data set as CSV, TSV or JSONL in UTF-8",
         ) from None
 
 

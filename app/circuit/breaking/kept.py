@@ -97,7 +97,9 @@ def read_kept(text: str) -> Kept:
         IOIError: it is too long, or something in it is no "model/name = circuit".
     """
     if len(text) > _LONGEST_TEXT:
-        raise IOIError(f"they are {len(text):,} characters long", f"shorten the kept circuits to at most {_LONGEST_TEXT:,}")
+        raise IOIError(
+            f"they are {len(text):,} characters long", f"shorten the kept circuits to at most {_LONGEST_TEXT:,}"
+        )
     kept: Kept = {}
     for item in filter(None, map(str.strip, text.split(_BETWEEN.strip()))):
         of, equals, circuit = item.partition(_IS.strip())

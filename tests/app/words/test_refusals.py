@@ -1,5 +1,6 @@
 """Refusals of what visitors type, upload or follow: the first ten words say what to change."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,7 @@ from app.questions.ask import ask
 from app.questions.limits import check_cells, check_tokens
 from app.report.pins import read as read_report
 from app.shell.prompts import DATA, OWN, PromptChoice, check_size, checked_answer, chosen_prompts, texts_of
-from app.words.phrases import refusal
+from app.words.phrases import cannot_be_scaled, refusal, same_twins
 from ioi_core import (
     EdgeGraph,
     Head,
@@ -31,10 +32,11 @@ from ioi_core.circuit.definition import Circuit, check_circuit
 from ioi_core.data_sets.rows import as_text
 from ioi_core.sweeps.result import sweep_of
 
-TO_DO = {
-    *("analyse choose copy correct fill give keep make name open put reword save shorten switch take type".split()),
-    *("upload use write remove has".split()),  # "ioi-demo has heads 0-3"
-}
+TO_DO = re.compile(
+    r"\b(analyse|choose|copy|correct|fill|give|has heads|keep|make|name|open|put|remove|reword|save|shorten|switch|"
+    r"take|type|upload|use|write)\b",
+    re.IGNORECASE,
+)
 MARY = "When John and Mary went to the shops, John gave the bag to"
 FRANCE, ITALY = "The capital of France is", "The capital of Italy is"
 SMALL = Settings(max_prompts=2, max_characters=20, max_prompt_characters=10, max_tokens=5, max_cells=3)
@@ -60,7 +62,8 @@ TYPED = {
         "clean": ("When John Smith and Mary Jones met, John Smith told",), "io": "Mary", "s": "John",
     },
     "ABC of what is no name": {
-        "clean": ("When the stone hit the apple, the stone broke the",), "io": "apple", "s": "stone", "corruption": "ABC",
+        "clean": ("When the stone hit the apple, the stone broke the",), "io": "apple", "s": "stone",
+        "corruption": "ABC",
     },
 }  # fmt: skip
 
@@ -124,8 +127,7 @@ OTHERS = [
 
 
 def assert_says_what_to_change(error: IOIError) -> None:
-    first = refusal(error).split()[:10]
-    assert TO_DO & {word.strip(",.:;").casefold() for word in first}, refusal(error)
+    assert TO_DO.search(" ".join(refusal(error).split()[:10])), refusal(error)
 
 
 @pytest.mark.parametrize("what", TYPED)
@@ -147,3 +149,25 @@ def test_heads_circuits_links_and_limits(demo_model: Model, what: str, text: str
     with pytest.raises(IOIError) as refused:
         _asked(demo_model, what, text)
     assert_says_what_to_change(refused.value)
+
+
+def test_one_pair_of_answers_a_prompt_is_a_data_sets(demo_model: Model) -> None:
+    """A box takes one answer for all prompts, and says where there is one for each."""
+    for text, several in (("Paris, Rome", True), ("Ulaanbaatar", False)):
+        with pytest.raises(IOIError) as refused:
+            chosen_prompts(demo_model, PromptChoice(OWN, True, clean=(FRANCE,), corrupted=(ITALY,), io=text, s="Rome"))
+        assert ("choose data set" in refusal(refused.value)) == several
+    one = prompt_pairs(demo_model, [FRANCE, ITALY], [ITALY, FRANCE], "Paris", "Rome")
+    own = prompt_pairs(demo_model, [FRANCE, ITALY], [ITALY, FRANCE], ["Paris", "Rome"], ["Rome", "Paris"])
+    assert "by a data set" in cannot_be_scaled("nothing to recover", one)
+    assert "data set" not in cannot_be_scaled("nothing to recover", own)
+    assert "data set" not in cannot_be_scaled("nothing to recover", one[:1])
+
+
+def test_a_prompt_that_is_its_own_corrupted_prompt_is_pointed_out(demo_model: Model) -> None:
+    texts = [MARY, MARY.replace("John", "Tom")]
+    assert same_twins(prompt_pairs(demo_model, texts)) == ""
+    assert same_twins(prompt_pairs(demo_model, texts, [MARY, MARY])).startswith("Prompt 1 is the same as its corrupted")
+    assert same_twins(prompt_pairs(demo_model, texts, texts)).startswith("Prompts 1 and 2 are the same")
+    many = [f"{MARY} {'very ' * n}old" for n in range(8)]
+    assert same_twins(prompt_pairs(demo_model, many, many)).startswith("Prompts 1, 2, 3, 4, 5 and others are")
