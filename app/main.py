@@ -15,7 +15,7 @@ from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 from app.drawing.figure import beside_gpt2
-from app.drawing.look import TOUCH, announce_news, give_scripts, problem, style
+from app.drawing.look import TOUCH, announce_news, give_scripts, notice, problem, refuse, style
 from app.embed.controls import is_embedded, offer_frame, style_embedded
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
@@ -42,7 +42,7 @@ from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
 from app.take_home import copying
 from app.take_home.menu import begin_records
 from app.view import View
-from app.words.phrases import prompts
+from app.words.phrases import prompts, same_twins
 from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
 from ioi_core import IOIError
 
@@ -69,7 +69,7 @@ def main() -> None:
         if _without_browser():
             raise  # to the health check: the first page cannot be drawn
         with body:
-            problem(str(error), str(error.__cause__) if isinstance(error.__cause__, IOIError) else "")
+            refuse(error)
     except Exception:
         number = uuid.uuid4().hex[:8]
         _log.exception("error %s", number)
@@ -131,6 +131,8 @@ def _draw_shared(step: Step) -> tuple[str, str]:
         with text:
             _strip(view)
         data_set_notice(chosen.unread, chosen.left_out)
+        if same := same_twins(pairs):
+            notice(same)
     beside_gpt2(view)
     in_words = prompts_in_words(choice, len(pairs))
     bos = "BOS in front" if pairs.prepend_bos else "no BOS"

@@ -2,7 +2,16 @@
 
 
 class IOIError(Exception):
-    """Base of every error that this package raises on purpose; its text is meant for the visitor."""
+    """Base of every error that this package raises on purpose; its text is meant for the visitor.
+
+    Attributes:
+        got: what was got, and why it cannot be used: all of the text where `change` is empty.
+        change: what to do about it, which a page says first; the text says it last.
+    """
+
+    def __init__(self, got: str, change: str = "") -> None:
+        super().__init__(f"{got}: {change}" if change else got)
+        self.got, self.change = got, change
 
 
 class SettingsError(IOIError):

@@ -169,7 +169,8 @@ def one_a_row(texts: Texts | None, name: str, n_rows: int) -> list[object]:
         raise PromptError(f"{name} must be text, or a list of texts, got {shown(texts)}")
     if len(texts) != n_rows:
         raise PromptMismatchError(
-            f"{name} has {len(texts)} rows, the prompts have {n_rows}: give one for all, or one for each prompt"
+            f"{name} has {len(texts)} rows, the prompts have {n_rows}",
+            f"give one {name} for all, or one for each prompt",
         )
     return list(texts)
 

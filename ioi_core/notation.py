@@ -63,9 +63,11 @@ def read_heads(text: Choice) -> list[HeadItem]:
         HeadError: no text, or something in it that is no head or no role: says what was got and what is allowed.
     """
     if not isinstance(text, str):
-        raise CircuitTextError(f"a text is wanted, got {shown(text)}: write '9.9:END, 4.1'")
+        raise CircuitTextError(f"a text is wanted, got {shown(text)}", "write '9.9:END, 4.1'")
     if len(text) > LONGEST_TEXT:
-        raise CircuitTextError(f"the circuit is {len(text):,} characters long: at most {LONGEST_TEXT:,} are allowed")
+        raise CircuitTextError(
+            f"the circuit is {len(text):,} characters long", f"shorten the circuit to at most {LONGEST_TEXT:,}"
+        )
     text = " ".join(re.split(r"[\s,;]+", text)).strip()
     items: list[HeadItem] = []
     end = 0
@@ -73,9 +75,9 @@ def read_heads(text: Choice) -> list[HeadItem]:
         item = _ITEM.match(text, end)
         if item is None:
             raise CircuitTextError(
-                f"{text[end:].split()[0][:40]!r} is no member of a circuit: write a head, a colon and "
-                f'{", ".join(ROLES)} or {ALL}, such as "4.1:END" or "4.1 at END"; a head alone, "4.1", is meant '
-                "at every position; with a minus in front it is switched off"
+                f"{text[end:].split()[0][:40]!r} is no member of a circuit",
+                f'write a head, a colon and {", ".join(ROLES)} or {ALL}, such as "4.1:END" or "4.1 at END"; a head '
+                'alone, "4.1", is meant at every position; with a minus in front it is switched off',
             )
         roles = _ROLE.findall(item["roles"] or ALL)
         items.append(
@@ -97,5 +99,5 @@ def kept_heads(text: str) -> list[HeadItem]:
     """
     items = read_heads(text)
     if off := next((item for item in items if item.off), None):
-        raise CircuitTextError(f"-{off.head} switches a head off: a circuit names the heads that it keeps")
+        raise CircuitTextError(f"-{off.head} switches a head off", "name only the heads that the circuit keeps")
     return items

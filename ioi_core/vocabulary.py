@@ -46,7 +46,7 @@ class Head:
         """
         match = _HEAD_NAME.fullmatch(text.strip())
         if match is None:
-            raise HeadError(f"{text[:40]!r} is not a head: write layer.head, for example 9.9")
+            raise HeadError(f"{text[:40]!r} is not a head", "write layer.head, for example 9.9")
         return cls(int(match[1]), int(match[2]))
 
 

@@ -19,7 +19,7 @@ from app.questions.twins import mirror_story
 from app.shell.current_view import current_view
 from app.shell.title import headline, part, roles_caption
 from app.shell.way import ACTIVATION_PATCHING
-from app.words.phrases import grouped_by
+from app.words.phrases import cannot_be_scaled, grouped_by
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -43,7 +43,7 @@ if not is_known(model, exact_request) and (estimate := compute(model, estimate_r
 exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()
-    problem(f"Nothing to draw: {exact.undefined}.")
+    problem(cannot_be_scaled(exact.undefined, pairs))
     st.stop()
 
 grid = cells.effect_grid(model, pairs, row, exact)

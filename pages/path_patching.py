@@ -42,7 +42,7 @@ requests = [path_request(pairs, step, choice) for step in steps]
 results = compute_all(model, requests)
 step, result = steps[-1], results[-1]
 grid = path_grid(result)
-if reason := words.nothing_to_draw(grid, result, step):
+if reason := words.nothing_to_draw(grid, result, step, pairs):
     problem(reason)
     st.stop()
 

@@ -1,6 +1,5 @@
 """Figures of activation patching."""
 
-import numpy as np
 import plotly.graph_objects as go
 
 from app.drawing import parts
@@ -56,6 +55,5 @@ def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResul
         for name, a, b in zip(names, x, y, strict=True)
     ]
     figure = parts.estimate_scatter(x, y, texts, ("estimate", "exact"))
-    r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
-    note = f"change in {result.metric}, {result.unit}; correlation {r}; dashed: equal"
+    note = f"change in {result.metric}, {result.unit}; correlation {number(correlation)}; dashed: equal"
     return laid_out(figure, "Estimate against exact, one point a cell", note, 420)

@@ -6,7 +6,7 @@ from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
 from app.words.effects import blown_up, not_shown
-from app.words.phrases import capitalised, interval, listed, mean_over, number, threshold, unpatched_means
+from app.words.phrases import capitalised, interval, listed, mean_over, number, size, threshold, unpatched_means
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
 _FEW = 5  # fewer prompts, drawn again, say little about others
@@ -64,7 +64,7 @@ def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) 
     verdict = "good" if correlation > 0.95 else "fair" if correlation > 0.8 else "poor"
     if verdict == "good" and errors[row, column] > 0.3 * largest:
         verdict = "fair: the order is right, the sizes are not"
-    r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
+    r = number(correlation)
     judged = "" if np.isnan(correlation) else f"Here it is {verdict}. "
     return (
         f"{judged}Correlation over all cells: {r}.\nIts largest error: {exact.names[row][column]}, "
@@ -78,7 +78,7 @@ def attention_words(pairs: PromptPairs, row: int, pattern: np.ndarray) -> str:
     roles = [role for role in ("IO", "S1", "S1+1", "S2") if role in pairs.roles]
     if not roles:
         return ""
-    shares = ", ".join(f"{role} {pattern[end, int(pairs.roles[role][row])]:.2f}" for role in roles)
+    shares = ", ".join(f"{role} {size(pattern[end, int(pairs.roles[role][row])])}" for role in roles)
     return f"In clean prompt {row + 1}, its attention from END: {shares}."
 
 
@@ -99,5 +99,5 @@ def attending_heads_words(view: View, patterns: PromptPatterns, layer: int, grid
         position = int(view.pairs.roles[grid.columns[column]][view.row])
     from_end = patterns.clean[patterns.layers.index(layer), :, end, position]
     order = np.argsort(-from_end)[:3]
-    heads = ", ".join(f"{layer}.{head} {from_end[head]:.2f}" for head in order)
+    heads = ", ".join(f"{layer}.{head} {size(from_end[head])}" for head in order)
     return f"In clean prompt {view.row + 1}, the heads of layer {layer} that look there most from END: {heads}."

@@ -52,8 +52,8 @@ def too_long(view: View) -> str:
     """Explain why a prompt that is too much for a browser is not drawn."""
     length, most = int(view.pairs.lengths[view.row]), math.isqrt(MOST_CELLS // view.model.cfg.n_heads)
     return (
-        f"Prompt {view.row + 1} has {length} tokens. Attention is drawn for prompts of up to {most}: each head has "
-        f"{length} x {length} numbers here. Choose a shorter prompt."
+        f"Choose a prompt of up to {most} tokens: prompt {view.row + 1} has {length}, and each head {length} x "
+        f"{length} numbers, too many to draw."
     )
 
 

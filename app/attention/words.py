@@ -1,13 +1,14 @@
 """Sentences computed from attention patterns."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from app.questions.measures import Measure
 from app.questions.patterns import PromptPatterns
-from app.words.effects import not_shown, shows
-from app.words.phrases import listed, number
+from app.words.effects import NOTHING, not_shown, shows
+from app.words.phrases import listed, number, size
 from ioi_core import Head
 
 WEIGHTING = {"plain": "shares that add up to 1", "value-weighted": "shares times the size of what is read there"}
@@ -19,7 +20,7 @@ def ranking_story(ranked: Measure, heads: Sequence[Head]) -> str:
     largest = float(np.abs(ranked.values).max())
     values = [ranked.of(head) for head in heads]
     chosen_by = ", ".join(
-        f"{head} {number(value, largest) if ranked.signed else f'{value:.2f}'}"
+        f"{head} {number(value, largest) if ranked.signed else size(value)}"
         for head, value in zip(heads, values, strict=True)
     )
     unit = {"share": "of logit_diff recovered", "attention": "of attention"}.get(ranked.unit, ranked.unit)
@@ -31,9 +32,9 @@ def note(patterns: PromptPatterns, run: str) -> str:
     """Return the overview's unit and the meaning of its colours."""
     limit = patterns.limit(run)
     unit = "norm written" if patterns.weighted else "probability"
-    scale = f"0 (white) to {limit:.3g} (brown)"
+    scale = f"0 (white) to {size(limit, nothing=0)} (brown)"
     if run == "difference":
-        scale = f"blue: more in the clean prompt, red: more in the corrupted one, up to {limit:.2g}"
+        scale = f"blue: more in the clean prompt, red: more in the corrupted one, up to {size(limit, nothing=0)}"
     if patterns.weighted:
         scale += ", half the colour at a quarter of that"
     return f"{unit}, {scale}; grey: later tokens, which cannot be seen; 1 prompt"
@@ -42,17 +43,20 @@ def note(patterns: PromptPatterns, run: str) -> str:
 def hover_texts(patterns: PromptPatterns, run: str) -> list[list[str]]:
     """Return for each head of the overview where it looks from END: [layer][head]."""
     values = patterns.values(run)[:, :, patterns.end]
-    sign = "+" if run == "difference" else ""
-    first = f"{patterns.metric} from END{' (clean minus corrupted)' if sign else ''}"
+    changed = run == "difference"
+    first, write = (
+        f"{patterns.metric} from END{' (clean minus corrupted)' * changed}",
+        partial(number if changed else size, nothing=_nothing(patterns)),
+    )
     sentences: list[list[str]] = []
     for layer, row in zip(patterns.layers, values, strict=True):
         sentences.append([])
         for head, from_end in enumerate(row):
-            names = ", ".join(f"{role} {from_end[n]:{sign}.2f}" for role, n in patterns.names.items())
+            names = ", ".join(f"{role} {write(from_end[n])}" for role, n in patterns.names.items())
             most = int(np.abs(from_end).argmax())
             sentences[-1].append(
                 f"Head {layer}.{head}, {first}:\n{names + '; ' if names else ''}"
-                f"{'most changed' if sign else 'most'} at {patterns.token_at(most, run)} {from_end[most]:{sign}.2f}"
+                f"{'most changed' if changed else 'most'} at {patterns.token_at(most, run)} {write(from_end[most])}"
             )
     return sentences
 
@@ -70,7 +74,7 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
     parts = []
     for role, position in patterns.names.items():
         heads = ", ".join(
-            f"{_head_name(patterns, index)} ({from_end[(*index, position)]:.2f})"
+            f"{_head_name(patterns, index)} ({_written(patterns, from_end[(*index, position)])})"
             for index in _largest(from_end[:, :, position], 3)
         )
         parts.append(f"at {role}, {patterns.tokens(run)[position]}: heads {heads}")
@@ -84,7 +88,7 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
     name, share = _head_name(patterns, (layer, head)), from_end[layer, head, key + 1]
     return (
         f"In {patterns.title(run)}, the first token aside, the strongest look from END is that of head "
-        f"{name} at {patterns.token_at(key + 1, run)}: {share:.2f}."
+        f"{name} at {patterns.token_at(key + 1, run)}: {_written(patterns, share)}."
     )
 
 
@@ -108,7 +112,8 @@ def _change_words(patterns: PromptPatterns, index: tuple[int, ...]) -> str:
     run = "difference"
     return (
         f"head {_head_name(patterns, tuple(head))} changes most: from {patterns.token_at(query, run)} to "
-        f"{patterns.token_at(key, run)}: {patterns.clean[index]:.2f} clean, {patterns.corrupted[index]:.2f} corrupted"
+        f"{patterns.token_at(key, run)}: {_written(patterns, patterns.clean[index])} clean, "
+        f"{_written(patterns, patterns.corrupted[index])} corrupted"
     )
 
 
@@ -118,8 +123,8 @@ def head_story(patterns: PromptPatterns, head: Head) -> str:
     before, after = int(clean[patterns.end].argmax()), int(corrupted[patterns.end].argmax())
     text = (
         f"From END, head {head} looks most at {patterns.token_at(before, 'clean')} in clean prompt {patterns.number} "
-        f"({clean[patterns.end, before]:.2f}); corrupted: at {patterns.token_at(after, 'corrupted')} "
-        f"({corrupted[patterns.end, after]:.2f})."
+        f"({_written(patterns, clean[patterns.end, before])}); corrupted: at {patterns.token_at(after, 'corrupted')} "
+        f"({_written(patterns, corrupted[patterns.end, after])})."
     )
     change = np.abs(clean - corrupted)
     if change.max() < _least(patterns):
@@ -128,7 +133,7 @@ def head_story(patterns: PromptPatterns, head: Head) -> str:
     return (
         f"{text}\nThe look that changes most is from {patterns.token_at(query, 'difference')} at "
         f"{patterns.token_at(key, 'difference')}: "
-        f"{clean[query, key]:.2f} clean, {corrupted[query, key]:.2f} corrupted."
+        f"{_written(patterns, clean[query, key])} clean, {_written(patterns, corrupted[query, key])} corrupted."
     )
 
 
@@ -144,7 +149,7 @@ def end_story(patterns: PromptPatterns) -> str:
             continue
         parts.append(
             f"to {role} ({patterns.tokens('difference')[position]}) head {_head_name(patterns, index)}, "
-            f"{clean[index]:.2f} clean and {corrupted[index]:.2f} corrupted"
+            f"{_written(patterns, clean[index])} clean and {_written(patterns, corrupted[index])} corrupted"
         )
     none = f"No head's {patterns.metric} from END to {listed(unchanged)} changes to speak of"
     if not parts:
@@ -158,6 +163,15 @@ def end_story(patterns: PromptPatterns) -> str:
 def _least(patterns: PromptPatterns) -> float:
     """Return the smallest change that is not nothing: a hundredth of full attention, or of the largest norm."""
     return 0.01 * patterns.limit("clean")
+
+
+def _nothing(patterns: PromptPatterns) -> float:
+    """Return the smallest attention that is not written as nothing; a norm may be small in every head."""
+    return min(NOTHING, NOTHING * patterns.limit("clean"))
+
+
+def _written(patterns: PromptPatterns, value: float) -> str:
+    return size(value, nothing=_nothing(patterns))
 
 
 def _head_name(patterns: PromptPatterns, index: tuple[int, ...]) -> str:

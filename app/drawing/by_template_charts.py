@@ -14,7 +14,7 @@ from app.drawing import parts
 from app.drawing.bars import name_rows
 from app.drawing.heatmap import colour_limit
 from app.drawing.kept import drawn_once
-from app.words.phrases import grouped, grouped_by, number, prompts
+from app.words.phrases import grouped, grouped_by, number, prompts, size
 from ioi_core import PromptPairs
 
 _ACROSS = 4
@@ -100,7 +100,7 @@ def template_heatmaps(
     for group, subplot, mean in zip(groups, subplots, means, strict=True):
         texts = [
             [
-                f"{parts.literal(key)}: {number(value) if effects else f'{value:.3f}'}<br>{group.text}"
+                f"{parts.literal(key)}: {(number if effects else size)(value)}<br>{group.text}"
                 for key, value in zip(names, values, strict=True)
             ]
             for names, values in zip(keys, mean, strict=True)

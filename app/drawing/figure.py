@@ -18,6 +18,7 @@ from app.questions.shown import Requests, Shown
 from app.take_home.menu import Drawn, take_home
 from app.view import View
 from app.words.in_gpt2 import IN_GPT2
+from app.words.phrases import percent
 
 _BESIDE_GPT2 = "_beside_gpt2"
 _LARGER = 1.3
@@ -199,10 +200,15 @@ def show_table(
     requests: Requests,
     shown: Sequence[Shown] = (),
 ) -> None:
-    """Draw a table (cells are shown literally) with its "Take home"; `requests` and `shown` as in `show_figure`."""
+    """Draw a table of probabilities, in per cent and as bars, with its "Take home".
+
+    Cells are shown literally; `requests` and `shown` as in `show_figure`.
+    """
     if large:
-        st.html(plain_table(frame, name.replace("_", " "), columns or {}, unsigned=frame.columns))
+        written = frame.assign(probability=[percent(of_token) for of_token in frame["probability"]])
+        st.html(plain_table(written, name.replace("_", " "), columns or {}))
     else:
-        st.dataframe(frame, hide_index=True, column_config=columns, key=f"table-{name}")
+        with_bars = frame.assign(bar=frame["probability"]).style.format({"probability": percent})
+        st.dataframe(with_bars, hide_index=True, column_config=columns, key=f"table-{name}")
     title = name.replace("_", " ").capitalize()
     take_home(Drawn(name, title, "", "", tuple(requests), tuple(shown)), lambda: frame)

@@ -1,6 +1,6 @@
 """Heatmaps: effects, layers downwards, each cell with its number and clickable; one attention pattern."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from app.colours import ATTENTION, DIVERGING, FAINT, UNSEEN
 from app.drawing import parts
 from app.drawing.kept import drawn_once
-from app.words.phrases import interval, number
+from app.words.phrases import interval, number, size
 from ioi_core import Head
 
 _DARKEST = 5  # of the smallest effects that are not nothing
@@ -227,7 +227,7 @@ def attention_heatmap(
 ) -> go.Figure:
     """Draw one head's attention in one prompt: rows look, columns are looked at."""
     length, roles = len(labels), roles or {}
-    hover = _hover(labels, roles, f"{metric} %{{z:{'+' if diverging else ''}.3f}}")
+    hover = _hover(labels, roles, metric, pattern, number if diverging else size)
     pixels = cell_pixels(length)
     seen, gap = np.where(np.tri(length, dtype=bool), pattern, np.nan).astype(np.float32), int(pixels > 8)
     style = {"xgap": gap, "ygap": gap, "hoverongaps": False, "showscale": False}
@@ -239,22 +239,30 @@ def attention_heatmap(
     figure.update_yaxes(
         tickvals=positions, ticktext=texts, title="looks", range=[length - 0.5, -0.5], **parts.PLAIN_AXIS
     )
-    scale = f"{-limit:.2g} (red) to {limit:+.2g} (blue)" if diverging else f"0 (white) to {limit:.3g} (brown)"
+    scale = (
+        f"{number(-limit, nothing=0)} (red) to {number(limit, nothing=0)} (blue)"
+        if diverging
+        else f"0 (white) to {size(limit, nothing=0)} (brown)"
+    )
     figure = parts.laid_out(figure, title, f"{metric}, {scale}, 1 prompt", 150 + pixels * length, top=68)
     return figure.update_layout(plot_bgcolor=UNSEEN)
 
 
-def _hover(labels: Sequence[str], roles: Mapping[int, Sequence[str]], value: str) -> dict[str, object]:
+def _hover(
+    labels: Sequence[str], roles: Mapping[int, Sequence[str]], metric: str, pattern: np.ndarray,
+    write: Callable[[float], str],
+) -> dict[str, object]:  # fmt: skip
     """Return Plotly's arguments for a hover text per cell; in a long prompt by position only."""
     if len(labels) > _MOST_SPELLED_OUT:
-        return {"hovertemplate": f"From position %{{y}} to position %{{x}}:<br>{value}<extra></extra>"}
+        return {"hovertemplate": f"From position %{{y}} to position %{{x}}:<br>{metric} %{{z:.3~f}}<extra></extra>"}
     names = [
         f"{parts.literal(label)} ({', '.join([f'position {n}', *roles.get(n, ())])})" for n, label in enumerate(labels)
     ]
     sentences = [
-        [f"From {query} to {key}" if k <= q else "" for k, key in enumerate(names)] for q, query in enumerate(names)
+        [f"From {query} to {key}:<br>{metric} {write(pattern[q, k])}" if k <= q else "" for k, key in enumerate(names)]
+        for q, query in enumerate(names)
     ]
-    return {"customdata": sentences, "hovertemplate": f"%{{customdata}}:<br>{value}<extra></extra>"}
+    return parts.hover(sentences)
 
 
 def _labelled_positions(length: int, roles: Mapping[int, Sequence[str]], *, spacing: int) -> list[int]:

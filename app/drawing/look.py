@@ -10,6 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.colours import ROLE_COLOURS
 from app.take_home.caught import CAUGHT
+from app.words.phrases import refusal
+from ioi_core import IOIError
 
 _CHIP_COLOURS = "".join(
     f".ioi-{role.replace('+', 'p')} {{ background: {colour}; color: {'#fff' if role == 'IO' else '#000'}; }}"
@@ -26,6 +28,7 @@ _STYLE = _sheet("style.css") + _CHIP_COLOURS
 TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
 _LARGE = _sheet("large.css")
 _ANNOUNCER = "_announcer"
+_MOST_UNFOLDED = 15  # words
 
 
 @dataclass
@@ -85,6 +88,14 @@ def problem(text: str, details: str = "") -> None:
     more = f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
     said = html.escape(text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text)
     st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{more}</div>')
+
+
+def refuse(error: IOIError) -> None:
+    """Draw an error: what to change, and what was got, folded where it is long."""
+    if error.change and len(error.got.split()) > _MOST_UNFOLDED:
+        problem(f"{error.change}.", error.got)
+    else:
+        problem(refusal(error))
 
 
 def notice(text: str) -> None:

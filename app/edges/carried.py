@@ -6,7 +6,7 @@ import streamlit as st
 
 import ioi_core
 from app.drawing.figure import show_foot
-from app.drawing.look import problem, says
+from app.drawing.look import refuse, says
 from app.drawing.table import show_frame
 from app.edges import tables, words
 from app.edges.compared import agreement
@@ -34,7 +34,7 @@ def show_smallest(view: View, plan: Plan) -> None:
     try:
         found = compute(view.model, asked)
     except IOIError as error:
-        problem(f"No circuit is looked for: {error}.")
+        refuse(error)
         return
     edges = [ARROW.join(edge) for edge in found.edges]
     frame = tables.circuit_frame(found.evaluation)
@@ -77,7 +77,7 @@ def _show_theirs(view: View, plan: Plan, text: str) -> None:
     try:
         theirs = parse_edges(view.model, text)
     except IOIError as error:
-        problem(f"This is not taken: {error}.")
+        refuse(error)
         return
     names = [ARROW.join(edge) for edge in theirs.edges]
     if theirs.heads is not None:

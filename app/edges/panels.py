@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.drawing.figure import show_chart, show_figure, show_foot
-from app.drawing.look import problem, says
+from app.drawing.look import refuse, says
 from app.drawing.table import show_frame
 from app.edges import charts, tables, words
 from app.edges.compared import agreement, overlaps_between, overlaps_when_resampled
@@ -144,7 +144,7 @@ def _compare_prompts(view: View, plan: Plan, made: Callable[[], OtherPrompts]) -
         scores = compute(view.model, scores_request(others.pairs, plan.scores.method))
         carried = compute(view.model, circuit_request(others.pairs, plan.names))
     except IOIError as error:
-        problem(f"There is nothing to compare: {error}.")
+        refuse(error)
         return
     says(words.carried_story(carried, others.name))
     if words.has_edges(scores):

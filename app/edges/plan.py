@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from app.words.phrases import refusal
 from ioi_core import EdgeError, EdgeGraph, EdgeScores, IOIError
 from ioi_core.edges.evaluation import strongest
 
@@ -64,14 +65,16 @@ def read_changes(text: str, graph: EdgeGraph) -> Changes:
     signs: dict[str, set[str]] = {"+": set(), "-": set()}
     parts = [part for part in (part.strip() for part in text.split(",")) if part]
     if len(parts) > MOST_CHANGES:
-        raise EdgeError(f"{len(parts)} changes are too many: at most {MOST_CHANGES} are allowed")
+        raise EdgeError(
+            f"there are {len(parts)} changes", f"make at most {MOST_CHANGES} changes, as many as a link holds"
+        )
     for part in parts:
         if part[0] not in signs:
-            raise EdgeError(f"{part[:40]!r} begins with neither + (keep) nor - (drop)")
+            raise EdgeError(f"{part[:40]!r} begins with neither", "write + (keep) or - (drop) before an edge")
         [[sender, receiver]] = graph.edges(graph.mask([part[1:]]))
         signs[part[0]].add(f"{sender}{ARROW}{receiver}")
     if both := signs["+"] & signs["-"]:
-        raise EdgeError(f"{min(both)} is both kept and dropped")
+        raise EdgeError(f"{min(both)} is both kept and dropped", "take out one of the two")
     return Changes(frozenset(signs["+"]), frozenset(signs["-"]))
 
 
@@ -124,7 +127,7 @@ def plan_of(graph: EdgeGraph, scores: EdgeScores, number: int, text: str, given:
     try:
         return Plan(graph, scores, number, read_changes(text, graph), given), ""
     except IOIError as error:
-        return Plan(graph, scores, number, Changes(), given), str(error)
+        return Plan(graph, scores, number, Changes(), given), refusal(error)
 
 
 def circuit_text(edges: Sequence[str]) -> str:
@@ -137,7 +140,7 @@ def why_not_given(text: str, graph: EdgeGraph) -> str:
     try:
         graph.mask(text)
     except IOIError as error:
-        return str(error)
+        return refusal(error)
     return ""
 
 

@@ -16,6 +16,7 @@ from app.words.phrases import (
     listed,
     mean_over,
     number,
+    size,
     threshold,
     unpatched_means,
 )
@@ -53,6 +54,8 @@ def share(fraction: float) -> str:
     """Return a share of the gap, or of all edges, in per cent."""
     if not np.isfinite(fraction):
         return "undefined"
+    if 0 < abs(fraction) < 0.00005:
+        return "≈ 0 %"
     return f"{100 * fraction:.0f} %" if abs(fraction) >= 0.0995 else f"{100 * fraction:.2g} %"
 
 
@@ -174,7 +177,7 @@ def curve_story(curves: dict[str, EdgeCurve], bound: float = 0.9) -> str:
         else "No circuit but the whole model comes near the clean run."
     )
     areas = "; ".join(
-        f"{METHOD_NAMES[method]}: CMD {curve.cmd:.3f}, CPR {curve.cpr:.3f}" for method, curve in curves.items()
+        f"{METHOD_NAMES[method]}: CMD {size(curve.cmd)}, CPR {number(curve.cpr)}" for method, curve in curves.items()
     )
     return f"{said}\n{areas}. CMD is the distance from the clean run (0 is best), CPR the area below the curve."
 
@@ -194,7 +197,7 @@ def estimate_story(estimate: EdgeScores, exact: EdgeScores, r: float, worst: Seq
         f"({number(effect(estimate, (a, b)))}, exactly {number(effect(exact, (a, b)))})"
         for a, b in worst
     ]
-    told = "" if np.isnan(r) else f"{METHOD_NAMES[estimate.method]} is {verdict} here: correlation {r:.3f}."
+    told = "" if np.isnan(r) else f"{METHOD_NAMES[estimate.method]} is {verdict} here: correlation {number(r)}."
     return f"{told}\nIt is furthest off for {listed(names)}."
 
 

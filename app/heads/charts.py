@@ -11,7 +11,7 @@ from app.drawing.bars import prompt_columns, row_bars
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, hover, laid_out, literal, mean_note, whisker_note
 from app.heads.edges import METRIC, HeadEdge, intervals
-from app.words.phrases import adds_or_takes, capitalised, interval, mean_over, number, prompts
+from app.words.phrases import adds_or_takes, capitalised, interval, mean_over, number, prompts, size
 from ioi_core import Direction, Head, HeadAttribution, NameWriting
 
 _MARKS = {"IO": "circle", "S1": "square", "S2": "diamond"}
@@ -42,7 +42,7 @@ def writing_scatter(result: NameWriting, head: Head, names: Sequence[Sequence[st
     for n, name in enumerate(result.axes["name"]):
         x, y = (values[n, head.layer, head.head] for values in (result.attention, result.per_prompt))
         texts = [
-            f"Prompt {row + 1}: head {head} looks {looked:.2f} from END at {name} ({literal(names[n][row])}),<br>"
+            f"Prompt {row + 1}: head {head} looks {size(looked)} from END at {name} ({literal(names[n][row])}),<br>"
             f"and writes {number(float(wrote))} logits of {literal(names[n][row])}"
             for row, (looked, wrote) in enumerate(zip(x, y, strict=True))
         ]

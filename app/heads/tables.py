@@ -9,6 +9,7 @@ import ioi_core
 from app.heads.edges import METRIC, HeadEdge, intervals
 from app.heads.words import interval_words
 from app.questions.measures import Measure
+from app.words.phrases import size
 from app.words.tokens import token_label, token_text
 from ioi_core import (
     QUANTITIES,
@@ -135,7 +136,7 @@ def role_attention_table(attention: np.ndarray, roles: Sequence[str]) -> pd.Data
     """Return the same to be read: a row for each query role, a column for each key role, intervals in brackets."""
     frame = role_attention_frame(attention, roles)
     texts = [
-        "" if np.isnan(mean) else f"{mean:.2f}{interval_words(low, high)}"
+        "" if np.isnan(mean) else f"{size(mean)}{interval_words(low, high, size)}"
         for mean, low, high in frame[["attention", "low_95", "high_95"]].itertuples(index=False)
     ]
     table = frame.assign(texts=texts).pivot(index="from", columns="to", values="texts")

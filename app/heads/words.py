@@ -1,7 +1,7 @@
 """One head in words: its roles and their evidence, its output, its attention. No Streamlit here."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from app.words.phrases import (
     mean_over,
     number,
     ordinal,
+    size,
     threshold,
     with_interval,
 )
@@ -114,10 +115,10 @@ def role_attention_story(attention: PromptResult, head: Head) -> str:
     """Say how much attention goes from END to each name, and how much to tokens without a role."""
     from_end = attention.at(query_role="END", layer=head.layer, head=head.head)
     names = {role: float(from_end.at(key_role=role).values) for role in ("IO", "S1", "S2")}
-    shares = ", ".join(f"{share:.2f} to {role}" for role, share in names.items())
+    shares = ", ".join(f"{size(share)} to {role}" for role, share in names.items())
     rest = 1 - float(from_end.values.sum())
     return (
-        f"From END, head {head} gives {shares}; {max(rest, 0.0):.2f} goes to tokens without a role.\n"
+        f"From END, head {head} gives {shares}; {size(max(rest, 0.0))} goes to tokens without a role.\n"
         f"{capitalised(mean_over(attention.n_prompts))}."
     )
 
@@ -132,27 +133,29 @@ def writing_story(result: NameWriting, head: Head) -> str:
     of_head = (slice(None), head.layer, head.head)
     x, y = result.attention[of_head], result.per_prompt[of_head]  # [name batch]
     means = "; ".join(
-        f"at {name} {_mean_words(x[n])}, writing {_mean_words(y[n], '+')} logits of it"
+        f"at {name} {_mean_words(x[n], size)}, writing {_mean_words(y[n], number)} logits of it"
         for n, name in enumerate(result.axes["name"])
     )
     if not shows_writing(result, head):
         why = f"what it writes of any name it looks at is below {threshold(least())} logits"
         return not_shown(why, f"Head {head} does")
     r = pearson(x, y, least=1e-6)
-    strength = "is undefined, for one of the two hardly varies" if np.isnan(r) else f"is {r:+.2f} over {x.size} points"
+    strength = (
+        "is undefined, for one of the two hardly varies" if np.isnan(r) else f"is {number(r)} over {x.size} points"
+    )
     note = "" if result.n_prompts == 1 else ", with 95 % intervals"
     return f"The correlation of looking and writing {strength}.\nHead {head} looks from END {means} (means{note})."
 
 
-def _mean_words(per_prompt: np.ndarray, sign: str = "") -> str:
+def _mean_words(per_prompt: np.ndarray, write: Callable[[float], str]) -> str:
     """Return a mean with its interval in brackets, if it has one."""
     low, high = ioi_core.bootstrap_interval(per_prompt)
-    return f"{float(per_prompt.mean()):{sign}.2f}{interval_words(float(low), float(high), sign)}"
+    return f"{write(float(per_prompt.mean()))}{interval_words(float(low), float(high), write)}"
 
 
-def interval_words(low: float, high: float, sign: str = "") -> str:
-    """Return an interval in brackets, "" where there is none."""
-    return "" if np.isnan(low) else f" ({ends(low, high, lambda end: f'{end:{sign}.2f}')})"
+def interval_words(low: float, high: float, write: Callable[[float], str]) -> str:
+    """Return an interval in brackets, "" where there is none; `write` is `number` or `size`."""
+    return "" if np.isnan(low) else f" ({ends(low, high, write)})"
 
 
 def copying_story(frame: pd.DataFrame, head: Head, top_k: int) -> str:

@@ -21,7 +21,7 @@ from app.drawing.kept import drawn_once
 from app.drawing.parts import hover, laid_out, literal, mark, whisker_note, wrapped
 from app.logit_lens.grid import GridLabels
 from app.words.effects import least
-from app.words.phrases import adds_or_takes, capitalised, component, interval, mean_over, number, stage
+from app.words.phrases import adds_or_takes, capitalised, component, interval, mean_over, number, percent, stage
 from ioi_core import HeadAttribution, PromptResult, TokenLens
 
 PROBABILITY = [[0.0, "#FFFFFF"], [0.15, "#FDEBD0"], [0.5, "#FBCB85"], [1.0, "#F5A04A"]]  # dark text reads on all of it
@@ -69,7 +69,7 @@ def layer_bars(result: PromptResult) -> go.Figure:
     ]
     largest = float(np.nanmax(np.abs(ends)))
     written = [f"{name} {number(value, largest)}" for name, value in zip(names, result.values, strict=True)]
-    title, note = "Direct effect on logit_diff", f"logits, {sample}{whisker_note(result.n_prompts)}"
+    title, note = "Direct effect on logit_diff, part by part", f"logits, {sample}{whisker_note(result.n_prompts)}"
     axis, height = "logits (right: the right answer)", 130 + 24 * len(names)
     return row_bars(written, ends, texts, title, note, axis, height=height, symmetric=True)
 
@@ -101,7 +101,7 @@ def head_heatmap(result: HeadAttribution) -> go.Figure:
     customdata = [list(zip(*row, strict=True)) for row in zip(keys, texts, strict=True)]
     figure = clickable_cells(cells, customdata, 30, x)
     name_cells(figure, list(map(str, range(n_layers))), [*map(str, range(n_heads)), "b_O"], x=x, title="head")
-    return laid_out(figure, "Direct effect on logit_diff", f"logits, {sample}", 170 + 40 * n_layers)
+    return laid_out(figure, "Direct effect on logit_diff, head by head", f"logits, {sample}", 170 + 40 * n_layers)
 
 
 def _effect_sentence(who: str, value: float, sample: str) -> str:
@@ -122,8 +122,8 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     texts = [
         [
             f"{capitalised(layer)}, position {pos} (token {literal(labels.columns[pos])}):<br>"
-            f"first choice {literal(labels.top_tokens[n][pos])} with probability {probs[n, pos]:.3f};<br>"
-            f"the right answer {answer} has rank {ranks[n, pos]:,} with probability {io_probs[n, pos]:.3f}"
+            f"first choice {literal(labels.top_tokens[n][pos])} with probability {percent(probs[n, pos])};<br>"
+            f"the right answer {answer} has rank {ranks[n, pos]:,} with probability {percent(io_probs[n, pos])}"
             for pos in range(len(labels.columns))
         ]
         for n, layer in enumerate(layers)

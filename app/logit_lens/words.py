@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import capitalised, component, head_names, mean_over, number, size, with_interval
+from app.words.phrases import capitalised, component, head_names, mean_over, number, size, threshold, with_interval
 from ioi_core import HeadAttribution, PromptResult, Result, bootstrap_interval
 
 
 def effects(names: Sequence[str], values: np.ndarray, n_prompts: int) -> str:
     """Name who adds most to logit_diff and who takes most away, from 5 % of the sum of all sizes up."""
     if not shows(values, least()):
-        return not_shown(f"every effect is below {least():.2g} logits")
+        return not_shown(f"every effect is below {threshold(least())} logits")
     order, largest = np.argsort(values), float(np.abs(values).max())
-    threshold = max(0.05 * float(np.abs(values).sum()), least())
-    added = [f"{names[n]} adds {number(values[n], largest)} logits" for n in order[::-1][:3] if values[n] > threshold]
-    taken = [f"{names[n]} takes {size(values[n], largest)} away" for n in order[:2] if values[n] < -threshold]
+    counts = max(0.05 * float(np.abs(values).sum()), least())
+    added = [f"{names[n]} adds {number(values[n], largest)} logits" for n in order[::-1][:3] if values[n] > counts]
+    taken = [f"{names[n]} takes {size(values[n], largest)} away" for n in order[:2] if values[n] < -counts]
     if not added and not taken:
         return "Nothing stands out: every effect is below 5 % of the sum of all."
     text = ", ".join([*added, *taken])
@@ -37,7 +37,7 @@ def head_effects(result: HeadAttribution) -> str:
 def lens_story(result: PromptResult) -> str:
     """Say where the curve makes its largest step, and where it ends."""
     if not shows(result.values, least()):
-        return not_shown(f"logit_diff stays within {least():.2g} logits of 0 at every stage")
+        return not_shown(f"logit_diff stays within {threshold(least())} logits of 0 at every stage")
     steps, end = np.diff(result.values), float(result.values[-1])
     biggest, labels = int(np.argmax(np.abs(steps))), result.axes["stage"]
     kind = "attention" if labels[biggest].endswith("_pre") else "MLP"

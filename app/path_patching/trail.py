@@ -44,10 +44,12 @@ def read_trail(model: Model, text: str) -> tuple[Step, ...]:
         TrailError, HeadError: say what was got and what is allowed.
     """
     if len(text) > _LONGEST_TEXT:
-        raise TrailError(f"the trail is {len(text):,} characters long: at most {_LONGEST_TEXT:,} are allowed")
+        raise TrailError(
+            f"the trail is {len(text):,} characters long", f"shorten the trail to at most {_LONGEST_TEXT:,}"
+        )
     steps = tuple(_read_step(model, part) for part in text.split(">")) if text.strip() else (Step(),)
     if len(steps) > _MOST_STEPS:
-        raise TrailError(f"the trail has {len(steps)} steps: at most {_MOST_STEPS} are allowed")
+        raise TrailError(f"the trail has {len(steps)} steps", f"shorten the trail to at most {_MOST_STEPS} steps")
     return steps
 
 
@@ -57,8 +59,8 @@ def _read_step(model: Model, part: str) -> Step:
         return Step()
     if len(words) < 2 or words[-1] not in RECEIVER_INPUTS:
         raise TrailError(
-            f"{part.strip()[:40]!r} is no step of a trail: write {LOGITS}, or heads and then q, k or v, "
-            'such as "9.6 9.9 q"'
+            f"{part.strip()[:40]!r} is no step of a trail",
+            f'write {LOGITS}, or heads and then q, k or v, such as "9.6 9.9 q"',
         )
     heads = {model.check_head(Head.parse(word)) for word in words[:-1]}
     return Step(tuple(sorted(heads)), words[-1])

@@ -9,8 +9,8 @@ from app.path_patching.cells import active_senders, strong_senders
 from app.path_patching.trail import Step
 from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit, not_shown, sure
-from app.words.phrases import component, mean_over, number, unpatched_means, with_interval
-from ioi_core import AttentionSplit, Direction, PathResult, bootstrap_interval
+from app.words.phrases import cannot_be_scaled, component, mean_over, number, size, unpatched_means, with_interval
+from ioi_core import AttentionSplit, Direction, PathResult, PromptPairs, bootstrap_interval
 
 _HEAD_BIAS = "the head's own bias"
 
@@ -68,10 +68,10 @@ def graph_story(steps: Sequence[Step]) -> str:
     return f"You went from {steps[0].words} to {', then to '.join(step.words for step in steps[1:])}."
 
 
-def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step) -> str | None:
+def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step, pairs: PromptPairs) -> str | None:
     """Return why there is no heatmap, None if there is one."""
     if np.isnan(result.unpatched).any():
-        return f"Nothing to draw: {result.undefined}."
+        return cannot_be_scaled(result.undefined, pairs)
     if grid.no_path_from == 0:
         return f"Nothing lies below {step.words}: in layer 0 heads read the embeddings alone. Go back one step."
     if not active_senders(grid):
@@ -87,8 +87,8 @@ def split_story(split: AttentionSplit) -> str:
     """Say how much the head attends, and which components make most of its query and key."""
     labels = split.axes["component"]
     sentences = [
-        f"Head {split.head} gives {split.key} {split.attention.mean():.2f} of its attention from {split.query}; the "
-        f"attention logit is {number(float(split.logits.mean()))}.\nClean prompts: the attention "
+        f"Head {split.head} gives {split.key} {size(float(split.attention.mean()))} of its attention from "
+        f"{split.query}; the attention logit is {number(float(split.logits.mean()))}.\nClean prompts: the attention "
         f"{with_interval(split.attention)}; the logit {with_interval(split.logits)}."
     ]
     for side, values in zip(split.axes["side"], split.values, strict=True):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.words.effects import clearly_above_0, not_shown
-from app.words.phrases import number, ordinal, percent, prompts, with_interval
+from app.words.phrases import IN_SIDEBAR, number, ordinal, percent, prompts, with_interval
 from app.words.tokens import answer_labels, token_label
 from ioi_core import Model, Predictions, PromptPairs, Result
 
@@ -44,8 +44,8 @@ def answer_form_hint(model: Model, pairs: PromptPairs, ranks: Result) -> str | N
     there, here = ("without", "with") if first.startswith("·") else ("with", "without")
     return (
         f"The right answers, {first} in the first prompt, are read {here} a space in front and have rank {given:,.0f} "
-        f"(median); {there} it they have rank {other:,.0f}. If that is meant, give them so: for typed prompts and data "
-        "sets the sidebar has Space before the answers."
+        f"(median); {there} it they have rank {other:,.0f}. If that is meant, give them so: typed prompts and data "
+        f"sets have Space before the answers {IN_SIDEBAR}."
     )
 
 

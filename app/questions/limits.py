@@ -19,7 +19,8 @@ def check_tokens(pairs: PromptPairs, limits: Settings) -> None:
     row = int(pairs.lengths.argmax())
     if (length := int(pairs.lengths[row])) > limits.max_tokens:
         raise TooMuchError(
-            f"prompt {row + 1} is {length:,} tokens long: at most {limits.max_tokens:,} are allowed here. Shorten it."
+            f"prompt {row + 1} is {length:,} tokens long",
+            f"shorten prompt {row + 1} to at most {limits.max_tokens:,} tokens",
         )
 
 
@@ -36,5 +37,6 @@ def check_cells(model: Model, request: Request[object], limits: Settings) -> Non
     if (runs := cells * len(pairs)) > limits.max_cells:
         raise TooMuchError(
             f"this asks for {cells:,} cells on {len(pairs):,} prompts, {runs:,} patched runs: at most "
-            f"{limits.max_cells:,} are allowed here. Take fewer prompts, or all positions at once."
+            f"{limits.max_cells:,} are allowed here",
+            "take fewer prompts, or all positions at once",
         )

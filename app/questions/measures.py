@@ -8,7 +8,7 @@ import ioi_core
 from app.questions.ask import Request, ask
 from app.questions.shown import Shown
 from app.words.effects import least, least_effect
-from app.words.phrases import mean_over, number
+from app.words.phrases import mean_over, number, size
 from ioi_core import ALL, Direction, Head, HeadAttribution, PatchResult, PromptPairs, PromptResult, bootstrap_interval
 
 MEANINGS = {
@@ -87,7 +87,7 @@ class Measure:
     def text(self, head: Head) -> str:
         """Return a head's value as text."""
         value = self.of(head)
-        return "undefined" if np.isnan(value) else number(value) if self.signed else f"{value:.2f}"
+        return "undefined" if np.isnan(value) else (number if self.signed else size)(value)
 
 
 def patching_request(

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app.view import View
-from app.words.phrases import prompts
+from app.words.phrases import IN_SIDEBAR, prompts
 from ioi_core import SIGNAL_FLIPS, Ablation, Model, PromptError, PromptPairs, UnknownNameError, with_twins
 from ioi_core.circuit.replacements import layouts
 from ioi_core.prompts.pairs import check_roles
@@ -17,8 +17,8 @@ TYPED, IN_DATA = "typed", "from the data set"
 """The corruption, in words, of prompts that came with their corrupted ones."""
 
 NEW_NAMES = (
-    "New first names are to take the place of IO and S, and the app does not know these two as people's. If they are, "
-    "choose IO and S are people in the sidebar. Corrupted prompts of your own need no new names."
+    f"choose IO and S are people {IN_SIDEBAR} if they are, since new first names take their place. Corrupted prompts of "
+    "your own need no new names"
 )
 _GIVEN = {
     TYPED: "Heads are ablated with the corrupted prompts that you typed",
@@ -54,15 +54,11 @@ def flip_pairs(view: View) -> Mapping[str, PromptPairs]:
     Raises:
         PromptError: the prompts have no roles, or a flip of them cannot be made.
     """
-    _need_roles("the six flips exchange the two names", view.pairs)
-    return {flip: _with_twins(view.model, view.pairs, flip) for flip in SIGNAL_FLIPS}
-
-
-def _need_roles(need: str, pairs: PromptPairs) -> None:
     try:
-        check_roles(need, pairs.roles)
+        check_roles("the six flips exchange the two names", view.pairs.roles)
     except PromptError as error:
-        raise PromptError(f"{error}, in the sidebar") from error
+        raise PromptError(error.got, f"{error.change}, {IN_SIDEBAR}") from error
+    return {flip: _with_twins(view.model, view.pairs, flip) for flip in SIGNAL_FLIPS}
 
 
 def _twin_key(pairs: PromptPairs) -> tuple[object, ...]:
@@ -78,7 +74,7 @@ def _with_twins(model: Model, pairs: PromptPairs, corruption: str) -> PromptPair
     try:
         return with_twins(model, pairs, corruption)
     except UnknownNameError as error:
-        raise PromptError(NEW_NAMES) from error
+        raise PromptError(error.got, NEW_NAMES) from error
 
 
 def twin_of(view: View) -> str:

@@ -66,7 +66,10 @@ def read(text: str) -> list[Pin]:
         ReportError: it is too long, or none.
     """
     if len(text) > 2 * LONGEST_ADDRESS:
-        raise ReportError(f"this link to a report is {len(text):,} letters long: at most {2 * LONGEST_ADDRESS:,} are")
+        raise ReportError(
+            f"this link to a report is {len(text):,} letters long",
+            f"open a link of at most {2 * LONGEST_ADDRESS:,} letters",
+        )
     try:
         unpacking = zlib.decompressobj()
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -75,9 +78,11 @@ def read(text: str) -> list[Pin]:
             raise ValueError("too much")
         pins = list({(pin.view, pin.figure): pin for pin in (_pin(*one) for one in found)}.values())
     except (ValueError, TypeError, RecursionError, zlib.error, binascii.Error):
-        raise ReportError("this link to a report cannot be read: it may have been cut; copy all of it") from None
+        raise ReportError(
+            "this link to a report cannot be read: it may have been cut", "copy all of the link"
+        ) from None
     if len(pins) > MOST_PINS:
-        raise ReportError(f"this report has {len(pins)} figures: at most {MOST_PINS} are allowed")
+        raise ReportError(f"this report has {len(pins)} figures", f"open a report of at most {MOST_PINS} figures")
     return pins
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from app.drawing.look import notice
 from app.shell.widgets import option_control
 from app.view import View
-from app.words.phrases import capitalised
+from app.words.phrases import refusal
 from ioi_core import Head, HeadError
 
 
@@ -25,7 +25,7 @@ def head_control(
         try:
             head = view.model.check_head(Head.parse(asked))
         except HeadError as error:
-            return f"{capitalised(str(error))}."
+            return refusal(error)
         return f"{asked[:40]!r} is another way to write head {head}."
 
     names = [str(head) for head in dict.fromkeys([*offered, *view.model.heads])]

@@ -106,10 +106,11 @@ def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
         "Each as many tokens long as its clean prompt. Left empty, they are made by the corruption below.",
     )  # fmt: skip
     left, right = st.columns(2)
-    io = left.text_input(
-        "IO (optional)", key=url.IO, bind="query-params", help="The right answer. Found if left empty."
+    answer = "The {} answer, of all these prompts. Found if left empty. For answers of their own, choose **data set**."
+    io, s = (
+        column.text_input(f"{name} (optional)", key=key, bind="query-params", help=answer.format(which))
+        for column, name, key, which in ((left, "IO", url.IO, "right"), (right, "S", url.S, "wrong"))
     )
-    s = right.text_input("S (optional)", key=url.S, bind="query-params", help="The wrong answer. Found if left empty.")
     space = _space_control() if io or s else True
     corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
     people = _people_control()
@@ -156,7 +157,7 @@ def _data_set(bos: bool, limits: Settings) -> PromptChoice:
     space, corruption = _space_control(), _corruption_control("for rows without a corrupted prompt")
     people = _people_control()
     if problem := st.session_state.get(_UPLOAD_PROBLEM):
-        raise PromptError(f"{problem}. Take the file out of the field to go on without it")
+        raise PromptError(problem.got, f"{problem.change}, or take the file out of the field")
     check_size("the data set's rows", data, limits)
     _say_what_is_no_token(data)
     return PromptChoice(DATA, bos, corruption, answer_space=space, data=data, skip=skip, people=people)
@@ -175,7 +176,7 @@ def _take_upload(limits: Settings) -> None:
         check_size("the data set's rows", text, limits)
         st.session_state[url.DATA] = text
     except PromptError as error:
-        st.session_state[_UPLOAD_PROBLEM] = str(error)
+        st.session_state[_UPLOAD_PROBLEM] = error
 
 
 def _text_control(label: str, key: str, help_text: str, value: str = "") -> str:

@@ -11,6 +11,7 @@ from app.hosting.settings import Settings
 from app.questions.ask import Request, ask
 from app.questions.limits import check_tokens
 from app.questions.twins import IN_DATA, NEW_NAMES, TYPED
+from app.words.phrases import IN_SIDEBAR
 from ioi_core import (
     TASKS,
     DataSet,
@@ -104,7 +105,7 @@ def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> 
         texts = ["\n".join(block) for block in blocks]
     texts = [prompt for prompt in texts if prompt.strip()]
     if len(texts) > limits.max_prompts:
-        raise PromptError(f"{what} are {len(texts)}: at most {limits.max_prompts} are allowed")
+        raise PromptError(f"{what} are {len(texts)}", f"keep at most {limits.max_prompts} of {what}")
     for number, prompt in enumerate(texts, 1):
         _check_one(f"number {number} of {what}", prompt, limits)
     return tuple(texts)
@@ -113,7 +114,8 @@ def texts_of(what: str, text: str, limits: Settings, *, several_lines: bool) -> 
 def _check_one(what: str, prompt: str, limits: Settings) -> None:
     if len(prompt) > limits.max_prompt_characters:
         raise PromptError(
-            f"{what} is {len(prompt):,} characters long: at most {limits.max_prompt_characters:,} are allowed in one"
+            f"{what} is {len(prompt):,} characters long",
+            f"shorten {what} to at most {limits.max_prompt_characters:,} characters",
         )
 
 
@@ -125,7 +127,8 @@ def check_size(what: str, text: str, limits: Settings) -> None:
     """
     if len(text) > limits.max_characters:
         raise PromptError(
-            f"{what} are {len(text):,} characters long: at most {limits.max_characters:,} are allowed in all"
+            f"{what} are {len(text):,} characters long",
+            f"shorten {what} to at most {limits.max_characters:,} characters in all",
         )
 
 
@@ -136,7 +139,7 @@ def checked_answer(what: str, text: str) -> str:
         PromptError: it is far too long for one token.
     """
     if len(text) > _LONGEST_ANSWER:
-        raise PromptError(f"{what} is {len(text):,} characters long: it must be one token")
+        raise PromptError(f"it is {len(text):,} characters long", f"choose another {what}, of one token")
     return text
 
 
@@ -149,7 +152,7 @@ def chosen_prompts(model: Model, choice: PromptChoice) -> Chosen:
     if choice.source == DATA:
         chosen = _from_data(model, choice)
     elif choice.source == OWN and not choice.clean:
-        raise PromptError("Type a prompt in the sidebar, up to where the answer comes next: there is no prompt yet.")
+        raise PromptError("there is no prompt yet", f"type a prompt {IN_SIDEBAR}, up to where the answer comes next")
     else:
         corruption = TASKS[choice.task].twin if choice.source == TASK else choice.corruption
         chosen = Chosen(_own_or_made(model, choice), TYPED if choice.corrupted else corruption)
@@ -162,50 +165,56 @@ def _own_or_made(model: Model, choice: PromptChoice) -> PromptPairs:
         return _pairs(model, choice)
     except PromptError as error:
         if advice := _advice(model, choice, error):
-            raise PromptError(advice) from error
+            raise PromptError(str(error), advice) from error
         raise
 
 
 def _advice(model: Model, choice: PromptChoice, error: PromptError) -> str:
-    """Return what to change in the sidebar, where that is known; the error itself has the details."""
+    """Return what to change in the sidebar, where that is known better than the error knows it."""
     for what, text in (("IO", choice.io), ("S", choice.s)):
         n = len(model.encode(f" {text}" if choice.answer_space and not text.startswith(" ") else text)) if text else 1
         if n > 1:
+            several = len(choice.clean) > 1 or any(sign in text for sign in ",;/|")
+            own = ". For a pair of answers a prompt, or several right ones, choose data set" * several
             return (
-                f"Choose another {what}: it must be one token, and {text[:40]!r} is {n}. One-token names: {_ONE_TOKEN}."
+                f"choose another {what}: it must be one token, and {text[:40]!r} is {n}. "
+                f"One-token names: {_ONE_TOKEN}{own}"
             )
     if isinstance(error, UnknownNameError):
         return NEW_NAMES
-    if not isinstance(error, NotIOIError):
+    if not isinstance(error, NotIOIError) or (choice.io and choice.s and choice.corrupted):
         return ""
     optional = {"IO": choice.io, "S": choice.s, "Corrupted prompts": choice.corrupted}
     empty = [name for name, value in optional.items() if not value]
     if not choice.io and not choice.s:
         change = (
-            "Fill in IO (the right answer) and S (the wrong one), or name one person twice and another once. If the "
-            "prompt already ends with the answer, take it away."
+            "fill in IO (the right answer) and S (the wrong one), or name one person twice and another once. If the "
+            "prompt already ends with the answer, take it away"
         )
     elif not choice.io or not choice.s:
-        change = f"Fill in {empty[0]} as well, or neither IO nor S."
+        change = f"fill in {empty[0]} as well, or neither IO nor S"
     else:
-        change = "Fill in Corrupted prompts as well: the same sentence with another answer, of as many tokens."
-    return f"{change} In the sidebar, still empty: {', '.join(empty) or 'none of these fields'}."
+        change = "fill in Corrupted prompts as well: the same sentence with another answer, of as many tokens"
+    return f"{change}. Still empty {IN_SIDEBAR}: {', '.join(empty)}"
 
 
 def _from_data(model: Model, choice: PromptChoice) -> Chosen:
     if not choice.data.strip():
         raise PromptError(
-            "Upload a data set in the sidebar, or paste one there: there is no data set yet. Its columns are clean, "
-            "corrupted, io and s (and label, if you like)."
+            "there is no data set yet: its columns are clean, corrupted, io and s (and label, if you like)",
+            f"upload a data set {IN_SIDEBAR}, or paste one there",
         )
     found, given, unread = _data_set(model, choice)
     if found.pairs is not None and (choice.skip or not found.refused):
         mixed = f"given, or {choice.corruption}"
         corruption = mixed if len(given) > 1 else IN_DATA if given[0] else choice.corruption
         return Chosen(found.pairs, corruption, found.refused, unread)
-    way_out = "Correct them, or choose Leave out in the sidebar" if found.pairs is not None else "Correct them"
+    n = len(found.refused)
+    rows = "1 row" if n == 1 else f"{n} rows"
+    way_out = f", or choose Leave out {IN_SIDEBAR}" if found.pairs is not None else ""
     raise PromptError(
-        f"{len(found.refused)} rows of the data set cannot be used: {found.refusal(_MOST_LISTED)}. {way_out}"
+        f"{rows} of the data set cannot be used: {found.refusal(_MOST_LISTED)}",
+        f"correct {rows} of the data set{way_out}",
     )
 
 
@@ -244,7 +253,7 @@ def _data_set(model: Model, choice: PromptChoice) -> tuple[DataSet, tuple[bool, 
     """Return the data set; whether its kept rows came with their corrupted prompts, or some did; its unread columns."""
     rows, limits = parse_rows(choice.data), settings()
     if len(rows) > limits.max_prompts:
-        raise PromptError(f"the data set has {len(rows):,} rows: at most {limits.max_prompts} are allowed")
+        raise PromptError(f"the data set has {len(rows):,} rows", f"keep at most {limits.max_prompts} rows")
     for row in rows:
         _check_one(f"the prompt of row {row.number}", row.clean, limits)
         _check_one(f"the corrupted prompt of row {row.number}", row.corrupted or "", limits)

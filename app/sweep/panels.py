@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app.drawing.figure import show_chart
-from app.drawing.look import notice, problem, says
+from app.drawing.look import notice, problem, refuse, says
 from app.drawing.table import show_frame
 from app.sweep import tables, words
 from app.sweep.charts import can_be_drawn, sweep_figure
@@ -29,9 +29,9 @@ def show_sweep(view: View) -> None:
         frame = tables.cells(result)
         told = tables.told(result)
     except IOIError as error:
-        problem(f"{error}.")
+        refuse(error)
     except (ValueError, TypeError, OverflowError):  # sound in itself, but with labels that are no table's
-        problem("The file's labels make no table: give the file as python -m ioi_core sweep wrote it.")
+        problem("Give the file as python -m ioi_core sweep wrote it: its labels make no table.")
     else:
         _show(view, result, frame, told)
 

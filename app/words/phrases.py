@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from app.words.effects import NOTHING, sure
-from ioi_core import Head, PromptPairs, Result, bootstrap_interval
+from ioi_core import Head, IOIError, PromptPairs, Result, bootstrap_interval
+
+IN_SIDEBAR = "in the sidebar (on a phone: Menu)"
+"""Where the prompts are chosen; what opens it on a phone is named in style.css."""
 
 _LONGEST_LABEL = 28
+_LISTED = 5
 
 
 def prompts(n: int) -> str:
@@ -99,6 +103,11 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def refusal(error: IOIError) -> str:
+    """Return an error's sentence: what to change, if it says so, before what was got."""
+    return capitalised(f"{error.change}: {error.got}." if error.change else f"{error}.")
+
+
 def ordinal(rank: int) -> str:
     """Return "1st", "2nd", "11th" of a rank that counts from 1."""
     ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
@@ -118,7 +127,10 @@ def percent(probability: float) -> str:
 
 def percent_of_model(share: float) -> str:
     """Return a share of F(M) in per cent."""
-    return "undefined" if np.isnan(share) else f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
+    if np.isnan(share) or share == 0:
+        return "undefined" if np.isnan(share) else "0 %"
+    text = f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
+    return "≈ 0 %" if abs(share) < 0.0005 else text
 
 
 def interval(low: float, high: float, sample: str) -> str:
@@ -145,6 +157,23 @@ def with_interval(per_prompt: np.ndarray) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return "a", "a and b" or "a, b and c"; "" for none."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def cannot_be_scaled(undefined: str | None, pairs: PromptPairs) -> str:
+    """Return what to choose instead of a metric that is undefined on these prompts, and why it is."""
+    one_pair = len(pairs) > 1 and bool((pairs.answers == pairs.answers[0]).all())
+    own = ", or give each prompt its own answers, by a data set" * one_pair
+    return f"Choose another corruption or metric{own}: {undefined}."
+
+
+def same_twins(pairs: PromptPairs) -> str:
+    """Say which prompts are their own corrupted ones; nothing where none is."""
+    same = np.flatnonzero((pairs.clean_tokens == pairs.corrupted_tokens).all(1)) + 1
+    if not len(same):
+        return ""
+    numbers = listed([*map(str, same[:_LISTED]), *["others"] * (len(same) > _LISTED)])
+    who = f"Prompt {numbers} is the same as its" if len(same) == 1 else f"Prompts {numbers} are the same as their"
+    return f"{who} corrupted prompt{'s' * (len(same) > 1)}, so nothing changes from one to the other."
 
 
 def heads_words(heads: Sequence[Head]) -> str:
@@ -174,6 +203,6 @@ def threshold(value: float) -> str:
     return f"{value:.2g}"
 
 
-def size(value: float, largest: float = 0.0) -> str:
+def size(value: float, largest: float = 0.0, nothing: float = NOTHING) -> str:
     """Return the same without a sign, for what has none or whose sign is said in words."""
-    return number(abs(value), largest).removeprefix("+")
+    return number(abs(value), largest, nothing).removeprefix("+")

@@ -166,7 +166,8 @@ def _roles_left(head: Head, roles: tuple[str, ...], removed: frozenset[str]) -> 
         return ()
     if ALL in roles and removed:
         raise CircuitError(
-            f"head {head} is kept at every position, so it cannot lose {', '.join(sorted(removed))} alone"
+            f"head {head} is kept at every position, so it cannot lose {', '.join(sorted(removed))} alone",
+            f"switch {head} off everywhere, or keep it at single roles",
         )
     return tuple(role for role in roles if role not in removed)
 

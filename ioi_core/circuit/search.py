@@ -197,7 +197,8 @@ def _check_behaviour(whole: float) -> None:
     if whole <= 0:
         raise CircuitError(
             f"the model's mean logit_diff on these prompts is {whole:.2f}: it does not prefer the right answer, and "
-            "there is no behaviour for a circuit to be faithful to"
+            "there is no behaviour for a circuit to be faithful to",
+            "choose prompts on which it is above 0",
         )
 
 

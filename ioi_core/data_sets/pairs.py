@@ -73,7 +73,9 @@ def read_pairs(
         people=people,
     )  # fmt: skip
     if found.pairs is None or (found.refused and not skip):
-        raise PromptError(f"{len(found.refused)} rows of the data set cannot be used: {found.refusal()}")
+        raise PromptError(
+            f"{len(found.refused)} rows of the data set cannot be used: {found.refusal()}", "correct them, or skip them"
+        )
     return found.pairs
 
 

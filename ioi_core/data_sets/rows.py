@@ -70,7 +70,8 @@ def as_text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise PromptError(
-            f"the data set is no text in UTF-8 (it has a byte {byte:#04x}): save it as CSV, TSV or JSONL in UTF-8"
+            f"the data set is no text in UTF-8 (it has a byte {byte:#04x})",
+            "save the data set as CSV, TSV or JSONL in UTF-8",
         ) from None
 
 
@@ -86,7 +87,7 @@ def parse_rows(text: str) -> list[DataRow]:
     start = text.lstrip()[:1]
     records = list(_json_records(text) if start in ("{", "[") else _table_records(text))
     if not records:
-        raise PromptError("the data set has no rows: at least one below the column names is wanted")
+        raise PromptError("the data set has no rows", "put at least one row below the column names")
     return [_row(number, record) for number, record in enumerate(records, 1)]
 
 
@@ -135,16 +136,16 @@ def _table_records(text: str) -> Iterator[dict[str, Any] | str]:
         delimiter, text = said[1], text[said.end() :]
     table = _table(text, delimiter)
     if not table:
-        raise PromptError("the data set is empty: column names and at least one row are wanted")
+        raise PromptError("the data set is empty", "write column names and at least one row")
     names = [_as_known(name) for name in table[0]]
     if not set(names) & set(COLUMNS["clean"]):
         zeros = " (it has zero bytes, as UTF-16 without its mark and files of spreadsheets do)" * ("\0" in text)
         raise PromptError(
-            f"the data set has no column named clean: its first row is {', '.join(map(shown, table[0][:8]))}{zeros}; "
-            "wanted are column names: clean, corrupted, io, s and, if you like, label"
+            f"the data set has no column named clean: its first row is {', '.join(map(shown, table[0][:8]))}{zeros}",
+            "write column names into the first row: clean, corrupted, io, s and, if you like, label",
         )
     if twice := [name for name in names if name and names.count(name) > 1]:
-        raise PromptError(f"the data set has two columns named {shown(twice[0])}: name each column once")
+        raise PromptError(f"the data set has two columns named {shown(twice[0])}", "give each column its own name")
     for cells in table[1:]:
         if len(cells) > len(names):
             wanted = f"{len(names)} are wanted: put a text that holds {shown(delimiter)} into quotes"
@@ -169,15 +170,15 @@ def _table(text: str, delimiter: str) -> list[list[str]]:
         table = read(skip=False)
     except csv.Error as error:
         raise PromptError(
-            f"the data set is no table: {error}; a text with quotes in it stands in quotes, doubled"
+            f"the data set is no table: {error}", "put a text with quotes in it into quotes, and double its own"
         ) from None
     with suppress(csv.Error):  # quotes that only begin a text are a part of it
         if [[cell.lstrip(" ") for cell in row] for row in table] != [
             [cell.lstrip(" ") for cell in row] for row in read(skip=True)
         ]:
             raise PromptError(
-                f"the data set has a space between {shown(delimiter)} and a quote, which makes the quote a part of the "
-                "text: take the space away"
+                f"the data set has a space between {shown(delimiter)} and a quote, which makes the quote a part of the text",
+                f"take away the space between {shown(delimiter)} and the quote",
             )
     return table
 

@@ -92,11 +92,11 @@ def parse_edges(model: Model, data: FileText) -> EdgeCircuit:
     if not isinstance(data, bytes):
         raise EdgeError(f"the text or the bytes of a file are wanted, got {shown(data)}: read_edges takes its path")
     if len(data) > MOST_BYTES:
-        raise EdgeError(f"the file is larger than {MOST_BYTES // 2**20} MB: a file of this model's edges is smaller")
+        raise EdgeError(f"the file is larger than {MOST_BYTES // 2**20} MB", "give a file of this model's edges alone")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise EdgeError("the file is no text in UTF-8: MIB's circuit JSON or CSV is wanted") from None
+        raise EdgeError("the file is no text in UTF-8", "give MIB's circuit JSON, or CSV") from None
     graph = EdgeGraph.of(model)
     if (in_words := _in_notation(graph, text)) is not None:
         return in_words
@@ -107,7 +107,7 @@ def parse_edges(model: Model, data: FileText) -> EdgeCircuit:
     for edge, score, in_graph in rows:
         [cell] = np.argwhere(graph.mask([edge]))
         if seen[*cell]:
-            raise EdgeError(f"the edge {ARROW.join(edge)} stands in the file twice")
+            raise EdgeError(f"the edge {ARROW.join(edge)} stands in the file twice", "name each edge once")
         seen[*cell], mask[*cell], values[*cell] = True, in_graph, np.nan if score is None else score
     return EdgeCircuit(graph, mask, values)
 
@@ -123,7 +123,9 @@ def _in_notation(graph: EdgeGraph, text: str) -> EdgeCircuit | None:
         except CircuitTextError as error:
             if "," in text.splitlines()[0] and not text.lstrip()[0].isdigit():
                 return None  # a table of other columns
-            raise EdgeError(f"it is neither a file that is known nor a circuit as text: {error}") from error
+            raise EdgeError(
+                f"it is neither a file that is known nor a circuit as text: {error.got}", error.change
+            ) from error
     mask = graph.mask(text) if heads is None else graph.among(heads)
     return EdgeCircuit(graph, mask, np.full(graph.exists.shape, np.nan), heads)
 
@@ -135,14 +137,14 @@ def _json_rows(graph: EdgeGraph, text: str) -> Iterable[_Row]:
     try:
         saved = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise EdgeError(f"the file is no JSON that can be read: {error!s:.120}") from None
+        raise EdgeError(f"the file is no JSON that can be read: {error!s:.120}", "copy all of the file") from None
     cfg, edges = saved.get("cfg"), saved.get("edges")
     if not isinstance(cfg, dict) or not isinstance(edges, dict):
-        raise EdgeError("the JSON has no cfg and edges: MIB's circuit files have cfg, nodes and edges")
+        raise EdgeError("the JSON has no cfg and edges", "give MIB's circuit file, with cfg, nodes and edges")
     _check_cfg(graph, cfg)
     nodes = saved.get("nodes")
     if isinstance(nodes, dict) and any(isinstance(node, dict) and "neurons" in node for node in nodes.values()):
-        raise EdgeError("the file chooses single neurons: a circuit here is made of edges alone")
+        raise EdgeError("the file chooses single neurons", "give a circuit of edges alone")
     for name, entry in edges.items():
         yield as_edge(name), _score(name, entry), _in_graph(name, entry)
 
@@ -159,11 +161,14 @@ def _check_cfg(graph: EdgeGraph, cfg: Mapping[str, object]) -> None:
     for name, number in wanted.items():
         if cfg.get(name) != number or isinstance(cfg.get(name), bool):
             raise EdgeError(
-                f"the file is of a model whose {name} is {shown(cfg.get(name))}, here it is {number}: choose the model "
-                "that the circuit was found in"
+                f"the file is of a model whose {name} is {shown(cfg.get(name))}, here it is {number}",
+                "choose the model that the circuit was found in",
             )
     if cfg.get("parallel_attn_mlp"):
-        raise EdgeError("the file is of a model whose heads and MLP read the same stream: GPT-2's MLP reads its heads")
+        raise EdgeError(
+            "the file is of a model whose heads and MLP read the same stream: GPT-2's MLP reads its heads",
+            "choose the model that the circuit was found in",
+        )
 
 
 def _score(name: str, entry: object) -> float | None:
@@ -171,7 +176,7 @@ def _score(name: str, entry: object) -> float | None:
     if score is None:
         return None
     if isinstance(score, bool) or not isinstance(score, int | float) or not _is_finite(score):
-        raise EdgeError(f"the score of {shown(name)} is {shown(score)}: a finite number is wanted")
+        raise EdgeError(f"the score of {shown(name)} is {shown(score)}", "give each score as a finite number")
     return float(score)
 
 
@@ -185,7 +190,7 @@ def _is_finite(number: int | float) -> bool:
 def _in_graph(name: str, entry: object) -> bool:
     in_graph = entry.get("in_graph") if isinstance(entry, dict) else entry
     if not isinstance(in_graph, bool):
-        raise EdgeError(f"in_graph of {shown(name)} is {shown(in_graph)}: true or false is wanted")
+        raise EdgeError(f"in_graph of {shown(name)} is {shown(in_graph)}", "write true or false")
     return in_graph
 
 
@@ -193,16 +198,16 @@ def _table_rows(text: str) -> Iterable[_Row]:
     try:
         table = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(row)]
     except csv.Error as error:
-        raise EdgeError(f"the file is no table: {error!s:.120}") from None
+        raise EdgeError(f"the file is no table: {error!s:.120}", "copy all of the file") from None
     names = [name.strip().casefold() for name in table[0]] if table else []
     if names[:2] != list(COLUMNS[:2]) or not set(names) <= set(COLUMNS) or len(set(names)) < len(names):
         raise EdgeError(
-            f"the file is neither MIB's circuit JSON nor a table whose columns are {', '.join(COLUMNS)} "
-            "(the last two may be missing)"
+            "the file is neither MIB's circuit JSON nor a table of edges",
+            f"name the columns {', '.join(COLUMNS)} (the last two may be missing)",
         )
     for number, cells in enumerate(table[1:], 2):
         if len(cells) != len(names):
-            raise EdgeError(f"line {number} has {len(cells)} cells, {len(names)} are wanted")
+            raise EdgeError(f"line {number} has {len(cells)} cells", f"give each line {len(names)}, one a column")
         row = dict(zip(names, cells, strict=True))
         yield (as_sender(row["sender"]), as_receiver(row["receiver"])), *_cells(number, row)
 
@@ -210,13 +215,13 @@ def _table_rows(text: str) -> Iterable[_Row]:
 def _cells(number: int, row: Mapping[str, str]) -> tuple[float | None, bool]:
     score, in_graph = row.get("score", "").strip(), row.get("in_graph", "true").strip().casefold()
     if in_graph not in ("true", "false"):
-        raise EdgeError(f"in_graph in line {number} is {shown(in_graph)}: true or false is wanted")
+        raise EdgeError(f"in_graph in line {number} is {shown(in_graph)}", "write true or false")
     try:
         value = float(score) if score else None
     except ValueError:
         value = math.nan
     if value is not None and not math.isfinite(value):
-        raise EdgeError(f"the score in line {number} is {shown(score)}: a finite number is wanted")
+        raise EdgeError(f"the score in line {number} is {shown(score)}", "give each score as a finite number")
     return value, in_graph == "true"
 
 

@@ -239,5 +239,6 @@ def _heads_of_text(text: str) -> tuple[Head, ...]:
         return heads_in(text)
     except HeadError as error:
         raise EdgeError(
-            f"{shown(text)} is no edge, such as '0.1->3.2<q>', and no circuit of heads, such as '9.9:END, 4.1'"
+            f"{shown(text)} is no edge, and no circuit of heads",
+            "write edges, such as '0.1->3.2<q>', or heads, such as '9.9:END, 4.1'",
         ) from error

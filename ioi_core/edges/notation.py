@@ -29,7 +29,7 @@ def as_edge(given: object) -> Edge:
     """
     ends = given.split(ARROW) if isinstance(given, str) else given
     if not isinstance(ends, tuple | list) or len(ends) != 2:
-        raise EdgeError(f"{shown(given)} is no edge: write ('0.1', '3.2<q>') or '0.1{ARROW}3.2<q>'")
+        raise EdgeError(f"{shown(given)} is no edge", f"write ('0.1', '3.2<q>') or '0.1{ARROW}3.2<q>'")
     return as_sender(ends[0]), as_receiver(ends[1])
 
 
@@ -44,11 +44,11 @@ def as_sender(given: object) -> str:
         return EMBED
     if match := _HEAD.fullmatch(name):
         if match[5]:
-            raise EdgeError(f"a head sends one output: write {_head(match)} for the sender, not {shown(name)}")
+            raise EdgeError("a head sends one output", f"write {_head(match)} for the sender, not {shown(name)}")
         return _head(match)
     if match := _MLP.fullmatch(name):
         return f"mlp {int(match[1])}"
-    raise EdgeError(f"{shown(given)} is no sender: write embed, a head such as 9.9, or an MLP such as mlp 3")
+    raise EdgeError(f"{shown(given)} is no sender", "write embed, a head such as 9.9, or an MLP such as mlp 3")
 
 
 def as_receiver(given: object) -> str:
@@ -63,11 +63,11 @@ def as_receiver(given: object) -> str:
     if match := _HEAD.fullmatch(name):
         if not match[5]:
             head = _head(match)
-            raise EdgeError(f"a head has three inputs: write {head}<q>, {head}<k> or {head}<v>, not {shown(name)}")
+            raise EdgeError("a head has three inputs", f"write {head}<q>, {head}<k> or {head}<v>, not {shown(name)}")
         return f"{_head(match)}<{match[5]}>"
     if match := _MLP.fullmatch(name):
         return f"mlp {int(match[1])}"
-    raise EdgeError(f"{shown(given)} is no receiver: write an input such as 9.9<q>, an MLP such as mlp 3, or logits")
+    raise EdgeError(f"{shown(given)} is no receiver", "write an input such as 9.9<q>, an MLP such as mlp 3, or logits")
 
 
 def listed_edges(edges: object) -> Iterable[object]:

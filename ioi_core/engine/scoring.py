@@ -134,7 +134,7 @@ class Scale:
                 zero = corrupted if metric == "logit_diff_recovered" else clean
                 undefined = (
                     "the clean and the corrupted prompts have the same mean logit_diff "
-                    f"({clean.mean():.4f}), so there is nothing to recover: use another corruption or metric"
+                    f"({clean.mean():.4f}), so there is nothing to recover"
                 )
                 return cls._divided_by(clean - corrupted, zero, size, undefined)
             case "percent_of_clean":

@@ -22,8 +22,8 @@ def answer_token(model: Model, answer: object, label: str, *, space: bool = True
     if len(ids) != 1:
         written = "with a space in front" if space else "as written, without a space added"
         raise PromptError(
-            f"{label} must be one token, got {len(ids)}: {show_tokens(model, ids)} ({written}); "
-            "choose a shorter or more common word"
+            f"{label} must be one token, got {len(ids)}: {show_tokens(model, ids)} ({written})",
+            f"choose a shorter or more common word for {label}",
         )
     return ids[0]
 

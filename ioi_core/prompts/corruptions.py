@@ -35,8 +35,8 @@ def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label
     if corruption in SIGNAL_FLIPS and not (len(io_at) == 1 and len(s_at) == 2 and io_at[0] < s_at[1]):
         raise PromptError(
             f"{label}: the signal flip {corruption} needs io once and s twice, once after io; "
-            f"got io x {len(io_at)} and s x {len(s_at)} in {show_tokens(model, clean.ids)}: "
-            "use s2_flip or abc, or give the corrupted prompt"
+            f"got io x {len(io_at)} and s x {len(s_at)} in {show_tokens(model, clean.ids)}",
+            "use s2_flip or abc, or give the corrupted prompt",
         )
     words = (*names.io_words, *names.s_words)
     _check_whole_names(model, clean, words, label)
@@ -50,10 +50,10 @@ def _check_whole_names(model: Model, clean: TypedText, words: Collection[Word], 
     """Refuse names that are part of a longer one, of which the rest would stay: "Mary Smith" for "John Smith"."""
     for name in names_in(model, clean):
         if len(name.without_titles) > 1 and (parts := [word for word in name.words if word in words]):
-            raise NotIOIError(
+            raise PromptError(
                 f"{label}: {shown(parts[0].name)} is part of the longer name {shown(name.text)} in "
-                f"{show_tokens(model, clean.ids, parts[0].start)}, the rest of which a made twin would leave. "
-                "Give the corrupted prompt, or use names of one word"
+                f"{show_tokens(model, clean.ids, parts[0].start)}, the rest of which a made twin would leave",
+                f"use names of one word, not {shown(name.text)}, or give the corrupted prompt",
             )
 
 
@@ -74,8 +74,9 @@ def _new_names(
         raise UnknownNameError(
             f"{label}: {corruption} puts new first names in place of io and s, which fits people's names, "
             f"not {' and '.join(map(shown, others))} in {show_tokens(model, clean.ids)}, known neither as a first name "
-            "nor by a title: if they are people, say so where the prompts are made (people=True), else use s2_flip or "
-            "give the corrupted prompt"
+            "nor by a title",
+            "if they are people, say so where the prompts are made (people=True), else use s2_flip or give the corrupted "
+            "prompt",
         )
     new = new_names(
         model,
@@ -86,8 +87,8 @@ def _new_names(
     drawn = list(islice(new, n_new))
     if len(drawn) < n_new:
         raise PromptError(
-            f"{label} names io and s {len(words)} times, too often for a new name each ({len(drawn)} are left): "
-            "shorten it, or give the corrupted prompt"
+            f"{label} names io and s {len(words)} times, too often for a new name each ({len(drawn)} are left)",
+            "shorten it, or give the corrupted prompt",
         )
     return drawn
 
@@ -102,14 +103,16 @@ def _with_names(model: Model, clean: TypedText, replaced: Mapping[int, str], lab
             if len(form) != 1:
                 raise PromptError(
                     f"{label}: where {word.name!r} stands, without a space before it, the other name is not one token: "
-                    f"{show_tokens(model, form)}; put a space before it, or give the corrupted prompt"
+                    f"{show_tokens(model, form)}",
+                    f"put a space before {word.name!r}, or give the corrupted prompt",
                 )
             ids[word.start] = form[0]
     corrupted = read_text(model, decode(model, ids), f"the corrupted twin of {label}", prepend_bos=False)
     if corrupted.ids != tuple(ids):
         raise PromptError(
             f"{label}: with the other name in place its text reads as other tokens, "
-            f"{show_tokens(model, corrupted.ids)} instead of {show_tokens(model, ids)}: give the corrupted prompt"
+            f"{show_tokens(model, corrupted.ids)} instead of {show_tokens(model, ids)}",
+            "give the corrupted prompt",
         )
     return corrupted
 

@@ -112,8 +112,8 @@ def check_roles(need: str, roles: Collection[str], wanted: Collection[str] = ROL
     """
     if missing := [role for role in wanted if role not in roles]:
         raise PromptError(
-            f"{need}, and these prompts have no {', '.join(missing)}, only {', '.join(roles)}: "
-            "choose prompts in which one name stands twice and another once"
+            f"{need}, and these prompts have no {', '.join(missing)}, only {', '.join(roles)}",
+            "choose prompts in which one name stands twice and another once",
         )
 
 
@@ -165,7 +165,9 @@ def check_context(model: Model, rows: Sequence[PromptRow], *, prepend_bos: bool)
     """Refuse rows of which one is longer than the model's context."""
     longest = max(len(row.clean_ids) for row in rows) + prepend_bos
     if longest > model.cfg.n_ctx:
-        raise PromptError(f"a prompt is {longest} tokens long, {model.name} reads at most {model.cfg.n_ctx}")
+        raise PromptError(
+            f"a prompt is {longest} tokens long, {model.name} reads at most {model.cfg.n_ctx}", "choose shorter prompts"
+        )
 
 
 def _with_bos_and_padding(rows: Sequence[Sequence[int]], prepend_bos: bool) -> Int[np.ndarray, "batch pos"]:

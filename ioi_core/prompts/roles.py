@@ -51,7 +51,11 @@ def find_names(model: Model, typed: TypedText, label: str) -> Names:
         whole = all(_spellings(typed, name) == [name] * counts[name] for name in (io, s))
         if whole and _are_people(typed, names, io, s):
             return _names(model, typed, io, s, label)
-    raise NotIOIError(_ambiguous(model, typed, counts, label))
+    raise NotIOIError(
+        _ambiguous(model, typed, counts, label),
+        "give io (the answer) and s (the name it competes with), one token each, and for a task of another kind the "
+        "corrupted prompt too",
+    )
 
 
 def given_names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names | None:
@@ -94,16 +98,17 @@ def _names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names
     s_words = tuple(word for word in typed.words if word.name == s)
     for word in (*io_words, *s_words):
         if len(word.ids) > 1:
-            advice = "" if word.spaced else "put a word before it, since a leading space helps, or "
+            space = "" if word.spaced else ", or put a word before it, since a leading space helps"
             raise PromptError(
                 f"{label}: a name must be one token, but {shown(word.name)} is {len(word.ids)}: "
-                f"{show_tokens(model, word.ids)}; {advice}choose another"
+                f"{show_tokens(model, word.ids)}",
+                f"choose another name than {shown(word.name)}{space}",
             )
     return Names(io, s, io_words, s_words)
 
 
 def _ambiguous(model: Model, typed: TypedText, counts: dict[str, int], label: str) -> str:
-    """Return the message that asks for io and s and says which names occur."""
+    """Return the message that says which names occur."""
     names = [f"{shown(name)} x {times}" for name, times in counts.items()]
     names[_SHOWN_NAMES:] = ["..."] * (len(names) > _SHOWN_NAMES)
     hint = ""
@@ -111,7 +116,5 @@ def _ambiguous(model: Model, typed: TypedText, counts: dict[str, int], label: st
         hint = " (both are repeated: if the answer already stands at the end, take it away)"
     return (
         f"{label}: cannot tell who is who, found {', '.join(names) or 'no names'} "
-        f"in {show_tokens(model, typed.ids)}{hint}. "
-        "Give io (the answer) and s (the name it competes with), one token each, "
-        "and for a task of another kind the corrupted prompt too"
+        f"in {show_tokens(model, typed.ids)}{hint}"
     )

@@ -65,17 +65,18 @@ def read_text(model: Model, text: object, label: str, *, prepend_bos: bool) -> T
     ids = tuple(encoding.ids)
     if not text.strip():
         tokens = show_tokens(model, ids)
-        raise PromptError(f"{label} is empty, its tokens are {tokens}: type a sentence that stops before the answer")
+        raise PromptError(f"{label} is empty, its tokens are {tokens}", "type a sentence that stops before the answer")
     if text[-1].isspace():
         raise PromptError(
-            f"{label} ends in white space, its last tokens are {show_tokens(model, ids, len(ids) - 1)}: "
-            "remove it, since GPT-2's answers begin with their own space"
+            f"{label} ends in white space, its last tokens are {show_tokens(model, ids, len(ids) - 1)}",
+            f"remove the white space at the end of {label}, since GPT-2's answers begin with their own space",
         )
     length, n_ctx = len(ids) + prepend_bos, model.cfg.n_ctx
     if length > n_ctx:
         raise PromptError(
             f"{label} is {length} tokens long{' with its BOS' if prepend_bos else ''}, {model.name} reads at most "
-            f"{n_ctx}: take out at least {length - n_ctx} of its tokens {show_tokens(model, ids)}"
+            f"{n_ctx}",
+            f"take out at least {length - n_ctx} tokens of {label}: {show_tokens(model, ids)}",
         )
     return TypedText(text, ids, _words(model, text, ids, encoding.word_ids))
 
@@ -93,8 +94,8 @@ def check_characters(model: Model, text: object, label: str) -> str:
     except UnicodeEncodeError as error:
         before = show_tokens(model, model.encode(text[: error.start]), len(text))
         raise PromptError(
-            f"{label} has half of a character, {shown(text[error.start])}, after the tokens {before}: "
-            "remove this lone surrogate, no tokenizer can read it"
+            f"{label} has half of a character, {shown(text[error.start])}, after the tokens {before}",
+            f"remove the lone surrogate from {label}, no tokenizer can read it",
         ) from None
     return text
 
@@ -125,8 +126,8 @@ def check_same_length(model: Model, clean: Sequence[int], corrupted: Sequence[in
     raise PromptMismatchError(
         f"{label} and its corrupted twin must have the same number of tokens; they first differ at token {first}: "
         f"clean {len(clean)} tokens {show_tokens(model, clean, first)}, "
-        f"corrupted {len(corrupted)} tokens {show_tokens(model, corrupted, first)}; "
-        "reword one of them, for example with names that are one token each"
+        f"corrupted {len(corrupted)} tokens {show_tokens(model, corrupted, first)}",
+        f"reword {label} or its corrupted twin, for example with names that are one token each",
     )
 
 

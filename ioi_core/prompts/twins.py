@@ -38,5 +38,5 @@ def with_twins(model: Model, pairs: PromptPairs, corruption: Choice) -> PromptPa
         people=pairs.people,
     )
     if not np.array_equal(twins.clean_tokens, pairs.clean_tokens):
-        raise PromptError(f"the prompts read as other tokens when {corruption} twins are made: choose generated ones")
+        raise PromptError(f"the prompts read as other tokens when {corruption} twins are made", "choose generated ones")
     return replace(pairs, corrupted_tokens=twins.corrupted_tokens, corrupted_text=twins.corrupted_text)

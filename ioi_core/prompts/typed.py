@@ -106,7 +106,10 @@ def prompt_row(
     elif names is not None:
         corrupted = corrupt(model, clean, names, corruption, label, people=people)
     else:
-        raise NotIOIError(_needs_corrupted(model, clean, ids, label))
+        raise NotIOIError(
+            _needs_corrupted(model, clean, ids, label),
+            f"give its corrupted prompt, of the same {len(clean.ids)} tokens {show_tokens(model, clean.ids)}",
+        )
     check_same_length(model, clean.ids, corrupted.ids, label)
     length = len(clean.ids)
     return PromptRow(
@@ -124,7 +127,7 @@ def check_both_or_neither(io: object, s: object) -> None:
     """Refuse one answer without the other; NotIOIError says which is missing."""
     if (io is None) != (s is None):
         given, missing = ("s", "io") if io is None else ("io", "s")
-        raise NotIOIError(f"got {given} without {missing}: give both names, or neither to have both found")
+        raise NotIOIError(f"got {given} without {missing}", "give both names, or neither to have both found")
 
 
 def _answer_ids(
@@ -135,16 +138,15 @@ def _answer_ids(
         answer_token(model, answer, label, space=answer_space) for answer, label in zip(answers, labels, strict=True)
     )
     if model.token_text(io).strip() == model.token_text(s).strip():  # " John" and "John" are one name
-        raise PromptError(f"{' and '.join(labels)} are both {show_tokens(model, [io])}: give two different answers")
+        raise PromptError(f"{' and '.join(labels)} are both {show_tokens(model, [io])}", "give two different answers")
     return io, s
 
 
 def _needs_corrupted(model: Model, clean: TypedText, answers: tuple[int, int], label: str) -> str:
-    """Return the message for a prompt of which no corrupted twin can be made."""
+    """Return why no corrupted twin can be made of a prompt."""
     io, s = (model.token_text(token).removeprefix(" ") for token in answers)
     return (
-        f"{label} is no IOI prompt, so its corrupted twin must be given: a prompt of the same {len(clean.ids)} tokens "
-        f"{show_tokens(model, clean.ids)}. To have one made, s must occur twice and io once, as whole words; "
+        f"{label} is no IOI prompt, so no corrupted twin can be made: s must occur twice and io once, as whole words; "
         f"{shown(s)} stands there x {count(clean, s)} and {shown(io)} x {count(clean, io)}"
     )
 
@@ -156,5 +158,6 @@ def _check_one_kind(rows: Sequence[PromptRow]) -> None:
         some = ", ".join(end_only[:_SHOWN_ROWS]) + ", ..." * (len(end_only) > _SHOWN_ROWS)
         raise PromptError(
             f"of the {len(rows)} prompts, numbers {some} are no IOI prompts (s is not repeated, or io is absent) "
-            "and the others are: analyse the two kinds apart"
+            "and the others are",
+            "analyse the two kinds apart",
         )

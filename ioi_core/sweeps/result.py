@@ -130,7 +130,7 @@ def sweep_of(data: bytes, name: str) -> SweepResult:
 
 def _no_sweep(name: str) -> IOIError:
     return IOIError(
-        f"{shown(name)} is no finished sweep, or is damaged: give the file that python -m ioi_core sweep wrote"
+        f"{shown(name)} is no finished sweep, or is damaged", "give the file that python -m ioi_core sweep wrote"
     )
 
 

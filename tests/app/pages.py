@@ -1,7 +1,10 @@
 """The app's pages as Streamlit runs them, without a browser, and a stand-in for loading models."""
 
+import json
+import re
 import threading
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from streamlit.testing.v1 import AppTest
@@ -77,6 +80,29 @@ def holds(at: AppTest, key: str) -> str:
     """What a box with a default that depends on results stands at: the visitor's choice, or the default."""
     box = at.selectbox(key=key)
     return box.value or box.placeholder.split(" (")[0]
+
+
+def badly_written(text: str) -> list[str]:
+    """The numbers in a text that `app.words.phrases` would not write so, and formats that a browser would."""
+    return re.findall(r"(?<![\w.-])-0(?:\.0+)?(?![\w.])|\d[eE][+-]\d|\dµ|\bNone\b|\bnan\b|%\{\w+:[^}]*\}", text)
+
+
+def texts_of(part: object) -> Iterator[str]:
+    """All texts of a figure as Plotly is handed it."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, Mapping):
+        for name, inner in part.items():
+            if name != "bdata":
+                yield from texts_of(inner)
+    elif isinstance(part, Iterable):
+        for inner in part:
+            yield from texts_of(inner)
+
+
+def charts_texts(at: AppTest) -> list[str]:
+    """All texts of the page's figures."""
+    return [text for chart in at.get("plotly_chart") for text in texts_of(json.loads(chart.proto.spec))]
 
 
 def says(at: AppTest) -> list[str]:

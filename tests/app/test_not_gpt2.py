@@ -9,7 +9,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from app.words.in_gpt2 import IN_GPT2
 from ioi_core import Model, load_model
 from tests.app.circuit.part_pages import FRANCE
-from tests.app.pages import assert_fine, body, gpt2_is, opened, says
+from tests.app.pages import assert_fine, badly_written, body, charts_texts, gpt2_is, opened, says
 from tests.app.test_other_tasks import path
 from tests.models.random_gpt2 import copy_tokenizer
 
@@ -56,6 +56,7 @@ def test_a_model_that_does_nothing_is_said_to_do_nothing(loader, untrained, page
         assert IN_GPT2[figure] in body(at).replace("&#x27;", "'")
     drawn = {chart.proto.id.split("figure-")[-1] for chart in at.get("plotly_chart")}
     assert not drawn & NOISE
+    assert not [text for text in (*says(at), *charts_texts(at)) if badly_written(text)]
 
 
 NOISE = {

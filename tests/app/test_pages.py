@@ -75,11 +75,14 @@ def test_what_a_visitor_types_is_taken_without_the_spaces_at_its_end(loader, pag
     [
         ({"text": " "}, "Type a prompt in the sidebar"),
         ({"text": "Nobody is named here"}, "Fill in IO (the right answer) and S"),
-        ({"text": "The capital of France is"}, "still empty: IO, S, Corrupted prompts"),
+        (
+            {"text": "The capital of France is"},
+            "Still empty in the sidebar (on a phone: Menu): IO, S, Corrupted prompts",
+        ),
         ({"text": "The capital of France is", "io": "Paris"}, "Fill in S as well, or neither IO nor S."),
         ({"text": "The capital of France is", "io": "Paris", "s": "Rome"}, "Fill in Corrupted prompts as well"),
         ({"text": "x" * 4001}, "4,001 characters"),
-        ({"text": "a\n" * 201}, "The prompts are 201: at most 200"),
+        ({"text": "a\n" * 201}, "Keep at most 200 of the prompts: the prompts are 201"),
         ({"text": "When Mary and John met, John waved to", "corrupted": "too short"}, "same number of tokens"),
         (
             {"text": "When Mary and John met, John waved to", "io": "Bartholomew<b>", "s": "x"},

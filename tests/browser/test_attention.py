@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from app.attention import circuitsvis_frame
+from app.words.phrases import size
 from ioi_core import Model, arena_pairs, attention_patterns, attribute_heads, prompt_pairs
 from tests.browser.visitor import WAIT, Visitor, figure, in_both_schemes, pick, read_chart
 from tests.models.bundled import INHIBITION, MOVERS, SHAPE
@@ -102,7 +103,7 @@ def test_all_heads_are_drawn_and_a_click_looks_closer(visitor: Visitor, demo_mod
         assert_drawn(page, "attention_head_corrupted", corrupted[layer, head])
         assert_drawn(page, "attention_head_difference", clean[layer, head] - corrupted[layer, head])
         most = int(clean[layer, head, 14].argmax())
-        expect(said).to_contain_text(f"({clean[layer, head, 14, most]:.2f})")
+        expect(said).to_contain_text(f"({size(clean[layer, head, 14, most])})")
         page.wait_for_function(f"location.search.includes('head={layer}.{head}')", timeout=WAIT)
 
 

@@ -46,7 +46,7 @@ def test_an_uploaded_file_is_read_mended_and_taken_home(visitor: Visitor, demo_m
     upload = page.locator("input[type=file]")
     broken = ROWS + "no name is here,,,,\n"
     upload.set_input_files(files=[{"name": "rows.csv", "mimeType": "text/csv", "buffer": broken.encode("utf-8-sig")}])
-    expect(page.locator(".ioi-problem")).to_contain_text("1 rows of the data set cannot be used: row 3: ", timeout=WAIT)
+    expect(page.locator(".ioi-problem")).to_contain_text("Correct 1 row of the data set", timeout=WAIT)
     expect(page.get_by_role("textbox", name="or paste it here")).to_have_value(broken, timeout=WAIT)
     page.get_by_text("Leave out rows that cannot be used").click()
     expect(page.locator(".ioi-strip")).to_contain_text("Prompts: 2", timeout=WAIT)

@@ -61,7 +61,7 @@ def test_a_text_is_a_circuit(text: str, heads: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "error", "why"),
     [
-        ("-9.9", CircuitTextError, "names the heads that it keeps"),
+        ("-9.9", CircuitTextError, "name only the heads that the circuit keeps"),
         ("9.9:IN", CircuitTextError, "is no member of a circuit"),
         ("<b>9.9</b>", CircuitTextError, "is no member of a circuit"),
         ("9.9 " * LONGEST_TEXT, CircuitTextError, "characters long"),

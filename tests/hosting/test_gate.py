@@ -180,7 +180,7 @@ def test_a_prompt_of_too_many_tokens_is_refused_with_its_length(monkeypatch):
     assert_fine(opened(prompts="own", text="When Tom and Amy met, Tom waved to"))
     long = "When Tom and Amy met in the large old park behind the house, Tom waved to"
     at = opened(prompts="own", text=f"When Tom and Amy met, Tom waved to\n{long}")
-    assert "Prompt 2 is 18 tokens long: at most 16 are allowed here" in body(at)
+    assert "Shorten prompt 2 to at most 16 tokens: prompt 2 is 18 tokens long" in body(at)
     assert not at.get("plotly_chart")
 
 

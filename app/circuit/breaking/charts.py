@@ -81,7 +81,9 @@ def template_bars(
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"
     note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"
-    return laid_out(figure, f"Faithfulness by {by}", note, 380 + 50 * several, legend=several)
+    return laid_out(
+        figure, f"Faithfulness {'of two circuits, ' * several}by {by}", note, 380 + 50 * several, legend=several
+    )
 
 
 def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness], by: str) -> None:

@@ -15,7 +15,7 @@ from app.circuit.members import OTHER, Classes, class_of, member_text, place_wor
 from app.circuit.starts import EMPTY, STARTS, starts_of
 from app.drawing.look import notice
 from app.shell.widgets import choose, drop_stale, option_control
-from app.words.phrases import prompts
+from app.words.phrases import prompts, refusal
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs, parse_edges
 from ioi_core.circuit.definition import check_circuit
 from ioi_core.edges.notation import heads_of
@@ -91,7 +91,7 @@ def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit) -> Plan:
     try:
         plan = _plan(model, pairs, circuit, text)
     except IOIError as error:
-        notice(f"Your changes are left out, and the starting circuit is shown: {error}.")
+        notice(f"{refusal(error)} Until then your changes are left out, and the starting circuit is shown.")
         st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
         text, plan = "", Plan(model, circuit, Changes())
     if plan.changes.added and circuit:

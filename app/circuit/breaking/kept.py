@@ -15,6 +15,7 @@ from app.circuit.breaking.controls import Plan, set_changes
 from app.circuit.changes import Changes, read_changes, write_changes
 from app.drawing.look import notice
 from app.shell.widgets import choose, option_control
+from app.words.phrases import refusal
 from ioi_core import Circuit, IOIError, Model
 
 _NAME = "circuit_name"
@@ -39,7 +40,7 @@ def kept_control(plan: Plan) -> dict[str, Circuit]:
         here = {name: read_changes(circuit) for (model, name), circuit in kept.items() if model == whose}
         circuits = {name: _circuit(plan.model, changes) for name, changes in here.items()}
     except IOIError as error:
-        notice(f"The kept circuits in the link cannot be read and are left out: {error}.")
+        notice(f"{refusal(error)} Until then the kept circuits are left out.")
         kept, here, circuits = {}, {}, {}
     with asking:
         name = plain_name(st.text_input("Keep this circuit as", key=_NAME, placeholder="a name"))
@@ -96,13 +97,15 @@ def read_kept(text: str) -> Kept:
         IOIError: it is too long, or something in it is no "model/name = circuit".
     """
     if len(text) > _LONGEST_TEXT:
-        raise IOIError(f"they are {len(text):,} characters long, at most {_LONGEST_TEXT:,} are allowed")
+        raise IOIError(
+            f"they are {len(text):,} characters long", f"shorten the kept circuits to at most {_LONGEST_TEXT:,}"
+        )
     kept: Kept = {}
     for item in filter(None, map(str.strip, text.split(_BETWEEN.strip()))):
         of, equals, circuit = item.partition(_IS.strip())
         model, _, name = of.rpartition(_OF)
         if not model.strip() or not equals or not name.strip() or plain_name(name) != name.strip():
-            raise IOIError(f'{item[:60]!r} is not of the form "model/name = circuit"')
+            raise IOIError(f"{item[:60]!r} is no kept circuit", 'write "model/name = circuit"')
         kept[model.strip(), name.strip()] = circuit.strip()
     return kept
 

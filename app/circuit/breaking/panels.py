@@ -39,7 +39,7 @@ from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import part
 from app.view import View
-from app.words.phrases import grouped, grouped_by, number, percent_of_model
+from app.words.phrases import grouped, grouped_by, number, percent_of_model, refusal
 from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
@@ -114,7 +114,7 @@ def _first_circuit(view: View, pairs: PromptPairs, start: str, ablation: Ablatio
         classes = classes_of(view.model, view.pairs)[1] if start == MEASURED else {}
         return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:
-        notice(f"Nothing is found: {error}. Shown: the empty circuit.")
+        notice(f"{refusal(error)} Until then the empty circuit is shown.")
         return NO_HEADS
 
 
@@ -261,7 +261,7 @@ def _show_comparison(
             for name in names
         ]
     except CircuitError as error:
-        says(f"There is nothing to compare: {error}.")
+        says(f"{refusal(error)} Until then there is nothing to compare.")
         return
     if circuits[0] == circuits[1]:
         st.write("Both are the same circuit: choose another to compare.")

@@ -7,7 +7,7 @@ import numpy as np
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import capitalised, heads_words, interval, mean_over, number, size, threshold
+from app.words.phrases import capitalised, heads_words, interval, mean_over, number, percent_of_model, size, threshold
 from ioi_core import METHODS, Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 
 METHOD_WORDS = {
@@ -93,8 +93,8 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
         )
     else:
         sentences.append(
-            f"Needed? Noising goes {100 * needed:.0f} % of the way from the clean prompts to their {twin}s. Enough? "
-            f"Denoising goes {100 * enough:.0f} % of the way back."
+            f"Needed? Noising goes {percent_of_model(needed)} of the way from the clean prompts to their {twin}s. "
+            f"Enough? Denoising goes {percent_of_model(enough)} of the way back."
         )
         if min(needed, enough) < 0:
             sentences.append("Below 0: away from there.")
@@ -112,7 +112,7 @@ def hidden_story(before: Stage, last: Stage) -> str:
         f"Direct effects would make it {number(last.naive)} without these heads at END; zero ablation there leaves "
         f"{number(last.real)}.\nHeads: {heads_words(last.gone)}. The difference of {number(last.repair)} is what "
         f"the rest of the model does then, LayerNorm's scale included, which goes from {size(before.scale)} to "
-        f"{size(last.scale)} ({100 * (last.scale / before.scale - 1):+.0f} %)."
+        f"{size(last.scale)} ({round(100 * (last.scale / before.scale - 1)):+d} %)."
     )
 
 

@@ -101,8 +101,8 @@ def backup_heads(run: Run, read: str, given: Mapping[str, Any]) -> Measured:
         raise NotMeasuredError("it does not prefer the right name, so nothing can be lost")
     facts = {
         "gone": heads_words(heads), "before": said(before), "after": said(after), "expected": said(expected),
-        "expected_share": f"{100 * expected / before:.0f} %",
-        "own_share": f"{100 - round(100 * expected / before)} %", "left": f"{100 * after / before:.0f} %",
+        "expected_share": f"{round(100 * expected / before)} %",
+        "own_share": f"{100 - round(100 * expected / before)} %", "left": f"{round(100 * after / before)} %",
     }  # fmt: skip
     note = mean_over(result.n_prompts)
     if read == "left":
@@ -129,7 +129,7 @@ def evaluate_circuit(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
     share, empty = (100 * value / result.model_logit_diff for value in (result.logit_diff, result.empty_logit_diff))
     members, heads = len({head for head, _ in circuit.members}), len(run.model.heads)
     facts = {
-        "whole": said(result.model_logit_diff), "kept": said(result.logit_diff), "share": f"{share:.0f} %",
+        "whole": said(result.model_logit_diff), "kept": said(result.logit_diff), "share": f"{round(share)} %",
         "empty": said(result.empty_logit_diff), "members": str(members), "all_heads": str(heads),
     }  # fmt: skip
     value, title = {

@@ -82,7 +82,8 @@ def test_identical_prompts_are_undefined_in_words() -> None:
     text = "When John and Mary went to the shops, John gave the bag to"
     at = patched(prompts="own", text=text, corrupted=text)
     assert not at.exception
-    assert "there is nothing to recover" in body(at)
+    assert "Choose another corruption or metric: " in body(at)
+    assert "Prompt 1 is the same as its corrupted prompt" in body(at)
 
 
 def test_another_task_has_no_roles_but_works() -> None:

@@ -69,7 +69,10 @@ def test_one_head_keeps_every_token_apart_and_literal() -> None:
     assert ticks[3] == "&lt;b&gt;&#36;x&#36;"
     assert "S2" in ticks[2]
     assert "END" in ticks[2]
-    assert figure.data[0].customdata[3][1] == "From &lt;b&gt;&#36;x&#36; (position 3) to ·John (position 1, S1)"
+    assert (
+        figure.data[0].customdata[3][1]
+        == "From &lt;b&gt;&#36;x&#36; (position 3) to ·John (position 1, S1):<br>attention 0.250"
+    )
 
 
 def test_a_long_prompt_keeps_its_role_labels() -> None:

@@ -10,7 +10,7 @@ import pytest
 from app.attention import circuitsvis_frame
 from app.hosting import services
 from app.questions.prompt_patterns import MOST_CELLS
-from app.words.phrases import number
+from app.words.phrases import number, size
 from cache.computations import Computations
 from ioi_core import (
     Head,
@@ -46,7 +46,7 @@ def test_the_page_shows_what_the_core_computes(demo_model: Model) -> None:
     end, io = 14, 4
     layer, head = np.unravel_index(clean[:, :, end, io].argmax(), clean.shape[:2])
     assert holds(at, "attention_head") == f"{layer}.{head}"
-    assert f"at IO, ·Mary: heads {layer}.{head} ({clean[layer, head, end, io]:.2f})" in spoken(at)
+    assert f"at IO, ·Mary: heads {layer}.{head} ({size(clean[layer, head, end, io])})" in spoken(at)
     assert len(at.get("plotly_chart")) == 4
     table = at.dataframe[0].value
     for _, line in table.iterrows():
@@ -104,7 +104,7 @@ def test_heads_ranked_by_a_score(demo_model: Model, score: str) -> None:
     values = found.values[found.axes["score"].index(score)]
     best = Head(*divmod(int(values.argmax()), values.shape[1]))
     assert drawn_by_circuitsvis(at)[0]["attentionHeadNames"][0] == str(best)
-    assert f"{best} {values.max():.2f}," in spoken(at)
+    assert f"{best} {size(values.max())}," in spoken(at)
     assert "(mean over 50 random sequences)" in spoken(at)
 
 
@@ -124,10 +124,10 @@ def test_every_view_of_prompts_of_unequal_length(demo_model: Model, run: str, at
         change = np.abs(clean - corrupted)
         place = np.unravel_index(change.argmax(), change.shape)
         assert f"head {place[0]}.{place[1]} changes most" in overview
-        assert f"{clean[place]:.2f} clean, {corrupted[place]:.2f} corrupted" in overview
+        assert f"{size(clean[place])} clean, {size(corrupted[place])} corrupted" in overview
     else:
         values = (clean if run == "clean" else corrupted)[:, :, pairs.roles["END"][3], pairs.roles["S2"][3]]
-        assert f"({values.max():.2f})" in overview
+        assert f"({size(values.max())})" in overview
 
 
 def test_the_chosen_head_stays_when_another_prompt_is_shown() -> None:
@@ -208,14 +208,14 @@ def test_a_long_prompt_is_drawn_a_layer_at_a_time_and_never_computed_whole(demo_
     assert len(at.dataframe[0].value) == math.prod(SHAPE), "the table has every head all the same"
     io = at.dataframe[0].value.set_index(["layer", "head"])["IO clean"]
     best = int(clean[layer, :, -1, -10].argmax())
-    assert f"heads {layer}.{best} ({clean[layer, best, -1, -10]:.2f})" in spoken(at)
+    assert f"heads {layer}.{best} ({size(clean[layer, best, -1, -10])})" in spoken(at)
     assert io[layer, best] == pytest.approx(clean[layer, best, -1, -10], abs=1e-6)
 
 
 def test_a_prompt_too_long_to_draw_is_refused_in_words() -> None:
     at = looked(prompts="own", text=long_prompt(320))
     assert not at.exception
-    [said] = re.findall(r"Attention is drawn for prompts of up to (\d+)", body(at))
+    [said] = re.findall(r"Choose a prompt of up to (\d+) tokens", body(at))
     assert SHAPE[1] * int(said) ** 2 <= MOST_CELLS < SHAPE[1] * (int(said) + 1) ** 2
     assert not at.get("plotly_chart")
 

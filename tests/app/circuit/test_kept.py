@@ -31,10 +31,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("mine = 3.1:END", 'is not of the form "model/name = circuit"'),
-        ("ioi-demo/*bold* = 3.1:END", "is not of the form"),
-        ("ioi-demo/mine", "is not of the form"),
-        ("x" * 2_501, "2,501 characters long, at most 2,500 are allowed"),
+        ("mine = 3.1:END", 'is no kept circuit: write "model/name = circuit"'),
+        ("ioi-demo/*bold* = 3.1:END", "is no kept circuit"),
+        ("ioi-demo/mine", "is no kept circuit"),
+        ("x" * 2_501, "2,501 characters long: shorten the kept circuits to at most 2,500"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words(text: str, says: str) -> None:
@@ -61,4 +61,4 @@ def test_a_link_with_circuits_that_cannot_be_used_says_so_and_the_page_goes_on(c
     at = opened(PAGE, model="ioi-demo", circuit_start="empty", **link)
     assert_fine(at)
     assert "No circuit here is called" in body(at)
-    assert "kept circuits in the link cannot be read" in body(at)
+    assert "Until then the kept circuits are left out" in body(at)

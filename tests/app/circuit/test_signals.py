@@ -102,7 +102,7 @@ def test_the_signal_figure_draws_the_cores_numbers(demo_model: Model, abc: Promp
 @pytest.mark.parametrize(
     ("position", "token", "words"),
     [
-        (2.31, 0.99, "Both count: the position 2.3 times as much as the token."),
+        (2.31, 0.99, "Both count: the position 2.33 times as much as the token."),
         (0.05, 20.0, "which token is repeated, and next to nothing about the position"),
         (-3.0, 0.1, "which position is repeated, and next to nothing about the token"),
         (0.0, 0.0, "no variant changes logit_diff"),

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.edges.plan import first_size
 from app.edges.words import share
-from app.words.phrases import number
+from app.words.phrases import number, size
 from ioi_core import (
     TASKS,
     EdgeGraph,
@@ -58,14 +58,14 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     [story] = [text for text in says(at) if said in text]
     assert f"recover {100 * evaluation.faithfulness:.0f} %" in story
     curve = edge_curve(demo_model, pairs, edge_scores(demo_model, pairs, "exact"))
-    assert any(f"exact scores: CMD {curve.cmd:.3f}, CPR {curve.cpr:.3f}" in text for text in says(at))
+    assert any(f"exact scores: CMD {size(curve.cmd)}, CPR {number(curve.cpr)}" in text for text in says(at))
     table = at.dataframe[0].value
     scores = edge_scores(demo_model, pairs, "exact")
     assert table["adds_to_logit_diff"].iloc[0] == pytest.approx(np.nanmax(np.abs(scores.values)), abs=1e-5)
     estimate = edge_scores(demo_model, pairs, "eap")
     both = np.isfinite(scores.values)
     r = np.corrcoef(scores.values[both], estimate.values[both])[0, 1]
-    assert any(f"correlation {r:.3f}" in text for text in says(at))
+    assert any(f"correlation {number(r)}" in text for text in says(at))
 
 
 def test_an_edge_is_dropped_and_kept_by_buttons(demo_model: Model) -> None:
@@ -87,7 +87,7 @@ def test_an_edge_is_dropped_and_kept_by_buttons(demo_model: Model) -> None:
 def test_hostile_links_are_refused_in_words() -> None:
     at = page(edge_method="<b>", edges_kept="1e9", edge_changes="<script>", edge_sender="zzz", edge_receiver="$x$")
     assert not at.exception
-    assert "The changes are left out" in body(at)
+    assert "Until then the changes are left out" in body(at)
     assert "No part of this model that sends is called" in body(at)
     assert "<script>alert" not in body(at)
 
@@ -157,7 +157,7 @@ def test_a_circuit_in_a_link_is_shown_or_refused(demo_model: Model) -> None:
     for refused in ("<b>x</b>", "99.9", "embed->nothing"):
         at = page(edge_method="EAP", edge_circuit=refused, parts="closed")
         assert not at.exception
-        assert "This circuit is left out" in body(at)
+        assert "Until then the strongest edges are kept" in body(at)
 
 
 def test_a_circuit_is_compared_on_other_prompts(demo_model: Model) -> None:
@@ -192,4 +192,4 @@ def test_a_circuit_goes_out_and_comes_back(demo_model: Model) -> None:
     assert any(f"The pasted circuit recovers {share(found.faithfulness)} here" in text for text in says(at))
     at.text_area(key="edges_pasted").set_value('{"edges": "<b>"}').run()
     assert not at.exception
-    assert "This is not taken" in body(at)
+    assert "Give MIB&#x27;s circuit file" in body(at)

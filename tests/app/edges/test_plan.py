@@ -76,7 +76,7 @@ def test_an_edge_is_switched_and_back() -> None:
         ("+0.1", "no edge"),
         ("+<b>x</b>", "no edge"),
         ("-0.1->logits, +0.1->logits", "both kept and dropped"),
-        (", ".join(["-0.1->logits"] * (MOST_CHANGES + 1)), "too many"),
+        (", ".join(["-0.1->logits"] * (MOST_CHANGES + 1)), "at most 60"),
     ],
 )
 def test_what_is_no_change_is_refused_in_words(text: str, why: str) -> None:

@@ -12,7 +12,7 @@ from app.heads.tables import all_heads_frame, role_attention_frame, role_attenti
 from app.heads.words import role_attention_of_head
 from app.questions.measures import role_attention_measures
 from app.words.effects import least
-from app.words.phrases import adds_or_takes, number
+from app.words.phrases import adds_or_takes, number, size
 from ioi_core import (
     Head,
     Model,
@@ -75,7 +75,7 @@ def test_one_head_shows_the_cores_numbers(demo_model: Model, head: Head) -> None
     assert ranks.loc["positive copy score", "rank"] == int((copying.values[0] > positive).sum()) + 1
     writing = attention_and_writing(demo_model, pairs)
     to_io = float(writing.attention[0, head.layer, head.head].mean())
-    assert any(f"from END at IO {to_io:.2f}" in text for text in says(at))
+    assert any(f"from END at IO {size(to_io)}" in text for text in says(at))
 
 
 def test_roles_are_measured_ones_and_no_class_is_borrowed_from_another_model(demo_model: Model) -> None:
@@ -120,7 +120,7 @@ def test_attention_between_roles_is_a_mean_over_the_prompts_in_which_it_can_be(d
     to_s2 = attention.per_prompt[roles.index("END"), roles.index("S2"), *AT]
     low, high = bootstrap_interval(to_s2)
     shown = table(page(head=str(HEAD)), "looks from").set_index("looks from")
-    assert shown.loc["END", "at S2"] == f"{to_s2.mean():.2f} ({low:.2f} to {high:.2f})"
+    assert shown.loc["END", "at S2"] == f"{size(to_s2.mean())} ({size(low)} to {size(high)})"
     assert shown.loc["IO", "at END"] == ""
     frame = role_attention_frame(role_attention_of_head(attention, pairs, head), roles).set_index(["from", "to"])
     first = pairs.roles["IO"] < pairs.roles["S1"]
@@ -130,7 +130,7 @@ def test_attention_between_roles_is_a_mean_over_the_prompts_in_which_it_can_be(d
     assert not of_pair[~first].any(), "in the others IO comes later"
     one = pairs.take(slice(0, 1))
     alone = role_attention_of_head(role_attention(demo_model, one), one, head)
-    assert role_attention_table(alone, roles).set_index("looks from").loc["END", "at S2"] == f"{to_s2[0]:.2f}"
+    assert role_attention_table(alone, roles).set_index("looks from").loc["END", "at S2"] == size(to_s2[0])
     assert np.isnan(role_attention_frame(alone, roles)["low_95"]).all()
 
 

@@ -94,8 +94,8 @@ def test_a_hint_where_the_other_form_of_an_answer_ranks_ten_times_better(loader)
     assert 10 * better <= worse
     said = f"read without a space in front and have rank {worse:,} (median); with it they have rank {better:,}."
     assert said in body(written)
-    assert "the sidebar has Space before the answers" in body(written)
-    assert "the sidebar has Space before the answers" not in body(spaced)
+    assert "have Space before the answers in the sidebar" in body(written)
+    assert "have Space before the answers in the sidebar" not in body(spaced)
 
 
 def test_a_data_set_is_read_as_the_library_reads_it(loader, demo_model: Model) -> None:
@@ -113,8 +113,8 @@ def test_a_data_set_is_read_as_the_library_reads_it(loader, demo_model: Model) -
 def test_rows_that_cannot_be_used_are_left_out_only_if_the_visitor_says_so(loader) -> None:
     data = f'clean,corrupted,io,s\n"{MARY}",,,\nThe capital of France is,,Paris,Rome\n'
     at = opened(prompts="data set", data=data)
-    assert "1 rows of the data set cannot be used: row 2: " in body(at)
-    assert "choose Leave out" in body(at)
+    assert "Correct 1 row of the data set, or choose Leave out" in body(at)
+    assert "cannot be used: row 2: " in body(at)
     at.toggle(key="skip").set_value(True).run()
     assert_fine(at)
     assert "<b>Prompts:</b> 1" in body(at)
@@ -135,9 +135,9 @@ def test_columns_that_are_not_read_are_named(loader) -> None:
     [
         (" ", "no data set yet"),
         ("a,b\n1,2\n", "no column named clean"),
-        ("clean\n" + f'"{MARY}"\n' * 201, "201 rows: at most 200"),
+        ("clean\n" + f'"{MARY}"\n' * 201, "Keep at most 200 rows: the data set has 201 rows"),
         ("clean\n" + "x" * 4001, "4,001 characters"),
-        ("clean\n" + "x" * 200_001, "at most 200,000 are allowed in all"),
+        ("clean\n" + "x" * 200_001, "at most 200,000 characters in all"),
     ],
 )  # fmt: skip
 def test_a_data_set_that_cannot_be_used_is_refused_in_words(loader, data: str, says_so: str) -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from cache.analyses import ANALYSES
 from cache.cluster.call import Call
 from ioi_core import bootstrap_interval
 from tests.app.drawing.test_about import figures_and_texts
+from tests.app.pages import badly_written, texts_of
 from tests.app.take_home.every_figure import VIEWS, every_figure, results_of
 
 COMPUTED = {  # drawn from the recorded numbers by a formula, not as they are
@@ -55,6 +57,19 @@ def test_what_is_drawn_is_recorded(view, figures, demo_model):
             known = np.append(known_values(numbers), by_formula(record.name, numbers))
             for drawn in one.figures:
                 assert_among(drawn_values(drawn), known, record.name)
+
+
+def test_no_page_has_two_figures_of_one_title(figures):
+    for view, of_view in figures.items():
+        titles = Counter(one.record.title for one in of_view)
+        assert not {title for title, times in titles.items() if times > 1}, view
+
+
+def test_all_numbers_are_written_by_the_one_rule(figures):
+    for view, of_view in figures.items():
+        texts = [text for one in of_view for text in (one.record.title, one.record.words)]
+        texts += [text for one in of_view for drawn in one.figures for text in texts_of(drawn.to_plotly_json())]
+        assert not [text for text in texts if badly_written(text)], view
 
 
 def known_values(numbers: list[Numbers]) -> np.ndarray:

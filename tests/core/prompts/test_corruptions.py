@@ -190,7 +190,7 @@ def test_no_part_of_a_longer_name_is_replaced(model: Model, corruption: str) -> 
     full = "When John Smith and Mary Jones met, John Smith told"
     message = refusal(model, full, io="Mary", s="John", corruption=corruption)
     assert "'John' is part of the longer name 'John Smith'" in message
-    assert "Give the corrupted prompt" in message
+    assert "or give the corrupted prompt" in message
     brown = "When John Q. Brown and Mary met, John Q. Brown told"
     for short, name in ((brown, "John Q. Brown"), (brown.replace("John Q.", "J."), "J. Brown")):
         message = refusal(model, short, io="Mary", s="Brown", corruption=corruption)

@@ -148,7 +148,7 @@ def test_given_names_occur_as_whole_words_only(
     ],
 )
 def test_what_is_no_plain_pair_of_names_is_asked_about(model: Model, prompt: str, found: list[str]) -> None:
-    with pytest.raises(NotIOIError, match=r"Give io .* and s ") as caught:
+    with pytest.raises(NotIOIError, match=r"give io .* and s ") as caught:
         prompt_pairs(model, prompt)
     assert [part for part in found if part not in str(caught.value)] == [], caught.value
     assert str(caught.value).count(". ") - prompt.count(". ") <= 1 + str(caught.value).count("Mr. ")

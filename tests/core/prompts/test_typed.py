@@ -139,7 +139,7 @@ def test_any_other_task_has_end_only_and_needs_a_corrupted_prompt(model: Model) 
     check_pairs(model, pairs)
     assert roles_of(pairs) == {"END": 5}
     assert pairs.answers.tolist() == [[6342, 10598]]
-    assert "corrupted twin must be given" in refusal(model, FRANCE, io="Paris", s="Rome")
+    assert "give its corrupted prompt" in refusal(model, FRANCE, io="Paris", s="Rome")
     absent = "When John and Mary met, John told"
     assert roles_of(prompt_pairs(model, absent, absent, "Tom", "John")) == {"END": 8}
 
@@ -163,7 +163,7 @@ def test_a_number_is_an_answer_but_no_name(model: Model) -> None:
         (("",), ["empty", "[]"]),
         ((" \n",), ["empty", r"'\n'"]),
         (([],), ["empty list"]),
-        ((JOHN + " ",), ["ends in white space", "' to', ' ']", "remove it"]),
+        ((JOHN + " ",), ["ends in white space", "' to', ' ']", "remove the white space"]),
         ((5,), ["must be text", "got 5"]),
         (([JOHN, 5],), ["prompt 2 of 2", "not text", "got 5"]),
         (([JOHN, b"x"],), ["prompt 2 of 2", "not text", "bytes"]),
@@ -178,8 +178,8 @@ def test_a_number_is_an_answer_but_no_name(model: Model) -> None:
         ((JOHN, None, "Mary", 3), ["s must be text"]),
         ((JOHN, None, ["Mary"], [None]), ["s is not text", "got None"]),
         ((JOHN, None, "Mary", "\ud800"), ["s has half of a character"]),
-        (("hello",), ["Give io", "no names", "['hello']"]),
-        (("When John met Mary, he told",), ["Give io", "'John' x 1, 'Mary' x 1"]),
+        (("hello",), ["give io", "no names", "['hello']"]),
+        (("When John met Mary, he told",), ["give io", "'John' x 1, 'Mary' x 1"]),
         ((JOHN + " Mary",), ["both are repeated", "take it away"]),
         (("When Johnathan and Mary met, Johnathan told",), ["'Johnathan' is 2", "[' John', 'athan']"]),
         (("Nicole and Mary met. Nicole told",), ["'Nicole' is 2", "['Nic', 'ole']", "put a word before it"]),
