@@ -13,7 +13,7 @@ from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
-from app.drawing.table import show_frame
+from app.drawing.table import number_column, show_frame
 from app.heads import tables, words
 from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
@@ -127,8 +127,7 @@ def show_copying(view: View, head: Head) -> None:
     written, against = compute(view.model, *requests)
     frame = tables.copying_frame(view.model, tokens, written, against)
     show_frame(
-        "head_copying", frame, alt="What the head writes, name by name", large=view.large,
-        height=300 if len(frame) > 8 else "auto",
+        "head_copying", frame, alt="What the head writes, name by name", large=view.large, most=317,
     )  # fmt: skip
     show_foot(
         "head_copying",
@@ -180,11 +179,11 @@ def show_ranks(view: View, head: Head) -> None:
     measures = all_measures(*compute(view.model, *requests))
     frame = tables.rank_frame(measures, head)
     columns: dict[str, ColumnConfig] = {
-        "value": st.column_config.NumberColumn("value", width="small"),
-        "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, width="small"),
-        "high_95": st.column_config.NumberColumn("95 % to", help=_INTERVAL, width="small"),
-        "rank": st.column_config.NumberColumn("rank", help="1 is the largest; effects by size, without sign", width=60),
-        "heads": st.column_config.NumberColumn("of", help="heads in all", width=60),
+        "value": number_column("value"),
+        "low_95": number_column("95 % from", _INTERVAL),
+        "high_95": number_column("95 % to", _INTERVAL),
+        "rank": number_column("rank", "1 is the largest; effects by size, without sign"),
+        "heads": number_column("of", "heads in all"),
         "taken": st.column_config.TextColumn("taken over"),
         "what_it_is": st.column_config.TextColumn("what it is", width="large"),
     }
