@@ -8,7 +8,6 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
 import ioi_core
-from app.attention.controls import too_long
 from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
@@ -22,7 +21,7 @@ from app.questions.ask import ask
 from app.questions.classes import has_all_roles, measured_roles, role_requests
 from app.questions.compute import compute, compute_all
 from app.questions.measures import MEASURES_SHOWN, all_measures, measure_requests, patching_request
-from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
+from app.questions.prompt_patterns import layers_with, prompt_patterns, too_long
 from app.questions.shown import Shown
 from app.questions.twins import mirror_story
 from app.view import View
@@ -69,11 +68,10 @@ def show_direct(view: View, head: Head) -> None:
 
 def show_attention(view: View, head: Head) -> None:
     """Draw the head's attention: in the prompt shown, and between roles on average."""
-    layers = layers_with(view, head.layer)
-    if cells(view, len(layers)) > MOST_CELLS:
-        st.write(too_long(view))
+    if refused := too_long(view):
+        st.write(refused)
     else:
-        show_head(view, prompt_patterns(view, layers, weighted=False), head)
+        show_head(view, prompt_patterns(view, layers_with(view, head.layer), weighted=False), head)
     if not has_all_roles(view.pairs):
         st.write("Attention between roles is shown of IOI prompts alone.")
         return
