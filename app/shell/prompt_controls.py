@@ -94,24 +94,30 @@ def _seed_control() -> int:
 
 
 def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
+    prompts, answers_and_corruption, twins_box = (st.container() for _ in range(3))
     several = st.toggle(
         "Prompts of several lines", key=url.SEVERAL_LINES, bind="query-params",
         help="Off: each line is a prompt. On: a prompt goes on until a line of three hyphens, ---.",
     )  # fmt: skip
     each = "separated by ---" if several else "one a line"
     # No max_chars: Streamlit would silently cut a longer text from a link, and so show another prompt.
-    clean = _text_control(f"Prompts, {each}", url.TEXT, "Each stops where the answer comes next.", _EXAMPLE)
-    corrupted = _text_control(
-        f"Corrupted prompts, {each} (optional)", url.CORRUPTED,
-        "Each as many tokens long as its clean prompt. Left empty, they are made by the corruption below.",
-    )  # fmt: skip
-    left, right = st.columns(2)
-    io = left.text_input(
-        "IO (optional)", key=url.IO, bind="query-params", help="The right answer. Found if left empty."
-    )
-    s = right.text_input("S (optional)", key=url.S, bind="query-params", help="The wrong answer. Found if left empty.")
-    space = _space_control() if io or s else True
-    corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
+    with prompts:
+        clean = _text_control(f"Prompts, {each}", url.TEXT, "Each stops where the answer comes next.", _EXAMPLE)
+    with twins_box:
+        corrupted = _text_control(
+            f"Corrupted prompts, {each} (optional)", url.CORRUPTED,
+            "Each as many tokens long as its clean prompt. Left empty, they are made by the corruption above.",
+        )  # fmt: skip
+    with answers_and_corruption:
+        left, right = st.columns(2)
+        io = left.text_input(
+            "IO (optional)", key=url.IO, bind="query-params", help="The right answer. Found if left empty."
+        )
+        s = right.text_input(
+            "S (optional)", key=url.S, bind="query-params", help="The wrong answer. Found if left empty."
+        )
+        space = _space_control() if io or s else True
+        corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
     typed = texts_of("the prompts", clean, limits, several_lines=several)
     twins = texts_of("the corrupted prompts", corrupted, limits, several_lines=several)
     answers = checked_answer("IO", io), checked_answer("S", s)
