@@ -5,10 +5,10 @@ from functools import partial
 import streamlit as st
 
 from app import url
-from app.attention.controls import kind_control, layers_control, run_control, too_long
+from app.attention.controls import kind_control, layers_control, run_control
 from app.attention.panels import show_from_end, show_head, show_overview, show_side_by_side
 from app.drawing.look import problem
-from app.questions.prompt_patterns import prompt_patterns
+from app.questions.prompt_patterns import prompt_patterns, too_long
 from app.shell.current_view import current_view
 from app.shell.heads import head_control
 from app.shell.links import head_link

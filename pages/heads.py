@@ -30,7 +30,7 @@ if shown == ALL_HEADS:
             "A row is a head, a column one thing measured of it. Those that stand out do the work.",
             tab="All heads",
         )
-    show_all_heads(view)
+    show_all_heads(view, controls)
     st.stop()
 
 [strongest] = ranking(view.model, view.pairs, "direct effect").top(1)

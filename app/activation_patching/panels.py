@@ -13,7 +13,7 @@ from app.drawing.look import says
 from app.questions.ask import Request, ask
 from app.questions.compute import compute
 from app.questions.patterns import PromptPatterns
-from app.questions.prompt_patterns import asked_for, layers_with, prompt_patterns
+from app.questions.prompt_patterns import asked_for, layers_with, prompt_patterns, too_long
 from app.questions.shown import Shown
 from app.shell.links import head_link
 from app.view import View
@@ -73,6 +73,9 @@ def _show_head(view: View, head: Head) -> None:
         f"layers.\nClean runs, {note}. {words.attention_words(view.pairs, view.row, patterns.of(head, 'clean'))}"
     )
     head_link(head)
+    if refused := too_long(view):
+        st.write(refused)
+        return
     for column, run in zip(st.columns(2), ("clean", "corrupted"), strict=True):
         pattern, labels = patterns.of(head, run), patterns.labels[run]
         with column:

@@ -44,6 +44,9 @@ _STYLE = (
     # Its labels are white on any hue, yellow too.
     "h2, h4 { background: #fff !important; color: #1b1f24 !important; font-size: 13px; }"
 )
+_DARK = "html, h2, h4 { background: #e4e7ed !important; } html { filter: invert(1) hue-rotate(180deg); }"
+"""Light becomes dark, hues stay: the library's labels are grey whatever the page is, too dark for a dark one."""
+
 _LARGER = 1.3
 
 
@@ -76,7 +79,8 @@ def show_heads(
     st.html(f"<style>{_frame_height(name, rows, scale)}</style>")
     with st.container(key=name):
         height = round(scale * (100 + 130 * rows + _WIDEST))
-        st.iframe(frame(script, props, alt, scale), height=height, alt=alt)
+        dark = st.context.theme.type == "dark"  # the page's theme, which may be another than the browser tells a frame
+        st.iframe(frame(script, props, alt, scale, dark=dark), height=height, alt=alt)
 
 
 @st.cache_resource(show_spinner=False)
@@ -98,9 +102,9 @@ def _frame_height(name: str, rows: int, scale: float) -> str:
     )
 
 
-def frame(script: str, props: dict[str, object], alt: str, scale: float = 1.0) -> str:
+def frame(script: str, props: dict[str, object], alt: str, scale: float = 1.0, *, dark: bool = False) -> str:
     """Return HTML for Streamlit's frame: the frame without rights, and in it the drawing."""
-    style = f"{_STYLE} body {{ zoom: {scale}; }}"
+    style = f"{_STYLE} body {{ zoom: {scale}; }} {_DARK * dark}"
     inside = (
         f'<!doctype html><html lang="en" data-library="{html.escape(script)}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style}</style></head><body>'

@@ -1,14 +1,12 @@
 """The Attention page's own controls: the metric, the prompt, the layers and heads."""
 
-import math
-
 import streamlit as st
 
 from app import url
 from app.attention.words import WEIGHTING, ranking_story
 from app.questions.measures import MEANINGS
 from app.questions.patterns import RUNS
-from app.questions.prompt_patterns import MOST_CELLS, cells
+from app.questions.prompt_patterns import MOST_CELLS, cells, too_long
 from app.questions.ranking import RANKED_BY, ranking
 from app.shell.heads import heads_control
 from app.shell.widgets import choose
@@ -41,20 +39,11 @@ def layers_control(view: View) -> tuple[int, ...]:
     layers = tuple(range(view.model.cfg.n_layers))
     if cells(view, len(layers)) <= MOST_CELLS:
         return layers
-    if cells(view, 1) > MOST_CELLS:
+    if too_long(view):
         return ()
     length = int(view.pairs.lengths[view.row])
     label = f"Layer (the prompt has {length} tokens: too long to draw all layers at once)"
     return (int(st.selectbox(label, layers, key=url.LAYER, bind="query-params")),)
-
-
-def too_long(view: View) -> str:
-    """Explain why a prompt that is too much for a browser is not drawn."""
-    length, most = int(view.pairs.lengths[view.row]), math.isqrt(MOST_CELLS // view.model.cfg.n_heads)
-    return (
-        f"Choose a prompt of up to {most} tokens: prompt {view.row + 1} has {length}, and each head {length} x "
-        f"{length} numbers, too many to draw."
-    )
 
 
 def picked_heads(view: View) -> tuple[list[Head], str]:

@@ -15,7 +15,7 @@ from app.attention.words import end_story, head_story, hover_texts, note, overvi
 from app.colours import LOOKED_AT
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.heatmap import attention_heatmap, cell_pixels
-from app.drawing.table import show_frame
+from app.drawing.table import HEAD_COLUMNS, number_column, show_frame
 from app.questions.patterns import RUNS, PromptPatterns
 from app.questions.prompt_patterns import asked_for, covering
 from app.view import View
@@ -135,13 +135,11 @@ def show_from_end(view: View, patterns: PromptPatterns) -> None:
 
 
 def _end_columns(patterns: PromptPatterns) -> dict[str, ColumnConfig]:
-    columns: dict[str, ColumnConfig] = {
-        name: st.column_config.NumberColumn(name, format="%d", width=60, pinned=True) for name in ("layer", "head")
-    }
+    columns = dict(HEAD_COLUMNS)
     for role, position in patterns.names.items():
         for run in RUNS:
             help_text = "clean minus corrupted"
             if run != "difference":
                 help_text = f"{patterns.metric} from END to position {position}, in the {run} prompt"
-            columns[f"{role} {run}"] = st.column_config.NumberColumn(f"{role} {run}", help=help_text)
+            columns[f"{role} {run}"] = number_column(f"{role} {run}", help_text)
     return columns

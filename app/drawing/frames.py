@@ -1,24 +1,47 @@
 """Tables as pages show them, and phrases of them."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from app.colours import FAVOURS_IO, FAVOURS_S, LOOKED_AT
 from app.words.phrases import number, size
 from ioi_core import Head, PromptResult
 
+_DEEPEST = 0.55
+"""How far the largest value's colour covers the page's own: text is legible on it in both themes."""
 
-def as_written(frame: pd.DataFrame, unsigned: Collection[str] = ()) -> Styler:
+
+def shade(value: float, largest: float, *, unsigned: bool) -> str:
+    """Return the background of a value's cell as CSS, the deeper the larger; "" for none."""
+    depth = 0.0 if np.isnan(value) or not largest > 0 else _DEEPEST * abs(value) / largest
+    colour = LOOKED_AT if unsigned else FAVOURS_IO if value > 0 else FAVOURS_S
+    red, green, blue = bytes.fromhex(colour[1:])
+    return f"background-color: rgba({red}, {green}, {blue}, {depth:.2f})" if depth >= 0.01 else ""
+
+
+def shades(column: pd.Series, *, unsigned: bool) -> list[str]:
+    """Return the backgrounds of a column's cells."""
+    return [shade(value, float(column.abs().max()), unsigned=unsigned) for value in column]
+
+
+def as_written(frame: pd.DataFrame, unsigned: Collection[str] = (), shaded: Collection[str] = ()) -> Styler:
     """Return `frame` to be read: all numbers but whole ones as sentences write them, what is missing left blank.
 
     Args:
         unsigned: the columns of numbers that are never below 0, and are written without a sign.
+        shaded: the columns of numbers whose size is seen as a colour as well.
     """
     floats = [name for name in frame.columns if pd.api.types.is_float_dtype(frame[name])]
     written: dict[str, Any] = {name: size if name in unsigned else number for name in floats}
-    return frame.style.format(written, na_rep="")
+    style = frame.style.format(written, na_rep="")
+    for name in shaded:
+        style = style.apply(partial(shades, unsigned=name in unsigned), subset=[name])
+    return style
 
 
 def heads_text(heads: Sequence[Head]) -> str:

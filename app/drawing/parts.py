@@ -89,11 +89,20 @@ def mean_note(n_prompts: int) -> str:
     return "; dashed: mean, shaded: its 95 % interval" if n_prompts > 1 else ""
 
 
+_PLACES = 6
+"""Room on an axis of prompts or templates: of one alone the bar is no wider than of one among as many."""
+
+
+def places(first: int, n: int) -> list[float]:
+    """Return the range of an axis of `n` columns, numbered from `first`, in which none is wider than a sixth."""
+    return [first - 0.5, first + max(n, _PLACES) - 0.5]
+
+
 def prompt_axis(figure: go.Figure, n_prompts: int, shown: int, most: int = 12) -> None:
     """Number at most `most` prompts on the x axis, the one shown elsewhere on the page in bold."""
     ticks = np.arange(1, n_prompts + 1)[:: max(1, -(-n_prompts // most))]
     texts = [f"<b>{n}</b>" if n == shown + 1 else str(n) for n in ticks]
-    figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False)
+    figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False, range=places(1, n_prompts))
 
 
 def wrapped(label: str) -> str:

@@ -7,14 +7,33 @@ those on other rows.
 import html
 import math
 from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app.drawing.frames import as_written
+from app.drawing.frames import as_written, shades
 from app.words.phrases import number, size
+
+_ROW, _FRAME = 35, 2
+"""Pixels of a row of Streamlit's, of its heading too, and of the lines around all."""
+
+
+HEAD_COLUMNS: dict[str, ColumnConfig] = {
+    name: st.column_config.NumberColumn(name, format="%d", width=60, pinned=True) for name in ("layer", "head")
+}
+"""The columns of a table whose rows are heads: whole numbers, for of texts "9.10" comes before "9.2"."""
+
+
+def number_column(label: str, help: str | None = None) -> ColumnConfig:
+    """Return a column of numbers, wide enough for its title when it is sorted by, with an arrow in front."""
+    return st.column_config.NumberColumn(label, help=help, width=max(75, round(34 + 6.2 * len(label))))
+
+
+def table_height(rows: int, most: int) -> int:
+    """Return the pixels of a table of so many rows, at most `most`: none of them are empty."""
+    return min(most, _ROW * (1 + max(rows, 1)) + _FRAME)
 
 
 def show_frame(
@@ -25,7 +44,7 @@ def show_frame(
     large: bool,
     columns: Mapping[str, ColumnConfig] | None = None,
     unsigned: Collection[str] = (),
-    height: int | Literal["auto"] = "auto",
+    most: int = 387,
 ) -> None:
     """Draw a table to be read; its numbers as sentences write them, its cells literally.
 
@@ -33,38 +52,52 @@ def show_frame(
         name: of the figure; alt: what the table is, for screen readers.
         columns: Streamlit's settings of columns, of which a projector's table takes the titles.
         unsigned: the columns of numbers that are never below 0.
-        height: in pixels, beyond which it scrolls; a projector's table has its own.
+        most: the most pixels of height, beyond which it scrolls; a projector's table has its own.
     """
     if large:
         st.html(plain_table(frame, alt, columns or {}, unsigned))
         return
     st.dataframe(
-        as_written(frame, unsigned), hide_index=True, column_config=columns, key=f"table-{name}", height=height, alt=alt
-    )
+        as_written(frame, unsigned), hide_index=True, column_config=columns, key=f"table-{name}", alt=alt,
+        height=table_height(len(frame), most),
+    )  # fmt: skip
 
 
 def plain_table(
-    frame: pd.DataFrame, alt: str, columns: Mapping[str, ColumnConfig], unsigned: Collection[str] = ()
+    frame: pd.DataFrame,
+    alt: str,
+    columns: Mapping[str, ColumnConfig],
+    unsigned: Collection[str] = (),
+    shaded: Collection[str] = (),
 ) -> str:
-    """Return a table as HTML; the arguments are those of `show_frame`."""
+    """Return a table as HTML; the arguments are those of `show_frame` and `as_written`."""
     titles = [(columns.get(name) or {}).get("label") or name for name in map(str, frame.columns)]
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
-    body = "".join(
-        f"<tr>{''.join(_cell(value, name in unsigned) for name, value in zip(frame.columns, row, strict=True))}</tr>"
-        for row in frame.itertuples(index=False, name=None)
-    )
+    columns_of_cells = [
+        [
+            _cell(value, look, unsigned=name in unsigned)
+            for value, look in zip(
+                frame[name].tolist(),
+                shades(frame[name], unsigned=name in unsigned) if name in shaded else [""] * len(frame),
+                strict=True,
+            )
+        ]
+        for name in frame.columns
+    ]
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns_of_cells, strict=True))
     return (
         f'<div class="ioi-table" role="region" tabindex="0" aria-label="{html.escape(alt)}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _cell(value: Any, unsigned: bool) -> str:
+def _cell(value: Any, look: str, *, unsigned: bool) -> str:
     if isinstance(value, bool):
         return f"<td>{'on' if value else 'off'}</td>"
     if isinstance(value, int | float):
         text = (
             "" if math.isnan(value) else str(value) if isinstance(value, int) else (size if unsigned else number)(value)
         )
-        return f'<td class="ioi-number">{text}</td>'
+        style = f' style="{look}"' if look else ""
+        return f'<td class="ioi-number"{style}>{text}</td>'
     return f"<td>{html.escape('' if value is None else str(value))}</td>"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.drawing.figure import show_chart, show_figure, show_foot
 from app.drawing.look import refuse, says
-from app.drawing.table import show_frame
+from app.drawing.table import number_column, show_frame
 from app.edges import charts, tables, words
 from app.edges.compared import agreement, overlaps_between, overlaps_when_resampled
 from app.edges.controls import clicked, compared_with, edge_control
@@ -117,7 +117,7 @@ def show_edge(view: View, plan: Plan, request: Request[EdgeScores]) -> None:
     says(words.edge_story(plan, exact, edge))
     frame = tables.edges_frame(plan, exact, _ROWS)
     columns = {
-        "adds_to_logit_diff": st.column_config.NumberColumn("adds to logit_diff", help="logits"),
+        "adds_to_logit_diff": number_column("adds to logit_diff", "logits"),
         "receiver_input": st.column_config.TextColumn("input", help="q: queries, k: keys, v: values"),
     }
     show_frame("edge_table", frame.drop(columns="method"), alt="The strongest edges", large=view.large, columns=columns)

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
 import ioi_core
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_foot
 from app.drawing.frames import as_written
-from app.drawing.table import plain_table
+from app.drawing.table import HEAD_COLUMNS, number_column, plain_table, table_height
 from app.heads import tables
-from app.heads.controls import ANY, choose_one, table_filter
+from app.heads.controls import ANY, choose_one, measure_control, table_filter
 from app.heads.words import NO_ROLES, table_story
 from app.questions.ask import Request, ask
 from app.questions.classes import measured_roles
@@ -34,11 +35,11 @@ from app.words.phrases import capitalised, grouped_by
 from ioi_core import ROLES, Head, PromptPairs
 
 _KEY = "table-all_heads"
-_INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replacement, 1,000 times"
+_INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times"
 
 
-def show_all_heads(view: View) -> None:
-    """Draw every head, a row each."""
+def show_all_heads(view: View, controls: DeltaGenerator) -> None:
+    """Draw every head, a row each; `controls` are those above the table."""
     table, pairs = st.container(), view.pairs
     of_measures, of_roles = measure_requests(pairs), ask(ioi_core.role_attention, pairs=pairs)
     asked: list[Request[Any]] = [*of_measures]
@@ -55,24 +56,27 @@ def show_all_heads(view: View) -> None:
     for measure in measures:
         if measure.undefined:
             st.write(f"There is no {measure.name} here, so its column is empty.")
-    choice = table_filter(view, [measure.name for measure in measures])
+    with controls:
+        name = measure_control([measure.name for measure in measures])
+    choice = table_filter(view, name)
     frame = tables.all_heads_frame(view.model, measures, roles)
     role = choice.role if roles is not None else ANY
     shown = tables.filtered(frame, choice.layers, role, choice.measure, choice.least)
     [measure] = [measure for measure in measures if measure.name == choice.measure]
-    visible = tables.with_intervals(shown, [measure])
-    unsigned = [name for one in measures if not one.signed for name in (one.name, *tables.interval_columns(one))]
-    drawn, alt = visible.drop(columns=["layer", "head"]), "All heads, one a row"
+    visible = tables.ordered(shown, measure)
+    unsigned, shaded = [one.name for one in measures if not one.signed], [measure.name]
+    drawn, alt = visible.drop(columns="name"), f"All heads, one a row, the largest {measure.name} first"
     if view.large:
-        table.html(plain_table(drawn, alt, _columns(measures), unsigned))
+        table.html(plain_table(drawn, alt, _columns(measures), unsigned, shaded))
         head_opener(view.model)
     else:
         table.dataframe(
-            as_written(drawn, unsigned), hide_index=True, column_config=_columns(measures), key=_KEY, height=560,
-            selection_mode="single-row", alt=alt, on_select=partial(_show_selected, shown),
+            as_written(drawn, unsigned, shaded), hide_index=True, column_config=_columns(measures), key=_KEY,
+            height=table_height(len(drawn), 560), selection_mode="single-row", alt=alt,
+            on_select=partial(_show_selected, visible),
         )  # fmt: skip
         st.caption("Tick the box in front of a head to look at it. A click on a column's title sorts by it.")
-    st.caption("The measure chosen above has its 95 % interval beside it; the file has the intervals of all.")
+    st.caption("The file has the intervals of all measures.")
     show_foot(
         "all_heads",
         table_story(shown, len(frame), choice.measure, measure.least),
@@ -85,12 +89,11 @@ def show_all_heads(view: View) -> None:
 
 
 def _columns(measures: Sequence[Measure]) -> dict[str, ColumnConfig]:
-    columns: dict[str, ColumnConfig] = {"name": st.column_config.TextColumn("head", pinned=True, width=60)}
+    columns = dict(HEAD_COLUMNS)
     for measure in measures:
         help_text = f"{measure.meaning} ({measure.unit}, {measure.sample})"
-        texts = {measure.name: help_text} | dict.fromkeys(tables.interval_columns(measure), _INTERVAL)
-        columns |= {name: st.column_config.NumberColumn(name, help=text) for name, text in texts.items()}
-    return columns
+        columns[measure.name] = number_column(measure.name, help_text)
+    return columns | {tables.INTERVAL: st.column_config.TextColumn(tables.INTERVAL, help=_INTERVAL)}
 
 
 def _asked_for(pairs: PromptPairs, measure: Measure) -> tuple[Request[Any], Shown]:
@@ -114,7 +117,7 @@ def _show_templates(view: View, measure: Measure, per_prompt: np.ndarray, asked:
     )  # fmt: skip
 
 
-def _show_selected(shown: pd.DataFrame) -> None:
+def _show_selected(visible: pd.DataFrame) -> None:
     rows = st.session_state[_KEY].selection.rows
     if rows:
-        choose_one(str(shown["name"].iloc[rows[0]]))
+        choose_one(str(visible["name"].iloc[rows[0]]))

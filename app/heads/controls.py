@@ -10,6 +10,7 @@ from app.shell.links import ONE_HEAD
 from app.shell.widgets import choose, direction_control
 from app.view import View
 from app.words.choices import HEAD_PARTS
+from app.words.phrases import capitalised
 from ioi_core import HEAD_ROLES, Direction
 
 ALL_HEADS = "all heads"
@@ -62,14 +63,20 @@ class TableFilter:
     least: float
 
 
-def table_filter(view: View, measures: Sequence[str]) -> TableFilter:
-    """Draw the controls above the table of all heads."""
-    first, second, third, fourth = st.columns([3, 3, 3, 2])
+def measure_control(measures: Sequence[str]) -> str:
+    """Ask by which measure the heads are ordered."""
+    return st.selectbox("Ordered by the size of", measures, key=url.TABLE_MEASURE, bind="query-params")
+
+
+def table_filter(view: View, measure: str) -> TableFilter:
+    """Draw the controls of what is left of the table of all heads."""
+    first, second, third = st.columns([3, 3, 2])
     layers = first.multiselect(
         "Layers", [str(layer) for layer in range(view.model.cfg.n_layers)], key=url.TABLE_LAYERS, bind="query-params",
         placeholder="all",
     )  # fmt: skip
     role = second.selectbox("Measured role", (ANY, *HEAD_ROLES), key=url.TABLE_ROLE, bind="query-params")
-    measure = third.selectbox("Least value of", measures, key=url.TABLE_MEASURE, bind="query-params")
-    least = fourth.number_input("in size, at least", 0.0, None, 0.0, 0.05, key=url.TABLE_LEAST, bind="query-params")
+    least = third.number_input(
+        f"{capitalised(measure)}, in size at least", 0.0, None, 0.0, 0.05, key=url.TABLE_LEAST, bind="query-params"
+    )
     return TableFilter(tuple(layers), role, measure, float(least))

@@ -8,12 +8,11 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
 import ioi_core
-from app.attention.controls import too_long
 from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
-from app.drawing.table import show_frame
+from app.drawing.table import number_column, show_frame
 from app.heads import tables, words
 from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
@@ -22,7 +21,7 @@ from app.questions.ask import ask
 from app.questions.classes import measured_roles
 from app.questions.compute import compute, compute_all
 from app.questions.measures import MEASURES_SHOWN, all_measures, measure_requests, patching_request, role_requests
-from app.questions.prompt_patterns import MOST_CELLS, cells, layers_with, prompt_patterns
+from app.questions.prompt_patterns import layers_with, prompt_patterns, too_long
 from app.questions.shown import Shown
 from app.questions.twins import mirror_story
 from app.view import View
@@ -66,11 +65,10 @@ def show_direct(view: View, head: Head) -> None:
 
 def show_attention(view: View, head: Head) -> None:
     """Draw the head's attention: in the prompt shown, and between roles on average."""
-    layers = layers_with(view, head.layer)
-    if cells(view, len(layers)) > MOST_CELLS:
-        st.write(too_long(view))
+    if refused := too_long(view):
+        st.write(refused)
     else:
-        show_head(view, prompt_patterns(view, layers, weighted=False), head)
+        show_head(view, prompt_patterns(view, layers_with(view, head.layer), weighted=False), head)
     if not view.pairs.has_all_roles:
         st.write("Attention between roles is shown of IOI prompts alone.")
         return
@@ -124,8 +122,7 @@ def show_copying(view: View, head: Head) -> None:
     written, against = compute(view.model, *requests)
     frame = tables.copying_frame(view.model, tokens, written, against)
     show_frame(
-        "head_copying", frame, alt="What the head writes, name by name", large=view.large,
-        height=300 if len(frame) > 8 else "auto",
+        "head_copying", frame, alt="What the head writes, name by name", large=view.large, most=317,
     )  # fmt: skip
     show_foot(
         "head_copying",
@@ -177,11 +174,11 @@ def show_ranks(view: View, head: Head) -> None:
     measures = all_measures(*compute(view.model, *requests))
     frame = tables.rank_frame(measures, head)
     columns: dict[str, ColumnConfig] = {
-        "value": st.column_config.NumberColumn("value", width="small"),
-        "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, width="small"),
-        "high_95": st.column_config.NumberColumn("95 % to", help=_INTERVAL, width="small"),
-        "rank": st.column_config.NumberColumn("rank", help="1 is the largest; effects by size, without sign", width=60),
-        "heads": st.column_config.NumberColumn("of", help="heads in all", width=60),
+        "value": number_column("value"),
+        "low_95": number_column("95 % from", _INTERVAL),
+        "high_95": number_column("95 % to", _INTERVAL),
+        "rank": number_column("rank", "1 is the largest; effects by size, without sign"),
+        "heads": number_column("of", "heads in all"),
         "taken": st.column_config.TextColumn("taken over"),
         "what_it_is": st.column_config.TextColumn("what it is", width="large"),
     }

@@ -9,7 +9,7 @@ import ioi_core
 from app.heads.edges import METRIC, HeadEdge, intervals
 from app.heads.words import interval_words
 from app.questions.measures import Measure
-from app.words.phrases import size
+from app.words.phrases import ends, size
 from app.words.tokens import token_label, token_text
 from ioi_core import (
     QUANTITIES,
@@ -24,6 +24,9 @@ from ioi_core import (
     PromptResult,
     published_class,
 )
+
+INTERVAL = "95 % interval"
+"""The column of the chosen measure's intervals."""
 
 
 def rank_frame(measures: Sequence[Measure], head: Head) -> pd.DataFrame:
@@ -73,6 +76,20 @@ def with_intervals(shown: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataF
             for n, (name, bound) in enumerate(zip(interval_columns(measure), measure.interval(), strict=True), 1):
                 shown.insert(column + n, name, bound[rows])
     return shown
+
+
+def ordered(shown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """Return the same heads to be read: the largest by `measure` first, its values and intervals before all others."""
+    name, first = measure.name, ["layer", "head", measure.name]
+    shown = with_intervals(shown, [measure]).sort_values(
+        name, key=lambda values: -values.abs(), kind="stable", ignore_index=True
+    )
+    if measure.per_prompt is not None:
+        bounds, written = shown[list(interval_columns(measure))], None if measure.signed else size
+        shown[INTERVAL] = ["" if np.isnan(low) else ends(low, high, written) for low, high in bounds.to_numpy()]
+        first.append(INTERVAL)
+        shown = shown.drop(columns=bounds.columns)
+    return shown[[*first, *(column for column in shown if column not in first)]]
 
 
 def filtered(frame: pd.DataFrame, layers: Sequence[str], role: str, measure: str, least: float) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Requests for attention in the prompt that is shown, clean and corrupted."""
 
+import math
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -68,6 +69,17 @@ def asked_for(
         if not heads:
             shown += [Shown("values", first + n, (0,)) for n in range(half)]
     return Asked(requests=requests, shown=shown)
+
+
+def too_long(view: View) -> str:
+    """Explain why no pattern of the prompt shown is drawn: it is too much for a browser; "" if it is not."""
+    if cells(view, 1) <= MOST_CELLS:
+        return ""
+    length, most = int(view.pairs.lengths[view.row]), math.isqrt(MOST_CELLS // view.model.cfg.n_heads)
+    return (
+        f"Choose a prompt of up to {most} tokens: prompt {view.row + 1} has {length}, and each head {length} x "
+        f"{length} numbers, too many to draw."
+    )
 
 
 def layers_with(view: View, layer: int) -> tuple[int, ...]:

@@ -94,26 +94,31 @@ def _seed_control() -> int:
 
 
 def _typed_prompts(bos: bool, limits: Settings) -> PromptChoice:
+    prompts, answers_and_corruption, twins_box = (st.container() for _ in range(3))
     several = st.toggle(
         "Prompts of several lines", key=url.SEVERAL_LINES, bind="query-params",
         help="Off: each line is a prompt. On: a prompt goes on until a line of three hyphens, ---.",
     )  # fmt: skip
     each = "separated by ---" if several else "one a line"
     # No max_chars: Streamlit would silently cut a longer text from a link, and so show another prompt.
-    clean = _text_control(f"Prompts, {each}", url.TEXT, "Each stops where the answer comes next.", _EXAMPLE)
-    corrupted = _text_control(
-        f"Corrupted prompts, {each} (optional)", url.CORRUPTED,
-        "Each as many tokens long as its clean prompt. Left empty, they are made by the corruption below.",
-    )  # fmt: skip
-    left, right = st.columns(2)
+    with prompts:
+        clean = _text_control(f"Prompts, {each}", url.TEXT, "Each stops where the answer comes next.", _EXAMPLE)
+    with twins_box:
+        corrupted = _text_control(
+            f"Corrupted prompts, {each} (optional)", url.CORRUPTED,
+            "Each as many tokens long as its clean prompt. Left empty, they are made by the corruption above.",
+        )  # fmt: skip
     answer = "The {} answer, of all these prompts. Found if left empty. For answers of their own, choose **data set**."
-    io, s = (
-        column.text_input(f"{name} (optional)", key=key, bind="query-params", help=answer.format(which))
-        for column, name, key, which in ((left, "IO", url.IO, "right"), (right, "S", url.S, "wrong"))
-    )
-    space = _space_control() if io or s else True
-    corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
-    people = _people_control()
+    with answers_and_corruption:
+        io, s = (
+            column.text_input(f"{name} (optional)", key=key, bind="query-params", help=answer.format(which))
+            for column, name, key, which in zip(
+                st.columns(2), ("IO", "S"), (url.IO, url.S), ("right", "wrong"), strict=True
+            )
+        )
+        space = _space_control() if io or s else True
+        corruption = _corruption_control() if not corrupted.strip() else "S2 flip"
+        people = _people_control()
     typed = texts_of("the prompts", clean, limits, several_lines=several)
     twins = texts_of("the corrupted prompts", corrupted, limits, several_lines=several)
     answers = checked_answer("IO", io), checked_answer("S", s)

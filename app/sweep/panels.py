@@ -47,7 +47,7 @@ def _show(view: View, result: SweepResult, frame: pd.DataFrame, told: pd.DataFra
     rows = tables.largest(result, frame)
     if len(rows) < len(frame):
         st.caption(f"The {len(rows)} cells with the largest means, of {len(frame)}; the file below has all.")
-    show_frame("sweep", rows, alt="Cells of the sweep", large=view.large, unsigned=["standard_error"], height=300)
+    show_frame("sweep", rows, alt="Cells of the sweep", large=view.large, unsigned=["standard_error"], most=300)
     show_frame("sweep_told", told, alt="What was swept", large=view.large)
     name = f"{in_a_file_name(result.model)}_{in_a_file_name(result.analysis)}_sweep.csv"
     download_button("CSV", lambda: csv_bytes(frame), name, "text/csv", key="sweep-csv")

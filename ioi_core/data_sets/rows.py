@@ -177,7 +177,7 @@ def _table(text: str, delimiter: str) -> list[list[str]]:
             [cell.lstrip(" ") for cell in row] for row in read(skip=True)
         ]:
             raise PromptError(
-                f"the data set has a space between {shown(delimiter)} and a quote, which makes the quote a part of the text",
+                f"a space between {shown(delimiter)} and a quote makes the quote a part of the data set's text",
                 f"take away the space between {shown(delimiter)} and the quote",
             )
     return table

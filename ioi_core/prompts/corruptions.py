@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
-from ioi_core.errors import NotIOIError, PromptError, UnknownNameError
+from ioi_core.errors import PromptError, UnknownNameError
 from ioi_core.inputs import shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.names import new_names
@@ -27,9 +27,9 @@ def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label
         people: IO and S are people's names, if they begin with a capital letter, also where the app does not know them.
 
     Raises:
-        PromptError: the corruption is not defined for this prompt, or no name of one token fits somewhere.
+        PromptError: the corruption is not defined for this prompt, no name of one token fits somewhere, or IO or S is
+            part of a longer name.
         UnknownNameError: new first names would take the place of what may be no person's name.
-        NotIOIError: IO or S is part of a longer name, so the twin must be given.
     """
     io_at, s_at = ([word.start for word in words] for words in (names.io_words, names.s_words))
     if corruption in SIGNAL_FLIPS and not (len(io_at) == 1 and len(s_at) == 2 and io_at[0] < s_at[1]):
@@ -75,8 +75,8 @@ def _new_names(
             f"{label}: {corruption} puts new first names in place of io and s, which fits people's names, "
             f"not {' and '.join(map(shown, others))} in {show_tokens(model, clean.ids)}, known neither as a first name "
             "nor by a title",
-            "if they are people, say so where the prompts are made (people=True), else use s2_flip or give the corrupted "
-            "prompt",
+            "if they are people, say so where the prompts are made (people=True), else use s2_flip or give the "
+            "corrupted prompt",
         )
     new = new_names(
         model,

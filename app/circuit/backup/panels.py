@@ -15,7 +15,7 @@ from app.drawing.by_template import show_by_template, show_heatmaps_by_template
 from app.drawing.by_template_charts import template_curves
 from app.drawing.figure import show_figure
 from app.drawing.look import says
-from app.drawing.table import show_frame
+from app.drawing.table import number_column, show_frame
 from app.questions.ask import Request, ask
 from app.questions.compute import compute
 from app.questions.shown import Requests, Shown
@@ -83,7 +83,7 @@ def _show_stages(
 def _show_stages_table(frame: pd.DataFrame, *, large: bool) -> None:
     columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
     columns |= {
-        name: st.column_config.NumberColumn(label, help=explained)
+        name: number_column(label, explained)
         for name, label, explained in (
             ("logit_diff", "logit_diff", "mean over prompts, in logits"),
             ("naive_prediction", "expected", "if nothing else reacted"),
@@ -93,7 +93,7 @@ def _show_stages_table(frame: pd.DataFrame, *, large: bool) -> None:
             ("by_mlps", "by MLPs", "that write something else than before"),
         )
     }
-    columns["layernorm_scale"] = st.column_config.NumberColumn("LayerNorm scale", help="at END")
+    columns["layernorm_scale"] = number_column("LayerNorm scale", "at END")
     show_frame(
         "backup_stages", frame[list(columns)], alt="What is left, head after head", large=large, columns=columns,
         unsigned=["layernorm_scale"],

@@ -13,7 +13,7 @@ from app.circuit.members import member_words
 from app.colours import CHOSEN, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
-from app.drawing.parts import OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal, whisker_note
+from app.drawing.parts import OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal, places, whisker_note
 from app.words.phrases import interval, mean_over, number, percent_of_model, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
@@ -77,7 +77,14 @@ def template_bars(
     groups = [template.name for template in circuits[0]]
     axis = "prompt" if all(group.startswith("prompt ") for group in groups) else by  # each is a template of its own
     short = [literal(group.removeprefix(f"{axis} ")).replace(", ", "<br>") for group in groups]
-    figure.update_xaxes(tickvals=columns, ticktext=["<b>all</b>", *short], tickangle=0, title=axis, **PLAIN_AXIS)
+    figure.update_xaxes(
+        tickvals=columns,
+        ticktext=["<b>all</b>", *short],
+        tickangle=0,
+        title=axis,
+        range=places(0, len(columns)),
+        **PLAIN_AXIS,
+    )
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
     dots = "" if several else "; dots: prompts"
     note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"

@@ -10,16 +10,17 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app.circuit.breaking.controls import Plan, set_changes
 from app.circuit.changes import Changes
 from app.drawing.frames import as_written
+from app.drawing.table import HEAD_COLUMNS, number_column
 from ioi_core import Circuit
 
 _TABLE = "_circuit_table"
 COLUMNS: dict[str, ColumnConfig] = {
     "on": st.column_config.CheckboxColumn("on", width=75, pinned=True),
-    "head": st.column_config.TextColumn("head", width=60, pinned=True),
+    **HEAD_COLUMNS,
     "kept_at": st.column_config.TextColumn("kept at", width=80),
-    "minimality_percent": st.column_config.NumberColumn(
+    "minimality_percent": number_column(
         "adds, % of F(M)",
-        help="what its loss takes from logit_diff once K is gone, as a share of the whole model's (minimality)",
+        "what its loss takes from logit_diff once K is gone, as a share of the whole model's (minimality)",
     ),
     "K_gone_as_well": st.column_config.TextColumn("once these are gone (K)", width="large"),
 }

@@ -21,7 +21,8 @@ def members_frame(circuit: Circuit, off: Circuit, classes: Classes, minimality: 
     return pd.DataFrame(
         {
             "on": [member not in off_members for member in circuit.members],
-            "head": [str(head) for head, _ in circuit.members],
+            "layer": [head.layer for head, _ in circuit.members],
+            "head": [head.head for head, _ in circuit.members],
             "kept_at": [role for _, role in circuit.members],
             "class": [class_of(member, classes) for member in circuit.members],
             "minimality_percent": [100 * scores.get(member, float("nan")) for member in circuit.members],

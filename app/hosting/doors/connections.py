@@ -16,7 +16,7 @@ from streamlit.web.server.starlette import starlette_server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.hosting.doors import descriptors
-from cache.environment import SettingsError
+from ioi_core.errors import SettingsError
 
 _SECONDS_TO_ASK = 20.0
 """For the whole request: of a visitor the largest is a data set of 1 MB."""

@@ -3,9 +3,10 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.questions import prompt_patterns
 from app.words.phrases import interval, number
 from ioi_core import Direction, Model, arena_pairs, bootstrap_interval, ioi_dataset, patch_activations, prompt_pairs
-from tests.app.pages import assert_fine, body, holds, opened, says
+from tests.app.pages import assert_fine, body, holds, opened, says, shown
 from tests.models.bundled import NEGATIVE
 
 PAGE = "../pages/activation_patching.py"
@@ -62,6 +63,16 @@ def test_choosing_a_cell_shows_its_detail() -> None:
     assert_fine(at)
     assert f"A closer look: {cell}" in [room.label for room in at.expander]
     assert any(f"Directly, {cell} takes " in text for text in says(at))
+
+
+def test_a_pattern_too_large_to_draw_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = len(patched().get("plotly_chart"))
+    monkeypatch.setattr(prompt_patterns, "MOST_CELLS", 4 * 10**2)
+    at = patched()
+    assert_fine(at)
+    assert "Attention is drawn for prompts of up to 10: each head has 15 x 15 numbers here." in shown(at)
+    assert len(at.get("plotly_chart")) == drawn - 2, "clean and corrupted"
+    assert any("its attention from END" in text for text in says(at)), "what it looks at is said all the same"
 
 
 def test_a_chosen_cell_that_no_longer_exists_is_forgotten() -> None:

@@ -3,8 +3,10 @@
 import html
 import json
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
+import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +52,16 @@ def test_no_text_gets_out_of_the_frame_without_rights(said: str, tokens: list[st
     ]
     assert json.loads(props_of(frame("", {"tokens": tokens}, "")))["tokens"] == tokens
     assert "default-src 'none'" in inner.named("meta")[1]["content"]
+
+
+def test_it_is_dark_where_the_page_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme, inverted in (("light", False), ("dark", True)):
+        monkeypatch.setattr(type(streamlit.context), "theme", SimpleNamespace(type=scheme))
+        at = looked()
+        assert_fine(at)
+        frames = [iframe.proto.srcdoc for iframe in at.get("iframe")]
+        assert len(frames) == 2
+        assert all(("filter: invert(1)" in drawn) is inverted for drawn in frames)
 
 
 @given(

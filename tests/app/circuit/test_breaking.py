@@ -139,7 +139,9 @@ def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model
     left = minimality(demo_model, pairs, measured.without(gone))
     shown = table[table["minimality_percent"].notna()]
     assert shown["minimality_percent"].tolist() == pytest.approx((100 * left.signed_scores).tolist(), abs=1e-3)
-    assert table["head"].tolist() == [str(head) for head, _ in measured.members], "what is off stays in the table"
+    assert list(zip(table["layer"], table["head"], strict=True)) == [
+        (head.layer, head.head) for head, _ in measured.members
+    ], "what is off stays in the table"
 
 
 def switch(at: AppTest, name: str):

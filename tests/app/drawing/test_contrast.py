@@ -9,6 +9,8 @@ from plotly.colors import hex_to_rgb, sample_colorscale
 
 from app.circuit.methods.charts import _NO_COLOUR
 from app.colours import CLASS_COLOURS, DIVERGING, LOGITS_COLOUR
+from app.drawing.bars import prompt_columns
+from app.drawing.frames import shade
 from app.drawing.parts import TEMPLATE, laid_out, name_in_words
 from app.logit_lens.charts import PROBABILITY
 
@@ -36,6 +38,16 @@ def test_numbers_are_legible_in_every_cell(scale):
     assert min(contrast(text, colour) for colour in sample_colorscale(scale, np.linspace(0, 1, 101))) >= 4.5
 
 
+@pytest.mark.parametrize(("text", "page"), [("#0b0e12", "#ffffff"), ("#e8ebef", "#12151b")], ids=["light", "dark"])
+def test_numbers_are_legible_in_a_tables_coloured_cells(text: str, page: str):
+    for value, unsigned in ((1.0, False), (-1.0, False), (1.0, True)):
+        red, green, blue, depth = map(float, re.findall(r"[\d.]+", shade(value, 1.0, unsigned=unsigned)))
+        mixed = [
+            depth * of + (1 - depth) * under for of, under in zip((red, green, blue), hex_to_rgb(page), strict=True)
+        ]
+        assert contrast(text, f"rgb({', '.join(map(str, mixed))})") >= 4.5
+
+
 @pytest.mark.parametrize("colour", [*CLASS_COLOURS.values(), LOGITS_COLOUR, _NO_COLOUR])
 def test_names_are_legible_on_every_node(colour):
     assert contrast("#000000", colour) >= 4.5
@@ -44,3 +56,9 @@ def test_names_are_legible_on_every_node(colour):
 def test_a_figure_has_a_name_in_words():
     figure = laid_out(go.Figure(go.Bar(y=[1])), "Head <b>9.9</b> &amp; more", "logits,<br>8 prompts", 300)
     assert re.sub(r"\s+", " ", name_in_words(figure)) == "Head 9.9 & more: logits, 8 prompts"
+
+
+@pytest.mark.parametrize("n", [1, 2, 8])
+def test_the_bar_of_one_prompt_is_no_wider_than_one_of_six(n: int):
+    left, right = prompt_columns(np.ones(n), [""] * n, ["#000"] * n, 0).layout.xaxis.range
+    assert (left, right) == (0.5, max(n, 6) + 0.5)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.drawing.frames import as_written
+from app.drawing.frames import as_written, shades
 from app.take_home.data import csv_bytes, neutral
 
 
@@ -38,3 +38,14 @@ def test_a_table_writes_numbers_as_sentences_do_and_leaves_out_what_is_missing()
     assert shown.data is frame
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", shown.to_html())
     assert cells == ["9.10", "≈ 0", "0.970", "1", "0.1", "+27.8", "", ""]
+
+
+def test_the_deeper_a_colour_the_larger_the_value():
+    values = pd.Series([-2.0, 1.0, 0.001, np.nan, 2.0])
+    looks = shades(values, unsigned=False)
+    assert looks[2:4] == ["", ""]
+    depths = [float(look.rsplit(",", 1)[1].rstrip(")")) for look in (looks[0], looks[1], looks[4])]
+    assert depths[0] == depths[2] == pytest.approx(2 * depths[1], abs=0.02)
+    assert looks[0].split(",")[0] != looks[4].split(",")[0], "the sign is seen"
+    assert shades(values.abs(), unsigned=True)[0] == shades(values.abs(), unsigned=True)[4] != looks[4]
+    assert shades(pd.Series([0.0, np.nan]), unsigned=False) == ["", ""]

@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.drawing.table import plain_table
+from app.drawing.frames import shades
+from app.drawing.table import plain_table, table_height
+
+
+def test_no_row_of_a_table_is_empty() -> None:
+    assert table_height(3, 300) < 35 * 5 <= table_height(5, 300) < table_height(20, 300) == 300
+    assert table_height(0, 300) == table_height(1, 300), "room to say that there is nothing"
 
 
 def cells(drawn: str) -> list[list[str]]:
@@ -30,5 +36,8 @@ def test_cells_are_literal_and_numbers_are_written_as_in_sentences() -> None:
         ["·&lt;b&gt;x&lt;/b&gt;", "+0.123", "0.250", "3", "on"],
         ["", "", "1.00", "12", "off"],
     ]
+    coloured = plain_table(frame, "", {}, shaded=["effect"])
+    assert cells(coloured) == cells(plain_table(frame, "", {}))
+    assert re.findall(r'style="([^"]+)">([^<]*)', coloured) == [(shades(frame["effect"], unsigned=False)[0], "+0.123")]
     assert 'aria-label="All &quot;of&quot; it"' in drawn
     assert 'tabindex="0"' in drawn, "it scrolls, so a keyboard must reach it"

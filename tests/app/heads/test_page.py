@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,7 +13,7 @@ from app.heads.tables import all_heads_frame, role_attention_frame, role_attenti
 from app.heads.words import role_attention_of_head
 from app.questions.measures import role_attention_measures
 from app.words.effects import least
-from app.words.phrases import adds_or_takes, number, size
+from app.words.phrases import adds_or_takes, ends, number, size
 from ioi_core import (
     Head,
     Model,
@@ -46,6 +47,11 @@ AT = HEAD.layer, HEAD.head
 
 def title(at: AppTest) -> str:
     return at.title[0].value
+
+
+def heads_of(at: AppTest) -> list[tuple[int, int]]:
+    frame = table(at, "direct effect")
+    return list(zip(frame["layer"], frame["head"], strict=True))
 
 
 def table(at: AppTest, column: str):
@@ -173,24 +179,43 @@ def test_all_heads_stand_in_one_table_that_can_be_filtered(demo_model: Model) ->
     assert title(at) == "What does each head do?"
     frame = table(at, "direct effect")
     assert len(frame) == math.prod(SHAPE)
-    direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
-    np.testing.assert_allclose(frame["direct effect"], direct.ravel(), atol=1e-5)
-    low, high = bootstrap_interval(attribute_heads(demo_model, arena_pairs(demo_model)).per_prompt)
-    np.testing.assert_allclose(frame["direct effect, 95 % from"], low.ravel(), atol=1e-5)
-    np.testing.assert_allclose(frame["direct effect, 95 % to"], high.ravel(), atol=1e-5)
-    assert "patching effect, 95 % to" not in frame, "one measure's interval at a time; the file has all"
+    direct = attribute_heads(demo_model, arena_pairs(demo_model))
+    rows, low, high = (frame["layer"], frame["head"]), *bootstrap_interval(direct.per_prompt)
+    np.testing.assert_allclose(frame["direct effect"], direct.values[rows], atol=1e-5)
+    assert list(frame["95 % interval"]) == [ends(*of_head) for of_head in zip(low[rows], high[rows], strict=True)]
+    assert list(frame)[:4] == ["layer", "head", "direct effect", "95 % interval"], "what is chosen is in sight"
+    assert not any("patching effect, 95 %" in column for column in frame), "the file has the intervals of all"
     at.selectbox(key="table_role").select("name mover").run()
-    movers = [str(head) for head in head_roles(demo_model, arena_pairs(demo_model)).heads("name mover")]
-    assert list(table(at, "direct effect")["name"]) == movers
+    movers = head_roles(demo_model, arena_pairs(demo_model)).heads("name mover")
+    assert set(heads_of(at)) == {(head.layer, head.head) for head in movers}
     at.selectbox(key="table_role").select("any").run()
     at.multiselect(key="table_layers").select("1").run()
-    assert list(table(at, "direct effect")["name"]) == [f"1.{head}" for head in range(SHAPE[1])]
+    assert sorted(heads_of(at)) == [(1, head) for head in range(SHAPE[1])]
+
+
+@pytest.mark.parametrize("measure", ["direct effect", "duplicate-token score"])
+def test_the_heads_that_stand_out_stand_first_by_layer_and_head_as_numbers(measure: str, demo_model: Model) -> None:
+    at = page(heads_shown="all heads", table_measure=measure)
+    assert_fine(at)
+    frame = table(at, measure)
+    assert list(frame)[:3] == ["layer", "head", measure]
+    assert all(pd.api.types.is_integer_dtype(frame[name]) for name in ("layer", "head")), "10 comes after 9"
+    assert set(heads_of(at)) == {(head.layer, head.head) for head in demo_model.heads}
+    sizes = frame[measure].abs()
+    assert list(sizes) == sorted(sizes, reverse=True)
+    values = {
+        "direct effect": attribute_heads(demo_model, arena_pairs(demo_model)).values,
+        "duplicate-token score": head_scores(demo_model).at(score="duplicate_token").values,
+    }[measure]
+    assert heads_of(at)[0] == np.unravel_index(np.abs(values).argmax(), values.shape)
+    styles = at.dataframe[0].proto.arrow_data.styler.styles
+    assert styles.count("background-color") > 1, "their size is seen"
 
 
 def test_the_chosen_measure_of_all_heads_is_drawn_by_template(demo_model: Model) -> None:
     at = page(heads_shown="all heads", table_measure="END to IO", templates_all_heads="true")
     assert_fine(at)
-    assert "END to IO, 95 % from" in table(at, "direct effect")
+    assert list(table(at, "direct effect"))[2:4] == ["END to IO", "95 % interval"]
     [chart] = at.get("plotly_chart")
     assert "END to IO of all heads, by template" in chart.proto.spec
     at.selectbox(key="table_measure").select("induction score").run()

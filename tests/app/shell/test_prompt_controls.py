@@ -158,6 +158,12 @@ def test_two_hundred_rows_of_two_long_texts_are_taken(loader) -> None:
     assert "Too long for a link" in captions(at)
 
 
+def test_answers_and_corruption_stand_right_below_the_prompts(loader) -> None:
+    asked = ("text", "io", "s", "corruption", "corrupted")
+    at = opened(prompts="own", text=MARY)
+    assert tuple(box.key for box in at.sidebar if getattr(box, "key", None) in asked) == asked
+
+
 def test_a_text_too_long_for_a_link_says_so_and_a_short_one_is_in_it(loader) -> None:
     at = opened(prompts="own", text=MARY)
     assert "Too long for a link" not in captions(at)
