@@ -21,7 +21,7 @@ def shade(value: float, largest: float, *, unsigned: bool) -> str:
     depth = 0.0 if np.isnan(value) or not largest > 0 else _DEEPEST * abs(value) / largest
     colour = LOOKED_AT if unsigned else FAVOURS_IO if value > 0 else FAVOURS_S
     red, green, blue = bytes.fromhex(colour[1:])
-    return f"background-color: rgba({red}, {green}, {blue}, {depth:.2f})" if depth >= 0.01 else ""
+    return f"background-color: rgba({red}, {green}, {blue}, {round(depth, 2)})" if depth >= 0.01 else ""
 
 
 def shades(column: pd.Series, *, unsigned: bool) -> list[str]:

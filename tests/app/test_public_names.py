@@ -8,16 +8,16 @@ from tests import ROOT
 
 # Reason -> names that pages import from behind `from ioi_core import ...`.
 BEHIND = {
-    "of the host: which models it offers, whether their files will do, its memory": {
-        "HOW_TO_GET", "NAMES", "OTHER_WEIGHTS", "check_shape", "check_tokenizer_files", "check_weight_files",
-        "checked_config", "checkpoints", "device_for", "release_memory",
+    "of the host: its settings, which models it offers, whether their files will do, its memory": {
+        "HOW_TO_GET", "NAMES", "OTHER_WEIGHTS", "SettingsError", "check_shape", "check_tokenizer_files",
+        "check_weight_files", "checked_config", "checkpoints", "device_for", "release_memory",
     },
     "a step of a public function, which does the whole": {
         "answer_token",  # prompt_pairs
         "as_text",  # read_pairs
         "has_viewer_layers",  # edges_as_neuronpedia
         "heads_of",  # what an edge's two names say
-        "largest", "ranking",  # largest_edges
+        "ranking", "strongest",  # largest_edges
         "layouts",  # Ablation.MEAN
         "pearson",  # correlation
         "published_class_on",  # published_class
