@@ -116,9 +116,13 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %" if probability >= 0.0005 else "less than 0.05 %"
 
 
-def percent_of_model(share: float) -> str:
-    """Return a share of F(M) in per cent."""
-    return "undefined" if np.isnan(share) else f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
+def in_percent(fraction: float) -> str:
+    """Return a share of F(M), of a gap or of all edges in per cent: it may be below 0 or above 100."""
+    if not np.isfinite(fraction):
+        return "undefined"
+    if abs(fraction) >= 0.0995:
+        return f"{100 * fraction:.0f} %"
+    return f"{100 * fraction:.2g} %" if abs(fraction) >= 1e-6 else "0 %"
 
 
 def interval(low: float, high: float, sample: str) -> str:
