@@ -1,14 +1,12 @@
 """Circuits to start from, by name, and the class of each of their members; every model has its own."""
 
-from math import isfinite
-
 from app.circuit.members import EVERYWHERE, KEPT_AT, Classes
 from app.circuit.requests import find_on_half_request, find_request
 from app.questions.ask import Request
 from app.questions.classes import PUBLISHED, head_classes
 from app.questions.compute import compute
 from app.words.effects import clearly_above_0
-from app.words.phrases import ends, in_percent, prompts
+from app.words.phrases import in_percent, interval_in_percent, prompts
 from ioi_core import (
     IOI_CIRCUIT,
     NAIVE_CIRCUIT,
@@ -90,7 +88,7 @@ def found_story(result: FoundCircuit) -> str:
         )
     held_out = result.held_out
     low, high = held_out.faithfulness_interval()
-    within = f" (95 % interval {ends(low, high, in_percent)})" if isfinite(low) else ""
+    within = interval_in_percent(low, high)
     share = in_percent(held_out.faithfulness)
     return f"{text}, and {share}{within} on the {prompts(held_out.n_prompts)} held out. The figures use all of them."
 

@@ -11,7 +11,7 @@ from app.drawing.kept import drawn_once
 from app.drawing.parts import hover, laid_out, whisker_note, whiskers
 from app.edges.plan import ARROW
 from app.edges.words import METHOD_NAMES, edge_words, effect
-from app.words.phrases import capitalised, ends, in_percent, mean_over, number
+from app.words.phrases import capitalised, in_percent, interval_in_percent, mean_over, number
 from ioi_core import EdgeCurve, EdgeScores
 
 _LINES = {
@@ -34,8 +34,7 @@ def curve_figure(curves: Mapping[str, EdgeCurve], kept: float) -> go.Figure:
         low, high = curve.interval()
         texts = [
             f"{METHOD_NAMES[method]}: the strongest {in_percent(at)}<br>({chosen:,} edges, {left:,} of them on a path)"
-            f"<br>recover {in_percent(value)}"
-            + (f"<br>(95 % interval {ends(one, other, in_percent)})" if np.isfinite(one) else "")
+            f"<br>recover {in_percent(value)}{interval_in_percent(one, other)}"
             for at, chosen, left, value, one, other in zip(
                 curve.shares, curve.n_chosen, curve.n_edges, curve.values, low, high, strict=True
             )

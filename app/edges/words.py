@@ -14,6 +14,7 @@ from app.words.phrases import (
     heads_words,
     in_percent,
     interval,
+    interval_in_percent,
     listed,
     mean_over,
     number,
@@ -57,8 +58,7 @@ def circuit_story(plan: Plan, evaluation: EdgeEvaluation) -> str:
     if evaluation.no_fraction:
         return f"There is no faithfulness: {evaluation.no_fraction}."
     low, high = evaluation.faithfulness_interval()
-    sample = mean_over(evaluation.n_prompts)
-    within = sample if not np.isfinite([low, high]).all() else f"{sample}, 95 % interval {ends(low, high, in_percent)}"
+    within = interval(low, high, mean_over(evaluation.n_prompts), in_percent)
     lost = int(plan.mask.sum()) - evaluation.n_edges
     unused = f" {lost:,} more are kept, but on no path from the embedding to the logits." if lost else ""
     return (
@@ -229,8 +229,8 @@ def carried_story(found: EdgeEvaluation, where: str) -> str:
     if found.no_fraction:
         return f"On {where} there is no faithfulness: {found.no_fraction}."
     low, high = found.faithfulness_interval()
-    within = f" (95 % interval {ends(low, high, in_percent)})" if np.isfinite([low, high]).all() else ""
-    return f"The circuit above recovers {in_percent(found.faithfulness)} on {where}{within}.\n{runs_words(found)}"
+    recovers = f"{in_percent(found.faithfulness)} on {where}{interval_in_percent(low, high)}"
+    return f"The circuit above recovers {recovers}.\n{runs_words(found)}"
 
 
 def stability_story(overlaps: np.ndarray, number_kept: int, n_prompts: int) -> str:

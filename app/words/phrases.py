@@ -125,11 +125,16 @@ def in_percent(fraction: float) -> str:
     return f"{100 * fraction:.2g} %" if abs(fraction) >= 1e-6 else "0 %"
 
 
-def interval(low: float, high: float, sample: str) -> str:
+def interval(low: float, high: float, sample: str, show: Callable[[float], str] | None = None) -> str:
     """Return `sample` (such as `mean_over`) and the 95 % interval, if there is one; say so where it holds 0."""
     if not np.isfinite([low, high]).all():
         return sample
-    return f"{sample}, 95 % interval {ends(low, high)}{', sign uncertain' * (not sure(low, high))}"
+    return f"{sample}, 95 % interval {ends(low, high, show)}{', sign uncertain' * (not sure(low, high))}"
+
+
+def interval_in_percent(low: float, high: float) -> str:
+    """Return a share's 95 % interval in brackets, a space in front; "" where there is none."""
+    return f" (95 % interval {ends(low, high, in_percent)})" if np.isfinite([low, high]).all() else ""
 
 
 def ends(low: float, high: float, show: Callable[[float], str] | None = None) -> str:

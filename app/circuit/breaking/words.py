@@ -8,7 +8,16 @@ import numpy as np
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order, no_share
 from app.circuit.members import member_words, place_words
 from app.words.effects import clearly_above_0, least, not_shown, shows, sure
-from app.words.phrases import capitalised, ends, in_percent, mean_over, number, prompts, size, threshold
+from app.words.phrases import (
+    capitalised,
+    in_percent,
+    interval_in_percent,
+    mean_over,
+    number,
+    prompts,
+    size,
+    threshold,
+)
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): less is nothing
@@ -54,8 +63,7 @@ def faithfulness_words(result: CircuitEvaluation) -> str:
     if reason := no_share(result):
         return f"There is no faithfulness here: {reason}."
     low, high = result.faithfulness_interval()
-    interval = f" (95 % interval {ends(low, high, in_percent)})" if np.isfinite(low) else ""
-    return f"Faithfulness is {in_percent(result.faithfulness)}{interval}."
+    return f"Faithfulness is {in_percent(result.faithfulness)}{interval_in_percent(low, high)}."
 
 
 def shows_levels(broken: Broken) -> bool:
