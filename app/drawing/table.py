@@ -16,6 +16,14 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app.drawing.frames import as_written
 from app.words.phrases import number, size
 
+RESAMPLED = "95 % interval: prompts, or random sequences, drawn again with replacement, 1,000 times; none for one alone"
+"""What an interval is, for its columns."""
+
+INTERVAL_COLUMNS: Mapping[str, ColumnConfig] = {
+    "low_95": st.column_config.NumberColumn("95 % from", help=RESAMPLED, width="small"),
+    "high_95": st.column_config.NumberColumn("95 % to", help=RESAMPLED, width="small"),
+}
+
 
 def show_frame(
     name: str,

@@ -76,7 +76,7 @@ def runs_words(result: EdgeEvaluation | EdgeCurve) -> str:
 
 
 def has_edges(scores: EdgeScores) -> bool:
-    """Whether any edge does more than nothing."""
+    """Return whether any edge does more than nothing."""
     return shows(scores.values, least_of(scores))
 
 

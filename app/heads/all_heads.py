@@ -13,7 +13,7 @@ import ioi_core
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_foot
 from app.drawing.frames import as_written
-from app.drawing.table import plain_table
+from app.drawing.table import RESAMPLED, plain_table
 from app.heads import tables
 from app.heads.controls import ANY, choose_one, table_filter
 from app.heads.words import NO_ROLES, table_story
@@ -34,7 +34,6 @@ from app.words.phrases import capitalised, grouped_by
 from ioi_core import ROLES, Head, PromptPairs
 
 _KEY = "table-all_heads"
-_INTERVAL = "95 % interval: prompts, or random sequences, drawn anew with replacement, 1,000 times"
 
 
 def show_all_heads(view: View) -> None:
@@ -88,7 +87,7 @@ def _columns(measures: Sequence[Measure]) -> dict[str, ColumnConfig]:
     columns: dict[str, ColumnConfig] = {"name": st.column_config.TextColumn("head", pinned=True, width=60)}
     for measure in measures:
         help_text = f"{measure.meaning} ({measure.unit}, {measure.sample})"
-        texts = {measure.name: help_text} | dict.fromkeys(tables.interval_columns(measure), _INTERVAL)
+        texts = {measure.name: help_text} | dict.fromkeys(tables.interval_columns(measure), RESAMPLED)
         columns |= {name: st.column_config.NumberColumn(name, help=text) for name, text in texts.items()}
     return columns
 

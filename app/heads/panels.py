@@ -13,7 +13,7 @@ from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
-from app.drawing.table import show_frame
+from app.drawing.table import INTERVAL_COLUMNS, show_frame
 from app.heads import tables, words
 from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
@@ -32,8 +32,6 @@ from app.words.tokens import token_label
 from ioi_core import Head
 from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.names import IOI_LISTS
-
-_INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
 
 
 def show_pending(view: View, slot: DeltaGenerator, head: Head) -> None:
@@ -179,8 +177,7 @@ def show_ranks(view: View, head: Head) -> None:
     frame = tables.rank_frame(measures, head)
     columns: dict[str, ColumnConfig] = {
         "value": st.column_config.NumberColumn("value", width="small"),
-        "low_95": st.column_config.NumberColumn("95 % from", help=_INTERVAL, width="small"),
-        "high_95": st.column_config.NumberColumn("95 % to", help=_INTERVAL, width="small"),
+        **INTERVAL_COLUMNS,
         "rank": st.column_config.NumberColumn("rank", help="1 is the largest; effects by size, without sign", width=60),
         "heads": st.column_config.NumberColumn("of", help="heads in all", width=60),
         "taken": st.column_config.TextColumn("taken over"),
