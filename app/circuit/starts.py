@@ -1,14 +1,12 @@
 """Circuits to start from, by name, and the class of each of their members; every model has its own."""
 
-from math import isfinite
-
 from app.circuit.members import EVERYWHERE, KEPT_AT, Classes
 from app.circuit.requests import find_on_half_request, find_request
 from app.questions.ask import Request
 from app.questions.classes import PUBLISHED, head_classes
 from app.questions.compute import compute
 from app.words.effects import clearly_above_0
-from app.words.phrases import ends, percent_of_model, prompts
+from app.words.phrases import in_percent, interval_in_percent, prompts
 from ioi_core import (
     IOI_CIRCUIT,
     NAIVE_CIRCUIT,
@@ -82,9 +80,7 @@ def found_story(result: FoundCircuit) -> str:
     )
     if not clearly_above_0(result.evaluation.model_per_prompt):
         return f"{text} The whole model's logit_diff is not clearly above 0: there is little to find on these prompts."
-    text += (
-        f" Under {found_under} ablation its faithfulness is {percent_of_model(result.evaluation.faithfulness)} there"
-    )
+    text += f" Under {found_under} ablation its faithfulness is {in_percent(result.evaluation.faithfulness)} there"
     if result.held_out is None:
         return (
             f"{text}, so it is likely to be lower on others: start from {FOUND_ON_HALF!r} to see, or keep it under a "
@@ -92,8 +88,8 @@ def found_story(result: FoundCircuit) -> str:
         )
     held_out = result.held_out
     low, high = held_out.faithfulness_interval()
-    within = f" (95 % interval {ends(low, high, percent_of_model)})" if isfinite(low) else ""
-    share = percent_of_model(held_out.faithfulness)
+    within = interval_in_percent(low, high)
+    share = in_percent(held_out.faithfulness)
     return f"{text}, and {share}{within} on the {prompts(held_out.n_prompts)} held out. The figures use all of them."
 
 

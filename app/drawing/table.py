@@ -19,16 +19,24 @@ from app.words.phrases import number, size
 _ROW, _FRAME = 35, 2
 """Pixels of a row of Streamlit's, of its heading too, and of the lines around all."""
 
-
-HEAD_COLUMNS: dict[str, ColumnConfig] = {
+HEAD_COLUMNS: Mapping[str, ColumnConfig] = {
     name: st.column_config.NumberColumn(name, format="%d", width=60, pinned=True) for name in ("layer", "head")
 }
 """The columns of a table whose rows are heads: whole numbers, for of texts "9.10" comes before "9.2"."""
+
+RESAMPLED = "95 % interval: prompts, or random sequences, drawn again with replacement, 1,000 times; none for one alone"
+"""What an interval is, for its columns."""
 
 
 def number_column(label: str, help: str | None = None) -> ColumnConfig:
     """Return a column of numbers, wide enough for its title when it is sorted by, with an arrow in front."""
     return st.column_config.NumberColumn(label, help=help, width=max(75, round(34 + 6.2 * len(label))))
+
+
+INTERVAL_COLUMNS: Mapping[str, ColumnConfig] = {
+    "low_95": number_column("95 % from", RESAMPLED),
+    "high_95": number_column("95 % to", RESAMPLED),
+}
 
 
 def table_height(rows: int, most: int) -> int:

@@ -10,8 +10,8 @@ from app.drawing import parts
 from app.drawing.kept import drawn_once
 from app.drawing.parts import hover, laid_out, whisker_note, whiskers
 from app.edges.plan import ARROW
-from app.edges.words import METHOD_NAMES, edge_words, effect, share
-from app.words.phrases import capitalised, ends, mean_over, number
+from app.edges.words import METHOD_NAMES, edge_words, effect
+from app.words.phrases import capitalised, in_percent, interval_in_percent, mean_over, number
 from ioi_core import EdgeCurve, EdgeScores
 
 _LINES = {
@@ -33,8 +33,8 @@ def curve_figure(curves: Mapping[str, EdgeCurve], kept: float) -> go.Figure:
         colour, dash, symbol = _LINES[method]
         low, high = curve.interval()
         texts = [
-            f"{METHOD_NAMES[method]}: the strongest {share(at)}<br>({chosen:,} edges, {left:,} of them on a path)<br>"
-            f"recover {share(value)}" + (f"<br>(95 % interval {ends(one, other, share)})" if np.isfinite(one) else "")
+            f"{METHOD_NAMES[method]}: the strongest {in_percent(at)}<br>({chosen:,} edges, {left:,} of them on a path)"
+            f"<br>recover {in_percent(value)}{interval_in_percent(one, other)}"
             for at, chosen, left, value, one, other in zip(
                 curve.shares, curve.n_chosen, curve.n_edges, curve.values, low, high, strict=True
             )

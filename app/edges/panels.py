@@ -76,7 +76,7 @@ def show_curve(view: View, plan: Plan) -> None:
 
 
 def _is_there(view: View, plan: Plan, method: str) -> bool:
-    """Whether a method's scores are asked for: the chosen one's, quick ones, and others that are known anyway."""
+    """Return whether a method's scores are asked for: the chosen one's, quick ones, others that are known anyway."""
     return method in (plan.scores.method, "eap") or is_known(view.model, scores_request(view.pairs, method))
 
 

@@ -12,7 +12,9 @@ from app.words.phrases import (
     capitalised,
     ends,
     heads_words,
+    in_percent,
     interval,
+    interval_in_percent,
     listed,
     mean_over,
     number,
@@ -50,28 +52,18 @@ def edge_words(edge: str) -> str:
     return f"{node_words(sender)} to {into}"
 
 
-def share(fraction: float) -> str:
-    """Return a share of the gap, or of all edges, in per cent."""
-    if not np.isfinite(fraction):
-        return "undefined"
-    if 0 < abs(fraction) < 0.00005:
-        return "≈ 0 %"
-    return f"{100 * fraction:.0f} %" if abs(fraction) >= 0.0995 else f"{100 * fraction:.2g} %"
-
-
 def circuit_story(plan: Plan, evaluation: EdgeEvaluation) -> str:
     """Say how much of the gap the circuit recovers, with how many edges."""
     n_all = plan.graph.n_edges
-    kept = f"{evaluation.n_edges:,} of {n_all:,} edges ({share(evaluation.n_edges / n_all)})"
+    kept = f"{evaluation.n_edges:,} of {n_all:,} edges ({in_percent(evaluation.n_edges / n_all)})"
     if evaluation.no_fraction:
         return f"There is no faithfulness: {evaluation.no_fraction}."
     low, high = evaluation.faithfulness_interval()
-    sample = mean_over(evaluation.n_prompts)
-    within = sample if not np.isfinite([low, high]).all() else f"{sample}, 95 % interval {ends(low, high, share)}"
+    within = interval(low, high, mean_over(evaluation.n_prompts), in_percent)
     lost = int(plan.mask.sum()) - evaluation.n_edges
     unused = f" {lost:,} more are kept, but on no path from the embedding to the logits." if lost else ""
     return (
-        f"{kept[0].upper()}{kept[1:]} recover {share(evaluation.faithfulness)} of what the corruption changes.\n"
+        f"{kept[0].upper()}{kept[1:]} recover {in_percent(evaluation.faithfulness)} of what the corruption changes.\n"
         f"Faithfulness: {within}.{unused} {runs_words(evaluation)}"
     )
 
@@ -85,7 +77,7 @@ def runs_words(result: EdgeEvaluation | EdgeCurve) -> str:
 
 
 def has_edges(scores: EdgeScores) -> bool:
-    """Whether any edge does more than nothing."""
+    """Return whether any edge does more than nothing."""
     return shows(scores.values, least_of(scores))
 
 
@@ -106,13 +98,13 @@ def effect(scores: EdgeScores, edge: tuple[int, int]) -> float:
 
 def smallest_story(found: MinimalEdges, n_prompts: int) -> str:
     """Say how small a circuit was found, and how it does on prompts it was not found on."""
-    here = f"{found.evaluation.n_edges:,} edges recover {share(found.evaluation.faithfulness)}"
-    there = "" if found.held_out is None else f", and {share(found.held_out.faithfulness)} on prompts held out"
+    here = f"{found.evaluation.n_edges:,} edges recover {in_percent(found.evaluation.faithfulness)}"
+    there = "" if found.held_out is None else f", and {in_percent(found.held_out.faithfulness)} on prompts held out"
     held = "" if found.held_out is None else f", judged on the other {found.held_out.n_prompts}"
     cut = "" if found.complete else " Edges were not taken out to the end: there were too many."
     return (
         f"{here}{there}.\nFound on {found.evaluation.n_prompts} of {n_prompts} prompts{held}: the {found.n_ranked:,} "
-        f"strongest edges reach {share(found.bound)}, {found.n_grown:,} of them on a path; {len(found.removed):,} "
+        f"strongest edges reach {in_percent(found.bound)}, {found.n_grown:,} of them on a path; {len(found.removed):,} "
         f"could be taken out again.{cut} No smaller set is ruled out.{blown_up(found.evaluation)}"
     )
 
@@ -131,7 +123,7 @@ def imported_story(found: EdgeEvaluation, n_given: int) -> str:
     if found.no_fraction:
         return f"There is no faithfulness: {found.no_fraction}."
     return (
-        f"The pasted circuit recovers {share(found.faithfulness)} here, with {found.n_edges:,} edges on a path "
+        f"The pasted circuit recovers {in_percent(found.faithfulness)} here, with {found.n_edges:,} edges on a path "
         f"of {n_given:,}.\n{runs_words(found)}"
     )
 
@@ -168,8 +160,8 @@ def curve_story(curves: dict[str, EdgeCurve], bound: float = 0.9) -> str:
         first = next((n for n in near if set(range(n, len(curve.values))) <= set(near.tolist())), None)
         if first is not None:
             sentences.append(
-                f"by {METHOD_NAMES[method]}, {share(curve.shares[first])} of the edges recover "
-                f"{share(curve.values[first])}"
+                f"by {METHOD_NAMES[method]}, {in_percent(curve.shares[first])} of the edges recover "
+                f"{in_percent(curve.values[first])}"
             )
     said = (
         f"{capitalised('; '.join(sentences))}."
@@ -225,11 +217,11 @@ def agreement_story(what: str, found: Agreement, overlaps: np.ndarray | None = N
     drawn = ""
     if overlaps is not None:
         low, high = np.quantile(overlaps, [0.025, 0.975])
-        drawn = f" With the prompts drawn again, {ends(low, high, share)} of the edges are in both (95 %)."
+        drawn = f" With the prompts drawn again, {ends(low, high, in_percent)} of the edges are in both (95 %)."
     return (
-        f"{share(found.shared)} of the edges in either circuit are in both, and {share(found.nodes)} of the nodes.\n"
-        f"Compared: {what}. {found.n_shared:,} edges are shared, of {found.n_edges[0]:,} and {found.n_edges[1]:,}."
-        f"{drawn}"
+        f"{in_percent(found.shared)} of the edges in either circuit are in both, and {in_percent(found.nodes)} of the "
+        f"nodes.\nCompared: {what}. {found.n_shared:,} edges are shared, of {found.n_edges[0]:,} and "
+        f"{found.n_edges[1]:,}.{drawn}"
     )
 
 
@@ -238,8 +230,8 @@ def carried_story(found: EdgeEvaluation, where: str) -> str:
     if found.no_fraction:
         return f"On {where} there is no faithfulness: {found.no_fraction}."
     low, high = found.faithfulness_interval()
-    within = f" (95 % interval {ends(low, high, share)})" if np.isfinite([low, high]).all() else ""
-    return f"The circuit above recovers {share(found.faithfulness)} on {where}{within}.\n{runs_words(found)}"
+    recovers = f"{in_percent(found.faithfulness)} on {where}{interval_in_percent(low, high)}"
+    return f"The circuit above recovers {recovers}.\n{runs_words(found)}"
 
 
 def stability_story(overlaps: np.ndarray, number_kept: int, n_prompts: int) -> str:
@@ -250,8 +242,8 @@ def stability_story(overlaps: np.ndarray, number_kept: int, n_prompts: int) -> s
     """
     if n_prompts < 2:
         return "One prompt cannot be drawn again: take several."
-    low, high = np.quantile(overlaps, [0.025, 0.975])
+    low, middle, high = np.quantile(overlaps, [0.025, 0.5, 0.975])
     return (
-        f"Draw the prompts again, and {share(float(np.median(overlaps)))} of the {number_kept:,} strongest edges stay."
-        f"\nOverlap (Jaccard) of resampled prompts with all {n_prompts}: {ends(low, high, share)} (95 %)."
+        f"Draw the prompts again, and {in_percent(middle)} of the {number_kept:,} strongest edges stay."
+        f"\nOverlap (Jaccard) of resampled prompts with all {n_prompts}: {ends(low, high, in_percent)} (95 %)."
     )

@@ -14,7 +14,7 @@ import ioi_core
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_foot
 from app.drawing.frames import as_written
-from app.drawing.table import HEAD_COLUMNS, number_column, plain_table, table_height
+from app.drawing.table import HEAD_COLUMNS, RESAMPLED, number_column, plain_table, table_height
 from app.heads import tables
 from app.heads.controls import ANY, choose_one, measure_control, table_filter
 from app.heads.words import NO_ROLES, table_story
@@ -35,7 +35,6 @@ from app.words.phrases import capitalised, grouped_by
 from ioi_core import ROLES, Head, PromptPairs
 
 _KEY = "table-all_heads"
-_INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times"
 
 
 def show_all_heads(view: View, controls: DeltaGenerator) -> None:
@@ -93,7 +92,7 @@ def _columns(measures: Sequence[Measure]) -> dict[str, ColumnConfig]:
     for measure in measures:
         help_text = f"{measure.meaning} ({measure.unit}, {measure.sample})"
         columns[measure.name] = number_column(measure.name, help_text)
-    return columns | {tables.INTERVAL: st.column_config.TextColumn(tables.INTERVAL, help=_INTERVAL)}
+    return columns | {tables.INTERVAL: st.column_config.TextColumn(tables.INTERVAL, help=RESAMPLED)}
 
 
 def _asked_for(pairs: PromptPairs, measure: Measure) -> tuple[Request[Any], Shown]:

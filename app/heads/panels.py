@@ -12,7 +12,7 @@ from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
-from app.drawing.table import number_column, show_frame
+from app.drawing.table import INTERVAL_COLUMNS, number_column, show_frame
 from app.heads import tables, words
 from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
@@ -30,8 +30,6 @@ from app.words.phrases import grouped_by
 from app.words.tokens import token_label
 from ioi_core import IOI_LISTS, Head
 from ioi_core.prompts.answers import answer_token
-
-_INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
 
 
 def show_pending(view: View, slot: DeltaGenerator, head: Head) -> None:
@@ -175,8 +173,7 @@ def show_ranks(view: View, head: Head) -> None:
     frame = tables.rank_frame(measures, head)
     columns: dict[str, ColumnConfig] = {
         "value": number_column("value"),
-        "low_95": number_column("95 % from", _INTERVAL),
-        "high_95": number_column("95 % to", _INTERVAL),
+        **INTERVAL_COLUMNS,
         "rank": number_column("rank", "1 is the largest; effects by size, without sign"),
         "heads": number_column("of", "heads in all"),
         "taken": st.column_config.TextColumn("taken over"),

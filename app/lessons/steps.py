@@ -60,7 +60,7 @@ class Answered:
 
     @property
     def asked(self) -> bool:
-        """Whether the question has a clear answer."""
+        """Return whether the question has a clear answer."""
         return self.key is not None and self.key.fair
 
 

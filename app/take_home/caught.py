@@ -44,5 +44,5 @@ class Caught:
 
     @property
     def all_found(self) -> bool:
-        """Whether nothing is left to draw."""
+        """Return whether nothing is left to draw."""
         return self.wanted <= self.parts.keys()

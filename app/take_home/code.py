@@ -34,7 +34,7 @@ class Code:
 
     @property
     def uses_prompts(self) -> bool:
-        """Whether any line reads the prompts."""
+        """Return whether any line reads the prompts."""
         return any("pairs" in call or "_twins" in call for call in self._calls)
 
     @property

@@ -79,7 +79,7 @@ class Record:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What every file says of itself, each on a line."""
+        """Return what every file says of itself, each on a line."""
         source = self.source
         return {
             "Model": source.model,

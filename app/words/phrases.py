@@ -125,19 +125,25 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %" if probability >= 0.0005 else "less than 0.05 %"
 
 
-def percent_of_model(share: float) -> str:
-    """Return a share of F(M) in per cent."""
-    if np.isnan(share) or share == 0:
-        return "undefined" if np.isnan(share) else "0 %"
-    text = f"{100 * share:.0f} %" if abs(share) >= 0.1 else f"{100 * share:.1f} %"
-    return "≈ 0 %" if abs(share) < 0.0005 else text
+def in_percent(fraction: float) -> str:
+    """Return a share of F(M), of a gap or of all edges in per cent: it may be below 0 or above 100."""
+    if not np.isfinite(fraction):
+        return "undefined"
+    if 0 < abs(fraction) < 0.00005:
+        return "≈ 0 %"
+    return f"{100 * fraction:.0f} %" if abs(fraction) >= 0.0995 else f"{100 * fraction:.2g} %"
 
 
-def interval(low: float, high: float, sample: str) -> str:
+def interval(low: float, high: float, sample: str, show: Callable[[float], str] | None = None) -> str:
     """Return `sample` (such as `mean_over`) and the 95 % interval, if there is one; say so where it holds 0."""
     if not np.isfinite([low, high]).all():
         return sample
-    return f"{sample}, 95 % interval {ends(low, high)}{', sign uncertain' * (not sure(low, high))}"
+    return f"{sample}, 95 % interval {ends(low, high, show)}{', sign uncertain' * (not sure(low, high))}"
+
+
+def interval_in_percent(low: float, high: float) -> str:
+    """Return a share's 95 % interval in brackets, a space in front; "" where there is none."""
+    return f" (95 % interval {ends(low, high, in_percent)})" if np.isfinite([low, high]).all() else ""
 
 
 def ends(low: float, high: float, show: Callable[[float], str] | None = None) -> str:

@@ -73,7 +73,7 @@ class Asked:
 
     @property
     def resource(self) -> str:
-        """What the workers have that can compute it."""
+        """Return what the workers have that can compute it."""
         return resource(self.call.numerics, self.call.release)
 
 

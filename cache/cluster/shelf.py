@@ -59,7 +59,7 @@ class ShelvedStore:
 
     @property
     def warning(self) -> str | None:
-        """What the store says."""
+        """Return what the store says."""
         return self._store.warning
 
     def get(self, key: str) -> object | None:

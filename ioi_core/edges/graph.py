@@ -67,7 +67,7 @@ class EdgeGraph:
 
     @cached_property
     def exists(self) -> EdgeMask:
-        """Where there is an edge."""
+        """Return where there is an edge."""
         below = np.repeat(
             [
                 *(n for layer in range(self.n_layers) for n in (self.below(layer), self.below_mlp(layer))),
@@ -95,11 +95,11 @@ class EdgeGraph:
         return self.n_layers * (3 * self.n_heads + 1) + 1
 
     def below(self, layer: int) -> int:
-        """How many senders, the first ones of their axis, a layer's heads read."""
+        """Return how many senders, the first ones of their axis, a layer's heads read."""
         return 1 + layer * (self.n_heads + 1)
 
     def below_mlp(self, layer: int) -> int:
-        """How many senders, the first ones of their axis, a layer's MLP reads."""
+        """Return how many senders, the first ones of their axis, a layer's MLP reads."""
         return self.below(layer) + self.n_heads
 
     def inputs(self, layer: int) -> slice:

@@ -151,7 +151,7 @@ class _Search:
         return self.scale(joined(parts)).mean(-1)
 
     def reaches(self, mask: EdgeMask) -> bool:
-        """Whether a circuit reaches the bound."""
+        """Return whether a circuit reaches the bound."""
         return bool(self.faithfulness([mask])[0] >= self.bound)
 
 

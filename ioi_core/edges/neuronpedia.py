@@ -85,14 +85,14 @@ def edges_as_neuronpedia(
 
 
 def has_viewer_layers(graph: EdgeGraph, mask: EdgeMask) -> bool:
-    """Whether edges touch a head or an MLP above layer 0, without which the viewer draws nothing."""
+    """Return whether edges touch a head or an MLP above layer 0, without which the viewer draws nothing."""
     first = {EMBED, LOGITS, *graph.senders[: graph.below(1)]}
     return not set(graph.in_circuit(mask)) <= first
 
 
 @torch.inference_mode()
 def _answers(model: Model, pairs: PromptPairs) -> tuple[str, float]:
-    """What the logits are called, and the probability of the right answer in the clean run."""
+    """Return what the logits are called, and the probability of the right answer in the clean run."""
     final = record(model, to_device(model, pairs.clean_tokens), ("resid_post",))[-1]["resid_post"]
     ends = at_positions(final, pairs.roles["END"])
     probability = float(Scorer.of(model, "prob", pairs, ends).per_prompt(ends)[0])

@@ -48,7 +48,7 @@ def sender_changes(
     clean: Sequence[Mapping[str, Tensor]],
     corrupted: Sequence[Mapping[str, Tensor]],
 ) -> Float[Tensor, "batch sender span d_model"]:
-    """What each sender puts out in the corrupted run less what it does in the clean one.
+    """Return what each sender puts out in the corrupted run less what it does in the clean one.
 
     Args:
         clean, corrupted: "z" and "mlp_out" of each layer over the span.
@@ -120,7 +120,7 @@ class EdgeRuns:
         return clean, corrupted
 
     def changes(self) -> Float[Tensor, "batch sender span d_model"]:
-        """What each sender puts out in the corrupted run less what it does in the clean one.
+        """Return what each sender puts out in the corrupted run less what it does in the clean one.
 
         Exactly 0 before a prompt's own first difference and behind its END.
         """
@@ -147,7 +147,7 @@ class EdgeRuns:
         return torch.cat(scores)
 
     def _at_once(self) -> int:
-        """How many circuits fit the memory budget side by side."""
+        """Return how many circuits fit the memory budget side by side."""
         cfg, span = self.model.cfg, self.span
         vectors = self.graph.n_senders + 12 * cfg.n_heads + 2 * cfg.d_mlp // cfg.d_model + 8
         a_circuit = len(self.pairs) * (span.stop - span.start) * cfg.d_model * vectors

@@ -80,7 +80,7 @@ class Model:
 
     @cached_property
     def reader(self) -> Tokenizer:
-        """What cuts texts into tokens: a copy of the tokenizer, without the truncation and padding of calls of it.
+        """Return what cuts texts into tokens: a copy of the tokenizer without the truncation and padding of its calls.
 
         `tokenizer(text, truncation=True, max_length=12)` sets both in `tokenizer` for good.
         """

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.edges.plan import first_size
-from app.edges.words import share
+from app.words.phrases import in_percent
 from ioi_core import EdgeGraph, Model, arena_pairs, edge_scores, evaluate_edges
 from ioi_core.edges.evaluation import strongest
 from tests.browser.visitor import WAIT, Visitor, figure
@@ -42,7 +42,9 @@ def test_edges_are_dropped_by_clicks_and_kept_again(visitor: Visitor, demo_model
         found = evaluate_edges(demo_model, pairs, edges)
         said = f"{found.n_edges:,} of {graph.n_edges:,} edges"
         expect(page.locator(".ioi-says").first).to_contain_text(said, timeout=WAIT)
-        expect(page.locator(".ioi-says").first).to_contain_text(f"recover {share(found.faithfulness)} of", timeout=WAIT)
+        expect(page.locator(".ioi-says").first).to_contain_text(
+            f"recover {in_percent(found.faithfulness)} of", timeout=WAIT
+        )
         visitor.settled()
 
     page = visitor.open("/edges", model="ioi-demo")
@@ -80,7 +82,7 @@ def test_a_pasted_circuit_of_heads_is_put_on_the_page_and_in_the_link(visitor: V
     box.blur()
     found = evaluate_edges(demo_model, arena_pairs(demo_model), heads)
     expect(page.locator(".ioi-says").filter(has_text="The pasted circuit recovers")).to_contain_text(
-        share(found.faithfulness), timeout=WAIT
+        in_percent(found.faithfulness), timeout=WAIT
     )
     page.locator(".st-key-edges_pasted_on button").click()
     expect(page.locator(".ioi-says").first).to_contain_text(f"{found.n_edges:,} of", timeout=WAIT)

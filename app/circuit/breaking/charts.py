@@ -14,7 +14,7 @@ from app.colours import CHOSEN, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
 from app.drawing.parts import OUTLINE, PLAIN_AXIS, hover, keyed, laid_out, literal, places, whisker_note
-from app.words.phrases import interval, mean_over, number, percent_of_model, prompts
+from app.words.phrases import in_percent, interval, mean_over, number, prompts
 from ioi_core import CircuitEvaluation, Completeness, Minimality
 
 SIDES = ("#56B4E9", "#CC79A7")
@@ -63,7 +63,7 @@ def template_bars(
         counts = [result.n_prompts, *(len(template.points) for template in templates)]
         labels = [f"all {by}s", *(template.name for template in templates)]
         hover_texts = [
-            f"{literal(name)}, {literal(label)}: {percent_of_model(value)} of the whole model's logit_diff<br>"
+            f"{literal(name)}, {literal(label)}: {in_percent(value)} of the whole model's logit_diff<br>"
             f"({prompts(count)})"
             for label, value, count in zip(labels, values, counts, strict=True)
         ]
@@ -102,7 +102,7 @@ def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness], b
     x = [n for n, template in several for _ in template.points]
     y = [point for _, template in several for point in template.points]
     hover_texts = [
-        f"One prompt of {literal(template.name)}: {percent_of_model(point)} of the {by}’s mean logit_diff"
+        f"One prompt of {literal(template.name)}: {in_percent(point)} of the {by}’s mean logit_diff"
         for _, template in several
         for point in template.points
     ]
@@ -159,7 +159,7 @@ def minimality_bars(result: Minimality) -> go.Figure:
         removed = result.removed[n]
         without_k = f"With K = {_wrapped(str(removed))} gone" if removed else "With nothing else gone (K is empty)"
         without, both = result.values[:, n]
-        member, share = member_words(result.members[n]), percent_of_model(float(result.signed_scores[n]))
+        member, share = member_words(result.members[n]), in_percent(float(result.signed_scores[n]))
         names.append(f"{member} {share}")
         hover_texts.append(
             f"{without_k}, logit_diff is {number(without)};<br>without {member} as well it is {number(both)}:<br>"

@@ -39,7 +39,7 @@ from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import part
 from app.view import View
-from app.words.phrases import grouped, grouped_by, number, percent_of_model, refusal
+from app.words.phrases import grouped, grouped_by, in_percent, number, refusal
 from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
@@ -147,9 +147,9 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
     )
     uncoloured: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
     share = float("nan") if no_share(now) else now.faithfulness
-    st.metric("Faithfulness", percent_of_model(share), help="F(C) / F(M), the circuit as it is now")
+    st.metric("Faithfulness", in_percent(share), help="F(C) / F(M), the circuit as it is now")
     st.metric("logit_diff of the circuit", number(now.logit_diff), circuit_change, **uncoloured)
-    whole = "of the whole model" + (" without the same heads" if off else "")
+    whole = "model without what is off" if off else "of the whole model"
     st.metric(whole, number(model), model_change, **uncoloured)
 
 

@@ -8,7 +8,16 @@ import numpy as np
 from app.circuit.breaking.numbers import Broken, TemplateFaithfulness, minimality_order, no_share
 from app.circuit.members import member_words, place_words
 from app.words.effects import clearly_above_0, least, not_shown, shows, sure
-from app.words.phrases import capitalised, ends, mean_over, number, percent_of_model, prompts, size, threshold
+from app.words.phrases import (
+    capitalised,
+    in_percent,
+    interval_in_percent,
+    mean_over,
+    number,
+    prompts,
+    size,
+    threshold,
+)
 from ioi_core import Circuit, CircuitEvaluation, Completeness, Minimality
 
 _MATTERS = 0.01  # of F(M): less is nothing
@@ -54,8 +63,7 @@ def faithfulness_words(result: CircuitEvaluation) -> str:
     if reason := no_share(result):
         return f"There is no faithfulness here: {reason}."
     low, high = result.faithfulness_interval()
-    interval = f" (95 % interval {ends(low, high, percent_of_model)})" if np.isfinite(low) else ""
-    return f"Faithfulness is {percent_of_model(result.faithfulness)}{interval}."
+    return f"Faithfulness is {in_percent(result.faithfulness)}{interval_in_percent(low, high)}."
 
 
 def shows_levels(broken: Broken) -> bool:
@@ -103,11 +111,11 @@ def circuit_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
         return f"The circuit's logit_diff is {number(now.logit_diff)}, the whole model's {number(model)}."
     verb = "keep" if len(circuit) > 1 else "keeps"
     who = f"With {size_words(off)} off, the circuit keeps" if off else f"{size_words(circuit).capitalize()} {verb}"
-    kept = f"{who} {percent_of_model(now.faithfulness)} of the whole model's logit_diff"
+    kept = f"{who} {in_percent(now.faithfulness)} of the whole model's logit_diff"
     if not clearly_above_0(now.model_per_prompt - now.per_prompt[2]):
-        nothing = percent_of_model(now.empty_logit_diff / model)
+        nothing = in_percent(now.empty_logit_diff / model)
         return f"{kept}, but these prompts cannot tell the whole from no head at all ({nothing})."
-    return f"{kept}; the whole model itself keeps {percent_of_model(without / model)}." if off else f"{kept}."
+    return f"{kept}; the whole model itself keeps {in_percent(without / model)}." if off else f"{kept}."
 
 
 def template_story(templates: Sequence[TemplateFaithfulness], overall: float) -> str:
@@ -123,10 +131,10 @@ def template_story(templates: Sequence[TemplateFaithfulness], overall: float) ->
         return f"There is nothing to compare.{undefined}"
     low, high = min(defined, key=attrgetter("value")), max(defined, key=attrgetter("value"))
     if high.value - low.value < _MATTERS:
-        return f"It is the same within 1 %: {percent_of_model(overall)} over all.{undefined}"
+        return f"It is the same within 1 %: {in_percent(overall)} over all.{undefined}"
     text = (
-        f"From {percent_of_model(low.value)} in {low.name} to {percent_of_model(high.value)} in {high.name}; "
-        f"{percent_of_model(overall)} over all."
+        f"From {in_percent(low.value)} in {low.name} to {in_percent(high.value)} in {high.name}; "
+        f"{in_percent(overall)} over all."
     )
     text += "\n"
     if low.value < 1 < high.value:
@@ -183,7 +191,7 @@ def minimality_story(result: Minimality) -> str:
 def _with_scores(result: Minimality, members: Sequence[int]) -> str:
     scores = result.signed_scores
     return ", ".join(
-        f"{member_words(result.members[n])} ({'' if scores[n] < 0 else '+'}{percent_of_model(float(scores[n]))})"
+        f"{member_words(result.members[n])} ({'' if scores[n] < 0 else '+'}{in_percent(float(scores[n]))})"
         for n in members[:_SHOWN]
     )
 

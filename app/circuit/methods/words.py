@@ -7,7 +7,7 @@ import numpy as np
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import capitalised, heads_words, interval, mean_over, number, percent_of_model, size, threshold
+from app.words.phrases import capitalised, heads_words, in_percent, interval, mean_over, number, size, threshold
 from ioi_core import METHODS, Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 
 METHOD_WORDS = {
@@ -93,8 +93,8 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
         )
     else:
         sentences.append(
-            f"Needed? Noising goes {percent_of_model(needed)} of the way from the clean prompts to their {twin}s. "
-            f"Enough? Denoising goes {percent_of_model(enough)} of the way back."
+            f"Needed? Noising goes {in_percent(needed)} of the way from the clean prompts to their {twin}s. "
+            f"Enough? Denoising goes {in_percent(enough)} of the way back."
         )
         if min(needed, enough) < 0:
             sentences.append("Below 0: away from there.")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import capitalised, ends, mean_over, number, percent_of_model, size, threshold
+from app.words.phrases import capitalised, ends, in_percent, mean_over, number, size, threshold
 from ioi_core import SignalFit
 
 NO_NAMES = (
@@ -81,7 +81,7 @@ def _error_words(result: SignalFit) -> str:
     text = f"The formula is off by {size(error)} logits on average over the six"
     if np.isnan(share):
         return f"{text}; the clean logit_diff is 0, so there is no share of it."
-    text += f", {percent_of_model(share)} of the clean run's {number(float(result.values[0]))}"
+    text += f", {in_percent(share)} of the clean run's {number(float(result.values[0]))}"
     if share > _GOOD:
         return f"{text}: these heads' signals do not simply add up, and the diamonds are not to be relied on."
     return f"{text}: so the two signals nearly add up."

@@ -71,7 +71,7 @@ class Doors:
             await self._app(scope, receive, self._with_headers(scope, send))
 
     def _has_room(self) -> bool:
-        """Whether one more page may be handed out: who gets one and then no connection sees a page without words."""
+        """Return whether one more page may be handed out: without a connection of its own it would show no words."""
         while self._on_the_way and self._on_the_way[0] < time.monotonic():
             self._on_the_way.popleft()
         return self._connected + len(self._on_the_way) < self._most()

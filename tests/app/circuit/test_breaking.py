@@ -132,7 +132,7 @@ def test_what_is_switched_off_leaves_circuit_and_model_alike(visitor, demo_model
     assert_fine(at)
     result = completeness(demo_model, pairs, measured, gone)
     assert numbers(at)["logit_diff of the circuit"] == number(float(result.circuit_values))
-    assert numbers(at)["of the whole model without the same heads"] == number(float(result.model_values))
+    assert numbers(at)["model without what is off"] == number(float(result.model_values))
     assert any(f"differ by {size(float(result.incompleteness))} logits" in text for text in says(at))
     table = at.dataframe[0].value if at.dataframe else None
     assert table is not None

@@ -22,7 +22,7 @@ from app.circuit.breaking.words import (
 from app.circuit.members import member_words
 from app.circuit.starts import found_story
 from app.words.effects import least
-from app.words.phrases import number, percent_of_model
+from app.words.phrases import in_percent, number
 from ioi_core import (
     NO_HEADS,
     Ablation,
@@ -53,7 +53,7 @@ def test_there_is_faithfulness_where_the_model_prefers_the_answer(result) -> Non
     text = faithfulness_words(result)
     if prefers_the_answer(result.model_per_prompt):
         share = result.per_prompt[0].mean() / result.model_per_prompt.mean()
-        assert f"Faithfulness is {percent_of_model(float(share))}" in text
+        assert f"Faithfulness is {in_percent(float(share))}" in text
     else:
         assert text.startswith("There is no faithfulness here:")
         assert "%" not in text.replace("95 % interval", "")
@@ -98,7 +98,7 @@ def test_the_members_named_are_those_that_change_most(result) -> None:
     if few := re.search(r"(\d+) of (\d+) change less than 1 %", text):
         assert int(few[1]) == (np.abs(shares) < 0.01).sum()
     bars = minimality_bars(result).layout.yaxis.ticktext
-    assert sorted(bars) == sorted(f"{name} {percent_of_model(float(share))}" for name, share in by_name.items())
+    assert sorted(bars) == sorted(f"{name} {in_percent(float(share))}" for name, share in by_name.items())
 
 
 @given(completenesses())
@@ -126,7 +126,7 @@ def test_templates_that_do_not_differ_are_not_told_apart(values) -> None:
     defined = [value for value in values if not math.isnan(value)]
     if told := re.search(r"From (.*?) in (template \d, \w+) to (.*?) in (template \d, \w+);", text):
         assert told[2] != told[4]
-        assert (told[1], told[3]) == (percent_of_model(min(defined)), percent_of_model(max(defined)))
+        assert (told[1], told[3]) == (in_percent(min(defined)), in_percent(max(defined)))
     assert ("cancel out" in text) == (bool(told) and min(defined) < 1 < max(defined))
     assert ("nothing to compare" in text) == (len(defined) < 2)
     assert "nan" not in text
@@ -143,7 +143,7 @@ def test_who_is_ahead_is_counted(data) -> None:
 
 def test_a_found_circuit_says_under_which_ablation_it_was_found(demo_model: Model, abc: PromptPairs) -> None:
     found = find_circuit(demo_model, abc, ablation=Ablation.RESAMPLE)
-    share = percent_of_model(found.evaluation.faithfulness)
+    share = in_percent(found.evaluation.faithfulness)
     text = found_story(found)
     assert "under resample ablation" in text
     assert f"Under resample ablation its faithfulness is {share} there, so it is likely to be lower" in text
@@ -153,7 +153,7 @@ def test_a_found_circuit_says_under_which_ablation_it_was_found(demo_model: Mode
 def test_a_circuit_found_on_half_is_judged_on_the_others(demo_model: Model, abc: PromptPairs) -> None:
     found = find_circuit(demo_model, abc[:4], held_out=abc[4:])
     held_out = evaluate_circuit(demo_model, abc[4:], found.circuit)
-    share, there = (percent_of_model(judged.faithfulness) for judged in (found.evaluation, held_out))
+    share, there = (in_percent(judged.faithfulness) for judged in (found.evaluation, held_out))
     text = found_story(found)
     assert f"its faithfulness is {share} there, and {there} (95 % interval" in text
     assert "4 prompts held out" in text
@@ -166,5 +166,5 @@ def test_where_nothing_keeps_as_much_the_share_is_said_to_tell_nothing(demo_mode
         found = find_circuit(demo_model, pairs).circuit
         result, sets = evaluate_circuit(demo_model, pairs, found), completeness(demo_model, pairs, found, NO_HEADS)
         told.append(circuit_story(Broken(result, result, sets), found, NO_HEADS))
-        nothing = percent_of_model(result.empty_logit_diff / result.model_logit_diff)
+        nothing = in_percent(result.empty_logit_diff / result.model_logit_diff)
         assert (f"cannot tell the whole from no head at all ({nothing})" in told[-1]) == (pairs is few)

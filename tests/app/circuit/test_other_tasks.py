@@ -92,7 +92,7 @@ def test_heads_are_added_and_switched_at_end_and_everywhere(demo_model: Model, o
     assert_fine(at)
     result = completeness(demo_model, others, circuit, off)
     assert numbers(at)["logit_diff of the circuit"] == number(float(result.circuit_values))
-    assert numbers(at)["of the whole model without the same heads"] == number(float(result.model_values))
+    assert numbers(at)["model without what is off"] == number(float(result.model_values))
     table, left = at.dataframe[0].value, circuit.without(off)
     assert table["on"].tolist() == [member in left.members for member in circuit.members]
     counts = minimality(demo_model, others, left).signed_scores

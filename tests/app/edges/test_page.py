@@ -7,8 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.edges.plan import first_size
-from app.edges.words import share
-from app.words.phrases import number, size
+from app.words.phrases import in_percent, number, size
 from ioi_core import (
     TASKS,
     EdgeGraph,
@@ -121,12 +120,12 @@ def test_the_smallest_circuit_is_judged_on_prompts_held_out(demo_model: Model) -
     scores = edge_scores(demo_model, pairs[:4], "eap_ig")
     found = minimal_edges(demo_model, pairs[:4], scores, bound=0.8, held_out=pairs[4:])
     assert found.held_out is not None
-    said = f"{found.evaluation.n_edges} edges recover {share(found.evaluation.faithfulness)}, and "
-    assert any(f"{said}{share(found.held_out.faithfulness)} on prompts held out" in text for text in says(at))
+    said = f"{found.evaluation.n_edges} edges recover {in_percent(found.evaluation.faithfulness)}, and "
+    assert any(f"{said}{in_percent(found.held_out.faithfulness)} on prompts held out" in text for text in says(at))
     at.button(key="edges_smallest_on").click().run()
     assert_fine(at)
     kept = evaluate_edges(demo_model, pairs, found.edges)
-    assert any(f">{kept.n_edges} of" in text and share(kept.faithfulness) in text for text in says(at))
+    assert any(f">{kept.n_edges} of" in text and in_percent(kept.faithfulness) in text for text in says(at))
 
 
 def test_a_circuit_of_heads_is_pasted_and_put_on_the_page(demo_model: Model) -> None:
@@ -136,7 +135,7 @@ def test_a_circuit_of_heads_is_pasted_and_put_on_the_page(demo_model: Model) -> 
     assert_fine(at)
     found = evaluate_edges(demo_model, arena_pairs(demo_model), heads)
     assert any(f"These are heads: {MOVERS[0]} and {MOVERS[1]}" in text for text in says(at))
-    assert any(f"The pasted circuit recovers {share(found.faithfulness)} here" in text for text in says(at))
+    assert any(f"The pasted circuit recovers {in_percent(found.faithfulness)} here" in text for text in says(at))
     at.button(key="edges_pasted_on").click().run()
     assert_fine(at)
     assert at.text_input(key="edge_circuit").value == f"{MOVERS[0]} at all, {MOVERS[1]} at all"
@@ -153,7 +152,7 @@ def test_a_circuit_in_a_link_is_shown_or_refused(demo_model: Model) -> None:
     at = page(edge_method="EAP", edge_circuit=edges, parts="closed")
     assert_fine(at)
     assert any(f">2 of {EdgeGraph.of(demo_model).n_edges:,} edges" in text for text in says(at))
-    assert any(f"recover {share(found.faithfulness)} of" in text for text in says(at))
+    assert any(f"recover {in_percent(found.faithfulness)} of" in text for text in says(at))
     for refused in ("<b>x</b>", "99.9", "embed->nothing"):
         at = page(edge_method="EAP", edge_circuit=refused, parts="closed")
         assert not at.exception
@@ -169,16 +168,18 @@ def test_a_circuit_is_compared_on_other_prompts(demo_model: Model) -> None:
     theirs = strongest(demo_model, "eap", len(mine), others)
     both, either = len(set(mine) & set(theirs)), len(set(mine) | set(theirs))
     [agreed] = [text for text in says(at) if "of the edges in either circuit" in text]
-    assert f"{share(both / either)} of the edges" in agreed
+    assert f"{in_percent(both / either)} of the edges" in agreed
     assert "8 prompts generated with seed 5, corrupted by S2 flip" in agreed
     assert "With the prompts drawn again" in agreed
     carried = evaluate_edges(demo_model, others, mine)
-    assert any(f"The circuit above recovers {share(carried.faithfulness)} on 8 prompts" in text for text in says(at))
+    assert any(
+        f"The circuit above recovers {in_percent(carried.faithfulness)} on 8 prompts" in text for text in says(at)
+    )
     at.selectbox(key="edges_other").set_value("prompts: corrupted by ABC").run()
     assert_fine(at)
     twins = with_twins(demo_model, pairs, "abc")
     carried = evaluate_edges(demo_model, twins, mine)
-    assert any(f"recovers {share(carried.faithfulness)} on the same prompts, corr" in text for text in says(at))
+    assert any(f"recovers {in_percent(carried.faithfulness)} on the same prompts, corr" in text for text in says(at))
     at.selectbox(key="edges_other").set_value(f"prompts: {TASKS['docstring'].title}").run()
     assert not at.exception
 
@@ -189,7 +190,7 @@ def test_a_circuit_goes_out_and_comes_back(demo_model: Model) -> None:
     at.text_area(key="edges_pasted").set_value(edges_as_json(demo_model, edges)).run()
     assert_fine(at)
     found = evaluate_edges(demo_model, arena_pairs(demo_model), edges)
-    assert any(f"The pasted circuit recovers {share(found.faithfulness)} here" in text for text in says(at))
+    assert any(f"The pasted circuit recovers {in_percent(found.faithfulness)} here" in text for text in says(at))
     at.text_area(key="edges_pasted").set_value('{"edges": "<b>"}').run()
     assert not at.exception
     assert "Give MIB&#x27;s circuit file" in body(at)
