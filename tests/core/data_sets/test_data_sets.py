@@ -51,6 +51,9 @@ FILES = {
     "auto-circuit": json.dumps(
         {"prompts": [{"clean": MARY, "corrupt": TWIN, "answers": [" Mary"], "wrong_answers": [" John"]}]}
     ),
+    "feature-circuits": json.dumps(
+        {"clean_prefix": MARY, "patch_prefix": TWIN, "clean_answer": " Mary", "patch_answer": " John"}
+    ),
     "EWoK": f'Context1,Context2,Target1,Target2\n"{MARY}","{TWIN}",Mary,John\n',
     "csv that tells Excel its delimiter": f'sep=;\r\nclean;corrupted;io;s\r\n"{MARY}";"{TWIN}";Mary;John\r\n',
     "names of columns in other spellings": f'Clean Prompt,corrupted-prompt,IO,S\n"{MARY}","{TWIN}",Mary,John\n',
