@@ -19,7 +19,7 @@ TYPED, IN_DATA = "typed", "from the data set"
 
 NEW_NAMES = (
     "New first names are to take the place of IO and S, and the app does not know these two as people's. If they are, "
-    "choose IO and S are people in the sidebar. Corrupted prompts of your own need no new names."
+    "turn on “IO and S are people” in the sidebar. Corrupted prompts of your own need no new names."
 )
 _GIVEN = {
     TYPED: "Heads are ablated with the corrupted prompts that you typed",
