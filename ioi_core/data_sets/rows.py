@@ -13,21 +13,27 @@ from ioi_core.errors import PromptError
 from ioi_core.inputs import shown
 
 COLUMNS = {
-    "clean": ("clean", "clean_prompt", "prompt", "context1"),
-    "corrupted": ("corrupted", "corrupt", "corrupted_prompt", "corrupted_hard", "counterfactual", "context2"),
-    "io": ("io", "answer", "answers", "correct", "correct_answer", "clean_answer", "target1"),
-    "s": ("s", "wrong_answer", "wrong_answers", "incorrect", "incorrect_answer", "corrupted_answer", "target2"),
+    "clean": ("clean", "clean_prompt", "clean_prefix", "prompt", "context1"),
+    "corrupted": (
+        "corrupted", "corrupt", "corrupted_prompt", "corrupted_hard", "counterfactual", "patch_prefix", "context2",
+    ),
+    "io": ("io", "answer", "answers", "correct", "correct_answer", "clean_answer", "io_name", "target1"),
+    "s": (
+        "s", "wrong_answer", "wrong_answers", "incorrect", "incorrect_answer", "corrupted_answer", "patch_answer",
+        "s_name", "target2",
+    ),
     "io_id": ("correct_idx", "clean_answer_idx"),
     "s_id": ("incorrect_idx", "corrupted_answer_idx"),
     "choices": ("choices",),
     "right_choice": ("answerkey", "answer_key"),
     "answer_space": ("answer_space",),
     "label": ("label", "group", "template", "template_idx"),
-}
+}  # fmt: skip
 """What a column holds -> the names it is known by, in any case, with spaces or hyphens for _; the first one of a row
 counts. `_id`: token ids; `choices`: all answers, of which the number `right_choice`, from 0, is right.
 
-The names are those of MIB's and EAP-IG's CSV files, of auto-circuit's and circuit-finder's JSON and of EWoK's tables.
+The names are those of MIB's and EAP-IG's CSV files, of auto-circuit's, circuit-finder's and feature-circuits' JSON
+and of EWoK's tables.
 """
 
 _LISTS = frozenset((*COLUMNS["io"], *COLUMNS["s"], *COLUMNS["choices"]))

@@ -6,6 +6,7 @@ refused: new first names in place of what is no person's name, or of a part of a
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -47,7 +48,15 @@ def corrupt(model: Model, clean: TypedText, names: Names, corruption: str, label
 
 
 def _check_whole_names(model: Model, clean: TypedText, words: Collection[Word], label: str) -> None:
-    """Refuse names that are part of a longer one, of which the rest would stay: "Mary Smith" for "John Smith"."""
+    """Refuse names of which a twin would leave something: the rest of "John Smith", or the name in other letters."""
+    names = {word.name for word in words if len(word.name) > 1 and word.name[0].isupper()}
+    for word in clean.words:
+        composed = unicodedata.normalize("NFC", word.name)
+        if word.name not in names and {composed, composed.capitalize() if composed.isupper() else ""} & names:
+            raise NotIOIError(
+                f"{label}: {shown(word.name)} in {show_tokens(model, clean.ids, word.start)} is io or s in other "
+                "letters, which a made twin would leave. Give the corrupted prompt, or write the name alike everywhere"
+            )
     for name in names_in(model, clean):
         if len(name.without_titles) > 1 and (parts := [word for word in name.words if word in words]):
             raise PromptError(

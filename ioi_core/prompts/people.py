@@ -119,11 +119,8 @@ def _are_listed(typed: TypedText, one: Name, other: Name) -> bool:
     *between, last = typed.words[one.last + 1 : other.first + 1]
     signs = "".join(word.before for word in (*between, last))
     place = one.first > 0 and typed.words[one.first - 1].name in _PLACE_FOLLOWS
-    return (
-        not place
-        and not _ENDS_LIST & set(signs)
-        and all(word.name in _LISTS or not _LETTERS.search(word.name) for word in between)
-    )
+    listed = all(word.name in _LISTS or not _LETTERS.search(word.name) for word in between)
+    return listed and not place and not _ENDS_LIST & set(signs)
 
 
 def is_joined_to_i(typed: TypedText, name: Name) -> bool:

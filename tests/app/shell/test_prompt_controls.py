@@ -204,7 +204,7 @@ def test_new_names_take_the_place_of_unknown_people_only_if_the_visitor_says_so(
     assert_fine(opened(**query))
     for page, corruption in (("prompt", "ABC"), ("circuit", "S2 flip")):
         at = opened(f"../pages/{page}.py", **query, corruption=corruption)
-        assert "Choose IO and S are people in the sidebar" in body(at)
+        assert "Turn on “IO and S are people” in the sidebar" in body(at)
         at.sidebar.toggle(key="people").set_value(True).run()
         assert_fine(at)
 

@@ -51,6 +51,9 @@ FILES = {
     "auto-circuit": json.dumps(
         {"prompts": [{"clean": MARY, "corrupt": TWIN, "answers": [" Mary"], "wrong_answers": [" John"]}]}
     ),
+    "feature-circuits": json.dumps(
+        {"clean_prefix": MARY, "patch_prefix": TWIN, "clean_answer": " Mary", "patch_answer": " John"}
+    ),
     "EWoK": f'Context1,Context2,Target1,Target2\n"{MARY}","{TWIN}",Mary,John\n',
     "csv that tells Excel its delimiter": f'sep=;\r\nclean;corrupted;io;s\r\n"{MARY}";"{TWIN}";Mary;John\r\n',
     "names of columns in other spellings": f'Clean Prompt,corrupted-prompt,IO,S\n"{MARY}","{TWIN}",Mary,John\n',
@@ -230,9 +233,8 @@ TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).filter(la
 
 
 @cases(100)
-@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5))
-def test_any_text_goes_out_and_comes_back(texts: list[tuple[str, str]]) -> None:
-    model = tokenizer_only_model()
+@given(texts=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5))
+def test_any_text_goes_out_and_comes_back(model: Model, texts: list[tuple[str, str]]) -> None:
     rows = [{"clean": clean, "corrupted": clean, "io": "a", "s": "b", "label": label} for clean, label in texts]
     found = pairs_of(model, parse_rows("\n".join(map(json.dumps, rows))))
     assert found.pairs is not None
@@ -241,14 +243,28 @@ def test_any_text_goes_out_and_comes_back(texts: list[tuple[str, str]]) -> None:
     assert_same(exported(model, found.pairs), found.pairs)
 
 
-@cases(300)
-@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode) | st.builds(
-    lambda heading, rows: (heading + "\n" + "\n".join(rows)).encode("utf-8", "replace"),
-    st.sampled_from(["clean,io,s", "clean\tcorrupted\tio\ts\tlabel", "[", '{"clean": 1', "clean;label"]),
-    st.lists(st.text(max_size=60), max_size=6),
-))  # fmt: skip
-def test_any_bytes_are_pairs_or_a_prompt_error(data: bytes) -> None:
-    model = tokenizer_only_model()
+HEADINGS = (
+    "clean,io,s", "clean\tcorrupted\tio\ts\tlabel", "sep=;\nclean;io;s", "clean, corrupted, io, s", "\ufeffclean;label",
+    "prompt,choices,answerKey", "clean,correct_idx,incorrect_idx,answer_space", "[", '{"clean": 1', '{"prompts": [',
+)  # fmt: skip
+CELLS = (
+    f'"{MARY}"', f' "{TWIN}"', MARY, "Mary", " John", '["Mary"', '"[""Mary"", ""John""]"', "0", "5335.0", "true", "",
+    '"', ",", ";", "\t", "\n", "\r\n", "\r", "\0", "]", "}",
+    json.dumps({"clean": MARY, "choices": ["a", "b"], "answerKey": 1}),
+    f'"{MARY}",Mary,John\n', f'"{MARY}";Mary;John\n', f'"{MARY}","[""John"", ""Mary""]",1\n',
+    f"{MARY}\t{TWIN}\tMary\tJohn\tx\n",
+)  # fmt: skip
+LIKE_A_FILE = st.builds(
+    lambda heading, cells, codec: "\n".join([heading, "".join(cells)]).encode(codec, "replace"),
+    st.sampled_from(HEADINGS),
+    st.lists(st.sampled_from(CELLS) | st.sampled_from(",,,\n\n") | st.text(max_size=20), max_size=16),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"]),
+)
+
+
+@cases(1000)
+@given(data=st.binary(max_size=200) | st.text(max_size=200).map(str.encode) | LIKE_A_FILE)
+def test_any_bytes_are_pairs_or_a_prompt_error(model: Model, data: bytes) -> None:
     try:
         found = pairs_of(model, parse_rows(as_text(data)))
     except PromptError:

@@ -199,6 +199,19 @@ def test_no_part_of_a_longer_name_is_replaced(model: Model, corruption: str) -> 
     assert {role: int(at[0]) for role, at in given.roles.items()} == {"IO": 5, "S1": 2, "S1+1": 3, "S2": 9, "END": 11}
 
 
+@pytest.mark.parametrize(("prompt", "s", "other"), [
+    ("When JOHN and Mary met, John saw John", "John", "JOHN"),
+    ("When José and Mary met, José saw Jose\u0301", "José", "Jose\u0301"),
+])  # fmt: skip
+def test_no_twin_leaves_a_name_in_other_letters(model: Model, prompt: str, s: str, other: str) -> None:
+    for corruption in ("s2_flip", "abc"):
+        message = refusal(model, prompt, io="Mary", s=s, corruption=corruption)
+        assert f"{other!r} in [" in message
+        assert "is io or s in other letters" in message
+    may = prompt_pairs(model, "When may and May met Tom, May saw", io="Tom", s="May")
+    assert may.corrupted_text == ("When may and May met Tom, Tom saw",)
+
+
 @pytest.mark.parametrize(("io", "s"), [("Jones", "Smith"), ("Green", "Brown"), ("Green", "King")])
 def test_a_title_is_no_part_of_the_name(model: Model, io: str, s: str) -> None:
     mr = f"When Mr. {s} and Mr. {io} met, Mr. {s} told"
