@@ -19,7 +19,7 @@ from app.drawing.look import TOUCH, announce_news, give_scripts, notice, problem
 from app.embed.controls import is_embedded, offer_frame, style_embedded
 from app.hosting.metrics import PAGE_ERRORS
 from app.hosting.models import DEMO
-from app.hosting.services import computations, compute_afresh
+from app.hosting.services import computations, compute_afresh, not_ready
 from app.hosting.visitors import begin_page
 from app.report import tray
 from app.shell import history
@@ -62,11 +62,13 @@ def main() -> None:
     body, end = st.container(), st.container()
     try:
         if _without_browser():
+            not_ready("")
             compute_afresh()  # the page itself may be drawn from what is kept
         with body:
             _draw(page, step, end)
     except IOIError as error:
         if _without_browser():
+            not_ready(str(error))
             raise  # to the health check: the first page cannot be drawn
         with body:
             refuse(error)
@@ -75,9 +77,8 @@ def main() -> None:
         _log.exception("error %s", number)
         PAGE_ERRORS.inc()
         if _without_browser():
-            raise RuntimeError(
-                f"error {number}"
-            ) from None  # to the health check; the message is in the log, if anywhere
+            not_ready(f"error {number}, which is in the log")
+            raise RuntimeError(f"error {number}") from None  # to the health check
         with body:
             problem(f"Something went wrong here, and it is not your fault. If you report it, name the number {number}.")
     write_address()

@@ -2,13 +2,15 @@
 
 Streamlit's own `/_stcore/health` is fine even while every page fails; here the server runs the whole script without a
 browser, and reports whether it reached the end. Before that it runs the bundled model, each time anew: the first page
-is drawn from what is kept, which a lost device does not touch.
+is drawn from what is kept, which a lost device does not touch. Where a cluster computes, a worker must be there.
 """
 
 import argparse
 import os
 import sys
 import urllib.request
+from urllib.error import HTTPError
+from urllib.parse import unquote
 
 _LONGEST = 55.0  # seconds; Streamlit gives a first run, which loads the model, a minute
 
@@ -25,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         with urllib.request.urlopen(address, timeout=_LONGEST):
             return 0
     except OSError as error:
-        print(f"not ready: {error}", file=sys.stderr)
+        reason = error.headers.get("X-Not-Ready") if isinstance(error, HTTPError) else ""
+        print(f"not ready: {unquote(reason or '') or error}", file=sys.stderr)
         return 1
 
 

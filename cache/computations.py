@@ -114,6 +114,10 @@ class Computations:
             self._in_flight = {k: other for k, other in self._in_flight.items() if not other.ended} | {key: job}
             return job
 
+    def missing(self, model: Model) -> str:
+        """Return a sentence where a cluster is to compute and no worker is there for this model, else ""."""
+        return self._elsewhere.missing(self._numerics(model)) if self._elsewhere is not None else ""
+
     def leave(self, place: Place) -> None:
         """Cancel what was asked for from this place alone: its page was left for another one."""
         with self._lock:

@@ -51,14 +51,30 @@ def score_heads(model: Model) -> None:
 def compute_afresh() -> None:
     """Run the bundled model on the device that pages compute on; nothing that was kept is read, and nothing is kept.
 
+    Where a cluster computes a worker must be there besides.
+
     Raises:
+        IOIError: there is none.
         Exception: whatever PyTorch raises where the device is lost; ArithmeticError where it gives no numbers.
     """
     demo = models().demo
+    if words := computations().missing(demo):
+        raise IOIError(words)
     if not np.isfinite(logit_lens(demo, arena_pairs(demo)).per_prompt).all():
         raise ArithmeticError("the bundled model gives no finite numbers")
 
 
+def not_ready(reason: str) -> None:
+    """Note in words why the health check fails; "" as it begins."""
+    _not_ready[0] = reason
+
+
+def why_not_ready() -> str:
+    """Return why the last health check failed."""
+    return _not_ready[0]
+
+
+_not_ready = [""]
 _begun: list[tuple[Computations, Store]] = []
 
 

@@ -23,7 +23,7 @@ from distributed.client import ClosedClientError
 from cache.cluster.address import Cluster
 from cache.cluster.answers import STOPPED, read
 from cache.cluster.call import Call, ClusterError, resource
-from cache.cluster.link import Link, Waiting
+from cache.cluster.link import GONE, Link, Waiting
 from cache.cluster.task import Answer, compute
 from cache.jobs import Job, JobCancelledError, JobState, Place
 from cache.line import Turns, waiting_places
@@ -36,16 +36,6 @@ _ABOVE_SWEEPS = 10**9  # tasks that nobody waits for at a page have priority 0
 _MOST_DEATHS = 6  # workers that may end while they run a computation
 _LONGEST_PAUSE = 5.0  # seconds before it is asked for again
 _MOST_LOSSES = 20
-
-GONE = (
-    "The machines that compute do not answer. What is kept is shown as always; everything else goes on by itself as "
-    "soon as they are back."
-)
-NO_WORKER = "No machine is there to compute this. It goes on by itself as soon as one is."
-OTHER_RELEASE = (
-    "The machines that compute run another version of this program than this server: whoever runs them has to install "
-    "the same on both. This goes on by itself then."
-)
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +107,10 @@ class ClusterLine:
     def warning(self) -> str | None:
         """A sentence for visitors while the scheduler does not answer."""
         return GONE if self._is_gone() else None
+
+    def missing(self, numerics: str) -> str:
+        """Return a sentence where nobody is there who computes in this numerics, else ""."""
+        return self._link.missing(resource(numerics))
 
     def stop(self) -> None:
         """Cancel all jobs, and leave the cluster."""
@@ -279,14 +273,12 @@ class ClusterLine:
             self._gone_since = None
         elif self._gone_since is None:
             self._gone_since = time.monotonic()
-        offered = self._link.resources
         for asked in tuple(self._asked):
             note = ""
             if self._is_gone():
                 note = GONE
-            elif _waits(asked.job) and asked.resource not in offered:
-                same = f"ioi {asked.call.numerics} "
-                note = OTHER_RELEASE if any(name.startswith(same) for name in offered) else NO_WORKER
+            elif self._link.client is not None and _waits(asked.job):
+                note = self._link.missing(asked.resource)
             asked.job.note = note
 
     def _is_gone(self) -> bool:

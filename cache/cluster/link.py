@@ -25,6 +25,16 @@ _TELL_AGAIN = 2.0  # seconds after which an unchanged message is sent again
 _FORGET_AFTER = 6.0  # seconds after which a replica that says nothing is taken to be gone
 _ASK_EVERY = 5.0  # seconds between questions whether the scheduler still knows what is waited for
 
+GONE = (
+    "The machines that compute do not answer. What is kept is shown as always; everything else goes on by itself as "
+    "soon as they are back."
+)
+NO_WORKER = "No machine is there to compute this. It goes on by itself as soon as one is."
+OTHER_RELEASE = (
+    "The machines that compute run another version of this program than this server: whoever runs them has to install "
+    "the same on both. This goes on by itself then."
+)
+
 Waiting = tuple[str, int, float]
 """A place in line: the resource that its workers have, the round in which it is served, and since when it waits."""
 
@@ -89,6 +99,18 @@ class Link:
         """Return the places that wait at other replicas."""
         now = time.monotonic()
         return [one for heard, waiting in self._others.values() if now - heard < _FORGET_AFTER for one in waiting]
+
+    def missing(self, resource: str) -> str:
+        """Return a sentence that says why no worker offers a resource; "" if one does.
+
+        One that is silent is taken to be there for up to a minute (`worker-ttl` in `configure_dask`).
+        """
+        if self.client is None:
+            return GONE
+        if resource in self.resources:
+            return ""
+        same = f"{resource.rpartition(' ')[0]} "  # of another release
+        return OTHER_RELEASE if any(name.startswith(same) for name in self.resources) else NO_WORKER
 
     async def keep(self) -> None:
         """Connect, and connect again, for good."""

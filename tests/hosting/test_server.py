@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -64,8 +65,15 @@ class Server:
         return [json.loads(line)["event"] for line in written.splitlines()]
 
     def is_ready(self) -> bool:
+        return not self.why_not_ready()
+
+    def why_not_ready(self) -> str:
+        """What `python -m app.ready` says; "" where it ends with status 0."""
         environment = os.environ | {"STREAMLIT_SERVER_PORT": str(self.port)}
-        return subprocess.run([sys.executable, "-m", "app.ready"], cwd=ROOT, env=environment).returncode == 0
+        command = [sys.executable, "-m", "app.ready"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert bool(done.returncode) == bool(done.stderr)
+        return done.stderr
 
 
 @contextmanager
@@ -123,7 +131,9 @@ def test_it_is_not_ready_while_nothing_new_can_be_computed_though_its_first_page
     assert server.is_ready(), "and now its first page is kept"
     lost = server.log.parent / "lost"
     lost.touch()
-    assert not server.is_ready()
+    reason = re.fullmatch(r"not ready: (error [0-9a-f]{8}), which is in the log\n", server.why_not_ready())
+    assert reason is not None
+    assert reason[1] in server.events()
     lost.unlink()
     assert server.is_ready()
     assert server.events().count("request") >= 2, "the page was drawn from what is kept"
@@ -138,6 +148,12 @@ def test_it_is_alive_but_not_ready_when_every_page_fails(tmp_path):
     said = [json.loads(line) for line in server.log.read_text().splitlines()]
     assert f"http://127.0.0.1:{server.port}" in [line.get("address") for line in said], "where to find it"
     assert "Quixotelsky" not in server.log.read_text()
+
+
+def test_it_is_not_ready_and_says_why_where_nobody_is_there_to_compute(tmp_path):
+    nowhere = f"import os; os.environ['IOI_SCHEDULER'] = 'tcp://127.0.0.1:{free_port()}'"
+    with serving(tmp_path, nowhere) as server:
+        assert server.why_not_ready().startswith("not ready: The machines that compute do not answer.")
 
 
 @pytest.mark.parametrize(

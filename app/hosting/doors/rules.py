@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from ipaddress import ip_address
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, PlainTextResponse
@@ -19,10 +20,13 @@ from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_tok
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from app.hosting.doors.descriptors import room
-from app.hosting.services import settings
+from app.hosting.services import settings, why_not_ready
 
 IN_A_FRAME = "Path=/; SameSite=None; Secure; Partitioned"
 """Attributes with which browsers keep a cookie in a frame of another site, for each such site another one."""
+
+REASON = "X-Not-Ready"
+"""The header in which the health check says why it fails, quoted as in addresses."""
 
 _ON_THE_WAY = 10.0
 """Seconds for which a page that was handed out counts as a connection: by then its browser has opened one."""
@@ -96,6 +100,8 @@ class Doors:
                 headers.setdefault("Content-Security-Policy", f"frame-ancestors {self._frame_ancestors()}")
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "no-referrer")
+                if message["status"] == 503 and scope["path"].endswith("/script-health-check"):  # of this machine
+                    headers[REASON] = quote(why_not_ready(), safe=" ,;:'()/")
                 if _is_new_in_a_frame(scope):
                     headers.append("Set-Cookie", f"{XSRF_COOKIE_NAME}={generate_xsrf_token_string()}; {IN_A_FRAME}")
             await send(message)

@@ -14,7 +14,7 @@ from cache.cluster import call as calls
 from cache.cluster.address import Cluster
 from cache.cluster.answers import read
 from cache.cluster.call import Call, ClusterError, release, resource
-from cache.cluster.line import OTHER_RELEASE
+from cache.cluster.link import OTHER_RELEASE
 from cache.cluster.task import compute
 from ioi_core.sweeps.certificates import Tls
 from tests.cache.cluster.processes import Processes, certificates, computations, free_port, model, notes, processes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.cluster.line import GONE
+from cache.cluster.link import GONE, NO_WORKER
 from cache.computations import Computations
 from tests.cache.cluster.processes import Processes, computations, model, notes, processes
 from tests.cache.stand_ins import finish, until
@@ -88,3 +88,13 @@ def test_while_the_scheduler_is_gone_pages_say_so_and_go_on_by_themselves(tmp_pa
 
 def assert_gone(asked: Computations) -> None:
     until(lambda: asked.warning == GONE)
+
+
+def test_a_replica_says_whether_anybody_is_there_to_compute(cluster, kind, replica) -> None:
+    """What the health check asks, also while all that pages ask for is kept."""
+    asked = replica()
+    until(lambda: asked.missing(model(kind)) == NO_WORKER)
+    worker = cluster.worker(kind)
+    until(lambda: asked.missing(model(kind)) == "")
+    cluster.kill(worker)
+    until(lambda: asked.missing(model(kind)) == NO_WORKER)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cache.cluster.answers import WorkerFailedError
-from cache.cluster.line import NO_WORKER
+from cache.cluster.link import NO_WORKER
 from cache.jobs import JobCancelledError, JobState
 from cache.line import new_place
 from ioi_core.errors import PromptError

@@ -24,6 +24,7 @@ from tests.browser.embed.hosted import NGINX, lead, proxy
 from tests.browser.visitor import WAIT, Visitor, figure
 from tests.cache.cluster.composed import COMPOSE, READY, Host, services, started
 from tests.cache.cluster.processes import certificates, free_port
+from tests.cache.stand_ins import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser, pytest.mark.slow]
 
@@ -111,14 +112,20 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             raise
 
 
-def wait_until_ready(replica: Part) -> None:
-    """Ask as the container's own health check does, which waits for a computation on the cluster."""
+def why_not_ready(replica: Part) -> str:
+    """What the container's own health check says; "" where the replica is ready."""
     assert READY[0] == "python"
-    until = time.monotonic() + 3 * WAIT / 1000
     environment = {"STREAMLIT_SERVER_PORT": str(replica.port)}
-    while subprocess.run([sys.executable, *READY[1:]], cwd=ROOT, env=environment, capture_output=True).returncode:
+    asked = subprocess.run([sys.executable, *READY[1:]], cwd=ROOT, env=environment, capture_output=True, text=True)
+    return asked.stderr if asked.returncode else ""
+
+
+def wait_until_ready(replica: Part) -> None:
+    """Ask until it is, which takes a computation on the cluster."""
+    end = time.monotonic() + 3 * WAIT / 1000
+    while why_not_ready(replica):
         assert replica.process.poll() is None, "the replica has ended"
-        assert time.monotonic() < until, "the replica does not become ready"
+        assert time.monotonic() < end, "the replica does not become ready"
         time.sleep(0.5)
 
 
@@ -154,3 +161,6 @@ def test_a_visitor_sees_what_workers_compute_once_for_all_replicas_also_when_one
         assert left.computed("patch_paths") >= 1
         for visitor in visitors:
             visitor.leave()
+
+        left.process.kill()
+        until(lambda: "No machine is there to compute" in why_not_ready(these.replicas[0]))

@@ -1,0 +1,1 @@
+"""More visitors than the server may open files for."""
