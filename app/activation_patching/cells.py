@@ -8,7 +8,7 @@ import numpy as np
 
 from app.drawing.heatmap import EffectGrid
 from app.words.effects import least_effect
-from app.words.tokens import row_labels, row_roles
+from app.words.tokens import role_meanings, row_labels, row_roles
 from ioi_core import Model, PatchResult, PromptPairs
 
 
