@@ -43,7 +43,7 @@ from app.take_home import copying
 from app.take_home.menu import begin_records
 from app.view import View
 from app.words.phrases import prompts, same_twins
-from app.words.tokens import answer_labels, chips, row_labels, row_roles, scrolling
+from app.words.tokens import answer_labels, chips, role_meanings, row_labels, row_roles, scrolling
 from ioi_core import IOIError
 
 _log = logging.getLogger(__name__)
@@ -158,7 +158,8 @@ def _strip(view: View) -> None:
         if pairs.answer_sets is not None:
             facts["logit_diff"] = "mean logit of the right answers minus that of the wrong ones"
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
-    drawn = chips(row_labels(view.model, pairs, view.row), row_roles(pairs, view.row), name="Prompt shown")
+    labels, meanings = row_labels(view.model, pairs, view.row), role_meanings(view.model, pairs)
+    drawn = chips(labels, row_roles(pairs, view.row), meanings, name="Prompt shown")
     more = f"{', not GPT-2' * (name == DEMO)}; {prompts(len(pairs))}"
     short = f'{html.escape(name)}<span class="ioi-less">{more}</span>'  # of which a phone shows the name
     folded = f'<details><summary>{short}</summary><div class="ioi-facts">{items}</div></details>'

@@ -54,7 +54,7 @@ if not grid.per_prompt.any():
         "position before S2 as it was. Choose another place, or the ABC corruption."
     )
     st.stop()
-story = words.strongest(grid, choice.metric)
+story = words.strongest(grid, exact)
 if not grid.standing_out:
     with figure.container():
         told = f"{story} {words.runs_story(exact)}"

@@ -30,7 +30,7 @@ with left:
     weighted = kind_control()
 with middle:
     run = run_control()
-st.html(legend(tuple(view.pairs.roles)))
+st.html(legend(view.model, view.pairs))
 layers = layers_control(view)
 if not layers:
     problem(too_long(view))

@@ -23,7 +23,7 @@ headline(START.question)
 st.write(ABOUT_IOI)
 result = compute(model, ask(ioi_core.predictions, pairs=pairs))
 st.html(example(model, pairs, result, row))
-st.html(legend(tuple(pairs.roles)))
+st.html(legend(model, pairs))
 says(example_story(model, pairs, result, row))
 
 with show_lessons():

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.drawing.heatmap import EffectGrid
 from app.words.effects import least_effect
-from app.words.tokens import ROLE_MEANINGS, row_labels, row_roles
+from app.words.tokens import role_meanings, row_labels, row_roles
 from ioi_core import Model, PatchResult, PromptPairs
 
 
@@ -42,7 +42,8 @@ def _position_names(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], list[str]]:
     """Return column labels, their roles, and their names in a sentence."""
     if axis == "role":
-        return labels, tuple((label,) for label in labels), [f"{label} ({ROLE_MEANINGS[label]})" for label in labels]
+        meanings = role_meanings(model, pairs)
+        return labels, tuple((label,) for label in labels), [f"{label} ({meanings[label]})" for label in labels]
     tokens, roles = row_labels(model, pairs, row), row_roles(pairs, row)
     by_column = tuple(tuple(roles.get(n, ())) for n in range(len(tokens)))
     names = [

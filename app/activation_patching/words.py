@@ -6,7 +6,17 @@ from app.drawing.heatmap import EffectGrid
 from app.questions.patterns import PromptPatterns
 from app.view import View
 from app.words.effects import blown_up, not_shown
-from app.words.phrases import capitalised, interval, listed, mean_over, number, size, threshold, unpatched_means
+from app.words.phrases import (
+    capitalised,
+    in_percent,
+    interval,
+    listed,
+    mean_over,
+    number,
+    size,
+    threshold,
+    unpatched_means,
+)
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
 _FEW = 5  # fewer prompts, drawn again, say little about others
@@ -23,17 +33,30 @@ def runs_story(result: PatchResult) -> str:
     return text + blown_up(result, ": better score by logit_diff")
 
 
-def strongest(grid: EffectGrid, metric: str, n: int = 5) -> str:
-    """Name the `n` strongest cells, as far as they are more than nothing."""
-    changes = [f"{grid.names[row][column]} ({_effect(grid, (row, column))})" for row, column in grid.standing_out[:n]]
-    if changes:
-        named = 3 if grid.of_heads else 1  # a position takes many words
-        then = f"Then {listed(changes[named:])}. " if changes[named:] else ""
-        return f"Most changes with {listed(changes[:named])}.\n{then}Each is a change in {metric}."
-    row, column = grid.ranking[0]
-    largest = f"{_effect(grid, (row, column))}, {grid.names[row][column]}"
-    nothing = not_shown(f"no cell changes {metric} by {threshold(grid.least)} or more")
-    return f"{nothing}\nThe largest change is {largest}."
+def strongest(grid: EffectGrid, result: PatchResult, n: int = 5) -> str:
+    """Say what carries the answer, as far as anything is more than nothing; then the `n` strongest effects."""
+    metric, cells = result.metric, grid.standing_out
+    if not cells:
+        row, column = grid.ranking[0]
+        largest = f"{_effect(grid, (row, column))}, {grid.names[row][column]}"
+        nothing = not_shown(f"no cell changes {metric} by {threshold(grid.least)} or more")
+        return f"{nothing}\nThe largest change is {largest}."
+    denoising = result.direction is Direction.DENOISING
+    good = (1 if denoising else -1) * (-1 if metric == "kl" else 1)
+    carriers = [cell for cell in cells if good * grid.effects[cell] > 0][: 3 if grid.of_heads else 1]
+    names = listed([grid.names[row][column] for row, column in carriers])
+    if not carriers:
+        answer = "Nothing here carries the answer: what changes it works against it"
+    elif denoising:
+        answer = f"The answer is carried most by {names}"
+    else:
+        answer = f"The answer depends most on {names}"
+    if carriers and metric == "logit_diff_recovered":
+        shares = [in_percent(abs(float(grid.effects[cell]))) for cell in (carriers[-1], carriers[0])]
+        who, verb = "it" if len(carriers) == 1 else "each", "brings back" if denoising else "takes away"
+        answer += f": patched alone, {who} {verb} {' to '.join(dict.fromkeys(shares))} of the difference"
+    changes = [f"{grid.names[row][column]} ({_effect(grid, (row, column))})" for row, column in cells[:n]]
+    return f"{answer}.\nStrongest changes in {metric}: {listed(changes)}."
 
 
 def _effect(grid: EffectGrid, cell: tuple[int, int]) -> str:

@@ -13,7 +13,7 @@ from app.questions.shown import Requests
 from app.take_home.data import neutral
 from app.take_home.menu import download_button
 from app.view import View
-from app.words.tokens import changed_positions, chips, legend, row_labels, row_roles, scrolling
+from app.words.tokens import changed_positions, chips, legend, role_meanings, row_labels, row_roles, scrolling
 from ioi_core import Model, Predictions, PromptPairs, pairs_as_csv, pairs_as_records
 
 PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
@@ -30,7 +30,7 @@ def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
     """Draw at most `_MOST_SHOWN` prompts: those around the one that is shown."""
     start = row - row % _MOST_SHOWN
     rows = range(start, min(start + _MOST_SHOWN, len(pairs)))
-    st.html(legend(tuple(pairs.roles)))
+    st.html(legend(model, pairs))
     if len(pairs) > _MOST_SHOWN:
         st.caption(f"Prompts {rows.start + 1}-{rows.stop} of {len(pairs)}: those around the prompt shown.")
     drawn = "".join(_pair_html(model, pairs, number) for number in rows)
@@ -74,9 +74,10 @@ def _download_prompts(model: Model, pairs: PromptPairs) -> None:
 
 
 def _pair_html(model: Model, pairs: PromptPairs, row: int) -> str:
-    clean = chips(row_labels(model, pairs, row), row_roles(pairs, row), name=f"Prompt {row + 1}, clean")
+    meanings = role_meanings(model, pairs)
+    clean = chips(row_labels(model, pairs, row), row_roles(pairs, row), meanings, name=f"Prompt {row + 1}, clean")
     twin = row_labels(model, pairs, row, corrupted=True)  # its names have other roles than those at the same positions
-    corrupted = chips(twin, {}, changed_positions(pairs, row), f"Prompt {row + 1}, corrupted")
+    corrupted = chips(twin, {}, {}, changed_positions(pairs, row), f"Prompt {row + 1}, corrupted")
     return (
         f'<div class="ioi-row"><span><b>{row + 1}</b> clean</span>{clean}</div>'
         f'<div class="ioi-row ioi-last"><span>corrupted</span>{corrupted}</div>'

@@ -17,8 +17,8 @@ TYPED, IN_DATA = "typed", "from the data set"
 """The corruption, in words, of prompts that came with their corrupted ones."""
 
 NEW_NAMES = (
-    f"turn on “IO and S are people” {IN_SIDEBAR} if they are, since new first names take their place. Corrupted prompts "
-    "of your own need no new names"
+    f"turn on “IO and S are people” {IN_SIDEBAR} if they are, since new first names take their place. Corrupted "
+    "prompts of your own need no new names"
 )
 _GIVEN = {
     TYPED: "Heads are ablated with the corrupted prompts that you typed",

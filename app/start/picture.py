@@ -3,7 +3,7 @@
 import html
 
 from app.words.phrases import percent
-from app.words.tokens import answer_labels, chips, row_labels, row_roles
+from app.words.tokens import answer_labels, chips, role_meanings, row_labels, row_roles
 from ioi_core import Model, Predictions, PromptPairs
 
 
@@ -13,7 +13,8 @@ def example(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> 
     meanings = ("occurs once: the right answer", "is repeated") if names else ("right answer", "wrong answer")
     roles = ("IO", "S2") if names else ("", "")
     answers = zip(answer_labels(model, pairs, row), roles, meanings, result.answer_probs[0, row], strict=True)
-    drawn = chips(row_labels(model, pairs, row), row_roles(pairs, row), name="The example")
+    meant = role_meanings(model, pairs)
+    drawn = chips(row_labels(model, pairs, row), row_roles(pairs, row), meant, name="The example")
     bars = "".join(_bar(*answer[:3], float(answer[3])) for answer in answers)
     return f'<div class="ioi-example">{drawn}<div class="ioi-gap">?</div><div class="ioi-answers">{bars}</div></div>'
 

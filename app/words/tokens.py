@@ -6,19 +6,25 @@
 
 import html
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
 from ioi_core import END_OF_TEXT, ROLES, Model, PromptPairs
+from ioi_core.prompts.people import is_known
 
-ROLE_MEANINGS = {
+_MEANINGS = {
+    "IO": "the right answer",
+    "S1": "the wrong answer, first time",
+    "S1+1": "the token after S1",
+    "S2": "the wrong answer, second time",
+    "END": "last token: the answer comes next",
+}
+_OF_PEOPLE = {
     "IO": "indirect object, the right answer",
     "S1": "subject, first time",
-    "S1+1": "the token after S1",
     "S2": "subject, second time",
-    "END": "last token: the answer comes next",
 }
 
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", " ": "·"}
@@ -32,6 +38,12 @@ def _byte_of_letter() -> dict[str, int]:
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+
+
+def role_meanings(model: Model, pairs: PromptPairs) -> dict[str, str]:
+    """Return role -> what it is; the words of grammar are for prompts whose answers are known first names."""
+    answers = (model.token_text(token).strip() for token in np.unique(pairs.answers).tolist())
+    return _MEANINGS | (_OF_PEOPLE if all(name[:1].isupper() and is_known(name) for name in answers) else {})
 
 
 def token_bytes(model: Model, token: int) -> bytes:
@@ -106,20 +118,24 @@ def changed_positions(pairs: PromptPairs, row: int) -> frozenset[int]:
 
 
 def chips(
-    labels: Sequence[str], roles: Mapping[int, Sequence[str]], changed: frozenset[int] = frozenset(), name: str = ""
+    labels: Sequence[str],
+    roles: Mapping[int, Sequence[str]],
+    meanings: Mapping[str, str],
+    changed: frozenset[int] = frozenset(),
+    name: str = "",
 ) -> str:
     """Return HTML of a prompt, a chip a token: its role in colour and in words, changed tokens underlined.
 
     Args:
-        labels: tokens as `visible` spells them, escaped here; roles: position -> its roles.
+        labels: tokens as `visible` spells them, escaped here; roles: position -> its roles; meanings: of roles.
         changed: positions to mark as differing from the clean prompt; name: the row's name for screen readers.
     """
-    drawn = "".join(_chip(n, label, roles.get(n, ()), n in changed) for n, label in enumerate(labels))
+    drawn = "".join(_chip(n, label, roles.get(n, ()), meanings, n in changed) for n, label in enumerate(labels))
     return f'<div class="ioi-chips" role="list" aria-label="{html.escape(name)}">{drawn}</div>'
 
 
-def _chip(position: int, label: str, roles: Sequence[str], changed: bool) -> str:
-    meaning = "; ".join(f"{role}: {ROLE_MEANINGS[role]}" for role in roles)
+def _chip(position: int, label: str, roles: Sequence[str], meanings: Mapping[str, str], changed: bool) -> str:
+    meaning = "; ".join(f"{role}: {meanings[role]}" for role in roles)
     title = f"position {position}: {label}" + (f" ({meaning})" if roles else "") + (", changed" if changed else "")
     kind = f" ioi-{roles[0].replace('+', 'p')}" if roles else " ioi-bos" if label == "BOS" else ""
     below = "&nbsp;&amp;&nbsp;".join(html.escape(role) for role in roles) or "&nbsp;"
@@ -134,11 +150,11 @@ def scrolling(drawn: str, name: str, kind: str = "") -> str:
     return f'<div class="ioi-scroll {kind}" role="group" aria-label="{html.escape(name)}" tabindex="0">{drawn}</div>'
 
 
-def legend(roles: Collection[str]) -> str:
-    """Return HTML that explains the colours of these roles."""
+def legend(model: Model, pairs: PromptPairs) -> str:
+    """Return HTML that explains the colours of the prompts' roles."""
     items = "".join(
         f'<span class="ioi-key"><span class="ioi-token ioi-{role.replace("+", "p")}">{role}</span> {meaning}</span>'
-        for role, meaning in ROLE_MEANINGS.items()
-        if role in roles
+        for role, meaning in role_meanings(model, pairs).items()
+        if role in pairs.roles
     )
     return f'<div class="ioi-legend">{items}</div>'

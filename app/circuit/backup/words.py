@@ -119,9 +119,10 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
     text = f"These direct effects move most: {moves}.\nWith {heads_words(stage.gone)} gone."
     different = [mover.head for mover in named if abs(mover.change - mover.by_scale) > 0.5 * abs(mover.change)]
     if not different:
-        return f"{text} All of them write much the same as before, and LayerNorm lets it count differently."
+        who = "All of them write" if len(named) > 1 else "It writes"
+        return f"{text} {who} much the same as before, and LayerNorm lets it count differently."
     if len(different) == len(named):
-        return f"{text} Each of them writes something else than before."
+        return f"{text} {'Each of them' if len(named) > 1 else 'It'} writes something else than before."
     return (
         f"{text} Of these, {heads_words(different)} write{'s' * (len(different) == 1)} something else than "
         "before; the others write much the same, and LayerNorm lets it count differently."

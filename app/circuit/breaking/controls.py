@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import url
 from app.circuit.changes import Changes, extended, read_changes, read_member, switched, write_changes
-from app.circuit.members import OTHER, Classes, class_of, member_text, place_words, places_of
+from app.circuit.members import EVERYWHERE, OTHER, Classes, class_of, member_text, place_words, places_of
 from app.circuit.starts import EMPTY, STARTS, starts_of
 from app.drawing.look import notice
 from app.shell.widgets import choose, drop_stale, option_control
@@ -50,6 +50,11 @@ class Plan:
     def left(self) -> Circuit:
         """The circuit without K."""
         return self.circuit.without(self.off)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole model, before anything is switched off."""
+        return len(self.circuit.at(EVERYWHERE)) == len(self.model.heads)
 
 
 def start_control(model: Model, pairs: PromptPairs) -> str:

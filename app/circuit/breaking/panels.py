@@ -88,7 +88,7 @@ def show_breaking(view: View) -> None:
     broken = early or show_numbers()
     with foot:
         frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
-        story = words.circuit_story(broken, plan.circuit, plan.off)
+        story = words.circuit_story(broken, plan.circuit, plan.off, is_whole=plan.is_whole and not plan.off)
         show_foot("circuit_graph", story, frame, requests=asked.broken, shown=[NOW, COMPLETE], figures=[figure])
         st.caption(words.graph_legend(published=published) if view.pairs.has_all_roles else words.PLACES_LEGEND)
 
@@ -97,7 +97,7 @@ def show_breaking(view: View) -> None:
     part("Every member, one by one", url.PART_MEMBERS, members)
     part("How much is left?", url.PART_LEVELS, partial(_show_levels, view, plan, broken, asked))
     part("Does every member count?", url.PART_MINIMALITY, partial(_show_minimality, view, plan, asked))
-    templates = partial(_show_templates, view, pairs, broken, asked)
+    templates = partial(_show_templates, view, pairs, plan, broken, asked)
     part("Is it as good in every kind of sentence?", url.PART_TEMPLATES, templates)
     comparison = partial(_show_comparison, view, pairs, plan, classes, (start, first), broken)
     part("Compare two circuits", url.PART_COMPARISON, comparison, holds=[url.KEPT, url.COMPARE, url.COMPARE_WITH])
@@ -156,6 +156,8 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
 def _show_levels(view: View, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
     figure = charts.level_bars(levels(broken, plan.off), broken.now) if words.shows_levels(broken) else None
     story = words.broken_story(broken, plan.circuit, plan.off)
+    if plan.is_whole and not plan.off:
+        story = f"{words.WHOLE_MODEL}."
     shown = [NOW, COMPLETE, BEFORE] if plan.off else [NOW]
     show_figure(
         "circuit_levels", figure, story, lambda: tables.levels_frame(broken, plan.off), large=view.large,
@@ -191,16 +193,20 @@ def _show_minimality(view: View, plan: controls.Plan, asked: Asked) -> None:
     if reason := no_share(result):
         st.write(f"There is nothing to draw: {reason}.")
         return
-    figure, story = charts.minimality_bars(result), words.minimality_story(result)
+    figure = charts.minimality_bars(result)
+    story = words.minimality_story(result, is_claimed=not plan.off and not plan.is_whole)
     show_figure(
         "circuit_minimality", figure, story, lambda: tables.minimality_frame(result), large=view.large,
         requests=[asked.members], shown=[MEMBERS],
     )  # fmt: skip
 
 
-def _show_templates(view: View, pairs: PromptPairs, broken: Broken, asked: Asked) -> None:
+def _show_templates(view: View, pairs: PromptPairs, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
     if reason := no_share(broken.now):
         st.write(f"There is nothing to draw: {reason}.")
+        return
+    if plan.is_whole and not plan.off:
+        st.write(f"{words.WHOLE_MODEL}.")
         return
     templates, by = by_template(pairs, broken.now), grouped_by(pairs)
     figure = charts.template_bars([templates], [broken.now], ["this circuit"], by)
@@ -217,6 +223,9 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, brok
     """Draw many K at once: last on the page, so that nothing waits for it; what is switched off does not change it."""
     if not plan.circuit:
         st.write("The circuit has no heads to take out.")
+        return
+    if plan.is_whole:
+        st.write(f"{words.WHOLE_MODEL}.")
         return
     request = sets_request(pairs, plan.circuit, broken.now.ablation)
     sets = compute(view.model, request)

@@ -103,9 +103,15 @@ def broken_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
     return " ".join(sentences)
 
 
-def circuit_story(broken: Broken, circuit: Circuit, off: Circuit) -> str:
+WHOLE_MODEL = "This is the whole model: every head is on, so there is no circuit yet to compare it with"
+"""Where a circuit is no part of the model, and every comparison of the two is true of itself."""
+
+
+def circuit_story(broken: Broken, circuit: Circuit, off: Circuit, *, is_whole: bool) -> str:
     """Say how much of the whole model's logit_diff the circuit keeps, and the whole model without the same heads."""
     now = broken.now
+    if is_whole:
+        return f"{WHOLE_MODEL}. Switch heads off and watch."
     model, without = now.model_logit_diff, float(broken.completeness.model_values)
     if no_share(now):
         return f"The circuit's logit_diff is {number(now.logit_diff)}, the whole model's {number(model)}."
@@ -169,8 +175,12 @@ def completeness_story(sets: Completeness) -> str:
     )
 
 
-def minimality_story(result: Minimality) -> str:
-    """Say which members count most, and which could be left out."""
+def minimality_story(result: Minimality, *, is_claimed: bool) -> str:
+    """Say which members count most, and which could be left out.
+
+    Args:
+        is_claimed: they are a circuit, not the whole model or what is left while heads are off: it can be minimal.
+    """
     if reason := no_share(result):
         return f"There is no minimality here: {reason}."
     order, scores = minimality_order(result), result.signed_scores
@@ -184,7 +194,8 @@ def minimality_story(result: Minimality) -> str:
     weak = [member_words(result.members[n]) for n in order if abs(scores[n]) < _MATTERS]
     if weak:
         some = ", ".join(weak[:_SHOWN]) + (" and others" if len(weak) > _SHOWN else "")
-        return f"{text}{len(weak)} of {len(order)} change less than 1 % of F(M) ({some}): the circuit is not minimal."
+        verdict = ": the circuit is not minimal" * is_claimed
+        return f"{text}{len(weak)} of {len(order)} change less than 1 % of F(M) ({some}){verdict}."
     return f"{text}Each of the {len(order)} changes at least 1 % of F(M)."
 
 

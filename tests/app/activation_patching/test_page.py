@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.questions import prompt_patterns
-from app.words.phrases import interval, number
+from app.words.phrases import in_percent, interval, number
 from ioi_core import Direction, Model, arena_pairs, bootstrap_interval, ioi_dataset, patch_activations, prompt_pairs
 from tests.app.pages import assert_fine, body, holds, opened, says, shown
 from tests.models.bundled import NEGATIVE
@@ -29,8 +29,10 @@ def test_the_page_says_what_the_core_computes(demo_model: Model) -> None:
     effects = result.effects.mean(-1)
     layer, head = divmod(int(abs(effects).argmax()), effects.shape[1])
     assert holds(at, cell_box(at).key) == f"head {layer}.{head}"
-    [strongest] = [text for text in says(at) if "Most changes" in text]
-    assert f"Most changes with head {layer}.{head} ({number(effects[layer, head])})" in strongest
+    [strongest] = [text for text in says(at) if "Strongest changes" in text]
+    assert f"The answer is carried most by head {layer}.{head}, " in strongest
+    assert f"to {in_percent(effects[layer, head])} of the difference" in strongest
+    assert f": head {layer}.{head} ({number(effects[layer, head])})" in strongest
     low, high = (float(bound) for bound in bootstrap_interval(result.effects[layer, head], gaps=result.gaps))
     sure = f"({number(effects[layer, head])}).<small>{interval(low, high, 'Mean over 8 prompts')}."
     assert any(sure in text for text in says(at))

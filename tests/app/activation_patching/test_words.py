@@ -1,5 +1,7 @@
 """Sentences of the Activation patching page, held against their numbers."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from app.activation_patching.words import cell_story, estimate_story, runs_story
 from app.drawing.heatmap import EffectGrid
 from app.words.effects import least_effect
 from app.words.phrases import number
-from ioi_core import Model, PatchResult, ioi_dataset, patch_activations
+from ioi_core import Direction, Model, PatchResult, ioi_dataset, patch_activations
 from tests.app.made_up import named, patched
 
 
@@ -34,16 +36,22 @@ def grid_of(result: PatchResult) -> EffectGrid:
 @given(patched())
 def test_the_strongest_cells_are_the_strongest_and_nothing_is_called_nothing(made) -> None:
     result, _ = made
-    grid, text = grid_of(result), strongest(grid_of(result), result.metric)
+    grid, text = grid_of(result), strongest(grid_of(result), result)
     sizes = np.abs(grid.effects)
     assert ("does not show it" in text) == (sizes.max() < grid.least)
     if "does not show it" in text:
         return
-    found = named(text)
+    answer, told = text.split("\n")
+    found = named(told)
     values = {key: grid.effects[at] for at, key in np.ndenumerate(np.array(grid.keys))}
     assert all(value == float(number(values[name])) for name, value in found)
     assert [abs(values[name]) for name, _ in found] == sorted(sizes.ravel())[::-1][: len(found)]
     assert all(abs(values[name]) >= grid.least for name, _ in found)
+    good = (1 if result.direction is Direction.DENOISING else -1) * (-1 if result.metric == "kl" else 1)
+    carriers = re.findall(r"head \d\.\d", answer)
+    best = sorted((value for value in good * grid.effects.ravel() if value >= grid.least), reverse=True)
+    assert [good * values[name] for name in carriers] == best[:3]
+    assert ("Nothing here carries the answer" in answer) == (not best)
 
 
 @given(patched(("logit_diff", "logit_diff_recovered")))

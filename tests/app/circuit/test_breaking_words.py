@@ -82,7 +82,7 @@ def test_what_is_said_of_a_broken_circuit_is_true_of_its_numbers(data) -> None:
 
 @given(minimalities())
 def test_the_members_named_are_those_that_change_most(result) -> None:
-    text, changes = minimality_story(result), result.changes.mean(-1)
+    text, changes = minimality_story(result, is_claimed=True), result.changes.mean(-1)
     whole = result.model_per_prompt
     if not prefers_the_answer(whole):
         assert text.startswith("There is no minimality here")
@@ -97,6 +97,8 @@ def test_the_members_named_are_those_that_change_most(result) -> None:
             assert by_name[name] < -0.01 * 0.999
     if few := re.search(r"(\d+) of (\d+) change less than 1 %", text):
         assert int(few[1]) == (np.abs(shares) < 0.01).sum()
+        assert text.endswith(": the circuit is not minimal.")
+    assert "not minimal" not in minimality_story(result, is_claimed=False)
     bars = minimality_bars(result).layout.yaxis.ticktext
     assert sorted(bars) == sorted(f"{name} {in_percent(float(share))}" for name, share in by_name.items())
 
@@ -165,6 +167,6 @@ def test_where_nothing_keeps_as_much_the_share_is_said_to_tell_nothing(demo_mode
     for pairs in (few, ioi_dataset(demo_model, 56, corruption="abc")):
         found = find_circuit(demo_model, pairs).circuit
         result, sets = evaluate_circuit(demo_model, pairs, found), completeness(demo_model, pairs, found, NO_HEADS)
-        told.append(circuit_story(Broken(result, result, sets), found, NO_HEADS))
+        told.append(circuit_story(Broken(result, result, sets), found, NO_HEADS, is_whole=False))
         nothing = in_percent(result.empty_logit_diff / result.model_logit_diff)
         assert (f"cannot tell the whole from no head at all ({nothing})" in told[-1]) == (pairs is few)

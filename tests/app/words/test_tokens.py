@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.words.tokens import chips, row_labels, row_roles, token_bytes, token_label, visible
-from ioi_core import Model, arena_pairs
+from app.words.tokens import chips, legend, role_meanings, row_labels, row_roles, token_bytes, token_label, visible
+from ioi_core import ROLES, Model, arena_pairs, prompt_pairs
 
 
 @given(st.text())
@@ -52,7 +52,7 @@ def test_a_character_in_pieces_shows_its_bytes(demo_model):
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5), st.text())
 def test_chips_hold_no_markup_but_their_own(labels, name):
-    drawn = chips(labels, {0: ["S2", "END"]}, frozenset({0}), name)
+    drawn = chips(labels, {0: ["S2", "END"]}, {"S2": "", "END": ""}, frozenset({0}), name)
     tags = set(re.findall(r"<[^>]*>", drawn))
     assert all(tag.startswith(("<div class=", "<span class=", "</div>", "</span>")) for tag in tags)
     assert len(re.findall("<", drawn)) == 2 + 6 * len(labels)
@@ -62,6 +62,18 @@ def test_chips_say_roles_in_words(demo_model):
     pairs = arena_pairs(demo_model)
     labels, roles = row_labels(demo_model, pairs, 0), row_roles(pairs, 0)
     assert labels[:3] == ["BOS", "When", "·John"]
-    drawn = chips(labels, roles)
+    drawn = chips(labels, roles, role_meanings(demo_model, pairs))
     assert "position 4: ·Mary (IO: indirect object, the right answer)" in drawn
     assert ">S1+1</span>" in drawn
+
+
+def test_indirect_object_and_subject_are_said_of_people_alone(demo_model):
+    """An induction prompt has all roles of IOI, and nobody in it."""
+    stones = prompt_pairs(demo_model, "The apple hit the stone, and the stone hit the", None, "apple", "stone")
+    assert set(stones.roles) == set(ROLES)
+    for pairs, people in ((arena_pairs(demo_model), True), (stones, False)):
+        labels, roles = row_labels(demo_model, pairs, 0), row_roles(pairs, 0)
+        for drawn in (chips(labels, roles, role_meanings(demo_model, pairs)), legend(demo_model, pairs)):
+            assert ("indirect object" in drawn) == ("subject" in drawn) == people
+            assert "the right answer" in drawn
+            assert ("the wrong answer" in drawn) != people
