@@ -24,9 +24,14 @@ def _sheet(name: str) -> str:
     return " ".join(map(str.strip, Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()))
 
 
-_STYLE = _sheet("style.css") + _CHIP_COLOURS
+_STYLE = _sheet("style.css") + _CHIP_COLOURS + _sheet("print.css")
 TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
 _LARGE = _sheet("large.css")
+_DARK = (
+    "@media print { .stMain :is(canvas, iframe, .stRadio, .stSelectbox, .stMultiSelect, .stNumberInput, .stTextInput, "
+    ".stTextArea, .stCheckbox, .stButtonGroup) { filter: invert(1) hue-rotate(180deg); } }"
+)
+"""What is drawn in the dark theme's colours, out of reach of a style sheet, is on paper as in the light one."""
 _ANNOUNCER = "_announcer"
 _MOST_UNFOLDED = 15  # words
 
@@ -71,7 +76,8 @@ def literal_markdown(text: str) -> str:
 
 def style(*, large: bool) -> None:
     """Add the style sheet; `large` is for a projector."""
-    st.html(f"<style>{_STYLE}{_LARGE if large else ''}</style>")
+    dark = st.context.theme.type == "dark"
+    st.html(f"<style>{_STYLE}{_LARGE if large else ''}{_DARK if dark else ''}</style>")
 
 
 def give_scripts(key: str, *scripts: str) -> None:

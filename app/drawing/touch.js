@@ -17,6 +17,19 @@ window.slideAxes ??= ({ type, target }) => {
 };
 for (const event of ["scroll", "resize"]) addEventListener(event, window.slideAxes, { capture: true, passive: true });
 
+// On paper charts are as wide as on the screen: print.css makes the page, and what scrolls sideways, fit.
+window.measureForPaper ??= () => {
+  const main = document.querySelector(".stMainBlockContainer");
+  if (!main) return;
+  const { paddingLeft, paddingRight } = getComputedStyle(main);
+  const wide = main.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  document.documentElement.style.setProperty("--wide", `${wide}px`);
+  for (const box of document.querySelectorAll('[class*="st-key-wide-"]')) {
+    box.style.setProperty("--fits", box.clientWidth / box.scrollWidth);
+  }
+};
+addEventListener("beforeprint", window.measureForPaper);
+
 // On a narrow window the sidebar lies over the page: Streamlit closes it when something beside it is pressed, and not
 // once a page was chosen in it.
 window.closeMenu ??= ({ target }) => {

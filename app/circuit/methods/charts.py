@@ -14,7 +14,10 @@ from app.words.phrases import interval, mean_over, number
 from ioi_core import Head, MethodContrast, PromptResult
 
 _NO_CLASS, _NO_COLOUR = "no class", "#A9A9A9"
-_CLOSE = 0.05  # of the range of all points: names of heads so near to each other would overlap
+_SIZE = 11
+_PLOT, _AWAY, _POINT, _NAME = (600, 400), (20, 13), (20, 12), (28, 14)
+"""Pixels to the side and upwards: of the plot, about; from a point to the middle of its name; and how near to that a
+point or another name's middle is covered."""
 _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into the twin)"}
 
 
@@ -44,13 +47,13 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
     low, high = result.interval()
     named = set(outliers(result))
     heads = [Head(*cell) for cell in np.ndindex(*result.values.shape[1:])]
-    sides = _label_sides(result.values, named)
     figure = go.Figure()
     _draw_lines(figure, result.values)
     for name in (_NO_CLASS, *CLASS_COLOURS):
         group = [head for head in heads if classes.get(head, _NO_CLASS) == name]
         if group:
-            _draw_group(figure, result, (low, high), group, sides, name)
+            _draw_group(figure, result, (low, high), group, named, name)
+    _draw_names(figure, result.values, named)
     figure.update_xaxes(title="direct effect, logits (right: the right answer)", zeroline=False)
     figure.update_yaxes(title="total effect, logits (up: logit_diff falls without it)", zeroline=False)
     note = f"logits, {ablation} ablation, {mean_over(result.n_prompts)}"
@@ -71,27 +74,40 @@ def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
     figure.add_scatter(x=line, y=line, name="total = direct", **look, **nothing)
 
 
+def _draw_names(figure: go.Figure, values: np.ndarray, named: Collection[Head]) -> None:
+    """Write the names of some heads over all points; a click goes through to the point."""
+    sides = _label_sides(values, named)
+    x, y = values[:, [head.layer for head in sides], [head.head for head in sides]]
+    text = {"text": [f"<b>{head}</b>" for head in sides], "textposition": list(sides.values()), "cliponaxis": False}
+    unseen = {"size": _SIZE, "opacity": 0}  # without a mark a name stands on its point
+    figure.add_scatter(x=x, y=y, mode="markers+text", marker=unseen, showlegend=False, hoverinfo="skip", **text)
+
+
 def _label_sides(values: np.ndarray, named: Collection[Head]) -> dict[Head, str]:
-    """Return where each named head's name stands: outwards, and below its point if another's is just above.
+    """Return where each named head's name stands, outwards: where it covers no other name, and the fewest points.
 
     Args:
         values: [direct or total, layer, head].
     """
-    room = _CLOSE * np.ptp(values, axis=(1, 2))
-    at = {head: values[:, head.layer, head.head] for head in sorted(named)}
-    return {
-        head: f"{'bottom' if _is_below(head, at, room) else 'top'} {'left' if point[0] < room[0] / 2 else 'right'}"
-        for head, point in at.items()
-    }
+    spread = np.maximum(np.ptp(values, axis=(1, 2)), 1e-9)
+    at = values * (np.array(_PLOT) / spread)[:, None, None]
+    points, placed, sides = at.reshape(2, -1), np.empty((2, 0)), {}
+    for head in sorted(named):
+        point = at[:, head.layer, head.head]
+        out = -1 if point[0] < 0 else 1
+        ways = [(out, 1), (out, -1), (-out, 1), (-out, -1), (out, 0), (-out, 0), (0, 1), (0, -1)]
+        middles = [point + np.array(_AWAY) * way for way in ways]
+        costs = [_within(middle, points, _POINT) + 10 * _within(middle, placed, _NAME) for middle in middles]
+        best = int(np.argmin(costs))
+        right, up = ways[best]
+        sides[head] = f"{('middle', 'top', 'bottom')[up]} {('center', 'right', 'left')[right]}"
+        placed = np.column_stack([placed, middles[best]])
+    return sides
 
 
-def _is_below(head: Head, at: Mapping[Head, np.ndarray], room: np.ndarray) -> bool:
-    """Return whether another point is just above this head's, or in the same place and named first."""
-    for other, point in at.items():
-        right, up = point - at[head]
-        if other != head and abs(right) < room[0] and (0 < up < room[1] or (up == 0 and other < head)):
-            return True
-    return False
+def _within(middle: np.ndarray, others: np.ndarray, room: tuple[int, int]) -> int:
+    """Return how many of `others`, [2 n], are nearer to `middle` than `room`, to the side and upwards."""
+    return int((np.abs(others - middle[:, None]) < np.array(room)[:, None]).all(0).sum())
 
 
 def _draw_group(
@@ -99,10 +115,10 @@ def _draw_group(
     result: PromptResult,
     bounds: tuple[np.ndarray, np.ndarray],
     group: Sequence[Head],
-    sides: Mapping[Head, str],
+    named: Collection[Head],
     name: str,
 ) -> None:
-    """Draw the heads of one class, those that stand out, which have `sides`, with their names and their intervals."""
+    """Draw the heads of one class, those that stand out, which are `named`, with their intervals."""
     sample = mean_over(result.n_prompts)
     at = (slice(None), [head.layer for head in group], [head.head for head in group])
     values, low, high = result.values[at], bounds[0][at], bounds[1][at]
@@ -110,14 +126,12 @@ def _draw_group(
         [str(head), f"Head {head} ({name}):<br>" + effects_text(values[:, n], low[:, n], high[:, n], sample)]
         for n, head in enumerate(group)
     ]
-    label = [f"<b>{head}</b>" if head in sides else "" for head in group]
-    hidden = np.array([head not in sides for head in group]) & np.isfinite(low[0])
+    hidden = np.array([head not in named for head in group]) & np.isfinite(low[0])
     errors = [
         whiskers(x, np.where(hidden, x, least), np.where(hidden, x, most), caps=False)
         for x, least, most in zip(values, low, high, strict=True)
     ]
     (x, y), (error_x, error_y) = values, errors
-    text = {"text": label, "textposition": [sides.get(head, "top right") for head in group], "cliponaxis": False}
-    marker = {"size": 11, "color": CLASS_COLOURS.get(name, _NO_COLOUR), "line": OUTLINE}
-    look = {"mode": "markers+text", "name": name, "marker": marker, "error_x": error_x, "error_y": error_y}
-    figure.add_scatter(x=x, y=y, **look, **text, **keyed(customdata))
+    marker = {"size": _SIZE, "color": CLASS_COLOURS.get(name, _NO_COLOUR), "line": OUTLINE}
+    look = {"mode": "markers", "name": name, "marker": marker, "error_x": error_x, "error_y": error_y}
+    figure.add_scatter(x=x, y=y, cliponaxis=False, **look, **keyed(customdata))

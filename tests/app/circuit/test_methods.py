@@ -1,5 +1,6 @@
 """Direct and total effects, and ways to ablate: words, figures and pages are the core's."""
 
+import itertools
 import math
 
 import numpy as np
@@ -43,7 +44,7 @@ def effects(demo_model: Model, abc: PromptPairs) -> PromptResult:
 def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
     classes = {MOVERS[0]: "name mover", INHIBITION[0]: "S-inhibition"}
     figure = total_scatter(effects, classes, "mean")
-    line, *groups = figure.data
+    line, *groups, names = figure.data
     assert line.x == line.y
     points = {
         key: (x, y, group.marker.color, group.name)
@@ -57,8 +58,7 @@ def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
         group = classes.get(Head(layer, head))
         assert name == (group or "no class")
         assert group is None or colour == CLASS_COLOURS[group]
-    written = {text for group in groups for text in group.text if text}
-    assert written == {f"<b>{head}</b>" for head in outliers(effects)}
+    assert set(names.text) == {f"<b>{head}</b>" for head in outliers(effects)}
     direct, total = effects.values
     farthest = Head(*divmod(int(np.abs(total - direct).argmax()), SHAPE[1]))
     assert farthest in outliers(effects)
@@ -175,8 +175,14 @@ def test_the_methods_page_says_the_cores_numbers_and_the_warnings(demo_model: Mo
 
 
 def test_names_of_heads_that_are_near_each_other_stand_apart():
-    near = np.array([[[2.0, 0.01, 0.2, 0.21]], [[1.0, 0.9, 0.77, 0.65]]])
-    sides = _label_sides(near, [Head(0, n) for n in range(4)])
-    assert list(sides.values()) == ["top right", "top left", "top right", "top right"]
-    near[1, 0, 3] = 0.76
-    assert _label_sides(near, [Head(0, n) for n in range(4)])[Head(0, 3)] == "bottom right"
+    """In a plot of 600 x 400 pixels, four points a few pixels from each other and two far away."""
+    pixels = np.array([[300, 306, 300, 312, 0, 600], [200, 204, 190, 212, 400, 0]], dtype=float)
+    sides = _label_sides(pixels[:, None], [Head(0, n) for n in range(6)])
+    ways = {"top": 1, "bottom": -1, "middle": 0, "right": 1, "left": -1, "center": 0}
+    middles = [
+        (x + 20 * ways[side.split()[1]], y + 13 * ways[side.split()[0]])
+        for side, x, y in zip(sides.values(), *pixels, strict=True)
+    ]
+    for (x, y), (other_x, other_y) in itertools.combinations(middles, 2):
+        assert abs(x - other_x) >= 28 or abs(y - other_y) >= 14, sides
+    assert sides[Head(0, 4)] == "top right", "where there is room, as everywhere"

@@ -233,6 +233,15 @@ def test_no_toolbar_covers_a_button(phone: Visitor) -> None:
         assert page.get_by_role("button", name=button).last.evaluate(on_top)
 
 
+def test_no_key_is_asked_for_that_a_phone_lacks(phone: Visitor) -> None:
+    page = phone.open("/prompt", model="ioi-demo", prompts="own")
+    page.locator(".st-key-text textarea").press_sequentially(" the")
+    told = page.locator(".st-key-text").get_by_test_id("InputInstructions")
+    expect(told).to_be_attached()
+    seen = "e => [getComputedStyle(e).fontSize, getComputedStyle(e, '::after').content]"
+    assert told.evaluate(seen) == ["0px", '"Tap outside the box to apply"']
+
+
 def test_a_wide_figure_says_so_and_begins_at_its_end(phone: Visitor) -> None:
     page = phone.open("/logit_lens", model="ioi-demo", parts="open")
     ends = """chart => {
