@@ -53,9 +53,10 @@ def _check_whole_names(model: Model, clean: TypedText, words: Collection[Word], 
     for word in clean.words:
         composed = unicodedata.normalize("NFC", word.name)
         if word.name not in names and {composed, composed.capitalize() if composed.isupper() else ""} & names:
-            raise NotIOIError(
+            raise PromptError(
                 f"{label}: {shown(word.name)} in {show_tokens(model, clean.ids, word.start)} is io or s in other "
-                "letters, which a made twin would leave. Give the corrupted prompt, or write the name alike everywhere"
+                "letters, which a made twin would leave",
+                "write the name alike everywhere, or give the corrupted prompt",
             )
     for name in names_in(model, clean):
         if len(name.without_titles) > 1 and (parts := [word for word in name.words if word in words]):
