@@ -43,6 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--prompts", type=int, metavar="N", help="generate so many")
     which.add_argument("--data", metavar="FILE", help="CSV, TSV or JSONL with clean, corrupted, io, s and label")
     parser.add_argument("--skip", action="store_true", help="leave out rows of the file that cannot be used")
+    parser.add_argument("--no-answer-space", action="store_true", help="take the file's answers as they are written")
+    parser.add_argument("--people", action="store_true", help="the file's io and s are people's names")
     parser.add_argument("--task", default=IOI, choices=(IOI, *TASKS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--templates", default="mixed", help="mixed, ABBA, BABA or numbers such as 0,50 (of ioi)")
@@ -79,8 +81,9 @@ def _swept(options: argparse.Namespace, stack: ExitStack) -> SweepResult:
     prompts: Any = options.prompts
     if options.data is not None:
         prompts = read_pairs(
-            model, options.data, corruption=options.corruption, prepend_bos=not options.no_bos, skip=options.skip
-        )
+            model, options.data, corruption=options.corruption, answer_space=not options.no_answer_space,
+            prepend_bos=not options.no_bos, people=options.people, skip=options.skip,
+        )  # fmt: skip
     return sweep(
         model, options.analysis, prompts,
         parameters=parameters, path=options.out, task=options.task, seed=options.seed,

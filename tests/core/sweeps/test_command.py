@@ -1,11 +1,12 @@
 """`python -m ioi_core sweep`: what it prints, what it keeps, and what it says where it cannot."""
 
+import inspect
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ioi_core import Model, attribute_layers, read_pairs, read_sweep
+from ioi_core import Model, PromptError, attribute_layers, read_pairs, read_sweep
 from ioi_core.__main__ import main
 from ioi_core.sweeps.command import duration, progress_line
 
@@ -26,6 +27,28 @@ def test_a_data_set_with_labels(exact_model: Model, tmp_path: Path, capsys: pyte
     assert "6 of 6 prompts, 100%" in said.err
     largest = result.to_frame().logit_diff.abs().idxmax()
     assert f"component {result.axes['component'][largest]}: " in said.out.splitlines()[1]
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_data_set_is_read_as_the_options_say(
+    exact_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
+    """Each of `read_pairs`'s own parameters has an option."""
+    read: dict[str, object] = {}
+
+    def keep(*_: object, **how: object) -> None:
+        read.update(how)
+        raise PromptError("that is enough")
+
+    monkeypatch.setattr("ioi_core.sweeps.command.load_model", lambda *_, **__: exact_model)
+    monkeypatch.setattr("ioi_core.sweeps.command.read_pairs", keep)
+    options = ["--corruption", "abc", "--no-answer-space", "--no-bos", "--people", "--skip"] if given else []
+    command = ["sweep", "--analysis", "attribute_layers", "--data", "set.csv", "--out", str(tmp_path / "x.sweep")]
+    assert main([*command, *options]) == 2
+    wanted = {p.name: p.default for p in inspect.signature(read_pairs).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    if given:
+        wanted = {name: not value for name, value in wanted.items()} | {"corruption": "abc"}
+    assert read == wanted
 
 
 @pytest.mark.parametrize(
