@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 _OURS = ("app", "cache", "ioi_core", "__main__")
 _FIELDS = "fields"  # the attribute of a log record that holds an event's own fields
 _TIMES, _WITHIN = 10, 60.0  # how often the same is said within so many seconds
+_LONGEST_LINE = 1000  # of what is printed
 _MOST_KINDS = 1000  # of what is said that are told apart
 
 
@@ -138,7 +139,8 @@ class Printed(io.TextIOBase):
             return len(text)
         self._writing.now = True
         try:
-            *lines, self._line = (self._line + text).split("\n")
+            *lines, begun = (self._line + text).split("\n")
+            self._line = begun[:_LONGEST_LINE]  # of a bar that is drawn over and over
             for line in filter(str.strip, lines):
                 said: dict[str, object] = {"characters": len(line), "by": _frames(_callers())}
                 log = logging.getLogger("printed")

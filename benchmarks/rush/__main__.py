@@ -8,12 +8,13 @@ import argparse
 import asyncio
 import http.client
 import random
+import socket
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from benchmarks.load import MOST_VISITORS, PATIENCE, QUERY, Server, serving
@@ -81,12 +82,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rush", description=__doc__)
     parser.add_argument("--sessions", type=int, default=300)
     parser.add_argument("--arrive", type=float, default=10.0, help="seconds within which all come")
+    parser.add_argument("--idle", type=int, default=0, help="connections before all, that ask for nothing")
     parser.add_argument("--files", type=int, default=1024, help="that the server may open")
     options = parser.parse_args(arguments)
-    if not 2 <= options.sessions <= MOST_VISITORS:
-        parser.error(f"from 2 to {MOST_VISITORS} sessions are allowed")
+    if not (2 <= options.sessions <= MOST_VISITORS and 0 <= options.idle <= MOST_VISITORS):
+        parser.error(f"from 2 to {MOST_VISITORS} sessions are allowed, and as many that are idle")
     program = "-c", _FEW.format(files=options.files)
-    with tempfile.TemporaryDirectory(prefix="ioi-rush-") as name, serving(Path(name), program, warm=False) as server:
+    with ExitStack() as these:
+        name = these.enter_context(tempfile.TemporaryDirectory(prefix="ioi-rush-"))
+        server = these.enter_context(serving(Path(name), program, warm=False))
+        for _ in range(options.idle):
+            these.enter_context(socket.create_connection((HOST, server.port)))
         errors = asyncio.run(rush(server, options.sessions, options.arrive))
     return 1 if errors else 0
 

@@ -21,8 +21,11 @@ from ioi_core.errors import SettingsError
 _SECONDS_TO_ASK = 20.0
 """For the whole request: of a visitor the largest is a data set of 1 MB."""
 
-_OF_A_CHARACTER = 16
-"""Bytes of a message for each character that may be typed: four in its field, and twelve in the page's address."""
+_AT_ONCE = 16
+"""Connections that are taken before those that are here are looked at again."""
+
+_OF_A_CHARACTER = 2 * (4 + 12)
+"""Bytes of a message for each character that may be typed: four in its field, twelve in the address; in two fields."""
 
 _OF_A_PAGE = 2**20
 """Bytes of a message for all else on a page, a report's list among it."""
@@ -34,7 +37,7 @@ def limit_connections(max_characters: int) -> None:
     """Have Streamlit's server, which is started later in this process, keep these limits.
 
     Args:
-        max_characters: of all prompts that a visitor may type.
+        max_characters: of all prompts in one field that a visitor may type.
     """
     bind, options = starlette_server._bind_socket, starlette_server._get_uvicorn_config_kwargs
 
@@ -64,12 +67,18 @@ class Listener(socket.socket):
     connect, 2,048 times a second, and could open no file meanwhile.
     """
 
+    _in_a_row = 0
+
     def accept(self) -> tuple[socket.socket, Any]:
         """Return the next connection.
 
         Raises:
+            BlockingIOError: there is none, or what the last ones ask is to be read first.
             ConnectionAbortedError: it was closed; asyncio looks again later.
         """
+        self._in_a_row = (self._in_a_row + 1) % (_AT_ONCE + 1)
+        if self._in_a_row == 0:
+            raise BlockingIOError
         connection, address = super().accept()
         if connection.fileno() > descriptors.last():
             connection.close()

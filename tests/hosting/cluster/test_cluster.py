@@ -3,6 +3,7 @@
 The replicas are on hosts of their own, so each keeps its own results; the workers share their host's folder.
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -106,6 +107,9 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             in_front = proxy(folder, replicas[0].port, [("server app:8501 max_fails=0;", servers)])
             yield Cluster(these.enter_context(in_front), workers, replicas)
             assert not [log.name for log in hosts.logs if "Traceback" in log.read_text()]
+            for log in hosts.logs:
+                if log.name.startswith("cluster-app"):
+                    assert all(json.loads(line)["event"] for line in log.read_text().split("\n")[:-1])
         except BaseException:
             for log in hosts.logs:
                 print(f"== {log.name}\n{log.read_text()[-3000:]}", file=sys.stderr)

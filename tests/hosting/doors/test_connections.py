@@ -103,7 +103,7 @@ def open_socket(server: Server) -> socket.socket:
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_message_may_be_as_long_as_what_may_be_typed_and_no_longer(server, allowed):
     """The length alone is sent: where it is too large the server closes, with code 1009, and keeps nothing."""
-    most = 16 * 200_000 + 2**20
+    most = 32 * 200_000 + 2**20
     with open_socket(server) as client:
         client.sendall(b"\x82\xff" + (most if allowed else most + 1).to_bytes(8, "big") + b"mask")
         client.settimeout(2)
