@@ -49,15 +49,18 @@ def show_answers(view: View, result: Predictions, requests: Requests) -> None:
         st.markdown("**Next token after the corrupted prompt**")
         predicted = predictions_table(view.model, result, "corrupted", view.row)
         show_table(
-            "predictions_corrupted", predicted, PREDICTION_COLUMNS, large=view.large, requests=requests,
-            shown=tokens_shown("corrupted", view.row),
+            "predictions_corrupted", predicted, PREDICTION_COLUMNS, large=view.large,
+            file=partial(predictions_table, view.model, result, "corrupted", view.row, literal=True),
+            requests=requests, shown=tokens_shown("corrupted", view.row),
         )  # fmt: skip
     with answers:
         st.markdown("**The two answers**")
         frame = answers_table(view.model, view.pairs, result, view.row)
         show_table(
-            "answers", frame, PREDICTION_COLUMNS, large=view.large, requests=requests, shown=answers_shown(view.row)
-        )
+            "answers", frame, PREDICTION_COLUMNS, large=view.large,
+            file=partial(answers_table, view.model, view.pairs, result, view.row, literal=True),
+            requests=requests, shown=answers_shown(view.row),
+        )  # fmt: skip
 
 
 def _download_prompts(model: Model, pairs: PromptPairs) -> None:

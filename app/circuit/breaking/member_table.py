@@ -19,9 +19,9 @@ COLUMNS: dict[str, ColumnConfig] = {
     "kept_at": st.column_config.TextColumn("kept at", width=80),
     "minimality_percent": st.column_config.NumberColumn(
         "adds, % of F(M)",
-        help="what its loss takes from logit_diff once K is gone, as a share of the whole model's (minimality)",
+        help="what its loss takes from logit_diff once K is ablated, as a share of the whole model's (minimality)",
     ),
-    "K_gone_as_well": st.column_config.TextColumn("once these are gone (K)", width="large"),
+    "K_gone_as_well": st.column_config.TextColumn("once these are ablated (K)", width="large"),
 }
 
 
