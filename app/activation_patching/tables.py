@@ -1,7 +1,5 @@
 """Tables of the Activation patching page, for download."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -38,7 +36,7 @@ def cell_frame(pairs: PromptPairs, result: PatchResult, cell: str, effects: np.n
     )
 
 
-def attention_frame(pattern: np.ndarray, tokens: Sequence[str]) -> pd.DataFrame:
+def attention_frame(pattern: np.ndarray, tokens: list[str]) -> pd.DataFrame:
     """Return one head's attention, a row for each position and each that it can attend to."""
     query, key = (axis.ravel() for axis in np.indices(pattern.shape))
     return pd.DataFrame(

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -210,7 +210,8 @@ def show_table(
         written = frame.assign(probability=[percent(of_token) for of_token in frame["probability"]])
         st.html(plain_table(written, name.replace("_", " "), columns or {}))
     else:
-        with_bars = frame.assign(bar=frame["probability"]).style.format({"probability": percent})
+        written: dict[str, Any] = {"probability": percent}
+        with_bars = frame.assign(bar=frame["probability"]).style.format(written)
         st.dataframe(with_bars, hide_index=True, column_config=columns, key=f"table-{name}")
     title = name.replace("_", " ").capitalize()
     take_home(Drawn(name, title, "", "", tuple(requests), tuple(shown)), file)
