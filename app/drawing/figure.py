@@ -210,8 +210,8 @@ def show_table(
         written = frame.assign(probability=[percent(of_token) for of_token in frame["probability"]])
         st.html(plain_table(written, name.replace("_", " "), columns or {}))
     else:
-        written: dict[str, Any] = {"probability": percent}
-        with_bars = frame.assign(bar=frame["probability"]).style.format(written)
+        formats: dict[str, Any] = {"probability": percent}
+        with_bars = frame.assign(bar=frame["probability"]).style.format(formats)
         st.dataframe(with_bars, hide_index=True, column_config=columns, key=f"table-{name}")
     title = name.replace("_", " ").capitalize()
     take_home(Drawn(name, title, "", "", tuple(requests), tuple(shown)), file)
