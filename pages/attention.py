@@ -12,7 +12,7 @@ from app.questions.prompt_patterns import prompt_patterns, too_long
 from app.shell.current_view import current_view
 from app.shell.heads import head_control
 from app.shell.links import head_link
-from app.shell.title import headline, part
+from app.shell.title import headline, part, roles_caption
 from app.shell.way import ATTENTION
 from app.shell.widgets import choose
 from app.words.tokens import legend
@@ -31,6 +31,7 @@ with left:
 with middle:
     run = run_control()
 st.html(legend(view.model, view.pairs))
+roles_caption(view.pairs)
 layers = layers_control(view)
 if not layers:
     problem(too_long(view))

@@ -16,12 +16,12 @@ from app.shell.widgets import part_control
 PARTS = {
     "break it": (
         CIRCUIT.question,
-        "All heads outside the circuit are ablated. **Click a head** to ablate it too, and watch the numbers.",
+        "All heads outside the circuit are ablated. **Click a head** to switch it off: it is ablated too.",
         show_breaking,
     ),
     "backup heads": (
-        "Who steps in when a head is gone?",
-        "Heads go one after another. Diamond: what is left **if nothing reacts**; a longer bar: something steps in.",
+        "Who steps in when a head is ablated?",
+        "Heads are ablated one by one. Diamond: what is left **if nothing reacts**; a longer bar: something steps in.",
         show_backup,
     ),
     "token or position": (

@@ -60,6 +60,7 @@ with right:
         predictions_table(model, result, "clean", row),
         PREDICTION_COLUMNS,
         large=view.large,
+        file=partial(predictions_table, model, result, "clean", row, literal=True),
         requests=[request],
         shown=tokens_shown("clean", row),
     )

@@ -18,6 +18,7 @@ from app.questions.shown import Shown
 from app.shell.links import head_link
 from app.view import View
 from app.words.phrases import adds_or_takes, with_interval
+from app.words.tokens import row_texts
 from ioi_core import Head, PatchResult, correlation
 
 
@@ -78,12 +79,13 @@ def _show_head(view: View, head: Head) -> None:
         return
     for column, run in zip(st.columns(2), ("clean", "corrupted"), strict=True):
         pattern, labels = patterns.of(head, run), patterns.labels[run]
+        tokens = row_texts(view.model, view.pairs, view.row, corrupted=run == "corrupted")
         with column:
             show_figure(
                 "patch_attention",
                 attention_heatmap(pattern, labels, f"Head {head}, {patterns.title(run)}", roles=patterns.roles),
                 "",
-                partial(tables.attention_frame, pattern, labels),
+                partial(tables.attention_frame, pattern, tokens),
                 large=view.large,
                 **asked_for(view, patterns, [head], [run]),
                 suffix=run,

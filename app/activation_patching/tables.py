@@ -36,15 +36,15 @@ def cell_frame(pairs: PromptPairs, result: PatchResult, cell: str, effects: np.n
     )
 
 
-def attention_frame(pattern: np.ndarray, labels: list[str]) -> pd.DataFrame:
+def attention_frame(pattern: np.ndarray, tokens: list[str]) -> pd.DataFrame:
     """Return one head's attention, a row for each position and each that it can attend to."""
     query, key = (axis.ravel() for axis in np.indices(pattern.shape))
     return pd.DataFrame(
         {
             "query_pos": query,
             "key_pos": key,
-            "query_token": [labels[n] for n in query],
-            "key_token": [labels[n] for n in key],
+            "query_token": [tokens[n] for n in query],
+            "key_token": [tokens[n] for n in key],
             "attention": pattern.ravel(),
         }
     )

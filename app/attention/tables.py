@@ -7,7 +7,7 @@ import pandas as pd
 
 from app.questions.patterns import RUNS, PromptPatterns
 from app.view import View
-from app.words.tokens import token_text
+from app.words.tokens import row_texts
 from ioi_core import Head
 
 
@@ -16,8 +16,8 @@ def pattern_frame(view: View, patterns: PromptPatterns, heads: Sequence[Head]) -
     length = int(view.pairs.lengths[view.row])
     query, key = np.tril_indices(length)
     tokens = {
-        run: np.array([token_text(view.model, token) for token in ids[view.row, :length]], dtype=object)
-        for run, ids in (("clean", view.pairs.clean_tokens), ("corrupted", view.pairs.corrupted_tokens))
+        run: np.array(row_texts(view.model, view.pairs, view.row, corrupted=run == "corrupted"), dtype=object)
+        for run in RUNS[:2]
     }
     frames = [
         pd.DataFrame(

@@ -45,10 +45,8 @@ def writers_control(view: View, key: str, label: str, writers: Sequence[Head]) -
     return chosen
 
 
-def ablation_control(
-    view: View, key: str = url.ABLATION, whose: str = "Ablated heads", first: Ablation = Ablation.MEAN
-) -> Ablation:
+def ablation_control(view: View, key: str = url.ABLATION, first: Ablation = Ablation.MEAN) -> Ablation:
     """Ask what ablated heads write instead; `first` is chosen to begin with."""
     options = sorted(ABLATIONS, key=lambda name: name != first)
     captions = [ABLATIONS[name].format(twin_of(view)) for name in options]
-    return Ablation(st.radio(f"{whose} write instead", options, captions=captions, key=key, bind="query-params"))
+    return Ablation(st.radio("Ablated heads write instead", options, captions=captions, key=key, bind="query-params"))

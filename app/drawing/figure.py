@@ -197,19 +197,20 @@ def show_table(
     columns: dict[str, ColumnConfig] | None = None,
     *,
     large: bool,
+    file: Callable[[], pd.DataFrame],
     requests: Requests,
     shown: Sequence[Shown] = (),
 ) -> None:
     """Draw a table of probabilities, in per cent and as bars, with its "Take home".
 
-    Cells are shown literally; `requests` and `shown` as in `show_figure`.
+    Cells are shown literally; `file` gives the table as a file has it; `requests` and `shown` as in `show_figure`.
     """
     if large:
         written = frame.assign(probability=[percent(of_token) for of_token in frame["probability"]])
         st.html(plain_table(written, name.replace("_", " "), columns or {}))
     else:
-        in_words: dict[Any, Any] = {"probability": percent}  # pandas' types: only what takes any object
-        with_bars = frame.assign(bar=frame["probability"]).style.format(in_words)
+        formats: dict[str, Any] = {"probability": percent}
+        with_bars = frame.assign(bar=frame["probability"]).style.format(formats)
         st.dataframe(with_bars, hide_index=True, column_config=columns, key=f"table-{name}")
     title = name.replace("_", " ").capitalize()
-    take_home(Drawn(name, title, "", "", tuple(requests), tuple(shown)), lambda: frame)
+    take_home(Drawn(name, title, "", "", tuple(requests), tuple(shown)), file)

@@ -58,6 +58,10 @@ def circuit_story(plan: Plan, evaluation: EdgeEvaluation) -> str:
     kept = f"{evaluation.n_edges:,} of {n_all:,} edges ({in_percent(evaluation.n_edges / n_all)})"
     if evaluation.no_fraction:
         return f"There is no faithfulness: {evaluation.no_fraction}."
+    if evaluation.n_edges == n_all:
+        return f"All {n_all:,} edges are kept: this is the whole model, in its clean run.\n{runs_words(evaluation)}"
+    if not evaluation.n_edges:
+        return f"No edge is kept on a path to the logits: this is the corrupted run.\n{runs_words(evaluation)}"
     low, high = evaluation.faithfulness_interval()
     within = interval(low, high, mean_over(evaluation.n_prompts), in_percent)
     lost = int(plan.mask.sum()) - evaluation.n_edges

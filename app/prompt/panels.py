@@ -17,10 +17,10 @@ from app.words.tokens import changed_positions, chips, legend, role_meanings, ro
 from ioi_core import Model, Predictions, PromptPairs, pairs_as_csv, pairs_as_records
 
 PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
-    "probability": st.column_config.NumberColumn("probability", width=75),
-    "bar": st.column_config.ProgressColumn("", format=" ", min_value=0, max_value=1, width=45),
-    "rank": st.column_config.NumberColumn("rank", format="localized", help="1 is the most probable token", width=50),
-    "token": st.column_config.TextColumn("token", width=90),
+    "probability": st.column_config.NumberColumn("probability", width=78),
+    "bar": st.column_config.ProgressColumn("", format=" ", min_value=0, max_value=1, width=55),
+    "rank": st.column_config.NumberColumn("rank", format="localized", help="1 is the most probable token", width=45),
+    "token": st.column_config.TextColumn("token", width=80),
 }
 
 _MOST_SHOWN = 25
@@ -49,15 +49,18 @@ def show_answers(view: View, result: Predictions, requests: Requests) -> None:
         st.markdown("**Next token after the corrupted prompt**")
         predicted = predictions_table(view.model, result, "corrupted", view.row)
         show_table(
-            "predictions_corrupted", predicted, PREDICTION_COLUMNS, large=view.large, requests=requests,
-            shown=tokens_shown("corrupted", view.row),
+            "predictions_corrupted", predicted, PREDICTION_COLUMNS, large=view.large,
+            file=partial(predictions_table, view.model, result, "corrupted", view.row, literal=True),
+            requests=requests, shown=tokens_shown("corrupted", view.row),
         )  # fmt: skip
     with answers:
         st.markdown("**The two answers**")
         frame = answers_table(view.model, view.pairs, result, view.row)
         show_table(
-            "answers", frame, PREDICTION_COLUMNS, large=view.large, requests=requests, shown=answers_shown(view.row)
-        )
+            "answers", frame, PREDICTION_COLUMNS, large=view.large,
+            file=partial(answers_table, view.model, view.pairs, result, view.row, literal=True),
+            requests=requests, shown=answers_shown(view.row),
+        )  # fmt: skip
 
 
 def _download_prompts(model: Model, pairs: PromptPairs) -> None:

@@ -1,25 +1,33 @@
 """Tables of the Prompt page: tokens spelled out, ranks from 1."""
 
+import json
+
 import numpy as np
 import pandas as pd
 
 from app.questions.shown import Shown
-from app.words.tokens import answer_labels, token_label
+from app.words.tokens import answer_labels, token_label, token_text
 from ioi_core import Model, Predictions, PromptPairs
 from ioi_core.attribution.predictions import ANSWERS, RUNS
 
 
-def predictions_table(model: Model, result: Predictions, run: str, row: int) -> pd.DataFrame:
-    """Return the most probable next tokens after one prompt."""
-    index = RUNS.index(run)
-    labels = [token_label(model, token) for token in result.top_ids[index, row]]
+def predictions_table(model: Model, result: Predictions, run: str, row: int, *, literal: bool = False) -> pd.DataFrame:
+    """Return the most probable next tokens after one prompt; `literal` keeps their spaces, as files do."""
+    index, spelled = RUNS.index(run), token_text if literal else token_label
+    labels = [spelled(model, token) for token in result.top_ids[index, row]]
     probabilities = result.top_probs[index, row].astype(np.float64)
     return pd.DataFrame({"rank": range(1, len(labels) + 1), "token": labels, "probability": probabilities})
 
 
-def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> pd.DataFrame:
-    """Return probability and rank of IO and S after the clean and the corrupted prompt: of several, sum and best."""
-    labels = answer_labels(model, pairs, row)
+def answers_table(
+    model: Model, pairs: PromptPairs, result: Predictions, row: int, *, literal: bool = False
+) -> pd.DataFrame:
+    """Return probability and rank of IO and S after the clean and the corrupted prompt: of several, sum and best.
+
+    Args:
+        literal: spell answers as data sets do: with their spaces, several as a JSON list.
+    """
+    labels = _answer_texts(model, pairs, row) if literal else answer_labels(model, pairs, row)
     return pd.DataFrame(
         [
             {
@@ -33,6 +41,12 @@ def answers_table(model: Model, pairs: PromptPairs, result: Predictions, row: in
             for n, answer in enumerate(ANSWERS)
         ]
     )
+
+
+def _answer_texts(model: Model, pairs: PromptPairs, row: int) -> list[str]:
+    sets = [[answer] for answer in pairs.answers[row]] if pairs.answer_sets is None else pairs.answer_sets[row]
+    texts = [[token_text(model, answer) for answer in answers] for answers in sets]
+    return [of_set[0] if len(of_set) == 1 else json.dumps(of_set, ensure_ascii=False) for of_set in texts]
 
 
 def prompt_frame(pairs: PromptPairs, columns: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ WHERE = (
     "numbers: whoever opens it computes them again."
 )
 
-NO_ROOM = "That is not kept: the report's link has no room for it. Shorten a line, or take out a figure."
+NO_ROOM = "Shorten a line, or take out a figure: the report's link has no room for that, so it is not kept."
 
 
 def not_drawn(title: str, problem: str) -> str:

@@ -52,8 +52,8 @@ def heads_control(
         usable, st.session_state[default_key] = default_names, default_names
     if not untouched and (left_out := [name for name in asked if name not in usable]):
         notice(
-            f"Of the heads asked for, these are left out: {', '.join(left_out)[:60]}. {view.model.name} has no such "
-            f"heads, or they are more than {most}. Shown: {', '.join(usable) or 'no head'}."
+            f"Choose at most {most} heads that {view.model.name} has. Left out of those asked for: "
+            f"{', '.join(left_out)[:60]}. Shown: {', '.join(usable) or 'no head'}."
         )
     st.session_state[key] = usable
     chosen = st.multiselect(

@@ -102,6 +102,12 @@ def row_labels(model: Model, pairs: PromptPairs, row: int, *, corrupted: bool = 
     return ["BOS", *labels[1:]] if pairs.prepend_bos else labels
 
 
+def row_texts(model: Model, pairs: PromptPairs, row: int, *, corrupted: bool = False) -> list[str]:
+    """Return the tokens of one prompt as files have them: as they are, with their spaces."""
+    tokens = (pairs.corrupted_tokens if corrupted else pairs.clean_tokens)[row, : pairs.lengths[row]]
+    return [token_text(model, token) for token in tokens]
+
+
 def row_roles(pairs: PromptPairs, row: int) -> dict[int, list[str]]:
     """Return position -> its roles in one prompt, in the order of `ROLES`."""
     positions: dict[int, list[str]] = {}

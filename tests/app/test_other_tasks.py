@@ -27,7 +27,7 @@ def test_every_page_works_where_end_is_the_only_role(page: str) -> None:
     assert "nan" not in text.split()
 
 
-@pytest.mark.parametrize("page", ["prompt", "logit_lens", "activation_patching", "edges"])
+@pytest.mark.parametrize("page", ["prompt", "logit_lens", "attention", "activation_patching", "edges"])
 def test_a_page_says_that_there_is_no_role_but_end(page: str) -> None:
     at, told = opened(path(page), model="ioi-demo", **FRANCE), "These prompts have no role but END, the last token."
     assert [caption.value for caption in at.caption].count(told) == 1

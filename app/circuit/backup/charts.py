@@ -37,7 +37,7 @@ def stage_bars(stages: Sequence[Stage], result: Backup) -> go.Figure:
     naive = [stage.naive for stage in stages]
     marks = RowMarks("expected if nothing else reacts", "real (line: 95 % interval)", naive, naive_texts)
     note = f"logits, {result.ablation} ablation at END, {sample}"
-    title, axis = "logit_diff as heads go, one after another", "logit_diff, logits (right: the right answer)"
+    title, axis = "logit_diff as heads are ablated, one by one", "logit_diff, logits (right: the right answer)"
     return row_bars(names, ends, hover_texts, title, note, axis, marks=marks, bold_values=True)
 
 
@@ -82,7 +82,7 @@ def change_heatmap(per_prompt: np.ndarray, stage: Stage, result: Backup) -> go.F
 
     def hover_text(n: int, m: int) -> str:
         if np.isnan(changes[n, m]):
-            return f"Head {n}.{m} is gone"
+            return f"Head {n}.{m} is ablated"
         return (
             f"Head {n}.{m}: its direct effect moves by {number(changes[n, m])} logits,<br>"
             f"from {number(result.values[0, n, m])} to {number(result.values[len(stage.gone), n, m])}<br>"
@@ -92,7 +92,7 @@ def change_heatmap(per_prompt: np.ndarray, stage: Stage, result: Backup) -> go.F
     customdata = [[[f"{n}.{m}", hover_text(n, m)] for m in range(n_heads)] for n in range(n_layers)]
     figure = clickable_cells([effect_cells(changes, limit, texts, hoverinfo="skip")], customdata, 26)
     for head in stage.gone:
-        figure.add_annotation(x=head.head, y=head.layer, text="gone", showarrow=False)
+        figure.add_annotation(x=head.head, y=head.layer, text="✕", showarrow=False)
     name_cells(figure, list(map(str, range(n_layers))), list(map(str, range(n_heads))), title="head", tickangle=0)
     title, note = "Change in every head's direct effect", f"logits, {sample}; click: open the head"
     return laid_out(figure, title, note, 150 + 38 * n_layers)

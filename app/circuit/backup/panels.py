@@ -29,16 +29,16 @@ from ioi_core import Ablation, Backup
 
 
 def show_backup(view: View) -> None:
-    """Take heads away one after another, and draw what the others do then."""
+    """Ablate heads one after another, and draw what the others do then."""
     figure = st.container()
     writers = strongest_writers(view)
     left, right = st.columns(2)
     with left:
-        heads = writers_control(view, url.KNOCK_OUT, "Heads to take away, in this order", writers)
+        heads = writers_control(view, url.KNOCK_OUT, "Heads to ablate, in this order", writers)
     with right:  # zero first, as the notebooks do it
-        ablation = ablation_control(view, url.KNOCK_OUT_BY, "Heads that are gone", Ablation.ZERO)
+        ablation = ablation_control(view, url.KNOCK_OUT_BY, first=Ablation.ZERO)
     if not heads:
-        st.write("Choose at least one head to take away.")
+        st.write("Choose at least one head to ablate.")
         return
     pairs = view.pairs
     if ablation is not Ablation.ZERO:
@@ -75,13 +75,13 @@ def _show_stages(
     real, names = backup.logit_diff_per_prompt, [words.stage_name(stage) for stage in stages]
     show_by_template(
         view, "backup_stages", real, names,
-        lambda groups: template_curves(real, groups, names, "What is left as heads go", "logits"),
+        lambda groups: template_curves(real, groups, names, "logit_diff as heads are ablated", "logits"),
         requests=requests[:1], shown=[measured],
     )  # fmt: skip
 
 
 def _show_stages_table(frame: pd.DataFrame, *, large: bool) -> None:
-    columns: dict[str, ColumnConfig] = {"heads_gone": st.column_config.TextColumn("heads gone", pinned=True)}
+    columns: dict[str, ColumnConfig] = {"heads_ablated": st.column_config.TextColumn("ablated heads", pinned=True)}
     columns |= {
         name: number_column(label, explained)
         for name, label, explained in (
@@ -103,7 +103,7 @@ def _show_stages_table(frame: pd.DataFrame, *, large: bool) -> None:
 def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup, request: Request[Backup]) -> None:
     names = [words.stage_name(stage) for stage in stages[1:]]
     key = url.gone_of(backup.knocked_out)
-    chosen = st.selectbox("Heads that are gone", names, index=len(names) - 1, key=key, bind="query-params")
+    chosen = st.selectbox("Ablated heads", names, index=len(names) - 1, key=key, bind="query-params")
     stage = stages[1 + names.index(chosen)]
     moved = numbers.movers(backup, len(stage.gone))
     if not moved:
@@ -124,10 +124,11 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup, re
     if not shown:
         return
     changes = numbers.changes_of_others(backup, len(stage.gone))
+    changed = partial(tables.changes_frame, moved, stage.gone, backup)
     figure, width = charts.change_heatmap(changes, stage, backup), 90 + 42 * changes.shape[1]
     story = words.changes_story(changes, stage)
     show_figure(
-        "backup_changes", figure, story, frame, large=view.large, requests=[request], shown=of_stage,
+        "backup_changes", figure, story, changed, large=view.large, requests=[request], shown=of_stage,
         min_width=width, on_click=open_head,
     )  # fmt: skip
     head_opener(view.model)

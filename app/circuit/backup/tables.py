@@ -13,7 +13,7 @@ def stages_frame(all_stages: Sequence[Stage], result: Backup) -> pd.DataFrame:
     """Return a row for each stage with all its numbers."""
     rows: list[dict[str, object]] = []
     for stage in all_stages:
-        row: dict[str, object] = {"heads_gone": " ".join(map(str, stage.gone)) or "none"}
+        row: dict[str, object] = {"heads_ablated": " ".join(map(str, stage.gone)) or "none"}
         named = {
             "logit_diff": (stage.real, stage.real_interval),
             "naive_prediction": (stage.naive, stage.naive_interval),
@@ -31,5 +31,11 @@ def movers_frame(moved: Sequence[Mover], gone: Sequence[Head], result: Backup) -
     columns = {"low": "low_95", "high": "high_95", "by_scale": "change_by_layernorm_alone"}
     frame = pd.DataFrame([vars(mover) for mover in moved]).astype({"head": str}).rename(columns=columns)
     return frame.assign(
-        heads_gone=heads_text(gone), ablation=str(result.ablation), unit="logits", prompts=result.n_prompts
+        heads_ablated=heads_text(gone), ablation=str(result.ablation), unit="logits", prompts=result.n_prompts
     )
+
+
+def changes_frame(moved: Sequence[Mover], gone: Sequence[Head], result: Backup) -> pd.DataFrame:
+    """Return the change of every head that is left, layer by layer."""
+    frame = movers_frame(sorted(moved, key=lambda mover: mover.head), gone, result)
+    return frame.drop(columns=["before", "after", "change_by_layernorm_alone"])

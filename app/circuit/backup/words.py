@@ -14,7 +14,7 @@ _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is no
 
 def stage_name(stage: Stage) -> str:
     """Return the name of a stage on axes."""
-    return f"without {' '.join(map(str, stage.gone))}" if stage.gone else "nothing gone"
+    return f"without {' '.join(map(str, stage.gone))}" if stage.gone else "no head ablated"
 
 
 def shows_stages(stages: Sequence[Stage]) -> bool:
@@ -89,7 +89,7 @@ def cause_story(before: Stage, stage: Stage, n_layers: int) -> str:
     )
     last = all(head.layer == n_layers - 1 for head in stage.gone)
     if last:
-        text += " No other head could notice: those that are gone stand in the last layer."
+        text += " No other head could notice: those that are ablated stand in the last layer."
     lost = before.real - stage.naive
     made_up = stage.repair > 0 and _reacts(before, stage) and sure(*stage.repair_interval)
     if not made_up or lost < least(before.real):
@@ -116,7 +116,7 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
         return f"No other head's direct effect changes by {nothing} logits or more: next to nothing."
     named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
     moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)
-    text = f"These direct effects move most: {moves}.\nWith {heads_words(stage.gone)} gone."
+    text = f"These direct effects move most: {moves}.\nWith {heads_words(stage.gone)} ablated."
     different = [mover.head for mover in named if abs(mover.change - mover.by_scale) > 0.5 * abs(mover.change)]
     if not different:
         who = "All of them write" if len(named) > 1 else "It writes"

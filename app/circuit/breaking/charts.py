@@ -157,7 +157,9 @@ def minimality_bars(result: Minimality) -> go.Figure:
     names, hover_texts = [], []
     for n in order:
         removed = result.removed[n]
-        without_k = f"With K = {_wrapped(str(removed))} gone" if removed else "With nothing else gone (K is empty)"
+        without_k = (
+            f"With K = {_wrapped(str(removed))} ablated" if removed else "With nothing else ablated (K is empty)"
+        )
         without, both = result.values[:, n]
         member, share = member_words(result.members[n]), in_percent(float(result.signed_scores[n]))
         names.append(f"{member} {share}")
@@ -167,7 +169,7 @@ def minimality_bars(result: Minimality) -> go.Figure:
         )
     ends = np.array([result.signed_scores, *result.signed_scores_interval()])[:, order]
     note = f"share of F(M), {result.ablation} ablation, {sample}{whisker_note(result.n_prompts)}"
-    title, height = "What each member adds once its K is gone", 150 + 28 * len(order)
+    title, height = "What each member adds once its K is ablated", 150 + 28 * len(order)
     axis = "right: logit_diff falls without it"
     return row_bars(names, ends, hover_texts, title, note, axis, height=height, range=_range(ends), tickformat=".0%")
 

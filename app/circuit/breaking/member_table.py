@@ -20,9 +20,9 @@ COLUMNS: dict[str, ColumnConfig] = {
     "kept_at": st.column_config.TextColumn("kept at", width=80),
     "minimality_percent": number_column(
         "adds, % of F(M)",
-        "what its loss takes from logit_diff once K is gone, as a share of the whole model's (minimality)",
+        "what its loss takes from logit_diff once K is ablated, as a share of the whole model's (minimality)",
     ),
-    "K_gone_as_well": st.column_config.TextColumn("once these are gone (K)", width="large"),
+    "K_gone_as_well": st.column_config.TextColumn("once these are ablated (K)", width="large"),
 }
 
 

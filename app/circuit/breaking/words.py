@@ -225,5 +225,7 @@ def compare_story(results: Sequence[CircuitEvaluation], names: tuple[str, str]) 
         for name, result in zip(names, results, strict=True)
     ]
     change = results[0].per_prompt[0] - results[1].per_prompt[0]
-    better = int((change > 0).sum())
-    return f"The first is ahead in {better} of {prompts(len(change))}.\n{' '.join(sentences)}"
+    ahead = f"The first is ahead in {int((change > 0).sum())} of {prompts(len(change))}"
+    if not change.any():
+        ahead = "Both do the same in every prompt"
+    return f"{ahead}.\n{' '.join(sentences)}"

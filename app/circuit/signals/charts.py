@@ -34,4 +34,4 @@ def _intervention(flip: str) -> str:
     """Say what was done to the heads."""
     if flip == "ABB":
         return "Nothing changed (the clean run)"
-    return f"Heads told of the {FLIP_WORDS[flip].replace(', ', ' at the ')}"
+    return f"Heads given the {FLIP_WORDS[flip].replace(', ', ' at the ')}"

@@ -9,7 +9,7 @@ import torch
 
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
 from app.circuit.backup.numbers import Stage, changes_of_others, movers, stages
-from app.circuit.backup.tables import movers_frame, stages_frame
+from app.circuit.backup.tables import changes_frame, movers_frame, stages_frame
 from app.circuit.backup.words import cause_story, changes_story, expected_story
 from app.words.phrases import interval, mean_over, number, size
 from ioi_core import (
@@ -208,17 +208,20 @@ def test_backup_figures_draw_the_cores_numbers(knocked: Backup, all_stages: list
     low, high = bootstrap_interval(others[3, 1])
     [hover_text] = [hover_text for key, hover_text in figure.data[1].customdata if key == "3.1"]
     assert f"({interval(float(low), float(high), mean_over(knocked.n_prompts))})" in hover_text
-    assert [note.text for note in figure.layout.annotations] == ["gone", "gone"]
+    assert [note.text for note in figure.layout.annotations] == ["✕", "✕"]
     gone = {f"{head}" for head in all_stages[2].gone}
-    assert {key for key, hover_text in figure.data[1].customdata if hover_text.endswith("is gone")} == gone
-    assert list(stages_frame(all_stages, knocked)["heads_gone"]) == ["none", "1.2", "1.2 3.0", "1.2 3.0 2.3"]
-    assert len(movers_frame(moved, all_stages[2].gone, knocked)) == 14
+    assert {key for key, hover_text in figure.data[1].customdata if hover_text.endswith("is ablated")} == gone
+    assert list(stages_frame(all_stages, knocked)["heads_ablated"]) == ["none", "1.2", "1.2 3.0", "1.2 3.0 2.3"]
+    by_size, by_layer = (frame(moved, all_stages[2].gone, knocked) for frame in (movers_frame, changes_frame))
+    assert len(by_size) == 14
+    assert by_layer["head"].tolist() == sorted(by_size["head"], key=Head.parse)
+    assert not {"before", "after"} & set(by_layer.columns), "the second figure's file is not the first's again"
 
 
 def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
     at = page("backup heads", prompts="generated", n="8", corruption="ABC")
     assert_fine(at)
-    assert at.title[0].value == "Who steps in when a head is gone?"
+    assert at.title[0].value == "Who steps in when a head is ablated?"
     pairs = ioi_dataset(demo_model, 8, corruption="abc")
     direct = attribute_heads(demo_model, pairs).values
     strongest = [Head(*divmod(int(n), SHAPE[1])) for n in np.argsort(-direct, axis=None)[:2]]
@@ -230,7 +233,7 @@ def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
             expected in text and f"of {number(float(backup.naive[stage_number]))} instead" in text for text in says(at)
         )
     np.testing.assert_allclose(table(at, "layernorm_scale")["layernorm_scale"], backup.scale, atol=1e-4)
-    next(box for box in at.selectbox if box.label == "Heads that are gone").select_index(0).run()
+    next(box for box in at.selectbox if box.label == "Ablated heads").select_index(0).run()
     assert_fine(at)
     assert any(f"it divides by {size(backup.scale[1])} instead of {size(backup.scale[0])}" in text for text in says(at))
 

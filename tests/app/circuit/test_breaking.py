@@ -308,7 +308,7 @@ def test_the_papers_circuit_is_never_passed_off_on_another_model(visitor, demo_m
 @pytest.mark.parametrize(
     ("text", "says_why"),
     [
-        ("-9.9:END", "head 9.9 does not exist"),
+        ("-9.9:END", "Head 9.9 does not exist"),
         ("3.1:", "is no member of a circuit"),
         ("3.1 END", "is no member of a circuit"),
         ("at END", "is no member of a circuit"),

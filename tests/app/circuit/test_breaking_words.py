@@ -140,7 +140,9 @@ def test_who_is_ahead_is_counted(data) -> None:
     other = data.draw(evaluations(one.model_per_prompt))
     text = compare_story((one, other), ("this circuit", "start: empty"))
     ahead = int((one.per_prompt[0] > other.per_prompt[0]).sum())
-    assert f"ahead in {ahead} of {one.n_prompts} prompt" in text
+    alike = bool((one.per_prompt[0] == other.per_prompt[0]).all())
+    assert (f"ahead in {ahead} of {one.n_prompts} prompt" in text) != alike
+    assert "Both do the same in every prompt" in compare_story((one, one), ("this circuit", "start: empty"))
 
 
 def test_a_found_circuit_says_under_which_ablation_it_was_found(demo_model: Model, abc: PromptPairs) -> None:

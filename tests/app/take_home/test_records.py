@@ -72,6 +72,14 @@ def test_all_numbers_are_written_by_the_one_rule(figures):
         assert not [text for text in texts if badly_written(text)], view
 
 
+def test_files_spell_tokens_as_they_are(figures):
+    """With their own space in front: never the middle dot of a page, nor its name for the token in front."""
+    for view, of_view in figures.items():
+        for one in of_view:
+            cells = {cell for _, column in one.frame().items() for cell in column if isinstance(cell, str)}
+            assert not {cell for cell in cells if "·" in cell or cell == "BOS"}, (view, one.record.name)
+
+
 def known_values(numbers: list[Numbers]) -> np.ndarray:
     """Recorded numbers, and what a figure makes of them: means, ends of intervals, differences of two arrays, sums."""
     found = []

@@ -1,5 +1,6 @@
 """Refusals of what visitors type, upload or follow: the first ten words say what to change."""
 
+import ast
 import re
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from app.questions.ask import ask
 from app.questions.limits import check_cells, check_tokens
 from app.report.pins import read as read_report
 from app.shell.prompts import DATA, OWN, PromptChoice, check_size, checked_answer, chosen_prompts, texts_of
-from app.words.phrases import cannot_be_scaled, refusal, same_twins
+from app.words.phrases import IN_SIDEBAR, cannot_be_scaled, refusal, same_twins
 from ioi_core import (
     EdgeGraph,
     Head,
@@ -31,6 +32,7 @@ from ioi_core import (
 from ioi_core.circuit.definition import Circuit, check_circuit
 from ioi_core.data_sets.rows import as_text
 from ioi_core.sweeps.result import sweep_of
+from tests import ROOT
 
 TO_DO = re.compile(
     r"\b(analyse|choose|copy|correct|fill|give|has heads|keep|make|name|open|put|remove|reword|save|shorten|switch|"
@@ -171,3 +173,22 @@ def test_a_prompt_that_is_its_own_corrupted_prompt_is_pointed_out(demo_model: Mo
     assert same_twins(prompt_pairs(demo_model, texts, texts)).startswith("Prompts 1 and 2 are the same")
     many = [f"{MARY} {'very ' * n}old" for n in range(8)]
     assert same_twins(prompt_pairs(demo_model, many, many)).startswith("Prompts 1, 2, 3, 4, 5 and others are")
+
+
+def test_the_sidebar_has_one_name_and_on_a_phone_that_of_its_button() -> None:
+    name = re.search(
+        r"stExpandSidebarButton\"\]::after \{ content: \"(\w+)\"",
+        (ROOT / "app/drawing/style.css").read_text(encoding="utf-8"),
+    )
+    assert name
+    assert f"in the sidebar (on a phone: {name[1]})" == IN_SIDEBAR
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("about.md")]
+    for path in (ROOT / "app").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts += [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in comments
+        ]
+    assert [text for text in texts if "in the sidebar" in text.replace(IN_SIDEBAR, "")] == []

@@ -69,7 +69,7 @@ def test_the_keyboard_takes_a_head_off_the_list(visitor: Visitor, demo_model: Mo
     direct = attribute_heads(demo_model, pairs).values
     strongest = [Head(*divmod(int(place), SHAPE[1])) for place in np.argsort(-direct, axis=None)[:2]]
     assert len(figure(page, "backup_stages")["traces"][0]["x"]) == 3
-    page.get_by_role("combobox", name="Heads to take away, in this order").press("Backspace")
+    page.get_by_role("combobox", name="Heads to ablate, in this order").press("Backspace")
     expect(page.locator(".ioi-says").first).not_to_have_text(before, timeout=WAIT)
     visitor.settled()
     backup = backup_heads(demo_model, pairs, strongest[:1])
