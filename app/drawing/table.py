@@ -107,4 +107,5 @@ def _cell(value: Any, look: str, *, unsigned: bool) -> str:
         style = f' style="{look}"' if look else ""
         return f'<td class="ioi-number"{style}>{text}</td>'
     text = "" if value is None or value is pd.NA else str(value)
-    return f"<td{' class="ioi-long"' * (len(text) > _LINE)}>{html.escape(text)}</td>"
+    long = ' class="ioi-long"' if len(text) > _LINE else ""
+    return f"<td{long}>{html.escape(text)}</td>"
