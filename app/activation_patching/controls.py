@@ -23,7 +23,7 @@ def patch_controls(pairs: PromptPairs) -> PatchChoice:
         help=_listed(SITES),
     )  # fmt: skip
     roles = tuple(role for role in ROLES if role in pairs.roles)
-    places, key = (_ALL_AT_ONCE, *roles, _ONE_BY_ONE), url.WHERE_HEAD
+    places, key = (_ALL_AT_ONCE, *roles, _ONE_BY_ONE, "roles"), url.WHERE_HEAD
     if site in RESIDUAL_SITES:
         places, key = (_ONE_BY_ONE, "roles"), url.WHERE
     positions = st.selectbox("Where", places, key=key, bind="query-params")

@@ -1,7 +1,7 @@
 """A table on a page: Streamlit's own, which sorts and scrolls; on a projector a plain one, as large as all other text.
 
 Streamlit draws tables on a canvas, which takes no font size from a page, and enlarged as a whole it takes clicks for
-those on other rows.
+those on other rows. It cuts texts that are too long for it: a few rows that nobody sorts are a plain table everywhere.
 """
 
 import html
@@ -33,10 +33,11 @@ def number_column(label: str, help: str | None = None) -> ColumnConfig:
     return st.column_config.NumberColumn(label, help=help, width=max(75, round(34 + 6.2 * len(label))))
 
 
-INTERVAL_COLUMNS: Mapping[str, ColumnConfig] = {
-    "low_95": number_column("95 % from", RESAMPLED),
-    "high_95": number_column("95 % to", RESAMPLED),
-}
+_TITLES = {"low_95": "95 % from", "high_95": "95 % to", "receiver_input": "input", "on_a_path": "on a path"}
+"""Columns of files -> their titles where they are read."""
+_HELP = dict.fromkeys(("low_95", "high_95"), RESAMPLED)
+_LINE = 40
+"""Letters; a longer text wraps in a plain table."""
 
 
 def table_height(rows: int, most: int) -> int:
@@ -53,6 +54,7 @@ def show_frame(
     columns: Mapping[str, ColumnConfig] | None = None,
     unsigned: Collection[str] = (),
     most: int = 387,
+    plain: bool = False,
 ) -> None:
     """Draw a table to be read; its numbers as sentences write them, its cells literally.
 
@@ -61,13 +63,17 @@ def show_frame(
         columns: Streamlit's settings of columns, of which a projector's table takes the titles.
         unsigned: the columns of numbers that are never below 0.
         most: the most pixels of height, beyond which it scrolls; a projector's table has its own.
+        plain: a plain table, which cuts no text, for all.
     """
-    if large:
+    if large or plain:
         st.html(plain_table(frame, alt, columns or {}, unsigned))
         return
+    titles: dict[str, Any] = {
+        name: st.column_config.Column(title, help=_HELP.get(name)) for name, title in _TITLES.items() if name in frame
+    }
     st.dataframe(
-        as_written(frame, unsigned), hide_index=True, column_config=columns, key=f"table-{name}", alt=alt,
-        height=table_height(len(frame), most),
+        as_written(frame, unsigned), hide_index=True, column_config=titles | dict(columns or {}), key=f"table-{name}",
+        height=table_height(len(frame), most), alt=alt,
     )  # fmt: skip
 
 
@@ -79,7 +85,7 @@ def plain_table(
     shaded: Collection[str] = (),
 ) -> str:
     """Return a table as HTML; the arguments are those of `show_frame` and `as_written`."""
-    titles = [(columns.get(name) or {}).get("label") or name for name in map(str, frame.columns)]
+    titles = [(columns.get(name) or {}).get("label") or _TITLES.get(name, name) for name in map(str, frame.columns)]
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
     columns_of_cells = [
         [
@@ -108,4 +114,6 @@ def _cell(value: Any, look: str, *, unsigned: bool) -> str:
         )
         style = f' style="{look}"' if look else ""
         return f'<td class="ioi-number"{style}>{text}</td>'
-    return f"<td>{html.escape('' if value is None else str(value))}</td>"
+    text = "" if value is None or value is pd.NA else str(value)
+    long = ' class="ioi-long"' if len(text) > _LINE else ""
+    return f"<td{long}>{html.escape(text)}</td>"

@@ -10,7 +10,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app.drawing.by_template import show_bars_by_template
 from app.drawing.figure import show_figure
 from app.drawing.look import says
-from app.drawing.table import INTERVAL_COLUMNS, number_column, show_frame
+from app.drawing.table import number_column, show_frame
 from app.path_patching import charts, tables, words
 from app.path_patching.cells import path_grid, trail_edges
 from app.path_patching.controls import attention_control
@@ -28,7 +28,6 @@ def show_ranking(frame: pd.DataFrame, *, large: bool) -> None:
     shown = frame[["sender", "effect", "low_95", "high_95"]]
     columns: dict[str, ColumnConfig] = {
         "effect": number_column(words.effect_unit(frame["metric"].iloc[0])),
-        **INTERVAL_COLUMNS,
     }
     show_frame("ranking", shown, alt="All senders, the strongest first", large=large, columns=columns, most=300)
 

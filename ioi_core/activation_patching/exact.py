@@ -57,8 +57,8 @@ def patch_activations(
     Args:
         site: "resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", or "z", "q", "k", "v", "pattern".
         direction: DENOISING puts clean activations into the corrupted run, NOISING the reverse.
-        positions: residual sites: "each" (default; roles if prompts differ in length) or "roles". Head sites: "all"
-            (default) patches every position, "each" one at a time ("pattern": one query row), a role that role alone.
+        positions: "each" one at a time ("pattern": one query row), the default of residual sites; "roles", which stand
+            for "each" if prompts differ in length. Head sites: "all" too (default), every position, and a role alone.
         metric: "logit_diff", "logit_diff_recovered" (0 = corrupted, 1 = clean), "prob" of IO, "prob_diff" (its
             probability minus that of S; summed where answers are sets), or "kl" from the clean run, in nats.
     Returns:

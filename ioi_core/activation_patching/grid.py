@@ -69,7 +69,7 @@ def _columns(
 ) -> tuple[dict[str, Int[np.ndarray, " batch"] | None], str | None]:
     roles = {role: np.asarray(pairs.roles[role]) for role in ROLES if role in pairs.roles}
     residual = site in RESIDUAL_SITES
-    allowed = ("each", "roles") if residual else (ALL, "each", *roles)
+    allowed = ("each", "roles") if residual else (ALL, "each", "roles", *roles)
     if positions is None:
         positions = allowed[0]
     if not isinstance(positions, str) or positions not in allowed:

@@ -215,7 +215,7 @@ def _positions(given: Mapping[str, object], source: Source) -> str | None:
         return "roles"
     raise ChoiceError(
         f"the prompts differ in length, so that a position by number is another word in each: give positions of {site} "
-        "as all, or as a role such as END"
+        "as all, roles, or a role such as END"
     )
 
 

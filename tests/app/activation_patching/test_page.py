@@ -58,6 +58,17 @@ def test_prompts_of_unequal_length_show_roles(demo_model: Model) -> None:
     assert holds(at, cell_box(at).key) == f"layer {layer}, {result.axes['role'][role]}"
 
 
+def test_heads_too_are_patched_role_by_role(demo_model: Model) -> None:
+    at = patched(where_head="roles")
+    assert_fine(at)
+    pairs = arena_pairs(demo_model)
+    by_role = {role: patch_activations(demo_model, pairs, "z", positions=role).effects.mean(-1) for role in pairs.roles}
+    role, effects = max(by_role.items(), key=lambda item: abs(item[1]).max())
+    layer, head = divmod(int(abs(effects).argmax()), effects.shape[1])
+    assert holds(at, cell_box(at).key) == f"head {layer}.{head}, {role}"
+    assert any(f"({number(effects[layer, head])})" in text for text in says(at))
+
+
 def test_choosing_a_cell_shows_its_detail() -> None:
     at, cell = patched(), f"head {NEGATIVE[0]}"
     assert cell_box(at).value != cell

@@ -11,6 +11,7 @@ import torch
 from transformer_lens import patching as tl_patching
 
 from ioi_core import (
+    ROLES,
     Direction,
     Model,
     PromptError,
@@ -85,6 +86,11 @@ def test_heads_by_position_are_the_single_positions(small_model: Model, small_br
     assert list(by_role.axes) == ["layer", "head", "role"]
     one = patch_activations(small_model, unequal, site, positions="END", metric="logit_diff")
     np.testing.assert_allclose(by_role.values[..., -1], one.values, atol=1e-5)
+    asked = patch_activations(small_model, pairs, site, positions="roles", metric="logit_diff")
+    assert asked.axes["role"] == tuple(role for role in ROLES if role in pairs.roles)
+    for n, role in enumerate(asked.axes["role"]):  # columns of the grid by position, prompt by prompt
+        theirs = ours.per_prompt[..., pairs.roles[role], np.arange(len(pairs))]
+        np.testing.assert_allclose(asked.per_prompt[..., n, :], theirs, atol=1e-5)
 
 
 def tl_metric(pairs: PromptPairs, clean: float, corrupted: float):
@@ -248,7 +254,7 @@ def test_bad_requests_say_what_is_allowed(small_model: Model) -> None:
         patch_activations(small_model, pairs, "head_out")
     with pytest.raises(ChoiceError, match="each, roles can"):
         patch_activations(small_model, pairs, "resid_pre", positions="all")
-    with pytest.raises(ChoiceError, match="all, each, IO"):
+    with pytest.raises(ChoiceError, match="all, each, roles, IO"):
         patch_activations(small_model, pairs, "z", positions="S3")
     with pytest.raises(MetricError, match="logit_diff, logit_diff_recovered, prob, prob_diff, kl"):
         patch_activations(small_model, pairs, "z", metric="accuracy")
