@@ -9,6 +9,7 @@ from app.edges.plan import ARROW, Plan
 from app.words.choices import INPUTS
 from app.words.effects import blown_up, least, not_shown, shows
 from app.words.phrases import (
+    adds_or_takes,
     capitalised,
     ends,
     heads_words,
@@ -131,8 +132,6 @@ def edge_story(plan: Plan, exact: EdgeScores | None, edge: tuple[int, int]) -> s
     """Say what one edge does, and whether it is kept."""
     name = ARROW.join((plan.graph.senders[edge[0]], plan.graph.receivers[edge[1]]))
     adds = effect(plan.scores, edge)
-    verb = "adds" if adds >= 0 else "takes"
-    where = "to" if adds >= 0 else "from"
     about = "about " if plan.scores.estimate else ""
     words = edge_words(name)
     kept = "on a path" if plan.pruned[edge] else "but on no path: it changes nothing"
@@ -142,7 +141,7 @@ def edge_story(plan: Plan, exact: EdgeScores | None, edge: tuple[int, int]) -> s
     if abs(adds) < least_of(plan.scores):
         first = f"The edge from {words} hardly matters by itself ({about}{number(adds)} logits)"
     else:
-        first = f"The edge from {words} {verb} {about}{number(abs(adds)).removeprefix('+')} logits {where} logit_diff"
+        first = adds_or_takes(f"The edge from {words}", adds, about)
     exactly = ""
     if plan.scores.estimate and exact is not None:
         exactly = f" Exactly, it is {number(effect(exact, edge))}."

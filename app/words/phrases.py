@@ -69,10 +69,10 @@ def component(label: str, bias: str = "bias b_U") -> str:
     return f"{kind} {layer}"
 
 
-def adds_or_takes(who: str, value: float) -> str:
-    """Return "Head 9.9 adds 3.00 logits to logit_diff", or "takes ... away from"."""
+def adds_or_takes(who: str, value: float, about: str = "") -> str:
+    """Return "Head 9.9 adds 3.00 logits to logit_diff", or "takes ... away from"; `about` stands before the number."""
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
-    return f"{who} {verb} {size(value)} logits {where} logit_diff"
+    return f"{who} {verb} {about}{size(value)} logits {where} logit_diff"
 
 
 def unpatched_means(metric: str, clean: float, corrupted: float) -> str:
