@@ -1,6 +1,5 @@
 """Figures of activation patching."""
 
-import numpy as np
 import plotly.graph_objects as go
 
 from app.drawing import parts
@@ -9,7 +8,7 @@ from app.drawing.heatmap import EffectGrid, effect_heatmap, heatmap_height, inte
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, laid_out, literal, mean_note
 from app.words.choices import TOWARDS
-from app.words.phrases import mean_over, number
+from app.words.phrases import correlation_words, mean_over, number
 from ioi_core import PatchResult, bootstrap_interval
 
 
@@ -56,6 +55,5 @@ def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResul
         for name, a, b in zip(names, x, y, strict=True)
     ]
     figure = parts.estimate_scatter(x, y, texts, ("estimate", "exact"))
-    r = "undefined" if np.isnan(correlation) else f"{correlation:.3f}"
-    note = f"change in {result.metric}, {result.unit}; correlation {r}; dashed: equal"
+    note = f"change in {result.metric}, {result.unit}; correlation {correlation_words(correlation)}; dashed: equal"
     return laid_out(figure, "Estimate against exact, one point a cell", note, 420)

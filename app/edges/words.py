@@ -11,6 +11,7 @@ from app.words.effects import blown_up, least, not_shown, shows
 from app.words.phrases import (
     adds_or_takes,
     capitalised,
+    correlation_words,
     ends,
     heads_words,
     in_percent,
@@ -21,6 +22,7 @@ from app.words.phrases import (
     number,
     threshold,
     unpatched_means,
+    verdict,
 )
 from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, Head, MinimalEdges, bootstrap_interval
 from ioi_core.uncertainty import pearson
@@ -181,13 +183,13 @@ def estimate_story(estimate: EdgeScores, exact: EdgeScores, r: float, worst: Seq
     """Say how well an estimate agrees, and where it disagrees most."""
     if not has_edges(exact) and not has_edges(estimate):
         return "There is nothing to estimate here: no edge changes anything to speak of, by either."
-    verdict = "undefined" if np.isnan(r) else "good" if r > 0.95 else "fair" if r > 0.8 else "poor"
     names = [
         f"{edge_words(ARROW.join((exact.axes['sender'][a], exact.axes['receiver'][b])))} "
         f"({number(effect(estimate, (a, b)))}, exactly {number(effect(exact, (a, b)))})"
         for a, b in worst
     ]
-    told = "" if np.isnan(r) else f"{METHOD_NAMES[estimate.method]} is {verdict} here: correlation {r:.3f}."
+    method, quality = METHOD_NAMES[estimate.method], verdict(r)
+    told = "" if np.isnan(r) else f"{method} is {quality} here: correlation {correlation_words(r)}."
     return f"{told}\nIt is furthest off for {listed(names)}."
 
 
