@@ -9,13 +9,13 @@ from app.words.effects import blown_up, not_shown
 from app.words.phrases import (
     capitalised,
     correlation_words,
+    fit_words,
     interval,
     listed,
     mean_over,
     number,
     threshold,
     unpatched_means,
-    verdict,
 )
 from ioi_core import Direction, PatchResult, PromptPairs, Result, bootstrap_interval
 
@@ -71,7 +71,7 @@ def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) 
     largest = float(np.abs(exact.effects).max())
     if max(largest, float(np.abs(estimate.effects).max())) < exact.least:
         return "There is nothing to estimate here: no cell changes anything to speak of, by either."
-    quality = verdict(correlation)
+    quality = fit_words(correlation)
     if quality == "good" and errors[row, column] > 0.3 * largest:
         quality = "fair: the order is right, the sizes are not"
     judged = "" if np.isnan(correlation) else f"Here it is {quality}. "

@@ -13,6 +13,7 @@ from app.words.phrases import (
     capitalised,
     correlation_words,
     ends,
+    fit_words,
     heads_words,
     in_percent,
     interval,
@@ -22,7 +23,6 @@ from app.words.phrases import (
     number,
     threshold,
     unpatched_means,
-    verdict,
 )
 from ioi_core import EdgeCurve, EdgeEvaluation, EdgeScores, Head, MinimalEdges, bootstrap_interval
 from ioi_core.uncertainty import pearson
@@ -188,7 +188,7 @@ def estimate_story(estimate: EdgeScores, exact: EdgeScores, r: float, worst: Seq
         f"({number(effect(estimate, (a, b)))}, exactly {number(effect(exact, (a, b)))})"
         for a, b in worst
     ]
-    method, quality = METHOD_NAMES[estimate.method], verdict(r)
+    method, quality = METHOD_NAMES[estimate.method], fit_words(r)
     told = "" if np.isnan(r) else f"{method} is {quality} here: correlation {correlation_words(r)}."
     return f"{told}\nIt is furthest off for {listed(names)}."
 

@@ -13,7 +13,7 @@ from app.drawing.look import give_scripts, literal_markdown, notice, says
 from app.lessons.answers import is_right, read_answer
 from app.lessons.files.library import Library
 from app.lessons.keys.recipe import Recipe
-from app.lessons.keys.run import Compute, Run
+from app.lessons.keys.run import Run
 from app.lessons.lesson import Lesson
 from app.lessons.place import Place, go_to, write_answers
 from app.lessons.printout import print_out
@@ -29,6 +29,7 @@ from app.lessons.steps import (
     reveal_of,
     text_of,
 )
+from app.questions.ask import Compute
 from app.questions.compute import compute as compute_in_line
 from app.shell.title import headline
 from app.shell.way import LESSONS

@@ -19,9 +19,9 @@ from app.lessons.answers import counts_as_right, in_words, is_right
 from app.lessons.keys.analyses import measure
 from app.lessons.keys.measured import Measured
 from app.lessons.keys.rules import RULES, Key
-from app.lessons.keys.run import Compute, NotMeasuredError, Run, said, shape_of
+from app.lessons.keys.run import NotMeasuredError, Run, said, shape_of
 from app.lessons.lesson import LAST_LAYER, Lesson, Link, Step
-from app.questions.ask import ask
+from app.questions.ask import Compute, ask
 from app.words.effects import clearly_above_0
 from ioi_core import Head, Model, PromptPairs, arena_pairs, ioi_dataset
 

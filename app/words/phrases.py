@@ -183,7 +183,7 @@ def correlation_words(r: float) -> str:
     return "undefined" if np.isnan(r) else f"{r:.3f}"
 
 
-def verdict(r: float) -> str:
+def fit_words(r: float) -> str:
     """Return what to think of an estimate that correlates so with what it estimates: good, fair or poor."""
     return "good" if r > 0.95 else "fair" if r > 0.8 else "poor"
 
