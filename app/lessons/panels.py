@@ -22,9 +22,9 @@ from app.lessons.reveal_panel import show_link, show_links, show_reveal
 from app.lessons.steps import (
     about,
     answer_step,
-    found,
     lesson_pairs,
     link_of,
+    outcome,
     question_of,
     reveal_of,
     text_of,
@@ -158,7 +158,7 @@ def show_end(view: View, place: Place, lesson: Lesson, lessons: Sequence[Lesson]
         if answered.asked:
             right, asked = right + (given is not None and is_right(question, reveal, given)), asked + 1
         stop = "" if step.title.endswith("?") else "."
-        became = literal_markdown(found(model, question, reveal, given))
+        became = literal_markdown(outcome(model, question, reveal, given))
         lines.append(f"{n}. **{literal_markdown(step.title)}{stop}** {became}")
     says(f"You were right in {right} of {asked} questions. What surprised you is what you will remember.")
     st.markdown("\n".join(lines))

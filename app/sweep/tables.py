@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
+from app.words.phrases import number
 from ioi_core.sweeps.result import SweepResult
 
 MOST_ROWS = 1000
@@ -30,9 +31,9 @@ def largest(result: SweepResult, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.iloc[np.sort(order)] if len(frame) > MOST_ROWS else frame
 
 
-def told(result: SweepResult) -> pd.DataFrame:
+def facts_frame(result: SweepResult) -> pd.DataFrame:
     """Return what was swept, as the file says it."""
-    runs = ("–" if run is None else f"{run:.4g}" for run in (result.clean, result.corrupted))
+    runs = ("–" if run is None else number(run) for run in (result.clean, result.corrupted))
     facts = {
         "analysis": result.analysis,
         "parameters": _json(result.parameters),

@@ -103,6 +103,6 @@ def head_labels(run: Run) -> tuple[tuple[str, ...], ...]:
     return tuple(f"layer {layer}" for layer in axes["layer"]), tuple(axes["head"])
 
 
-def said(value: float) -> str:
+def amount(value: float) -> str:
     """Return logits, or a share, as a number; "≈ 0" where it is nothing."""
     return number(value, nothing=least())
