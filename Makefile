@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Twice as many as this project's smallest machine has cores: what a browser or a server is tested for is mostly waited for.
 WORKERS ?= 4
 
-.PHONY: run test notebooks-test walk-test cluster-test lint check format demo-model verify fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
+.PHONY: run test notebooks-test walk-test cluster-test lint check format demo-model verify verify-edges fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
 
 run: .venv/installed  ## serve the dashboard at http://localhost:8501
 	$(BIN)/python -m app

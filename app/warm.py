@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from diskcache import Timeout
 
@@ -41,7 +41,7 @@ from app.lessons.steps import answer_step, lesson_pairs
 from app.logit_lens.requests import curve_requests, heads_request, layers_request, tokens_request
 from app.path_patching.requests import PathChoice, most_attended, path_request, split_request
 from app.path_patching.trail import Step
-from app.questions.ask import Request, ask
+from app.questions.ask import Compute, Request, ask
 from app.questions.halves import halves
 from app.questions.measures import measure_requests, role_requests
 from app.questions.prompt_patterns import pattern_requests
@@ -73,14 +73,6 @@ LESSONS = "lessons"
 """The gallery of all that lessons reveal, on prompts of their own."""
 
 _MEMORY = 64 * 2**20  # bytes of results at hand; all others are read from disk
-
-
-class Compute(Protocol):
-    """Computes a request on the model that is warmed."""
-
-    def __call__(self, request: Request[R], /) -> R:
-        """Return the result."""
-        ...
 
 
 def requests(model: Model, pairs: PromptPairs, compute: Compute) -> Iterator[Request[object]]:

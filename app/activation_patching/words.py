@@ -8,6 +8,8 @@ from app.view import View
 from app.words.effects import blown_up, not_shown
 from app.words.phrases import (
     capitalised,
+    correlation_words,
+    fit_words,
     in_percent,
     interval,
     listed,
@@ -84,14 +86,14 @@ def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) 
     largest = float(np.abs(exact.effects).max())
     if max(largest, float(np.abs(estimate.effects).max())) < exact.least:
         return "There is nothing to estimate here: no cell changes anything to speak of, by either."
-    verdict = "good" if correlation > 0.95 else "fair" if correlation > 0.8 else "poor"
-    if verdict == "good" and errors[row, column] > 0.3 * largest:
-        verdict = "fair: the order is right, the sizes are not"
-    r = number(correlation)
-    judged = "" if np.isnan(correlation) else f"Here it is {verdict}. "
+    quality = fit_words(correlation)
+    if quality == "good" and errors[row, column] > 0.3 * largest:
+        quality = "fair: the order is right, the sizes are not"
+    judged = "" if np.isnan(correlation) else f"Here it is {quality}. "
     return (
-        f"{judged}Correlation over all cells: {r}.\nIts largest error: {exact.names[row][column]}, "
-        f"{number(estimate.effects[row, column])} against the exact {number(exact.effects[row, column])}."
+        f"{judged}Correlation over all cells: {correlation_words(correlation)}.\n"
+        f"Its largest error: {exact.names[row][column]}, {number(estimate.effects[row, column])} against the "
+        f"exact {number(exact.effects[row, column])}."
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.edges.words import Agreement
 from ioi_core import EdgeGraph, EdgeScores
-from ioi_core.edges.evaluation import strongest
+from ioi_core.edges.evaluation import strongest_mask
 
 _DRAWS = 200
 
@@ -27,7 +27,7 @@ def agreement(graph: EdgeGraph, a: np.ndarray, b: np.ndarray) -> Agreement:
 
 def overlaps_when_resampled(graph: EdgeGraph, scores: EdgeScores, number: int, seed: int = 0) -> np.ndarray:
     """Return [draw] the Jaccard overlap of the `number` strongest edges, prompts drawn with replacement, with all's."""
-    of_all = strongest(graph, scores.values, number)
+    of_all = strongest_mask(graph, scores.values, number)
     drawn = _Drawn.of(graph, scores, number)
     return np.array([jaccard(of_all, drawn(rows)) for rows in _draws(scores.n_prompts, seed)])
 
@@ -69,4 +69,4 @@ class _Drawn:
         weights = np.bincount(rows, minlength=self.per_prompt.shape[1])
         means = np.full(self.graph.exists.shape, np.nan)
         means[self.graph.exists] = self.per_prompt @ weights / len(rows)
-        return strongest(self.graph, means, self.number)
+        return strongest_mask(self.graph, means, self.number)

@@ -23,7 +23,7 @@ from app.questions.compute import compute, compute_all, is_known
 from app.questions.shown import Shown
 from app.view import View
 from ioi_core import EdgeEvaluation, EdgeScores, IOIError
-from ioi_core.edges.evaluation import strongest
+from ioi_core.edges.evaluation import strongest_mask
 
 _ROWS = 30
 _WORST = 2
@@ -155,7 +155,7 @@ def _compare_prompts(view: View, plan: Plan, made: Callable[[], OtherPrompts]) -
 
 def _say_agreement(plan: Plan, scores: EdgeScores, which: str, *, paired: bool) -> None:
     number, graph = int(plan.mask.sum()), plan.graph
-    theirs = strongest(graph, scores.values, number)
+    theirs = strongest_mask(graph, scores.values, number)
     overlaps = overlaps_between(graph, plan.scores, scores, number, paired=paired)
     what = f"the circuit above, and the {number:,} strongest {which}"
     sizes = min(plan.scores.n_prompts, scores.n_prompts)

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.words.phrases import refusal
 from ioi_core import EdgeError, EdgeGraph, EdgeScores, IOIError
-from ioi_core.edges.evaluation import strongest
+from ioi_core.edges.evaluation import strongest_mask
 
 MOST_CHANGES = 60
 """Changes that a link holds."""
@@ -101,10 +101,11 @@ class Plan:
     @cached_property
     def mask(self) -> np.ndarray:
         """[sender receiver] which edges are kept."""
-        mask = self.graph.mask(self.given) if self.given else strongest(self.graph, self.scores.values, self.number)
+        graph, scores = self.graph, self.scores.values
+        mask = graph.mask(self.given) if self.given else strongest_mask(graph, scores, self.number)
         for edges, kept in ((self.changes.kept, True), (self.changes.dropped, False)):
             if edges:
-                mask[self.graph.mask(sorted(edges))] = kept
+                mask[graph.mask(sorted(edges))] = kept
         return mask
 
     @cached_property

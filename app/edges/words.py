@@ -9,8 +9,11 @@ from app.edges.plan import ARROW, Plan
 from app.words.choices import INPUTS
 from app.words.effects import blown_up, least, not_shown, shows
 from app.words.phrases import (
+    adds_or_takes,
     capitalised,
+    correlation_words,
     ends,
+    fit_words,
     heads_words,
     in_percent,
     interval,
@@ -136,8 +139,6 @@ def edge_story(plan: Plan, exact: EdgeScores | None, edge: tuple[int, int]) -> s
     """Say what one edge does, and whether it is kept."""
     name = ARROW.join((plan.graph.senders[edge[0]], plan.graph.receivers[edge[1]]))
     adds = effect(plan.scores, edge)
-    verb = "adds" if adds >= 0 else "takes"
-    where = "to" if adds >= 0 else "from"
     about = "about " if plan.scores.estimate else ""
     words = edge_words(name)
     kept = "on a path" if plan.pruned[edge] else "but on no path: it changes nothing"
@@ -147,7 +148,7 @@ def edge_story(plan: Plan, exact: EdgeScores | None, edge: tuple[int, int]) -> s
     if abs(adds) < least_of(plan.scores):
         first = f"The edge from {words} hardly matters by itself ({about}{number(adds)} logits)"
     else:
-        first = f"The edge from {words} {verb} {about}{number(abs(adds)).removeprefix('+')} logits {where} logit_diff"
+        first = adds_or_takes(f"The edge from {words}", adds, about)
     exactly = ""
     if plan.scores.estimate and exact is not None:
         exactly = f" Exactly, it is {number(effect(exact, edge))}."
@@ -187,13 +188,13 @@ def estimate_story(estimate: EdgeScores, exact: EdgeScores, r: float, worst: Seq
     """Say how well an estimate agrees, and where it disagrees most."""
     if not has_edges(exact) and not has_edges(estimate):
         return "There is nothing to estimate here: no edge changes anything to speak of, by either."
-    verdict = "undefined" if np.isnan(r) else "good" if r > 0.95 else "fair" if r > 0.8 else "poor"
     names = [
         f"{edge_words(ARROW.join((exact.axes['sender'][a], exact.axes['receiver'][b])))} "
         f"({number(effect(estimate, (a, b)))}, exactly {number(effect(exact, (a, b)))})"
         for a, b in worst
     ]
-    told = "" if np.isnan(r) else f"{METHOD_NAMES[estimate.method]} is {verdict} here: correlation {number(r)}."
+    method, quality = METHOD_NAMES[estimate.method], fit_words(r)
+    told = "" if np.isnan(r) else f"{method} is {quality} here: correlation {correlation_words(r)}."
     return f"{told}\nIt is furthest off for {listed(names)}."
 
 

@@ -13,7 +13,7 @@ from app.drawing.look import give_scripts, literal_markdown, notice, says
 from app.lessons.answers import is_right, read_answer
 from app.lessons.files.library import Library
 from app.lessons.keys.recipe import Recipe
-from app.lessons.keys.run import Compute, Run
+from app.lessons.keys.run import Run
 from app.lessons.lesson import Lesson
 from app.lessons.place import Place, go_to, write_answers
 from app.lessons.printout import print_out
@@ -22,13 +22,14 @@ from app.lessons.reveal_panel import show_link, show_links, show_reveal
 from app.lessons.steps import (
     about,
     answer_step,
-    found,
     lesson_pairs,
     link_of,
+    outcome,
     question_of,
     reveal_of,
     text_of,
 )
+from app.questions.ask import Compute
 from app.questions.compute import compute as compute_in_line
 from app.shell.title import headline
 from app.shell.way import LESSONS
@@ -157,7 +158,7 @@ def show_end(view: View, place: Place, lesson: Lesson, lessons: Sequence[Lesson]
         if answered.asked:
             right, asked = right + (given is not None and is_right(question, reveal, given)), asked + 1
         stop = "" if step.title.endswith("?") else "."
-        became = literal_markdown(found(model, question, reveal, given))
+        became = literal_markdown(outcome(model, question, reveal, given))
         lines.append(f"{n}. **{literal_markdown(step.title)}{stop}** {became}")
     says(f"You were right in {right} of {asked} questions. What surprised you is what you will remember.")
     st.markdown("\n".join(lines))

@@ -10,9 +10,10 @@ from typing import Any
 
 from app.lessons.answers import counts_as_right, in_words
 from app.lessons.charts import reveal_chart
-from app.lessons.keys.run import Compute, Run
+from app.lessons.keys.run import Run
 from app.lessons.lesson import Lesson, Step
 from app.lessons.steps import Answered, answer_step, ask_of, drawn_of, lesson_pairs, question_of, reveal_of, text_of
+from app.questions.ask import Compute
 from app.take_home.svg import heatmap_svg, is_heatmap
 from ioi_core import Model
 

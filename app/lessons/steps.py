@@ -19,9 +19,9 @@ from app.lessons.answers import counts_as_right, in_words, is_right
 from app.lessons.keys.analyses import measure
 from app.lessons.keys.measured import Measured
 from app.lessons.keys.rules import RULES, Key
-from app.lessons.keys.run import Compute, NotMeasuredError, Run, said, shape_of
+from app.lessons.keys.run import NotMeasuredError, Run, amount, shape_of
 from app.lessons.lesson import LAST_LAYER, Lesson, Link, Step
-from app.questions.ask import ask
+from app.questions.ask import Compute, ask
 from app.words.effects import clearly_above_0
 from ioi_core import Head, Model, PromptPairs, arena_pairs, ioi_dataset
 
@@ -67,7 +67,7 @@ class Answered:
 def answer_step(step: Step, run: Run) -> Answered:
     """Compute what a step is about, and read the key off it; nothing is asked of a model that does not do the task."""
     predicted = run.compute(ask(ioi_core.predictions, pairs=run.pairs))
-    lead = f"{said(float(predicted.values[0]))} logits"
+    lead = f"{amount(float(predicted.values[0]))} logits"
     try:
         if not clearly_above_0(predicted.clean_logit_diff):
             raise NotMeasuredError("it does not prefer the right name on these prompts")
@@ -193,7 +193,7 @@ def answer_told(question: Mapping[str, Any], reveal: Mapping[str, Any]) -> str:
     return " ".join([words[0].upper() + words[1:], *counts_as_right(question, reveal)])
 
 
-def found(model: Model, question: Mapping[str, Any], reveal: Mapping[str, Any], given: Any | None) -> str:
+def outcome(model: Model, question: Mapping[str, Any], reveal: Mapping[str, Any], given: Any | None) -> str:
     """Return one step as the end of the lesson tells it: the verdict, or why there is none."""
     if not reveal["asked"]:
         return f"{model.name} does not show it."

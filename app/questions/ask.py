@@ -6,7 +6,7 @@ jumps from a figure to its computation and a type checker checks every parameter
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from cache.analyses import parameters_of
 from ioi_core import Model
@@ -41,3 +41,11 @@ def ask(function: Callable[Concatenate[Model, P], R], /, *args: P.args, **parame
         TypeError: the analysis has no such parameter, or needs one that is missing.
     """
     return Request(function, parameters_of(function, *args, **parameters))
+
+
+class Compute(Protocol):
+    """Computes a request on one model, or finds its result."""
+
+    def __call__(self, request: Request[R], /) -> R:
+        """Return the result."""
+        ...

@@ -18,9 +18,6 @@ from ioi_core import Direction
 def choose(choices: Mapping[str, str | int | None]) -> None:
     """Make choices for the visitor, by a button or a click: parameter of the address -> value."""
     for key, value in choices.items():
-        if key not in st.session_state and value is not None:
-            # Of a control that was never drawn, Streamlit takes the value but does not write it into the address.
-            st.query_params[key] = str(value)
         st.session_state[key] = value
         st.session_state.pop(_refused(key), None)
 

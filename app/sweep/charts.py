@@ -71,8 +71,8 @@ def _heatmap(result: SweepResult) -> go.Figure:
     keys = tuple(tuple(f"{title} {row}, {last} {column}" for column in columns) for row in rows)
     roles = ((),) * len(columns)
     grid = EffectGrid(values, values[..., None], rows, columns, roles, title, last, keys, keys, 0.0)
-    told = iter(_told(result, drawn, [name for row in keys for name in row]))
-    texts = [[next(told) for _ in columns] for _ in rows]
+    hovers = iter(_hover_texts(result, drawn, [name for row in keys for name in row]))
+    texts = [[next(hovers) for _ in columns] for _ in rows]
     figure = effect_heatmap(grid, texts, [], less_is_good=result.metric == "kl")
     blue = f"; blue: {TOWARDS[result.metric]}" if unpatched(result) is not None and result.metric in TOWARDS else ""
     return laid_out(figure, _title(result), f"{_note(result)}{blue}", heatmap_height(grid))
@@ -81,7 +81,7 @@ def _heatmap(result: SweepResult) -> go.Figure:
 def _bars(result: SweepResult) -> go.Figure:
     drawn, [(axis, labels)] = Effects.of(result), result.axes.items()
     low, high = (end - result.values + drawn.values for end in result.interval())
-    texts = _told(result, drawn, [f"{axis} {label}" for label in labels])
+    texts = _hover_texts(result, drawn, [f"{axis} {label}" for label in labels])
     names = [literal(f"{axis} {label}") for label in labels]
     ends = np.array([drawn.values, low, high])
     return row_bars(names, ends, texts, _title(result), f"{_note(result)}; whiskers: 95 %", literal(result.unit))
@@ -95,7 +95,7 @@ def _note(result: SweepResult) -> str:
     return literal(f"{result.unit}, {mean_over(result.n_prompts)}")
 
 
-def _told(result: SweepResult, drawn: Effects, names: Sequence[str]) -> list[str]:
+def _hover_texts(result: SweepResult, drawn: Effects, names: Sequence[str]) -> list[str]:
     """Return the hover texts of all cells. The standard error is that of the mean value, not of its change."""
     cells = zip(names, drawn.values.ravel(), result.values.ravel(), result.standard_error.ravel(), strict=True)
     return [

@@ -27,16 +27,16 @@ def show_sweep(view: View) -> None:
     try:
         result = sweep_of(file.getvalue(), file.name)
         frame = tables.cells(result)
-        told = tables.told(result)
+        facts = tables.facts_frame(result)
     except IOIError as error:
         refuse(error)
     except (ValueError, TypeError, OverflowError):  # sound in itself, but with labels that are no table's
         problem("Give the file as python -m ioi_core sweep wrote it: its labels make no table.")
     else:
-        _show(view, result, frame, told)
+        _show(view, result, frame, facts)
 
 
-def _show(view: View, result: SweepResult, frame: pd.DataFrame, told: pd.DataFrame) -> None:
+def _show(view: View, result: SweepResult, frame: pd.DataFrame, facts: pd.DataFrame) -> None:
     if other := words.same_weights(result, view.model):
         notice(other)
     if can_be_drawn(result):
@@ -48,6 +48,6 @@ def _show(view: View, result: SweepResult, frame: pd.DataFrame, told: pd.DataFra
     if len(rows) < len(frame):
         st.caption(f"The {len(rows)} cells with the largest means, of {len(frame)}; the file below has all.")
     show_frame("sweep", rows, alt="Cells of the sweep", large=view.large, unsigned=["standard_error"], most=300)
-    show_frame("sweep_told", told, alt="What was swept", large=view.large)
+    show_frame("sweep_told", facts, alt="What was swept", large=view.large)
     name = f"{in_a_file_name(result.model)}_{in_a_file_name(result.analysis)}_sweep.csv"
     download_button("CSV", lambda: csv_bytes(frame), name, "text/csv", key="sweep-csv")

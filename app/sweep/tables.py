@@ -31,7 +31,7 @@ def largest(result: SweepResult, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.iloc[np.sort(order)] if len(frame) > MOST_ROWS else frame
 
 
-def told(result: SweepResult) -> pd.DataFrame:
+def facts_frame(result: SweepResult) -> pd.DataFrame:
     """Return what was swept, as the file says it."""
     runs = ("–" if run is None else number(run) for run in (result.clean, result.corrupted))
     facts = {

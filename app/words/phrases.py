@@ -73,10 +73,10 @@ def component(label: str, bias: str = "bias b_U") -> str:
     return f"{kind} {layer}"
 
 
-def adds_or_takes(who: str, value: float) -> str:
-    """Return "Head 9.9 adds 3.00 logits to logit_diff", or "takes ... away from"."""
+def adds_or_takes(who: str, value: float, about: str = "") -> str:
+    """Return "Head 9.9 adds 3.00 logits to logit_diff", or "takes ... away from"; `about` stands before the number."""
     verb, where = ("adds", "to") if value >= 0 else ("takes", "away from")
-    return f"{who} {verb} {size(value)} logits {where} logit_diff"
+    return f"{who} {verb} {about}{size(value)} logits {where} logit_diff"
 
 
 def unpatched_means(metric: str, clean: float, corrupted: float) -> str:
@@ -202,6 +202,16 @@ def number(value: float, largest: float = 0.0, nothing: float = NOTHING) -> str:
     decimals = max(0, 2 - math.floor(math.log10(size)))
     text = f"{value:+.{decimals}f}"
     return "≈ 0" if abs(value) < nothing or not float(text) else text
+
+
+def correlation_words(r: float) -> str:
+    """Return a correlation; "undefined" where one of the two does not vary."""
+    return "undefined" if np.isnan(r) else f"{r:.3f}"
+
+
+def fit_words(r: float) -> str:
+    """Return what to think of an estimate that correlates so with what it estimates: good, fair or poor."""
+    return "good" if r > 0.95 else "fair" if r > 0.8 else "poor"
 
 
 def threshold(value: float) -> str:

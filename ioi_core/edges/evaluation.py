@@ -153,7 +153,7 @@ def largest_edges(model: Model, scores: EdgeValues, number: WholeNumber) -> tupl
     check_model(model)
     graph = EdgeGraph.of(model)
     number = as_whole_number(number, "number", 0, graph.n_edges)
-    return graph.edges(strongest(graph, edge_values(graph, scores), number))
+    return graph.edges(strongest_mask(graph, edge_values(graph, scores), number))
 
 
 def ranking(graph: EdgeGraph, values: Float[np.ndarray, "sender receiver"]) -> Int[np.ndarray, " edge"]:
@@ -162,7 +162,7 @@ def ranking(graph: EdgeGraph, values: Float[np.ndarray, "sender receiver"]) -> I
     return edges[np.argsort(-np.abs(values.ravel()[edges]), kind="stable")]
 
 
-def strongest(graph: EdgeGraph, values: Float[np.ndarray, "sender receiver"], number: int) -> EdgeMask:
+def strongest_mask(graph: EdgeGraph, values: Float[np.ndarray, "sender receiver"], number: int) -> EdgeMask:
     """The circuit of the edges of largest absolute value, not yet pruned."""
     return largest(graph, ranking(graph, values), number)
 

@@ -1,4 +1,7 @@
-"""`PromptPairs`: clean and corrupted prompts, token by token, with the answers and the role of each position."""
+"""`PromptPairs`: clean and corrupted prompts, token by token, with the answers and the role of each position.
+
+`stack_rows` puts BOS in front and pads.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

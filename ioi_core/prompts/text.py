@@ -3,7 +3,7 @@
 A word is what a reader takes for one: a run of characters without white space, commas, long dashes and the ends of
 sentences, less the signs at its ends and a possessive or contracted ending ("John's", "John'll"). So "Anne-Laure",
 "O'Brien", "Anne(Laure)", "John_2" and a letter with its combining accent are one word each, however many pieces the
-tokenizer makes of them. Positions here count from the text's own first token; a BOS comes later.
+tokenizer makes of them. Positions here count from the text's own first token; a BOS comes later (`pairs.py`).
 """
 
 import re

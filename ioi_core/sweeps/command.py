@@ -68,7 +68,7 @@ def main(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: the same command goes on from the finished blocks", file=sys.stderr)
         return 130
-    print(told(result, options.out))
+    print(summary(result, options.out))
     return 0
 
 
@@ -132,7 +132,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def told(result: SweepResult, path: str) -> str:
+def summary(result: SweepResult, path: str) -> str:
     """Return what came out in a few lines: the cells of largest value, each with its standard error."""
     values, lines = result.values.ravel(), [f"{result!r}, model {result.model}, kept in {path}"]
     if result.clean is not None:

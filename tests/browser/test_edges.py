@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from app.edges.plan import first_size
 from app.words.phrases import in_percent
 from ioi_core import EdgeGraph, Model, arena_pairs, edge_scores, evaluate_edges
-from ioi_core.edges.evaluation import strongest
+from ioi_core.edges.evaluation import strongest_mask
 from tests.browser.visitor import WAIT, Visitor, figure
 from tests.models.bundled import MOVERS
 
@@ -35,7 +35,7 @@ def click_edge(page: Page, name: str) -> None:
 def test_edges_are_dropped_by_clicks_and_kept_again(visitor: Visitor, demo_model: Model) -> None:
     pairs, graph = arena_pairs(demo_model), EdgeGraph.of(demo_model)
     scores = edge_scores(demo_model, pairs, "exact")
-    mask = strongest(graph, scores.values, first_size(graph.n_edges))
+    mask = strongest_mask(graph, scores.values, first_size(graph.n_edges))
 
     def expect_said(dropped: list[str]) -> None:
         edges = [edge for edge in graph.edges(mask) if "->".join(edge) not in dropped]

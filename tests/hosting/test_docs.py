@@ -38,8 +38,10 @@ def test_every_benchmark_finds_what_it_measures(name: str):
     importlib.import_module(f"benchmarks.{name}")
 
 
-def test_the_architecture_names_every_room():
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    for top in ("app", "ioi_core"):
-        rooms = [folder.name for folder in (ROOT / top).iterdir() if (folder / "__init__.py").exists()]
-        assert [room for room in rooms if f"`{room}`" not in text and f"{top}/{room}" not in text] == []
+@pytest.mark.parametrize("top", ["app", "cache", "ioi_core"])
+def test_the_architecture_and_the_map_name_every_room(top: str):
+    architecture, readme = ((ROOT / name).read_text(encoding="utf-8") for name in ("docs/architecture.md", "README.md"))
+    folder_map = re.search(r"## Where things are\n\n```\n(.*?)```", readme, re.DOTALL)[1]
+    rooms = [folder.name for folder in (ROOT / top).iterdir() if (folder / "__init__.py").exists()]
+    assert [room for room in rooms if f"`{room}`" not in architecture and f"{top}/{room}" not in architecture] == []
+    assert [room for room in rooms if f" {room}/" not in folder_map] == []

@@ -13,10 +13,10 @@ from app.lessons.keys.measured import Behind, Measured
 from app.lessons.keys.run import (
     NotMeasuredError,
     Run,
+    amount,
     head_labels,
     heads_of,
     layers_asked,
-    said,
     some_of,
     token_labels,
 )
@@ -37,7 +37,7 @@ def patch_activations(run: Run, read: str, given: Mapping[str, Any]) -> Measured
     if result.undefined:
         raise NotMeasuredError(result.undefined)
     effects, note = result.effects.mean(-1), mean_over(result.n_prompts)
-    facts = {"clean": said(result.clean), "corrupted": said(result.corrupted)}
+    facts = {"clean": amount(result.clean), "corrupted": amount(result.corrupted)}
     title = "Change in logit_diff_recovered"
     if read == "heads":
         return Measured(effects, "share", title, note, head_labels(run), facts)
@@ -47,7 +47,7 @@ def patch_activations(run: Run, read: str, given: Mapping[str, Any]) -> Measured
     if read == "cells":
         return Measured(effects, "share", title, note, (layers, token_labels(run)), facts)
     at = {role: effects[:, int(run.pairs.roles[role][0])] for role in ("S2", "END")}
-    facts |= {"at_S2": said(float(at["S2"][0])), "at_END": said(float(at["END"][-1]))}
+    facts |= {"at_S2": amount(float(at["S2"][0])), "at_END": amount(float(at["END"][-1]))}
     if read == "at S2":
         kept = some_of(len(layers))
         return Measured(
@@ -100,7 +100,7 @@ def backup_heads(run: Run, read: str, given: Mapping[str, Any]) -> Measured:
     if before <= 0:
         raise NotMeasuredError("it does not prefer the right name, so nothing can be lost")
     facts = {
-        "gone": heads_words(heads), "before": said(before), "after": said(after), "expected": said(expected),
+        "gone": heads_words(heads), "before": amount(before), "after": amount(after), "expected": amount(expected),
         "expected_share": f"{round(100 * expected / before)} %",
         "own_share": f"{100 - round(100 * expected / before)} %", "left": f"{round(100 * after / before)} %",
     }  # fmt: skip
@@ -129,8 +129,8 @@ def evaluate_circuit(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
     share, empty = (100 * value / result.model_logit_diff for value in (result.logit_diff, result.empty_logit_diff))
     members, heads = len({head for head, _ in circuit.members}), len(run.model.heads)
     facts = {
-        "whole": said(result.model_logit_diff), "kept": said(result.logit_diff), "share": f"{round(share)} %",
-        "empty": said(result.empty_logit_diff), "members": str(members), "all_heads": str(heads),
+        "whole": amount(result.model_logit_diff), "kept": amount(result.logit_diff), "share": f"{round(share)} %",
+        "empty": amount(result.empty_logit_diff), "members": str(members), "all_heads": str(heads),
     }  # fmt: skip
     value, title = {
         "faithfulness": (share, "logit_diff of the circuit alone"),

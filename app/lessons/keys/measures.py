@@ -15,9 +15,9 @@ from app.lessons.keys.run import (
     STRONGEST,
     NotMeasuredError,
     Run,
+    amount,
     head_labels,
     heads_of,
-    said,
     some_of,
     stages_asked,
 )
@@ -44,7 +44,7 @@ def predictions(run: Run, read: str, given: Mapping[str, Any]) -> Measured:
     right, wrong = (float(value) for value in result.answer_probs[0, chosen].mean(0))
     ahead = int((result.clean_logit_diff > 0).sum())
     facts = {
-        "logit_diff": f"{said(clean)} logits", "corrupted": f"{said(corrupted)} logits",
+        "logit_diff": f"{amount(clean)} logits", "corrupted": f"{amount(corrupted)} logits",
         "probability": percent(right), "wrong_probability": percent(wrong),
         "times": f"{np.exp(clean):,.0f}", "ahead": str(ahead), "prompts": str(len(run.pairs)),
         "first_probability": percent(float(result.answer_probs[0, 0, 0])),
@@ -85,8 +85,8 @@ def logit_lens(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
     steepest, peak = int(steps.argmax()), int(values.argmax())
     layer, when = stages[steepest].split("_")
     facts = {
-        "first": said(float(values[0])), "peak": said(float(values[peak])), "peak_at": stage(stages[peak]),
-        "last": said(float(values[-1])), "rise": said(float(steps[steepest])),
+        "first": amount(float(values[0])), "peak": amount(float(values[peak])), "peak_at": stage(stages[peak]),
+        "last": amount(float(values[-1])), "rise": amount(float(steps[steepest])),
         "rise_at": f"the {'attention' if when == 'pre' else 'MLP'} of layer {layer}",
         "rise_layer": f"layer {layer}", "layers": str(run.model.cfg.n_layers),
         "last_layer": f"layer {run.model.cfg.n_layers - 1}",
@@ -112,7 +112,7 @@ def attribute_layers(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
         for kind, ending in (("attention", "attn_out"), ("MLPs", "mlp_out"), ("embeddings", "embed"))
     }
     by_layer = [of[f"{layer}_attn_out"] for layer in range(run.model.cfg.n_layers)]
-    facts = {name: said(value) for name, value in kinds.items()} | {"total": said(sum(of.values()))}
+    facts = {name: amount(value) for name, value in kinds.items()} | {"total": amount(sum(of.values()))}
     note = mean_over(result.n_prompts)
     if read == "kinds":
         return Measured(
@@ -127,7 +127,7 @@ def attribute_heads(run: Run, read: str, _: Mapping[str, Any]) -> Measured:
     result = run.compute(ask(ioi_core.attribute_heads, pairs=run.pairs))
     (best,), (worst,) = heads_of(run, STRONGEST), heads_of(run, AGAINST)
     most, least = (float(result.values[head.layer, head.head]) for head in (best, worst))
-    facts = {"for_head": str(best), "for": said(most), "against_head": str(worst), "against": said(least)}
+    facts = {"for_head": str(best), "for": amount(most), "against_head": str(worst), "against": amount(least)}
     title, note = "Direct effect on logit_diff", mean_over(result.n_prompts)
     if read == "against":
         whole = float(run.compute(ask(ioi_core.predictions, pairs=run.pairs)).values[0])

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from app.lessons.keys.run import Compute
-from app.questions.ask import Request
+from app.questions.ask import Compute, Request
 from app.questions.shown import Shown, shown_by_default
 from ioi_core import PromptPairs
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 import ioi_core
-from app.questions.ask import Request, ask
+from app.questions.ask import Compute, ask
 from app.questions.measures import role_requests
 from app.words.effects import least
 from app.words.phrases import number
@@ -22,14 +22,6 @@ GROUPS = (STRONGEST, AGAINST, *CLASSES)
 """Names of heads that every model has its own of."""
 
 _POINTS = 7  # of a curve that somebody draws with sliders, on a phone too
-
-
-class Compute(Protocol):
-    """Computes a request, or finds its result."""
-
-    def __call__(self, request: Request[R], /) -> R:
-        """Return the result."""
-        ...
 
 
 class NotMeasuredError(IOIError):
@@ -111,6 +103,6 @@ def head_labels(run: Run) -> tuple[tuple[str, ...], ...]:
     return tuple(f"layer {layer}" for layer in axes["layer"]), tuple(axes["head"])
 
 
-def said(value: float) -> str:
+def amount(value: float) -> str:
     """Return logits, or a share, as a number; "≈ 0" where it is nothing."""
     return number(value, nothing=least())
