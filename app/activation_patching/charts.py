@@ -8,7 +8,7 @@ from app.drawing.heatmap import EffectGrid, effect_heatmap, heatmap_height, inte
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, laid_out, literal, mean_note
 from app.words.choices import TOWARDS
-from app.words.phrases import correlation_words, mean_over, number
+from app.words.phrases import mean_over, number
 from ioi_core import PatchResult, bootstrap_interval
 
 
@@ -55,5 +55,5 @@ def estimate_scatter(estimate: EffectGrid, exact: EffectGrid, result: PatchResul
         for name, a, b in zip(names, x, y, strict=True)
     ]
     figure = parts.estimate_scatter(x, y, texts, ("estimate", "exact"))
-    note = f"change in {result.metric}, {result.unit}; correlation {correlation_words(correlation)}; dashed: equal"
+    note = f"change in {result.metric}, {result.unit}; correlation {number(correlation)}; dashed: equal"
     return laid_out(figure, "Estimate against exact, one point a cell", note, 420)

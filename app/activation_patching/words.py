@@ -8,7 +8,6 @@ from app.view import View
 from app.words.effects import blown_up, not_shown
 from app.words.phrases import (
     capitalised,
-    correlation_words,
     fit_words,
     in_percent,
     interval,
@@ -91,7 +90,7 @@ def estimate_story(estimate: EffectGrid, exact: EffectGrid, correlation: float) 
         quality = "fair: the order is right, the sizes are not"
     judged = "" if np.isnan(correlation) else f"Here it is {quality}. "
     return (
-        f"{judged}Correlation over all cells: {correlation_words(correlation)}.\n"
+        f"{judged}Correlation over all cells: {number(correlation)}.\n"
         f"Its largest error: {exact.names[row][column]}, {number(estimate.effects[row, column])} against the "
         f"exact {number(exact.effects[row, column])}."
     )

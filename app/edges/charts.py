@@ -11,7 +11,7 @@ from app.drawing.kept import drawn_once
 from app.drawing.parts import hover, laid_out, whisker_note, whiskers
 from app.edges.plan import ARROW
 from app.edges.words import METHOD_NAMES, edge_words, effect
-from app.words.phrases import capitalised, correlation_words, in_percent, interval_in_percent, mean_over, number
+from app.words.phrases import capitalised, in_percent, interval_in_percent, mean_over, number
 from ioi_core import EdgeCurve, EdgeScores
 
 _LINES = {
@@ -74,5 +74,5 @@ def estimate_scatter(estimate: EdgeScores, exact: EdgeScores, r: float) -> go.Fi
     axes = (f"{METHOD_NAMES[estimate.method]}, logits", "exact, logits")
     figure = parts.estimate_scatter(x, y, texts, axes)
     shown = f"the {len(edges):,} largest of " * (len(edges) < exact.n_edges)
-    note = f"what {shown}{exact.n_edges:,} edges add; correlation {correlation_words(r)}; dashed: equal"
+    note = f"what {shown}{exact.n_edges:,} edges add; correlation {number(r)}; dashed: equal"
     return laid_out(figure, "Estimate against exact, one point an edge", note, 420)

@@ -11,7 +11,6 @@ from app.words.effects import blown_up, least, not_shown, shows
 from app.words.phrases import (
     adds_or_takes,
     capitalised,
-    correlation_words,
     ends,
     fit_words,
     heads_words,
@@ -194,7 +193,7 @@ def estimate_story(estimate: EdgeScores, exact: EdgeScores, r: float, worst: Seq
         for a, b in worst
     ]
     method, quality = METHOD_NAMES[estimate.method], fit_words(r)
-    told = "" if np.isnan(r) else f"{method} is {quality} here: correlation {correlation_words(r)}."
+    told = "" if np.isnan(r) else f"{method} is {quality} here: correlation {number(r)}."
     return f"{told}\nIt is furthest off for {listed(names)}."
 
 

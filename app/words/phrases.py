@@ -204,11 +204,6 @@ def number(value: float, largest: float = 0.0, nothing: float = NOTHING) -> str:
     return "≈ 0" if abs(value) < nothing or not float(text) else text
 
 
-def correlation_words(r: float) -> str:
-    """Return a correlation; "undefined" where one of the two does not vary."""
-    return "undefined" if np.isnan(r) else f"{r:.3f}"
-
-
 def fit_words(r: float) -> str:
     """Return what to think of an estimate that correlates so with what it estimates: good, fair or poor."""
     return "good" if r > 0.95 else "fair" if r > 0.8 else "poor"
