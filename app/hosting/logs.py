@@ -186,7 +186,7 @@ def _log_lost_task(_loop: asyncio.BaseEventLoop, context: dict[str, Any]) -> Non
     _log_lost(str(context["message"]), context.get("exception"), "asyncio")
 
 
-def _log_lost(event: str, error: Any, name: str = __name__) -> None:
+def _log_lost(event: str, error: Any, name: str = "lost") -> None:
     """Log an error that nobody has caught; who only asks to end has none."""
     if not isinstance(error, KeyboardInterrupt | SystemExit):
         logging.getLogger(name).error(event, exc_info=error)

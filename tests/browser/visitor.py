@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, ViewportSize, expect
 
-from tests import ROOT
+from tests import LOST, ROOT
 
 FLAGS = [
     "--headless",
@@ -65,7 +65,7 @@ def serving(folder: Path, *command: str) -> Iterator[tuple[str, Path]]:
         finally:
             process.terminate()
             process.wait(WAIT / 1000)
-    assert "Traceback" not in log.read_text(), log.read_text()
+    assert not LOST.search(log.read_text()), log.read_text()
 
 
 def wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:

@@ -26,12 +26,13 @@ from tests.hosting.test_server import Server
 
 # Every first figure takes for ever, in PyTorch; with and without telling how far it is.
 FOR_EVER = """
+import logging
 import torch
 from dataclasses import replace
 from cache.analyses import ANALYSES
 
 def for_ever(model, *, progress, **_parameters):
-    print("computing", flush=True)
+    logging.getLogger("app").info("computing")
     for n in range(10**9):
         torch.randn(700, 700) @ torch.randn(700, 700)
         {tell}

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, expect
 
 from benchmarks.load import serving
+from tests import LOST
 from tests.browser.embed import hosted
 from tests.browser.every_page.controls import shown
 from tests.browser.visitor import WAIT, Visitor, at_rest
@@ -46,7 +47,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         stranger, copy = stack.enter_context(hosted.site())
         app = stack.enter_context(serving(folder, warm=False, IOI_FRAME_ANCESTORS=f"'self' {school}"))
         yield World(stack.enter_context(hosted.proxy(folder, app.port)), school, lesson, stranger, copy)
-    assert "Traceback" not in Path(folder / "log").read_text()
+    assert not LOST.search(Path(folder / "log").read_text())
 
 
 def framed(page: Page) -> Frame:

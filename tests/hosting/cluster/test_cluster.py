@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 from prometheus_client.parser import text_string_to_metric_families
 
 from ioi_core import Model, arena_pairs, logit_lens, patch_activations
-from tests import ROOT
+from tests import LOST, ROOT
 from tests.browser.conftest import launched
 from tests.browser.embed.hosted import NGINX, lead, proxy
 from tests.browser.visitor import WAIT, Visitor, figure
@@ -106,7 +106,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             servers = "\n".join(f"server 127.0.0.1:{replica.port} max_fails=0;" for replica in replicas)
             in_front = proxy(folder, replicas[0].port, [("server app:8501 max_fails=0;", servers)])
             yield Cluster(these.enter_context(in_front), workers, replicas)
-            assert not [log.name for log in hosts.logs if "Traceback" in log.read_text()]
+            assert not [log.name for log in hosts.logs if LOST.search(log.read_text())]
             for log in hosts.logs:
                 if log.name.startswith("cluster-app"):
                     assert all(json.loads(line)["event"] for line in log.read_text().split("\n")[:-1])
