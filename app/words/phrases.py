@@ -129,7 +129,7 @@ def in_percent(fraction: float) -> str:
     """Return a share of F(M), of a gap or of all edges in per cent: it may be below 0 or above 100."""
     if not np.isfinite(fraction):
         return "undefined"
-    if 0 < abs(fraction) < 0.00005:
+    if 0 < abs(fraction) < 1e-6:
         return "≈ 0 %"
     return f"{100 * fraction:.0f} %" if abs(fraction) >= 0.0995 else f"{100 * fraction:.2g} %"
 

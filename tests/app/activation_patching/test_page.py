@@ -83,7 +83,7 @@ def test_a_pattern_too_large_to_draw_is_refused_in_words(monkeypatch: pytest.Mon
     monkeypatch.setattr(prompt_patterns, "MOST_CELLS", 4 * 10**2)
     at = patched()
     assert_fine(at)
-    assert "Attention is drawn for prompts of up to 10: each head has 15 x 15 numbers here." in shown(at)
+    assert "Choose a prompt of up to 10 tokens: prompt 1 has 15, and each head 15 x 15 numbers" in shown(at)
     assert len(at.get("plotly_chart")) == drawn - 2, "clean and corrupted"
     assert any("its attention from END" in text for text in says(at)), "what it looks at is said all the same"
 
