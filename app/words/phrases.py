@@ -125,6 +125,11 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %" if probability >= 0.0005 else "less than 0.05 %"
 
 
+def percent_in_table(probability: float) -> str:
+    """Return the same, as short as a narrow column needs it."""
+    return percent(probability).replace("less than", "<").replace("over", ">")
+
+
 def percent_of_model(share: float) -> str:
     """Return a share of F(M) in per cent."""
     if np.isnan(share) or share == 0:
