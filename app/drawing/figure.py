@@ -18,7 +18,7 @@ from app.questions.shown import Requests, Shown
 from app.take_home.menu import Drawn, take_home
 from app.view import View
 from app.words.in_gpt2 import IN_GPT2
-from app.words.phrases import percent
+from app.words.phrases import percent_in_table
 
 _BESIDE_GPT2 = "_beside_gpt2"
 _LARGER = 1.3
@@ -206,10 +206,10 @@ def show_table(
     Cells are shown literally; `file` gives the table as a file has it; `requests` and `shown` as in `show_figure`.
     """
     if large:
-        written = frame.assign(probability=[percent(of_token) for of_token in frame["probability"]])
+        written = frame.assign(probability=[percent_in_table(of_token) for of_token in frame["probability"]])
         st.html(plain_table(written, name.replace("_", " "), columns or {}))
     else:
-        formats: dict[str, Any] = {"probability": percent}
+        formats: dict[str, Any] = {"probability": percent_in_table}
         with_bars = frame.assign(bar=frame["probability"]).style.format(formats)
         st.dataframe(with_bars, hide_index=True, column_config=columns, key=f"table-{name}")
     title = name.replace("_", " ").capitalize()

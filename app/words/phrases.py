@@ -125,6 +125,11 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %" if probability >= 0.0005 else "less than 0.05 %"
 
 
+def percent_in_table(probability: float) -> str:
+    """Return the same, as short as a narrow column needs it."""
+    return percent(probability).replace("less than", "<").replace("over", ">")
+
+
 def in_percent(fraction: float) -> str:
     """Return a share of F(M), of a gap or of all edges in per cent: it may be below 0 or above 100."""
     if not np.isfinite(fraction):

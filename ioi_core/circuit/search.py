@@ -29,7 +29,7 @@ from ioi_core.circuit.runs import Variant, VariantRuns
 from ioi_core.engine.checks import check_pairs
 from ioi_core.engine.progress import between, in_parts
 from ioi_core.errors import PromptError
-from ioi_core.inputs import Choice, Fraction, as_fraction, check_ablation
+from ioi_core.inputs import Choice, Fraction, as_fraction, check_ablation, shown
 from ioi_core.model.weights import Model
 from ioi_core.prompts.pairs import PromptPairs
 from ioi_core.results import Progress, PromptResult, over_prompts
@@ -196,8 +196,8 @@ def _ranked(effects: Float[np.ndarray, "role layer head"], roles: tuple[str, ...
 def _check_behaviour(whole: float) -> None:
     if whole <= 0:
         raise CircuitError(
-            f"the model's mean logit_diff on these prompts is {whole:.2f}: it does not prefer the right answer, and "
-            "there is no behaviour for a circuit to be faithful to",
+            f"the model's mean logit_diff on these prompts is {shown(round(whole, 3) + 0.0)}: it does not prefer the "
+            "right answer, and there is no behaviour for a circuit to be faithful to",
             "choose prompts on which it is above 0",
         )
 

@@ -104,6 +104,11 @@ def check_metric(metric: Choice, units: Mapping[str, str] = UNITS) -> str:
     return metric
 
 
+def _rounded(per_prompt: Float[np.ndarray, " batch"]) -> str:
+    """Return a mean for a message, never "-0.0"."""
+    return shown(round(float(per_prompt.mean()), 3) + 0.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Scale:
     """The linear scale that a metric puts raw values on: (raw - zero) / unit.
@@ -134,11 +139,11 @@ class Scale:
                 zero = corrupted if metric == "logit_diff_recovered" else clean
                 undefined = (
                     "the clean and the corrupted prompts have the same mean logit_diff "
-                    f"({clean.mean():.4f}), so there is nothing to recover"
+                    f"({_rounded(clean)}), so there is nothing to recover"
                 )
                 return cls._divided_by(clean - corrupted, zero, size, undefined)
             case "percent_of_clean":
-                undefined = f"the clean prompts' mean logit_diff is {clean.mean():.4f}: no per cent can be taken of it"
+                undefined = f"the clean prompts' mean logit_diff is {_rounded(clean)}: no per cent can be taken of it"
                 return cls._divided_by(clean, clean, size, undefined, factor=0.01)
             case _:
                 return cls(np.zeros_like(clean))
@@ -146,7 +151,7 @@ class Scale:
     @classmethod
     def fractions_of(cls, whole: Float[np.ndarray, " batch"]) -> "Scale":
         """The scale on which the mean of some logit_diff is 1, and a logit_diff of 0 is 0."""
-        undefined = f"the model's mean logit_diff is {whole.mean():.4f}: there is nothing to take a fraction of"
+        undefined = f"the model's mean logit_diff is {_rounded(whole)}: there is nothing to take a fraction of"
         return cls._divided_by(whole, np.zeros_like(whole), abs(float(whole.mean())), undefined)
 
     @classmethod

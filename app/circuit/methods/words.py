@@ -96,7 +96,7 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
             f"Needed? Noising goes {in_percent(needed)} of the way from the clean prompts to their {twin}s. "
             f"Enough? Denoising goes {in_percent(enough)} of the way back."
         )
-        if min(needed, enough) < 0:
+        if min(needed, enough) <= -0.0005:  # else it reads "≈ 0 %"
             sentences.append("Below 0: away from there.")
     if abs(zero - mean) > max(0.2 * abs(zero), least(result.clean)):
         sentences.append(

@@ -142,7 +142,7 @@ def test_what_has_no_room_in_the_link_is_said_and_not_kept(loader):
     assert [pin.note for pin in kept(at)] == ["", *notes[1:4], ""]
     at = report(*pins, LENS)
     at.text_input(key=f"note-{LENS.key}").set_value(notes[4]).run()
-    assert "has no room for it" in shown(at)
+    assert "has no room for that" in shown(at)
     assert kept(at) == [*pins, LENS]
 
 
