@@ -1,7 +1,7 @@
 """A table on a page: Streamlit's own, which sorts and scrolls; on a projector a plain one, as large as all other text.
 
 Streamlit draws tables on a canvas, which takes no font size from a page, and enlarged as a whole it takes clicks for
-those on other rows.
+those on other rows. It cuts texts that are too long for it: a few rows that nobody sorts are a plain table everywhere.
 """
 
 import html
@@ -31,6 +31,10 @@ def number_column(label: str, help: str | None = None) -> ColumnConfig:
     return st.column_config.NumberColumn(label, help=help, width=max(75, round(34 + 6.2 * len(label))))
 
 
+_LINE = 40
+"""Letters; a longer text wraps in a plain table."""
+
+
 def table_height(rows: int, most: int) -> int:
     """Return the pixels of a table of so many rows, at most `most`: none of them are empty."""
     return min(most, _ROW * (1 + max(rows, 1)) + _FRAME)
@@ -45,6 +49,7 @@ def show_frame(
     columns: Mapping[str, ColumnConfig] | None = None,
     unsigned: Collection[str] = (),
     most: int = 387,
+    plain: bool = False,
 ) -> None:
     """Draw a table to be read; its numbers as sentences write them, its cells literally.
 
@@ -53,8 +58,9 @@ def show_frame(
         columns: Streamlit's settings of columns, of which a projector's table takes the titles.
         unsigned: the columns of numbers that are never below 0.
         most: the most pixels of height, beyond which it scrolls; a projector's table has its own.
+        plain: a plain table, which cuts no text, for all.
     """
-    if large:
+    if large or plain:
         st.html(plain_table(frame, alt, columns or {}, unsigned))
         return
     st.dataframe(
@@ -100,4 +106,6 @@ def _cell(value: Any, look: str, *, unsigned: bool) -> str:
         )
         style = f' style="{look}"' if look else ""
         return f'<td class="ioi-number"{style}>{text}</td>'
-    return f"<td>{html.escape('' if value is None else str(value))}</td>"
+    text = "" if value is None or value is pd.NA else str(value)
+    long = ' class="ioi-long"' if len(text) > _LINE else ""
+    return f"<td{long}>{html.escape(text)}</td>"

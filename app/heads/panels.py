@@ -5,14 +5,13 @@ from functools import partial
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.elements.lib.column_types import ColumnConfig
 
 import ioi_core
 from app.attention.panels import show_head
 from app.drawing.by_template import show_bars_by_template, show_heatmaps_by_template
 from app.drawing.figure import show_figure, show_foot
 from app.drawing.look import says
-from app.drawing.table import number_column, show_frame
+from app.drawing.table import show_frame
 from app.heads import tables, words
 from app.heads.charts import direct_bars, site_bars, writing_scatter
 from app.heads.controls import SITES, names_control, sites_control
@@ -31,8 +30,6 @@ from app.words.tokens import token_label
 from ioi_core import Head
 from ioi_core.prompts.answers import answer_token
 from ioi_core.prompts.names import IOI_LISTS
-
-_INTERVAL = "prompts, or random sequences, drawn anew with replacement, 1,000 times; none for shares of names"
 
 
 def show_pending(view: View, slot: DeltaGenerator, head: Head) -> None:
@@ -80,7 +77,7 @@ def show_attention(view: View, head: Head) -> None:
     st.markdown("**Attention between roles**")
     per_prompt, roles = words.role_attention_of_head(attention, view.pairs, head), attention.axes["query_role"]
     frame = tables.role_attention_table(per_prompt, roles)
-    show_frame("role_attention", frame, alt="Attention between roles", large=view.large)
+    show_frame("role_attention", frame, alt="Attention between roles", large=view.large, plain=True)
     show_foot(
         "role_attention",
         words.role_attention_story(attention, head),
@@ -176,18 +173,15 @@ def show_ranks(view: View, head: Head) -> None:
     requests = measure_requests(view.pairs)
     measures = all_measures(*compute(view.model, *requests))
     frame = tables.rank_frame(measures, head)
-    columns: dict[str, ColumnConfig] = {
-        "value": number_column("value"),
-        "low_95": number_column("95 % from", _INTERVAL),
-        "high_95": number_column("95 % to", _INTERVAL),
-        "rank": number_column("rank", "1 is the largest; effects by size, without sign"),
-        "heads": number_column("of", "heads in all"),
-        "taken": st.column_config.TextColumn("taken over"),
-        "what_it_is": st.column_config.TextColumn("what it is", width="large"),
+    titles = {
+        "low_95": "95 % from",
+        "high_95": "95 % to",
+        "heads": "of",
+        "taken": "taken over",
+        "what_it_is": "what it is",
     }
-    show_frame(
-        "head_ranks", frame.drop(columns="head"), alt="Scores and ranks of the head", large=view.large, columns=columns
-    )
+    shown = frame.drop(columns="head").rename(columns=titles)
+    show_frame("head_ranks", shown, alt="Scores and ranks of the head", large=view.large, plain=True)
     show_foot("head_ranks", words.rank_story(measures, head), lambda: frame, requests=requests, shown=MEASURES_SHOWN)
 
 

@@ -25,7 +25,7 @@ def test_cells_are_literal_and_numbers_are_written_as_in_sentences() -> None:
             "token": ["·<b>x</b>", None],
             "effect": np.array([0.12345, np.nan], np.float32),
             "share": [0.25, 1.0],
-            "rank": [3, 12],
+            "rank": pd.array([3, None], "Int64"),
             "on": [True, False],
         }
     )
@@ -34,10 +34,12 @@ def test_cells_are_literal_and_numbers_are_written_as_in_sentences() -> None:
     assert cells(drawn) == [
         ["to&lt;ken", "direct effect", "share", "rank", "on"],
         ["·&lt;b&gt;x&lt;/b&gt;", "+0.123", "0.250", "3", "on"],
-        ["", "", "1.00", "12", "off"],
+        ["", "", "1.00", "", "off"],
     ]
     coloured = plain_table(frame, "", {}, shaded=["effect"])
     assert cells(coloured) == cells(plain_table(frame, "", {}))
     assert re.findall(r'style="([^"]+)">([^<]*)', coloured) == [(shades(frame["effect"], unsigned=False)[0], "+0.123")]
     assert 'aria-label="All &quot;of&quot; it"' in drawn
+    long = plain_table(pd.DataFrame({"what it is": ["short", "word " * 9]}), "", {})
+    assert re.findall(r'<td( class="ioi-long")?>(\w+)', long) == [("", "short"), (' class="ioi-long"', "word")]
     assert 'tabindex="0"' in drawn, "it scrolls, so a keyboard must reach it"
