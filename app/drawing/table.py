@@ -31,6 +31,8 @@ def number_column(label: str, help: str | None = None) -> ColumnConfig:
     return st.column_config.NumberColumn(label, help=help, width=max(75, round(34 + 6.2 * len(label))))
 
 
+_TITLES = {"low_95": "95 % from", "high_95": "95 % to", "receiver_input": "input", "on_a_path": "on a path"}
+"""Columns of files -> their titles where they are read."""
 _LINE = 40
 """Letters; a longer text wraps in a plain table."""
 
@@ -63,9 +65,10 @@ def show_frame(
     if large or plain:
         st.html(plain_table(frame, alt, columns or {}, unsigned))
         return
+    titles: dict[str, Any] = {name: title for name, title in _TITLES.items() if name in frame}
     st.dataframe(
-        as_written(frame, unsigned), hide_index=True, column_config=columns, key=f"table-{name}", alt=alt,
-        height=table_height(len(frame), most),
+        as_written(frame, unsigned), hide_index=True, column_config=titles | dict(columns or {}), key=f"table-{name}",
+        height=table_height(len(frame), most), alt=alt,
     )  # fmt: skip
 
 
@@ -77,7 +80,7 @@ def plain_table(
     shaded: Collection[str] = (),
 ) -> str:
     """Return a table as HTML; the arguments are those of `show_frame` and `as_written`."""
-    titles = [(columns.get(name) or {}).get("label") or name for name in map(str, frame.columns)]
+    titles = [(columns.get(name) or {}).get("label") or _TITLES.get(name, name) for name in map(str, frame.columns)]
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
     columns_of_cells = [
         [

@@ -28,8 +28,6 @@ def show_ranking(frame: pd.DataFrame, *, large: bool) -> None:
     shown = frame[["sender", "effect", "low_95", "high_95"]]
     columns: dict[str, ColumnConfig] = {
         "effect": number_column(words.effect_unit(frame["metric"].iloc[0])),
-        "low_95": number_column("95 % from", "prompts drawn anew 1,000 times"),
-        "high_95": number_column("95 % to"),
     }
     show_frame("ranking", shown, alt="All senders, the strongest first", large=large, columns=columns, most=300)
 

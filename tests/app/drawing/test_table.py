@@ -27,14 +27,15 @@ def test_cells_are_literal_and_numbers_are_written_as_in_sentences() -> None:
             "share": [0.25, 1.0],
             "rank": pd.array([3, None], "Int64"),
             "on": [True, False],
+            "low_95": [-1.0, 1.0],
         }
     )
     columns = {"effect": st.column_config.NumberColumn("direct effect"), "token": st.column_config.TextColumn("to<ken")}
     drawn = plain_table(frame, 'All "of" it', columns, unsigned=["share"])
     assert cells(drawn) == [
-        ["to&lt;ken", "direct effect", "share", "rank", "on"],
-        ["·&lt;b&gt;x&lt;/b&gt;", "+0.123", "0.250", "3", "on"],
-        ["", "", "1.00", "", "off"],
+        ["to&lt;ken", "direct effect", "share", "rank", "on", "95 % from"],
+        ["·&lt;b&gt;x&lt;/b&gt;", "+0.123", "0.250", "3", "on", "-1.00"],
+        ["", "", "1.00", "", "off", "+1.00"],
     ]
     coloured = plain_table(frame, "", {}, shaded=["effect"])
     assert cells(coloured) == cells(plain_table(frame, "", {}))

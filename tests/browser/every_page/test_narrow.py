@@ -41,10 +41,11 @@ TITLES = """([end]) => {
             if (left < outer.left - 1 || right > outer.right + 1 || top < outer.top - 1 || bottom > outer.bottom + 1)
                 wrong.push(`${name}: cut ${text.textContent}`);
         }
-        for (const name of chart.querySelectorAll('.ytick text:has([style*=bold])')) {  // its halo, on what is before it
+        for (const name of chart.querySelectorAll('.ytick text:has([style*=bold])')) {  // its halo lies on that
             const bold = name.textContent.lastIndexOf(name.querySelector('[style*=bold]').textContent);
             const room = name.getStartPositionOfChar(bold).x - name.getEndPositionOfChar(bold - 2).x;
-            if (room < parseFloat(getComputedStyle(name).strokeWidth) / 2) wrong.push(`${name.textContent}: half covered`);
+            const halo = parseFloat(getComputedStyle(name).strokeWidth) / 2;
+            if (room < halo) wrong.push(`${name.textContent}: half covered`);
         }
         const level = tick => !/rotate\\((?!0)/.test(tick.getAttribute('transform'));
         const ticks = [...chart.querySelectorAll('.xtick text')].filter(level).map(tick => tick.getBoundingClientRect())
