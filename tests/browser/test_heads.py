@@ -108,3 +108,14 @@ def test_it_fits_a_phone(chromium: Browser, server: str, scheme: str) -> None:
         page = visitor.open("/heads", model="ioi-demo", heads_shown=shown, parts="open")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, "the page itself never scrolls sideways"
     visitor.leave()
+
+
+def test_the_size_of_what_is_chosen_is_seen_as_a_colour(visitor: Visitor) -> None:
+    """With reduced motion too: the table asks the browser what a colour is, which must not fade from the last one."""
+    page = visitor.open("/heads", model="ioi-demo", heads_shown="all heads")
+    inside = """canvas => {  // of the third column's first cell, left of its number
+        const scale = canvas.width / canvas.getBoundingClientRect().width;
+        return [...canvas.getContext('2d').getImageData(scale * 160, scale * 52, 1, 1).data].slice(0, 3);
+    }"""
+    red, green, blue = page.locator(".st-key-table-all_heads canvas").first.evaluate(inside)
+    assert blue > green > red, "head 4.1 writes most towards the answer"
