@@ -57,7 +57,7 @@ def edge_words(edge: str) -> str:
 def circuit_story(plan: Plan, evaluation: EdgeEvaluation) -> str:
     """Say how much of the gap the circuit recovers, with how many edges."""
     n_all = plan.graph.n_edges
-    kept = f"{evaluation.n_edges:,} of {n_all:,} edges ({in_percent(evaluation.n_edges / n_all)})"
+    kept = f"{evaluation.n_edges:,} of {n_all:,} edges ({in_percent(evaluation.n_edges / n_all, nothing=0)})"
     if evaluation.no_fraction:
         return f"There is no faithfulness: {evaluation.no_fraction}."
     if evaluation.n_edges == n_all:
@@ -164,7 +164,7 @@ def curve_story(curves: dict[str, EdgeCurve], bound: float = 0.9) -> str:
         first = next((n for n in near if set(range(n, len(curve.values))) <= set(near.tolist())), None)
         if first is not None:
             sentences.append(
-                f"by {METHOD_NAMES[method]}, {in_percent(curve.shares[first])} of the edges recover "
+                f"by {METHOD_NAMES[method]}, {in_percent(curve.shares[first], nothing=0)} of the edges recover "
                 f"{in_percent(curve.values[first])}"
             )
     said = (

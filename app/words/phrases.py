@@ -130,11 +130,15 @@ def percent_in_table(probability: float) -> str:
     return percent(probability).replace("less than", "<").replace("over", ">")
 
 
-def in_percent(fraction: float) -> str:
-    """Return a share of F(M), of a gap or of all edges in per cent: it may be below 0 or above 100."""
+def in_percent(fraction: float, nothing: float = 0.0005) -> str:
+    """Return a share of F(M), of a gap or of all edges in per cent: it may be below 0 or above 100.
+
+    Args:
+        nothing: the smallest share that is not nothing; of 32,491 edges one is a share of 0.00003.
+    """
     if not np.isfinite(fraction):
         return "undefined"
-    if 0 < abs(fraction) < 1e-6:
+    if 0 < abs(fraction) < nothing:
         return "≈ 0 %"
     return f"{100 * fraction:.0f} %" if abs(fraction) >= 0.0995 else f"{100 * fraction:.2g} %"
 

@@ -17,7 +17,8 @@ BEHIND = {
         "as_text",  # read_pairs
         "has_viewer_layers",  # edges_as_neuronpedia
         "heads_of",  # what an edge's two names say
-        "ranking", "strongest",  # largest_edges
+        "is_known",  # prompt_pairs, which finds the people in a prompt
+        "ranking", "strongest_mask",  # largest_edges
         "layouts",  # Ablation.MEAN
         "pearson",  # correlation
         "published_class_on",  # published_class

@@ -26,11 +26,12 @@ def test_small_probabilities_are_not_rounded_to_nothing():
     ("fraction", "text"),
     [
         (0.874, "87 %"), (1.024, "102 %"), (-1.5, "-150 %"), (0.0996, "10 %"), (0.0421, "4.2 %"), (-0.0034, "-0.34 %"),
-        (3e-5, "0.003 %"), (1e-9, "≈ 0 %"), (0.0, "0 %"), (float("nan"), "undefined"), (float("inf"), "undefined"),
+        (-4e-4, "≈ 0 %"), (1e-9, "≈ 0 %"), (0.0, "0 %"), (float("nan"), "undefined"), (float("inf"), "undefined"),
     ],
 )  # fmt: skip
 def test_shares_in_percent(fraction, text):
     assert phrases.in_percent(fraction) == text
+    assert phrases.in_percent(3e-5, nothing=0) == "0.003 %"
 
 
 @pytest.mark.parametrize(
