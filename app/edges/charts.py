@@ -33,7 +33,8 @@ def curve_figure(curves: Mapping[str, EdgeCurve], kept: float) -> go.Figure:
         colour, dash, symbol = _LINES[method]
         low, high = curve.interval()
         texts = [
-            f"{METHOD_NAMES[method]}: the strongest {in_percent(at, nothing=0)}<br>({chosen:,} edges, {left:,} of them on a path)"
+            f"{METHOD_NAMES[method]}: the strongest {in_percent(at, nothing=0)}"
+            f"<br>({chosen:,} edges, {left:,} of them on a path)"
             f"<br>recover {in_percent(value)}{interval_in_percent(one, other)}"
             for at, chosen, left, value, one, other in zip(
                 curve.shares, curve.n_chosen, curve.n_edges, curve.values, low, high, strict=True

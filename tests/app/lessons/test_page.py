@@ -183,7 +183,7 @@ def test_no_word_says_what_a_choice_asks():
     """Of the questions whose answer is a part of what a term means: these are the words that would tell."""
     telling = {
         ("first", 1): "the name that has not been repeated", ("first", 3): "the right answer",
-        ("first", 5): "at IO", ("first", 6): "can be missed", ("anomalies", 2): "at IO",
+        ("first", 5): "at IO", ("first", 6): "can do without", ("anomalies", 2): "at IO",
         ("attribution", 5): "*against* that name", ("paths", 3): "through their queries",
     }  # fmt: skip
     for (name, n), words in telling.items():
