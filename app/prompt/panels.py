@@ -18,7 +18,7 @@ from ioi_core import Model, Predictions, PromptPairs, pairs_as_csv, pairs_as_rec
 
 PREDICTION_COLUMNS: dict[str, ColumnConfig] = {
     "probability": st.column_config.NumberColumn("probability", width=78),
-    "bar": st.column_config.ProgressColumn("", format=" ", min_value=0, max_value=1, width=45),
+    "bar": st.column_config.ProgressColumn("bar", format=" ", min_value=0, max_value=1, width=45),
     "rank": st.column_config.NumberColumn("rank", format="localized", help="1 is the most probable token", width=45),
     "token": st.column_config.TextColumn("token", width=90),
 }

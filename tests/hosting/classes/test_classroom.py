@@ -48,5 +48,4 @@ def test_fifty_visitors_of_one_page_cause_one_computation_of_each_result(tmp_pat
     assert all(len(one) == 4 for one in charts)
     computed = Counter((tmp_path / "computed").read_text().splitlines())
     wanted = ["logit_lens final", "logit_lens per_layer", "lens_tokens ", "attribute_layers ", "attribute_heads "]
-    wanted.append("head_scores ")  # of the model alone, by the warm-up
     assert computed == dict.fromkeys(wanted, 1), (tmp_path / "log").read_text()
