@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import url
 from app.circuit.changes import Changes, extended, read_changes, read_member, switched, write_changes
@@ -75,13 +76,14 @@ def start_control(model: Model, pairs: PromptPairs) -> str:
     return chosen
 
 
-def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit) -> Plan:
+def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit, above: DeltaGenerator) -> Plan:
     """Ask for the changes as text, to type or to keep, and return the circuit that they make of the starting one.
 
     Changes that cannot be read, or not be made on these prompts, are left out, and that is said.
 
     Args:
         circuit: the starting circuit.
+        above: where that is said, in sight of whoever opened a link with such changes.
     """
     explained = (
         f'Heads and where ({", ".join(places_of(pairs))}): "4.2:END" or "4.2 at END" is added, "-4.1:END" is switched '
@@ -96,8 +98,9 @@ def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit) -> Plan:
     try:
         plan = _plan(model, pairs, circuit, text)
     except IOIError as error:
-        notice(f"{refusal(error)} Until then your changes are left out, and the starting circuit is shown.")
-        st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
+        with above:
+            notice(f"{refusal(error)} For now your changes are left out, and the starting circuit is shown.")
+            st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
         text, plan = "", Plan(model, circuit, Changes())
     if plan.changes.added and circuit:
         alone.button("Only what is added", on_click=_only_added, help="Without the starting circuit.")

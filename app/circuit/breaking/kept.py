@@ -40,7 +40,7 @@ def kept_control(plan: Plan) -> dict[str, Circuit]:
         here = {name: read_changes(circuit) for (model, name), circuit in kept.items() if model == whose}
         circuits = {name: _circuit(plan.model, changes) for name, changes in here.items()}
     except IOIError as error:
-        notice(f"{refusal(error)} Until then the kept circuits are left out.")
+        notice(f"{refusal(error)} For now the kept circuits are left out.")
         kept, here, circuits = {}, {}, {}
     with asking:
         name = plain_name(st.text_input("Keep this circuit as", key=_NAME, placeholder="a name"))

@@ -60,12 +60,12 @@ def show_breaking(view: View) -> None:
     explained.caption(twins_story(view, pairs, ablation))
     at_first = numbers.empty()
     _show_model_alone(view, pairs, start, ablation, at_first)
-    first = _first_circuit(view, pairs, start, ablation, explained)
+    first = _first_circuit(view, pairs, start, ablation, explained, drawing)
     if not pairs.has_all_roles:
         st.caption(words.NO_CLASSES)
     elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
         controls.more_prompts_button(pairs, _GENERATED)
-    plan = controls.plan_control(view.model, pairs, first)
+    plan = controls.plan_control(view.model, pairs, first, drawing)
     asked = asked_for(pairs, plan, ablation)
     summary = numbers.container(key="circuit-summary")
 
@@ -105,8 +105,10 @@ def show_breaking(view: View) -> None:
     part("Is anything missing?", url.PART_COMPLETENESS, completeness)
 
 
-def _first_circuit(view: View, pairs: PromptPairs, start: str, ablation: Ablation, room: DeltaGenerator) -> Circuit:
-    """Return the starting circuit, the empty one where nothing can be found; `room` is told how it was found."""
+def _first_circuit(
+    view: View, pairs: PromptPairs, start: str, ablation: Ablation, room: DeltaGenerator, above: DeltaGenerator
+) -> Circuit:
+    """Return the starting circuit; `room` is told how it was found, `above` the graph why it is the empty one."""
     try:
         if search := search_request(pairs, start, ablation):
             told = found_story(compute(view.model, search))
@@ -114,7 +116,8 @@ def _first_circuit(view: View, pairs: PromptPairs, start: str, ablation: Ablatio
         classes = classes_of(view.model, view.pairs)[1] if start == MEASURED else {}
         return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:
-        notice(f"{refusal(error)} Until then the empty circuit is shown.")
+        with above:
+            notice(f"{refusal(error)} For now the empty circuit is shown.")
         return NO_HEADS
 
 
@@ -270,7 +273,7 @@ def _show_comparison(
             for name in names
         ]
     except CircuitError as error:
-        says(f"{refusal(error)} Until then there is nothing to compare.")
+        says(f"{refusal(error)} For now there is nothing to compare.")
         return
     if circuits[0] == circuits[1]:
         st.write("Both are the same circuit: choose another to compare.")

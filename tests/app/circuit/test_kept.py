@@ -61,4 +61,4 @@ def test_a_link_with_circuits_that_cannot_be_used_says_so_and_the_page_goes_on(c
     at = opened(PAGE, model="ioi-demo", circuit_start="empty", **link)
     assert_fine(at)
     assert "No circuit here is called" in body(at)
-    assert "Until then the kept circuits are left out" in body(at)
+    assert "For now the kept circuits are left out" in body(at)

@@ -36,7 +36,7 @@ CLEAN = tuple(f"When {giver} and Tom went to the {place}, {giver} gave {thing} t
 CORRUPTED = tuple(text.replace("Tom", "Amy") for text in CLEAN)
 OTHERS = {"prompts": "own", "text": "\n".join(CLEAN), "corrupted": "\n".join(CORRUPTED), "io": "Tom", "s": "Amy"}
 """The demo model is good at these, though the wrong answer does not stand in them, so that they are no IOI prompts."""
-NOTHING = "Until then the empty circuit is shown"
+NOTHING = "For now the empty circuit is shown"
 
 ELSEWHERE = {"text": CLEAN[0], "corrupted": "When Amy and Kate went to the shops, Kate gave the bag to"}
 """They differ where heads before END matter."""
@@ -120,7 +120,7 @@ def test_where_nothing_can_be_found_the_empty_circuit_is_shown_and_the_page_goes
     assert NOTHING not in body(at)
     at.selectbox(key="compare_with").select(f"start: {FOUND}").run()
     assert_fine(at)
-    assert any("Until then there is nothing to compare" in text for text in says(at))
+    assert any("For now there is nothing to compare" in text for text in says(at))
 
 
 def test_the_papers_circuit_and_classes_are_about_ioi_alone(demo_model: Model, others: PromptPairs) -> None:

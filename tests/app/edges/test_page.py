@@ -86,7 +86,7 @@ def test_an_edge_is_dropped_and_kept_by_buttons(demo_model: Model) -> None:
 def test_hostile_links_are_refused_in_words() -> None:
     at = page(edge_method="<b>", edges_kept="1e9", edge_changes="<script>", edge_sender="zzz", edge_receiver="$x$")
     assert not at.exception
-    assert "Until then the changes are left out" in body(at)
+    assert "For now the changes are left out" in body(at)
     assert "No part of this model that sends is called" in body(at)
     assert "<script>alert" not in body(at)
 
@@ -157,7 +157,7 @@ def test_a_circuit_in_a_link_is_shown_or_refused(demo_model: Model) -> None:
     for refused in ("<b>x</b>", "99.9", "embed->nothing"):
         at = page(edge_method="EAP", edge_circuit=refused, parts="closed")
         assert not at.exception
-        assert "Until then the strongest edges are kept" in body(at)
+        assert "For now the strongest edges are kept" in body(at)
 
 
 def test_a_circuit_is_compared_on_other_prompts(demo_model: Model) -> None:
