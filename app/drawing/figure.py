@@ -161,12 +161,15 @@ def _on_select(key: str, on_click: Callable[[str], None]) -> None:
 
 
 def _enlarged(drawn: go.Figure, *, roomy: bool) -> go.Figure:
-    """Return a copy with projector-sized text; if `roomy`, with more space above the plot, else for a low screen."""
+    """Return a copy with projector-sized text; if `roomy`, with more space above the plot, else for a low screen.
+
+    Names above the plot, of up to four lines, grow into the note over them: they get more space in either case.
+    """
     figure = go.Figure(drawn)
     figure.update_layout(
         font={"size": 16},
         title={"font": {"size": 19}, "subtitle": {"font": {"size": 16}}},
-        margin={"t": figure.layout.margin.t + (25 if roomy else 5)},
+        margin={"t": figure.layout.margin.t + (25 if roomy else 5) + 16 * (figure.layout.xaxis.side == "top")},
         height=figure.layout.height * _LARGER,
         legend={"font": {"size": 16}},
     )
