@@ -77,7 +77,7 @@ def overview_story(patterns: PromptPatterns, run: str) -> str:
             f"{_head_name(patterns, index)} ({_written(patterns, from_end[(*index, position)])})"
             for index in _largest(from_end[:, :, position], 3)
         )
-        parts.append(f"at {role}, {patterns.tokens(run)[position]}: heads {heads}")
+        parts.append(f"at {role}, “{patterns.tokens(run)[position]}”: heads {heads}")
     if parts:
         most, *others = parts
         rest = f"\nMost {'; '.join(others)}." if others else ""

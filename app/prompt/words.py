@@ -24,10 +24,10 @@ def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row:
             f"{first}, {best}.\nRight: {io}, together {percent(io_prob)}; wrong: {s}, {s_prob}. Its logit_diff, the "
             f"mean logit of the right minus that of the wrong, is {logit_diff}."
         )
-    where = (
-        "the right answer" if rank == 1 else f"the right answer “{io}” comes {ordinal(rank)} with {percent(io_prob)}"
-    )
-    return f"{first}, {where}.\nIts logit_diff (“{io}” over “{s}”) is {logit_diff}."
+    where = ", the right answer"
+    if rank > 1:
+        where = f"; the right answer, “{io}”, comes {ordinal(rank)} with {percent(io_prob)}"
+    return f"{first}{where}.\nIts logit_diff (“{io}” over “{s}”) is {logit_diff}."
 
 
 def may_have_hint(pairs: PromptPairs, result: Predictions) -> bool:

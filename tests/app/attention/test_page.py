@@ -46,7 +46,7 @@ def test_the_page_shows_what_the_core_computes(demo_model: Model) -> None:
     end, io = 14, 4
     layer, head = np.unravel_index(clean[:, :, end, io].argmax(), clean.shape[:2])
     assert holds(at, "attention_head") == f"{layer}.{head}"
-    assert f"at IO, ·Mary: heads {layer}.{head} ({size(clean[layer, head, end, io])})" in spoken(at)
+    assert f"at IO, “·Mary”: heads {layer}.{head} ({size(clean[layer, head, end, io])})" in spoken(at)
     assert len(at.get("plotly_chart")) == 4
     table = at.dataframe[0].value
     for _, line in table.iterrows():
