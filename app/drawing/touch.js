@@ -54,6 +54,23 @@ window.soughtBox ??= (() => {
   return true;
 })();
 
+// Once a source of prompts is chosen, what is asked of it is brought into sight: on a laptop it is below the window.
+window.showAsked ??= ({ target }) => {
+  if (!target.closest?.(".st-key-prompts")) return;
+  const first = () => document.querySelector(":is(.st-key-n, .st-key-task, .st-key-text, .st-key-data)");
+  const key = (box) => box?.className.match(/st-key-\S+/)[0];
+  const before = key(first());
+  const seek = new MutationObserver(() => {
+    const box = first();
+    if (!box || key(box) === before) return;
+    seek.disconnect();
+    box.scrollIntoView({ block: "center" });
+  });
+  seek.observe(document.body, { childList: true, subtree: true, attributeFilter: ["class"] });
+  setTimeout(() => seek.disconnect(), 10000);
+};
+for (const press of ["click", "keyup"]) addEventListener(press, window.showAsked, true);
+
 // What Streamlit leaves unsaid to those who hear the page: a box to drop a file on is a group, for a name needs a role
 // that may have one; the line of each part of the page is a heading, to be jumped to.
 window.saidRoles ??= (() => {

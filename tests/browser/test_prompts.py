@@ -43,6 +43,7 @@ def test_a_task_chosen_in_the_sidebar_and_its_numbers_on_two_pages(visitor: Visi
 def test_an_uploaded_file_is_read_mended_and_taken_home(visitor: Visitor, demo_model: Model):
     page = visitor.open(parts="open")
     page.get_by_text("data set", exact=True).click()
+    expect(page.get_by_role("textbox", name="or paste it here")).to_be_in_viewport(timeout=WAIT)  # by touch.js
     upload = page.locator("input[type=file]")
     broken = ROWS + "no name is here,,,,\n"
     upload.set_input_files(files=[{"name": "rows.csv", "mimeType": "text/csv", "buffer": broken.encode("utf-8-sig")}])
