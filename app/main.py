@@ -36,6 +36,7 @@ from app.shell.sidebar import (
     row_control,
     sidebar_at_first,
     size_control,
+    unknown_model_notice,
 )
 from app.shell.title import headline, tab_title, title_tab
 from app.shell.way import Step, follow_old_link, navigation, way_on, words_of
@@ -131,6 +132,7 @@ def _draw_shared(step: Step) -> tuple[str, str]:
         view = View(model, pairs, row, chosen.corruption, large)
         with text:
             _strip(view)
+        unknown_model_notice(model.name)
         data_set_notice(chosen.unread, chosen.left_out)
         if same := same_twins(pairs):
             notice(same)

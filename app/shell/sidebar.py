@@ -5,6 +5,7 @@ from typing import Literal
 import streamlit as st
 
 from app import url
+from app.drawing.look import notice
 from app.hosting.models import DEMO, GPT2
 from app.hosting.services import models
 from app.shell.prompts import OWN
@@ -12,7 +13,7 @@ from app.shell.title import CLOSED, OPEN
 from app.shell.widgets import choose, number_control
 
 _SIZES = ("normal", "large")
-_STAND_IN, _STANDING_IN = "_stand_in", "_standing_in"
+_STAND_IN, _STANDING_IN, _UNKNOWN = "_stand_in", "_standing_in", "_unknown_model"
 
 
 def model_control() -> str:
@@ -24,6 +25,9 @@ def model_control() -> str:
         "this app, built and trained to have a circuit like the paper's; it is not GPT-2, and its numbers are not "
         "GPT-2's." + others
     )
+    asked = st.query_params.get(url.MODEL, names[0])
+    if url.MODEL not in st.session_state and asked not in names:  # a name of another host's; Streamlit drops it
+        st.session_state[_UNKNOWN] = asked
     wanted = st.sidebar.selectbox(
         "Model", names, key=url.MODEL, bind="query-params", on_change=_ask_for, args=(url.MODEL,), help=explained
     )
@@ -55,13 +59,23 @@ def end_stand_in() -> None:
 
 def keep_stand_in() -> None:
     """Make ioi-demo the model that is asked for, in the address too."""
-    choose({url.MODEL: DEMO})
-    end_stand_in()
+    _choose_model(DEMO)
 
 
 def _ask_for(key: str) -> None:
-    choose({url.MODEL: st.session_state[key]})
+    _choose_model(st.session_state[key])
+
+
+def _choose_model(name: str) -> None:
+    choose({url.MODEL: name})
+    st.session_state.pop(_UNKNOWN, None)
     end_stand_in()
+
+
+def unknown_model_notice(shown: str) -> None:
+    """Say that a link asked for a model that this host does not have, until the visitor chooses one."""
+    if asked := st.session_state.get(_UNKNOWN):
+        notice(f"Model was {asked[:40]!r} in the link: no model here is called so. It is {shown}.")
 
 
 def size_control() -> bool:

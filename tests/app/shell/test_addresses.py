@@ -150,3 +150,12 @@ def test_a_default_head_is_that_of_the_prompts_shown(demo_model: Model) -> None:
     at.number_input(key="seed").set_value(other).run()
     assert at.title[0].value == f"What does head {strongest(other)} do?"
     assert "head" not in at.query_params
+
+
+def test_a_link_to_a_model_of_another_host_says_so_until_a_model_is_chosen() -> None:
+    at = opened(HEADS, model="my-checkpoint")
+    said = html.escape("Model was 'my-checkpoint' in the link: no model here is called so. It is ioi-demo.")
+    assert said in body(at)
+    assert_fine(at)
+    press(at, "Stay with ioi-demo")
+    assert "my-checkpoint" not in body(at)
