@@ -5,6 +5,7 @@ import streamlit as st
 import ioi_core
 from app.classroom.panels import show_join
 from app.drawing.look import says
+from app.hosting.models import DEMO
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view, hide_strip
@@ -24,7 +25,7 @@ st.write(ABOUT_IOI)
 result = compute(model, ask(ioi_core.predictions, pairs=pairs))
 st.html(example(model, pairs, result, row))
 st.html(legend(model, pairs))
-says(example_story(model, pairs, result, row))
+says(example_story(model, pairs, result, row, bundled=model.name == DEMO))
 
 with show_lessons():
     show_join()

@@ -12,11 +12,11 @@ ABOUT_IOI = (
 """What IOI is, what the app does and where to begin, in 60 words."""
 
 
-def example_story(model: Model, pairs: PromptPairs, result: Predictions, row: int) -> str:
-    """Say how likely the model finds either answer."""
+def example_story(model: Model, pairs: PromptPairs, result: Predictions, row: int, *, bundled: bool) -> str:
+    """Say how likely the model finds either answer, and of the bundled one that it is not GPT-2."""
     right, wrong = answer_labels(model, pairs, row)
     of_right, of_wrong = (percent(float(probability)) for probability in result.answer_probs[0, row])
     return (
-        f"{model.name} continues this one sentence with “{right}” with a probability of {of_right}, with “{wrong}” of "
-        f"{of_wrong}."
+        f"{model.name}{', not GPT-2,' * bundled} continues this one sentence with “{right}” with a probability of "
+        f"{of_right}, with “{wrong}” of {of_wrong}."
     )
