@@ -68,7 +68,7 @@ def test_the_heads_that_look_most_at_a_role_do(made, run) -> None:
     if "does not show it" in text:
         return
     for role, position in made.names.items():
-        found = re.search(rf"at {re.escape(role)}, \w: heads (\d)\.(\d) \((?:≈ )?([\d.]+)\)", text)
+        found = re.search(rf"at {re.escape(role)}, “\w”: heads (\d)\.(\d) \((?:≈ )?([\d.]+)\)", text)
         assert found
         assert from_end[int(found[1]), int(found[2]), position] == from_end[:, :, position].max()
         assert float(found[3]) == pytest.approx(
