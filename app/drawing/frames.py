@@ -26,7 +26,8 @@ def shade(value: float, largest: float, *, unsigned: bool) -> str:
 
 def shades(column: pd.Series, *, unsigned: bool) -> list[str]:
     """Return the backgrounds of a column's cells."""
-    return [shade(value, float(column.abs().max()), unsigned=unsigned) for value in column]
+    largest = float(column.abs().max())
+    return [shade(value, largest, unsigned=unsigned) for value in column]
 
 
 def as_written(frame: pd.DataFrame, unsigned: Collection[str] = (), shaded: Collection[str] = ()) -> Styler:

@@ -87,22 +87,17 @@ def plain_table(
     """Return a table as HTML; the arguments are those of `show_frame` and `as_written`."""
     titles = [(columns.get(name) or {}).get("label") or _TITLES.get(name, name) for name in map(str, frame.columns)]
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
-    columns_of_cells = [
-        [
-            _cell(value, look, unsigned=name in unsigned)
-            for value, look in zip(
-                frame[name].tolist(),
-                shades(frame[name], unsigned=name in unsigned) if name in shaded else [""] * len(frame),
-                strict=True,
-            )
-        ]
-        for name in frame.columns
-    ]
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns_of_cells, strict=True))
+    cells = [_cells(frame[name], unsigned=name in unsigned, shaded=name in shaded) for name in frame.columns]
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
     return (
         f'<div class="ioi-table" role="region" tabindex="0" aria-label="{html.escape(alt)}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cells(column: pd.Series, *, unsigned: bool, shaded: bool) -> list[str]:
+    looks = shades(column, unsigned=unsigned) if shaded else [""] * len(column)
+    return [_cell(value, look, unsigned=unsigned) for value, look in zip(column.tolist(), looks, strict=True)]
 
 
 def _cell(value: Any, look: str, *, unsigned: bool) -> str:

@@ -170,13 +170,7 @@ def show_ranks(view: View, head: Head) -> None:
     requests = measure_requests(view.pairs)
     measures = all_measures(*compute(view.model, *requests))
     frame = tables.rank_frame(measures, head)
-    titles = {
-        "low_95": "95 % from",
-        "high_95": "95 % to",
-        "heads": "of",
-        "taken": "taken over",
-        "what_it_is": "what it is",
-    }
+    titles = {"heads": "of", "taken": "taken over", "what_it_is": "what it is"}
     shown = frame.drop(columns="head").rename(columns=titles)
     show_frame("head_ranks", shown, alt="Scores and ranks of the head", large=view.large, plain=True)
     show_foot("head_ranks", words.rank_story(measures, head), lambda: frame, requests=requests, shown=MEASURES_SHOWN)

@@ -1,7 +1,7 @@
 """Panels of the Prompt page: the prompts as token chips, clean above corrupted, and the columns of its tables."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import streamlit as st
@@ -33,7 +33,8 @@ def show_prompts(model: Model, pairs: PromptPairs, row: int) -> None:
     st.html(legend(model, pairs))
     if len(pairs) > _MOST_SHOWN:
         st.caption(f"Prompts {rows.start + 1}-{rows.stop} of {len(pairs)}: those around the prompt shown.")
-    drawn = "".join(_pair_html(model, pairs, number) for number in rows)
+    meanings = role_meanings(model, pairs)
+    drawn = "".join(_pair_html(model, pairs, number, meanings) for number in rows)
     with st.container(border=True):
         st.html(scrolling(drawn, "All prompts" if len(rows) == len(pairs) else "Some prompts", "ioi-box"))
     left, right = st.columns([3, 1])
@@ -76,8 +77,7 @@ def _download_prompts(model: Model, pairs: PromptPairs) -> None:
     )  # fmt: skip
 
 
-def _pair_html(model: Model, pairs: PromptPairs, row: int) -> str:
-    meanings = role_meanings(model, pairs)
+def _pair_html(model: Model, pairs: PromptPairs, row: int, meanings: Mapping[str, str]) -> str:
     clean = chips(row_labels(model, pairs, row), row_roles(pairs, row), meanings, name=f"Prompt {row + 1}, clean")
     twin = row_labels(model, pairs, row, corrupted=True)  # its names have other roles than those at the same positions
     corrupted = chips(twin, {}, {}, changed_positions(pairs, row), f"Prompt {row + 1}, corrupted")

@@ -8,6 +8,7 @@ import streamlit as st
 from app.hosting.models import DEMO, GPT2, ModelState, ModelStatus
 from app.hosting.services import computations, models
 from app.shell.sidebar import end_stand_in, keep_stand_in, stands_in
+from app.words.phrases import counted
 from ioi_core import Model
 from ioi_core.model.hub import HOW_TO_GET
 from ioi_core.model.identity import OTHER_WEIGHTS
@@ -114,10 +115,8 @@ def disk_notice() -> None:
 def data_set_notice(unread: Sequence[str], reasons: Mapping[int, str]) -> None:
     """Say which columns of a data set are not read, and which rows were left out, and why."""
     if unread:
-        columns = "1 column" if len(unread) == 1 else f"{len(unread)} columns"
-        with st.expander(f"{columns} of the data set not read"):
+        with st.expander(f"{counted(len(unread), 'column')} of the data set not read"):
             st.text("\n".join(unread[:_MOST_NAMED]) + "\n..." * (len(unread) > _MOST_NAMED))
     if reasons:
-        rows = "1 row" if len(reasons) == 1 else f"{len(reasons)} rows"
-        with st.expander(f"{rows} of the data set left out"):
+        with st.expander(f"{counted(len(reasons), 'row')} of the data set left out"):
             st.text("\n".join(f"row {number}: {reason}" for number, reason in reasons.items()))

@@ -11,7 +11,7 @@ from app.hosting.settings import Settings
 from app.questions.ask import Request, ask
 from app.questions.limits import check_tokens
 from app.questions.twins import IN_DATA, NEW_NAMES, TYPED
-from app.words.phrases import IN_SIDEBAR
+from app.words.phrases import IN_SIDEBAR, counted
 from ioi_core import (
     TASKS,
     DataSet,
@@ -209,8 +209,7 @@ def _from_data(model: Model, choice: PromptChoice) -> Chosen:
         mixed = f"given, or {choice.corruption}"
         corruption = mixed if len(given) > 1 else IN_DATA if given[0] else choice.corruption
         return Chosen(found.pairs, corruption, found.refused, unread)
-    n = len(found.refused)
-    rows = "1 row" if n == 1 else f"{n} rows"
+    rows = counted(len(found.refused), "row")
     way_out = f", or choose Leave out {IN_SIDEBAR}" if found.pairs is not None else ""
     raise PromptError(
         f"{rows} of the data set cannot be used: {found.refusal(_MOST_LISTED)}",

@@ -15,14 +15,19 @@ _LONGEST_LABEL = 28
 _LISTED = 5
 
 
+def counted(n: int, noun: str) -> str:
+    """Return "1 row" or "8 rows"."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def prompts(n: int) -> str:
     """Return "1 prompt" or "8 prompts"."""
-    return f"{n} prompt{'' if n == 1 else 's'}"
+    return counted(n, "prompt")
 
 
 def mean_over(n: int) -> str:
     """Return "1 prompt", or "mean over 8 prompts"."""
-    return "1 prompt" if n == 1 else f"mean over {n} prompts"
+    return prompts(n) if n == 1 else f"mean over {prompts(n)}"
 
 
 def grouped_by(pairs: PromptPairs) -> str:
@@ -130,7 +135,11 @@ def percent_in_table(probability: float) -> str:
     return percent(probability).replace("less than", "<").replace("over", ">")
 
 
-def in_percent(fraction: float, nothing: float = 0.0005) -> str:
+NO_SHARE = 0.0005
+"""A share of less is nothing, and reads "≈ 0 %"."""
+
+
+def in_percent(fraction: float, nothing: float = NO_SHARE) -> str:
     """Return a share of F(M), of a gap or of all edges in per cent: it may be below 0 or above 100.
 
     Args:

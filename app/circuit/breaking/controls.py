@@ -16,7 +16,7 @@ from app.circuit.members import EVERYWHERE, OTHER, Classes, class_of, member_tex
 from app.circuit.starts import EMPTY, STARTS, starts_of
 from app.drawing.look import notice
 from app.shell.widgets import choose, drop_stale, option_control
-from app.words.phrases import prompts, refusal
+from app.words.phrases import counted, prompts, refusal
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs, parse_edges
 from ioi_core.circuit.definition import check_circuit
 from ioi_core.edges.notation import heads_of
@@ -56,6 +56,11 @@ class Plan:
     def is_whole(self) -> bool:
         """Whether it is the whole model, before anything is switched off."""
         return len(self.circuit.at(EVERYWHERE)) == len(self.model.heads)
+
+    @property
+    def shows_whole(self) -> bool:
+        """Whether it is the whole model, and nothing is switched off."""
+        return self.is_whole and not self.off
 
 
 def start_control(model: Model, pairs: PromptPairs) -> str:
@@ -105,8 +110,7 @@ def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit, above: Delt
     if plan.changes.added and circuit:
         alone.button("Only what is added", on_click=_only_added, help="Without the starting circuit.")
     if ARROW in text:
-        n = len(plan.changes.added)
-        heads = "1 head" if n == 1 else f"{n} heads"
+        heads = counted(len(plan.changes.added), "head")
         notice(f"These are edges. Shown: the {heads} at their ends, at every position.")
     if st.session_state.get(_MODEL) != model.fingerprint:
         # Changes to another model's circuit cannot be undone on this one's.

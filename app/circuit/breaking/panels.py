@@ -88,7 +88,7 @@ def show_breaking(view: View) -> None:
     broken = early or show_numbers()
     with foot:
         frame = partial(tables.members_frame, plan.circuit, plan.off, classes, None)
-        story = words.circuit_story(broken, plan.circuit, plan.off, is_whole=plan.is_whole and not plan.off)
+        story = words.circuit_story(broken, plan.circuit, plan.off, is_whole=plan.shows_whole)
         show_foot("circuit_graph", story, frame, requests=asked.broken, shown=[NOW, COMPLETE], figures=[figure])
         st.caption(words.graph_legend(published=published) if view.pairs.has_all_roles else words.PLACES_LEGEND)
 
@@ -159,7 +159,7 @@ def _show_summary(broken: Broken, off: Circuit) -> None:
 def _show_levels(view: View, plan: controls.Plan, broken: Broken, asked: Asked) -> None:
     figure = charts.level_bars(levels(broken, plan.off), broken.now) if words.shows_levels(broken) else None
     story = words.broken_story(broken, plan.circuit, plan.off)
-    if plan.is_whole and not plan.off:
+    if plan.shows_whole:
         story = f"{words.WHOLE_MODEL}."
     shown = [NOW, COMPLETE, BEFORE] if plan.off else [NOW]
     show_figure(
@@ -208,7 +208,7 @@ def _show_templates(view: View, pairs: PromptPairs, plan: controls.Plan, broken:
     if reason := no_share(broken.now):
         st.write(f"There is nothing to draw: {reason}.")
         return
-    if plan.is_whole and not plan.off:
+    if plan.shows_whole:
         st.write(f"{words.WHOLE_MODEL}.")
         return
     templates, by = by_template(pairs, broken.now), grouped_by(pairs)

@@ -7,7 +7,17 @@ import numpy as np
 from app.circuit.backup.numbers import Stage
 from app.circuit.members import EVERYWHERE
 from app.words.effects import least, not_shown, shows, sure
-from app.words.phrases import capitalised, heads_words, in_percent, interval, mean_over, number, size, threshold
+from app.words.phrases import (
+    NO_SHARE,
+    capitalised,
+    heads_words,
+    in_percent,
+    interval,
+    mean_over,
+    number,
+    size,
+    threshold,
+)
 from ioi_core import METHODS, Circuit, Head, MethodContrast, PromptResult, bootstrap_interval
 
 METHOD_WORDS = {
@@ -96,7 +106,7 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
             f"Needed? Noising goes {in_percent(needed)} of the way from the clean prompts to their {twin}s. "
             f"Enough? Denoising goes {in_percent(enough)} of the way back."
         )
-        if min(needed, enough) <= -0.0005:  # else it reads "≈ 0 %"
+        if min(needed, enough) <= -NO_SHARE:
             sentences.append("Below 0: away from there.")
     if abs(zero - mean) > max(0.2 * abs(zero), least(result.clean)):
         sentences.append(
