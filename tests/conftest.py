@@ -62,11 +62,7 @@ class ByRoom(LoadFileScheduling):
 
     _ROOMS = (
         # A server and a Chromium for each room of these, which take about as long as each other.
-        (
-            "tests/browser/every_page/test_access",
-            "tests/browser/every_page/test_form",
-            "tests/browser/every_page/test_n",
-        ),
+        ("tests/browser/every_page/test_access", "tests/browser/every_page/test_form"),
         ("tests/browser/every_page/",),
         ("tests/browser/test_",),
         ("tests/browser/",),

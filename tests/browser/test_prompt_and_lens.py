@@ -123,24 +123,6 @@ def test_a_copied_link_reproduces_the_view_for_somebody_else(visitor: Visitor, c
     other.leave()
 
 
-@pytest.mark.parametrize("path", ["/", "/logit_lens"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
-def test_narrow_and_wide_light_and_dark(chromium: Browser, server: str, path: str, scheme: str, width: int):
-    visitor = Visitor(chromium, server, viewport={"width": width, "height": 740}, color_scheme=scheme)
-    page = visitor.open(path, size="large" if width == 1440 else "normal", parts="open")
-    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert overflow <= 0, "the page scrolls sideways"
-    cut = page.evaluate(
-        "[...document.querySelectorAll('.ioi-token, .ioi-says, .ioi-notice')].filter("
-        "e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline').map(e => e.innerText)"
-    )
-    assert cut == []
-    background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
-    assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 384) == (scheme == "dark")
-    visitor.leave()
-
-
 def test_the_csv_holds_what_the_figure_shows(visitor: Visitor, demo_model: Model):
     visitor.open("/logit_lens", parts="open")
     lines = visitor.take_home("attribution_by_layer", "Data (CSV)").read_text(encoding="utf-8-sig").splitlines()

@@ -1,5 +1,6 @@
-"""Every page for those who do not see, click or hold still: axe-core, names of figures, contrast, keyboard, zoom."""
+"""Every page for those who do not see, click or hold still, or hold a phone: axe-core, contrast, keys, zoom, titles."""
 
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.heads.controls import ALL_HEADS
 from app.report.pins import Pin, written
 from tests import ROOT
+from tests.browser.every_page.test_touch import FIGURES
 from tests.browser.visitor import Visitor, at_rest, part, pick
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -32,6 +34,7 @@ VIEWS = {
 LAPTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 ZOOMED = {"width": 720, "height": 450}
 """A laptop at 200 %."""
+SMALL_PHONE = {"width": 360, "height": 740}
 
 OF_COLOURS = ("color-contrast", "link-in-text-block")
 """The rules of axe-core that a theme can change anything for: those tagged `cat.color` that a run has."""
@@ -58,9 +61,58 @@ FORM = """() => [innerWidth, document.querySelector('.stMain').scrollHeight,
         const { width, backgroundColor, color } = getComputedStyle(part);
         return [width, backgroundColor, color];
     })]"""
+CUT = """[...document.querySelectorAll('.ioi-token, .ioi-says, .ioi-notice')]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline').map(e => e.innerText)"""
+CLICKABLE = """() => [...document.querySelectorAll('[class*=st-key-figure-]:has(.js-plotly-plot)')]
+    .filter(e => e.querySelector('.js-plotly-plot')._fullLayout.clickmode.includes('select'))
+    .map(e => e.className.match(/st-key-figure-(\\S+)/)[1])"""
+TITLES = """([end]) => {
+    const boxes = [...document.querySelectorAll('.stMain [class*=st-key-wide-]')];
+    if (!boxes.every(box => box.querySelector('.js-plotly-plot .main-svg'))) return null;
+    const lines = element => {
+        const range = document.createRange();
+        range.selectNodeContents(element);
+        return [...range.getClientRects()].filter(rect => rect.width);
+    };
+    const seen = element => element.checkVisibility() && element.getBoundingClientRect().width;
+    const apart = (one, other) => one.right <= other.left || other.right <= one.left || one.bottom <= other.top
+        || other.bottom <= one.top;
+    const wrong = [], said = [];
+    for (const box of boxes) {
+        box.scrollLeft = end * box.scrollWidth * (getComputedStyle(box).direction === 'rtl' ? -1 : 1);
+        const name = box.className.match(/st-key-(wide-\\S+)/)[1], { left, right } = box.getBoundingClientRect();
+        const title = box.querySelector('.ioi-title'), chart = box.querySelector('.js-plotly-plot');
+        const outer = chart.getBoundingClientRect(), texts = [...chart.querySelectorAll('text')].filter(seen);
+        said.push([title.textContent, chart.layout.title.text]);
+        if (!lines(title).length) wrong.push(`${name}: no title`);
+        for (const line of lines(title)) {
+            if (line.left < left - 1 || line.right > right + 1) wrong.push(`${name}: cut title`);
+            const over = [...texts, ...document.querySelectorAll('.modebar-btn, [data-testid=stElementToolbar] button')]
+                .filter(other => seen(other) && !apart(line, other.getBoundingClientRect()));
+            wrong.push(...over.map(other => `${name}: covered by ${other.textContent || other.className}`));
+        }
+        for (const text of texts.filter(text => !text.closest('.hoverlayer'))) {
+            const { left, right, top, bottom } = text.getBoundingClientRect();
+            if (left < outer.left - 1 || right > outer.right + 1 || top < outer.top - 1 || bottom > outer.bottom + 1)
+                wrong.push(`${name}: cut ${text.textContent}`);
+        }
+        for (const name of chart.querySelectorAll('.ytick text:has([style*=bold])')) {  // its halo lies on that
+            const bold = name.textContent.lastIndexOf(name.querySelector('[style*=bold]').textContent);
+            const room = name.getStartPositionOfChar(bold).x - name.getEndPositionOfChar(bold - 2).x;
+            const halo = parseFloat(getComputedStyle(name).strokeWidth) / 2;
+            if (room < halo) wrong.push(`${name.textContent}: half covered`);
+        }
+        const level = tick => !/rotate\\((?!0)/.test(tick.getAttribute('transform'));
+        const ticks = [...chart.querySelectorAll('.xtick text')].filter(level).map(tick => tick.getBoundingClientRect())
+            .sort((one, other) => one.left - other.left);
+        if (ticks.some((tick, n) => n && !apart(ticks[n - 1], tick))) wrong.push(`${name}: names run into each other`);
+    }
+    return [[...new Set(wrong)], said];
+}"""
+"""What is wrong with the figures' texts, each box scrolled to one end; and their titles, as written and as text."""
 
 
-@pytest.fixture(params=VIEWS)
+@pytest.fixture(params=VIEWS, scope="module")
 def page(request: pytest.FixtureRequest, chromium: Browser, server: str) -> Iterator[Page]:
     visitor = Visitor(chromium, server)
     path, query = VIEWS[request.param]
@@ -102,7 +154,8 @@ def test_nobody_is_kept_out(page: Page):
     ):
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
-        at_rest(page, FORM)  # Streamlit changes its theme, Plotly its widths
+        background = at_rest(page, FORM)[2][1]  # Streamlit changes its theme, Plotly its widths
+        assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 384) == (scheme == "dark")
         found |= {f"{scheme}, {name}": lines for lines in [violations(page, *rules)] if lines}
         contrasts = page.evaluate(CONTRASTS) if size == PHONE else []
         found |= {(scheme, text): ratio for text, ratio in contrasts if ratio < LEAST_CONTRAST}
@@ -113,10 +166,33 @@ def test_nobody_is_kept_out(page: Page):
     expect(page.locator("h1")).to_have_count(1)
     parts = page.locator("[class*=st-key-part_] > .stExpander > details > summary")
     expect(parts.get_by_role("heading", level=2)).to_have_count(parts.count())
-    for size in (PHONE, ZOOMED):
+    for size in (SMALL_PHONE, ZOOMED):
         page.set_viewport_size(size)
         at_rest(page, FORM)
         assert sideways(page) == 0
+        assert page.evaluate(CUT) == []
+
+
+@pytest.fixture
+def on_a_phone(page: Page) -> Iterator[Page]:
+    """The open page as on a phone: what depends on fingers changes too."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Emulation.setDeviceMetricsOverride", {**PHONE, "deviceScaleFactor": 1, "mobile": True})
+    devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    assert page.evaluate("matchMedia('(hover: none) and (pointer: coarse)').matches")
+    yield page
+    devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    devtools.detach()
+
+
+def test_on_a_phone_titles_are_read_in_full_and_no_clickable_figure_is_missing_from_the_test_of_taps(on_a_phone: Page):
+    at_rest(on_a_phone, FORM)
+    for end in (0, 1):
+        wrong, said = at_rest(on_a_phone, TITLES, [end])
+        assert wrong == []
+        assert said or not on_a_phone.locator(".js-plotly-plot").count()
+        assert all(text.startswith(title) for text, title in said if "<" not in title)
+    assert {figure.name for figure in FIGURES}.issuperset(on_a_phone.evaluate(CLICKABLE))
 
 
 def focused(page: Page) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.every_page.test_access import VIEWS
+from tests.browser.every_page.test_access import CUT, VIEWS, sideways
 from tests.browser.visitor import Visitor, at_rest, read_chart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -120,6 +120,8 @@ def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str
         if view != "all heads":  # a table of its own height, which scrolls
             assert found["small" if view in WHOLE_SENTENCE else "end"] <= size[1]
         assert all(size == "16px" for size in page.evaluate(TICKS))  # whenever Streamlit's theme was laid over them
+        assert sideways(page) == 0
+        assert page.evaluate(CUT) == []
         expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
         expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).not_to_be_in_viewport()
 

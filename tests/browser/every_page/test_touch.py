@@ -168,8 +168,8 @@ def place(page: Page, figure: str, name: str) -> list[float]:
     return chart_at_rest(page, figure, WHERE, name)
 
 
-def open_figure(visitor: Visitor, clickable: Clickable, parts: str = "closed") -> Page:
-    page = visitor.open(clickable.path, **({"model": "ioi-demo", "parts": parts} | clickable.query))
+def open_figure(visitor: Visitor, clickable: Clickable) -> Page:
+    page = visitor.open(clickable.path, model="ioi-demo", **clickable.query)
     drawn = page.locator(f".st-key-figure-{clickable.name} .js-plotly-plot")
     if clickable.name.startswith("head_edges"):
         for name in ("Compute the edges of head", "Compute every edge between heads"):
@@ -207,20 +207,6 @@ def test_a_swipe_scrolls_and_each_tap_acts_on_what_was_tapped(phone: Visitor, cl
         phone.settled()
 
 
-def test_no_figure_that_can_be_clicked_is_missing_here(phone: Visitor) -> None:
-    names = {clickable.name for clickable in FIGURES}
-    pages = {(clickable.path, *clickable.query.items()): clickable for clickable in FIGURES}
-    for clickable in pages.values():
-        if clickable.path == "/heads":  # none but the two here, which must be computed
-            continue
-        page = open_figure(phone, clickable, "open")
-        drawn = page.locator("[class*=st-key-figure-]:has(.js-plotly-plot)").evaluate_all(
-            """all => all.filter(e => e.querySelector('.js-plotly-plot')._fullLayout.clickmode.includes('select'))
-                .map(e => e.className.match(/st-key-figure-(\\S+)/)[1])"""
-        )
-        assert names.issuperset(drawn)
-
-
 def test_no_toolbar_covers_a_button(phone: Visitor) -> None:
     for path, button in (("/circuit", "Add"), ("/heads", "Increment")):
         page = phone.open(path, model="ioi-demo", heads_shown="all heads", parts="open")
@@ -255,3 +241,18 @@ def test_a_wide_figure_says_so_and_begins_at_its_end(phone: Visitor) -> None:
     assert "Scroll sideways" in hint
     *_, wide, narrow, hint = read_chart(page, "attribution_by_layer", ends)
     assert (wide, hint) == (narrow, "none")
+
+
+def test_the_layers_of_the_circuit_stay_in_sight_while_it_scrolls(phone: Visitor) -> None:
+    page = phone.open("/circuit", model="ioi-demo", circuit_part="break it")
+    names = """(chart, slid) => {
+        const box = chart.closest('[class*=st-key-wide-]'), { left, right } = box.getBoundingClientRect();
+        box.scrollLeft = slid * (box.clientWidth - box.scrollWidth);
+        return [...chart.querySelectorAll('.ytick text')].map(name => [name.textContent, name.getBoundingClientRect()])
+            .map(([name, at]) => [name, at.left >= left - 1 && at.right <= left + 80 && at.right <= right]);
+    }"""
+    layers = [[name, True] for name in ("0", "1", "2", "3", "4", "5", "out")]
+    start = "chart => [chart.closest('[class*=st-key-wide-]').scrollLeft]"
+    assert read_chart(page, "circuit_graph", start) == [0], "it begins at its right end"
+    for slid in (0, 0.5, 1):
+        assert chart_at_rest(page, "circuit_graph", names, slid) == layers
