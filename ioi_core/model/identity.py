@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GPT2LMHeadModel, GPT2TokenizerFast
+import transformers
+from transformers import GPT2TokenizerFast
 
 from ioi_core.errors import ModelUnavailableError
 from ioi_core.model.weights import END_OF_TEXT
@@ -58,7 +59,7 @@ def check_shape(config: Mapping[str, Any], folder: Path) -> None:
 
 
 def is_gpt2_small(
-    source: GPT2LMHeadModel, config: Mapping[str, Any], tokenizer: GPT2TokenizerFast, fingerprint: str
+    source: "transformers.GPT2LMHeadModel", config: Mapping[str, Any], tokenizer: GPT2TokenizerFast, fingerprint: str
 ) -> bool:
     """Return whether `source`, before any processing, has GPT-2 small's shape and gives the published logit_diffs.
 
@@ -71,7 +72,7 @@ def is_gpt2_small(
     return _known[fingerprint]
 
 
-def _differences(source: GPT2LMHeadModel, tokenizer: GPT2TokenizerFast) -> list[float]:
+def _differences(source: "transformers.GPT2LMHeadModel", tokenizer: GPT2TokenizerFast) -> list[float]:
     """Return how far each published logit_diff is from the model's own, in logits."""
 
     def ids(text: str) -> list[int]:

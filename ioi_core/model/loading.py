@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers  # its classes by attribute, which imports what they need at first use: a second and more
 from torch import Tensor
-from transformer_lens.model_bridge import TransformerBridge
-from transformers import GPT2LMHeadModel, GPT2TokenizerFast
+from transformers import GPT2TokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from ioi_core.errors import ModelUnavailableError
@@ -133,11 +133,11 @@ def _is_folder(folder: Path) -> bool:
         return False
 
 
-def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> GPT2LMHeadModel:
+def _read_weights(name: str, folder: Path, dtype: torch.dtype) -> "transformers.GPT2LMHeadModel":
     check_weight_files(folder)
     transformers_logging.disable_progress_bar()  # no bars in a server's log or a command's output
     try:
-        source, report = GPT2LMHeadModel.from_pretrained(
+        source, report = transformers.GPT2LMHeadModel.from_pretrained(
             str(folder), local_files_only=True, dtype=dtype, output_loading_info=True, attn_implementation="eager",
             ignore_mismatched_sizes=True,  # or it would raise without saying which; they are refused below
         )  # fmt: skip
@@ -175,7 +175,7 @@ def _misfit(wrong: Sequence[tuple[str, Sequence[int], Sequence[int]]]) -> str:
     return "; ".join(f"{key} is {list(got)}, wanted {list(wanted)}" for key, got, wanted in wrong[:3])
 
 
-def _fingerprint(source: GPT2LMHeadModel) -> str:
+def _fingerprint(source: "transformers.GPT2LMHeadModel") -> str:
     """Return the SHA-256 of the stored weights and of the config fields that change results but not shapes."""
     digest = hashlib.sha256(f"{source.config.n_head} {source.config.layer_norm_epsilon}".encode())
     for key, tensor in sorted(source.state_dict().items()):
@@ -185,9 +185,12 @@ def _fingerprint(source: GPT2LMHeadModel) -> str:
 
 
 def _process(
-    source: GPT2LMHeadModel, folder: Path, tokenizer: GPT2TokenizerFast, device: torch.device, dtype: torch.dtype
+    source: "transformers.GPT2LMHeadModel", folder: Path, tokenizer: GPT2TokenizerFast, device: torch.device, dtype: torch.dtype
 ) -> tuple[Weights, ModelConfig]:
     """Return TransformerLens's processed weights as plain tensors on `device`, and the model's sizes."""
+    # Here, since it takes two seconds: half of what importing this package takes, and most processes load no model.
+    from transformer_lens.model_bridge import TransformerBridge
+
     value_biases = [_folded_value_bias(block) for block in source.transformer.h]
     working = next(source.parameters()).dtype
     bridge = TransformerBridge.boot_transformers(

@@ -248,7 +248,9 @@ def test_steady_memory_of_the_124m_model(gpt2_shaped_folder: Path) -> None:
 # --- the hub: each case in a process of its own, since its address and time-outs are read at import ---
 
 HUB_SCRIPT = """
+import sys
 from ioi_core import ModelUnavailableError, load_model, run
+assert "transformer_lens" not in sys.modules, "half of the time of importing ioi_core, which most processes do not need"
 told = []
 try:
     model = load_model("distilgpt2", progress=lambda done, total: told.append((done, total)))
