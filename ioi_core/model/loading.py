@@ -185,7 +185,11 @@ def _fingerprint(source: "transformers.GPT2LMHeadModel") -> str:
 
 
 def _process(
-    source: "transformers.GPT2LMHeadModel", folder: Path, tokenizer: GPT2TokenizerFast, device: torch.device, dtype: torch.dtype
+    source: "transformers.GPT2LMHeadModel",
+    folder: Path,
+    tokenizer: GPT2TokenizerFast,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> tuple[Weights, ModelConfig]:
     """Return TransformerLens's processed weights as plain tensors on `device`, and the model's sizes."""
     # Here, since it takes two seconds: half of what importing this package takes, and most processes load no model.

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from tests import of_all_workers
 from tests.browser.visitor import CHROMIUM_NAMES, FLAGS, Visitor, serving
 
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = ("-m", "streamlit", "run", "app/main.py")
-    with serving(tmp_path_factory.mktemp("server"), *command) as (url, _):
+    results = of_all_workers(tmp_path_factory, "served") / "cache"  # what one worker's server computed, others find
+    with serving(tmp_path_factory.mktemp("server"), *command, cache=results) as (url, _):
         yield url
 
 

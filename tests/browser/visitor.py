@@ -47,14 +47,14 @@ expect.set_options(timeout=WAIT)
 
 
 @contextmanager
-def serving(folder: Path, *command: str) -> Iterator[tuple[str, Path]]:
-    """Serve the app by a command of Python's, with results kept in `folder`; give its address and its log."""
+def serving(folder: Path, *command: str, cache: Path | None = None) -> Iterator[tuple[str, Path]]:
+    """Serve the app by a command of Python's, its results kept in `cache`, or in `folder`; give its address and log."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "log"
     environment = {k: v for k, v in os.environ.items() if k != "IOI_MODEL_DIR"}
-    environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(folder / "cache")}
+    environment |= {"HF_HUB_OFFLINE": "1", "IOI_CACHE_DIR": str(cache or folder / "cache")}
     started = [sys.executable, *command, "--server.port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(started, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)

@@ -288,7 +288,7 @@ def test_the_published_curve_is_the_logit_lens(demo_model: Model):
 
 
 @pytest.mark.slow
-def test_every_key_is_computed_on_a_model_of_gpt2s_shape_and_no_question_is_asked_of_it(gpt2_shaped_model: Model):
+def test_every_key_is_computed_on_a_gpt2_shaped_model_and_no_question_is_asked_of_it(gpt2_shaped_model: Model):
     """Its weights are random: it does not do the task, and each step says so."""
     known: dict[str, Any] = {}
 

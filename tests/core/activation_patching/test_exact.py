@@ -328,7 +328,7 @@ def check_sampled_cells(model: Model, oracle: HookedRuns, site: str, cells: Cell
 
 
 @pytest.mark.slow
-def test_gpt2_small_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None:
+def test_gpt2_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None:
     flipped = arena_pairs(gpt2_shaped_model).take(slice(0, 3))
     renamed = ioi_dataset(gpt2_shaped_model, 3, corruption="abc", prepend_bos=False)
     of_flipped, of_renamed = (

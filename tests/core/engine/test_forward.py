@@ -67,7 +67,7 @@ def test_run_equals_transformer_lens(small_model: Model, small_bridge, pairs: Pr
 
 
 @pytest.mark.slow
-def test_gpt2_small_shaped_model_equals_both_oracles(
+def test_gpt2_shaped_model_equals_both_oracles(
     gpt2_shaped_model: Model, gpt2_shaped_folder: Path, gpt2_shaped_bridge
 ) -> None:
     pairs = random_pairs([15, 19, 12], bos=True)

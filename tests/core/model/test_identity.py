@@ -18,34 +18,47 @@ def test_the_eight_prompts_and_figures_are_the_notebooks() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gpt2-small", "its own path"])
-def test_random_weights_of_its_shape_are_not_gpt2_small(
-    gpt2_shaped_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+def test_random_weights_gpt2_shaped_are_not_gpt2_small(
+    gpt2_shaped_folder: Path, gpt2_shaped_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IOI_MODEL_DIR", str(gpt2_shaped_folder))
-    model = load_model("gpt2-small" if name == "gpt2-small" else str(gpt2_shaped_folder))
-    assert not model.is_gpt2_small
-    assert model.name == (identity.OTHER_WEIGHTS if name == "gpt2-small" else str(gpt2_shaped_folder))
-    assert published_class(model, Head(9, 9)) is None
+    for model, name in (
+        (load_model("gpt2-small"), identity.OTHER_WEIGHTS),
+        (gpt2_shaped_model, str(gpt2_shaped_folder)),
+    ):
+        assert not model.is_gpt2_small
+        assert model.name == name
+        assert published_class(model, Head(9, 9)) is None
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("off", "accepted"), [(0.0, True), (0.0005, True), (0.002, False), (float("nan"), False)])
-def test_a_model_that_gives_the_published_figures_is_accepted(
-    gpt2_shaped_folder: Path, gpt2_shaped_model: Model, monkeypatch: pytest.MonkeyPatch, off: float, accepted: bool
-) -> None:
+def check_identity(model: Model, folder: Path, monkeypatch: pytest.MonkeyPatch, off: float, accepted: bool) -> None:
     """Published are here what random weights say, one figure a little off; asked anew, since answers are remembered."""
-    ours = predictions(gpt2_shaped_model, arena_pairs(gpt2_shaped_model)).clean_logit_diff
+    ours = predictions(model, arena_pairs(model)).clean_logit_diff
     offs = [0.0] * 7 + [off]
     told = [(*row[:3], float(ld) + o) for row, ld, o in zip(identity.PUBLISHED, ours, offs, strict=True)]
     monkeypatch.setattr(identity, "PUBLISHED", told)
     monkeypatch.setattr(identity, "_known", {})
-    monkeypatch.setenv("IOI_MODEL_DIR", str(gpt2_shaped_folder))
+    monkeypatch.setenv("IOI_MODEL_DIR", str(folder))
     model = load_model("gpt2-small")
     assert model.is_gpt2_small is accepted
     assert (model.name == "gpt2-small") is accepted
     assert (published_class(model, Head(9, 9)) is not None) is accepted
     assert identity._known == {model.fingerprint: accepted}
+
+
+@pytest.mark.slow
+def test_a_gpt2_shaped_model_that_gives_the_published_figures_is_accepted(
+    gpt2_shaped_folder: Path, gpt2_shaped_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_identity(gpt2_shaped_model, gpt2_shaped_folder, monkeypatch, off=0.0005, accepted=True)
+
+
+@pytest.mark.parametrize(("off", "accepted"), [(0.0, True), (0.0005, True), (0.002, False), (float("nan"), False)])
+def test_no_figure_may_be_off(
+    small_folder: Path, small_model: Model, monkeypatch: pytest.MonkeyPatch, off: float, accepted: bool
+) -> None:
+    monkeypatch.setattr(identity, "_SHAPE", {"n_layer": 4, "n_head": 4, "n_embd": 64, "n_positions": 1024})
+    check_identity(small_model, small_folder, monkeypatch, off, accepted)
 
 
 def test_the_shape_comes_first() -> None:

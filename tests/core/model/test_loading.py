@@ -202,7 +202,7 @@ def test_a_small_model_does_not_pass_for_gpt2_small(small_folder: Path, monkeypa
 
 
 @pytest.mark.slow
-def test_gpt2_small_from_a_local_folder(gpt2_shaped_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpt2_shaped_model_from_a_local_folder(gpt2_shaped_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IOI_MODEL_DIR", str(gpt2_shaped_folder))
     model = load_model("gpt2-small")
     assert (model.name, model.cfg.n_layers, model.cfg.d_head) == ("gpt2-small-shaped (other weights)", 12, 64)

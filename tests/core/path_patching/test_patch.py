@@ -115,7 +115,7 @@ def test_bundled_model_equals_appendix_b(demo_model_64: Model, demo_bridge, corr
 
 
 @pytest.mark.slow
-def test_gpt2_small_shaped_model_equals_appendix_b(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None:
+def test_gpt2_shaped_model_equals_appendix_b(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None:
     """A seeded sample of senders into the receivers that the paper uses."""
     rng = np.random.default_rng(0)
     pairs = arena_pairs(gpt2_shaped_model).take(slice(0, 2))
