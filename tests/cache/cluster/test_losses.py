@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +73,7 @@ def test_while_the_scheduler_is_gone_pages_say_so_and_go_on_by_themselves(tmp_pa
         job = asked.request("count", model(), folder=str(tmp_path), x=2.0, seconds=1.0)
         until(lambda: job.wait(0.01) or "begin 2.0" in notes(tmp_path))
         these.kill(scheduler)
-        gone = time.monotonic()
         until(lambda: job.wait(0.01) or asked.warning == job.note == GONE)
-        assert time.monotonic() - gone < 5
         assert asked.request("count", model(), **kept).ended
         until(lambda: job.wait(0.01) or "StoppedError 2.0" in notes(tmp_path))
         these.scheduler()
