@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from app.drawing.look import notice
-from app.shell.widgets import option_control
+from app.shell.widgets import chosen, link_refusals, option_control, refuse_link, refused_choice
 from app.view import View
 from app.words.phrases import refusal
 from ioi_core import Head, HeadError
@@ -51,13 +51,17 @@ def heads_control(
     if untouched or not (usable or key in st.session_state) or (asked and not usable):
         usable, st.session_state[default_key] = default_names, default_names
     if not untouched and (left_out := [name for name in asked if name not in usable]):
-        notice(
+        refuse_link(
+            key,
             f"Choose at most {most} heads that {view.model.name} has. Left out of those asked for: "
-            f"{', '.join(left_out)[:60]}. Shown: {', '.join(usable) or 'no head'}."
+            f"{', '.join(left_out)[:60]}. Shown: {', '.join(usable) or 'no head'}.",
         )
+    if said := refused_choice(key):
+        notice(said)
+        link_refusals()[key] = ""
     st.session_state[key] = usable
-    chosen = st.multiselect(
+    picked = st.multiselect(
         label, names, default_names, key=key, bind="query-params", max_selections=most,
-        placeholder=f"at most {most} heads",
+        placeholder=f"at most {most} heads", on_change=chosen, args=(key,),
     )  # fmt: skip
-    return [Head.parse(name) for name in chosen]
+    return [Head.parse(name) for name in picked]
