@@ -131,7 +131,7 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup, re
         "backup_changes", figure, story, changed, large=view.large, requests=[request], shown=of_stage,
         min_width=width, on_click=open_head,
     )  # fmt: skip
-    head_opener(view.model)
+    head_opener(view.model, moved[0].head)
     show_heatmaps_by_template(
         view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits", requests=[request],
         shown=of_stage, least=least(stage.real),
