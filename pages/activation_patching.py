@@ -19,7 +19,7 @@ from app.questions.twins import mirror_story
 from app.shell.current_view import current_view, end_page
 from app.shell.title import headline, part, roles_caption
 from app.shell.way import ACTIVATION_PATCHING
-from app.words.phrases import cannot_be_scaled, grouped_by
+from app.words.phrases import cannot_be_scaled, change_twins, grouped_by
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -50,8 +50,8 @@ grid = cells.effect_grid(model, pairs, row, exact)
 if not grid.per_prompt.any():
     figure.empty()
     says(
-        "No cell changes anything here. What is patched is the same in both runs: an S2 flip, for one, leaves every "
-        "position before S2 as it was. Choose another place, or the ABC corruption."
+        f"{change_twins(pairs) or 'Choose another place, or the ABC corruption'}: no cell changes anything here. What "
+        "is patched is the same in both runs: an S2 flip, for one, leaves every position before S2 as it was."
     )
     end_page()
 story = words.strongest(grid, exact)

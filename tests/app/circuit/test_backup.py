@@ -301,7 +301,9 @@ def test_on_another_task_the_prompts_own_twins_stand_in_for_a_head(demo_model: M
     capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
     backup = backup_heads(demo_model, capitals, MOVERS[:1], ablation=ablation)
     assert any(f"the model has {number(float(backup.logit_diff[1]))}" in text for text in says(at))
-    assert any("own corrupted prompts" in caption.value for caption in at.caption) is (ablation != "zero")
+    assert any("in the corrupted prompts of these pairs" in caption.value for caption in at.caption) is (
+        ablation != "zero"
+    )
 
 
 def test_heads_that_nobody_chose_follow_the_prompts_and_chosen_ones_stay(demo_model: Model) -> None:
