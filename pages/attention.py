@@ -37,10 +37,10 @@ if not layers:
     problem(too_long(view))
     end_page()
 patterns = prompt_patterns(view, layers, weighted=weighted)
-why_first = " (looks most from END at IO)" if view.pairs.has_all_roles else " (looks most from END)"
+why_first = f"To begin with, the one that looks most from END{' at IO' * view.pairs.has_all_roles}."
 with right:
     head = head_control(
-        view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first,
+        view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, help=why_first,
         then=partial(choose, {url.PART_CLOSELY: True}),
     )  # fmt: skip
     head_link(head)

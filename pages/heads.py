@@ -35,7 +35,8 @@ if shown == ALL_HEADS:
 
 [strongest] = ranking(view.model, view.pairs, "direct effect").top(1)
 with controls:
-    head = head_control(view, "Head", strongest, key=url.HEAD, note=" (writes most towards the answer)")
+    first = "To begin with, the one that writes most towards the answer."
+    head = head_control(view, "Head", strongest, key=url.HEAD, help=first)
 with title:
     headline(
         f"What does head {head} do?",

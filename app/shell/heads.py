@@ -12,13 +12,13 @@ from ioi_core import Head, HeadError
 
 
 def head_control(
-    view: View, label: str, first: Head, *, key: str, offered: Sequence[Head] = (), note: str = "",
+    view: View, label: str, first: Head, *, key: str, offered: Sequence[Head] = (), help: str | None = None,
     then: Callable[[], None] | None = None,
 ) -> Head:  # fmt: skip
     """Ask for a head; `first` holds until one is chosen.
 
     Args:
-        offered: heads that are offered before all others; note, then: as in `option_control`.
+        offered: heads that are offered before all others; help, then: as in `option_control`.
     """
 
     def why_not(asked: str) -> str:
@@ -29,7 +29,7 @@ def head_control(
         return f"{asked[:40]!r} is another way to write head {head}."
 
     names = [str(head) for head in dict.fromkeys([*offered, *view.model.heads])]
-    return Head.parse(option_control(label, names, str(first), key, why_not, note=note, then=then))
+    return Head.parse(option_control(label, names, str(first), key, why_not, help=help, then=then))
 
 
 def heads_control(

@@ -23,8 +23,8 @@ def choose(choices: Mapping[str, str | int | None]) -> None:
 
 
 def option_control(
-    label: str, options: Sequence[str], first: str, key: str, why_not: Callable[[str], str], *, note: str = "",
-    help: str | None = None, then: Callable[[], None] | None = None,
+    label: str, options: Sequence[str], first: str, key: str, why_not: Callable[[str], str], *, help: str | None = None,
+    then: Callable[[], None] | None = None,
 ) -> str:  # fmt: skip
     """Ask for one of options whose default, `first`, depends on results; return the option that holds.
 
@@ -32,7 +32,6 @@ def option_control(
 
     Args:
         why_not: says why an option that was asked for is not there.
-        note: after the default in the box, such as " (the strongest)".
         then: called after the visitor chose.
     """
     asked = st.session_state.get(key) or refused_choice(key) or _in_link(key)
@@ -43,7 +42,7 @@ def option_control(
         st.session_state[_refused(key)] = asked
         st.session_state[key] = None  # deleting it would not do: the browser would go on showing it
     box = st.selectbox(
-        label, options, index=None, placeholder=f"{first}{note}", key=key, bind="query-params",
+        label, options, index=None, placeholder=first, key=key, bind="query-params",
         on_change=chosen, args=(key, then), help=help,
     )  # fmt: skip
     if refused := refused_choice(key):
