@@ -95,6 +95,21 @@ def test_it_is_said_above_the_page_until_something_else_is_chosen() -> None:
     assert "This link asks for corruption='S3 flip', which is not on offer here: showing 'S2 flip'." in notices(at)
 
 
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ({"step": "99"}, ["Step was '99' in the link: it can be 1 to 8 here. It is 8."]),
+        ({"step": "two"}, ["Step was 'two' in the link: it can be 1 to 8 here. It is 1."]),
+        ({"answers": "1:"}, ["The answers in this link cannot be read: it may have been cut. They are left out."]),
+        ({"step": "2", "answers": "1:0"}, []),
+    ],
+)
+def test_a_place_that_a_lesson_does_not_have_is_named(link: dict[str, str], said: list[str]) -> None:
+    at = page("lessons", lesson="first", **link)
+    assert_fine(at)
+    assert [text for text in notices(at) if "link" in text] == said
+
+
 def test_of_a_text_that_is_too_long_its_length_is_said() -> None:
     at = page("edges", edge_changes="-0.1->logits, " * 300)
     assert (
