@@ -98,8 +98,8 @@ def test_it_is_said_above_the_page_until_something_else_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("link", "said"),
     [
-        ({"step": "99"}, ["Step was '99' in the link: it can be 1 to 8 here. It is 8."]),
-        ({"step": "two"}, ["Step was 'two' in the link: it can be 1 to 8 here. It is 1."]),
+        ({"step": "99"}, ["Step was '99' in the link: it can be 1 to 7 here. It is 7."]),
+        ({"step": "two"}, ["Step was 'two' in the link: it can be 1 to 7 here. It is 1."]),
         ({"answers": "1:"}, ["The answers in this link cannot be read: it may have been cut. They are left out."]),
         ({"step": "2", "answers": "1:0"}, []),
     ],
