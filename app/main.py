@@ -26,7 +26,7 @@ from app.shell import history
 from app.shell.banner import data_set_notice, disk_notice, model_for
 from app.shell.current_view import set_view
 from app.shell.gate import let_in
-from app.shell.history import stay_at_address, write_address
+from app.shell.history import say_of_link, stay_at_address, write_address
 from app.shell.prompt_controls import prompt_controls
 from app.shell.prompts import chosen_prompts, prompts_in_words, recipe_of
 from app.shell.sidebar import (
@@ -93,14 +93,18 @@ def _draw(page: StreamlitPage, step: Step, end: DeltaGenerator) -> None:
     with end:
         aside = way_on(step)
     try:
-        title_tab(page.title, *_draw_shared(step))
+        about, notices = _draw_shared(step)
     except IOIError:
         headline(step.question)
+        say_of_link()
         raise
+    title_tab(page.title, *about)
     try:
         with suppress(StopException):  # a page that ends early
             page.run()
     finally:
+        with notices:
+            say_of_link()
         offer_frame(aside, page.title)
 
 
@@ -110,8 +114,12 @@ def _without_browser() -> bool:
     return runtime.exists() and context is not None and runtime.get_instance().get_client(context.session_id) is None
 
 
-def _draw_shared(step: Step) -> tuple[str, str]:
-    """Draw sidebar, banners and strip, and set the view; return the model's name and the prompts in words."""
+def _draw_shared(step: Step) -> tuple[tuple[str, str], DeltaGenerator]:
+    """Draw sidebar, banners and strip, and set the view.
+
+    Returns:
+        the model's name and the prompts in words; and the room for what is said of the link.
+    """
     wanted = model_control()
     room = st.sidebar.container()
     large = size_control()
@@ -122,6 +130,7 @@ def _draw_shared(step: Step) -> tuple[str, str]:
     choice = prompt_controls(room)  # last, since prompts may be refused: in the form of the page
     with st.container(gap="xsmall", key="frame"):
         model = model_for(wanted)
+        unknown_model_notice(model.name)
         chosen = chosen_prompts(model, choice)
         pairs = chosen.pairs
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip"):
@@ -132,7 +141,9 @@ def _draw_shared(step: Step) -> tuple[str, str]:
         view = View(model, pairs, row, chosen.corruption, large)
         with text:
             _strip(view)
-        unknown_model_notice(model.name)
+        notices = st.container(gap="xsmall")
+        with notices:
+            say_of_link()
         data_set_notice(chosen.unread, chosen.left_out)
         if same := same_twins(pairs):
             notice(same)
@@ -141,7 +152,7 @@ def _draw_shared(step: Step) -> tuple[str, str]:
     bos = "BOS in front" if pairs.prepend_bos else "no BOS"
     begin_records(model, pairs, recipe_of(choice), f"{in_words}; corruption: {chosen.corruption}; {bos}")
     set_view(view)
-    return model.name, in_words
+    return (model.name, in_words), notices
 
 
 def _strip(view: View) -> None:

@@ -16,10 +16,10 @@ from app.drawing.look import problem, says
 from app.questions.compute import compute, is_known
 from app.questions.shown import Shown
 from app.questions.twins import mirror_story
-from app.shell.current_view import current_view
+from app.shell.current_view import current_view, end_page
 from app.shell.title import headline, part, roles_caption
 from app.shell.way import ACTIVATION_PATCHING
-from app.words.phrases import cannot_be_scaled, grouped_by
+from app.words.phrases import cannot_be_scaled, change_twins, grouped_by
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -44,16 +44,16 @@ exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()
     problem(cannot_be_scaled(exact.undefined, pairs))
-    st.stop()
+    end_page()
 
 grid = cells.effect_grid(model, pairs, row, exact)
 if not grid.per_prompt.any():
     figure.empty()
     says(
-        "No cell changes anything here. What is patched is the same in both runs: an S2 flip, for one, leaves every "
-        "position before S2 as it was. Choose another place, or the ABC corruption."
+        f"{change_twins(pairs) or 'Choose another place, or the ABC corruption'}: no cell changes anything here. What "
+        "is patched is the same in both runs: an S2 flip, for one, leaves every position before S2 as it was."
     )
-    st.stop()
+    end_page()
 story = words.strongest(grid, exact)
 if not grid.standing_out:
     with figure.container():
@@ -62,7 +62,7 @@ if not grid.standing_out:
             "patch_heatmap", None, told, lambda: tables.patch_frame(exact), large=view.large,
             requests=[exact_request], shown=[Shown("effects")],
         )  # fmt: skip
-    st.stop()
+    end_page()
 kind = "-".join(exact.axes)
 with right:
     if choice.positions == "each" and "role" in exact.axes:

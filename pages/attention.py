@@ -9,7 +9,7 @@ from app.attention.controls import kind_control, layers_control, run_control
 from app.attention.panels import show_from_end, show_head, show_overview, show_side_by_side
 from app.drawing.look import problem
 from app.questions.prompt_patterns import prompt_patterns, too_long
-from app.shell.current_view import current_view
+from app.shell.current_view import current_view, end_page
 from app.shell.heads import head_control
 from app.shell.links import head_link
 from app.shell.title import headline, part, roles_caption
@@ -35,12 +35,12 @@ roles_caption(view.pairs)
 layers = layers_control(view)
 if not layers:
     problem(too_long(view))
-    st.stop()
+    end_page()
 patterns = prompt_patterns(view, layers, weighted=weighted)
-why_first = " (looks most from END at IO)" if view.pairs.has_all_roles else " (looks most from END)"
+why_first = f"To begin with, the one that looks most from END{' at IO' * view.pairs.has_all_roles}."
 with right:
     head = head_control(
-        view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, note=why_first,
+        view, "Head (or click one in the overview)", patterns.strongest, key=url.ATTENTION_HEAD, help=why_first,
         then=partial(choose, {url.PART_CLOSELY: True}),
     )  # fmt: skip
     head_link(head)

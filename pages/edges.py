@@ -12,7 +12,7 @@ from app.edges.controls import given_control, method_control, plan_control, size
 from app.edges.plan import Changes, Plan
 from app.edges.requests import scores_request
 from app.questions.compute import compute, is_known
-from app.shell.current_view import current_view
+from app.shell.current_view import current_view, end_page
 from app.shell.title import headline, part, roles_caption
 from app.shell.way import EDGES
 from ioi_core import EdgeGraph
@@ -45,7 +45,7 @@ if not words.has_edges(scores):
         says(words.nothing_story(scores))
         everything = Plan(graph, scores, graph.n_edges, Changes())
         show_foot("edge_table", "", partial(tables.edges_frame, everything), requests=[request])
-    st.stop()
+    end_page()
 with right:
     plan = plan_control(graph, scores, number, given)
 with figure.container():

@@ -10,7 +10,7 @@ from app.heads.all_heads import show_all_heads
 from app.heads.controls import ALL_HEADS
 from app.heads.edges_panel import show_edges
 from app.questions.ranking import ranking
-from app.shell.current_view import current_view
+from app.shell.current_view import current_view, end_page
 from app.shell.heads import head_control
 from app.shell.links import ONE_HEAD
 from app.shell.title import headline, part
@@ -31,11 +31,12 @@ if shown == ALL_HEADS:
             tab="All heads",
         )
     show_all_heads(view, controls)
-    st.stop()
+    end_page()
 
 [strongest] = ranking(view.model, view.pairs, "direct effect").top(1)
 with controls:
-    head = head_control(view, "Head", strongest, key=url.HEAD, note=" (writes most towards the answer)")
+    first = "To begin with, the one that writes most towards the answer."
+    head = head_control(view, "Head", strongest, key=url.HEAD, help=first)
 with title:
     headline(
         f"What does head {head} do?",

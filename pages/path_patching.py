@@ -16,7 +16,7 @@ from app.questions.classes import head_classes
 from app.questions.compute import compute_all
 from app.questions.shown import effects_shown
 from app.questions.twins import mirror_story
-from app.shell.current_view import current_view
+from app.shell.current_view import current_view, end_page
 from app.shell.links import head_links
 from app.shell.title import headline, part
 from app.shell.way import PATH_PATCHING
@@ -44,7 +44,7 @@ step, result = steps[-1], results[-1]
 grid = path_grid(result)
 if reason := words.nothing_to_draw(grid, result, step, pairs):
     problem(reason)
-    st.stop()
+    end_page()
 
 story = words.path_story(grid, result, step)
 shown = bool(strong_senders(grid))
@@ -64,7 +64,7 @@ with left:
 if mirrored := mirror_story(pairs):
     st.caption(mirrored)
 if not shown:
-    st.stop()
+    end_page()
 show_heatmaps_by_template(
     view, "paths", grid.per_prompt, grid.keys, f"Change in {scored(result.metric)}, by {grouped_by(pairs)}",
     EFFECT_UNITS[result.metric],

@@ -48,9 +48,10 @@ def cell_control(grid: EffectGrid, kind: str) -> tuple[int, int]:
     def why_not(asked: str) -> str:
         return f"There is no cell {asked[:60]!r} here."
 
-    label = "Cell (or click one)"
-    look_closer = partial(choose, {url.PART_CELL: True})  # as a click does
-    chosen = option_control(label, names, names[0], url.cell(kind), why_not, note=" (the strongest)", then=look_closer)
+    chosen = option_control(
+        "Cell (or click one)", names, names[0], url.cell(kind), why_not, help="To begin with, the strongest.",
+        then=partial(choose, {url.PART_CELL: True}),  # as a click does
+    )  # fmt: skip
     return grid.ranking[names.index(chosen)]
 
 

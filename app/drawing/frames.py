@@ -1,5 +1,6 @@
 """Tables as pages show them, and phrases of them."""
 
+import re
 from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,8 @@ from app.colours import FAVOURS_IO, FAVOURS_S, LOOKED_AT
 from app.words.phrases import number, size
 from ioi_core import Head, PromptResult
 
+_PARTS = frozenset({"sender", "receiver"})
+"""Columns that name parts of the model: a browser sorts them by the texts below what it shows."""
 _DEEPEST = 0.55
 """How far the largest value's colour covers the page's own: text is legible on it in both themes."""
 
@@ -39,10 +42,20 @@ def as_written(frame: pd.DataFrame, unsigned: Collection[str] = (), shaded: Coll
     """
     floats = [name for name in frame.columns if pd.api.types.is_float_dtype(frame[name])]
     written: dict[str, Any] = {name: size if name in unsigned else number for name in floats}
+    for name in _PARTS.intersection(frame.columns):
+        padded = sortable(frame[name])
+        written[name] = dict(zip(padded, frame[name], strict=True)).__getitem__
+        frame = frame.assign(**{name: padded})
     style = frame.style.format(written, na_rep="")
     for name in shaded:
         style = style.apply(partial(shades, unsigned=name in unsigned), subset=[name])
     return style
+
+
+def sortable(names: pd.Series) -> list[str]:
+    """Return names of parts of the model as texts that sort as the parts do: "02.09" before "10.00", for "2.9"."""
+    longest = max((len(digits) for name in names for digits in re.findall(r"\d+", name)), default=0)
+    return [re.sub(r"\d+", lambda digits: digits[0].zfill(longest), name) for name in names]
 
 
 def heads_text(heads: Sequence[Head]) -> str:

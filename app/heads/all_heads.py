@@ -67,7 +67,8 @@ def show_all_heads(view: View, controls: DeltaGenerator) -> None:
     drawn, alt = visible.drop(columns="name"), f"All heads, one a row, the largest {measure.name} first"
     if view.large:
         table.html(plain_table(drawn, alt, _columns(measures), unsigned, shaded))
-        head_opener(view.model)
+        if not visible.empty:
+            head_opener(view.model, Head.parse(visible["name"].iloc[0]))
     else:
         table.dataframe(
             as_written(drawn, unsigned, shaded), hide_index=True, column_config=_columns(measures), key=_KEY,

@@ -25,6 +25,7 @@ NAMES = {
 """Choices of the names that the OV circuit is shown, with captions."""
 
 ANY = "any"
+_MEASURE = 220  # pixels, of the longest name: on a phone the box goes below, where it is not cut
 
 
 def choose_one(name: str) -> None:
@@ -65,7 +66,7 @@ class TableFilter:
 
 def measure_control(measures: Sequence[str]) -> str:
     """Ask by which measure the heads are ordered."""
-    return st.selectbox("Ordered by the size of", measures, key=url.TABLE_MEASURE, bind="query-params")
+    return st.selectbox("Ordered by the size of", measures, key=url.TABLE_MEASURE, bind="query-params", width=_MEASURE)
 
 
 def table_filter(view: View, measure: str) -> TableFilter:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import url
 from app.lessons.lesson import Lesson
+from app.shell.widgets import link_refusals
 
 _LONGEST = 2000
 _ONE = r"\d{1,2}:[\d., e+-]{1,300}"
@@ -44,14 +45,23 @@ def write_answers(answers: Answers) -> str:
 
 
 def current_place(lessons: Sequence[Lesson]) -> Place:
-    """Return where the address says that the visitor is."""
+    """Return where the address says that the visitor is; what it says that cannot be is said above the page."""
     wanted = st.query_params.get(url.LESSON, "")
     lesson = next((one for one in lessons if one.id == wanted), None)
     if lesson is None:
         return Place(None, unknown=wanted[:40])
-    step = st.query_params.get(url.STEP, "1")
-    number = int(step) if re.fullmatch(r"[0-9]{1,2}", step, re.ASCII) else 1
-    return Place(lesson, min(max(number, 1), len(lesson.steps) + 1), read_answers(st.query_params.get(url.ANSWERS, "")))
+    step, end = st.query_params.get(url.STEP, "1"), len(lesson.steps) + 1
+    number = int(step) if re.fullmatch(r"[0-9]{1,2}", step, re.ASCII) else 0
+    shown = min(max(number, 1), end)
+    if number != shown:
+        link_refusals()[url.STEP] = f"Step was {step[:40]!r} in the link: it can be 1 to {end} here. It is {shown}."
+    text = st.query_params.get(url.ANSWERS, "")
+    answers = read_answers(text)
+    if text and not answers:
+        link_refusals()[url.ANSWERS] = (
+            "The answers in this link cannot be read: it may have been cut. They are left out."
+        )
+    return Place(lesson, shown, answers)
 
 
 def go_to(lesson: Lesson | None, step: int = 1, answers: Answers | None = None) -> None:

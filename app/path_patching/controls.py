@@ -142,5 +142,6 @@ def attention_control(view: View, offered: Sequence[Head]) -> tuple[Head, str, s
 
     with third:
         most = most_attended(attention, head, query, keys)
-        key = option_control("at", keys, most, url.WHY_KEY, why_not, note=" (looked at most)")
+        help_text = f"To begin with, what {query} looks at most."
+        key = option_control("at", keys, most, url.WHY_KEY, why_not, help=help_text)
     return head, query, key

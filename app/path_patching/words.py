@@ -9,7 +9,16 @@ from app.path_patching.cells import active_senders, strong_senders
 from app.path_patching.trail import Step
 from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit, not_shown, sure
-from app.words.phrases import cannot_be_scaled, component, mean_over, number, size, unpatched_means, with_interval
+from app.words.phrases import (
+    cannot_be_scaled,
+    change_twins,
+    component,
+    mean_over,
+    number,
+    size,
+    unpatched_means,
+    with_interval,
+)
 from ioi_core import AttentionSplit, Direction, PathResult, PromptPairs, bootstrap_interval
 
 _HEAD_BIAS = "the head's own bias"
@@ -73,12 +82,13 @@ def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step, pairs: Pro
     if np.isnan(result.unpatched).any():
         return cannot_be_scaled(result.undefined, pairs)
     if grid.no_path_from == 0:
-        return f"Nothing lies below {step.words}: in layer 0 heads read the embeddings alone. Go back one step."
+        return f"Go back one step: nothing lies below {step.words}, for in layer 0 heads read the embeddings alone."
     if not active_senders(grid):
         where = "" if result.sender_position == "all" else f" at {result.sender_position}"
         return (
-            f"No sender{where} changes anything in {step.words}. What is sent is the same in both runs, or nothing "
-            "leads there: the logits are read at END alone. Choose another sender position or corruption."
+            f"{change_twins(pairs) or 'Choose another sender position or corruption'}: no sender{where} changes "
+            f"anything in {step.words}. What is sent is the same in both runs, or nothing leads there: the logits are "
+            "read at END alone."
         )
     return None
 

@@ -117,7 +117,7 @@ def twins_story(view: View, pairs: PromptPairs, ablation: Ablation | None = None
 def other_twins_story(pairs: PromptPairs, ablation: Ablation | None) -> str:
     """Say the same of prompts of another task, whose twins are their own."""
     counts = np.bincount(layouts(pairs))
-    story = "Ablated heads write what they write in these prompts' own corrupted prompts"
+    story = "Ablated heads write what they write in the corrupted prompts of these pairs"
     if ablation is Ablation.RESAMPLE:
         return f"{story}, {prompts(len(pairs))} in all."
     if counts.max() == 1:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import url
 from app.drawing.figure import show_chart
+from app.drawing.frames import as_written
 from app.drawing.look import notice, says
 from app.hosting.services import models
 from app.questions.compute import compute_all
@@ -25,6 +26,7 @@ from app.take_home.menu import download_button, one_at_a_time, wheel_address
 from app.take_home.page import Part
 
 _DRAWN, _NO_ROOM = "_report_drawn", "_report_no_room"
+_MOST_WRITTEN = 20_000  # cells of a table whose numbers are written as sentences write them: of more it takes seconds
 
 
 def show_report(pins: Sequence[Pin], *, large: bool) -> None:
@@ -164,7 +166,9 @@ def _show_figure(part: Part, n: int, *, large: bool) -> None:
     for k, figure in enumerate(part.figures):
         show_chart(f"report-{n}-{k}", figure, large=large, first=n == k == 0, **(figure.layout.meta or {}))
     if not part.figures:
-        st.dataframe(part.frame(), hide_index=True, key=f"report-table-{n}")
+        frame = part.frame()
+        drawn = as_written(frame) if frame.size < _MOST_WRITTEN else frame
+        st.dataframe(drawn, hide_index=True, key=f"report-table-{n}")
     if part.record.words:
         says(part.record.words)
 

@@ -1,6 +1,9 @@
-"""The shared controls' values, handed from the shell to the page that is drawn next."""
+"""What the shell and the page that is drawn next hand each other: the shared controls' values, and an early end."""
+
+from typing import NoReturn
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from app.view import View
 
@@ -16,6 +19,11 @@ def current_view() -> View:
     """Return the shared controls' values, once: a session that sits idle must not hold a model in memory."""
     view: View = st.session_state.pop(_KEY)
     return view
+
+
+def end_page() -> NoReturn:
+    """End the page here; unlike `st.stop`, what the shell draws after it is still drawn."""
+    raise StopException
 
 
 def hide_strip() -> None:

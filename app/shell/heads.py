@@ -5,20 +5,20 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from app.drawing.look import notice
-from app.shell.widgets import option_control
+from app.shell.widgets import chosen, link_refusals, option_control, refuse_link, refused_choice
 from app.view import View
 from app.words.phrases import refusal
 from ioi_core import Head, HeadError
 
 
 def head_control(
-    view: View, label: str, first: Head, *, key: str, offered: Sequence[Head] = (), note: str = "",
+    view: View, label: str, first: Head, *, key: str, offered: Sequence[Head] = (), help: str | None = None,
     then: Callable[[], None] | None = None,
 ) -> Head:  # fmt: skip
     """Ask for a head; `first` holds until one is chosen.
 
     Args:
-        offered: heads that are offered before all others; note, then: as in `option_control`.
+        offered: heads that are offered before all others; help, then: as in `option_control`.
     """
 
     def why_not(asked: str) -> str:
@@ -29,7 +29,7 @@ def head_control(
         return f"{asked[:40]!r} is another way to write head {head}."
 
     names = [str(head) for head in dict.fromkeys([*offered, *view.model.heads])]
-    return Head.parse(option_control(label, names, str(first), key, why_not, note=note, then=then))
+    return Head.parse(option_control(label, names, str(first), key, why_not, help=help, then=then))
 
 
 def heads_control(
@@ -51,13 +51,17 @@ def heads_control(
     if untouched or not (usable or key in st.session_state) or (asked and not usable):
         usable, st.session_state[default_key] = default_names, default_names
     if not untouched and (left_out := [name for name in asked if name not in usable]):
-        notice(
+        refuse_link(
+            key,
             f"Choose at most {most} heads that {view.model.name} has. Left out of those asked for: "
-            f"{', '.join(left_out)[:60]}. Shown: {', '.join(usable) or 'no head'}."
+            f"{', '.join(left_out)[:60]}. Shown: {', '.join(usable) or 'no head'}.",
         )
+    if said := refused_choice(key):
+        notice(said)
+        link_refusals()[key] = ""
     st.session_state[key] = usable
-    chosen = st.multiselect(
+    picked = st.multiselect(
         label, names, default_names, key=key, bind="query-params", max_selections=most,
-        placeholder=f"at most {most} heads",
+        placeholder=f"at most {most} heads", on_change=chosen, args=(key,),
     )  # fmt: skip
-    return [Head.parse(name) for name in chosen]
+    return [Head.parse(name) for name in picked]

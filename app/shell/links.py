@@ -31,13 +31,17 @@ def head_links(heads: Sequence[Head]) -> None:
             head_link(head)
 
 
-def head_opener(model: Model) -> None:
-    """Draw a control that opens any head, below a figure in which a click does: not everybody can click."""
+def head_opener(model: Model, first: Head) -> None:
+    """Draw a control that opens any head, below a figure in which a click does: not everybody can click.
+
+    Args:
+        first: the head that the figure's sentence is about, until another is chosen.
+    """
     heads = list(map(str, model.heads))
-    drop_stale(_TO_OPEN, heads, heads[0])
+    drop_stale(_TO_OPEN, heads)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("A head to look at", heads, key=_TO_OPEN, width=180)
-        head_link(Head.parse(chosen))
+        box = st.selectbox("A head to look at", heads, index=None, placeholder=str(first), key=_TO_OPEN, width=180)
+        head_link(Head.parse(box or str(first)))
 
 
 def open_head(name: str) -> None:

@@ -1,7 +1,7 @@
 """The sidebar's controls for the prompts, all in the URL, so that a link reproduces the view.
 
-A URL's values are checked like typed ones: unknown choices fall back to the default, texts that are too long are
-refused with a message. Texts that are too long for a URL stay out of it, and the sidebar says so.
+A URL's values are checked like typed ones: unknown choices fall back to the default, and that is said, texts that are
+too long are refused with a message. Texts that are too long for a URL stay out of it, and the sidebar says so.
 """
 
 from collections.abc import Sequence

@@ -139,7 +139,7 @@ def checked_answer(what: str, text: str) -> str:
         PromptError: it is far too long for one token.
     """
     if len(text) > _LONGEST_ANSWER:
-        raise PromptError(f"it is {len(text):,} characters long", f"choose another {what}, of one token")
+        raise PromptError(f"it is {len(text):,} characters long", f"choose another {what} of one token")
     return text
 
 

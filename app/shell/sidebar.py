@@ -5,12 +5,11 @@ from typing import Literal
 import streamlit as st
 
 from app import url
-from app.drawing.look import notice
 from app.hosting.models import DEMO, GPT2
 from app.hosting.services import models
 from app.shell.prompts import OWN
 from app.shell.title import CLOSED, OPEN
-from app.shell.widgets import choose, number_control
+from app.shell.widgets import choose, link_refusals, number_control
 
 _SIZES = ("normal", "large")
 _STAND_IN, _STANDING_IN, _UNKNOWN = "_stand_in", "_standing_in", "_unknown_model"
@@ -75,7 +74,8 @@ def _choose_model(name: str) -> None:
 def unknown_model_notice(shown: str) -> None:
     """Say that a link asked for a model that this host does not have, until the visitor chooses one."""
     if asked := st.session_state.get(_UNKNOWN):
-        notice(f"Model was {asked[:40]!r} in the link: no model here is called so. It is {shown}.")
+        said = f"Model was {asked[:40]!r} in the link: no model here is called so. It is {shown}."
+        link_refusals()[url.MODEL] = said
 
 
 def size_control() -> bool:

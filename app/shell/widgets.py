@@ -23,8 +23,8 @@ def choose(choices: Mapping[str, str | int | None]) -> None:
 
 
 def option_control(
-    label: str, options: Sequence[str], first: str, key: str, why_not: Callable[[str], str], *, note: str = "",
-    help: str | None = None, then: Callable[[], None] | None = None,
+    label: str, options: Sequence[str], first: str, key: str, why_not: Callable[[str], str], *, help: str | None = None,
+    then: Callable[[], None] | None = None,
 ) -> str:  # fmt: skip
     """Ask for one of options whose default, `first`, depends on results; return the option that holds.
 
@@ -32,10 +32,9 @@ def option_control(
 
     Args:
         why_not: says why an option that was asked for is not there.
-        note: after the default in the box, such as " (the strongest)".
         then: called after the visitor chose.
     """
-    asked = st.session_state.get(key) or _refused_choice(key) or _in_link(key)
+    asked = st.session_state.get(key) or refused_choice(key) or _in_link(key)
     if asked and asked in options:
         st.session_state[key] = asked
         st.session_state.pop(_refused(key), None)
@@ -43,11 +42,12 @@ def option_control(
         st.session_state[_refused(key)] = asked
         st.session_state[key] = None  # deleting it would not do: the browser would go on showing it
     box = st.selectbox(
-        label, options, index=None, placeholder=f"{first}{note}", key=key, bind="query-params",
-        on_change=_chosen, args=(key, then), help=help,
+        label, options, index=None, placeholder=first, key=key, bind="query-params",
+        on_change=chosen, args=(key, then), help=help,
     )  # fmt: skip
-    if refused := _refused_choice(key):
+    if refused := refused_choice(key):
         notice(f"{why_not(refused)} Shown instead: {first}.")
+        link_refusals()[key] = ""
     return box or first
 
 
@@ -69,12 +69,13 @@ def number_control(
     number = low
     if low < high:
         box = st.number_input(
-            label, low, high, first, key=key, bind="query-params", on_change=_chosen, args=(key,), help=help,
+            label, low, high, first, key=key, bind="query-params", on_change=chosen, args=(key,), help=help,
             width=bare or "stretch", label_visibility="collapsed" if bare else "visible",
         )  # fmt: skip
         number = int(box)
-    if refused := _refused_choice(key):
-        notice(f"{label} was {refused[:40]!r} in the link: it can be {_numbers(low, high)} here. It is {number}.")
+    if refused := refused_choice(key):
+        can_be = f"it can be {_numbers(low, high)} here"
+        link_refusals()[key] = f"{label} was {refused[:40]!r} in the link: {can_be}. It is {number}."
     return number
 
 
@@ -82,17 +83,33 @@ def _numbers(low: int, high: int) -> str:
     return f"{low} only" if low == high else f"{low} to {high:,}"
 
 
+def link_refusals() -> dict[str, str]:
+    """Return what this run's controls say themselves of the link's choices, by parameter; "" where they have said it.
+
+    What stands here is said above the page: a phone shows no sidebar. See `app.shell.history.say_of_link`.
+    """
+    refusals: dict[str, str] = st.session_state.setdefault("_link_refusals", {})
+    return refusals
+
+
+def refuse_link(key: str, said: str) -> None:
+    """Go on saying what a link asked for in vain, until the visitor chooses."""
+    st.session_state[_refused(key)] = said
+
+
 def _refused(key: str) -> str:
     """Return the session's key of a choice that is not on offer, kept until the visitor chooses."""
     return f"_{key}_refused"
 
 
-def _refused_choice(key: str) -> str | None:
+def refused_choice(key: str) -> str | None:
+    """Return what a link asks for in vain, or what is said of it, as long as the visitor chooses nothing else."""
     refused: str | None = st.session_state.get(_refused(key))
     return refused
 
 
-def _chosen(key: str, then: Callable[[], None] | None = None) -> None:
+def chosen(key: str, then: Callable[[], None] | None = None) -> None:
+    """Take note that the visitor chose: no more is said of what the link asked for."""
     st.session_state.pop(_refused(key), None)
     if then is not None:
         then()

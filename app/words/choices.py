@@ -6,7 +6,7 @@ ABLATIONS = {
     "mean": "what the head writes there on average over the {}s of the same template",
     "zero": "nothing; its value bias stays, folded into b_O. Later layers have never met that, so it can break more "
     "than the head's own work",
-    "resample": "what the head writes there in the prompt's own {}",
+    "resample": "what the head writes there in the {} of the same pair",
 }
 """Ablation -> what the head writes instead; {} is the kind of twin (`app.questions.twins.twin_of`)."""
 

@@ -187,17 +187,29 @@ def cannot_be_scaled(undefined: str | None, pairs: PromptPairs) -> str:
     """Return what to choose instead of a metric that is undefined on these prompts, and why it is."""
     one_pair = len(pairs) > 1 and bool((pairs.answers == pairs.answers[0]).all())
     own = ", or give each prompt its own answers, by a data set" * one_pair
-    return f"Choose another corruption or metric{own}: {undefined}."
+    return f"{change_twins(pairs) or f'Choose another corruption or metric{own}'}: {undefined}."
+
+
+def change_twins(pairs: PromptPairs) -> str:
+    """Return "Change the corrupted prompt" where all are the same as the clean ones: no other choice helps."""
+    return f"Change the corrupted prompt{'s' * (len(pairs) > 1)}" if _same_twins(pairs).all() else ""
 
 
 def same_twins(pairs: PromptPairs) -> str:
-    """Say which prompts are their own corrupted ones; nothing where none is."""
-    same = np.flatnonzero((pairs.clean_tokens == pairs.corrupted_tokens).all(1)) + 1
+    """Say which corrupted prompts to change, since they are the same as the clean ones; nothing where none is."""
+    same = np.flatnonzero(_same_twins(pairs)) + 1
     if not len(same):
         return ""
     numbers = listed([*map(str, same[:_LISTED]), *["others"] * (len(same) > _LISTED)])
-    who = f"Prompt {numbers} is the same as its" if len(same) == 1 else f"Prompts {numbers} are the same as their"
-    return f"{who} corrupted prompt{'s' * (len(same) > 1)}, so nothing changes from one to the other."
+    if len(same) == 1:
+        which = f"corrupted prompt {numbers}" if len(pairs) > 1 else "the corrupted prompt"
+        return f"Change {which}: it is the same as the clean one, so nothing changes from one to the other."
+    return f"Change corrupted prompts {numbers}: they are the same as the clean ones, so nothing changes between them."
+
+
+def _same_twins(pairs: PromptPairs) -> np.ndarray:
+    same: np.ndarray = (pairs.clean_tokens == pairs.corrupted_tokens).all(1)
+    return same
 
 
 def heads_words(heads: Sequence[Head]) -> str:

@@ -198,7 +198,7 @@ def _check_behaviour(whole: float) -> None:
         raise CircuitError(
             f"the model's mean logit_diff on these prompts is {shown(round(whole, 3) + 0.0)}: it does not prefer the "
             "right answer, and there is no behaviour for a circuit to be faithful to",
-            "choose prompts on which it is above 0",
+            "choose prompts on which the model prefers the right answer",
         )
 
 

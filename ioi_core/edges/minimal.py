@@ -139,7 +139,7 @@ class _Search:
         clean, corrupted = joined(of.of_clean() for of in runs), joined(of.of_corrupted() for of in runs)
         scale = Scale.of("logit_diff_recovered", clean, corrupted)
         if scale.undefined:
-            raise EdgeError(f"no circuit can be found: {scale.undefined}", "choose another corruption")
+            raise EdgeError(f"no circuit can be found: {scale.undefined}", "choose other corrupted prompts")
         return cls(EdgeGraph.of(model), tuple(runs), scale, bound)
 
     def faithfulness(self, masks: list[EdgeMask], progress: Progress | None = None) -> Float[np.ndarray, " circuit"]:

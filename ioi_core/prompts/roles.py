@@ -102,7 +102,7 @@ def _names(model: Model, typed: TypedText, io: str, s: str, label: str) -> Names
             raise PromptError(
                 f"{label}: a name must be one token, but {shown(word.name)} is {len(word.ids)}: "
                 f"{show_tokens(model, word.ids)}",
-                f"choose another name than {shown(word.name)}, such as Mary, John, Anna or Daniel, of one token{space}",
+                f"choose a name of one token, such as Mary, John, Anna or Daniel, instead of {shown(word.name)}{space}",
             )
     return Names(io, s, io_words, s_words)
 

@@ -79,7 +79,7 @@ def links(at: AppTest) -> list[str]:
 def holds(at: AppTest, key: str) -> str:
     """What a box with a default that depends on results stands at: the visitor's choice, or the default."""
     box = at.selectbox(key=key)
-    return box.value or box.placeholder.split(" (")[0]
+    return box.value or box.placeholder
 
 
 def badly_written(text: str) -> list[str]:

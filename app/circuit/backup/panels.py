@@ -62,7 +62,8 @@ def _show_stages(
     view: View, stages: Sequence[numbers.Stage], backup: Backup, frame: pd.DataFrame, requests: Requests
 ) -> None:
     shown = words.shows_stages(stages)
-    figure, story = charts.stage_bars(stages, backup) if shown else None, words.stages_story(stages, backup.n_prompts)
+    figure = charts.stage_bars(stages, backup) if shown else None
+    story = words.stages_story(stages, numbers.movers(backup, len(stages) - 1), backup.n_prompts)
     axes = ("stage", "prompt")
     measured, predicted = Shown("logit_diff_per_prompt", axes=axes), Shown("naive_per_prompt", axes=axes)
     bias = Shown("per_prompt", 1, (-1,))
@@ -131,7 +132,7 @@ def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup, re
         "backup_changes", figure, story, changed, large=view.large, requests=[request], shown=of_stage,
         min_width=width, on_click=open_head,
     )  # fmt: skip
-    head_opener(view.model)
+    head_opener(view.model, moved[0].head)
     show_heatmaps_by_template(
         view, "backup_changes", changes, head_names(backup), f"Changes {chosen}", "logits", requests=[request],
         shown=of_stage, least=least(stage.real),

@@ -8,7 +8,7 @@ from app.circuit.backup.numbers import Mover, Stage
 from app.words.effects import least, not_shown, shows, sure
 from app.words.phrases import capitalised, heads_words, interval, listed, mean_over, number, size, threshold
 
-_MOST_NAMED = 4
+_MOST_NAMED, _MOST_GONE = 4, 3
 _COUNTS = 0.05  # of what the heads wrote (or of the largest change): less is not named
 
 
@@ -24,15 +24,51 @@ def shows_stages(stages: Sequence[Stage]) -> bool:
     return shows(np.array(changes), least(before.real))
 
 
-def stages_story(stages: Sequence[Stage], n_prompts: int) -> str:
-    """Say `expected_story` of the first and of all heads that go; or that they show nothing. Stage 0 lacks no head."""
+def stages_story(stages: Sequence[Stage], moved: Sequence[Mover], n_prompts: int) -> str:
+    """Say who steps in, and `expected_story` of the first and of all heads that go; or that they show nothing.
+
+    Args:
+        stages: the first lacks no head; moved: the other heads in the last one.
+    """
     before, first, last = stages[0], stages[1], stages[-1]
     if not shows_stages(stages):
         near = f"within {threshold(least(before.real))} logits"
         why = f"without them logit_diff should stay at {number(before.real)}, {near}, and what is left is as expected"
         return not_shown(why, "These heads do")
     told = (last,) if last is first else (last, first)
-    return "\n".join(expected_story(before, stage, n_prompts) for stage in told)
+    expected = (expected_story(before, stage, n_prompts) for stage in told)
+    return "\n".join([*step_in_story(moved, before, last), *expected])
+
+
+def step_in_story(moved: Sequence[Mover], before: Stage, stage: Stage) -> list[str]:
+    """Name the heads that write clearly more towards the right answer once others are ablated; nothing if none is lost.
+
+    What LayerNorm's scale does to a head that writes as before is no stepping in; nor is it if a head that writes
+    towards the wrong answer holds back, which is said for itself.
+    """
+    nothing = least(before.real)
+    if before.real - stage.naive < nothing:
+        return []
+    risen = sorted((one for one in moved if one.change >= nothing), key=lambda one: -one.change)
+    risen = [one for one in risen if one.change >= _COUNTS * risen[0].change and sure(one.low, one.high)]
+    risen = [one for one in risen if _writes_else(one)]
+    in_place, held_back = ([one for one in risen if (one.after > 0) is right] for right in (True, False))
+    gone = heads_words(stage.gone) if len(stage.gone) <= _MOST_GONE else "these heads"
+    less = f"{held_back[0].head} takes less away" if held_back else ""
+    if not in_place:
+        why = f", but {less}" if less else ": none writes clearly more towards the right answer"
+        return [f"No head steps in without {gone}{why}."]
+    first, *others = (f"{number(one.before)} to {number(one.after)}" for one in in_place)
+    named, steps = f"head {in_place[0].head}", f"steps in (direct effect {first})"
+    if others:
+        named = f"heads {in_place[0].head} (direct effect {first}) and {in_place[1].head} ({others[0]})"
+        steps = "step in most" if len(others) > 1 else "step in"
+    return [f"Without {gone}, {named} {steps}{f'; {less}' if less else ''}."]
+
+
+def _writes_else(mover: Mover) -> bool:
+    """Return whether a head writes something else than before, more than LayerNorm's scale makes of it."""
+    return abs(mover.change - mover.by_scale) > 0.5 * abs(mover.change)
 
 
 def expected_story(before: Stage, stage: Stage, n_prompts: int) -> str:
@@ -117,7 +153,7 @@ def movers_story(moved: Sequence[Mover], stage: Stage) -> str:
     named = [mover for mover in moved[:_MOST_NAMED] if abs(mover.change) >= max(_COUNTS * largest, least(stage.real))]
     moves = ", ".join(f"{mover.head} ({number(mover.before)} to {number(mover.after)})" for mover in named)
     text = f"These direct effects move most: {moves}.\nWith {heads_words(stage.gone)} ablated."
-    different = [mover.head for mover in named if abs(mover.change - mover.by_scale) > 0.5 * abs(mover.change)]
+    different = [mover.head for mover in named if _writes_else(mover)]
     if not different:
         who = "All of them write" if len(named) > 1 else "It writes"
         return f"{text} {who} much the same as before, and LayerNorm lets it count differently."

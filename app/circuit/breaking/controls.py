@@ -204,7 +204,7 @@ def add_control(plan: Plan, pairs: PromptPairs) -> None:
     drop_stale(_ADD, names)
     drop_stale(_ADD_AT, places, "END")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect("Add heads", names, key=_ADD, placeholder="any head of the model")
+        chosen = st.multiselect("Add heads", names, key=_ADD, placeholder="any head")
         role = st.selectbox("kept at", places, index=places.index("END"), key=_ADD_AT, width=130)
         larger = extended(plan.changes, [(Head.parse(name), role) for name in chosen])
         st.button("Add", icon=":material/add:", disabled=not chosen, on_click=_add, args=(larger,))

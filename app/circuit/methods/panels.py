@@ -55,7 +55,7 @@ def show_total(view: View) -> None:
         )  # fmt: skip
         if classes:
             st.caption(f"Colours: the head's class ({source}).")
-    head_opener(view.model)
+    head_opener(view.model, words.farthest(result))
     total, title = result.at(effect="total").per_prompt, "Total effects (rows: layers, columns: heads)"
     show_heatmaps_by_template(
         view, "direct_and_total", total, head_names(result), title, "logits", requests=[request],

@@ -141,6 +141,12 @@ def _largest(result: PromptResult) -> float:
     return float(np.abs(result.values).max())
 
 
+def farthest(result: PromptResult) -> Head:
+    """Return the head whose two effects differ most, which `total_story` names first."""
+    direct, total = result.values
+    return Head(*divmod(int(np.abs(total - direct).argmax()), direct.shape[1]))
+
+
 def total_story(result: PromptResult) -> str:
     """Say which heads' two effects differ most, in both directions."""
     direct, total = result.values
@@ -150,7 +156,7 @@ def total_story(result: PromptResult) -> str:
         return f"{nothing}\n{capitalised(sample)}."
     far = max(_FAR * largest, least())
     sentences, named = [], []
-    for sign, where in ((1, "above"), (-1, "below")):
+    for sign, where in sorted(((1, "above"), (-1, "below")), key=lambda side: -float((side[0] * gap).max())):
         layer, head = (int(n) for n in np.unravel_index(int(np.argmax(sign * gap)), gap.shape))
         if sign * gap[layer, head] > far:
             named.append(Head(layer, head))

@@ -106,8 +106,8 @@ def test_identical_prompts_are_undefined_in_words() -> None:
     text = "When John and Mary went to the shops, John gave the bag to"
     at = patched(prompts="own", text=text, corrupted=text)
     assert not at.exception
-    assert "Choose another corruption or metric: " in body(at)
-    assert "Prompt 1 is the same as its corrupted prompt" in body(at)
+    assert "Change the corrupted prompt: the clean and the corrupted" in body(at)
+    assert "Change the corrupted prompt: it is the same as the clean one" in body(at)
 
 
 def test_another_task_has_no_roles_but_works() -> None:
@@ -122,7 +122,7 @@ def test_another_task_has_no_roles_but_works() -> None:
 def test_nothing_to_find_is_said_and_not_drawn() -> None:
     at = patched(site="v", where_head="S1")
     assert_fine(at)
-    assert any("No cell changes anything here" in text for text in says(at))
+    assert any("no cell changes anything here" in text for text in says(at))
     assert not at.get("plotly_chart")
 
 

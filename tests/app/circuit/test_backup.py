@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from app.circuit.backup.charts import change_heatmap, mover_bars, stage_bars
-from app.circuit.backup.numbers import Stage, changes_of_others, movers, stages
+from app.circuit.backup.numbers import Mover, Stage, changes_of_others, movers, stages
 from app.circuit.backup.tables import changes_frame, movers_frame, stages_frame
-from app.circuit.backup.words import cause_story, changes_story, expected_story
+from app.circuit.backup.words import cause_story, changes_story, expected_story, step_in_story
 from app.words.phrases import interval, mean_over, number, size
 from ioi_core import (
     Backup,
@@ -151,6 +151,42 @@ def test_what_was_expected_in_words(real: float, naive: float, words: str) -> No
     assert f"the model has {number(real)}.\n" in story
 
 
+def mover(head: str, before: float, after: float, by_scale: float = 0.0, low: float = 0.1) -> Mover:
+    return Mover(Head.parse(head), before, after, after - before, low, 9.0, by_scale)
+
+
+HELD_BACK, IN_PLACE = mover("10.7", -1.9, -0.71), mover("10.10", 0.48, 1.23)
+
+
+@pytest.mark.parametrize(
+    ("moved", "words"),
+    [
+        ([HELD_BACK, IN_PLACE], "head 10.10 steps in (direct effect +0.480 to +1.23); 10.7 takes less away."),
+        ([IN_PLACE], "head 10.10 steps in (direct effect +0.480 to +1.23)."),
+        (
+            [mover("10.2", 0.1, 0.3), mover("10.6", 0.1, 0.5), IN_PLACE, HELD_BACK],
+            "heads 10.10 (direct effect +0.480 to +1.23) and 10.6 (+0.100 to +0.500) step in most; 10.7 takes less "
+            "away.",
+        ),
+        ([HELD_BACK], "No head steps in without 9.9, but 10.7 takes less away."),
+        ([mover("10.10", 1.0, 1.4, by_scale=0.4)], "No head steps in without 9.9: none writes clearly more towards"),
+        ([mover("10.10", 1.0, 1.4, low=-0.1)], "No head steps in without 9.9: none"),
+        ([mover("10.10", 1.4, 1.0), mover("10.6", 1.0, 1.02)], "No head steps in without 9.9: none"),
+        ([], "No head steps in without 9.9: none"),
+    ],
+)
+def test_who_steps_in_is_named_in_words(moved: list[Mover], words: str) -> None:
+    before, after = stage(real=3.55, naive=3.55), stage(real=2.92, naive=0.57, repair=2.35)
+    [text] = step_in_story(moved, before, after)
+    assert words in text
+    assert len(text.split()) <= 25 - 4, "up to three heads are named as ablated, which takes four words instead of one"
+    many = replace(after, gone=tuple(Head(9, n) for n in range(4)))
+    assert "ithout these heads" in step_in_story(moved, before, many)[0]
+    assert step_in_story(moved, before, stage(real=4.0, naive=4.5)) == [], (
+        "without a head that does harm none is missed"
+    )
+
+
 @pytest.mark.parametrize(
     ("by_scale", "by_heads", "by_rest", "n_layers", "words"),
     [
@@ -232,6 +268,13 @@ def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
         assert any(
             expected in text and f"of {number(float(backup.naive[stage_number]))} instead" in text for text in says(at)
         )
+    risen = backup.changes[2].copy()
+    risen[*zip(*((head.layer, head.head) for head in strongest), strict=True)] = 0
+    risen[backup.values[2] <= 0] = 0
+    first = Head(*divmod(int(risen.argmax()), SHAPE[1]))
+    effects = " to ".join(number(float(backup.values[n][first.layer, first.head])) for n in (0, 2))
+    assert first in BACKUP
+    assert f"head {first} steps in (direct effect {effects})" in says(at)[0]
     np.testing.assert_allclose(table(at, "layernorm_scale")["layernorm_scale"], backup.scale, atol=1e-4)
     next(box for box in at.selectbox if box.label == "Ablated heads").select_index(0).run()
     assert_fine(at)
@@ -247,7 +290,7 @@ def test_what_stands_in_for_a_head_comes_from_abc_twins(demo_model: Model, ablat
     twins = prompt_pairs(demo_model, list(pairs.clean_text), None, io, s, corruption="abc")
     same = replace(pairs, corrupted_tokens=twins.corrupted_tokens)
     backup = backup_heads(demo_model, same, MOVERS[:1], ablation=ablation)
-    assert any(f"the model has {number(float(backup.logit_diff[1]))}.<small>" in text for text in says(at))
+    assert any(f"the model has {number(float(backup.logit_diff[1]))}.\n" in text for text in says(at))
     assert any("ABC twins" in caption.value for caption in at.caption)
 
 
@@ -258,7 +301,9 @@ def test_on_another_task_the_prompts_own_twins_stand_in_for_a_head(demo_model: M
     capitals = prompt_pairs(demo_model, FRANCE["text"], FRANCE["corrupted"], FRANCE["io"], FRANCE["s"])
     backup = backup_heads(demo_model, capitals, MOVERS[:1], ablation=ablation)
     assert any(f"the model has {number(float(backup.logit_diff[1]))}" in text for text in says(at))
-    assert any("own corrupted prompts" in caption.value for caption in at.caption) is (ablation != "zero")
+    assert any("in the corrupted prompts of these pairs" in caption.value for caption in at.caption) is (
+        ablation != "zero"
+    )
 
 
 def test_heads_that_nobody_chose_follow_the_prompts_and_chosen_ones_stay(demo_model: Model) -> None:

@@ -38,7 +38,7 @@ def test_every_part_works_on_another_task_or_says_why_not(part: str, ablation: s
     assert "nan" not in " ".join(says(at))
     captions = " ".join(text.value for text in at.caption)
     of_one = part != "ways to ablate" and ablation == "zero"  # there are five ways in that part
-    assert ("own corrupted prompts" in captions) != of_one
+    assert ("in the corrupted prompts of these pairs" in captions) != of_one
     assert ("write nothing but" in captions) == (of_one and part == "direct and total")
 
 

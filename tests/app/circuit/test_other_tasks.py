@@ -73,7 +73,7 @@ def test_it_opens_with_the_found_circuit(demo_model: Model, query: dict[str, str
     where = {"END": "all heads at END alone come close", "all": "all heads at END alone do not come close"}
     assert where[found.axes["role"][0]] in captions
     assert "no role but END" in captions
-    assert "own corrupted prompts" in captions
+    assert "in the corrupted prompts of these pairs" in captions
     assert at.selectbox(key="circuit_start").options == [FOUND, FOUND_ON_HALF, EMPTY, WHOLE]
     assert at.selectbox(key="circuit_add_at").options == ["END", "all"]
     assert not [button for button in at.button if button.label.startswith("Take ")]

@@ -1,6 +1,7 @@
 """Exported files: the values as they are, and no text that a spreadsheet would run as a formula."""
 
 import io
+import random
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from app.drawing.frames import as_written, shades
 from app.take_home.data import csv_bytes, neutral
+from ioi_core import Head
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r", "＝1", "＋", "－", "＠"])
@@ -38,6 +40,17 @@ def test_a_table_writes_numbers_as_sentences_do_and_leaves_out_what_is_missing()
     assert shown.data is frame
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", shown.to_html())
     assert cells == ["9.10", "≈ 0", "0.970", "1", "0.1", "+27.8", "", ""]
+
+
+def test_parts_of_the_model_are_shown_by_name_and_sort_layer_by_layer():
+    """A browser sorts a column of texts by what stands below what it shows."""
+    names = [*map(str, (Head(n, m) for n in range(12) for m in range(12))), *(f"mlp {n}" for n in range(12))]
+    names = random.Random(0).sample(names, len(names))
+    shown = as_written(pd.DataFrame({"sender": names, "receiver": "logits"}))
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", shown.to_html())[::2] == names
+    by_text = shown.data.assign(name=names).sort_values("sender")["name"].tolist()
+    assert by_text[:144] == sorted(by_text[:144], key=Head.parse)
+    assert by_text[144:] == [f"mlp {n}" for n in range(12)]
 
 
 def test_the_deeper_a_colour_the_larger_the_value():

@@ -104,7 +104,7 @@ def test_nothing_lies_below_layer_0() -> None:
     assert PREVIOUS[0].layer == 0
     at = page(trail=f"{PREVIOUS[0]} v")
     assert not at.exception
-    assert f"Nothing lies below the values of {PREVIOUS[0]}" in body(at)
+    assert f"Go back one step: nothing lies below the values of {PREVIOUS[0]}" in body(at)
 
 
 def test_identical_prompts_are_undefined_in_words() -> None:

@@ -35,8 +35,8 @@ from ioi_core.sweeps.result import sweep_of
 from tests import ROOT
 
 TO_DO = re.compile(
-    r"\b(analyse|choose|copy|correct|fill|give|has heads|keep|make|name|open|put|remove|reword|save|shorten|switch|"
-    r"take|turn on|type|upload|use|write)\b",
+    r"\b(analyse|change|choose|copy|correct|fill|give|go back|has heads|keep|make|name|open|put|remove|reword|save|"
+    r"shorten|switch|take|turn on|type|upload|use|write)\b",
     re.IGNORECASE,
 )
 MARY = "When John and Mary went to the shops, John gave the bag to"
@@ -166,13 +166,35 @@ def test_one_pair_of_answers_a_prompt_is_a_data_sets(demo_model: Model) -> None:
     assert "data set" not in cannot_be_scaled("nothing to recover", one[:1])
 
 
+def test_what_a_refusal_is_about_is_in_its_first_words(demo_model: Model) -> None:
+    """They are read alone where the rest is folded."""
+    for asked, said in (
+        (
+            lambda: _asked(demo_model, "found", ""),
+            "Choose prompts on which the model prefers the right answer: the",
+        ),
+        (
+            lambda: chosen_prompts(demo_model, PromptChoice(OWN, True, **TYPED["a name of several tokens"])),
+            "Choose a name of one token, such as Mary, John, Anna or Daniel, instead of 'Aaliyah': ",
+        ),
+    ):
+        with pytest.raises(IOIError) as refused:
+            asked()
+        assert refusal(refused.value).startswith(said)
+
+
 def test_a_prompt_that_is_its_own_corrupted_prompt_is_pointed_out(demo_model: Model) -> None:
     texts = [MARY, MARY.replace("John", "Tom")]
     assert same_twins(prompt_pairs(demo_model, texts)) == ""
-    assert same_twins(prompt_pairs(demo_model, texts, [MARY, MARY])).startswith("Prompt 1 is the same as its corrupted")
-    assert same_twins(prompt_pairs(demo_model, texts, texts)).startswith("Prompts 1 and 2 are the same")
+    one = prompt_pairs(demo_model, texts, [MARY, MARY])
+    assert same_twins(one).startswith("Change corrupted prompt 1: it is the same as the clean one")
+    assert cannot_be_scaled("nothing to recover", one).startswith("Choose another corruption or metric")
+    both = prompt_pairs(demo_model, texts, texts)
+    assert same_twins(both).startswith("Change corrupted prompts 1 and 2: they are the same")
+    assert cannot_be_scaled("nothing to recover", both) == "Change the corrupted prompts: nothing to recover."
+    assert cannot_be_scaled("nothing to recover", both[:1]) == "Change the corrupted prompt: nothing to recover."
     many = [f"{MARY} {'very ' * n}old" for n in range(8)]
-    assert same_twins(prompt_pairs(demo_model, many, many)).startswith("Prompts 1, 2, 3, 4, 5 and others are")
+    assert same_twins(prompt_pairs(demo_model, many, many)).startswith("Change corrupted prompts 1, 2, 3, 4, 5 and oth")
 
 
 def test_the_sidebar_has_one_name_and_on_a_phone_that_of_its_button() -> None:
