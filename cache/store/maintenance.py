@@ -2,7 +2,8 @@
 
 Checking: SQLite checks the index, then every payload is decoded, then diskcache's `check` compares the files with the
 index. Damaged payloads and files that the index does not name are removed, a damaged index is put aside and a new one
-begun; whatever is lost is computed again on request. All of it may run beside an app that uses the same folder.
+begun; whatever is lost is computed again on request. All of it may run beside an app that uses the same folder; a
+result that is being written at that very moment may be lost.
 """
 
 import sqlite3
