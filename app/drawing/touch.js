@@ -38,6 +38,21 @@ window.closeMenu ??= ({ target }) => {
 };
 addEventListener("click", window.closeMenu);
 
+// An entry of a page's list of contents opens its part, leaves the focus on it and goes there: again when the part has
+// got what is in it, for before that the page may be too short, unless the visitor went on. The address stays.
+window.goToPart ??= (event) => {
+  const entry = event.target.closest?.(".ioi-contents a");
+  const line = entry && document.querySelector(`.st-key-${entry.hash.slice(1)} summary`);
+  if (!line) return;
+  event.preventDefault();
+  if (!line.parentElement.open) line.click();
+  line.focus();
+  const grown = new ResizeObserver(() => line.scrollIntoView());
+  grown.observe(line.parentElement);
+  for (const act of ["wheel", "pointerdown", "keydown"]) addEventListener(act, () => grown.disconnect(), { once: true });
+};
+addEventListener("click", window.goToPart);
+
 // A link to prompts of one's own that brings no text, such as a lesson's last: the box to type in is brought into sight.
 window.soughtBox ??= (() => {
   const asked = new URLSearchParams(location.search);
