@@ -49,7 +49,7 @@ with overview:
 
 closely = partial(show_head, view, patterns, head)
 from_end = "Which heads look from END at the names?" if view.pairs.has_all_roles else "Where do heads look from END?"
-beside = partial(show_side_by_side, view, patterns)
+beside = partial(show_side_by_side, view, patterns, head)
 show_parts(
     Part(f"A closer look at head {head}", url.PART_CLOSELY, closely, holds=[url.ATTENTION_HEAD]),
     Part(from_end, url.PART_FROM_END, partial(show_from_end, view, patterns)),

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from app import url
 from app.attention.charts import heads_overview
 from app.attention.circuitsvis_frame import show_heads
 from app.attention.controls import choose_head, picked_heads
@@ -85,8 +86,8 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
     show_foot("attention_head", head_story(patterns, head), frame, **asked_for(view, patterns, [head]), figures=figures)
 
 
-def show_side_by_side(view: View, patterns: PromptPatterns) -> None:
-    """Draw some heads with circuitsvis, clean beside corrupted."""
+def show_side_by_side(view: View, patterns: PromptPatterns, closely: Head) -> None:
+    """Draw some heads with circuitsvis, clean beside corrupted, but for the one that the closer look draws if open."""
     heads, why = picked_heads(view)
     if not heads:
         st.write(why)
@@ -99,14 +100,17 @@ def show_side_by_side(view: View, patterns: PromptPatterns) -> None:
         st.caption(f"The prompt is long: circuitsvis draws the first {fit} of these {len(heads)} heads.")
     heads = heads[:fit]
     patterns = covering(view, patterns, heads)
-    names = [str(head) for head in heads]
-    for column, run in zip(st.columns(2), RUNS[:2], strict=True):
+    drawn = [head for head in heads if head != closely or not st.session_state[url.PART_CLOSELY]]
+    if drawn != heads:
+        st.caption(f"Head {closely} is drawn in the closer look above, and once that is closed here.")
+    names = [str(head) for head in drawn]
+    for column, run in zip(st.columns(2), RUNS[:2], strict=True) if drawn else ():
         with column:
             st.markdown(f"**{run.capitalize()} prompt {patterns.number}**")
             show_heads(
                 f"circuitsvis-{run}",
                 names,
-                np.stack([patterns.of(head, run) for head in heads]),
+                np.stack([patterns.of(head, run) for head in drawn]),
                 patterns.tokens(run),
                 limit=patterns.limit(run, heads),
                 colour=LOOKED_AT,
