@@ -136,7 +136,7 @@ def _show_model_alone(view: View, pairs: PromptPairs, start: str, ablation: Abla
 
 
 def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> go.Figure:
-    drawn = graph.graph_of(plan.circuit, plan.off, classes)
+    drawn = graph.graph_of(plan.circuit, plan.off, classes, low=view.large)
     figure = graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published, low=view.large)
     show_chart(
         "circuit_graph", figure, large=view.large, min_width=drawn.pixels, from_right=True,

@@ -4,7 +4,9 @@ A main figure is the first chart of a page, its first table, or the example on t
 seen with all folds and parts closed.
 """
 
+import math
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -64,6 +66,9 @@ FORM = """([width]) => {
     };
 }""".replace("LONGEST", str(MOST_IN_A_SENTENCE))
 
+HEADS = """chart => [...chart.querySelectorAll('.points path')].map(head => head.getBoundingClientRect())
+    .filter(({width}) => width > 20).map(({x, y, width, height}) => [x + width / 2, y + height / 2, width])"""
+"""The middles of a graph's nodes and how wide they are; not of what is clicked on its lines."""
 WIDTH = """chart => {
     const box = chart.closest('[class*=st-key-wide-]');
     return [chart.getBoundingClientRect().right, box.scrollWidth, box.clientWidth];
@@ -138,6 +143,8 @@ def test_the_circuit_and_the_token_grid_are_whole_on_a_projector(open_view) -> N
         if name == "circuit_graph":
             numbers = page.locator(".st-key-circuit-summary").get_by_test_id("stMetric")
             expect(numbers.last).to_be_in_viewport(ratio=1)
+            for (*one, wide), (*other, _) in combinations(read_chart(page, name, HEADS)[:-1], 2):  # but the logits
+                assert math.dist(one, other) >= wide
 
 
 def test_an_entry_of_the_contents_list_opens_its_part_and_goes_there(visitor: Visitor) -> None:
