@@ -126,8 +126,7 @@ def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str
     for size in (PROJECTOR, LARGE_PROJECTOR):
         found = form(page, size)
         assert 0 < found["top"] <= HIGHEST_FIGURE[PROJECTOR] * size[1] / PROJECTOR[1]
-        if view != "all heads":  # a table of its own height, which scrolls
-            assert found["small" if view in WHOLE_SENTENCE else "end"] <= size[1]
+        assert found["small" if view in WHOLE_SENTENCE else "end"] <= size[1]
         assert all(size == "16px" for size in page.evaluate(TICKS))  # whenever Streamlit's theme was laid over them
         expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
         expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).not_to_be_in_viewport()
