@@ -39,7 +39,7 @@ from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import Part, show_parts
 from app.view import View
-from app.words.phrases import grouped, grouped_by, in_percent, number, refusal
+from app.words.phrases import grouped, grouped_by, in_percent, number, refusal, unbroken
 from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
@@ -116,7 +116,7 @@ def _first_circuit(
     try:
         if search := search_request(pairs, start, ablation):
             told = found_story(compute(view.model, search))
-            (st if start == FOUND_ON_HALF else room).caption(told)
+            (st if start == FOUND_ON_HALF else room).caption(unbroken(told))
         classes = classes_of(view.model, view.pairs)[1] if start == MEASURED else {}
         return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:
