@@ -24,6 +24,11 @@ from ioi_core import Head
 
 _MOST_CIRCUITSVIS_CELLS = 20_000
 """The most numbers that circuitsvis draws without a pause."""
+_ON_PAPER = (
+    "circuitsvis draws on the screen alone. The overview above has these patterns, small; the closer look prints one "
+    "head at a time."
+)
+"""A frame without rights is drawn while it is seen, and never as small as paper wants it: it came out blank or cut."""
 
 
 def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) -> None:
@@ -104,7 +109,11 @@ def show_side_by_side(view: View, patterns: PromptPatterns, closely: Head) -> No
     if drawn != heads:
         st.caption(f"Head {closely} is drawn in the closer look above, and once that is closed here.")
     names = [str(head) for head in drawn]
-    for column, run in zip(st.columns(2), RUNS[:2], strict=True) if drawn else ():
+    if drawn:
+        st.html(f'<p class="ioi-on-paper">{_ON_PAPER}</p>')
+    with st.container(key="not-on-paper"):
+        columns = st.columns(2) if drawn else []
+    for column, run in zip(columns, RUNS[: len(columns)], strict=True):
         with column:
             st.markdown(f"**{run.capitalize()} prompt {patterns.number}**")
             show_heads(

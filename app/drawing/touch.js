@@ -25,7 +25,7 @@ window.measureForPaper ??= () => {
   const wide = main.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
   document.documentElement.style.setProperty("--wide", `${wide}px`);
   for (const box of document.querySelectorAll('[class*="st-key-wide-"]')) {
-    box.style.setProperty("--fits", box.clientWidth / box.scrollWidth);
+    box.style.setProperty("--drawn", `${box.scrollWidth}px`);
   }
 };
 addEventListener("beforeprint", window.measureForPaper);
