@@ -17,7 +17,7 @@ from app.questions.compute import compute, is_known
 from app.questions.shown import Shown
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view, end_page
-from app.shell.title import headline, part, roles_caption
+from app.shell.title import Part, headline, roles_caption, show_parts
 from app.shell.way import ACTIVATION_PATCHING
 from app.words.phrases import cannot_be_scaled, change_twins, grouped_by
 
@@ -91,9 +91,9 @@ show_heatmaps_by_template(
 )  # fmt: skip
 
 closely = f"A closer look: {grid.names[cell[0]][cell[1]]}"
-part(closely, url.PART_CELL, partial(show_cell, view, exact_request, exact, grid, cell), holds=[url.cell(kind)])
-part(
-    "How good is the quick estimate?",
-    url.PART_ESTIMATE,
-    partial(show_estimate, view, estimate_request, exact_request, exact),
+looked_at = partial(show_cell, view, exact_request, exact, grid, cell)
+estimated = partial(show_estimate, view, estimate_request, exact_request, exact)
+show_parts(
+    Part(closely, url.PART_CELL, looked_at, holds=[url.cell(kind)]),
+    Part("How good is the quick estimate?", url.PART_ESTIMATE, estimated),
 )

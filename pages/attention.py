@@ -12,7 +12,7 @@ from app.questions.prompt_patterns import prompt_patterns, too_long
 from app.shell.current_view import current_view, end_page
 from app.shell.heads import head_control
 from app.shell.links import head_link
-from app.shell.title import headline, part, roles_caption
+from app.shell.title import Part, headline, roles_caption, show_parts
 from app.shell.way import ATTENTION
 from app.shell.widgets import choose
 from app.words.tokens import legend
@@ -48,8 +48,10 @@ with overview:
     show_overview(view, patterns, run, head)
 
 closely = partial(show_head, view, patterns, head)
-part(f"A closer look at head {head}", url.PART_CLOSELY, closely, holds=[url.ATTENTION_HEAD])
 from_end = "Which heads look from END at the names?" if view.pairs.has_all_roles else "Where do heads look from END?"
-part(from_end, url.PART_FROM_END, partial(show_from_end, view, patterns))
-beside = partial(show_side_by_side, view, patterns)
-part("Some heads side by side", url.PART_SIDE_BY_SIDE, beside, holds=[url.BY, url.HEADS, url.TOP])
+beside = partial(show_side_by_side, view, patterns, head)
+show_parts(
+    Part(f"A closer look at head {head}", url.PART_CLOSELY, closely, holds=[url.ATTENTION_HEAD]),
+    Part(from_end, url.PART_FROM_END, partial(show_from_end, view, patterns)),
+    Part("Some heads side by side", url.PART_SIDE_BY_SIDE, beside, holds=[url.BY, url.HEADS, url.TOP]),
+)

@@ -13,7 +13,7 @@ from app.edges.plan import Changes, Plan
 from app.edges.requests import scores_request
 from app.questions.compute import compute, is_known
 from app.shell.current_view import current_view, end_page
-from app.shell.title import headline, part, roles_caption
+from app.shell.title import Part, headline, roles_caption, show_parts
 from app.shell.way import EDGES
 from ioi_core import EdgeGraph
 
@@ -51,18 +51,13 @@ with right:
 with figure.container():
     panels.show_graph(view, plan, request)
 
-part("How many edges are enough?", url.PART_CURVE, partial(panels.show_curve, view, plan))
-chosen_by = [url.EDGE_SENDER, url.EDGE_RECEIVER]
-part("What does one edge do?", url.PART_EDGE, partial(panels.show_edge, view, plan, request), holds=chosen_by)
-part("How good are the estimates?", url.PART_ESTIMATES, partial(panels.show_estimate, view, plan))
-part(
-    "How sure is this choice of edges?", url.PART_AGREEMENT, partial(panels.show_comparison, view, plan),
-    holds=[url.EDGES_OTHER, url.EDGES_OTHER_SEED],
-)  # fmt: skip
-part(
-    "What is the smallest circuit?",
-    url.PART_SMALLEST,
-    partial(carried.show_smallest, view, plan),
-    holds=[url.EDGES_BOUND],
+chosen_by, compared_with = [url.EDGE_SENDER, url.EDGE_RECEIVER], [url.EDGES_OTHER, url.EDGES_OTHER_SEED]
+compared, smallest = partial(panels.show_comparison, view, plan), partial(carried.show_smallest, view, plan)
+show_parts(
+    Part("How many edges are enough?", url.PART_CURVE, partial(panels.show_curve, view, plan)),
+    Part("What does one edge do?", url.PART_EDGE, partial(panels.show_edge, view, plan, request), holds=chosen_by),
+    Part("How good are the estimates?", url.PART_ESTIMATES, partial(panels.show_estimate, view, plan)),
+    Part("How sure is this choice of edges?", url.PART_AGREEMENT, compared, holds=compared_with),
+    Part("What is the smallest circuit?", url.PART_SMALLEST, smallest, holds=[url.EDGES_BOUND]),
+    Part("From and to other tools", url.PART_FILES, partial(carried.show_files, view, plan)),
 )
-part("From and to other tools", url.PART_FILES, partial(carried.show_files, view, plan))

@@ -13,7 +13,7 @@ from app.questions.ranking import ranking
 from app.shell.current_view import current_view, end_page
 from app.shell.heads import head_control
 from app.shell.links import ONE_HEAD
-from app.shell.title import headline, part
+from app.shell.title import Part, headline, show_parts
 from app.shell.way import HEADS
 from app.shell.widgets import part_control
 
@@ -49,13 +49,15 @@ panels.show_pending(view, answer, head)
 with left:
     panels.show_direct(view, head)
 
-part("Where does it look?", url.PART_ATTENDS, partial(panels.show_attention, view, head))
-part("Does it write what it looks at?", url.PART_WRITES, partial(panels.show_writing, view, head))
 copies = "What would it write, looking at an answer or a name?"
-part(copies, url.PART_COPIES, partial(panels.show_copying, view, head), holds=[url.OV_NAMES])
 patched = partial(panels.show_sites, view, head)
-part("What changes if it is patched?", url.PART_PATCHED, patched, holds=[url.HEAD_SITES, url.HEAD_DIRECTION])
-part("How does it compare with all other heads?", url.PART_COMPARED, partial(panels.show_ranks, view, head))
-part("Which role do the measurements give it, and why?", url.PART_ROLES, partial(panels.show_roles, view, head))
-part("Which heads does it work with?", url.PART_EDGES, partial(show_edges, view, head))
+show_parts(
+    Part("Where does it look?", url.PART_ATTENDS, partial(panels.show_attention, view, head)),
+    Part("Does it write what it looks at?", url.PART_WRITES, partial(panels.show_writing, view, head)),
+    Part(copies, url.PART_COPIES, partial(panels.show_copying, view, head), holds=[url.OV_NAMES]),
+    Part("What changes if it is patched?", url.PART_PATCHED, patched, holds=[url.HEAD_SITES, url.HEAD_DIRECTION]),
+    Part("How does it compare with all other heads?", url.PART_COMPARED, partial(panels.show_ranks, view, head)),
+    Part("Which role do the measurements give it, and why?", url.PART_ROLES, partial(panels.show_roles, view, head)),
+    Part("Which heads does it work with?", url.PART_EDGES, partial(show_edges, view, head)),
+)
 panels.show_verdict(view, answer, head)

@@ -5,7 +5,7 @@ from functools import partial
 from app import url
 from app.logit_lens import panels
 from app.shell.current_view import current_view
-from app.shell.title import headline, part, roles_caption
+from app.shell.title import Part, headline, roles_caption, show_parts
 from app.shell.way import LOGIT_LENS
 
 view = current_view()
@@ -19,6 +19,8 @@ roles_caption(view.pairs)
 panels.show_curves(view)
 
 tokens_of = f"What would each layer say at each token of prompt {view.row + 1}?"
-part(tokens_of, url.PART_TOKENS, partial(panels.show_tokens, view), holds=[url.CELLS])
-part("Which layers write the answer?", url.PART_LAYERS, partial(panels.show_layers, view))
-part("Which heads write the answer?", url.PART_HEADS, partial(panels.show_heads, view))
+show_parts(
+    Part(tokens_of, url.PART_TOKENS, partial(panels.show_tokens, view), holds=[url.CELLS]),
+    Part("Which layers write the answer?", url.PART_LAYERS, partial(panels.show_layers, view)),
+    Part("Which heads write the answer?", url.PART_HEADS, partial(panels.show_heads, view)),
+)

@@ -18,7 +18,7 @@ from app.questions.shown import effects_shown
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view, end_page
 from app.shell.links import head_links
-from app.shell.title import headline, part
+from app.shell.title import Part, headline, show_parts
 from app.shell.way import PATH_PATCHING
 from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit
@@ -76,7 +76,9 @@ controls.next_control(model, steps, senders, classes, source)
 head_links(controls.picked_heads(model) or senders[:3])
 
 ranked = partial(tables.ranking_frame, grid, result, step)
-part("Who acts most, one by one", url.PART_SENDERS, lambda: show_ranking(ranked(), large=view.large))
-part("The paths found so far", url.PART_PATHS, partial(show_graph, view, steps, requests, results))
 why = partial(show_why, view, (*step.heads, *senders))
-part("Why does a head attend?", url.PART_WHY, why, holds=[url.WHY_HEAD, url.WHY_QUERY, url.WHY_KEY])
+show_parts(
+    Part("Who acts most, one by one", url.PART_SENDERS, lambda: show_ranking(ranked(), large=view.large)),
+    Part("The paths found so far", url.PART_PATHS, partial(show_graph, view, steps, requests, results)),
+    Part("Why does a head attend?", url.PART_WHY, why, holds=[url.WHY_HEAD, url.WHY_QUERY, url.WHY_KEY]),
+)

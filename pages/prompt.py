@@ -18,7 +18,7 @@ from app.prompt.words import all_prompts_story, answer_form_hint, may_have_hint,
 from app.questions.ask import ask
 from app.questions.compute import compute
 from app.shell.current_view import current_view
-from app.shell.title import headline, part, roles_caption
+from app.shell.title import Part, headline, roles_caption, show_parts
 from app.shell.way import PROMPT
 from app.words.phrases import grouped_by
 from ioi_core.attribution.predictions import RUNS
@@ -69,6 +69,8 @@ if may_have_hint(pairs, result):
     ranks = compute(model, ask(ioi_core.answer_form_ranks, pairs=pairs))
     if hint := answer_form_hint(model, pairs, ranks):
         notice(hint)
-part("What does the model read?", url.PART_READ, partial(show_prompts, model, pairs, row))
 answers = f"Where do the answers stand after prompt {row + 1} and its corrupted twin?"
-part(answers, url.PART_ANSWERS, partial(show_answers, view, result, [request]))
+show_parts(
+    Part("What does the model read?", url.PART_READ, partial(show_prompts, model, pairs, row)),
+    Part(answers, url.PART_ANSWERS, partial(show_answers, view, result, [request])),
+)

@@ -9,7 +9,7 @@ from app.report.panels import show_how_to_begin, show_report
 from app.report.pins import read
 from app.report.words import HOW
 from app.shell.current_view import current_view, hide_strip
-from app.shell.title import headline, part
+from app.shell.title import Part, headline, show_parts
 from app.shell.way import REPORT
 from app.sweep.panels import show_sweep
 
@@ -21,4 +21,4 @@ if pins:
     show_report(pins, large=view.large)
 else:
     show_how_to_begin()
-part("Show the file of a sweep", url.PART_SWEEP, partial(show_sweep, view))
+show_parts(Part("Show the file of a sweep", url.PART_SWEEP, partial(show_sweep, view)))

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from app import url
 from app.attention.charts import heads_overview
 from app.attention.circuitsvis_frame import show_heads
 from app.attention.controls import choose_head, picked_heads
@@ -23,6 +24,11 @@ from ioi_core import Head
 
 _MOST_CIRCUITSVIS_CELLS = 20_000
 """The most numbers that circuitsvis draws without a pause."""
+_ON_PAPER = (
+    "circuitsvis draws on the screen alone. The overview above has these patterns, small; the closer look prints one "
+    "head at a time."
+)
+"""A frame without rights is drawn while it is seen, and never as small as paper wants it: it came out blank or cut."""
 
 
 def show_overview(view: View, patterns: PromptPatterns, run: str, head: Head) -> None:
@@ -85,8 +91,8 @@ def show_head(view: View, patterns: PromptPatterns, head: Head) -> None:
     show_foot("attention_head", head_story(patterns, head), frame, **asked_for(view, patterns, [head]), figures=figures)
 
 
-def show_side_by_side(view: View, patterns: PromptPatterns) -> None:
-    """Draw some heads with circuitsvis, clean beside corrupted."""
+def show_side_by_side(view: View, patterns: PromptPatterns, closely: Head) -> None:
+    """Draw some heads with circuitsvis, clean beside corrupted, but for the one that the closer look draws if open."""
     heads, why = picked_heads(view)
     if not heads:
         st.write(why)
@@ -99,14 +105,21 @@ def show_side_by_side(view: View, patterns: PromptPatterns) -> None:
         st.caption(f"The prompt is long: circuitsvis draws the first {fit} of these {len(heads)} heads.")
     heads = heads[:fit]
     patterns = covering(view, patterns, heads)
-    names = [str(head) for head in heads]
-    for column, run in zip(st.columns(2), RUNS[:2], strict=True):
+    drawn = [head for head in heads if head != closely or not st.session_state[url.PART_CLOSELY]]
+    if drawn != heads:
+        st.caption(f"Head {closely} is drawn in the closer look above, and once that is closed here.")
+    names = [str(head) for head in drawn]
+    if drawn:
+        st.html(f'<p class="ioi-on-paper">{_ON_PAPER}</p>')
+    with st.container(key="not-on-paper"):
+        columns = st.columns(2) if drawn else []
+    for column, run in zip(columns, RUNS[: len(columns)], strict=True):
         with column:
             st.markdown(f"**{run.capitalize()} prompt {patterns.number}**")
             show_heads(
                 f"circuitsvis-{run}",
                 names,
-                np.stack([patterns.of(head, run) for head in heads]),
+                np.stack([patterns.of(head, run) for head in drawn]),
                 patterns.tokens(run),
                 limit=patterns.limit(run, heads),
                 colour=LOOKED_AT,

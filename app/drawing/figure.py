@@ -18,7 +18,7 @@ from app.questions.shown import Requests, Shown
 from app.take_home.menu import Drawn, take_home
 from app.view import View
 from app.words.in_gpt2 import IN_GPT2
-from app.words.phrases import percent_in_table
+from app.words.phrases import percent_in_table, unbroken
 
 _BESIDE_GPT2 = "_beside_gpt2"
 _LARGER = 1.3
@@ -107,7 +107,7 @@ def _title(figure: go.Figure) -> None:
 
     It stays in sight while the chart is scrolled sideways, and has the focus by which a keyboard scrolls it.
     """
-    title, *notes = map(html.escape, heading_in_words(figure))
+    title, *notes = (html.escape(unbroken(line)) for line in heading_in_words(figure))
     small = "".join(f"<small>{note}</small>" for note in notes)
     st.html(f'<p class="ioi-title" tabindex="0"><b>{title}</b>{small}</p>')
 
@@ -145,10 +145,10 @@ def show_foot(
     if story:
         says(story)
     if st.session_state.get(_BESIDE_GPT2) and name in IN_GPT2:
-        st.html(f'<p class="ioi-in-gpt2">{html.escape(IN_GPT2[name])}</p>')
+        st.html(f'<p class="ioi-in-gpt2">{html.escape(unbroken(IN_GPT2[name]))}</p>')
     with st.container(horizontal=True):
         with st.expander("About this figure"):
-            st.markdown(ABOUT[name])
+            st.markdown(unbroken(ABOUT[name]))
         title = title_in_words(figures[0]) if figures else name.replace("_", " ").capitalize()
         drawn = Drawn(file or name, title, story, ABOUT[name], tuple(requests), tuple(shown))
         take_home(drawn, frame, figures)

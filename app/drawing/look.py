@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.colours import ROLE_COLOURS
 from app.take_home.caught import CAUGHT
-from app.words.phrases import refusal
+from app.words.phrases import refusal, unbroken
 from ioi_core import IOIError
 
 _CHIP_COLOURS = "".join(
@@ -28,7 +28,7 @@ _STYLE = _sheet("style.css") + _CHIP_COLOURS + _sheet("print.css")
 TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
 _LARGE = _sheet("large.css")
 _DARK = (
-    "@media print { .stMain :is(canvas, iframe, .stRadio, .stSelectbox, .stMultiSelect, .stNumberInput, .stTextInput, "
+    "@media print { .stMain :is(canvas, .stRadio, .stSelectbox, .stMultiSelect, .stNumberInput, .stTextInput, "
     ".stTextArea, .stCheckbox, .stButtonGroup) { filter: invert(1) hue-rotate(180deg); } }"
 )
 """What is drawn in the dark theme's colours, out of reach of a style sheet, is on paper as in the light one."""
@@ -71,7 +71,7 @@ def announce_news() -> None:
 
 def literal_markdown(text: str) -> str:
     """Return text that Markdown shows as it is."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", unbroken(text))
 
 
 def style(*, large: bool) -> None:
@@ -92,6 +92,7 @@ def problem(text: str, details: str = "") -> None:
     if caught := st.session_state.get(CAUGHT):
         caught.problem = text
     more = f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
+    text = unbroken(text)
     said = html.escape(text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text)
     st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{more}</div>')
 
@@ -106,12 +107,12 @@ def refuse(error: IOIError) -> None:
 
 def notice(text: str) -> None:
     """Draw a notice about the page, shown literally."""
-    st.html(f'<div class="ioi-notice ioi-standin" role="status">{html.escape(text)}</div>')
+    st.html(f'<div class="ioi-notice ioi-standin" role="status">{html.escape(unbroken(text))}</div>')
 
 
 def says(text: str) -> None:
     """Draw the sentence on a figure's numbers, shown literally: its first line, and in small type what follows."""
-    answer, _, details = html.escape(text).partition("\n")
+    answer, _, details = html.escape(unbroken(text)).partition("\n")
     small = f"<small>{details}</small>" if details else ""
     st.html(f'<p class="ioi-says">{answer}{small}</p>')
     if announcer := st.session_state.get(_ANNOUNCER):

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from app.drawing.frames import as_written, shades
-from app.words.phrases import number, size
+from app.words.phrases import number, size, unbroken
 
 _ROW, _FRAME = 35, 2
 """Pixels of a row of Streamlit's, of its heading too, and of the lines around all."""
@@ -86,7 +86,7 @@ def plain_table(
 ) -> str:
     """Return a table as HTML; the arguments are those of `show_frame` and `as_written`."""
     titles = [(columns.get(name) or {}).get("label") or _TITLES.get(name, name) for name in map(str, frame.columns)]
-    head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
+    head = "".join(f'<th scope="col">{html.escape(unbroken(title))}</th>' for title in titles)
     cells = [_cells(frame[name], unsigned=name in unsigned, shaded=name in shaded) for name in frame.columns]
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
     return (
@@ -109,6 +109,6 @@ def _cell(value: Any, look: str, *, unsigned: bool) -> str:
         )
         style = f' style="{look}"' if look else ""
         return f'<td class="ioi-number"{style}>{text}</td>'
-    text = "" if value is None or value is pd.NA else str(value)
+    text = "" if value is None or value is pd.NA else unbroken(str(value))
     long = ' class="ioi-long"' if len(text) > _LINE else ""
     return f"<td{long}>{html.escape(text)}</td>"

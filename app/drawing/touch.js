@@ -25,7 +25,7 @@ window.measureForPaper ??= () => {
   const wide = main.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
   document.documentElement.style.setProperty("--wide", `${wide}px`);
   for (const box of document.querySelectorAll('[class*="st-key-wide-"]')) {
-    box.style.setProperty("--fits", box.clientWidth / box.scrollWidth);
+    box.style.setProperty("--drawn", `${box.scrollWidth}px`);
   }
 };
 addEventListener("beforeprint", window.measureForPaper);
@@ -37,6 +37,21 @@ window.closeMenu ??= ({ target }) => {
   document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
 };
 addEventListener("click", window.closeMenu);
+
+// An entry of a page's list of contents opens its part, leaves the focus on it and goes there: again when the part has
+// got what is in it, for before that the page may be too short, unless the visitor went on. The address stays.
+window.goToPart ??= (event) => {
+  const entry = event.target.closest?.(".ioi-contents a");
+  const line = entry && document.querySelector(`.st-key-${entry.hash.slice(1)} summary`);
+  if (!line) return;
+  event.preventDefault();
+  if (!line.parentElement.open) line.click();
+  line.focus();
+  const grown = new ResizeObserver(() => line.scrollIntoView());
+  grown.observe(line.parentElement);
+  for (const act of ["wheel", "pointerdown", "keydown"]) addEventListener(act, () => grown.disconnect(), { once: true });
+};
+addEventListener("click", window.goToPart);
 
 // A link to prompts of one's own that brings no text, such as a lesson's last: the box to type in is brought into sight.
 window.soughtBox ??= (() => {

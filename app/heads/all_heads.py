@@ -65,25 +65,27 @@ def show_all_heads(view: View, controls: DeltaGenerator) -> None:
     visible = tables.ordered(shown, measure)
     unsigned, shaded = [one.name for one in measures if not one.signed], [measure.name]
     drawn, alt = visible.drop(columns="name"), f"All heads, one a row, the largest {measure.name} first"
-    if view.large:
-        table.html(plain_table(drawn, alt, _columns(measures), unsigned, shaded))
-        if not visible.empty:
+    with table:
+        if view.large:
+            with st.container(key="screenful"):
+                st.html(plain_table(drawn, alt, _columns(measures), unsigned, shaded))
+        else:
+            st.dataframe(
+                as_written(drawn, unsigned, shaded), hide_index=True, column_config=_columns(measures), key=_KEY,
+                height=table_height(len(drawn), 560), selection_mode="single-row", alt=alt,
+                on_select=partial(_show_selected, visible),
+            )  # fmt: skip
+            st.caption("Tick the box in front of a head to look at it. A click on a column's title sorts by it.")
+        show_foot(
+            "all_heads",
+            table_story(shown, len(frame), choice.measure, measure.least),
+            lambda: tables.with_intervals(shown, measures).drop(columns="name").assign(prompts=len(pairs)),
+            requests=asked,
+            shown=shown_of,
+        )
+        if view.large and not visible.empty:
             head_opener(view.model, Head.parse(visible["name"].iloc[0]))
-    else:
-        table.dataframe(
-            as_written(drawn, unsigned, shaded), hide_index=True, column_config=_columns(measures), key=_KEY,
-            height=table_height(len(drawn), 560), selection_mode="single-row", alt=alt,
-            on_select=partial(_show_selected, visible),
-        )  # fmt: skip
-        st.caption("Tick the box in front of a head to look at it. A click on a column's title sorts by it.")
-    st.caption("The file has the intervals of all measures.")
-    show_foot(
-        "all_heads",
-        table_story(shown, len(frame), choice.measure, measure.least),
-        lambda: tables.with_intervals(shown, measures).drop(columns="name").assign(prompts=len(pairs)),
-        requests=asked,
-        shown=shown_of,
-    )
+        st.caption("The file has the intervals of all measures.")
     if measure.by_template and measure.per_prompt is not None:
         _show_templates(view, measure, measure.per_prompt, _asked_for(pairs, measure))
 

@@ -46,10 +46,13 @@ window.ioiImage ??= (() => {
     const families = new Set();
     const parts = chart.querySelectorAll(".svg-container > svg.main-svg, .svg-container .main-svg:not(svg svg)");
     for (const part of new Set(parts)) {
-      for (const text of part.querySelectorAll("text")) {
-        getComputedStyle(text).fontFamily.split(",").forEach((one) => families.add(one.trim().replace(/["']/g, "")));
-      }
       const copy = part.cloneNode(true);
+      const copies = copy.querySelectorAll("text");
+      for (const [n, text] of part.querySelectorAll("text").entries()) {
+        const { fontFamily, paintOrder, stroke, strokeWidth } = getComputedStyle(text);
+        fontFamily.split(",").forEach((one) => families.add(one.trim().replace(/["']/g, "")));
+        if (paintOrder.startsWith("stroke")) Object.assign(copies[n].style, { paintOrder, stroke, strokeWidth });
+      }
       copy.removeAttribute("style");
       copy.querySelectorAll(".hoverlayer, .modebar, .cursor-pointer.drag, .drag").forEach((one) => one.remove());
       whole.append(copy);

@@ -21,7 +21,7 @@ from plotly.offline import get_plotlyjs
 from app.take_home.computed import computed
 from app.take_home.record import Record
 from app.take_home.svg import heatmap_svg, is_heatmap
-from app.words.phrases import number
+from app.words.phrases import number, unbroken
 
 MOST_ROWS = 100
 """Rows of a table that a page holds; the CSV has all."""
@@ -85,7 +85,7 @@ def page(parts: Sequence[Part], title: str = "", *, light: bool = False) -> byte
 
 def _light_chart(figure: go.Figure) -> str:
     note = figure.layout.title.subtitle.text or ""  # unit and prompts
-    return f"{heatmap_svg(figure)}<p>{html.escape(html.unescape(note))}</p>"
+    return f"{heatmap_svg(figure)}<p>{html.escape(unbroken(html.unescape(note)))}</p>"
 
 
 def _place(part: Part, n: int) -> str:
@@ -95,13 +95,13 @@ def _place(part: Part, n: int) -> str:
 
 def _section(part: Part, charts: Iterable[str]) -> str:
     record = part.record
-    words, *details = record.words.split("\n")
+    words, *details = unbroken(record.words).split("\n")
     said = (
         f'<p class="words">{html.escape(words)}{"".join(f"<small>{html.escape(text)}</small>" for text in details)}</p>'
     )
     note = f'<p class="note">{html.escape(part.note)}</p>' if part.note else ""
     drawn = "".join(f'<div class="figure">{chart}</div>' for chart in charts)
-    about = f"<details><summary>Definition</summary><pre>{html.escape(record.about)}</pre></details>"
+    about = f"<details><summary>Definition</summary><pre>{html.escape(unbroken(record.about))}</pre></details>"
     return (
         f"<section><h2>{html.escape(record.title)}</h2>{drawn}{said if record.words else ''}{note}"
         f"{_table(part.frame())}{about if record.about else ''}{_computed(record)}{_facts(record.provenance)}</section>"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from app.words.phrases import unbroken
+
 _FILE = Path(__file__).with_name("glossary.md")
 
 
@@ -15,4 +17,4 @@ GLOSSARY = _read(_FILE)
 
 def in_words(terms: list[str]) -> str:
     """Return these terms with their meanings, as a list in Markdown."""
-    return "\n".join(f"- **{term}**: {GLOSSARY[term]}" for term in terms)
+    return unbroken("\n".join(f"- **{term}**: {GLOSSARY[term]}" for term in terms))

@@ -1,6 +1,7 @@
 """Phrases for numbers, means, intervals and names that several pages use."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -117,6 +118,11 @@ def ordinal(rank: int) -> str:
     """Return "1st", "2nd", "11th" of a rank that counts from 1."""
     ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
     return f"{rank:,}{ending}"
+
+
+def unbroken(text: str) -> str:
+    """Return a text, in which "95 %" may not be parted at the end of a line: said by all that put texts on a page."""
+    return re.sub(r"(?<=\d) (?=%)", "\u00a0", text)
 
 
 def percent(probability: float) -> str:

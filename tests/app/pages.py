@@ -56,7 +56,12 @@ def at_root(**query: str) -> AppTest:
 
 def shown(at: AppTest) -> str:
     """All HTML and Markdown on the page."""
-    return "\n".join([*(html.proto.body for html in at.get("html")), *(text.value for text in at.markdown)])
+    return plain("\n".join([*(html.proto.body for html in at.get("html")), *(text.value for text in at.markdown)]))
+
+
+def plain(text: str) -> str:
+    """A text with spaces where a line may not be broken."""
+    return text.replace("\u00a0", " ")
 
 
 def assert_fine(at: AppTest) -> None:
@@ -68,7 +73,7 @@ def assert_fine(at: AppTest) -> None:
 def body(at: AppTest) -> str:
     """Everything but style sheets and the app's own scripts."""
     bodies = [html.proto.body for html in at.get("html")]
-    return "\n".join(body for body in bodies if not body.startswith("<style>"))
+    return plain("\n".join(body for body in bodies if not body.startswith("<style>")))
 
 
 def links(at: AppTest) -> list[str]:
@@ -106,7 +111,7 @@ def charts_texts(at: AppTest) -> list[str]:
 
 
 def says(at: AppTest) -> list[str]:
-    return [html.proto.body for html in at.get("html") if html.proto.body.startswith('<p class="ioi-says"')]
+    return [plain(html.proto.body) for html in at.get("html") if html.proto.body.startswith('<p class="ioi-says"')]
 
 
 @cache

@@ -26,6 +26,9 @@ def test_the_first_page_is_there_and_shows_the_cores_numbers(visitor: Visitor, d
     clean, corrupted = figure(page, "logit_diff")["traces"]
     assert clean["y"] == pytest.approx(found.clean_logit_diff.tolist(), abs=1e-4)
     assert corrupted["y"] == pytest.approx(found.corrupted_logit_diff.tolist(), abs=1e-4)
+    bars = page.locator(".bartext").all()
+    assert len(bars) == 2 * len(clean["y"])
+    expect(bars[0]).to_have_css("paint-order", "stroke")  # the mean's line does not strike numbers through
     expect(page.get_by_text("This is ioi-demo, not GPT-2.")).to_be_visible()
 
 

@@ -146,7 +146,7 @@ class Visitor:
         return self.page
 
     def says(self) -> list[str]:
-        return self.page.locator(".ioi-says").all_inner_texts()
+        return [text.replace("\u00a0", " ") for text in self.page.locator(".ioi-says").all_inner_texts()]
 
     def go(self, title: str) -> Page:
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()

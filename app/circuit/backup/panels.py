@@ -21,7 +21,7 @@ from app.questions.compute import compute
 from app.questions.shown import Requests, Shown
 from app.questions.twins import circuit_pairs, twins_story
 from app.shell.links import head_opener, open_head
-from app.shell.title import part
+from app.shell.title import Part, show_parts
 from app.view import View
 from app.words.effects import least
 from app.words.phrases import head_names
@@ -54,8 +54,10 @@ def show_backup(view: View) -> None:
     frame = tables.stages_frame(stages, backup)
     with figure:
         _show_stages(view, stages, backup, frame, requests)
-    part("What is left, step by step?", url.PART_STEPS, partial(_show_stages_table, frame, large=view.large))
-    part("Who moves?", url.PART_MOVERS, partial(_show_movers, view, stages, backup, requests[0]))
+    show_parts(
+        Part("What is left, step by step?", url.PART_STEPS, partial(_show_stages_table, frame, large=view.large)),
+        Part("Who moves?", url.PART_MOVERS, partial(_show_movers, view, stages, backup, requests[0])),
+    )
 
 
 def _show_stages(

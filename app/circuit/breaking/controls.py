@@ -16,7 +16,7 @@ from app.circuit.members import EVERYWHERE, OTHER, Classes, class_of, member_tex
 from app.circuit.starts import EMPTY, STARTS, starts_of
 from app.drawing.look import notice
 from app.shell.widgets import choose, drop_stale, option_control
-from app.words.phrases import counted, prompts, refusal
+from app.words.phrases import counted, prompts, refusal, unbroken
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs, parse_edges
 from ioi_core.circuit.definition import check_circuit
 from ioi_core.edges.notation import heads_of
@@ -77,7 +77,7 @@ def start_control(model: Model, pairs: PromptPairs) -> str:
         "Start from", starts, starts[0], url.CIRCUIT_START, why_not,
         help="\n".join(f"- **{name}**: {STARTS[name]}" for name in starts), then=partial(set_changes, Changes()),
     )  # fmt: skip
-    st.caption(f"**{chosen}**: {STARTS[chosen]}.")
+    st.caption(unbroken(f"**{chosen}**: {STARTS[chosen]}."))
     return chosen
 
 

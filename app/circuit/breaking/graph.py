@@ -34,7 +34,8 @@ _OTHER_COLOUR = "#A9A9A9"  # as in direct and total
 _OFF_TEXT = "#7A7A7A"  # reads on light and dark alike
 _NARROWEST, _GAP, _FEWEST = 1.8, 0.4, 5.0  # in heads' widths: a column, between two, the whole figure
 _SLOT = 46  # pixels of a head
-_SIZE, _SMALL, _FEW_LAYERS = 36, 27, 6  # of a node in pixels, and where there are more layers than that
+_SHIFTS, _ENOUGH = (0.0, 0.45, -0.45), 0.44  # the same: a row for a low screen, and what is aside of a head below
+_SIZE, _SMALLEST, _LOW = 36, 27, 180  # pixels: of a node, at least, and of all layers on a low screen
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,12 @@ class CircuitGraph:
         return 90 + round(_SLOT * self.width)
 
 
-def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
+def graph_of(circuit: Circuit, off: Circuit, classes: Classes, *, low: bool = False) -> CircuitGraph:
     """Place the members of a circuit, those that are switched off too.
 
     Args:
         circuit: everything that can be switched; off: the part of it that is off now.
+        low: layers are nearer to each other than heads are high, so that none may stand right above another.
     """
     by_column: dict[tuple[int, int], list[Member]] = {}
     order = [*classes, OTHER]
@@ -82,11 +84,22 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes) -> CircuitGraph:
         for member in members:
             rows.setdefault(member[0].layer, []).append(member)
         width = max(_NARROWEST, *map(len, rows.values()))
-        places |= spread(rows, left, width)
+        places |= _apart(rows, spread(rows, left, width)) if low else spread(rows, left, width)
         columns.append((left + width / 2, order[group], PLACES[role]))
         left += width + _GAP
     switched_off = frozenset(off.members) & frozenset(places)
     return CircuitGraph(places, groups, switched_off, tuple(columns), max(left, _FEWEST), bool(classes))
+
+
+def _apart(rows: Mapping[float, Sequence[Member]], places: Mapping[Member, Point]) -> dict[Member, Point]:
+    """Return the places of a column's rows, each moved sideways, if need be, from heads a layer below."""
+    moved: dict[Member, Point] = {}
+    for layer in sorted(rows):
+        below = np.array([moved[member][0] for member in rows.get(layer - 1, ())])
+        row = np.array([places[member][0] for member in rows[layer]])
+        shift = max(_SHIFTS, key=lambda by: min(np.abs(row[:, None] + by - below).min(initial=_ENOUGH), _ENOUGH))
+        moved |= {member: (float(x + shift), layer) for member, x in zip(rows[layer], row, strict=True)}
+    return moved
 
 
 @drawn_once
@@ -95,9 +108,9 @@ def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool, low: 
 
     Args:
         published: whether the classes are the paper's own, so that its edges are too.
-        low: draw many layers' heads smaller, so that the figure can be as low as a projector's screen.
+        low: draw heads of many layers smaller, so that the figure can be as low as a projector's screen.
     """
-    size = _SMALL if low and n_layers > _FEW_LAYERS else _SIZE
+    size = min(_SIZE, max(_SMALLEST, _LOW // n_layers)) if low else _SIZE
     figure = go.Figure()
     _draw_edges(figure, graph, n_layers, published=published)
     for name, members in graph.groups.items():

@@ -37,9 +37,9 @@ from app.questions.classes import are_classes_known
 from app.questions.compute import compute, compute_all, is_known
 from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
-from app.shell.title import part
+from app.shell.title import Part, show_parts
 from app.view import View
-from app.words.phrases import grouped, grouped_by, in_percent, number, refusal
+from app.words.phrases import grouped, grouped_by, in_percent, number, refusal, unbroken
 from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
@@ -94,15 +94,19 @@ def show_breaking(view: View) -> None:
 
     # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
     members = partial(_show_members, view, pairs, plan, classes, asked)
-    part("Every member, one by one", url.PART_MEMBERS, members)
-    part("How much is left?", url.PART_LEVELS, partial(_show_levels, view, plan, broken, asked))
-    part("Does every member count?", url.PART_MINIMALITY, partial(_show_minimality, view, plan, asked))
     templates = partial(_show_templates, view, pairs, plan, broken, asked)
-    part("Is it as good in every kind of sentence?", url.PART_TEMPLATES, templates)
     comparison = partial(_show_comparison, view, pairs, plan, classes, (start, first), broken)
-    part("Compare two circuits", url.PART_COMPARISON, comparison, holds=[url.KEPT, url.COMPARE, url.COMPARE_WITH])
     completeness = partial(_show_completeness, view, pairs, plan, broken, asked)
-    part("Is anything missing?", url.PART_COMPLETENESS, completeness)
+    compared_by = [url.KEPT, url.COMPARE, url.COMPARE_WITH]
+    show_parts(
+        Part("Every member, one by one", url.PART_MEMBERS, members),
+        Part("How much is left?", url.PART_LEVELS, partial(_show_levels, view, plan, broken, asked)),
+        Part("Does every member count?", url.PART_MINIMALITY, partial(_show_minimality, view, plan, asked)),
+        Part("Is it as good in every kind of sentence?", url.PART_TEMPLATES, templates),
+        Part("Compare two circuits", url.PART_COMPARISON, comparison, holds=compared_by),
+        Part("Is anything missing?", url.PART_COMPLETENESS, completeness),
+        contents=foot,
+    )
 
 
 def _first_circuit(
@@ -112,7 +116,7 @@ def _first_circuit(
     try:
         if search := search_request(pairs, start, ablation):
             told = found_story(compute(view.model, search))
-            (st if start == FOUND_ON_HALF else room).caption(told)
+            (st if start == FOUND_ON_HALF else room).caption(unbroken(told))
         classes = classes_of(view.model, view.pairs)[1] if start == MEASURED else {}
         return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:
@@ -132,7 +136,7 @@ def _show_model_alone(view: View, pairs: PromptPairs, start: str, ablation: Abla
 
 
 def _show_graph(view: View, plan: controls.Plan, classes: Classes, *, published: bool) -> go.Figure:
-    drawn = graph.graph_of(plan.circuit, plan.off, classes)
+    drawn = graph.graph_of(plan.circuit, plan.off, classes, low=view.large)
     figure = graph.circuit_figure(drawn, view.model.cfg.n_layers, published=published, low=view.large)
     show_chart(
         "circuit_graph", figure, large=view.large, min_width=drawn.pixels, from_right=True,

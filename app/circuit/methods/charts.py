@@ -15,9 +15,11 @@ from ioi_core import Head, MethodContrast, PromptResult
 
 _NO_CLASS, _NO_COLOUR = "no class", "#A9A9A9"
 _SIZE = 11
-_PLOT, _AWAY, _POINT, _NAME = (600, 400), (20, 13), (20, 12), (28, 14)
-"""Pixels to the side and upwards: of the plot, about; from a point to the middle of its name; and how near to that a
-point or another name's middle is covered."""
+_PLOTS = np.array([(260, 300), (880, 410), (660, 170)])
+"""Pixels to the side and upwards between the outermost marks: a phone's, a laptop's, a low projector's, whose letters
+are 1.25 times as large: as if it were smaller by as much."""
+_AWAY, _MARK, _LETTER, _HIGH = (8, 11.5), 6, 5.5, 15
+"""Pixels: from a point to the edge of its name to the side, and upwards to its middle; a mark, a letter, a line."""
 _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into the twin)"}
 
 
@@ -53,7 +55,7 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
         group = [head for head in heads if classes.get(head, _NO_CLASS) == name]
         if group:
             _draw_group(figure, result, (low, high), group, named, name)
-    _draw_names(figure, result.values, named)
+    _draw_names(figure, result, named)
     figure.update_xaxes(title="direct effect, logits (right: the right answer)", zeroline=False)
     figure.update_yaxes(title="total effect, logits (up: logit_diff falls without it)", zeroline=False)
     note = f"logits, {ablation} ablation, {mean_over(result.n_prompts)}"
@@ -74,40 +76,52 @@ def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
     figure.add_scatter(x=line, y=line, name="total = direct", **look, **nothing)
 
 
-def _draw_names(figure: go.Figure, values: np.ndarray, named: Collection[Head]) -> None:
+def _draw_names(figure: go.Figure, result: PromptResult, named: Collection[Head]) -> None:
     """Write the names of some heads over all points; a click goes through to the point."""
-    sides = _label_sides(values, named)
-    x, y = values[:, [head.layer for head in sides], [head.head for head in sides]]
+    ends = [
+        result.values,
+        *(bound[:, [h.layer for h in named], [h.head for h in named]] for bound in result.interval()),
+    ]
+    drawn = np.concatenate([part.reshape(2, -1) for part in ends], 1)
+    sides = _label_sides(result.values, np.nanmax(drawn, 1) - np.nanmin(drawn, 1), named)
+    x, y = result.values[:, [head.layer for head in sides], [head.head for head in sides]]
     text = {"text": [f"<b>{head}</b>" for head in sides], "textposition": list(sides.values()), "cliponaxis": False}
     unseen = {"size": _SIZE, "opacity": 0}  # without a mark a name stands on its point
     figure.add_scatter(x=x, y=y, mode="markers+text", marker=unseen, showlegend=False, hoverinfo="skip", **text)
 
 
-def _label_sides(values: np.ndarray, named: Collection[Head]) -> dict[Head, str]:
-    """Return where each named head's name stands, outwards: where it covers no other name, and the fewest points.
+def _label_sides(values: np.ndarray, spans: np.ndarray, named: Collection[Head]) -> dict[Head, str]:
+    """Return where each named head's name stands, outwards: where it covers no other name, is nearest to its own point,
+    and covers the fewest.
 
     Args:
-        values: [direct or total, layer, head].
+        values: [direct or total, layer, head]; spans: of all that is drawn, to the side and upwards.
     """
-    spread = np.maximum(np.ptp(values, axis=(1, 2)), 1e-9)
-    at = values * (np.array(_PLOT) / spread)[:, None, None]
-    points, placed, sides = at.reshape(2, -1), np.empty((2, 0)), {}
-    for head in sorted(named):
-        point = at[:, head.layer, head.head]
-        out = -1 if point[0] < 0 else 1
-        ways = [(out, 1), (out, -1), (-out, 1), (-out, -1), (out, 0), (-out, 0), (0, 1), (0, -1)]
-        middles = [point + np.array(_AWAY) * way for way in ways]
-        costs = [_within(middle, points, _POINT) + 10 * _within(middle, placed, _NAME) for middle in middles]
-        best = int(np.argmin(costs))
-        right, up = ways[best]
-        sides[head] = f"{('middle', 'top', 'bottom')[up]} {('center', 'right', 'left')[right]}"
-        placed = np.column_stack([placed, middles[best]])
-    return sides
+    names = sorted(named)
+    points = (_PLOTS / np.maximum(spans, 1e-9))[:, None] * values.reshape(2, -1).T  # [plot, head, 2]
+    own = points[:, [head.layer * values.shape[2] + head.head for head in names]]
+    wide = np.array([_LETTER * len(str(head)) for head in names])
+    ways = np.array([_ways(-1 if head_at < 0 else 1) for head_at in own[0, :, 0]]).reshape(-1, len(_ways(1)), 2)
+    away = np.column_stack([_AWAY[0] + wide / 2, np.full(len(names), _AWAY[1])])
+    middles = own[:, :, None] + ways * away[:, None]  # of names: [plot, name, way, 2]
+    chosen: dict[int, int] = {}
+    for n in 2 * list(range(len(names))):  # and once more, now that the others stand somewhere
+        covered = np.abs(middles[:, n, :, None] - points[:, None]) < (wide[n] / 2 + _MARK, 12)
+        far = np.linalg.norm(middles[:, n, :, None] - own[:, None], axis=-1)  # from each named point
+        costs = covered.all(-1).sum((0, 2)) + 5 * (far < far[..., [n]]).sum((0, 2))
+        for other, way in chosen.items():
+            if other != n:
+                room = (wide[n] + wide[other]) / 2, _HIGH
+                costs = costs + 10 * (np.abs(middles[:, n] - middles[:, other, None, way]) < room).all(-1).sum(0)
+        chosen[n] = int(costs.argmin())
+    at = [ways[n, chosen[n]] for n in range(len(names))]
+    sides = [f"{('middle', 'top', 'bottom')[up]} {('center', 'right', 'left')[right]}" for right, up in at]
+    return dict(zip(names, sides, strict=True))
 
 
-def _within(middle: np.ndarray, others: np.ndarray, room: tuple[int, int]) -> int:
-    """Return how many of `others`, [2 n], are nearer to `middle` than `room`, to the side and upwards."""
-    return int((np.abs(others - middle[:, None]) < np.array(room)[:, None]).all(0).sum())
+def _ways(out: int) -> list[tuple[int, int]]:
+    """Return where a name may stand, to the side and upwards, the best first; `out` is the side away from 0."""
+    return [(out, 1), (out, -1), (-out, 1), (-out, -1), (out, 0), (-out, 0), (0, 1), (0, -1)]
 
 
 def _draw_group(

@@ -19,7 +19,7 @@ from app.questions.compute import compute
 from app.questions.shown import Shown
 from app.questions.twins import flip_pairs
 from app.shell.heads import heads_control
-from app.shell.title import part
+from app.shell.title import Part, show_parts
 from app.view import View
 from ioi_core import SIGNALS, Head, PromptPairs, SignalFit
 
@@ -45,7 +45,7 @@ def show_signals(view: View) -> None:
     result = compute(view.model, request)
     with figure:
         _show_fit(view, result, request)
-    part("The six variants of the prompt shown", url.PART_VARIANTS, partial(_show_examples, view, flips))
+    show_parts(Part("The six variants of the prompt shown", url.PART_VARIANTS, partial(_show_examples, view, flips)))
 
 
 def _first_heads(view: View) -> tuple[list[Head], str]:

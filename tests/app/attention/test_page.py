@@ -28,6 +28,8 @@ from tests.app.pages import Loader, assert_fine, body, gpt2_is, holds, says
 from tests.models.bundled import BACKUP, INHIBITION, MOVERS, PREVIOUS, SHAPE
 
 pytestmark = pytest.mark.usefixtures("loader")
+BESIDE = {"parts": "closed", "part_side_by_side": "true"}
+"""Of the page's parts the one that circuitsvis draws."""
 
 
 def patterns_of(model: Model, row: int = 0, pairs=None, *, weighted: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +63,7 @@ def test_the_page_shows_what_the_core_computes(demo_model: Model) -> None:
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_circuitsvis_gets_the_strongest_heads_clean_and_corrupted(demo_model: Model, weighted: bool) -> None:
-    at = looked(top="3", shown="2", attention="value-weighted" if weighted else "plain")
+    at = looked(**BESIDE, top="3", shown="2", attention="value-weighted" if weighted else "plain")
     assert_fine(at)
     direct = attribute_heads(demo_model, arena_pairs(demo_model)).values
     order = np.argsort(-np.abs(direct), axis=None)[:3]
@@ -78,8 +80,22 @@ def test_circuitsvis_gets_the_strongest_heads_clean_and_corrupted(demo_model: Mo
     assert f"{layer}.{head} {number(direct[layer, head])}" in spoken(at)
 
 
+def test_a_head_is_not_drawn_side_by_side_with_others_while_it_is_looked_at_closely() -> None:
+    alone = looked(**BESIDE)
+    four = drawn_by_circuitsvis(alone)[0]["attentionHeadNames"]
+    at = looked(attention_head=four[1])
+    rest = [name for name in four if name != four[1]]
+    assert [props["attentionHeadNames"] for props in drawn_by_circuitsvis(at)] == [rest, rest]
+    assert any(f"Head {four[1]} is drawn in the closer look above" in caption.value for caption in at.caption)
+    [told] = [text for text in says(alone) if "of 24 heads" in text]
+    assert told in says(at), "the sentence is on all four"
+    at = looked(attention_head=four[0], top="1")
+    assert_fine(at)
+    assert not at.get("iframe")
+
+
 def test_heads_ranked_by_patching_and_chosen_by_hand(demo_model: Model) -> None:
-    at = looked(by="patching", top="2")
+    at = looked(**BESIDE, by="patching", top="2")
     effects = patch_activations(demo_model, arena_pairs(demo_model), "z").effects.mean(-1)
     order = np.argsort(-np.abs(effects), axis=None)[:2]
     names = [str(Head(*divmod(int(n), effects.shape[1]))) for n in order]
@@ -221,7 +237,7 @@ def test_a_prompt_too_long_to_draw_is_refused_in_words() -> None:
 
 
 def test_circuitsvis_draws_fewer_heads_of_a_longer_prompt() -> None:
-    at = looked(prompts="own", text=long_prompt(60), top="12")
+    at = looked(**BESIDE, prompts="own", text=long_prompt(60), top="12")
     assert_fine(at)
     n = len(drawn_by_circuitsvis(at)[0]["tokens"])
     assert len(drawn_by_circuitsvis(at)[0]["attentionHeadNames"]) == 20_000 // n**2

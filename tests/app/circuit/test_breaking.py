@@ -38,7 +38,7 @@ from ioi_core import (
 from ioi_core.heads.published import PUBLISHED_CLASSES
 from ioi_core.notation import CircuitTextError
 from ioi_core.prompts.twins import with_twins
-from tests.app.pages import Loader, assert_fine, body, holds, opened, says
+from tests.app.pages import Loader, assert_fine, body, holds, opened, plain, says
 from tests.models.bundled import INHIBITION, MOVERS
 
 PAGE = "../pages/circuit.py"
@@ -436,7 +436,7 @@ def test_the_search_runs_under_the_ablation_that_is_chosen_and_is_judged_on_prom
     found = find_circuit(demo_model, pairs[:4], ablation="resample").circuit
     on_all, held_out = (evaluate_circuit(demo_model, some, found, ablation="resample") for some in (pairs, pairs[4:]))
     assert numbers(at)["Faithfulness"] == f"{100 * on_all.faithfulness:.0f} %"
-    [story] = [text.value for text in at.caption if text.value.startswith("Found on")]
+    [story] = [plain(text.value) for text in at.caption if text.value.startswith("Found on")]
     assert story.startswith("Found on 4 prompts under resample ablation")
     assert f"and {100 * held_out.faithfulness:.0f} %" in story
     assert "on the 4 prompts held out" in story

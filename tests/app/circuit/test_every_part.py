@@ -7,8 +7,10 @@ import pytest
 import streamlit as st
 
 from app.circuit.breaking import panels
+from app.circuit.breaking.graph import graph_of
 from app.words.phrases import number
-from ioi_core import Model, contrast_methods, direct_and_total, prompt_pairs
+from ioi_core import IOI_CIRCUIT, Circuit, Model, contrast_methods, direct_and_total, prompt_pairs
+from ioi_core.heads.published import PUBLISHED_CLASSES
 from tests.app.circuit.part_pages import FRANCE, PARTS, SENTENCE, page
 from tests.app.pages import assert_fine, opened, says
 from tests.models.bundled import INHIBITION, MOVERS
@@ -94,3 +96,11 @@ def test_the_numbers_do_not_wait_for_measured_classes_and_then_the_graph_does_no
         at = opened("../pages/circuit.py", **view)
         assert not at.metric
         assert at.get("plotly_chart")
+
+
+@pytest.mark.parametrize("low", [False, True])
+def test_on_a_low_screen_no_head_stands_right_above_another(low: bool) -> None:
+    classes = {group.name: group.heads for group in PUBLISHED_CLASSES}
+    places = graph_of(IOI_CIRCUIT, Circuit(), classes, low=low).places.values()
+    above = [x for x, layer in places if any(abs(x - other) < 0.4 for other, below in places if below == layer - 1)]
+    assert bool(above) is not low  # on others straight columns are easier to read

@@ -174,15 +174,22 @@ def test_the_methods_page_says_the_cores_numbers_and_the_warnings(demo_model: Mo
     assert not any("Direct effects would make it" in text for text in says(at)), "those are of END"
 
 
-def test_names_of_heads_that_are_near_each_other_stand_apart():
-    """In a plot of 600 x 400 pixels, four points a few pixels from each other and two far away."""
-    pixels = np.array([[300, 306, 300, 312, 0, 600], [200, 204, 190, 212, 400, 0]], dtype=float)
-    sides = _label_sides(pixels[:, None], [Head(0, n) for n in range(6)])
+@pytest.mark.parametrize(("wide", "high"), [(260, 300), (880, 410), (660, 170)])
+def test_names_of_heads_that_are_near_each_other_stand_apart(wide: int, high: int) -> None:
+    """On a phone, a laptop and a projector: four points a few pixels from each other and two far away."""
+    at = np.array([[0.5, 0.51, 0.5, 0.52, 0, 1], [0.5, 0.51, 0.475, 0.53, 1, 0]])
+    sides = _label_sides(at[:, None], np.ones(2), [Head(0, n) for n in range(6)])
     ways = {"top": 1, "bottom": -1, "middle": 0, "right": 1, "left": -1, "center": 0}
     middles = [
-        (x + 20 * ways[side.split()[1]], y + 13 * ways[side.split()[0]])
-        for side, x, y in zip(sides.values(), *pixels, strict=True)
+        (wide * x + 16 * ways[side.split()[1]], high * y + 11 * ways[side.split()[0]])
+        for side, x, y in zip(sides.values(), *at, strict=True)
     ]
     for (x, y), (other_x, other_y) in itertools.combinations(middles, 2):
-        assert abs(x - other_x) >= 28 or abs(y - other_y) >= 14, sides
+        assert abs(x - other_x) >= 16 or abs(y - other_y) >= 14, sides
     assert sides[Head(0, 4)] == "top right", "where there is room, as everywhere"
+
+
+def test_a_name_stands_nearest_to_its_own_point() -> None:
+    low_and_high = np.array([[0.5, 0.5, 0, 1], [0.5, 0.54, 0, 1]])
+    sides = _label_sides(low_and_high[:, None], np.ones(2), [Head(0, 0), Head(0, 1)])
+    assert [side.split()[0] for side in sides.values()] == ["bottom", "top"]

@@ -15,7 +15,7 @@ from app.lessons.steps import about, lesson_pairs, question_of, reveal_step, ver
 from app.words.glossary import GLOSSARY
 from ioi_core import Model
 from tests.app.lessons.test_keys import in_line
-from tests.app.pages import assert_fine, body, opened, says, shown
+from tests.app.pages import assert_fine, body, opened, plain, says, shown
 
 PAGE = "../pages/lessons.py"
 LESSONS = {lesson.id: lesson for lesson in library(None).lessons}
@@ -97,7 +97,7 @@ def test_every_step_is_asked_and_revealed(demo_model: Model, name: str):
         press(at, "To the end" if n + 1 == len(lesson.steps) else "Next question")
     assert at.title[0].value == "What you found"
     assert f"right in {len(given)} of {len(given)} questions" in says(at)[0]
-    recap = next(one.value for one in at.markdown if one.value.startswith("1. ")).replace("\\", "").splitlines()
+    recap = plain(next(one.value for one in at.markdown if one.value.startswith("1. "))).replace("\\", "").splitlines()
     assert [line.partition("** ")[2] for line in recap] == told
     following = [*LESSONS.values(), None][[*LESSONS].index(name) + 1]
     labels = [button.label.replace("\\", "") for button in at.button if button.key == "next-lesson"]
@@ -138,7 +138,7 @@ def test_a_lesson_opened_anew_offers_what_was_answered_before():
 def test_the_end_says_what_was_not_answered_and_the_next_lesson_begins_at_its_first_question():
     at = lesson_page(lesson="first", step="7", answers="1:1")
     assert_fine(at)
-    recap = next(one.value for one in at.markdown if one.value.startswith("1. ")).replace("\\", "").splitlines()
+    recap = plain(next(one.value for one in at.markdown if one.value.startswith("1. "))).replace("\\", "").splitlines()
     assert "Not quite: it is Tom" in recap[0]
     assert all(line.endswith("Not answered.") for line in recap[1:])
     at.button(key="next-lesson").click().run()

@@ -1,11 +1,14 @@
 """The parts of a page below its main figure: closed at first, and then neither drawn nor asked for."""
 
+import html
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import url
 from app.hosting import services
-from tests.app.pages import assert_fine, opened
+from tests.app.pages import assert_fine, body, opened
 
 PAGES = {
     "prompt": (url.PART_READ, url.PART_ANSWERS),
@@ -31,6 +34,17 @@ def parts_open(at: AppTest) -> dict[str, bool]:
     return {room.proto.id.split("-")[-1]: bool(len(room.children)) for room in at.expander if "-part_" in room.proto.id}
 
 
+def listed(at: AppTest) -> dict[str, str]:
+    """The page's list of contents: what is in each part -> its line."""
+    [nav] = re.findall(r'<nav class="ioi-contents".*?</nav>', body(at)) or [""]
+    return {key: html.unescape(line) for key, line in re.findall(r'<a href="#(part_\w+)">(.*?)</a>', nav)}
+
+
+def lines(at: AppTest) -> dict[str, str]:
+    """The same, as the parts have it."""
+    return {room.proto.id.split("-")[-1]: room.label for room in at.expander if "-part_" in room.proto.id}
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The analyses that the page asks for."""
@@ -51,10 +65,13 @@ def test_what_is_closed_is_not_drawn_and_a_link_opens_one_part(page: str) -> Non
     assert_fine(closed)
     assert parts_open(closed) == dict.fromkeys(PAGES[page], False)
     assert len(closed.get("plotly_chart")) == 1
+    # Closed parts are the list themselves, but where much stands between them and the figure.
+    assert listed(closed) == (lines(closed) if page == "circuit" else {})
     for part in PAGES[page][:: len(PAGES[page]) - 1]:
         at = opened(f"../pages/{page}.py", parts="closed", **{part: "true"})
         assert_fine(at)
         assert [name for name, is_open in parts_open(at).items() if is_open] == [part]
+        assert listed(at) == lines(at), "they are far apart now"
 
 
 def test_a_link_from_before_there_were_parts_opens_the_one_it_meant() -> None:
@@ -78,6 +95,9 @@ def test_one_control_opens_them_all(page: str) -> None:
     at = opened(f"../pages/{page}.py", parts="open")
     assert_fine(at)
     assert parts_open(at) == dict.fromkeys(PAGES[page], True)
+    assert tuple(listed(at)) == PAGES[page]
+    texts = [*(one.proto.body for one in at.get("html")), *(one.value for one in (*at.markdown, *at.caption))]
+    assert not [part for text in texts for part in re.findall(r".*\d %.*", text)], "a line may end before %"
 
 
 def test_that_control_opens_and_closes_them_until_it_is_changed_again() -> None:

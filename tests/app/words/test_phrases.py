@@ -90,3 +90,8 @@ def test_what_is_nothing_on_the_figures_scale_is_said_to_be_so():
     assert phrases.number(0.03, 0.5, nothing=0.035) == "≈ 0"
     assert phrases.number(0.04, 0.5, nothing=0.035) == "+0.040"
     assert phrases.size(-1.899) == "1.90"
+
+
+def test_no_line_ends_between_a_number_and_its_per_cent_sign() -> None:
+    assert phrases.unbroken("95 % interval 78 % to 112 %") == "95\u00a0% interval 78\u00a0% to 112\u00a0%"
+    assert phrases.unbroken("a % b") == "a % b"

@@ -4,13 +4,16 @@ A main figure is the first chart of a page, its first table, or the example on t
 seen with all folds and parts closed.
 """
 
+import math
+from functools import partial
+from itertools import combinations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.every_page.test_access import CUT, VIEWS, sideways
-from tests.browser.visitor import Visitor, at_rest, read_chart
+from tests.browser.visitor import Visitor, at_rest, part, read_chart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,6 +23,7 @@ HIGHEST_FIGURE = {LAPTOP: 420, PHONE: 640, PROJECTOR: 330}
 MOST_PROSE, MOST_IN_A_SENTENCE, MOST_SCREENS = 250, 25, 3
 WHOLE_SENTENCE = ("prompt", "logit lens", "activation patching", "path patching")
 """Views whose main sentence is on the first screen with its small print too."""
+LEAST_TARGET = 24
 ONE_LINE = 64
 """Pixels that a line of text with buttons or chips beside it takes at most."""
 
@@ -57,10 +61,14 @@ FORM = """([width]) => {
             .reduce((sum, e) => sum + words(e.innerText), 0),
         long: said.map(e => answer(e).textContent).filter(text => words(text) > LONGEST),
         heading: rows(main.querySelector('h1')), screens: main.scrollHeight / innerHeight,
+        contents: main.querySelectorAll('.ioi-contents a').length,
         lines: [height('.st-key-standin'), height('.st-key-strip')],
     };
 }""".replace("LONGEST", str(MOST_IN_A_SENTENCE))
 
+HEADS = """chart => [...chart.querySelectorAll('.points path')].map(head => head.getBoundingClientRect())
+    .filter(({width}) => width > 20).map(({x, y, width, height}) => [x + width / 2, y + height / 2, width])"""
+"""The middles of a graph's nodes and how wide they are; not of what is clicked on its lines."""
 WIDTH = """chart => {
     const box = chart.closest('[class*=st-key-wide-]');
     return [chart.getBoundingClientRect().right, box.scrollWidth, box.clientWidth];
@@ -109,6 +117,7 @@ def test_the_figure_comes_first_and_words_are_few(open_view, view: str) -> None:
     assert laptop["prose"] <= MOST_PROSE
     assert laptop["long"] == []
     assert laptop["screens"] <= MOST_SCREENS  # its closed parts are its list of contents
+    assert phone["screens"] <= MOST_SCREENS or phone["contents"]
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -117,8 +126,7 @@ def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str
     for size in (PROJECTOR, LARGE_PROJECTOR):
         found = form(page, size)
         assert 0 < found["top"] <= HIGHEST_FIGURE[PROJECTOR] * size[1] / PROJECTOR[1]
-        if view != "all heads":  # a table of its own height, which scrolls
-            assert found["small" if view in WHOLE_SENTENCE else "end"] <= size[1]
+        assert found["small" if view in WHOLE_SENTENCE else "end"] <= size[1]
         assert all(size == "16px" for size in page.evaluate(TICKS))  # whenever Streamlit's theme was laid over them
         assert sideways(page) == 0
         assert page.evaluate(CUT) == []
@@ -136,6 +144,26 @@ def test_the_circuit_and_the_token_grid_are_whole_on_a_projector(open_view) -> N
         if name == "circuit_graph":
             numbers = page.locator(".st-key-circuit-summary").get_by_test_id("stMetric")
             expect(numbers.last).to_be_in_viewport(ratio=1)
+            for (*one, wide), (*other, _) in combinations(read_chart(page, name, HEADS)[:-1], 2):  # but the logits
+                assert math.dist(one, other) >= wide
+
+
+def test_an_entry_of_the_contents_list_opens_its_part_and_goes_there(visitor: Visitor) -> None:
+    page = visitor.open("/heads", model="ioi-demo", part_writes="true")
+    entries, history = page.locator(".ioi-contents a"), "history.length"
+    assert all(entry.bounding_box()["height"] >= LEAST_TARGET for entry in entries.all())
+    before = page.evaluate(history)
+    by_key, by_pointer = partial(Locator.press, key="Enter"), Locator.click
+    for name, follow in (("all other heads", by_key), ("write what it looks at", by_pointer)):  # closed, open
+        follow(entries.filter(has_text=name))
+        line = part(page, name)
+        expect(line).to_be_focused()
+        visitor.settled()
+        expect(line.locator("..")).to_have_attribute("open", "")
+        top = at_rest(page, "() => document.activeElement.getBoundingClientRect().top")
+        assert 0 <= top <= 2 * ONE_LINE
+    assert page.evaluate(history) == before
+    assert "#" not in page.url
 
 
 def test_a_button_leads_to_the_presenting_view_and_back(visitor: Visitor) -> None:

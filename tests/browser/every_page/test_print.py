@@ -45,3 +45,14 @@ def test_all_of_a_page_is_on_white_paper(chromium: Browser, server: str, scheme:
     assert whole == "avoid"
     page.emulate_media(media="screen")
     visitor.leave()
+
+
+def test_circuitsvis_which_cannot_be_printed_says_where_its_patterns_are(visitor: Visitor) -> None:
+    page = visitor.open("/attention", model="ioi-demo", part_side_by_side="true")
+    said, frame = page.get_by_text("circuitsvis draws on the screen alone"), page.locator("iframe").first
+    expect(said).not_to_be_visible()
+    expect(frame).to_be_visible()
+    page.emulate_media(media="print")
+    expect(said).to_be_visible()
+    expect(frame).not_to_be_visible()
+    page.emulate_media(media="screen")

@@ -49,6 +49,7 @@ def test_the_menu_opens_by_keyboard_and_its_files_have_names_of_their_own(opened
     svg = Path(found["Image (SVG)"].path()).read_text()
     assert "@font-face" in svg
     assert "Source Sans" in svg
+    assert "paint-order: stroke" in svg  # what is written over lines
     png = Path(found["Image (PNG)"].path()).read_bytes()
     assert struct.unpack(">I", png[16:20])[0] > 2000
     answer = page.request.get(re.search(r'"(http[^"]+\.whl)', text)[1])
