@@ -5,13 +5,16 @@ export const main = document.getElementById("main");
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const LETTERS = /^[346789ACDEFGHJKMNPQRTWXY]{8}$/;
 
+/** As on the app's pages, no line ends between a number and its per cent sign. */
+const unbroken = text => text.replace(/(\d) %/g, "$1\u00a0%");
 const filled = (element, attributes, children) => {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  element.append(...children.flat(Infinity).filter(child => child != null && child !== false));
+  const drawn = children.flat(Infinity).filter(child => child != null && child !== false);
+  element.append(...drawn.map(child => typeof child === "string" ? unbroken(child) : child));
   return element;
 };
 export const el = (tag, attributes = {}, ...children) => filled(document.createElement(tag), attributes, children);

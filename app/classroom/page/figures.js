@@ -152,7 +152,7 @@ export const answered = (question, told, mine = {}, unsaid = true) => [
   sentences([unsaid && told.answer, ...told.words].filter(Boolean)),
   el("h2", {}, told.figure?.title || "The answer"), told.figure?.read ? el("p", {}, told.figure.read) : null,
   el("div", { class: question.kind === "choice" && told.figure?.behind && "both" },
-    el("div", {}, drawing(question, { key: told.key, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first,
+    el("div", {}, drawing(question, { key: told.key, right: told.right, values: told.values, unit: told.figure?.unit, tally: told.class, first: told.first,
       mine: mine[2] ?? mine[1], each: [mine[1], mine[2]] })),
     question.kind === "choice" && told.figure?.behind && el("div", {}, numbers(told.figure.behind, told.figure.title))),
 ];
@@ -241,8 +241,8 @@ const FIGURES = {
       : table(["answer", "students"], (tally || []).map(([value, count]) => [short(value), count]))];
   },
 
-  cell(question, { key, mine, each, ...about }) {
-    return heat(question.rows, question.columns, { ...about, key: key && [key], mine: mine && [mine],
+  cell(question, { mine, each, ...about }) {
+    return heat(question.rows, question.columns, { ...about, mine: mine && [mine],
       each: each?.map(cell => cell && [cell]), name: "clicks" });
   },
 
@@ -300,9 +300,9 @@ const grid = (rows, columns, { name, chosen = [], click, paint, over, across }) 
   return picture;
 };
 
-/** The true grid in colour, with the class's clicks as circles, the best cells and one's own framed; after two votes a
+/** The true grid in colour, with the class's clicks as circles, all that count as right and one's own framed; after two votes a
  *  grid for each, their circles on one scale. `each`: one's own answers in the two. */
-const heat = (rows, columns, { key, values, unit, tally, first, mine, each, name, across }) => {
+const heat = (rows, columns, { right, values, unit, tally, first, mine, each, name, across }) => {
   const flat = (values || []).flat().filter(value => value != null), far = Math.max(1e-9, ...flat.map(Math.abs));
   const paint = (row, column) => {
     const value = values?.[row]?.[column];
@@ -311,7 +311,7 @@ const heat = (rows, columns, { key, values, unit, tally, first, mine, each, name
   const votes = first ? [["First vote", first, each?.[0]], ["Second vote", tally || [], each?.[1]]] : [["", tally || [], mine]];
   const most = Math.max(1, ...votes.flatMap(([, counts]) => counts.map(cell => cell[2])));
   const over = (counts, own) => (place, middle, step, high) => [
-    ...["keyed", "key"].flatMap(one => (key || []).map(cell => svg("rect", { class: one, ...place(cell) }))),
+    ...["keyed", "key"].flatMap(one => (right || []).map(cell => svg("rect", { class: one, ...place(cell) }))),
     ...["keyed", "own"].flatMap(one => (own || []).map(cell => svg("rect", { class: one, ...around(place(cell)) }))),
     ...counts.flatMap(([row, column, count]) => {
       const [x, y] = middle([row, column]), r = Math.min(step, high) * (.14 + .34 * Math.sqrt(count / most));
@@ -331,8 +331,8 @@ const heat = (rows, columns, { key, values, unit, tally, first, mine, each, name
     part.style.fill = colour(n / 4 - 1);
     return part;
   });
-  return [first ? el("div", { class: "votes" }, drawn) : drawn[0], legend(values && [svg("g", {}, scale), `${short(unit === "share" ? -100 * far : -far)} to ${withUnit(far, unit)}`],
-    key && [framed("key"), "the answer"],
+  return [first ? el("div", { class: "votes" }, drawn) : drawn[0], legend(values && [svg("g", {}, scale), `${withUnit(-far, "share")} to ${withUnit(far, unit)}`],
+    right && [framed("key"), "right"],
     (tally || first) && [svg("circle", { class: "clicks", cx: 15, cy: 8, r: 6 }), `the class's ${name}, counted${first ? ", on one scale in both votes" : ""}`],
     mine && [framed("own"), "you"]),
   table(["", ...columns], rows.map((label, row) => [label, ...columns.map((_, column) => {

@@ -32,7 +32,8 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "choice": ({"choices": ["Still Mary: it stands there more often", "Neither", "John: it is there once"]},
                {"key": 2, "right": [2], "values": None}),
     "number": ({"low": 1, "high": 100, "step": 1, "unit": "times"}, {"key": 26.6, "right": [14, 38], "values": 26.6}),
-    "cell": ({"rows": ROWS, "columns": TOKENS}, {"key": [8, 14], "right": [[8, 14]], "values": SHARES.tolist()}),
+    "cell": ({"rows": ROWS, "columns": TOKENS},
+             {"key": [8, 14], "right": [[8, 14], [9, 14]], "values": SHARES.tolist()}),
     "heads": ({"layers": LAYERS, "heads": HEADS, "most": 3},
               {"key": [[9, 9]], "right": [[9, 9]], "values": SHARES[:, :HEADS].tolist()}),
     "curve": ({"x": STAGES, "low": -2, "high": 6, "step": 0.5, "unit": "logits"},
@@ -165,6 +166,9 @@ def test_every_kind_is_asked_answered_and_revealed(begin: Begin):
             expect(member.page.get_by_role("heading", name=f"Figure of a {kind}")).to_be_visible()
             expect(member.page.get_by_text("How it is read.")).to_be_visible()
             member.is_well(f"reveal {kind}")
+            if kind in ("cell", "heads"):  # all that count as right are framed, on a scale as wide to both sides
+                expect(member.page.locator("svg[role=img] .key")).to_have_count(len(KINDS[kind][1]["right"]))
+                expect(member.page.locator(".legend li").first).to_have_text(re.compile(r"^-([\d.]+) to \+\1$"))
         fits(projector)
         expect(phone.page.get_by_text(re.compile("^(Right|Not quite): "))).to_be_visible()
         expect(projector.page.get_by_text("So it is.")).to_be_visible()
