@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.words.phrases import number
 from ioi_core import Model, PatchResult, arena_pairs, attention_patterns, patch_activations
-from tests.browser.visitor import WAIT, Visitor, figure, part, pick
+from tests.browser.visitor import WAIT, Visitor, figure, hover, part, pick
 from tests.models.bundled import SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -24,7 +24,7 @@ def click_cell(page: Page, result: PatchResult, row: int, column: int, *, off_ce
     rows, columns = result.values.shape
     x = box["x"] + box["width"] * (column + 0.5 + off_centre) / columns
     y = box["y"] + box["height"] * (row + 0.5 + off_centre) / rows
-    page.mouse.move(x, y)
+    hover(page, x, y)
     page.mouse.click(x, y)
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from app.attention import circuitsvis_frame
 from app.words.phrases import size
 from ioi_core import Model, arena_pairs, attention_patterns, attribute_heads, prompt_pairs
-from tests.browser.visitor import WAIT, Visitor, figure, in_both_schemes, pick, read_chart
+from tests.browser.visitor import WAIT, Visitor, figure, hover, in_both_schemes, pick, read_chart
 from tests.models.bundled import INHIBITION, MOVERS, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -58,7 +58,7 @@ def click_head(page: Page, layer: int, head: int, shape: tuple[int, int], *, off
     assert box is not None
     x = box["x"] + box["width"] * (head + 0.5 + off_centre) / shape[1]
     y = box["y"] + box["height"] * (layer + 0.5 + off_centre) / shape[0]
-    page.mouse.move(x, y)
+    hover(page, x, y)
     page.mouse.click(x, y)
 
 

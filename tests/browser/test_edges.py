@@ -8,7 +8,7 @@ from app.edges.plan import first_size
 from app.words.phrases import in_percent
 from ioi_core import EdgeGraph, Model, arena_pairs, edge_scores, evaluate_edges
 from ioi_core.edges.evaluation import strongest_mask
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.visitor import WAIT, Visitor, figure, hover
 from tests.models.bundled import MOVERS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -28,7 +28,7 @@ def click_edge(page: Page, name: str) -> None:
         }""",
         name,
     )
-    page.mouse.move(x, y)
+    hover(page, x, y)
     page.mouse.click(x, y)
 
 

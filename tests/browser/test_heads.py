@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.drawing.by_template_charts import template_groups
 from ioi_core import Head, Model, arena_pairs, attention_and_writing, attribute_heads, ioi_dataset, patch_paths
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.visitor import WAIT, Visitor, figure, hover
 from tests.models.bundled import INHIBITION, MOVERS, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -72,7 +72,7 @@ def test_a_click_on_a_direct_effect_opens_the_head_on_the_same_prompts(visitor: 
     head, columns = MOVERS[1], SHAPE[1] + 1.5  # b_O, half a column to the right
     x = box["x"] + box["width"] * (head.head + 0.5) / columns
     y = box["y"] + box["height"] * (head.layer + 0.5) / SHAPE[0]
-    page.mouse.move(x, y)
+    hover(page, x, y)
     page.mouse.click(x, y)
     expect_head(page, head)
     check_direct(visitor, demo_model, ioi_dataset(demo_model, 5, seed=7, prepend_bos=False), head)

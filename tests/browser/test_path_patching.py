@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.words.phrases import number
 from ioi_core import Head, Model, PathResult, arena_pairs, explain_attention, patch_paths
-from tests.browser.visitor import WAIT, Visitor, figure
+from tests.browser.visitor import WAIT, Visitor, figure, hover
 from tests.models.bundled import BACKUP, MOVERS, SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -23,7 +23,7 @@ def click_sender(page: Page, layer: int, head: int) -> None:
     box = plot.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] * (head + 0.5) / (SHAPE[1] + 1), box["y"] + box["height"] * (layer + 0.5) / SHAPE[0]
-    page.mouse.move(x, y)
+    hover(page, x, y)
     page.mouse.click(x, y)
 
 

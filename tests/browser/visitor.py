@@ -239,6 +239,12 @@ def figure(page: Page, name: str) -> dict:
     return read_chart(page, name, read)
 
 
+def hover(page: Page, x: float, y: float) -> None:
+    """Move the mouse over a part of a figure, and wait until that tells what it is: a click before would be lost."""
+    page.mouse.move(x, y)
+    expect(page.locator(".hoverlayer .hovertext").first).to_be_visible()
+
+
 def read_chart(page: Page, name: str, read: str, *arguments: object):
     """What `read`, JavaScript of the chart's element, returns once Plotly has drawn it and that is something."""
     return page.wait_for_function(_of_chart(read), arg=[name, *arguments], timeout=WAIT).json_value()

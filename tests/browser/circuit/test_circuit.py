@@ -20,7 +20,7 @@ from ioi_core import (
     ioi_dataset,
 )
 from ioi_core.circuit.definition import NO_HEADS
-from tests.browser.visitor import WAIT, Visitor, figure, read_chart
+from tests.browser.visitor import WAIT, Visitor, figure, hover, read_chart
 from tests.models.bundled import INHIBITION, MOVERS, PREVIOUS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -66,7 +66,7 @@ def click(visitor: Visitor, member: str, then: str) -> float:
     page.locator(".st-key-figure-circuit_graph .js-plotly-plot").scroll_into_view_if_needed()
     before = summary.inner_text()
     x, y = read_chart(page, "circuit_graph", WHERE, member)
-    page.mouse.move(x, y)
+    hover(page, x, y)
     clicked = time.monotonic()
     page.mouse.click(x, y)
     expect(summary).not_to_have_text(before, use_inner_text=True, timeout=WAIT)

@@ -169,7 +169,7 @@ def place(page: Page, figure: str, name: str) -> list[float]:
 
 
 def open_figure(visitor: Visitor, clickable: Clickable) -> Page:
-    page = visitor.open(clickable.path, model="ioi-demo", **clickable.query)
+    page = visitor.open(clickable.path, **({"model": "ioi-demo"} | clickable.query))
     drawn = page.locator(f".st-key-figure-{clickable.name} .js-plotly-plot")
     if clickable.name.startswith("head_edges"):
         for name in ("Compute the edges of head", "Compute every edge between heads"):
