@@ -107,7 +107,7 @@ def show_side_by_side(view: View, patterns: PromptPatterns, closely: Head) -> No
     patterns = covering(view, patterns, heads)
     drawn = [head for head in heads if head != closely or not st.session_state[url.PART_CLOSELY]]
     if drawn != heads:
-        st.caption(f"Head {closely} is drawn in the closer look above, and once that is closed here.")
+        st.caption(f"Head {closely} is drawn in the closer look above; close that, and it is drawn here.")
     names = [str(head) for head in drawn]
     if drawn:
         st.html(f'<p class="ioi-on-paper">{_ON_PAPER}</p>')

@@ -54,7 +54,7 @@ def current_place(lessons: Sequence[Lesson]) -> Place:
     number = int(step) if re.fullmatch(r"[0-9]{1,2}", step, re.ASCII) else 0
     shown = min(max(number, 1), end)
     if number != shown:
-        link_refusals()[url.STEP] = f"Step was {step[:40]!r} in the link: it can be 1 to {end} here. It is {shown}."
+        link_refusals()[url.STEP] = f"'Step' is {step[:40]!r} in this link, but can be 1 to {end}: showing {shown}."
     text = st.query_params.get(url.ANSWERS, "")
     answers = read_answers(text)
     if text and not answers:

@@ -123,11 +123,11 @@ def text_of(step: Step, model: Model, lead: str) -> list[str]:
 
 
 def about(model: Model) -> str:
-    """Return one sentence on what a model is, for somebody who has heard of none."""
+    """Say what a model is, for somebody who has heard of none."""
     if model.name == DEMO:
         return (
-            f"{DEMO} is a small language model that comes with this app and was made for sentences like these alone: "
-            "what you see are its own numbers, not those of a well-known model."
+            f"{DEMO} is a small language model that comes with this app and was made for sentences like these alone. "
+            "What you see are its own numbers, not those of a well-known model."
         )
     if model.is_gpt2_small:
         return f"{model.name} is a language model that OpenAI published in 2019; it learned from millions of web pages."

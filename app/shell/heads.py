@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from app.drawing.look import notice
 from app.shell.widgets import chosen, link_refusals, option_control, refuse_link, refused_choice
 from app.view import View
 from app.words.phrases import refusal
@@ -57,8 +56,7 @@ def heads_control(
             f"{', '.join(left_out)[:60]}. Shown: {', '.join(usable) or 'no head'}.",
         )
     if said := refused_choice(key):
-        notice(said)
-        link_refusals()[key] = ""
+        link_refusals()[key] = said
     st.session_state[key] = usable
     picked = st.multiselect(
         label, names, default_names, key=key, bind="query-params", max_selections=most,

@@ -88,16 +88,16 @@ def say_of_link() -> None:
                 else:
                     del link.refused[key]
     for text in (*own.values(), *said):
-        if text and text not in link.said:
+        if text not in link.said:
             link.said.add(text)
             notice(text)
 
 
 def _refusal(key: str, asked: str, shown: str) -> str:
-    which, instead = "which is not on offer here", repr(shown[:_MOST_QUOTED]) if shown else "none"
+    which, instead = "which is not on offer here", f"showing {shown[:_MOST_QUOTED]!r}" if shown else "left out"
     if len(shown) > _MOST_QUOTED and asked.startswith(shown):  # a text that its box has no room for
-        which, instead = f"{len(asked):,} characters, which is too long", f"the first {len(shown):,}"
-    return f"This link asks for {key}={asked[:_MOST_QUOTED]!r}, {which}: showing {instead}."
+        which, instead = f"{len(asked):,} characters, which is too long", f"showing the first {len(shown):,}"
+    return f"This link asks for {key}={asked[:_MOST_QUOTED]!r}, {which}: {instead}."
 
 
 def _same(asked: list[str], shown: list[str]) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from app import url
-from app.drawing.look import notice
 from app.words.choices import DIRECTIONS
 from ioi_core import Direction
 
@@ -46,8 +45,7 @@ def option_control(
         on_change=chosen, args=(key, then), help=help,
     )  # fmt: skip
     if refused := refused_choice(key):
-        notice(f"{why_not(refused)} Shown instead: {first}.")
-        link_refusals()[key] = ""
+        link_refusals()[key] = f"{why_not(refused)} Shown instead: {first}."
     return box or first
 
 
@@ -74,8 +72,8 @@ def number_control(
         )  # fmt: skip
         number = int(box)
     if refused := refused_choice(key):
-        can_be = f"it can be {_numbers(low, high)} here"
-        link_refusals()[key] = f"{label} was {refused[:40]!r} in the link: {can_be}. It is {number}."
+        can_be = f"but can be {_numbers(low, high)} here"
+        link_refusals()[key] = f"'{label}' is {refused[:40]!r} in this link, {can_be}: showing {number}."
     return number
 
 
@@ -84,7 +82,7 @@ def _numbers(low: int, high: int) -> str:
 
 
 def link_refusals() -> dict[str, str]:
-    """Return what this run's controls say themselves of the link's choices, by parameter; "" where they have said it.
+    """Return what this run's controls say themselves of the link's choices, by parameter.
 
     What stands here is said above the page: a phone shows no sidebar. See `app.shell.history.say_of_link`.
     """

@@ -76,7 +76,8 @@ def test_a_default_follows_the_site_until_a_cell_is_chosen(demo_model: Model) ->
 def test_a_link_to_what_is_not_here_says_so_until_something_is_chosen(path: str, key: str, link, says: str) -> None:
     at = page(path, **link)
     assert_fine(at)
-    assert says in html.unescape(body(at))
+    said = html.unescape(body(at))
+    assert 0 <= said.find(says) < said.find('class="ioi-says"'), "above the page: its control may be screens below"
     assert f"Shown instead: {holds(at, key)}." in html.unescape(body(at))
     at.run()
     assert says in html.unescape(body(at))
@@ -87,10 +88,13 @@ def test_a_link_to_what_is_not_here_says_so_until_something_is_chosen(path: str,
 @pytest.mark.parametrize(
     ("link", "says"),
     [
-        ({"shown": "99"}, "Prompt shown was '99' in the link: it can be 1 to 8 here. It is 1."),
-        ({"prompts": "generated", "n": "250"}, "How many was '250' in the link: it can be 1 to 200 here. It is 20."),
-        ({"prompts": "generated", "n": "many"}, "How many was 'many' in the link"),
-        ({"prompts": "own", "shown": "2"}, "Prompt shown was '2' in the link: it can be 1 only here. It is 1."),
+        ({"shown": "99"}, "'Prompt shown' is '99' in this link, but can be 1 to 8 here: showing 1."),
+        (
+            {"prompts": "generated", "n": "250"},
+            "'How many' is '250' in this link, but can be 1 to 200 here: showing 20.",
+        ),
+        ({"prompts": "generated", "n": "many"}, "'How many' is 'many' in this link"),
+        ({"prompts": "own", "shown": "2"}, "'Prompt shown' is '2' in this link, but can be 1 only here: showing 1."),
     ],
 )
 def test_a_number_that_cannot_be_is_refused_in_words(link, says: str) -> None:
@@ -102,7 +106,7 @@ def test_a_number_that_cannot_be_is_refused_in_words(link, says: str) -> None:
 def test_a_number_that_is_chosen_after_all_is_refused_no_longer() -> None:
     at = page("../pages/prompt.py", prompts="generated", n="250")
     at.number_input(key="n").set_value(30).run()
-    assert "in the link" not in body(at)
+    assert "this link" not in body(at)
     assert "<b>Prompts:</b> 30" in body(at)
 
 
@@ -154,7 +158,7 @@ def test_a_default_head_is_that_of_the_prompts_shown(demo_model: Model) -> None:
 
 def test_a_link_to_a_model_of_another_host_says_so_until_a_model_is_chosen() -> None:
     at = opened(HEADS, model="my-checkpoint")
-    said = html.escape("Model was 'my-checkpoint' in the link: no model here is called so. It is ioi-demo.")
+    said = html.escape("This link asks for the model 'my-checkpoint', which is not here: showing ioi-demo.")
     assert said in body(at)
     assert_fine(at)
     press(at, "Stay with ioi-demo")

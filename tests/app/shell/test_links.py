@@ -81,7 +81,7 @@ def test_it_is_said_above_the_page_until_something_else_is_chosen() -> None:
     for _ in range(2):
         assert not [part.proto.body for part in at.sidebar.get("html") if "link" in part.proto.body]
         assert notices(at)[:3] == [
-            "How many was '999999' in the link: it can be 1 to 200 here. It is 20.",
+            "'How many' is '999999' in this link, but can be 1 to 200 here: showing 20.",
             "This link asks for templates='ABAB', which is not on offer here: showing 'mixed'.",
             "This link asks for heads_shown='some', which is not on offer here: showing 'one head'.",
         ]
@@ -98,8 +98,8 @@ def test_it_is_said_above_the_page_until_something_else_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("link", "said"),
     [
-        ({"step": "99"}, ["Step was '99' in the link: it can be 1 to 7 here. It is 7."]),
-        ({"step": "two"}, ["Step was 'two' in the link: it can be 1 to 7 here. It is 1."]),
+        ({"step": "99"}, ["'Step' is '99' in this link, but can be 1 to 7: showing 7."]),
+        ({"step": "two"}, ["'Step' is 'two' in this link, but can be 1 to 7: showing 1."]),
         ({"answers": "1:"}, ["The answers in this link cannot be read: it may have been cut. They are left out."]),
         ({"step": "2", "answers": "1:0"}, []),
     ],
