@@ -43,16 +43,18 @@ if not is_known(model, exact_request) and (estimate := compute(model, estimate_r
 exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()
-    problem(cannot_be_scaled(exact.undefined, pairs))
+    with left:
+        problem(cannot_be_scaled(exact.undefined, pairs))
     end_page()
 
 grid = cells.effect_grid(model, pairs, row, exact)
 if not grid.per_prompt.any():
     figure.empty()
-    says(
-        f"{change_twins(pairs) or 'Choose another place, or the ABC corruption'}: no cell changes anything here. What "
-        "is patched is the same in both runs: an S2 flip, for one, leaves every position before S2 as it was."
-    )
+    with left:
+        says(
+            f"{change_twins(pairs) or 'Choose another place, or the ABC corruption'}: no cell changes anything here. "
+            "What is patched is the same in both runs: an S2 flip, for one, leaves every position before S2 as it was."
+        )
     end_page()
 story = words.strongest(grid, exact)
 if not grid.standing_out:

@@ -43,7 +43,8 @@ results = compute_all(model, requests)
 step, result = steps[-1], results[-1]
 grid = path_grid(result)
 if reason := words.nothing_to_draw(grid, result, step, pairs):
-    problem(reason)
+    with left:
+        problem(reason)
     end_page()
 
 story = words.path_story(grid, result, step)

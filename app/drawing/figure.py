@@ -191,7 +191,7 @@ def _lower(figure: go.Figure) -> None:
     if axis.title.text:
         axis.title.text = axis.title.text.replace(" (", "<br>(")
     if (figure.layout.legend.y or 0) < 0:
-        figure.update_layout(legend={"orientation": "v", "x": 1.02, "y": 1})
+        figure.update_layout(legend={"orientation": "v", "x": 1.02, "y": 1, "maxheight": 300})
 
 
 def show_table(

@@ -29,7 +29,7 @@ TOUCH = Path(__file__).with_name("touch.js").read_text(encoding="utf-8")
 _LARGE = _sheet("large.css")
 _DARK = (
     "@media print { .stMain :is(canvas, .stRadio, .stSelectbox, .stMultiSelect, .stNumberInput, .stTextInput, "
-    ".stTextArea, .stCheckbox, .stButtonGroup) { filter: invert(1) hue-rotate(180deg); } }"
+    ".stTextArea, .stButtonGroup) { filter: invert(1) hue-rotate(180deg); } }"
 )
 """What is drawn in the dark theme's colours, out of reach of a style sheet, is on paper as in the light one."""
 _ANNOUNCER = "_announcer"

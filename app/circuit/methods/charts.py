@@ -57,7 +57,7 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
             _draw_group(figure, result, (low, high), group, named, name)
     _draw_names(figure, result, named)
     figure.update_xaxes(title="direct effect, logits (right: the right answer)", zeroline=False)
-    figure.update_yaxes(title="total effect, logits (up: logit_diff falls without it)", zeroline=False)
+    figure.update_yaxes(title="total effect, logits (up: logit_diff needs it)", zeroline=False)
     note = f"logits, {ablation} ablation, {mean_over(result.n_prompts)}"
     figure = laid_out(figure, "Direct against total effect, head by head", note, 620, legend=True, top=60)
     # Below the axis: on a phone the classes of GPT-2 small take nine lines.

@@ -112,6 +112,8 @@ def test_identical_prompts_are_undefined_in_words() -> None:
     at = page(prompts="own", text=text, corrupted=text)
     assert not at.exception
     assert "nothing to recover" in body(at)
+    refusals = [said for said in at.columns[0].get("html") if "nothing to recover" in said.proto.body]
+    assert len(refusals) == 1, "where the figure would be: on a phone above the controls, which are a screen high"
 
 
 JOHN, MARY = (f"When John and Mary went to the shops, {who} gave the bag to" for who in ("John", "Mary"))

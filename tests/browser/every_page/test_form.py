@@ -130,6 +130,9 @@ def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str
         assert all(size == "16px" for size in page.evaluate(TICKS))  # whenever Streamlit's theme was laid over them
         assert sideways(page) == 0
         assert page.evaluate(CUT) == []
+        assert not page.evaluate(
+            "[...document.querySelectorAll('.legend .scrollbar')].some(bar => bar.getBBox().height)"
+        )
         expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
         expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).not_to_be_in_viewport()
 

@@ -36,6 +36,10 @@ def test_all_of_a_page_is_on_white_paper(chromium: Browser, server: str, scheme:
     assert charts > 10
     assert outside == 0
     assert at_rest(page, COLOURS) == [WHITE, INK, INK, INK, WHITE]
+    inverted = (
+        "(e => [getComputedStyle(e).filter, getComputedStyle(e).color])(document.querySelector('.stMain .stCheckbox'))"
+    )
+    assert page.evaluate(inverted) == ["none", INK], "a toggle's label has the page's ink: inverted, it was white"
     for pressed in ("stSidebar", "stPopover", "stElementToolbar", "stAppHeader"):
         for one in page.get_by_test_id(pressed).all():
             expect(one).not_to_be_visible()
