@@ -102,7 +102,7 @@ def _cells(column: pd.Series, *, unsigned: bool, shaded: bool) -> list[str]:
 
 def _cell(value: Any, look: str, *, unsigned: bool) -> str:
     if isinstance(value, bool):
-        return f"<td>{'on' if value else 'off'}</td>"
+        return f"<td>{'yes' if value else 'no'}</td>"
     if isinstance(value, int | float):
         text = (
             "" if math.isnan(value) else str(value) if isinstance(value, int) else (size if unsigned else number)(value)

@@ -160,7 +160,10 @@ def show_end(view: View, place: Place, lesson: Lesson, lessons: Sequence[Lesson]
         stop = "" if step.title.endswith("?") else "."
         became = literal_markdown(outcome(model, question, reveal, given))
         lines.append(f"{n}. **{literal_markdown(step.title)}{stop}** {became}")
-    says(f"You were right in {right} of {asked} questions. What surprised you is what you will remember.")
+    if answers:
+        says(f"You were right in {right} of {asked} questions. What surprised you is what you will remember.")
+    else:
+        says(f"No answer of yours is known here: go back to a step, and answer it. There are {asked} questions.")
     st.markdown("\n".join(lines))
     if following := next(iter(lessons[lessons.index(lesson) + 1 :]), None):
         label = f"Next lesson: {literal_markdown(following.title)}"

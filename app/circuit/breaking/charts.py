@@ -86,10 +86,10 @@ def template_bars(
         **PLAIN_AXIS,
     )
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
-    dots = "" if several else "; dots: prompts"
+    dots = "; dots: prompts" * (not several and any(len(one.points) > 1 for one in circuits[0]))
     note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"
     return laid_out(
-        figure, f"Faithfulness {'of two circuits, ' * several}by {by}", note, 380 + 50 * several, legend=several
+        figure, f"Faithfulness {'of two circuits, ' * several}by {axis}", note, 380 + 50 * several, legend=several
     )
 
 

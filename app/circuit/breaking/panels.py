@@ -244,7 +244,8 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, brok
         "circuit_completeness", figure, story, frame, large=view.large, requests=[request, *also],
         shown=[Shown("per_prompt"), *([COMPLETE] if also else [])], on_click=switch_off,
     )  # fmt: skip
-    named = {words.set_words(sets, n): removed for n, removed in enumerate(sets.removed) if removed}
+    order = sorted(range(len(sets.removed)), key=lambda n: -sets.incompleteness[n])  # as the sentence does
+    named = {words.set_words(sets, n): sets.removed[n] for n in order if sets.removed[n]}
     controls.set_switch(plan.changes, named)
 
 

@@ -119,6 +119,8 @@ def test_a_set_of_the_last_figure_is_switched_off_without_a_click(visitor, demo_
     at = visitor(**MEASURED)
     sets = completeness_sets(demo_model, pairs, measured)
     n = sets.axes["set"].index("at END")
+    worst = max(filter(sets.removed.__getitem__, range(len(sets.removed))), key=sets.incompleteness.__getitem__)
+    assert at.selectbox(key="circuit_set").value == set_words(sets, worst), "which the sentence names, if it is a set"
     at.selectbox(key="circuit_set").select(set_words(sets, n)).run()
     button(at, "Switch it off").click().run()
     assert_fine(at)

@@ -34,8 +34,8 @@ def test_cells_are_literal_and_numbers_are_written_as_in_sentences() -> None:
     drawn = plain_table(frame, 'All "of" it', columns, unsigned=["share"])
     assert cells(drawn) == [
         ["to&lt;ken", "direct effect", "share", "rank", "on", "95\u00a0% from"],
-        ["·&lt;b&gt;x&lt;/b&gt;", "+0.123", "0.250", "3", "on", "-1.00"],
-        ["", "", "1.00", "", "off", "+1.00"],
+        ["·&lt;b&gt;x&lt;/b&gt;", "+0.123", "0.250", "3", "yes", "-1.00"],
+        ["", "", "1.00", "", "no", "+1.00"],
     ]
     coloured = plain_table(frame, "", {}, shaded=["effect"])
     assert cells(coloured) == cells(plain_table(frame, "", {}))

@@ -141,6 +141,9 @@ def test_the_end_says_what_was_not_answered_and_the_next_lesson_begins_at_its_fi
     recap = plain(next(one.value for one in at.markdown if one.value.startswith("1. "))).replace("\\", "").splitlines()
     assert "Not quite: it is Tom" in recap[0]
     assert all(line.endswith("Not answered.") for line in recap[1:])
+    unanswered = lesson_page(lesson="first", step="7")
+    assert "You were right" in body(at)
+    assert "No answer of yours is known here" in body(unanswered)
     at.button(key="next-lesson").click().run()
     assert (query(at, url.LESSON), query(at, url.STEP), query(at, url.ANSWERS)) == ("model", "1", "")
 
