@@ -140,7 +140,7 @@ class Visitor:
         """The page once its script has run to the end and the browser has fetched what draws it."""
         expect(self.page.locator("h1").first).to_be_visible(timeout=WAIT)
         self.page.evaluate("window.stillSince = undefined")
-        self.page.wait_for_function(STILL, timeout=WAIT)
+        self.page.wait_for_function(STILL, timeout=WAIT, polling=50)  # each frame would cost frames
         said = self.page.locator(".ioi-says >> visible=true")  # the page waited for its numbers
         expect(said.or_(self.page.locator(".ioi-report, .ioi-lessons")).first).to_be_attached(timeout=WAIT)
         return self.page

@@ -116,12 +116,10 @@ def test_it_opens_with_the_found_circuit_and_says_what_the_core_computes(visitor
 
 
 def test_a_set_of_the_last_figure_is_switched_off_without_a_click(visitor, demo_model, pairs, measured) -> None:
-    at = visitor(**MEASURED)
-    sets = completeness_sets(demo_model, pairs, measured)
-    n = sets.axes["set"].index("at END")
-    worst = max(filter(sets.removed.__getitem__, range(len(sets.removed))), key=sets.incompleteness.__getitem__)
-    assert at.selectbox(key="circuit_set").value == set_words(sets, worst), "which the sentence names, if it is a set"
-    at.selectbox(key="circuit_set").select(set_words(sets, n)).run()
+    at, sets = visitor(**MEASURED), completeness_sets(demo_model, pairs, measured)
+    n, box, worst_first = sets.axes["set"].index("at END"), at.selectbox(key="circuit_set"), -sets.incompleteness
+    assert box.options == [set_words(sets, k) for k in np.argsort(worst_first, kind="stable") if sets.removed[k]]
+    box.select(set_words(sets, n)).run()
     button(at, "Switch it off").click().run()
     assert_fine(at)
     assert read_text(changes(at)) == {f"-{head}:{role}" for head, role in sets.removed[n].members}
