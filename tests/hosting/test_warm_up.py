@@ -1,13 +1,14 @@
 """Warming up: everything is there before the first visitor, and nothing breaks if it fails."""
 
 import gc
+import inspect
 import logging
 import subprocess
 import sys
 
 import pytest
 
-from app.hosting import services, warm_up
+from app.hosting import models, services, warm_up
 from app.questions.ask import ask
 from cache.computations import Computations
 from cache.store.memory import MemoryStore
@@ -38,6 +39,7 @@ def test_what_it_loads_is_what_visitors_get_and_is_out_of_garbage_collection(mon
     made: list[object] = []
     real = services.ResidentModels
     monkeypatch.setattr(services, "ResidentModels", lambda **_: made.append(real()) or made[-1])
+    monkeypatch.setattr(models, "settle_memory", inspect.unwrap(models.settle_memory))  # tests do it once
     try:
         warm_up.warm_up()
         assert gc.get_freeze_count() > 100_000
