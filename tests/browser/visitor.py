@@ -179,6 +179,11 @@ class Visitor:
         for event, hear in self._heard.items():
             self.page.remove_listener(event, hear)
         self.context.clear_cookies()
+        for origin in self.context.storage_state()["origins"]:  # a page that still ran has written once more
+            devtools = self.context.new_cdp_session(self.page)
+            cleared = {"origin": origin["origin"], "storageTypes": "local_storage"}
+            devtools.send("Storage.clearDataForOrigin", cleared)
+            devtools.detach()
         left = self.context.storage_state()
         assert not any(left.values()), left
         if entries > MOST_ENTRIES:
