@@ -13,12 +13,12 @@ from app.logit_lens.requests import curve_requests, heads_request, layers_reques
 from app.logit_lens.tables import curves_frame, heads_frame, lens_frame
 from app.logit_lens.words import head_effects, layer_effects, lens_story
 from app.questions.compute import compute
+from app.questions.ranking import ranking
 from app.questions.shown import Shown
 from app.shell.links import head_opener, open_head
 from app.view import View
 from app.words.effects import least, shows
 from app.words.phrases import grouped_by, head_names, stage
-from ioi_core import Head
 
 
 def show_curves(view: View) -> None:
@@ -91,7 +91,7 @@ def show_heads(view: View) -> None:
         min_width=110 + 46 * (heads.values.shape[1] + 1),
         on_click=open_head,
     )
-    head_opener(view.model, Head(*divmod(int(abs(heads.values).argmax()), heads.values.shape[1])))
+    head_opener(view.model, *ranking(view.model, view.pairs, "direct effect").top(1))
     title = f"Direct effect of heads, by {grouped_by(view.pairs)}"
     show_heatmaps_by_template(
         view, "heads", heads.per_prompt, head_names(heads), title, "logits", requests=[request], least=least()

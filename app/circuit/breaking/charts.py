@@ -56,7 +56,7 @@ def template_bars(
     Args:
         circuits: each circuit's templates; results: each circuit's evaluation; by: "template" or "label".
     """
-    figure, several = go.Figure(), len(circuits) > 1
+    figure, several, points = go.Figure(), len(circuits) > 1, False
     columns = np.arange(len(circuits[0]) + 1)
     for side, (templates, result, name) in enumerate(zip(circuits, results, names, strict=True)):
         values = [result.faithfulness, *(template.value for template in templates)]
@@ -70,8 +70,7 @@ def template_bars(
         pattern = {"shape": "/" if side else ""}
         marker = {"color": SIDES[side], "opacity": [1.0] + [0.75] * len(templates), "pattern": pattern}
         figure.add_bar(x=columns, y=values, name=literal(name), marker=marker, **hover(hover_texts))
-        if not several:
-            _draw_points(figure, templates, by)
+        points = not several and _draw_points(figure, templates, by)
     figure.add_hline(y=1, line={"width": 2, "dash": "dash", "color": CORRUPTED})
     figure.add_hline(y=0)
     groups = [template.name for template in circuits[0]]
@@ -86,19 +85,19 @@ def template_bars(
         **PLAIN_AXIS,
     )
     figure.update_yaxes(title="faithfulness, F(C) / F(M)", tickformat=".0%", zeroline=False)
-    dots = "; dots: prompts" * (not several and any(len(one.points) > 1 for one in circuits[0]))
+    dots = "; dots: prompts" * points
     note = f"{results[0].ablation} ablation, {prompts(results[0].n_prompts)}; dashed: whole model{dots}"
     return laid_out(
         figure, f"Faithfulness {'of two circuits, ' * several}by {axis}", note, 380 + 50 * several, legend=several
     )
 
 
-def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness], by: str) -> None:
-    """Draw a point for each prompt, where a template has several."""
+def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness], by: str) -> bool:
+    """Draw a point for each prompt, where a template has several; return whether any has."""
     defined = [(n, template) for n, template in enumerate(templates, 1) if np.isfinite(template.value)]
     several = [(n, template) for n, template in defined if len(template.points) > 1]
     if not several:
-        return
+        return False
     x = [n for n, template in several for _ in template.points]
     y = [point for _, template in several for point in template.points]
     hover_texts = [
@@ -108,6 +107,7 @@ def _draw_points(figure: go.Figure, templates: Sequence[TemplateFaithfulness], b
     ]
     marker = {"size": 6, "color": CORRUPTED, "line": {"width": 1, "color": "#FFFFFF"}}
     figure.add_scatter(x=x, y=y, mode="markers", marker=marker, showlegend=False, **hover(hover_texts))
+    return True
 
 
 @drawn_once

@@ -1,6 +1,5 @@
 """Break it: the Circuit page's first part; each panel asks for its own results, waits with progress, and draws."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,34 +12,26 @@ import ioi_core
 from app import url
 from app.circuit.breaking import charts, controls, graph, tables, words
 from app.circuit.breaking.asked import BEFORE, COMPLETE, MEMBERS, MOST_EVERYWHERE, NOW, Asked, asked_for
-from app.circuit.breaking.kept import compare_control, kept_control
+from app.circuit.breaking.comparison import show_comparison
 from app.circuit.breaking.member_table import COLUMNS, table_control
 from app.circuit.breaking.numbers import Broken, by_template, levels, no_share
 from app.circuit.choices import ablation_control
-from app.circuit.members import EVERYWHERE, Classes, places_of
-from app.circuit.requests import evaluate_request, sets_request
-from app.circuit.starts import (
-    FOUND_ON_HALF,
-    MEASURED,
-    classes_of,
-    found_story,
-    search_request,
-    starting_circuit,
-    starts_of,
-)
+from app.circuit.members import EVERYWHERE, Classes
+from app.circuit.requests import sets_request
+from app.circuit.starts import FOUND_ON_HALF, MEASURED, classes_of, found_story, search_request, starting_circuit
 from app.drawing.figure import show_chart, show_figure, show_foot
-from app.drawing.look import notice, says
+from app.drawing.look import notice
 from app.drawing.table import plain_table
 from app.hosting.services import settings
 from app.questions.ask import ask
 from app.questions.classes import are_classes_known
-from app.questions.compute import compute, compute_all, is_known
+from app.questions.compute import compute, is_known
 from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import Part, show_parts
 from app.view import View
 from app.words.phrases import grouped, grouped_by, in_percent, number, refusal, unbroken
-from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, CircuitEvaluation, PromptPairs
+from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
 
@@ -92,20 +83,33 @@ def show_breaking(view: View) -> None:
         show_foot("circuit_graph", story, frame, requests=asked.broken, shown=[NOW, COMPLETE], figures=[figure])
         st.caption(words.graph_legend(published=published) if view.pairs.has_all_roles else words.PLACES_LEGEND)
 
-    # Before everything whose height changes, so that neither graph nor table moves while a visitor switches heads.
+    show_parts(*_parts(view, pairs, plan, classes, asked, broken, (start, first)), contents=foot)
+
+
+def _parts(
+    view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, asked: Asked, broken: Broken,
+    first: tuple[str, Circuit],
+) -> tuple[Part, ...]:  # fmt: skip
+    """Return what stands below the graph.
+
+    The members come before everything whose height changes, so that neither graph nor table moves while a visitor
+    switches heads.
+
+    Args:
+        first: the starting circuit, and its name.
+    """
     members = partial(_show_members, view, pairs, plan, classes, asked)
     templates = partial(_show_templates, view, pairs, plan, broken, asked)
-    comparison = partial(_show_comparison, view, pairs, plan, classes, (start, first), broken)
+    comparison = partial(show_comparison, view, pairs, plan, classes, first, broken)
     completeness = partial(_show_completeness, view, pairs, plan, broken, asked)
     compared_by = [url.KEPT, url.COMPARE, url.COMPARE_WITH]
-    show_parts(
+    return (
         Part("Every member, one by one", url.PART_MEMBERS, members),
         Part("How much is left?", url.PART_LEVELS, partial(_show_levels, view, plan, broken, asked)),
         Part("Does every member count?", url.PART_MINIMALITY, partial(_show_minimality, view, plan, asked)),
         Part("Is it as good in every kind of sentence?", url.PART_TEMPLATES, templates),
         Part("Compare two circuits", url.PART_COMPARISON, comparison, holds=compared_by),
         Part("Is anything missing?", url.PART_COMPLETENESS, completeness),
-        contents=foot,
     )
 
 
@@ -247,52 +251,3 @@ def _show_completeness(view: View, pairs: PromptPairs, plan: controls.Plan, brok
     order = sorted(range(len(sets.removed)), key=lambda n: -sets.incompleteness[n])  # as the sentence does
     named = {words.set_words(sets, n): sets.removed[n] for n in order if sets.removed[n]}
     controls.set_switch(plan.changes, named)
-
-
-def _evaluations(
-    view: View, pairs: PromptPairs, circuits: Sequence[Circuit], plan: controls.Plan, broken: Broken
-) -> list[CircuitEvaluation]:
-    """Return F(C) of some circuits; only what the page does not know yet is asked for."""
-    known = {plan.circuit: broken.before, plan.left: broken.now}
-    asked = [circuit for circuit in dict.fromkeys(circuits) if circuit not in known]
-    results = compute_all(view.model, [evaluate_request(pairs, circuit, broken.now.ablation) for circuit in asked])
-    known |= dict(zip(asked, results, strict=True))
-    return [known[circuit] for circuit in circuits]
-
-
-def _show_comparison(
-    view: View, pairs: PromptPairs, plan: controls.Plan, classes: Classes, first: tuple[str, Circuit], broken: Broken
-) -> None:
-    """Draw two circuits side by side; `first` is the starting one's name and members."""
-    places = set(places_of(pairs))
-    kept = {f"kept: {name}": circuit for name, circuit in kept_control(plan).items()}
-    usable = {name: circuit for name, circuit in kept.items() if set(circuit.roles) <= places}
-    starts = {f"start: {name}": name for name in starts_of(view.model, pairs)}
-    names = compare_control(("this circuit", *starts, *usable), f"start: {first[0]}")
-    known = {"this circuit": plan.left, f"start: {first[0]}": first[1], **usable}
-    try:
-        circuits = [
-            known[name]
-            if name in known
-            else starting_circuit(view.model, pairs, starts[name], classes, broken.now.ablation)
-            for name in names
-        ]
-    except CircuitError as error:
-        says(f"{refusal(error)} For now there is nothing to compare.")
-        return
-    if circuits[0] == circuits[1]:
-        st.write("Both are the same circuit: choose another to compare.")
-        return
-    results = _evaluations(view, pairs, circuits, plan, broken)
-    says(words.compare_story(results, names))
-    st.write(words.differing_words(circuits, names))
-    if no_share(results[0]):
-        return
-    templates = [by_template(pairs, result) for result in results]
-    labels = [f"{name} ({words.size_words(circuit)})" for name, circuit in zip(names, circuits, strict=True)]
-    figure, width = charts.template_bars(templates, results, labels, grouped_by(pairs)), 120 + 56 * len(templates[0])
-    frame = partial(tables.comparison_frame, pairs, circuits, results)
-    show_figure(
-        "circuit_comparison", figure, "", frame, large=view.large,
-        requests=[evaluate_request(pairs, circuit, broken.now.ablation) for circuit in circuits], min_width=width,
-    )  # fmt: skip

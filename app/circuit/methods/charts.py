@@ -55,7 +55,7 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
         group = [head for head in heads if classes.get(head, _NO_CLASS) == name]
         if group:
             _draw_group(figure, result, (low, high), group, named, name)
-    _draw_names(figure, result, named)
+    _draw_names(figure, result.values, (low, high), named)
     figure.update_xaxes(title="direct effect, logits (right: the right answer)", zeroline=False)
     figure.update_yaxes(title="total effect, logits (up: logit_diff needs it)", zeroline=False)
     note = f"logits, {ablation} ablation, {mean_over(result.n_prompts)}"
@@ -76,28 +76,27 @@ def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
     figure.add_scatter(x=line, y=line, name="total = direct", **look, **nothing)
 
 
-def _draw_names(figure: go.Figure, result: PromptResult, named: Collection[Head]) -> None:
+def _draw_names(
+    figure: go.Figure, values: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], named: Collection[Head]
+) -> None:
     """Write the names of some heads over all points; a click goes through to the point."""
-    ends = [
-        result.values,
-        *(bound[:, [h.layer for h in named], [h.head for h in named]] for bound in result.interval()),
-    ]
-    drawn = np.concatenate([part.reshape(2, -1) for part in ends], 1)
-    sides = _label_sides(result.values, np.nanmax(drawn, 1) - np.nanmin(drawn, 1), named)
-    x, y = result.values[:, [head.layer for head in sides], [head.head for head in sides]]
+    heads = sorted(named)
+    at = (slice(None), [head.layer for head in heads], [head.head for head in heads])
+    drawn = np.concatenate([values.reshape(2, -1), *(bound[at] for bound in bounds)], 1)
+    sides = _label_sides(values, np.nanmax(drawn, 1) - np.nanmin(drawn, 1), heads)
+    x, y = values[at]
     text = {"text": [f"<b>{head}</b>" for head in sides], "textposition": list(sides.values()), "cliponaxis": False}
     unseen = {"size": _SIZE, "opacity": 0}  # without a mark a name stands on its point
     figure.add_scatter(x=x, y=y, mode="markers+text", marker=unseen, showlegend=False, hoverinfo="skip", **text)
 
 
-def _label_sides(values: np.ndarray, spans: np.ndarray, named: Collection[Head]) -> dict[Head, str]:
+def _label_sides(values: np.ndarray, spans: np.ndarray, names: Sequence[Head]) -> dict[Head, str]:
     """Return where each named head's name stands, outwards: where it covers no other name, is nearest to its own point,
     and covers the fewest.
 
     Args:
         values: [direct or total, layer, head]; spans: of all that is drawn, to the side and upwards.
     """
-    names = sorted(named)
     points = (_PLOTS / np.maximum(spans, 1e-9))[:, None] * values.reshape(2, -1).T  # [plot, head, 2]
     own = points[:, [head.layer * values.shape[2] + head.head for head in names]]
     wide = np.array([_LETTER * len(str(head)) for head in names])
