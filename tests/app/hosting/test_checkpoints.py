@@ -150,6 +150,7 @@ def test_an_idle_visitor_does_not_hold_a_model_that_left(page: str | None, monke
     services.models()._keep("seed ·1·", services.models().demo)
     gc.unfreeze()
     gc.collect()
+    gc.freeze()
     assert alive() is None
     at.run()
     assert "tuned is being loaded" in body(at) or "tuned is ready" in body(at)

@@ -5,6 +5,8 @@ seen with all folds and parts closed.
 """
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -84,9 +86,22 @@ def form(page: Page, size: tuple[int, int]) -> dict[str, Any]:
 @pytest.fixture
 def open_view(chromium: Browser, server: str):
     """Open one of VIEWS as a new visitor, who has not chosen a model: with the banner that says which one it is."""
+    with opening(chromium, server) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=VIEWS)
+def view(request: pytest.FixtureRequest, chromium: Browser, server: str) -> Iterator[tuple[str, Visitor]]:
+    """One of VIEWS and who looks at it: it is presented once it has been looked at as it opens."""
+    with opening(chromium, server) as opened:
+        yield request.param, opened(request.param)
+
+
+@contextmanager
+def opening(chromium: Browser, server: str) -> Iterator[Callable[..., Visitor]]:
     visitors = []
 
-    def opened(name: str, **more: str) -> Page:
+    def opened(name: str, **more: str) -> Visitor:
         path, query = VIEWS[name]
         visitor = Visitor(chromium, server)
         visitors.append(visitor)
@@ -97,22 +112,21 @@ def open_view(chromium: Browser, server: str):
             .first
         ).to_be_attached()
         expect(page.get_by_text("This is ioi-demo, not GPT-2.")).to_be_visible()
-        return page
+        return visitor
 
     yield opened
     for visitor in visitors:
         visitor.leave()
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_figure_comes_first_and_words_are_few(open_view, view: str) -> None:
-    page = open_view(view)
+def test_the_figure_comes_first_and_words_are_few(view: tuple[str, Visitor]) -> None:
+    name, page = view[0], view[1].page
     phone, laptop = form(page, PHONE), form(page, LAPTOP)
     assert 0 < phone["top"] <= HIGHEST_FIGURE[PHONE]
     assert 0 < laptop["top"] <= HIGHEST_FIGURE[LAPTOP]
     assert max(phone["lines"] + laptop["lines"]) <= ONE_LINE
-    assert (phone["heading"], laptop["heading"]) == (1 + (view == "start"), 1)  # it has the app's name too
-    if view in WHOLE_SENTENCE:
+    assert (phone["heading"], laptop["heading"]) == (1 + (name == "start"), 1)  # it has the app's name too
+    if name in WHOLE_SENTENCE:
         assert 0 < laptop["small"] <= LAPTOP[1]
     assert laptop["prose"] <= MOST_PROSE
     assert laptop["long"] == []
@@ -120,13 +134,15 @@ def test_the_figure_comes_first_and_words_are_few(open_view, view: str) -> None:
     assert phone["screens"] <= MOST_SCREENS or phone["contents"]
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str) -> None:
-    page = open_view(view, size="large")
+def test_question_figure_and_answer_fit_a_projectors_screen(view: tuple[str, Visitor]) -> None:
+    name, page = view[0], view[1].page
+    page.get_by_role("button", name="Present").click()
+    expect(page.get_by_role("button", name="Leave")).to_be_visible()
+    view[1].settled()
     for size in (PROJECTOR, LARGE_PROJECTOR):
         found = form(page, size)
         assert 0 < found["top"] <= HIGHEST_FIGURE[PROJECTOR] * size[1] / PROJECTOR[1]
-        assert found["small" if view in WHOLE_SENTENCE else "end"] <= size[1]
+        assert found["small" if name in WHOLE_SENTENCE else "end"] <= size[1]
         assert all(size == "16px" for size in page.evaluate(TICKS))  # whenever Streamlit's theme was laid over them
         assert sideways(page) == 0
         assert page.evaluate(CUT) == []
@@ -139,7 +155,7 @@ def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str
 
 def test_the_circuit_and_the_token_grid_are_whole_on_a_projector(open_view) -> None:
     for view, name in (("circuit, break it", "circuit_graph"), ("logit lens", "token_lens")):
-        page = open_view(view, size="large", part_tokens="true")  # of the Circuit page no part
+        page = open_view(view, size="large", part_tokens="true").page  # of the Circuit page no part
         form(page, PROJECTOR)
         right, width, room = read_chart(page, name, WIDTH)
         assert right <= PROJECTOR[0]
