@@ -80,13 +80,14 @@ class HookedAblation:
             return replace
 
         hooks = [(name, hook(layer)) for layer, name in enumerate(self.names)]
+        end = int(self.pairs.roles["END"][row])
+        hooks.append(("unembed.hook_in", lambda resid, hook: resid[:, [end]]))  # elsewhere nobody looks at the logits
         with torch.no_grad():
             logits = self.bridge.run_with_hooks(
                 torch.tensor(self.pairs.clean_tokens[row : row + 1, :length]), fwd_hooks=hooks
             )
         io, s = self.pairs.answers[row]
-        at_end = logits[0, int(self.pairs.roles["END"][row])]
-        return float(at_end[io] - at_end[s])
+        return float(logits[0, 0, io] - logits[0, 0, s])
 
 
 def hooked_direct_effects(bridge: Any, pairs: PromptPairs, gone: Collection[Head]) -> tuple[np.ndarray, ...]:
