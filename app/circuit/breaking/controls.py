@@ -214,9 +214,9 @@ def more_prompts_button(pairs: PromptPairs, n: int) -> None:
     """Offer prompts from templates, several to each."""
     choices = {url.PROMPTS: "generated", url.N: n, url.CORRUPTION: "ABC"}
     st.button(
-        f"Take {n} generated prompts with ABC twins instead", icon=":material/dataset:", type="tertiary",
+        f"Take {n} generated prompts", icon=":material/dataset:", type="tertiary",
         on_click=choose, args=(choices,),
-        help=f"Instead of {prompts(len(pairs))}: several prompts for each template.",
+        help=f"With ABC twins, instead of {prompts(len(pairs))}: several for each template tell more.",
     )  # fmt: skip
 
 

@@ -54,11 +54,12 @@ def show_breaking(view: View) -> None:
     first = _first_circuit(view, pairs, start, ablation, explained, drawing)
     if not pairs.has_all_roles:
         st.caption(words.NO_CLASSES)
-    elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
-        controls.more_prompts_button(pairs, _GENERATED)
     plan = controls.plan_control(view.model, pairs, first, drawing)
     asked = asked_for(pairs, plan, ablation)
     summary = numbers.container(key="circuit-summary")
+    if pairs.has_all_roles and smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
+        with numbers:
+            controls.more_prompts_button(pairs, _GENERATED)
 
     def show_numbers() -> Broken:
         now, complete, before = compute(view.model, *asked.broken)
