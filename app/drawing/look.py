@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.colours import ROLE_COLOURS
 from app.take_home.caught import CAUGHT
-from app.words.phrases import refusal, unbroken
+from app.words.phrases import capitalised, refusal, unbroken
 from ioi_core import IOIError
 
 _CHIP_COLOURS = "".join(
@@ -91,23 +91,33 @@ def problem(text: str, details: str = "") -> None:
     """Draw an expected failure, shown literally: what to change, and details to fold out."""
     if caught := st.session_state.get(CAUGHT):
         caught.problem = text
-    more = f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
     text = unbroken(text)
     said = html.escape(text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text)
-    st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{more}</div>')
+    st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{_folded(details)}</div>')
 
 
-def refuse(error: IOIError) -> None:
-    """Draw an error: what to change, and what was got, folded where it is long."""
+def refuse(error: IOIError, instead: str = "") -> None:
+    """Draw an error: what to change, and what was got, folded where it is long.
+
+    Args:
+        instead: what the page shows meanwhile; then it is a notice.
+    """
+    said, details = refusal(error), ""
     if error.change and len(error.got.split()) > _MOST_UNFOLDED:
-        problem(f"{error.change}.", error.got)
+        said, details = f"{capitalised(error.change)}.", error.got
+    if instead:
+        notice(f"{said} {instead}", details)
     else:
-        problem(refusal(error))
+        problem(said, details)
 
 
-def notice(text: str) -> None:
-    """Draw a notice about the page, shown literally."""
-    st.html(f'<div class="ioi-notice ioi-standin" role="status">{html.escape(unbroken(text))}</div>')
+def notice(text: str, details: str = "") -> None:
+    """Draw a notice about the page, shown literally, and details to fold out."""
+    st.html(f'<div class="ioi-notice ioi-standin" role="status">{html.escape(unbroken(text))}{_folded(details)}</div>')
+
+
+def _folded(details: str) -> str:
+    return f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
 
 
 def says(text: str) -> None:
