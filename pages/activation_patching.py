@@ -19,7 +19,7 @@ from app.questions.twins import mirror_story
 from app.shell.current_view import current_view, end_page
 from app.shell.title import Part, headline, roles_caption, show_parts
 from app.shell.way import ACTIVATION_PATCHING
-from app.words.phrases import cannot_be_scaled, change_twins, grouped_by
+from app.words.phrases import cannot_be_scaled, grouped_by, until_twins_change
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -52,8 +52,9 @@ if not grid.per_prompt.any():
     figure.empty()
     with left:
         says(
-            f"{change_twins(pairs) or 'Choose another place, or the ABC corruption'}: no cell changes anything here. "
-            "What is patched is the same in both runs: an S2 flip, for one, leaves every position before S2 as it was."
+            until_twins_change(pairs)
+            or "Choose another place, or the ABC corruption: no cell changes anything here. What is patched is the "
+            "same in both runs: an S2 flip, for one, leaves every position before S2 as it was."
         )
     end_page()
 story = words.strongest(grid, exact)

@@ -11,12 +11,12 @@ from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit, not_shown, sure
 from app.words.phrases import (
     cannot_be_scaled,
-    change_twins,
     component,
     mean_over,
     number,
     size,
     unpatched_means,
+    until_twins_change,
     with_interval,
 )
 from ioi_core import AttentionSplit, Direction, PathResult, PromptPairs, bootstrap_interval
@@ -84,11 +84,12 @@ def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step, pairs: Pro
     if grid.no_path_from == 0:
         return f"Go back one step: nothing lies below {step.words}, for in layer 0 heads read the embeddings alone."
     if not active_senders(grid):
+        if until := until_twins_change(pairs):
+            return until
         where = "" if result.sender_position == "all" else f" at {result.sender_position}"
         return (
-            f"{change_twins(pairs) or 'Choose another sender position or corruption'}: no sender{where} changes "
-            f"anything in {step.words}. What is sent is the same in both runs, or nothing leads there: the logits are "
-            "read at END alone."
+            f"Choose another sender position or corruption: no sender{where} changes anything in {step.words}. What is "
+            "sent is the same in both runs, or nothing leads there: the logits are read at END alone."
         )
     return None
 

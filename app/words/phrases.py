@@ -191,14 +191,18 @@ def listed(names: Sequence[str]) -> str:
 
 def cannot_be_scaled(undefined: str | None, pairs: PromptPairs) -> str:
     """Return what to choose instead of a metric that is undefined on these prompts, and why it is."""
+    if until := until_twins_change(pairs):
+        return until
     one_pair = len(pairs) > 1 and bool((pairs.answers == pairs.answers[0]).all())
     own = ", or give each prompt its own answers, by a data set" * one_pair
-    return f"{change_twins(pairs) or f'Choose another corruption or metric{own}'}: {undefined}."
+    return f"Choose another corruption or metric{own}: {undefined}."
 
 
-def change_twins(pairs: PromptPairs) -> str:
-    """Return "Change the corrupted prompt" where all are the same as the clean ones: no other choice helps."""
-    return f"Change the corrupted prompt{'s' * (len(pairs) > 1)}" if _same_twins(pairs).all() else ""
+def until_twins_change(pairs: PromptPairs) -> str:
+    """Say why there is no figure where all twins are the clean prompts; what to do, `same_twins` says above the page.
+    """
+    which = "the corrupted prompt is" if len(pairs) == 1 else "the corrupted prompts are"
+    return f"Until {which} changed, there is nothing to draw." if _same_twins(pairs).all() else ""
 
 
 def same_twins(pairs: PromptPairs) -> str:

@@ -191,8 +191,8 @@ def test_a_prompt_that_is_its_own_corrupted_prompt_is_pointed_out(demo_model: Mo
     assert cannot_be_scaled("nothing to recover", one).startswith("Choose another corruption or metric")
     both = prompt_pairs(demo_model, texts, texts)
     assert same_twins(both).startswith("Change corrupted prompts 1 and 2: they are the same")
-    assert cannot_be_scaled("nothing to recover", both) == "Change the corrupted prompts: nothing to recover."
-    assert cannot_be_scaled("nothing to recover", both[:1]) == "Change the corrupted prompt: nothing to recover."
+    assert "the corrupted prompts are changed, there is nothing" in cannot_be_scaled("nothing to recover", both)
+    assert "the corrupted prompt is changed, there is nothing" in cannot_be_scaled("nothing to recover", both[:1])
     many = [f"{MARY} {'very ' * n}old" for n in range(8)]
     assert same_twins(prompt_pairs(demo_model, many, many)).startswith("Change corrupted prompts 1, 2, 3, 4, 5 and oth")
 
