@@ -199,8 +199,7 @@ def cannot_be_scaled(undefined: str | None, pairs: PromptPairs) -> str:
 
 
 def until_twins_change(pairs: PromptPairs) -> str:
-    """Say why there is no figure where all twins are the clean prompts; what to do, `same_twins` says above the page.
-    """
+    """Say why there is no figure where all twins are the clean prompts: `same_twins` says what to do, above."""
     which = "the corrupted prompt is" if len(pairs) == 1 else "the corrupted prompts are"
     return f"Until {which} changed, there is nothing to draw." if _same_twins(pairs).all() else ""
 
