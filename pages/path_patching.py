@@ -53,7 +53,7 @@ with left:
     show_figure(
         "path_heatmap",
         charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads(model))) if shown else None,
-        f"{story} {words.runs_story(result)}",
+        story + words.runs_story(result),
         lambda: tables.ranking_frame(grid, result, step),
         large=view.large,
         requests=requests[-1:],

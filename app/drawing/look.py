@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import streamlit as st
@@ -33,7 +34,7 @@ _DARK = (
 )
 """What is drawn in the dark theme's colours, out of reach of a style sheet, is on paper as in the light one."""
 _ANNOUNCER = "_announcer"
-_MOST_UNFOLDED = 15  # words
+_MOST_UNFOLDED, _MOST_SMALL = 15, 25  # words
 
 
 @dataclass
@@ -121,9 +122,14 @@ def _folded(details: str) -> str:
 
 
 def says(text: str) -> None:
-    """Draw the sentence on a figure's numbers, shown literally: its first line, and in small type what follows."""
-    answer, _, details = html.escape(unbroken(text)).partition("\n")
-    small = f"<small>{details}</small>" if details else ""
-    st.html(f'<p class="ioi-says">{answer}{small}</p>')
+    """Draw the sentence on a figure's numbers, shown literally: its first line, then in small type as much of what
+    follows as is soon read, and the rest to fold out.
+    """
+    answer, _, more = unbroken(text).partition("\n")
+    sentences = re.split(r"(?<=\.)(?<!\bal\.) (?=[A-Z\d])", more)
+    lengths = accumulate(len(re.findall(r"\S*\w\S*", sentence)) for sentence in sentences)
+    fit = sum(length <= _MOST_SMALL for length in lengths)
+    small = f"<small>{html.escape(' '.join(sentences[:fit]))}</small>" if more and fit else ""
+    st.html(f'<div class="ioi-says">{html.escape(answer)}{small}{_folded(" ".join(sentences[fit:]))}</div>')
     if announcer := st.session_state.get(_ANNOUNCER):
         announcer.hear(text)
