@@ -70,13 +70,15 @@ PATH_PATCHING = Step(
 EDGES = Step(
     "edges", "Edges", "Which connections does the model need?",
     "every edge scored, exactly and by gradient, and the few that are enough",
-    ("edge", "path", "circuit", "faithfulness", "clean prompt, corrupted prompt", "query", "key", "value", "MLP"),
+    ("edge", "path", "circuit", "faithfulness", "CMD, CPR", "EAP, EAP-IG", "clean prompt, corrupted prompt",
+     "query", "key", "value", "MLP"),
 )  # fmt: skip
 CIRCUIT = Step(
     "circuit", "Circuit", "What happens if you break the circuit?",
     "heads switched off and on, and what circuit and model lose",
-    ("circuit", "ablation", "faithfulness", "completeness", "minimality", "direct effect, total effect",
-     "naive prediction", "self-repair", "backup head", "S-inhibition head", "token signal, position signal"),
+    ("circuit", "ablation", "faithfulness", "F(C), F(M)", "completeness", "K", "minimality", "template",
+     "direct effect, total effect", "naive prediction", "self-repair", "backup head", "S-inhibition head",
+     "token signal, position signal", "S_pos, S_tok"),
 )  # fmt: skip
 HEADS = Step(
     "heads", "Heads", "What does each head do?",
