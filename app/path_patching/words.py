@@ -30,7 +30,7 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     more_than_nothing = strong_senders(grid)
     strong = [cell for cell in more_than_nothing if sure(low[cell], high[cell])]
     done = "Corrupting" if result.direction is Direction.NOISING else "Cleaning"
-    patching, score = f"{done} what they send to {step.words} alone", scored(result.metric)
+    patching, score = f"{done} what one sender passes to {step.words} alone", scored(result.metric)
     if not more_than_nothing:
         why = f"{patching[0].lower()}{patching[1:]} changes {score} by next to nothing, for every sender"
         return f"{not_shown(why)}\n"
@@ -44,7 +44,7 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     verbs = {True: "raises", False: "lowers"}
     text = f"{patching} {verbs[first]} {score} most for {_sender_list(grid, _of_sign(rises, first)[:n])}.\n"
     for other in others:
-        text += f"It {verbs[other]} it for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}. "
+        text += f"It {verbs[other]} {score} for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}. "
     return text
 
 
