@@ -19,7 +19,7 @@ from app.words.phrases import (
     until_twins_change,
     with_interval,
 )
-from ioi_core import AttentionSplit, Direction, PathResult, PromptPairs, bootstrap_interval
+from ioi_core import AttentionSplit, Direction, PathResult, PromptError, PromptPairs, bootstrap_interval
 
 _HEAD_BIAS = "the head's own bias"
 
@@ -77,19 +77,21 @@ def graph_story(steps: Sequence[Step]) -> str:
     return f"You went from {steps[0].words} to {', then to '.join(step.words for step in steps[1:])}."
 
 
-def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step, pairs: PromptPairs) -> str | None:
+def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step, pairs: PromptPairs) -> PromptError | None:
     """Return why there is no heatmap, None if there is one."""
     if np.isnan(result.unpatched).any():
         return cannot_be_scaled(result.undefined, pairs)
     if grid.no_path_from == 0:
-        return f"Go back one step: nothing lies below {step.words}, for in layer 0 heads read the embeddings alone."
+        why = f"nothing lies below {step.words}, as layer 0 reads embeddings alone"
+        return PromptError(why, "go back one step")
     if not active_senders(grid):
         if until := until_twins_change(pairs):
-            return until
+            return PromptError(until)
         where = "" if result.sender_position == "all" else f" at {result.sender_position}"
-        return (
-            f"Choose another sender position or corruption: no sender{where} changes anything in {step.words}. What is "
-            "sent is the same in both runs, or nothing leads there: the logits are read at END alone."
+        return PromptError(
+            f"no sender{where} changes anything in {step.words}. What is sent is the same in both runs, or nothing "
+            "leads there: the logits are read at END alone",
+            "choose another sender position or corruption",
         )
     return None
 
