@@ -91,7 +91,7 @@ def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step, pairs: Pro
         return PromptError(
             f"no sender{where} changes anything in {step.words}. What is sent is the same in both runs, or nothing "
             "leads there: the logits are read at END alone",
-            "choose another sender position or corruption",
+            "choose another place that senders send from, or another corruption",
         )
     return None
 
