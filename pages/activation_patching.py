@@ -12,14 +12,14 @@ from app.activation_patching.panels import show_cell, show_estimate
 from app.activation_patching.requests import patch_requests
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_chart, show_figure
-from app.drawing.look import problem, says
+from app.drawing.look import refuse, says
 from app.questions.compute import compute, is_known
 from app.questions.shown import Shown
 from app.questions.twins import mirror_story
 from app.shell.current_view import current_view, end_page
 from app.shell.title import Part, headline, roles_caption, show_parts
 from app.shell.way import ACTIVATION_PATCHING
-from app.words.phrases import cannot_be_scaled, change_twins, grouped_by
+from app.words.phrases import cannot_be_scaled, capitalised, grouped_by, until_twins_change
 
 view = current_view()
 model, pairs, row = view.model, view.pairs, view.row
@@ -44,7 +44,7 @@ exact = compute(model, exact_request)
 if exact.undefined is not None:
     figure.empty()
     with left:
-        problem(cannot_be_scaled(exact.undefined, pairs))
+        refuse(cannot_be_scaled(exact.undefined, pairs))
     end_page()
 
 grid = cells.effect_grid(model, pairs, row, exact)
@@ -52,8 +52,10 @@ if not grid.per_prompt.any():
     figure.empty()
     with left:
         says(
-            f"{change_twins(pairs) or 'Choose another place, or the ABC corruption'}: no cell changes anything here. "
-            "What is patched is the same in both runs: an S2 flip, for one, leaves every position before S2 as it was."
+            f"{capitalised(until)}."
+            if (until := until_twins_change(pairs))
+            else "Choose another place, or the ABC corruption: no cell changes anything here.\nWhat is patched is the "
+            "same in both runs: an S2 flip, for one, leaves every position before S2 as it was."
         )
     end_page()
 story = words.strongest(grid, exact)

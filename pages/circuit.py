@@ -26,7 +26,7 @@ PARTS = {
     ),
     "token or position": (
         "Do the heads signal the token, or the position?",
-        "S-inhibition heads receive another token or position: **where logit_diff falls** is what they signal.",
+        "S-inhibition heads are told another token or position: **what makes logit_diff fall** is what they signal.",
         show_signals,
     ),
     "direct and total": (

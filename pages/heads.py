@@ -25,11 +25,8 @@ with controls:
     shown = part_control(url.HEADS_SHOWN, (ONE_HEAD, ALL_HEADS))
 if shown == ALL_HEADS:
     with title:
-        headline(
-            HEADS.question,
-            "A row is a head, a column one thing measured of it. Those that stand out do the work.",
-            tab="All heads",
-        )
+        then = "Those that stand out do the work." if view.large else "**Tick a row** to open its head."
+        headline(HEADS.question, f"A row is a head, a column one thing measured of it. {then}", tab="All heads")
     show_all_heads(view, controls)
     end_page()
 

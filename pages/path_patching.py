@@ -7,7 +7,7 @@ import streamlit as st
 from app import url
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_figure
-from app.drawing.look import problem
+from app.drawing.look import refuse
 from app.path_patching import charts, controls, tables, words
 from app.path_patching.cells import active_senders, path_grid, sender_head, strong_senders
 from app.path_patching.panels import show_graph, show_ranking, show_why
@@ -44,7 +44,7 @@ step, result = steps[-1], results[-1]
 grid = path_grid(result)
 if reason := words.nothing_to_draw(grid, result, step, pairs):
     with left:
-        problem(reason)
+        refuse(reason)
     end_page()
 
 story = words.path_story(grid, result, step)
@@ -53,7 +53,7 @@ with left:
     show_figure(
         "path_heatmap",
         charts.path_heatmap(grid, result, step, charts.cells_of(grid, controls.picked_heads(model))) if shown else None,
-        f"{story} {words.runs_story(result)}",
+        story + words.runs_story(result),
         lambda: tables.ranking_frame(grid, result, step),
         large=view.large,
         requests=requests[-1:],

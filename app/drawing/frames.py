@@ -15,6 +15,7 @@ from ioi_core import Head, PromptResult
 
 _PARTS = frozenset({"sender", "receiver"})
 """Columns that name parts of the model: a browser sorts them by the texts below what it shows."""
+_DIGIT_SPACE = "\u2007"
 _DEEPEST = 0.55
 """How far the largest value's colour covers the page's own: text is legible on it in both themes."""
 
@@ -53,9 +54,13 @@ def as_written(frame: pd.DataFrame, unsigned: Collection[str] = (), shaded: Coll
 
 
 def sortable(names: pd.Series) -> list[str]:
-    """Return names of parts of the model as texts that sort as the parts do: "02.09" before "10.00", for "2.9"."""
+    """Return names of parts of the model as texts that a browser sorts as the parts: "2.9" before "2.10" and "10.0".
+
+    Digits are put below each other by spaces as wide as digits, which come before digits; zeros would be other numbers
+    to whoever reads the data by a screen reader or from the table's own download.
+    """
     longest = max((len(digits) for name in names for digits in re.findall(r"\d+", name)), default=0)
-    return [re.sub(r"\d+", lambda digits: digits[0].zfill(longest), name) for name in names]
+    return [re.sub(r"\d+", lambda digits: digits[0].rjust(longest, _DIGIT_SPACE), name) for name in names]
 
 
 def heads_text(heads: Sequence[Head]) -> str:

@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import streamlit as st
@@ -10,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.colours import ROLE_COLOURS
 from app.take_home.caught import CAUGHT
-from app.words.phrases import refusal, unbroken
+from app.words.phrases import capitalised, refusal, unbroken
 from ioi_core import IOIError
 
 _CHIP_COLOURS = "".join(
@@ -33,7 +34,7 @@ _DARK = (
 )
 """What is drawn in the dark theme's colours, out of reach of a style sheet, is on paper as in the light one."""
 _ANNOUNCER = "_announcer"
-_MOST_UNFOLDED = 15  # words
+_MOST_UNFOLDED, _MOST_SMALL = 15, 25  # words
 
 
 @dataclass
@@ -91,29 +92,44 @@ def problem(text: str, details: str = "") -> None:
     """Draw an expected failure, shown literally: what to change, and details to fold out."""
     if caught := st.session_state.get(CAUGHT):
         caught.problem = text
-    more = f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
     text = unbroken(text)
     said = html.escape(text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text)
-    st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{more}</div>')
+    st.html(f'<div class="ioi-notice ioi-problem" role="alert">{said}{_folded(details)}</div>')
 
 
-def refuse(error: IOIError) -> None:
-    """Draw an error: what to change, and what was got, folded where it is long."""
+def refuse(error: IOIError, instead: str = "") -> None:
+    """Draw an error: what to change, and what was got, folded where it is long.
+
+    Args:
+        instead: what the page shows meanwhile; then it is a notice.
+    """
+    said, details = refusal(error), ""
     if error.change and len(error.got.split()) > _MOST_UNFOLDED:
-        problem(f"{error.change}.", error.got)
+        said, details = f"{capitalised(error.change)}.", error.got
+    if instead:
+        notice(f"{said} {instead}", details)
     else:
-        problem(refusal(error))
+        problem(said, details)
 
 
-def notice(text: str) -> None:
-    """Draw a notice about the page, shown literally."""
-    st.html(f'<div class="ioi-notice ioi-standin" role="status">{html.escape(unbroken(text))}</div>')
+def notice(text: str, details: str = "") -> None:
+    """Draw a notice about the page, shown literally, and details to fold out."""
+    st.html(f'<div class="ioi-notice ioi-standin" role="status">{html.escape(unbroken(text))}{_folded(details)}</div>')
+
+
+def _folded(details: str) -> str:
+    return f"<details><summary>Details</summary>{html.escape(details)}</details>" if details else ""
 
 
 def says(text: str) -> None:
-    """Draw the sentence on a figure's numbers, shown literally: its first line, and in small type what follows."""
-    answer, _, details = html.escape(unbroken(text)).partition("\n")
-    small = f"<small>{details}</small>" if details else ""
-    st.html(f'<p class="ioi-says">{answer}{small}</p>')
+    """Draw the sentence on a figure's numbers, shown literally: its first line, then in small type as much of what
+    follows as is soon read, and the rest to fold out.
+    """
+    answer, _, more = unbroken(text).partition("\n")
+    sentences = re.split(r"(?<=\.)(?<!\bal\.) (?=[A-Z\d])", more)
+    lengths = accumulate(len(re.findall(r"\S*\w\S*", sentence)) for sentence in sentences)
+    fit = sum(length <= _MOST_SMALL for length in lengths)
+    small = f"<small>{html.escape(' '.join(sentences[:fit]))}</small>" if more and fit else ""
+    st.html(f'<div class="ioi-says">{html.escape(answer)}{small}{_folded(" ".join(sentences[fit:]))}</div>')
     if announcer := st.session_state.get(_ANNOUNCER):
         announcer.hear(text)

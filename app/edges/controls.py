@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from app import url
-from app.drawing.look import notice
+from app.drawing.look import refuse
 from app.edges.plan import ARROW, MOST_CHANGES, Plan, first_size, plan_of, read_changes, sizes, why_not_given
 from app.edges.requests import FIRST_BOUND
 from app.edges.words import METHODS
@@ -52,7 +52,7 @@ def given_control(graph: EdgeGraph) -> str:
         "all edges among these heads, the MLPs, the embedding and the logits.",
     ).strip()  # fmt: skip
     if text and (why_not := why_not_given(text, graph)):
-        notice(f"{why_not} For now the strongest edges are kept.")
+        refuse(why_not, "For now the strongest edges are kept.")
         return ""
     if text and ARROW not in text:
         st.caption("Heads: all edges among them, the MLPs, the embedding and the logits, at every position.")
@@ -68,7 +68,7 @@ def plan_control(graph: EdgeGraph, scores: EdgeScores, number: int, given: str) 
     )  # fmt: skip
     plan, why_not = plan_of(graph, scores, number, text, given)
     if why_not:
-        notice(f"{why_not} For now the changes are left out.")
+        refuse(why_not, "For now the changes are left out.")
     return plan
 
 

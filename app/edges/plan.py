@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 
-from app.words.phrases import refusal
 from ioi_core import EdgeError, EdgeGraph, EdgeScores, IOIError
 from ioi_core.edges.evaluation import strongest_mask
 
@@ -123,12 +122,14 @@ def _plan(n_layers: int, n_heads: int, scores: EdgeScores, number: int, changes:
     return Plan(EdgeGraph(n_layers, n_heads), scores, number, changes, given)
 
 
-def plan_of(graph: EdgeGraph, scores: EdgeScores, number: int, text: str, given: str = "") -> tuple[Plan, str]:
-    """Return the circuit, and why changes cannot be read, which are left out then; "" if they can."""
+def plan_of(
+    graph: EdgeGraph, scores: EdgeScores, number: int, text: str, given: str = ""
+) -> tuple[Plan, IOIError | None]:
+    """Return the circuit, and why changes cannot be read, which are left out then."""
     try:
-        return Plan(graph, scores, number, read_changes(text, graph), given), ""
+        return Plan(graph, scores, number, read_changes(text, graph), given), None
     except IOIError as error:
-        return Plan(graph, scores, number, Changes(), given), refusal(error)
+        return Plan(graph, scores, number, Changes(), given), error
 
 
 def circuit_text(edges: Sequence[str]) -> str:
@@ -136,13 +137,13 @@ def circuit_text(edges: Sequence[str]) -> str:
     return _BETWEEN.join(edges)
 
 
-def why_not_given(text: str, graph: EdgeGraph) -> str:
-    """Return why a text is no circuit of this model; "" if it is one, of edges or of heads."""
+def why_not_given(text: str, graph: EdgeGraph) -> IOIError | None:
+    """Return why a text is no circuit of this model, of edges or of heads."""
     try:
         graph.mask(text)
     except IOIError as error:
-        return refusal(error)
-    return ""
+        return error
+    return None
 
 
 def edge_name(graph: EdgeGraph, flat: int) -> str:

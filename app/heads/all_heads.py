@@ -75,7 +75,7 @@ def show_all_heads(view: View, controls: DeltaGenerator) -> None:
                 height=table_height(len(drawn), 560), selection_mode="single-row", alt=alt,
                 on_select=partial(_show_selected, visible),
             )  # fmt: skip
-            st.caption("Tick the box in front of a head to look at it. A click on a column's title sorts by it.")
+            st.caption("A click on a column's title sorts by it.")
         show_foot(
             "all_heads",
             table_story(shown, len(frame), choice.measure, measure.least),

@@ -35,7 +35,9 @@ def show_pending(view: View, slot: DeltaGenerator, head: Head) -> None:
     """Fill the place of the roles until they are measured, which takes longest."""
     with slot.container():
         says(
-            words.PENDING if view.pairs.has_all_roles else f"{words.NO_ROLES} {words.published_words(view.model, head)}"
+            words.PENDING
+            if view.pairs.has_all_roles
+            else f"{words.NO_ROLES}\n{words.published_words(view.model, head)}"
         )
 
 

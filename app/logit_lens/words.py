@@ -41,13 +41,14 @@ def lens_story(result: PromptResult) -> str:
     steps, end = np.diff(result.values), float(result.values[-1])
     biggest, labels = int(np.argmax(np.abs(steps))), result.axes["stage"]
     kind = "attention" if labels[biggest].endswith("_pre") else "MLP"
-    step = f"The largest step is {kind} {labels[biggest].split('_')[0]}'s: {number(float(steps[biggest]))} logits."
+    whose, step = f"{kind} of layer {labels[biggest].split('_')[0]}", f"{number(float(steps[biggest]))} logits"
+    told = f"The largest step comes from the {whose}: {step}."
     if abs(steps[biggest]) < least(end):
-        step = "No step stands out."
+        told = "No step stands out."
     if abs(end) < least():
-        verdict = "it favours neither answer"
+        verdict = "the model favours neither answer"
     elif not sure(*bootstrap_interval(result.per_prompt[-1])):
-        verdict = "it does not clearly favour either answer"
+        verdict = "the model does not clearly favour either answer"
     else:
-        verdict = "it favours the right answer" if end > 0 else "it favours the other answer"
-    return f"{step} At the end {verdict}.\nlogit_diff there: {number(end)} ({with_interval(result.per_prompt[-1])})."
+        verdict = f"the model favours the {'right' if end > 0 else 'other'} answer"
+    return f"{told} At the end {verdict}.\nlogit_diff there: {number(end)} ({with_interval(result.per_prompt[-1])})."

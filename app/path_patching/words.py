@@ -11,15 +11,15 @@ from app.words.choices import EFFECT_UNITS, scored
 from app.words.effects import logits_a_unit, not_shown, sure
 from app.words.phrases import (
     cannot_be_scaled,
-    change_twins,
     component,
     mean_over,
     number,
     size,
     unpatched_means,
+    until_twins_change,
     with_interval,
 )
-from ioi_core import AttentionSplit, Direction, PathResult, PromptPairs, bootstrap_interval
+from ioi_core import AttentionSplit, Direction, PathResult, PromptError, PromptPairs, bootstrap_interval
 
 _HEAD_BIAS = "the head's own bias"
 
@@ -30,7 +30,7 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     more_than_nothing = strong_senders(grid)
     strong = [cell for cell in more_than_nothing if sure(low[cell], high[cell])]
     done = "Corrupting" if result.direction is Direction.NOISING else "Cleaning"
-    patching, score = f"{done} what they send to {step.words} alone", scored(result.metric)
+    patching, score = f"{done} what one sender passes to {step.words} alone", scored(result.metric)
     if not more_than_nothing:
         why = f"{patching[0].lower()}{patching[1:]} changes {score} by next to nothing, for every sender"
         return f"{not_shown(why)}\n"
@@ -44,7 +44,7 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     verbs = {True: "raises", False: "lowers"}
     text = f"{patching} {verbs[first]} {score} most for {_sender_list(grid, _of_sign(rises, first)[:n])}.\n"
     for other in others:
-        text += f"It {verbs[other]} it for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}. "
+        text += f"It {verbs[other]} {score} for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}. "
     return text
 
 
@@ -77,18 +77,21 @@ def graph_story(steps: Sequence[Step]) -> str:
     return f"You went from {steps[0].words} to {', then to '.join(step.words for step in steps[1:])}."
 
 
-def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step, pairs: PromptPairs) -> str | None:
+def nothing_to_draw(grid: EffectGrid, result: PathResult, step: Step, pairs: PromptPairs) -> PromptError | None:
     """Return why there is no heatmap, None if there is one."""
     if np.isnan(result.unpatched).any():
         return cannot_be_scaled(result.undefined, pairs)
     if grid.no_path_from == 0:
-        return f"Go back one step: nothing lies below {step.words}, for in layer 0 heads read the embeddings alone."
+        why = f"nothing lies below {step.words}, as layer 0 reads embeddings alone"
+        return PromptError(why, "go back one step")
     if not active_senders(grid):
+        if until := until_twins_change(pairs):
+            return PromptError(until)
         where = "" if result.sender_position == "all" else f" at {result.sender_position}"
-        return (
-            f"{change_twins(pairs) or 'Choose another sender position or corruption'}: no sender{where} changes "
-            f"anything in {step.words}. What is sent is the same in both runs, or nothing leads there: the logits are "
-            "read at END alone."
+        return PromptError(
+            f"no sender{where} changes anything in {step.words}. What is sent is the same in both runs, or nothing "
+            "leads there: the logits are read at END alone",
+            "choose another place that senders send from, or another corruption",
         )
     return None
 

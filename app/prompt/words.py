@@ -15,7 +15,7 @@ def prediction_story(model: Model, pairs: PromptPairs, result: Predictions, row:
     top, prob = f"“{token_label(model, result.top_ids[0, row, 0])}”", float(result.top_probs[0, row, 0])
     io, s = answer_labels(model, pairs, row)
     rank, io_prob = int(result.answer_ranks[0, row, 0]) + 1, float(result.answer_probs[0, row, 0])
-    first = f"After prompt {row + 1} the model's first choice is {top} with {percent(prob)}"
+    first = f"After prompt {row + 1} the model's first choice is {top} (probability {percent(prob)})"
     logit_diff = number(float(result.clean_logit_diff[row]))
     if pairs.answer_sets is not None:
         best = "one of the right ones" if rank == 1 else f"the best of the right ones comes {ordinal(rank)}"

@@ -78,9 +78,7 @@ def read(text: str) -> list[Pin]:
             raise ValueError("too much")
         pins = list({(pin.view, pin.figure): pin for pin in (_pin(*one) for one in found)}.values())
     except (ValueError, TypeError, RecursionError, zlib.error, binascii.Error):
-        raise ReportError(
-            "this link to a report cannot be read: it may have been cut", "copy all of the link"
-        ) from None
+        raise ReportError("it seems to have been cut, so the report cannot be read", "copy all of the link") from None
     if len(pins) > MOST_PINS:
         raise ReportError(f"this report has {len(pins)} figures", f"open a report of at most {MOST_PINS} figures")
     return pins

@@ -1,12 +1,15 @@
 """One history entry a page, so that Back returns to the page as it was; and an address that says what is shown."""
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import streamlit as st
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.runtime.state.query_params import QueryParams, _coerce_value_for_query_url
 
 from app import url
@@ -27,12 +30,14 @@ class _Link:
         asked: parameter -> values, of controls that had not been drawn when the run began.
         refused: parameter -> what is said, and the value its control had then: it is said until another is chosen.
         said: what this run has said; whole: whether the run before came to its end.
+        labels: parameter -> what visitors read at its control.
     """
 
     asked: dict[str, list[str]] = field(default_factory=dict)
     refused: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
     whole: bool = True
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def stay_at_address() -> None:
@@ -49,6 +54,21 @@ def stay_at_address() -> None:
     asked = {name: st.query_params.get_all(name) for name in st.query_params if name not in st.session_state}
     link.asked, link.said, link.whole = unsaid | asked, set(), False
     link_refusals().clear()
+    if context is not None:
+        _note_labels(context, link.labels)
+
+
+def _note_labels(context: ScriptRunContext, labels: dict[str, str]) -> None:
+    """Note the labels of the controls that are drawn: Streamlit tells them to the browser alone."""
+    send, same = type(context).enqueue, weakref.proxy(context)  # no circle, which memory is slow to forget
+
+    def enqueue(message: ForwardMsg) -> None:
+        drawn = message.delta.add_block if message.delta.HasField("add_block") else message.delta.new_element
+        if (kind := drawn.WhichOneof("type")) and (key := getattr(getattr(drawn, kind), "query_param_key", "")):
+            labels[key] = getattr(drawn, kind).label
+        send(same, message)
+
+    context.enqueue = enqueue  # type: ignore[method-assign, assignment]
 
 
 def _bound(params: QueryParams) -> Iterator[tuple[str, str | list[str], bool]]:
@@ -81,7 +101,8 @@ def say_of_link() -> None:
             values = written if isinstance(written, list) else [written]
             asked = link.asked.pop(key, None) or link.asked.pop(url.FORMERLY.get(key, ""), None)
             if asked and not _same(asked, values) and key not in own:
-                link.refused[key] = _refusal(key, ", ".join(asked), ", ".join(values)), values
+                label = link.labels.get(key, key)
+                link.refused[key] = _refusal(label, ", ".join(asked), ", ".join(values)), values
             if key in link.refused:
                 if link.refused[key][1] == values:
                     said.append(link.refused[key][0])
@@ -93,11 +114,11 @@ def say_of_link() -> None:
             notice(text)
 
 
-def _refusal(key: str, asked: str, shown: str) -> str:
+def _refusal(label: str, asked: str, shown: str) -> str:
     which, instead = "which is not on offer here", f"showing {shown[:_MOST_QUOTED]!r}" if shown else "left out"
     if len(shown) > _MOST_QUOTED and asked.startswith(shown):  # a text that its box has no room for
         which, instead = f"{len(asked):,} characters, which is too long", f"showing the first {len(shown):,}"
-    return f"This link asks for {key}={asked[:_MOST_QUOTED]!r}, {which}: {instead}."
+    return f"'{label}' is {asked[:_MOST_QUOTED]!r} in this link, {which}: {instead}."
 
 
 def _same(asked: list[str], shown: list[str]) -> bool:

@@ -30,7 +30,7 @@ from ioi_core import TASKS, PromptError
 from ioi_core.data_sets.rows import as_text
 
 _SOURCES = {
-    CLASSIC: "the eight of the notebooks",
+    CLASSIC: "the eight that tutorials use",
     GENERATED: "from templates, as many as you like",
     TASK: "greater-than, pronoun, agreement, capital, docstring",
     OWN: "type them yourself",

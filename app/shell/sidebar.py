@@ -74,7 +74,7 @@ def _choose_model(name: str) -> None:
 def unknown_model_notice(shown: str) -> None:
     """Say that a link asked for a model that this host does not have, until the visitor chooses one."""
     if asked := st.session_state.get(_UNKNOWN):
-        said = f"This link asks for the model {asked[:40]!r}, which is not here: showing {shown}."
+        said = f"'Model' is {asked[:40]!r} in this link, which is not here: showing {shown}."
         link_refusals()[url.MODEL] = said
 
 

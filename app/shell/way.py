@@ -48,7 +48,7 @@ PROMPT = Step(
 LOGIT_LENS = Step(
     "logit_lens", "Logit lens", "Where in the model does the answer appear?",
     "the model read out after each layer, and what each layer and head adds",
-    ("residual stream", "logit lens", "logit_diff", "layer", "head", "MLP", "LayerNorm"),
+    ("residual stream", "logit lens", "final scale, own scale", "logit_diff", "layer", "head", "MLP", "LayerNorm"),
 )  # fmt: skip
 ATTENTION = Step(
     "attention", "Attention patterns", "Where does each head look?",
@@ -70,13 +70,15 @@ PATH_PATCHING = Step(
 EDGES = Step(
     "edges", "Edges", "Which connections does the model need?",
     "every edge scored, exactly and by gradient, and the few that are enough",
-    ("edge", "path", "circuit", "faithfulness", "clean prompt, corrupted prompt", "query", "key", "value", "MLP"),
+    ("edge", "path", "circuit", "faithfulness", "CMD, CPR", "EAP, EAP-IG", "clean prompt, corrupted prompt",
+     "query", "key", "value", "MLP"),
 )  # fmt: skip
 CIRCUIT = Step(
     "circuit", "Circuit", "What happens if you break the circuit?",
-    "heads switched off and on, and what circuit and model lose",
-    ("circuit", "ablation", "faithfulness", "completeness", "minimality", "direct effect, total effect",
-     "naive prediction", "self-repair", "backup head", "S-inhibition head", "token signal, position signal"),
+    "heads switched off and on, and what the circuit and the whole model lose",
+    ("circuit", "ablation", "faithfulness", "F(C), F(M)", "completeness", "K", "minimality", "template",
+     "direct effect, total effect", "naive prediction", "self-repair", "backup head", "S-inhibition head",
+     "token signal, position signal", "S_pos, S_tok"),
 )  # fmt: skip
 HEADS = Step(
     "heads", "Heads", "What does each head do?",
@@ -89,7 +91,7 @@ LESSONS = Step(
     "questions with answers from this model, the first one in 15 minutes", ("IOI", "head", "layer"),
 )  # fmt: skip
 """Beside the way: lessons lead along it, question by question."""
-REPORT = Step("report", "Report", "Your report", "", ())
+REPORT = Step("report", "Report", "Your report", "", ("sweep",))
 """Beside the way: it holds what was found along it."""
 
 WAY = (START, PROMPT, LOGIT_LENS, ATTENTION, ACTIVATION_PATCHING, PATH_PATCHING, EDGES, CIRCUIT, HEADS)

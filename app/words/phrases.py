@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from app.words.effects import NOTHING, sure
-from ioi_core import Head, IOIError, PromptPairs, Result, bootstrap_interval
+from ioi_core import Head, IOIError, PromptError, PromptPairs, Result, bootstrap_interval
 
 IN_SIDEBAR = "in the sidebar (on a phone: Menu)"
 """Where the prompts are chosen; what opens it on a phone is named in style.css."""
@@ -189,16 +189,19 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
-def cannot_be_scaled(undefined: str | None, pairs: PromptPairs) -> str:
+def cannot_be_scaled(undefined: str | None, pairs: PromptPairs) -> PromptError:
     """Return what to choose instead of a metric that is undefined on these prompts, and why it is."""
+    if until := until_twins_change(pairs):
+        return PromptError(until)
     one_pair = len(pairs) > 1 and bool((pairs.answers == pairs.answers[0]).all())
     own = ", or give each prompt its own answers, by a data set" * one_pair
-    return f"{change_twins(pairs) or f'Choose another corruption or metric{own}'}: {undefined}."
+    return PromptError(f"{undefined}", f"choose another corruption or metric{own}")
 
 
-def change_twins(pairs: PromptPairs) -> str:
-    """Return "Change the corrupted prompt" where all are the same as the clean ones: no other choice helps."""
-    return f"Change the corrupted prompt{'s' * (len(pairs) > 1)}" if _same_twins(pairs).all() else ""
+def until_twins_change(pairs: PromptPairs) -> str:
+    """Say why there is no figure where all twins are the clean prompts: `same_twins` says what to do, above."""
+    which = "the corrupted prompt is" if len(pairs) == 1 else "the corrupted prompts are"
+    return f"until {which} changed, there is nothing to draw" if _same_twins(pairs).all() else ""
 
 
 def same_twins(pairs: PromptPairs) -> str:

@@ -111,7 +111,7 @@ def charts_texts(at: AppTest) -> list[str]:
 
 
 def says(at: AppTest) -> list[str]:
-    return [plain(html.proto.body) for html in at.get("html") if html.proto.body.startswith('<p class="ioi-says"')]
+    return [plain(html.proto.body) for html in at.get("html") if html.proto.body.startswith('<div class="ioi-says"')]
 
 
 @cache

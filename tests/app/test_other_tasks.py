@@ -20,7 +20,7 @@ def path(page: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_works_where_end_is_the_only_role(page: str) -> None:
-    at = opened(path(page), model="ioi-demo", **FRANCE)
+    at = opened(path(page), model="ioi-demo", **FRANCE, circuit_start="whole model")  # no circuit can be found on them
     assert_fine(at)
     assert at.get("plotly_chart")
     text = " ".join([*says(at), *(caption.value for caption in at.caption), shown(at)])

@@ -1,7 +1,7 @@
 """Backup heads: the Circuit page's part in which heads are knocked out one after another."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import pandas as pd
 import streamlit as st
@@ -52,20 +52,22 @@ def show_backup(view: View) -> None:
     backup, layers = compute(view.model, *requests)
     stages = numbers.stages(backup, layers)
     frame = tables.stages_frame(stages, backup)
+    movers = cache(partial(numbers.movers, backup))  # of so many ablated heads: two parts ask
     with figure:
-        _show_stages(view, stages, backup, frame, requests)
+        _show_stages(view, stages, movers(len(stages) - 1), backup, frame, requests)
     show_parts(
         Part("What is left, step by step?", url.PART_STEPS, partial(_show_stages_table, frame, large=view.large)),
-        Part("Who moves?", url.PART_MOVERS, partial(_show_movers, view, stages, backup, requests[0])),
+        Part("Who moves?", url.PART_MOVERS, partial(_show_movers, view, stages, movers, backup, requests[0])),
     )
 
 
 def _show_stages(
-    view: View, stages: Sequence[numbers.Stage], backup: Backup, frame: pd.DataFrame, requests: Requests
-) -> None:
+    view: View, stages: Sequence[numbers.Stage], moved: Sequence[numbers.Mover], backup: Backup, frame: pd.DataFrame,
+    requests: Requests,
+) -> None:  # fmt: skip
     shown = words.shows_stages(stages)
     figure = charts.stage_bars(stages, backup) if shown else None
-    story = words.stages_story(stages, numbers.movers(backup, len(stages) - 1), backup.n_prompts)
+    story = words.stages_story(stages, moved, backup.n_prompts)
     axes = ("stage", "prompt")
     measured, predicted = Shown("logit_diff_per_prompt", axes=axes), Shown("naive_per_prompt", axes=axes)
     bias = Shown("per_prompt", 1, (-1,))
@@ -103,12 +105,15 @@ def _show_stages_table(frame: pd.DataFrame, *, large: bool) -> None:
     )  # fmt: skip
 
 
-def _show_movers(view: View, stages: Sequence[numbers.Stage], backup: Backup, request: Request[Backup]) -> None:
+def _show_movers(
+    view: View, stages: Sequence[numbers.Stage], movers: Callable[[int], list[numbers.Mover]], backup: Backup,
+    request: Request[Backup],
+) -> None:  # fmt: skip
     names = [words.stage_name(stage) for stage in stages[1:]]
     key = url.gone_of(backup.knocked_out)
     chosen = st.selectbox("Ablated heads", names, index=len(names) - 1, key=key, bind="query-params")
     stage = stages[1 + names.index(chosen)]
-    moved = numbers.movers(backup, len(stage.gone))
+    moved = movers(len(stage.gone))
     if not moved:
         st.write("No other head is left.")
         return

@@ -59,7 +59,7 @@ def step_in_story(moved: Sequence[Mover], before: Stage, stage: Stage) -> list[s
         why = f", but {less}" if less else ": none writes clearly more towards the right answer"
         return [f"No head steps in without {gone}{why}."]
     first, *others = (f"{number(one.before)} to {number(one.after)}" for one in in_place)
-    named, steps = f"head {in_place[0].head}", f"steps in (direct effect {first})"
+    named, steps = f"head {in_place[0].head}", f"steps in (direct effect from {first} logits)"
     if others:
         named = f"heads {in_place[0].head} (direct effect {first}) and {in_place[1].head} ({others[0]})"
         steps = "step in most" if len(others) > 1 else "step in"

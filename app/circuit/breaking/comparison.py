@@ -12,10 +12,10 @@ from app.circuit.members import Classes, places_of
 from app.circuit.requests import evaluate_request
 from app.circuit.starts import starting_circuit, starts_of
 from app.drawing.figure import show_figure
-from app.drawing.look import says
+from app.drawing.look import refuse, says
 from app.questions.compute import compute_all
 from app.view import View
-from app.words.phrases import grouped_by, refusal
+from app.words.phrases import grouped_by
 from ioi_core import Circuit, CircuitError, CircuitEvaluation, PromptPairs
 
 
@@ -37,7 +37,7 @@ def show_comparison(
             for name in names
         ]
     except CircuitError as error:
-        says(f"{refusal(error)} For now there is nothing to compare.")
+        refuse(error, "For now there is nothing to compare.")
         return
     if circuits[0] == circuits[1]:
         st.write("Both are the same circuit: choose another to compare.")

@@ -14,9 +14,9 @@ from app import url
 from app.circuit.changes import Changes, extended, read_changes, read_member, switched, write_changes
 from app.circuit.members import EVERYWHERE, OTHER, Classes, class_of, member_text, place_words, places_of
 from app.circuit.starts import EMPTY, STARTS, starts_of
-from app.drawing.look import notice
+from app.drawing.look import notice, refuse
 from app.shell.widgets import choose, drop_stale, option_control
-from app.words.phrases import counted, prompts, refusal, unbroken
+from app.words.phrases import counted, prompts, unbroken
 from ioi_core import Circuit, Head, IOIError, Member, Model, PromptPairs, parse_edges
 from ioi_core.circuit.definition import check_circuit
 from ioi_core.edges.notation import heads_of
@@ -104,7 +104,7 @@ def plan_control(model: Model, pairs: PromptPairs, circuit: Circuit, above: Delt
         plan = _plan(model, pairs, circuit, text)
     except IOIError as error:
         with above:
-            notice(f"{refusal(error)} For now your changes are left out, and the starting circuit is shown.")
+            refuse(error, "For now your changes are left out, and the starting circuit is shown.")
             st.button("Drop the changes", on_click=set_changes, args=(Changes(),))
         text, plan = "", Plan(model, circuit, Changes())
     if plan.changes.added and circuit:
@@ -214,9 +214,9 @@ def more_prompts_button(pairs: PromptPairs, n: int) -> None:
     """Offer prompts from templates, several to each."""
     choices = {url.PROMPTS: "generated", url.N: n, url.CORRUPTION: "ABC"}
     st.button(
-        f"Take {n} generated prompts with ABC twins instead", icon=":material/dataset:", type="tertiary",
+        f"Take {n} generated prompts", icon=":material/dataset:", type="tertiary",
         on_click=choose, args=(choices,),
-        help=f"Instead of {prompts(len(pairs))}: several prompts for each template.",
+        help=f"With ABC twins, instead of {prompts(len(pairs))}: several for each template tell more.",
     )  # fmt: skip
 
 

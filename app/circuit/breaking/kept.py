@@ -13,9 +13,8 @@ import streamlit as st
 from app import url
 from app.circuit.breaking.controls import Plan, set_changes
 from app.circuit.changes import Changes, read_changes, write_changes
-from app.drawing.look import notice
+from app.drawing.look import refuse
 from app.shell.widgets import choose, option_control
-from app.words.phrases import refusal
 from ioi_core import Circuit, IOIError, Model
 
 _NAME = "circuit_name"
@@ -40,7 +39,7 @@ def kept_control(plan: Plan) -> dict[str, Circuit]:
         here = {name: read_changes(circuit) for (model, name), circuit in kept.items() if model == whose}
         circuits = {name: _circuit(plan.model, changes) for name, changes in here.items()}
     except IOIError as error:
-        notice(f"{refusal(error)} For now the kept circuits are left out.")
+        refuse(error, "For now the kept circuits are left out.")
         kept, here, circuits = {}, {}, {}
     with asking:
         name = plain_name(st.text_input("Keep this circuit as", key=_NAME, placeholder="a name"))

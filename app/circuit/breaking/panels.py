@@ -20,7 +20,7 @@ from app.circuit.members import EVERYWHERE, Classes
 from app.circuit.requests import sets_request
 from app.circuit.starts import FOUND_ON_HALF, MEASURED, classes_of, found_story, search_request, starting_circuit
 from app.drawing.figure import show_chart, show_figure, show_foot
-from app.drawing.look import notice
+from app.drawing.look import refuse
 from app.drawing.table import plain_table
 from app.hosting.services import settings
 from app.questions.ask import ask
@@ -30,7 +30,7 @@ from app.questions.shown import Shown
 from app.questions.twins import circuit_pairs, smallest_mean, twins_story
 from app.shell.title import Part, show_parts
 from app.view import View
-from app.words.phrases import grouped, grouped_by, in_percent, number, refusal, unbroken
+from app.words.phrases import grouped, grouped_by, in_percent, number, unbroken
 from ioi_core import NO_HEADS, Ablation, Circuit, CircuitError, PromptPairs
 
 _GENERATED = 56  # prompts to offer: four for each of the 14 templates
@@ -51,14 +51,19 @@ def show_breaking(view: View) -> None:
     explained.caption(twins_story(view, pairs, ablation))
     at_first = numbers.empty()
     _show_model_alone(view, pairs, start, ablation, at_first)
-    first = _first_circuit(view, pairs, start, ablation, explained, drawing)
+    found = _first_circuit(view, pairs, start, ablation, explained, drawing)
+    first = found or NO_HEADS
     if not pairs.has_all_roles:
         st.caption(words.NO_CLASSES)
-    elif smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
-        controls.more_prompts_button(pairs, _GENERATED)
     plan = controls.plan_control(view.model, pairs, first, drawing)
+    if found is None and not plan.circuit:
+        at_first.empty()
+        return
     asked = asked_for(pairs, plan, ablation)
     summary = numbers.container(key="circuit-summary")
+    if pairs.has_all_roles and smallest_mean(pairs) == 1 and settings().max_prompts >= _GENERATED:
+        with numbers:
+            controls.more_prompts_button(pairs, _GENERATED)
 
     def show_numbers() -> Broken:
         now, complete, before = compute(view.model, *asked.broken)
@@ -115,8 +120,8 @@ def _parts(
 
 def _first_circuit(
     view: View, pairs: PromptPairs, start: str, ablation: Ablation, room: DeltaGenerator, above: DeltaGenerator
-) -> Circuit:
-    """Return the starting circuit; `room` is told how it was found, `above` the graph why it is the empty one."""
+) -> Circuit | None:
+    """Return the starting circuit; `room` is told how it was found, `above` the graph why there is none."""
     try:
         if search := search_request(pairs, start, ablation):
             told = found_story(compute(view.model, search))
@@ -125,8 +130,8 @@ def _first_circuit(
         return starting_circuit(view.model, pairs, start, classes, ablation)
     except CircuitError as error:
         with above:
-            notice(f"{refusal(error)} For now the empty circuit is shown.")
-        return NO_HEADS
+            refuse(error, "For now there is no circuit to start from.")
+        return None
 
 
 def _show_model_alone(view: View, pairs: PromptPairs, start: str, ablation: Ablation, room: DeltaGenerator) -> None:

@@ -120,7 +120,7 @@ def circuit_story(broken: Broken, circuit: Circuit, off: Circuit, *, is_whole: b
     kept = f"{who} {in_percent(now.faithfulness)} of the whole model's logit_diff"
     if not clearly_above_0(now.model_per_prompt - now.per_prompt[2]):
         nothing = in_percent(now.empty_logit_diff / model)
-        return f"{kept}, but these prompts cannot tell the whole from no head at all ({nothing})."
+        return f"{kept}, no head at all {nothing}: choose prompts that need the heads."
     return f"{kept}; the whole model itself keeps {in_percent(without / model)}." if off else f"{kept}."
 
 

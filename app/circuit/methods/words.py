@@ -92,7 +92,7 @@ def contrast_story(result: MethodContrast, twin: str) -> str:
     zero, mean, resample = (by_method[method].change for method in ("zero", "mean", "resample"))
     sentences = [
         f"Without these heads logit_diff changes by {number(zero)} (zero), {number(mean)} (mean) or {number(resample)} "
-        f"(resample).\nWithout {heads_at_role(result.heads)}, from the clean run's {number(result.clean)} "
+        f"(resample) logits.\nWithout {heads_at_role(result.heads)}, from the clean run's {number(result.clean)} "
         f"({mean_over(result.n_prompts)})."
     ]
     needed, enough = -by_method["noising"].share, by_method["denoising"].share

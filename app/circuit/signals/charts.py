@@ -27,7 +27,16 @@ def signal_bars(result: SignalFit) -> go.Figure:
     marks = RowMarks("a S_pos + b S_tok", "measured", list(map(float, result.fitted)), formula)
     note = f"logits, {sample}; line: 95 % interval"
     title = "logit_diff with the heads' signal from six variants"
-    return row_bars(names, ends, hover_texts, title, note, "logit_diff (right: IO)", marks=marks, bold_values=True)
+    return row_bars(
+        names,
+        ends,
+        hover_texts,
+        title,
+        note,
+        "logit_diff, logits (right: the right answer)",
+        marks=marks,
+        bold_values=True,
+    )
 
 
 def _intervention(flip: str) -> str:

@@ -10,7 +10,7 @@ import ioi_core
 from app.questions.ask import Compute, ask
 from app.questions.measures import role_requests
 from app.words.effects import least
-from app.words.phrases import number
+from app.words.phrases import number, ordinal
 from app.words.tokens import row_labels, row_roles
 from ioi_core import HEAD_ROLES, PUBLISHED_CLASSES, Head, IOIError, Model, PromptPairs, infer_roles
 
@@ -73,11 +73,15 @@ def shape_of(run: Run, read: str, shape: str) -> Mapping[str, Any]:
 
 
 def token_labels(run: Run) -> tuple[str, ...]:
-    """Return the tokens of the first prompt, with their roles."""
+    """Return the tokens of the first prompt, with their roles; those that would read the same are numbered."""
     roles = row_roles(run.pairs, 0)
-    return tuple(
+    labels = [
         f"{token} ({', '.join(roles[n])})" if n in roles else token
         for n, token in enumerate(row_labels(run.model, run.pairs, 0))
+    ]
+    return tuple(
+        label if labels.count(label) == 1 else f"{ordinal(labels[: n + 1].count(label))} {label}"
+        for n, label in enumerate(labels)
     )
 
 

@@ -106,8 +106,9 @@ def test_identical_prompts_are_undefined_in_words() -> None:
     text = "When John and Mary went to the shops, John gave the bag to"
     at = patched(prompts="own", text=text, corrupted=text)
     assert not at.exception
-    assert "Change the corrupted prompt: the clean and the corrupted" in body(at)
     assert "Change the corrupted prompt: it is the same as the clean one" in body(at)
+    assert body(at).count("hange the corrupted prompt") == 1, "at the top, and not again in the figure's place"
+    assert "Until the corrupted prompt is changed, there is nothing to draw." in body(at)
 
 
 def test_another_task_has_no_roles_but_works() -> None:

@@ -161,12 +161,15 @@ HELD_BACK, IN_PLACE = mover("10.7", -1.9, -0.71), mover("10.10", 0.48, 1.23)
 @pytest.mark.parametrize(
     ("moved", "words"),
     [
-        ([HELD_BACK, IN_PLACE], "head 10.10 steps in (direct effect +0.480 to +1.23); 10.7 takes less away."),
-        ([IN_PLACE], "head 10.10 steps in (direct effect +0.480 to +1.23)."),
+        (
+            [HELD_BACK, IN_PLACE],
+            "head 10.10 steps in (direct effect from +0.480 to +1.23 logits); 10.7 takes less away.",
+        ),
+        ([IN_PLACE], "head 10.10 steps in (direct effect from +0.480 to +1.23 logits)."),
         (
             [mover("10.2", 0.1, 0.3), mover("10.6", 0.1, 0.5), IN_PLACE, HELD_BACK],
-            "heads 10.10 (direct effect +0.480 to +1.23) and 10.6 (+0.100 to +0.500) step in most; 10.7 takes less "
-            "away.",
+            "heads 10.10 (direct effect +0.480 to +1.23) and 10.6 (+0.100 to +0.500) step in most; "
+            "10.7 takes less away.",
         ),
         ([HELD_BACK], "No head steps in without 9.9, but 10.7 takes less away."),
         ([mover("10.10", 1.0, 1.4, by_scale=0.4)], "No head steps in without 9.9: none writes clearly more towards"),
@@ -274,7 +277,7 @@ def test_the_backup_page_says_the_cores_numbers(demo_model: Model) -> None:
     first = Head(*divmod(int(risen.argmax()), SHAPE[1]))
     effects = " to ".join(number(float(backup.values[n][first.layer, first.head])) for n in (0, 2))
     assert first in BACKUP
-    assert f"head {first} steps in (direct effect {effects})" in says(at)[0]
+    assert f"head {first} steps in (direct effect from {effects} logits)" in says(at)[0]
     np.testing.assert_allclose(table(at, "layernorm_scale")["layernorm_scale"], backup.scale, atol=1e-4)
     next(box for box in at.selectbox if box.label == "Ablated heads").select_index(0).run()
     assert_fine(at)

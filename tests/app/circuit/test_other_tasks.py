@@ -36,7 +36,7 @@ CLEAN = tuple(f"When {giver} and Tom went to the {place}, {giver} gave {thing} t
 CORRUPTED = tuple(text.replace("Tom", "Amy") for text in CLEAN)
 OTHERS = {"prompts": "own", "text": "\n".join(CLEAN), "corrupted": "\n".join(CORRUPTED), "io": "Tom", "s": "Amy"}
 """The demo model is good at these, though the wrong answer does not stand in them, so that they are no IOI prompts."""
-NOTHING = "For now the empty circuit is shown"
+NOTHING = "Choose prompts on which the model prefers the right answer. For now there is no circuit to start from."
 
 ELSEWHERE = {"text": CLEAN[0], "corrupted": "When Amy and Kate went to the shops, Kate gave the bag to"}
 """They differ where heads before END matter."""
@@ -110,17 +110,21 @@ def test_roles_that_the_prompts_lack_are_left_out_in_words(demo_model: Model, ot
     assert numbers(at)["logit_diff of the circuit"] == number(left_out.logit_diff)
 
 
-def test_where_nothing_can_be_found_the_empty_circuit_is_shown_and_the_page_goes_on() -> None:
+def test_where_nothing_can_be_found_nothing_is_drawn_and_the_page_goes_on() -> None:
     at = visit(io="Amy", s="Tom")
     assert_fine(at)
+    assert f"{NOTHING}<details>" in body(at)
+    assert (at.get("plotly_chart"), at.metric, says(at)) == ([], [], [])
+    at.text_input(key="circuit").set_value(f"{MOVERS[0]}:END").run()
+    assert_fine(at)
+    assert at.get("plotly_chart"), "of heads that are added there is a circuit"
     assert NOTHING in body(at)
-    assert "No head on" in " ".join(says(at))
     at.selectbox(key="circuit_start").select(WHOLE).run()
     assert_fine(at)
     assert NOTHING not in body(at)
     at.selectbox(key="compare_with").select(f"start: {FOUND}").run()
     assert_fine(at)
-    assert any("For now there is nothing to compare" in text for text in says(at))
+    assert "For now there is nothing to compare." in body(at)
 
 
 def test_the_papers_circuit_and_classes_are_about_ioi_alone(demo_model: Model, others: PromptPairs) -> None:

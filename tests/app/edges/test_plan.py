@@ -84,7 +84,7 @@ def test_what_is_no_change_is_refused_in_words(text: str, why: str) -> None:
         read_changes(text, GRAPH)
     plan, said = plan_of(GRAPH, scores(), 3, text)
     assert plan.changes == Changes()
-    assert why in said
+    assert why in str(said)
 
 
 def test_agreement_counts_edges_and_nodes() -> None:

@@ -95,6 +95,8 @@ def test_every_question_has_a_clear_answer_on_ioi_demo(demo_model: Model, lesson
     question = public["question"]
     json.dumps([public, reveal], allow_nan=False)
     assert public["asked"]
+    named = question.get("columns", [])
+    assert len(set(named)) == len(named), "two columns of one name cannot be told apart in a box of them"
     assert set(public) == {"title", "text", "ask", "n", "of", "model", "asked", "question"}  # no key
     assert check_answer(question, reveal["key"]) is None
     assert is_right(question, reveal, reveal["key"])

@@ -29,8 +29,8 @@ def test_lens_story_names_the_largest_step():
         per_prompt=values[:, None],
     )  # fmt: skip
     said = lens_words.lens_story(result)
-    assert "The largest step is MLP 1's: -4.20 logits." in said
-    assert said.endswith("At the end it favours the other answer.\nlogit_diff there: -1.00 (1 prompt).")
+    assert "The largest step comes from the MLP of layer 1: -4.20 logits." in said
+    assert said.endswith("At the end the model favours the other answer.\nlogit_diff there: -1.00 (1 prompt).")
 
 
 @given(st.data())
@@ -43,7 +43,7 @@ def test_the_step_named_is_the_largest_and_the_verdict_is_the_last_points(data) 
     if "does not show it" in said:
         return
     assert ("No step stands out" in said) == (np.abs(steps).max() < least(end))
-    if step := re.search(r"The largest step is (attention|MLP) (\d)'s: (\S+) logits", said):
+    if step := re.search(r"The largest step comes from the (attention|MLP) of layer (\d): (\S+) logits", said):
         n = 2 * int(step[2]) + (step[1] == "MLP")
         assert abs(steps[n]) == np.abs(steps).max()
         assert step[3] == number(float(steps[n]))

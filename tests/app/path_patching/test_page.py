@@ -111,8 +111,9 @@ def test_identical_prompts_are_undefined_in_words() -> None:
     text = "When John and Mary went to the shops, John gave the bag to"
     at = page(prompts="own", text=text, corrupted=text)
     assert not at.exception
-    assert "nothing to recover" in body(at)
-    refusals = [said for said in at.columns[0].get("html") if "nothing to recover" in said.proto.body]
+    assert body(at).count("Change the corrupted prompt") == 1, "at the top, and not again in the figure's place"
+    assert "nothing to recover" not in body(at)
+    refusals = [said for said in at.columns[0].get("html") if "there is nothing to draw" in said.proto.body]
     assert len(refusals) == 1, "where the figure would be: on a phone above the controls, which are a screen high"
 
 

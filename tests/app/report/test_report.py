@@ -148,7 +148,7 @@ def test_what_has_no_room_in_the_link_is_said_and_not_kept(loader):
 
 def test_a_link_that_is_no_report_says_so(loader):
     at = opened(REPORT, pins="nonsense")
-    assert "his link to a report cannot be read" in shown(at)
+    assert "Copy all of the link: it seems to have been cut, so the report cannot be read." in shown(at)
     assert not at.exception
 
 

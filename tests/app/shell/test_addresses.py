@@ -158,7 +158,7 @@ def test_a_default_head_is_that_of_the_prompts_shown(demo_model: Model) -> None:
 
 def test_a_link_to_a_model_of_another_host_says_so_until_a_model_is_chosen() -> None:
     at = opened(HEADS, model="my-checkpoint")
-    said = html.escape("This link asks for the model 'my-checkpoint', which is not here: showing ioi-demo.")
+    said = html.escape("'Model' is 'my-checkpoint' in this link, which is not here: showing ioi-demo.")
     assert said in body(at)
     assert_fine(at)
     press(at, "Stay with ioi-demo")

@@ -20,8 +20,9 @@ def test_the_first_page_says_in_60_words_what_and_where_to_begin(demo_model: Mod
     assert [link.split("**")[1] for link in links(at) if "**" in link] == [step.question for step in WAY[1:]]
     assert links(at)[0] == "New here? Take a lesson of 15 minutes first"
     right, wrong = predictions(demo_model, arena_pairs(demo_model)).answer_probs[0, 0]
-    assert "ioi-demo, not GPT-2, continues" in body(at)
-    assert f"“·Mary” with a probability of {percent(right)}, with “·John” of {percent(wrong)}" in body(at)
+    assert "ioi-demo, not GPT-2, gives" in body(at)
+    assert f"gives “·Mary” a probability of {percent(right)} as the next word" in body(at)
+    assert f"“·John” one of {percent(wrong)}." in body(at)
 
 
 def start_page(**query: str) -> AppTest:

@@ -161,9 +161,9 @@ def test_one_pair_of_answers_a_prompt_is_a_data_sets(demo_model: Model) -> None:
         assert ("choose data set" in refusal(refused.value)) == several
     one = prompt_pairs(demo_model, [FRANCE, ITALY], [ITALY, FRANCE], "Paris", "Rome")
     own = prompt_pairs(demo_model, [FRANCE, ITALY], [ITALY, FRANCE], ["Paris", "Rome"], ["Rome", "Paris"])
-    assert "by a data set" in cannot_be_scaled("nothing to recover", one)
-    assert "data set" not in cannot_be_scaled("nothing to recover", own)
-    assert "data set" not in cannot_be_scaled("nothing to recover", one[:1])
+    assert "by a data set" in refusal(cannot_be_scaled("nothing to recover", one))
+    assert "data set" not in refusal(cannot_be_scaled("nothing to recover", own))
+    assert "data set" not in refusal(cannot_be_scaled("nothing to recover", one[:1]))
 
 
 def test_what_a_refusal_is_about_is_in_its_first_words(demo_model: Model) -> None:
@@ -188,11 +188,15 @@ def test_a_prompt_that_is_its_own_corrupted_prompt_is_pointed_out(demo_model: Mo
     assert same_twins(prompt_pairs(demo_model, texts)) == ""
     one = prompt_pairs(demo_model, texts, [MARY, MARY])
     assert same_twins(one).startswith("Change corrupted prompt 1: it is the same as the clean one")
-    assert cannot_be_scaled("nothing to recover", one).startswith("Choose another corruption or metric")
+    assert refusal(cannot_be_scaled("nothing to recover", one)).startswith("Choose another corruption or metric")
     both = prompt_pairs(demo_model, texts, texts)
     assert same_twins(both).startswith("Change corrupted prompts 1 and 2: they are the same")
-    assert cannot_be_scaled("nothing to recover", both) == "Change the corrupted prompts: nothing to recover."
-    assert cannot_be_scaled("nothing to recover", both[:1]) == "Change the corrupted prompt: nothing to recover."
+    assert "the corrupted prompts are changed, there is nothing" in refusal(
+        cannot_be_scaled("nothing to recover", both)
+    )
+    assert "the corrupted prompt is changed, there is nothing" in refusal(
+        cannot_be_scaled("nothing to recover", both[:1])
+    )
     many = [f"{MARY} {'very ' * n}old" for n in range(8)]
     assert same_twins(prompt_pairs(demo_model, many, many)).startswith("Change corrupted prompts 1, 2, 3, 4, 5 and oth")
 

@@ -90,7 +90,7 @@ def test_the_frame_that_a_page_offers_shows_its_view_in_a_page_of_another_site(c
     inside = framed(lesson)
     query = {name: values[0] for name, values in parse_qs(urlsplit(inside.url).query).items()}
     assert query == {**CHOSEN, "embed": "true"}
-    expect(inside.locator(".ioi-says").first).to_have_text(before["says"][0].replace("\n", ""), timeout=WAIT)
+    expect(inside.locator(".ioi-says").first).to_have_text(before["says"][0], use_inner_text=True, timeout=WAIT)
     for gone in (".stSidebar", ".stAppHeader", ".st-key-present"):
         for part in inside.locator(gone).all():
             expect(part).to_be_hidden()
