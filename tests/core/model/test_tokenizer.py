@@ -37,6 +37,11 @@ def saved() -> str:
 
 
 @cache
+def parsed() -> dict[str, Any]:
+    return json.loads(saved())
+
+
+@cache
 def prompts() -> tuple[str, ...]:
     model = tokenizer_only_model()
     return (*arena_pairs(model).clean_text, *ioi_dataset(model, 8, seed=3).clean_text)
@@ -124,10 +129,13 @@ def one_setting(draw: st.DrawFn) -> tuple[str, str, Any, bool]:
 
 
 def write(folder: Path, chosen: list[tuple[str, str, Any, bool]]) -> None:
-    contents = {"tokenizer.json": json.loads(saved()), "tokenizer_config.json": {"add_prefix_space": False}}
+    contents = {"tokenizer.json": dict(parsed()), "tokenizer_config.json": {"add_prefix_space": False}}
     for file, place, value, _ in chosen:
         *above, field = place.split(".")
-        (contents[file][above[0]] if above else contents[file])[field] = value
+        if above:
+            contents[file][above[0]] = {**contents[file][above[0]], field: value}
+        else:
+            contents[file][field] = value
     for file, content in contents.items():
         (folder / file).write_text(json.dumps(content))
 
