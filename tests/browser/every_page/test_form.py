@@ -23,12 +23,16 @@ HIGHEST_FIGURE = {LAPTOP: 420, PHONE: 640, PROJECTOR: 330}
 MOST_PROSE, MOST_IN_A_SENTENCE, MOST_SCREENS = 250, 25, 3
 WHOLE_SENTENCE = ("prompt", "logit lens", "activation patching", "path patching")
 """Views whose main sentence is on the first screen with its small print too."""
+LEAST_PLOT = {"prompt": 200, "logit lens": 240, "attention": 240}
+"""View -> pixels between the axes of its main figure on the smaller projector."""
 LEAST_TARGET = 24
 ONE_LINE = 64
 """Pixels that a line of text with buttons or chips beside it takes at most."""
 
 TICKS = """[...document.querySelectorAll('.js-plotly-plot :is(.xtick, .ytick) text')].map(
     label => getComputedStyle(label).fontSize)"""
+
+PLOT = "document.querySelector('.js-plotly-plot')?._fullLayout.yaxis?._length || 0"
 
 FORM = """([width]) => {
     const main = document.querySelector('.stMain');
@@ -128,6 +132,7 @@ def test_question_figure_and_answer_fit_a_projectors_screen(open_view, view: str
         assert 0 < found["top"] <= HIGHEST_FIGURE[PROJECTOR] * size[1] / PROJECTOR[1]
         assert found["small" if view in WHOLE_SENTENCE else "end"] <= size[1]
         assert all(size == "16px" for size in page.evaluate(TICKS))  # whenever Streamlit's theme was laid over them
+        assert page.evaluate(PLOT) >= LEAST_PLOT.get(view, 0)
         assert sideways(page) == 0
         assert page.evaluate(CUT) == []
         assert not page.evaluate(
