@@ -13,7 +13,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app.drawing.about import ABOUT
 from app.drawing.look import says
 from app.drawing.parts import heading_in_words, name_in_words, title_in_words
-from app.drawing.table import plain_table
+from app.drawing.table import on_paper, plain_table
 from app.questions.shown import Requests, Shown
 from app.take_home.menu import Drawn, take_home
 from app.view import View
@@ -222,12 +222,13 @@ def show_table(
 
     Cells are shown literally; `file` gives the table as a file has it; `requests` and `shown` as in `show_figure`.
     """
+    written = frame.assign(probability=[percent_in_table(of_token) for of_token in frame["probability"]])
     if large:
-        written = frame.assign(probability=[percent_in_table(of_token) for of_token in frame["probability"]])
         st.html(plain_table(written, name.replace("_", " "), columns or {}))
     else:
         formats: dict[str, Any] = {"probability": percent_in_table}
         with_bars = frame.assign(bar=frame["probability"]).style.format(formats)
         st.dataframe(with_bars, hide_index=True, column_config=columns, key=f"table-{name}")
+        on_paper(written, name.replace("_", " "), columns or {})
     title = name.replace("_", " ").capitalize()
     take_home(Drawn(name, title, "", "", tuple(requests), tuple(shown)), file)
