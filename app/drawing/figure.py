@@ -86,9 +86,9 @@ def show_chart(
     drawn = figure
     if large:
         drawn = _enlarged(figure, roomy=not first)
-        min_width = 0 if first else min_width
     if min_width:
-        st.html(f"<style>{_sideways(f'.st-key-wide-{name}', min_width, from_right=from_right)}</style>")
+        sideways = _sideways(f".st-key-wide-{name}", min_width, from_right=from_right)
+        st.html(f"<style>{f'@media (max-width: 640px) {{ {sideways} }}' if large and first else sideways}</style>")
     height: Literal["content", "stretch"] = "stretch" if large and first else "content"
     room = "screenful" if large and first else "fitting"  # as high as a projector's screen has left: large.css
     with st.container(key=f"room-{room}-{name}"), st.container(key=f"wide-{name}", height=height):

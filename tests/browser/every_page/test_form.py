@@ -182,7 +182,15 @@ def test_a_button_leads_to_the_presenting_view_and_back(visitor: Visitor) -> Non
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
     visitor.settled()
     assert "size=large" in page.url
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})  # who is given such a link
+    menu, strip = at_rest(
+        page,
+        """() => ['[data-testid=stExpandSidebarButton]', '.st-key-strip']
+            .map(name => document.querySelector(name).getBoundingClientRect()).map(({top, bottom}) => [top, bottom])""",
+    )
+    assert menu[1] <= strip[0]
     page.get_by_role("button", name="Leave").click()
+    page.set_viewport_size({"width": LAPTOP[0], "height": LAPTOP[1]})
     expect(page.get_by_role("button", name="Present")).to_be_visible()
     expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).to_be_visible()
     visitor.settled()
