@@ -13,6 +13,7 @@ from app.activation_patching.requests import patch_requests
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_chart, show_figure
 from app.drawing.look import refuse, says
+from app.drawing.parts import columns_width
 from app.questions.compute import compute, is_known
 from app.questions.shown import Shown
 from app.questions.twins import mirror_story
@@ -81,7 +82,7 @@ with figure.container():
         large=view.large,
         requests=[exact_request],
         shown=[Shown("effects")],
-        min_width=130 + 46 * len(grid.columns),
+        min_width=130 + columns_width(grid.columns, len(grid.columns)),
         from_right=any(grid.roles),
         on_click=partial(choose_cell, kind),
         first=True,

@@ -13,7 +13,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app.drawing.about import ABOUT
 from app.drawing.look import says
 from app.drawing.parts import heading_in_words, name_in_words, title_in_words
-from app.drawing.table import plain_table
+from app.drawing.table import on_paper, plain_table
 from app.questions.shown import Requests, Shown
 from app.take_home.menu import Drawn, take_home
 from app.view import View
@@ -22,6 +22,8 @@ from app.words.phrases import percent_in_table, unbroken
 
 _BESIDE_GPT2 = "_beside_gpt2"
 _LARGER = 1.3
+_LETTERS, _ROOM = (9.5, 7.5), 640
+"""Pixels, on a projector: a letter of a title and of its note, and what the narrowest main figure has for both."""
 _NEARLY = 0.85  # of a figure's width
 _NO_TOOLS = ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]
 
@@ -81,11 +83,12 @@ def show_chart(
     """Draw `figure` alone, for several that share one foot; the arguments are those of `show_figure`."""
     if min_width:
         figure.update_layout(meta={"min_width": min_width, "from_right": from_right})  # for who draws it elsewhere
+    drawn = figure
     if large:
-        figure = _enlarged(figure, roomy=not first)
-        min_width = 0 if first else min_width
+        drawn = _enlarged(figure, roomy=not first)
     if min_width:
-        st.html(f"<style>{_sideways(f'.st-key-wide-{name}', min_width, from_right=from_right)}</style>")
+        sideways = _sideways(f".st-key-wide-{name}", min_width, from_right=from_right)
+        st.html(f"<style>{f'@media (max-width: 640px) {{ {sideways} }}' if large and first else sideways}</style>")
     height: Literal["content", "stretch"] = "stretch" if large and first else "content"
     room = "screenful" if large and first else "fitting"  # as high as a projector's screen has left: large.css
     with st.container(key=f"room-{room}-{name}"), st.container(key=f"wide-{name}", height=height):
@@ -96,10 +99,10 @@ def show_chart(
         if on_click:
             select = partial(_on_select, key, on_click)
             st.plotly_chart(
-                figure, key=key, config=config, on_select=select, selection_mode="points", alt=alt, height=height
+                drawn, key=key, config=config, on_select=select, selection_mode="points", alt=alt, height=height
             )
         else:
-            st.plotly_chart(figure, key=key, config=config, alt=alt, height=height)
+            st.plotly_chart(drawn, key=key, config=config, alt=alt, height=height)
 
 
 def _title(figure: go.Figure) -> None:
@@ -184,7 +187,18 @@ def _enlarged(drawn: go.Figure, *, roomy: bool) -> go.Figure:
 
 
 def _lower(figure: go.Figure) -> None:
-    """Change what needs height: names of two lines, a long title along the y axis, a legend below the plot."""
+    """Change what needs height: a title far above its note, names of two lines, a long title along the y axis, a legend
+    far above the plot or below it.
+    """
+    title, note = figure.layout.title.text, figure.layout.title.subtitle.text or ""
+    beside = len(heading_in_words(figure)[0]) * _LETTERS[0] + len(note) * _LETTERS[1] < _ROOM
+    text = f'<b>{title}</b>{"&nbsp; " if beside else "<br>"}<span style="font-size:16px;font-weight:400">{note}</span>'
+    above = figure.layout.showlegend and (figure.layout.legend.y is None or figure.layout.legend.y > 1)
+    figure.update_layout(
+        title={"text": text, "subtitle": {"text": ""}, "pad": {"t": 0 if beside else 21}},  # of its second line
+        margin={"t": figure.layout.margin.t - (35 if beside else 5) - 20 * above},
+    )
+    figure.update_xaxes(title={"standoff": 10, "text": (figure.layout.xaxis.title.text or "").replace("<br>", " ")})
     axis = figure.layout.yaxis
     if axis.ticktext:
         axis.ticktext = [name.replace("<br>", " ") for name in axis.ticktext]
@@ -208,12 +222,13 @@ def show_table(
 
     Cells are shown literally; `file` gives the table as a file has it; `requests` and `shown` as in `show_figure`.
     """
+    written = frame.assign(probability=[percent_in_table(of_token) for of_token in frame["probability"]])
     if large:
-        written = frame.assign(probability=[percent_in_table(of_token) for of_token in frame["probability"]])
         st.html(plain_table(written, name.replace("_", " "), columns or {}))
     else:
         formats: dict[str, Any] = {"probability": percent_in_table}
         with_bars = frame.assign(bar=frame["probability"]).style.format(formats)
         st.dataframe(with_bars, hide_index=True, column_config=columns, key=f"table-{name}")
+        on_paper(written, name.replace("_", " "), columns or {})
     title = name.replace("_", " ").capitalize()
     take_home(Drawn(name, title, "", "", tuple(requests), tuple(shown)), file)

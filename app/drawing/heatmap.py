@@ -186,8 +186,10 @@ def _cell_texts(grid: EffectGrid, limit: float) -> list[list[str]]:
 def _column_texts(grid: EffectGrid) -> list[str]:
     if grid.column_title == "role":
         return [parts.mark(role) for role in grid.columns]
+    if not any(grid.roles):
+        return list(map(parts.literal, grid.columns))
     return [
-        f"{parts.wrapped(column)}<br>{' '.join(map(parts.mark, roles))}" if any(grid.roles) else parts.literal(column)
+        f"{parts.in_one_line(column)}<br>{' '.join(map(parts.mark, roles))}"
         for column, roles in zip(grid.columns, grid.roles, strict=True)
     ]
 

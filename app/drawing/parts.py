@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,8 +13,8 @@ from ioi_core import bootstrap_interval
 OUTLINE = {"width": 1, "color": "#555555"}
 PLAIN_AXIS = {"showgrid": False, "zeroline": False}
 
-LINE = 8
-"""Letters of a token in one line; longer tokens are wrapped, never cut."""
+_LETTERS, _SMALLEST = 8, 0.75
+"""A token of more letters than these is written smaller, neither broken nor cut; down to this share of its size."""
 
 _OPAQUE = {"marker": {"opacity": 1}}  # a click, or a click elsewhere, fades nothing
 _MARKS = {"selected": _OPAQUE, "unselected": _OPAQUE}
@@ -105,9 +105,20 @@ def prompt_axis(figure: go.Figure, n_prompts: int, shown: int, most: int = 12) -
     figure.update_xaxes(title="prompt", tickvals=ticks, ticktext=texts, showgrid=False, range=places(1, n_prompts))
 
 
-def wrapped(label: str) -> str:
-    """Return a token for a Plotly label, escaped, on lines of at most `LINE` letters."""
-    return "<br>".join(literal(label[start : start + LINE]) for start in range(0, len(label), LINE))
+def in_one_line(label: str) -> str:
+    """Return a token for a Plotly label, escaped, in smaller letters if it is long."""
+    share = _share(label)
+    return literal(label) if share == 1 else f'<span style="font-size:{share:.2f}em">{literal(label)}</span>'
+
+
+def columns_width(labels: Iterable[str], n_columns: int) -> int:
+    """Return the pixels of columns in which each of these tokens has room in one line."""
+    longest = max((len(label) * _share(label) for label in labels), default=0)
+    return n_columns * max(46, 6 + round(6.6 * longest))
+
+
+def _share(label: str) -> float:
+    return min(1.0, max(_SMALLEST, _LETTERS / max(len(label), 1)))
 
 
 def estimate_scatter(x: np.ndarray, y: np.ndarray, texts: Sequence[str], names: tuple[str, str]) -> go.Figure:

@@ -36,6 +36,8 @@ def number_column(label: str, help: str | None = None) -> ColumnConfig:
 _TITLES = {"low_95": "95 % from", "high_95": "95 % to", "receiver_input": "input", "on_a_path": "on a path"}
 """Columns of files -> their titles where they are read."""
 _HELP = dict.fromkeys(("low_95", "high_95"), RESAMPLED)
+_MOST_ON_PAPER = 300
+"""Rows; each is sent with the page, to be seen when that is printed."""
 _LINE = 40
 """Letters; a longer text wraps in a plain table."""
 
@@ -75,6 +77,24 @@ def show_frame(
         as_written(frame, unsigned), hide_index=True, column_config=titles | dict(columns or {}), key=f"table-{name}",
         height=table_height(len(frame), most), alt=alt,
     )  # fmt: skip
+    on_paper(frame, alt, columns or {}, unsigned)
+
+
+def on_paper(
+    frame: pd.DataFrame,
+    alt: str,
+    columns: Mapping[str, ColumnConfig],
+    unsigned: Collection[str] = (),
+    shaded: Collection[str] = (),
+) -> None:
+    """Draw a table that only paper shows: Streamlit's would be there as on the screen, cut where it scrolls.
+
+    The arguments are those of `plain_table`.
+    """
+    left = len(frame) - _MOST_ON_PAPER
+    more = f"<p>{left:,} more rows are in the file.</p>" if left > 0 else ""
+    table = plain_table(frame.head(_MOST_ON_PAPER), alt, columns, unsigned, shaded)
+    st.html(f'<div class="ioi-on-paper">{table}{more}</div>')
 
 
 def plain_table(

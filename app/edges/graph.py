@@ -1,7 +1,8 @@
 """The edge circuit as a graph: layers upwards, a column a head, MLPs on the right. No Streamlit here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 from app.colours import CLASS_COLOURS, CORRUPTED, FAVOURS_IO, FAVOURS_S, LOGITS_COLOUR
 from app.drawing.graph import Point, draw_lines, draw_nodes, points_along
 from app.drawing.kept import drawn_once
-from app.drawing.parts import PLAIN_AXIS, click_targets, laid_out
+from app.drawing.parts import OUTLINE, PLAIN_AXIS, click_targets, laid_out
 from app.edges.plan import ARROW, Plan
 from app.edges.words import edge_words, effect, node_words
 from app.words.phrases import capitalised, mean_over, number
@@ -20,7 +21,8 @@ MOST_DRAWN = 60
 """Edges in the figure; the table has all."""
 
 _SLOT, _ROW = 52, 54  # pixels of a column, and of a layer
-_SIZE, _SMALL = 34, 22  # of a node
+_SIZE, _SMALL, _SMALLEST = 34, 26, 22  # of a node
+_MOST_ABOVE, _ASIDE = 7, 0.25  # layers whose nodes fit above each other on a projector; else: shares of a column
 _WIDTHS = ((0.66, 5.5), (0.33, 3.5), (0.1, 2.0), (0.0, 1.0))
 """(at least this share of the strongest, pixels)."""
 _OPACITY = 0.65
@@ -70,10 +72,13 @@ def edge_graph(
 
     Args:
         classes: class -> its heads, which have its colour.
-        low: draw nodes smaller, so that the figure can be as low as a projector's screen.
+        low: draw nodes smaller, and those of many layers beside each other, for a screen as low as a projector's.
     """
     graph, figure = plan.graph, go.Figure()
-    ends = [(_place(plan, graph.senders[a]), _place(plan, graph.receivers[b])) for a, b in drawn.edges]
+    many = low and graph.n_layers > _MOST_ABOVE
+    aside = _ASIDE if many else 0.0
+    place = partial(_place, plan, aside)
+    ends = [(place(graph.senders[a]), place(graph.receivers[b])) for a, b in drawn.edges]
     adds = np.array([effect(plan.scores, (a, b)) for a, b in drawn.edges])
     strength = np.abs(adds) / max(float(np.abs(adds).max(initial=0)), 1e-9)
     for up, colour in ((True, FAVOURS_IO), (False, FAVOURS_S)):
@@ -87,7 +92,7 @@ def edge_graph(
     if dropped := ends[drawn.n_kept :]:
         draw_lines(figure, dropped, opacity=_OPACITY, color=CORRUPTED, width=1.5, dash="dot")
     _draw_targets(figure, plan, drawn, ends, adds)
-    _draw_nodes(figure, plan, drawn, classes, _SMALL if low else _SIZE)
+    _draw_nodes(figure, plan, drawn, classes, place, _SMALLEST if many else _SMALL if low else _SIZE)
     _set_axes(figure, plan)
     more = f"the {drawn.n_kept} strongest of {evaluation.n_edges:,} kept" if drawn.n_hidden else f"{drawn.n_kept} kept"
     gone = f", {len(dropped)} dropped (dotted)" if dropped else ""
@@ -100,17 +105,22 @@ def edge_graph(
     )
 
 
-def _place(plan: Plan, name: str) -> Point:
-    """Return the x and y of a node: heads in columns, an MLP right of its layer's heads and above them."""
+def _place(plan: Plan, aside: float, name: str) -> Point:
+    """Return the x and y of a node: heads in columns, an MLP right of its layer's heads and above them.
+
+    Args:
+        aside: how far two of three layers stand off the middle of their columns.
+    """
     node, middle = name.partition("<")[0], plan.graph.n_heads / 2
     if node == "embed":
         return middle, -1.0
     if node == "logits":
         return middle, float(plan.graph.n_layers)
     if node.startswith("mlp "):
-        return float(plan.graph.n_heads), float(node.removeprefix("mlp ")) + 0.5
+        layer = int(node.removeprefix("mlp "))
+        return plan.graph.n_heads + aside * (layer % 3 - 1), layer + 0.5
     head = Head.parse(node)
-    return float(head.head), float(head.layer)
+    return head.head + aside * (head.layer % 3 - 1), float(head.layer)
 
 
 def _draw_targets(
@@ -128,8 +138,9 @@ def _draw_targets(
 
 
 def _draw_nodes(
-    figure: go.Figure, plan: Plan, drawn: DrawnEdges, classes: Mapping[str, Sequence[Head]], size: int
-) -> None:
+    figure: go.Figure, plan: Plan, drawn: DrawnEdges, classes: Mapping[str, Sequence[Head]],
+    place: Callable[[str], Point], size: int,
+) -> None:  # fmt: skip
     mask = np.zeros(plan.graph.exists.shape, dtype=bool)
     mask[tuple(drawn.edges.T)] = True
     nodes = [node for node in plan.graph.in_circuit(mask) if node not in ("embed", "logits")]
@@ -139,25 +150,26 @@ def _draw_nodes(
         if named := [name for name in heads if group_of.get(name, "") == group]:
             keys = [[name, f"Head {name}{group and f' ({group})'}: click to open it"] for name in named]
             marker = {"size": size, "color": CLASS_COLOURS.get(group, _OTHER_COLOUR)}
-            draw_nodes(figure, [_place(plan, name) for name in named], named, marker, customdata=keys)
+            draw_nodes(figure, list(map(place, named)), named, marker, customdata=keys)
             figure.data[-1].update(name=group or _NO_CLASS, showlegend=True)
     if mlps := [name for name in nodes if name.startswith("mlp ")]:
         keys = [["", node_words(name)] for name in mlps]
         marker = {"size": size, "color": _MLP_COLOUR, "symbol": "square"}
-        draw_nodes(
-            figure, [_place(plan, name) for name in mlps], [f"M{name[4:]}" for name in mlps], marker, customdata=keys
-        )
+        draw_nodes(figure, list(map(place, mlps)), [f"M{name[4:]}" for name in mlps], marker, customdata=keys)
         figure.data[-1].update(name="MLP", showlegend=True)
     for name, colour in (("embed", _EMBED_COLOUR), ("logits", LOGITS_COLOUR)):
-        marker = {"size": size + 12, "color": colour, "symbol": "square"}
-        draw_nodes(figure, [_place(plan, name)], [name], marker, customdata=[["", capitalised(node_words(name))]])
+        x, y = place(name)
+        figure.add_trace(click_targets([x], [y], [["", capitalised(node_words(name))]], size + 12))
+        # A box as wide as the name in it, however large its letters are.
+        box = {"bgcolor": colour, "bordercolor": OUTLINE["color"], "borderpad": 4, "font": {"color": "#000000"}}
+        figure.add_annotation(x=x, y=y, text=name, showarrow=False, **box)
 
 
 def _set_axes(figure: go.Figure, plan: Plan) -> None:
     n_layers, n_heads = plan.graph.n_layers, plan.graph.n_heads
     names = ["tokens", *map(str, range(n_layers)), "out"]
     figure.update_yaxes(title="layer", tickvals=list(range(-1, n_layers + 1)), ticktext=names)
-    figure.update_yaxes(range=[-1.7, n_layers + 0.7], automargin=True, **PLAIN_AXIS)
+    figure.update_yaxes(range=[-1.6, n_layers + 0.6], automargin=True, **PLAIN_AXIS)
     columns = [*map(str, range(n_heads)), "MLP"]
     figure.update_xaxes(title="head", tickvals=list(range(n_heads + 1)), ticktext=columns)
     figure.update_xaxes(range=[-0.7, n_heads + 0.7], **PLAIN_AXIS)

@@ -14,7 +14,7 @@ import ioi_core
 from app.drawing.by_template import show_heatmaps_by_template
 from app.drawing.figure import show_foot
 from app.drawing.frames import as_written
-from app.drawing.table import HEAD_COLUMNS, RESAMPLED, number_column, plain_table, table_height
+from app.drawing.table import HEAD_COLUMNS, RESAMPLED, number_column, on_paper, plain_table, table_height
 from app.heads import tables
 from app.heads.controls import ANY, choose_one, measure_control, table_filter
 from app.heads.words import NO_ROLES, table_story
@@ -75,6 +75,7 @@ def show_all_heads(view: View, controls: DeltaGenerator) -> None:
                 height=table_height(len(drawn), 560), selection_mode="single-row", alt=alt,
                 on_select=partial(_show_selected, visible),
             )  # fmt: skip
+            on_paper(drawn, alt, _columns(measures), unsigned, shaded)
             st.caption("A click on a column's title sorts by it.")
         show_foot(
             "all_heads",

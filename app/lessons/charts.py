@@ -12,7 +12,7 @@ from app.colours import CHOSEN, DARK, FAVOURS_IO
 from app.drawing.bars import RowMarks, row_bars
 from app.drawing.heatmap import clickable_cells, colour_limit, effect_cells, name_cells
 from app.drawing.kept import drawn_once
-from app.drawing.parts import frame, hover, laid_out, literal, wrapped
+from app.drawing.parts import columns_width, frame, hover, in_one_line, laid_out, literal
 from app.lessons.answers import with_unit
 from app.lessons.keys.measured import Measured
 from app.lessons.lesson import Step
@@ -70,6 +70,15 @@ def reveal_chart(
     return _number(measured, answer)
 
 
+def grid_width(question: Mapping[str, Any]) -> int:
+    """Return the pixels in which a grid of cells has room, 0 for what is no grid."""
+    if question["kind"] not in ("cell", "heads"):
+        return 0
+    _, columns = _labels(question)
+    tokens = [column.partition(" (")[0] for column in columns if question["kind"] == "cell"]
+    return 130 + columns_width(tokens, len(columns))
+
+
 def _labels(question: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     if question["kind"] == "cell":
         return question["rows"], question["columns"]
@@ -82,7 +91,7 @@ def _name(figure: go.Figure, question: Mapping[str, Any], rows: Sequence[str], c
         name_cells(figure, numbers, [column.removeprefix("head ") for column in columns], title="head", tickangle=0)
         return
     split = [column.removesuffix(")").partition(" (") for column in columns]
-    texts = [f"{wrapped(token)}<br>{literal(role)}" for token, _, role in split]
+    texts = [f"{in_one_line(token)}<br>{literal(role)}" for token, _, role in split]
     name_cells(figure, numbers, texts, side="top", tickangle=0)
 
 

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.drawing.figure import show_chart
 from app.drawing.look import literal_markdown
 from app.lessons.answers import with_unit
-from app.lessons.charts import curve_preview, question_grid
+from app.lessons.charts import curve_preview, grid_width, question_grid
 from ioi_core import Head
 
 _COLUMNS = 4
@@ -95,7 +95,7 @@ def _cell(
     chosen = [] if row is None or column is None else [[row, column]]
     with figure:
         show_chart(
-            "lesson_grid", question_grid(question, chosen), large=large, min_width=130 + 46 * len(columns),
+            "lesson_grid", question_grid(question, chosen), large=large, min_width=grid_width(question),
             from_right=True, on_click=click, first=True,
         )  # fmt: skip
     return chosen[0] if chosen else None
@@ -120,7 +120,7 @@ def _heads(
     chosen = [[int(part) for part in name.split(".")] for name in picked]
     with figure:
         show_chart(
-            "lesson_grid", question_grid(question, chosen), large=large, min_width=130 + 46 * question["heads"],
+            "lesson_grid", question_grid(question, chosen), large=large, min_width=grid_width(question),
             on_click=click, first=True,
         )  # fmt: skip
     return chosen or None

@@ -130,8 +130,13 @@ def _show_way(place: Place, lesson: Lesson) -> None:
             "Previous question", icon=":material/arrow_back:", on_click=go_to, disabled=place.step == 1,
             args=(lesson, place.step - 1, place.answers), key="lesson-back",
         )  # fmt: skip
-        st.button("All lessons", on_click=go_to, args=(None,), type="tertiary", key="lesson-list")
-        st.button("Start again", on_click=go_to, args=(lesson, 1), type="tertiary", key="lesson-again")
+        st.button(
+            "All lessons", icon=":material/list:", on_click=go_to, args=(None,), type="tertiary", key="lesson-list"
+        )
+        st.button(
+            "Start again", icon=":material/replay:", on_click=go_to, args=(lesson, 1), type="tertiary",
+            key="lesson-again",
+        )  # fmt: skip
         if place.step <= len(lesson.steps):
             st.button(
                 "To the end" if last else "Next question", icon=":material/arrow_forward:", icon_position="right",

@@ -10,7 +10,7 @@ from app.drawing.figure import show_chart
 from app.drawing.look import literal_markdown, says
 from app.drawing.table import plain_table
 from app.lessons.answers import in_words
-from app.lessons.charts import reveal_chart
+from app.lessons.charts import grid_width, reveal_chart
 from app.lessons.keys.recipe import Recipe
 from app.lessons.lesson import Lesson
 from app.lessons.place import Place, go_to
@@ -44,9 +44,8 @@ def show_reveal(
     st.markdown(f"**{literal_markdown(words)}** {literal_markdown(f'Your answer: {in_words(question, given)}.')}")
     measured = drawn_of(step, model, answered)
     chart = reveal_chart(step, question, measured, reveal["right"], given)
-    columns = len(question.get("columns", ())) or question.get("heads", 0)
     show_chart(
-        "lesson_reveal", chart, large=view.large, first=True, min_width=130 + 46 * columns if columns else 0,
+        "lesson_reveal", chart, large=view.large, first=True, min_width=grid_width(question),
         from_right=question["kind"] == "cell",
     )  # fmt: skip
     if reveal["figure"]["read"]:

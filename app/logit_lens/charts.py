@@ -18,7 +18,7 @@ from app.drawing.heatmap import (
     refuse_undefined,
 )
 from app.drawing.kept import drawn_once
-from app.drawing.parts import hover, laid_out, literal, mark, whisker_note, wrapped
+from app.drawing.parts import hover, in_one_line, laid_out, literal, mark, whisker_note
 from app.logit_lens.grid import GridLabels
 from app.words.effects import least
 from app.words.phrases import adds_or_takes, capitalised, component, interval, mean_over, number, percent, stage
@@ -134,7 +134,7 @@ def token_grid(lens: TokenLens, labels: GridLabels, cells: str) -> go.Figure:
     if cells == "top token":
         _grey_out_repeats(figure, np.array(labels.repeats))
     notes = [" ".join(map(mark, roles)) for roles in labels.roles]
-    ticks = [f"{wrapped(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
+    ticks = [f"{in_one_line(column)}<br>{note}" for column, note in zip(labels.columns, notes, strict=True)]
     rows = ["out" if label == "final" else str(label) for label in lens.axes["layer"]]
     name_cells(figure, rows, ticks, row_title="before layer", side="top", tickangle=0)
     titles = {
@@ -171,7 +171,7 @@ def _grid_cells(
     if cells == "probability of IO":
         return io_probs, [[_percent(p) for p in row] for row in io_probs], colour
     text = [
-        [f"{wrapped(token)}<br>{_percent(p)}" for token, p in zip(tokens, row, strict=True)]
+        [f"{in_one_line(token)}<br>{_percent(p)}" for token, p in zip(tokens, row, strict=True)]
         for tokens, row in zip(labels.top_tokens, probs, strict=True)
     ]
     return probs, text, colour

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.drawing.parts import LINE
+from app.drawing.parts import columns_width
 from app.questions.shown import Shown
 from app.words.phrases import ordinal, percent
 from app.words.tokens import row_labels, row_roles, token_label
@@ -33,8 +33,7 @@ class GridLabels:
     def pixels(self) -> int:
         """The width in pixels at which every token has room."""
         labels = [*self.columns, *(token for row in self.top_tokens for token in row)]
-        longest = min(LINE, max(map(len, labels)))
-        return 60 + len(self.columns) * max(44, 6 + round(6.6 * longest))
+        return 60 + columns_width(labels, len(self.columns))
 
 
 def grid_labels(model: Model, pairs: PromptPairs, row: int, lens: TokenLens) -> GridLabels:

@@ -109,7 +109,6 @@ def next_control(
             for name, heads in classes.items():
                 st.button(
                     f"{name} ({' '.join(map(str, heads))})", key=f"class-{name}", on_click=_set_next, args=(heads,),
-                    type="tertiary",
                 )  # fmt: skip
     heads = picked_heads(model)
     with st.container(horizontal=True, vertical_alignment="center"):

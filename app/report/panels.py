@@ -13,6 +13,7 @@ from app import url
 from app.drawing.figure import show_chart
 from app.drawing.frames import as_written
 from app.drawing.look import notice, says
+from app.drawing.table import on_paper
 from app.hosting.services import models
 from app.questions.compute import compute_all
 from app.report import words
@@ -169,6 +170,7 @@ def _show_figure(part: Part, n: int, *, large: bool) -> None:
         frame = part.frame()
         drawn = as_written(frame) if frame.size < _MOST_WRITTEN else frame
         st.dataframe(drawn, hide_index=True, key=f"report-table-{n}")
+        on_paper(frame, part.record.title, {})
     if part.record.words:
         says(part.record.words)
 

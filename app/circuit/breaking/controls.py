@@ -195,7 +195,7 @@ def set_switch(changes: Changes, sets: Mapping[str, Circuit]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("A set to switch off", sets, key=_SET, width=260)
         text = write_changes(Changes(off=sets[name]))
-        st.button("Switch it off", type="tertiary", on_click=switch_off, args=(changes, text), help=str(sets[name]))
+        st.button("Switch it off", on_click=switch_off, args=(changes, text), help=str(sets[name]))
 
 
 def add_control(plan: Plan, pairs: PromptPairs) -> None:

@@ -40,7 +40,7 @@ def show_breaking(view: View) -> None:
     """Let a visitor switch heads off and on, and draw what the circuit and the whole model lose."""
     pairs = circuit_pairs(view)
     drawing, numbers = st.columns([4, 1])
-    buttons = st.container()
+    buttons, contents = st.container(), st.container()
     st.header("Which circuit is it?", anchor=False)
     left, right = st.columns(2)
     with left:
@@ -88,7 +88,7 @@ def show_breaking(view: View) -> None:
         show_foot("circuit_graph", story, frame, requests=asked.broken, shown=[NOW, COMPLETE], figures=[figure])
         st.caption(words.graph_legend(published=published) if view.pairs.has_all_roles else words.PLACES_LEGEND)
 
-    show_parts(*_parts(view, pairs, plan, classes, asked, broken, (start, first)), contents=foot)
+    show_parts(*_parts(view, pairs, plan, classes, asked, broken, (start, first)), contents=contents)
 
 
 def _parts(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from app.circuit.methods.names import MARK, places_of_names
 from app.circuit.methods.words import METHOD_WORDS, changes, effects_text, outliers
 from app.colours import CLASS_COLOURS, CORRUPTED
 from app.drawing.bars import row_bars
@@ -14,12 +15,8 @@ from app.words.phrases import interval, mean_over, number
 from ioi_core import Head, MethodContrast, PromptResult
 
 _NO_CLASS, _NO_COLOUR = "no class", "#A9A9A9"
-_SIZE = 11
-_PLOTS = np.array([(260, 300), (880, 410), (660, 170)])
-"""Pixels to the side and upwards between the outermost marks: a phone's, a laptop's, a low projector's, whose letters
-are 1.25 times as large: as if it were smaller by as much."""
-_AWAY, _MARK, _LETTER, _HIGH = (8, 11.5), 6, 5.5, 15
-"""Pixels: from a point to the edge of its name to the side, and upwards to its middle; a mark, a letter, a line."""
+_LEADER = "#9470DC"
+"""Of lines from names to points: no whisker, axis or class has it, and it is seen on white and on black."""
 _NAMES = {"noising": "noising (into clean)", "denoising": "denoising (into the twin)"}
 
 
@@ -40,11 +37,14 @@ def method_bars(result: MethodContrast) -> go.Figure:
 
 
 @drawn_once
-def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: str) -> go.Figure:
+def total_scatter(
+    result: PromptResult, classes: Mapping[Head, str], ablation: str, *, large: bool = False
+) -> go.Figure:
     """Draw direct effects to the right and total effects upwards, one point a head; a point can be clicked.
 
     Args:
         classes: the class of each head that has one.
+        large: for a projector.
     """
     low, high = result.interval()
     named = set(outliers(result))
@@ -55,7 +55,7 @@ def total_scatter(result: PromptResult, classes: Mapping[Head, str], ablation: s
         group = [head for head in heads if classes.get(head, _NO_CLASS) == name]
         if group:
             _draw_group(figure, result, (low, high), group, named, name)
-    _draw_names(figure, result.values, (low, high), named)
+    _draw_names(figure, result.values, (low, high), named, large=large)
     figure.update_xaxes(title="direct effect, logits (right: the right answer)", zeroline=False)
     figure.update_yaxes(title="total effect, logits (up: logit_diff needs it)", zeroline=False)
     note = f"logits, {ablation} ablation, {mean_over(result.n_prompts)}"
@@ -77,50 +77,26 @@ def _draw_lines(figure: go.Figure, values: np.ndarray) -> None:
 
 
 def _draw_names(
-    figure: go.Figure, values: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], named: Collection[Head]
+    figure: go.Figure,
+    values: np.ndarray,
+    bounds: tuple[np.ndarray, np.ndarray],
+    named: Collection[Head],
+    *,
+    large: bool,
 ) -> None:
-    """Write the names of some heads over all points; a click goes through to the point."""
+    """Write the names of some heads over all points, joined to them where they stand apart; a click goes through."""
     heads = sorted(named)
     at = (slice(None), [head.layer for head in heads], [head.head for head in heads])
     drawn = np.concatenate([values.reshape(2, -1), *(bound[at] for bound in bounds)], 1)
-    sides = _label_sides(values, np.nanmax(drawn, 1) - np.nanmin(drawn, 1), heads)
-    x, y = values[at]
-    text = {"text": [f"<b>{head}</b>" for head in sides], "textposition": list(sides.values()), "cliponaxis": False}
-    unseen = {"size": _SIZE, "opacity": 0}  # without a mark a name stands on its point
-    figure.add_scatter(x=x, y=y, mode="markers+text", marker=unseen, showlegend=False, hoverinfo="skip", **text)
-
-
-def _label_sides(values: np.ndarray, spans: np.ndarray, names: Sequence[Head]) -> dict[Head, str]:
-    """Return where each named head's name stands, outwards: where it covers no other name, is nearest to its own point,
-    and covers the fewest.
-
-    Args:
-        values: [direct or total, layer, head]; spans: of all that is drawn, to the side and upwards.
-    """
-    points = (_PLOTS / np.maximum(spans, 1e-9))[:, None] * values.reshape(2, -1).T  # [plot, head, 2]
-    own = points[:, [head.layer * values.shape[2] + head.head for head in names]]
-    wide = np.array([_LETTER * len(str(head)) for head in names])
-    ways = np.array([_ways(-1 if head_at < 0 else 1) for head_at in own[0, :, 0]]).reshape(-1, len(_ways(1)), 2)
-    away = np.column_stack([_AWAY[0] + wide / 2, np.full(len(names), _AWAY[1])])
-    middles = own[:, :, None] + ways * away[:, None]  # of names: [plot, name, way, 2]
-    chosen: dict[int, int] = {}
-    for n in 2 * list(range(len(names))):  # and once more, now that the others stand somewhere
-        covered = np.abs(middles[:, n, :, None] - points[:, None]) < (wide[n] / 2 + _MARK, 12)
-        far = np.linalg.norm(middles[:, n, :, None] - own[:, None], axis=-1)  # from each named point
-        costs = covered.all(-1).sum((0, 2)) + 5 * (far < far[..., [n]]).sum((0, 2))
-        for other, way in chosen.items():
-            if other != n:
-                room = (wide[n] + wide[other]) / 2, _HIGH
-                costs = costs + 10 * (np.abs(middles[:, n] - middles[:, other, None, way]) < room).all(-1).sum(0)
-        chosen[n] = int(costs.argmin())
-    at = [ways[n, chosen[n]] for n in range(len(names))]
-    sides = [f"{('middle', 'top', 'bottom')[up]} {('center', 'right', 'left')[right]}" for right, up in at]
-    return dict(zip(names, sides, strict=True))
-
-
-def _ways(out: int) -> list[tuple[int, int]]:
-    """Return where a name may stand, to the side and upwards, the best first; `out` is the side away from 0."""
-    return [(out, 1), (out, -1), (-out, 1), (-out, -1), (out, 0), (-out, 0), (0, 1), (0, -1)]
+    spans = np.nanmax(drawn, 1) - np.nanmin(drawn, 1)
+    places = places_of_names(values, spans, heads, large=large)
+    for head, place in places.items():
+        if place.joined:
+            way = {"ax": place.right, "ay": -place.up, "arrowhead": 0, "arrowwidth": 2, "arrowcolor": _LEADER}
+        else:
+            way = {"showarrow": False, "xshift": place.right, "yshift": place.up}
+        x, y = values[:, head.layer, head.head]
+        figure.add_annotation(x=x, y=y, text=f"<b>{head}</b>", borderpad=0, **way)
 
 
 def _draw_group(
@@ -145,6 +121,6 @@ def _draw_group(
         for x, least, most in zip(values, low, high, strict=True)
     ]
     (x, y), (error_x, error_y) = values, errors
-    marker = {"size": _SIZE, "color": CLASS_COLOURS.get(name, _NO_COLOUR), "line": OUTLINE}
+    marker = {"size": MARK, "color": CLASS_COLOURS.get(name, _NO_COLOUR), "line": OUTLINE}
     look = {"mode": "markers", "name": name, "marker": marker, "error_x": error_x, "error_y": error_y}
     figure.add_scatter(x=x, y=y, cliponaxis=False, **look, **keyed(customdata))

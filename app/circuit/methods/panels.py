@@ -46,7 +46,7 @@ def show_total(view: View) -> None:
     source = "Wang et al. 2022" if published else "measured on these prompts by the rules of the Heads page"
     figure, story = None, words.total_story(result)
     if shows(result.values, least()):
-        figure = charts.total_scatter(result, by_head, ablation.value)
+        figure = charts.total_scatter(result, by_head, ablation.value, large=view.large)
     frame = partial(tables.total_frame, result, by_head, ablation.value)
     with drawing:
         show_figure(

@@ -1,12 +1,12 @@
 """Direct and total effects, and ways to ablate: words, figures and pages are the core's."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 
-from app.circuit.methods.charts import _label_sides, method_bars, total_scatter
+from app.circuit.methods.charts import method_bars, total_scatter
+from app.circuit.methods.names import MARK
 from app.circuit.methods.tables import contrast_frame, total_frame
 from app.circuit.methods.words import outliers, total_story
 from app.colours import CLASS_COLOURS, CORRUPTED
@@ -44,7 +44,7 @@ def effects(demo_model: Model, abc: PromptPairs) -> PromptResult:
 def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
     classes = {MOVERS[0]: "name mover", INHIBITION[0]: "S-inhibition"}
     figure = total_scatter(effects, classes, "mean")
-    line, *groups, names = figure.data
+    line, *groups = figure.data
     assert line.x == line.y
     points = {
         key: (x, y, group.marker.color, group.name)
@@ -58,7 +58,7 @@ def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
         group = classes.get(Head(layer, head))
         assert name == (group or "no class")
         assert group is None or colour == CLASS_COLOURS[group]
-    assert set(names.text) == {f"<b>{head}</b>" for head in outliers(effects)}
+    assert {note.text for note in figure.layout.annotations} == {f"<b>{head}</b>" for head in outliers(effects)}
     direct, total = effects.values
     farthest = Head(*divmod(int(np.abs(total - direct).argmax()), SHAPE[1]))
     assert farthest in outliers(effects)
@@ -174,22 +174,85 @@ def test_the_methods_page_says_the_cores_numbers_and_the_warnings(demo_model: Mo
     assert not any("Direct effects would make it" in text for text in says(at)), "those are of END"
 
 
-@pytest.mark.parametrize(("wide", "high"), [(260, 300), (880, 410), (660, 170)])
-def test_names_of_heads_that_are_near_each_other_stand_apart(wide: int, high: int) -> None:
-    """On a phone, a laptop and a projector: four points a few pixels from each other and two far away."""
-    at = np.array([[0.5, 0.51, 0.5, 0.52, 0, 1], [0.5, 0.51, 0.475, 0.53, 1, 0]])
-    sides = _label_sides(at[:, None], np.ones(2), [Head(0, n) for n in range(6)])
-    ways = {"top": 1, "bottom": -1, "middle": 0, "right": 1, "left": -1, "center": 0}
-    middles = [
-        (wide * x + 16 * ways[side.split()[1]], high * y + 11 * ways[side.split()[0]])
-        for side, x, y in zip(sides.values(), *at, strict=True)
+# Names of points
+
+
+def _single(values: np.ndarray) -> PromptResult:
+    """The same of one prompt, which has no intervals: the plot is as wide as its points are apart."""
+    axes = {"effect": ("direct", "total"), "layer": tuple("0123456789ab"), "head": tuple("0123456789ab")}
+    return PromptResult(
+        values=values, axes=axes, metric="", unit="logits", n_prompts=1, per_prompt=values[..., None]
+    )  # fmt: skip
+
+
+def _hard(kind: str, seed: int) -> PromptResult:
+    """GPT-2's 144 heads: a few far away, or few large and all others at 0, or all that are large in one place."""
+    random = np.random.default_rng(seed)
+    if kind == "far":
+        return _single(random.standard_t(1.5, (2, 12, 12)))
+    values = random.normal(0, 0.03, (2, 12, 12))
+    if kind == "few":
+        values[:, 9:11, :6] = random.normal(0, 0.3, (2, 2, 6))
+    else:
+        values[0, 8:, ::2] = random.normal(1, 0.1, (4, 6))
+        values[1, 8:, ::2] = random.normal(1.3, 0.1, (4, 6))
+    return _single(values)
+
+
+SIZES = {
+    "phone": ((260, 300), (16.3, 13), False),
+    "laptop": ((880, 410), (16.3, 13), False),
+    "projector": ((812, 196), (21.7, 17), True),
+    "large projector": ((1335, 340), (21.7, 17), True),
+}
+"""Pixels between the outermost things drawn, and of a name of three letters, as measured in Chromium; large?"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "result", ["bundled", *((kind, seed) for kind in ("far", "few", "one place") for seed in (2, 8))], ids=str
+)
+def test_a_reader_can_tell_the_point_of_each_name(effects: PromptResult, result: str | tuple, size: str) -> None:
+    shown = effects if result == "bundled" else _hard(*result)
+    plot, (wide, high), large = SIZES[size]
+    figure = total_scatter(shown, {}, "mean", large=large)
+    low, high_end = (np.nan_to_num(bound, nan=0) for bound in shown.interval())
+    named = [Head.parse(note.text[3:-4]) for note in figure.layout.annotations]
+    assert set(named) == set(outliers(shown))
+    at = (slice(None), [head.layer for head in named], [head.head for head in named])
+    ends = np.concatenate([shown.values.reshape(2, -1), low[at], high_end[at]], 1)
+    scale = np.array(plot) / np.ptp(ends, axis=1)
+    points = scale * shown.values.reshape(2, -1).T
+    own = scale * shown.values[at].T
+    away = [
+        (note.ax, -note.ay) if note.showarrow is not False else (note.xshift, note.yshift)
+        for note in figure.layout.annotations
     ]
-    for (x, y), (other_x, other_y) in itertools.combinations(middles, 2):
-        assert abs(x - other_x) >= 16 or abs(y - other_y) >= 14, sides
-    assert sides[Head(0, 4)] == "top right", "where there is room, as everywhere"
+    joined = np.array([note.showarrow is not False for note in figure.layout.annotations])
+    middles = own + away
+    halves = np.array([(wide * len(str(head)) / 3 / 2, high / 2) for head in named])
+    for n in range(len(named)):
+        gaps = np.maximum(np.abs(points - middles[n]) - halves[n], 0)
+        to_own = np.maximum(np.abs(own - middles[n]) - halves[n], 0)
+        far, far_named = np.linalg.norm(gaps, axis=1), np.linalg.norm(to_own, axis=1)
+        assert far_named.min() >= MARK / 2 - 1, f"{named[n]} covers a named point"
+        assert joined[n] or far_named[n] == far.min(), f"{named[n]} is nearer to another point"
+        line = own[n] + np.linspace(0, 1, 100)[:, None] * (middles[n] - own[n])
+        for other in range(len(named)):
+            over = np.abs(middles[n] - middles[other]) < halves[n] + halves[other]
+            assert other == n or not over.all(), f"{named[n]} and {named[other]} overlap"
+            if joined[n] and other != n:
+                through = (np.abs(line - middles[other]) < halves[other]).all(1)
+                assert not through.any(), f"the line of {named[n]} goes through {named[other]}"
+                on_its_mark = np.linalg.norm(own[n] - own[other]) < MARK
+                passed = np.linalg.norm(line - own[other], axis=1).min() < 3
+                assert on_its_mark or not passed, f"the line of {named[n]} passes the point of {named[other]}"
+    assert result != "bundled" or 0 < joined.sum() < len(named) / 2
 
 
-def test_a_name_stands_nearest_to_its_own_point() -> None:
-    low_and_high = np.array([[0.5, 0.5, 0, 1], [0.5, 0.54, 0, 1]])
-    sides = _label_sides(low_and_high[:, None], np.ones(2), [Head(0, 0), Head(0, 1)])
-    assert [side.split()[0] for side in sides.values()] == ["bottom", "top"]
+def test_an_only_name_stands_outwards_beside_its_point() -> None:
+    values = np.zeros((2, 12, 12))
+    values[:, 3, 4] = -1, 1
+    [note] = total_scatter(_single(values), {}, "mean").layout.annotations
+    assert not note.showarrow
+    assert (note.xshift < 0, note.yshift > 0) == (True, True)

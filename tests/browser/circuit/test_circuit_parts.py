@@ -93,7 +93,7 @@ def test_a_point_opens_its_head(visitor: Visitor, demo_model: Model, pairs: Prom
     result = direct_and_total(demo_model, pairs)
     points = {
         name: (x, y)
-        for trace in figure(page, "direct_and_total")["traces"][1:-1]  # not the line, nor the names
+        for trace in figure(page, "direct_and_total")["traces"][1:]  # not the line
         for (name, _), x, y in zip(trace["said"], trace["x"], trace["y"], strict=True)
     }
     assert len(points) == math.prod(SHAPE)

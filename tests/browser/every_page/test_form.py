@@ -25,12 +25,16 @@ HIGHEST_FIGURE = {LAPTOP: 420, PHONE: 640, PROJECTOR: 330}
 MOST_PROSE, MOST_IN_A_SENTENCE, MOST_SCREENS = 250, 25, 3
 WHOLE_SENTENCE = ("prompt", "logit lens", "activation patching", "path patching")
 """Views whose main sentence is on the first screen with its small print too."""
+LEAST_PLOT = {"prompt": 200, "logit lens": 240, "attention": 240}
+"""View -> pixels between the axes of its main figure on the smaller projector."""
 LEAST_TARGET = 24
 ONE_LINE = 64
 """Pixels that a line of text with buttons or chips beside it takes at most."""
 
 TICKS = """[...document.querySelectorAll('.js-plotly-plot :is(.xtick, .ytick) text')].map(
     label => getComputedStyle(label).fontSize)"""
+
+PLOT = "document.querySelector('.js-plotly-plot')?._fullLayout.yaxis?._length || 0"
 
 FORM = """([width]) => {
     const main = document.querySelector('.stMain');
@@ -144,6 +148,7 @@ def test_question_figure_and_answer_fit_a_projectors_screen(view: tuple[str, Vis
         assert 0 < found["top"] <= HIGHEST_FIGURE[PROJECTOR] * size[1] / PROJECTOR[1]
         assert found["small" if name in WHOLE_SENTENCE else "end"] <= size[1]
         assert all(size == "16px" for size in page.evaluate(TICKS))  # whenever Streamlit's theme was laid over them
+        assert page.evaluate(PLOT) >= LEAST_PLOT.get(name, 0)
         assert sideways(page) == 0
         assert page.evaluate(CUT) == []
         assert not page.evaluate(
@@ -153,8 +158,9 @@ def test_question_figure_and_answer_fit_a_projectors_screen(view: tuple[str, Vis
         expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).not_to_be_in_viewport()
 
 
-def test_the_circuit_and_the_token_grid_are_whole_on_a_projector(open_view) -> None:
-    for view, name in (("circuit, break it", "circuit_graph"), ("logit lens", "token_lens")):
+def test_graphs_and_the_token_grid_are_whole_on_a_projector(open_view) -> None:
+    boxes = {"circuit_graph": 1, "edge_graph": 2}  # the logits, and the embedding
+    for view, name in (("circuit, break it", "circuit_graph"), ("edges", "edge_graph"), ("logit lens", "token_lens")):
         page = open_view(view, size="large", part_tokens="true").page  # of the Circuit page no part
         form(page, PROJECTOR)
         right, width, room = read_chart(page, name, WIDTH)
@@ -163,7 +169,8 @@ def test_the_circuit_and_the_token_grid_are_whole_on_a_projector(open_view) -> N
         if name == "circuit_graph":
             numbers = page.locator(".st-key-circuit-summary").get_by_test_id("stMetric")
             expect(numbers.last).to_be_in_viewport(ratio=1)
-            for (*one, wide), (*other, _) in combinations(read_chart(page, name, HEADS)[:-1], 2):  # but the logits
+        if name in boxes:
+            for (*one, wide), (*other, _) in combinations(read_chart(page, name, HEADS)[: -boxes[name]], 2):
                 assert math.dist(one, other) >= wide
 
 
@@ -191,7 +198,15 @@ def test_a_button_leads_to_the_presenting_view_and_back(visitor: Visitor) -> Non
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
     visitor.settled()
     assert "size=large" in page.url
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})  # who is given such a link
+    menu, strip = at_rest(
+        page,
+        """() => ['[data-testid=stExpandSidebarButton]', '.st-key-strip']
+            .map(name => document.querySelector(name).getBoundingClientRect()).map(({top, bottom}) => [top, bottom])""",
+    )
+    assert menu[1] <= strip[0]
     page.get_by_role("button", name="Leave").click()
+    page.set_viewport_size({"width": LAPTOP[0], "height": LAPTOP[1]})
     expect(page.get_by_role("button", name="Present")).to_be_visible()
     expect(page.get_by_test_id("stSidebar").get_by_role("radiogroup").first).to_be_visible()
     visitor.settled()

@@ -1,9 +1,12 @@
 """A page on paper: white, with nothing to press, and nothing cut."""
 
+import math
+
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.visitor import Visitor, at_rest, part
+from tests.models.bundled import SHAPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -60,3 +63,29 @@ def test_circuitsvis_which_cannot_be_printed_says_where_its_patterns_are(visitor
     expect(said).to_be_visible()
     expect(frame).not_to_be_visible()
     page.emulate_media(media="screen")
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_a_table_is_whole_on_paper(chromium: Browser, server: str, size: tuple[int, int]) -> None:
+    """The screen's scrolls both ways; paper had what it showed."""
+    visitor = Visitor(chromium, server, viewport={"width": size[0], "height": size[1]})
+    page = visitor.open("/attention", model="ioi-demo", part_from_end="true")
+    on_screen, table = page.get_by_test_id("stDataFrame"), page.locator(".ioi-on-paper table")
+    expect(on_screen).to_be_visible()
+    expect(table).not_to_be_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    page.set_viewport_size(PAPER)
+    expect(on_screen).not_to_be_visible()
+    expect(table.locator("tbody tr")).to_have_count(math.prod(SHAPE))
+    titles = table.locator("th").all_inner_texts()
+    assert [title.replace("\u00a0", " ") for title in titles[-3:]] == ["S2 clean", "S2 corrupted", "S2 difference"]
+    sides = at_rest(
+        page,
+        """() => [...document.querySelectorAll('.ioi-on-paper th')].map(one => one.getBoundingClientRect())
+            .map(({left, right}) => [left, right])""",
+    )
+    assert len(sides) == len(titles) == 11
+    assert all(0 <= left < right <= PAPER["width"] for left, right in sides)
+    page.emulate_media(media="screen")
+    visitor.leave()
