@@ -14,6 +14,7 @@ from ioi_core import (
     ROLES,
     Direction,
     Model,
+    PatchResult,
     PromptError,
     PromptPairs,
     arena_pairs,
@@ -312,7 +313,7 @@ Cells = list[tuple[int, int | None]]
 """(layer, head); head None for a residual site."""
 
 
-def check_sampled_cells(model: Model, oracle: HookedRuns, site: str, cells: Cells, atol: float = 1e-4) -> None:
+def check_sampled_cells(model: Model, oracle: HookedRuns, site: str, cells: Cells, atol: float = 1e-4) -> PatchResult:
     pairs = oracle.pairs
     ours = patch_activations(model, pairs, site, metric="logit_diff", positions=None)
     for layer, head in cells:
@@ -325,6 +326,7 @@ def check_sampled_cells(model: Model, oracle: HookedRuns, site: str, cells: Cell
             where = [list(range(length)) for length in pairs.lengths]
             found = ours.per_prompt[layer, head]
         np.testing.assert_allclose(found, oracle.patched(site, layer, head, where), atol=atol)
+    return ours
 
 
 @pytest.mark.slow
@@ -343,15 +345,14 @@ def test_gpt2_shaped_model(gpt2_shaped_model: Model, gpt2_shaped_bridge) -> None
 @pytest.mark.parametrize("corruption", ["s2_flip", "abc"])
 def test_bundled_model(demo_model: Model, demo_model_64: Model, demo_bridge, corruption: str, bos: bool) -> None:
     """Every prompt in float64, where two implementations agree to the last digits; the float32 means with those."""
-    heads = [INDUCTION[0], INHIBITION[0], NEGATIVE[0]]
+    of_heads = [(head.layer, head.head) for head in (INDUCTION[0], INHIBITION[0], NEGATIVE[0])]
+    of_layers = [(1, None), (SHAPE[0] - 1, None)]
     pairs = ioi_dataset(demo_model, 12, corruption=corruption, prepend_bos=bos)
     oracle = HookedRuns(demo_bridge, pairs, Direction.DENOISING)
-    for site in HEAD_SITES:
-        check_sampled_cells(demo_model_64, oracle, site, [(h.layer, h.head) for h in heads], atol=1e-8)
-    for site in RESIDUAL_SITES:
-        check_sampled_cells(demo_model_64, oracle, site, [(1, None), (SHAPE[0] - 1, None)], atol=1e-8)
     for site in SITES:
-        single, double = (patch_activations(m, pairs, site, metric="logit_diff") for m in (demo_model, demo_model_64))
+        cells = of_heads if site in HEAD_SITES else of_layers
+        double = check_sampled_cells(demo_model_64, oracle, site, cells, atol=1e-8)
+        single = patch_activations(demo_model, pairs, site, metric="logit_diff")
         np.testing.assert_allclose(single.values, double.values, atol=1e-4)
 
 
