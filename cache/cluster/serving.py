@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from cache.cluster.runner import Runner
 _SAY_EVERY = 0.5  # seconds
 _TRY_AGAIN = 1.0  # seconds
 _HANDING_BACK = 60.0  # seconds until the next step of what runs, at most
+_FETCHING = 10.0  # seconds until an answer has been fetched, at most
 TOO_LARGE = 3
 """Exit status of a worker that took more memory than it may."""
 
@@ -144,17 +146,26 @@ async def _tell(serving: Serving, runner: Runner, worker: QuietWorker) -> None:
 
 async def _hand_back(runner: Runner, worker: QuietWorker, grace: float) -> None:
     """Take no new work, wait for what runs, hand it back if it takes longer, and leave the cluster."""
+
+    def ended() -> bool:
+        return runner.now is None and not worker.state.all_running_tasks
+
     worker.status = Status.paused
-    for seconds, give_back in ((grace, False), (_HANDING_BACK, True)):
-        if give_back:
-            runner.hand_back.set()
-        until = asyncio.get_running_loop().time() + seconds
-        while runner.now is not None and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0.05)
+    await _until(ended, grace)
+    runner.hand_back.set()
+    await _until(ended, _HANDING_BACK)
     if worker.status is Status.paused:  # the scheduler is there
-        await asyncio.sleep(0.1)  # the answer of what has just ended is on its way
+        await _until(lambda: not worker.data, _FETCHING)  # the answer of what has just ended is here alone
         with suppress(TimeoutError, OSError):  # what it holds cannot be moved, or the scheduler went meanwhile
             await asyncio.wait_for(worker.close_gracefully(), 10)
+
+
+async def _until(done: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is so, or the time is over."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not done() and loop.time() < end:
+        await asyncio.sleep(0.05)
 
 
 async def _either(*waits: Any) -> None:

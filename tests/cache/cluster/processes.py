@@ -124,11 +124,14 @@ def store(folder: Path | None) -> Store:
     return memory if folder is None else TieredStore(memory, lambda: DiskStore(folder, 10**8))
 
 
-def worker_process(cluster: Cluster, name: str, kind: str, folder: Path | None, more: Mapping[str, Any]) -> None:
+def worker_process(
+    cluster: Cluster, name: str, kind: str, folder: Path | None, answering: float, more: Mapping[str, Any]
+) -> None:
     _logging(name)
     models = Residents(SimpleNamespace(type=kind))  # type: ignore[arg-type]
     models._keep(model(kind))
-    runner = Runner(models, store(folder), name=name, analyses=ANALYSES)
+    kept = store(folder)
+    runner = Runner(models, kept, name=name, analyses=ANALYSES, observe=lambda _: time.sleep(answering))
     asyncio.run(serve(Serving(cluster, name, f"torch.float32 {kind}", **more), runner))
     os._exit(0)
 
@@ -151,9 +154,10 @@ class Processes:
     def scheduler(self) -> Any:
         return self.start(scheduler_process, self.cluster)
 
-    def worker(self, kind: str = "cpu", folder: Path | None = None, **more: object) -> Any:
+    def worker(self, kind: str = "cpu", folder: Path | None = None, answering: float = 0.0, **more: object) -> Any:
+        """Start a worker that takes so many seconds from what it has computed to its answer."""
         self.number += 1
-        return self.start(worker_process, self.cluster, f"worker-{self.number}", kind, folder, more)
+        return self.start(worker_process, self.cluster, f"worker-{self.number}", kind, folder, answering, more)
 
     def replica(self, kind: str = "cpu") -> "Replica":
         ours, theirs = self.pipe()
