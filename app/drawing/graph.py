@@ -1,5 +1,6 @@
 """Nodes and the edges between them: layers upwards, the logits above the last."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +11,8 @@ from app.drawing.parts import OUTLINE, click_targets, keyed
 
 Point = tuple[float, float]
 """Of a node: x and its layer."""
+
+_LETTER = 7  # pixels
 
 _Node = TypeVar("_Node")
 
@@ -32,17 +35,24 @@ def draw_nodes(
     customdata: Sequence[Sequence[str]] = (),
     text_colour: str = "#000000",
 ) -> None:
-    """Draw nodes with their names in them; a click elsewhere fades none.
+    """Draw nodes with their names in them, long ones in smaller letters; a click elsewhere fades none.
 
     Args:
         marker: Plotly's; customdata: as in `keyed`.
     """
     x, y = zip(*points, strict=True)
     hover = keyed(customdata) if customdata else {"hoverinfo": "skip"}
-    text = {"text": names, "textfont": {"size": 12, "color": text_colour}, "cliponaxis": False}
+    fitting = [_fitting(name, marker["size"]) for name in names]
+    text = {"text": fitting, "textfont": {"size": 12, "color": text_colour}, "cliponaxis": False}
     unfaded = {"textfont": {"color": text_colour}}
     style = {"mode": "markers+text", "marker": {"line": OUTLINE, **marker}, "unselected": unfaded, "showlegend": False}
     figure.add_scatter(x=x, y=y, **text, **style, **hover)
+
+
+def _fitting(name: str, size: int) -> str:
+    """Return a name that is no wider than its node even in a projector's letters."""
+    share = size / (_LETTER * len(re.sub("<[^>]*>", "", name)))
+    return name if share >= 1 else f'<span style="font-size:{share:.2f}em">{name}</span>'
 
 
 def draw_edges(

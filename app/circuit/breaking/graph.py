@@ -34,8 +34,10 @@ _OTHER_COLOUR = "#A9A9A9"  # as in direct and total
 _OFF_TEXT = "#7A7A7A"  # reads on light and dark alike
 _NARROWEST, _GAP, _FEWEST = 1.8, 0.4, 5.0  # in heads' widths: a column, between two, the whole figure
 _SLOT = 46  # pixels of a head
+_MANY = 6  # heads beside each other in one column
 _SHIFTS, _ENOUGH = (0.0, 0.45, -0.45), 0.44  # the same: a row for a low screen, and what is aside of a head below
 _SIZE, _SMALLEST, _LOW = 36, 27, 180  # pixels: of a node, at least, and of all layers on a low screen
+_LEAST, _WIDE = 21, 700  # pixels: of a node of the whole of GPT-2, and of all nodes beside each other there
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class CircuitGraph:
     columns: tuple[tuple[float, str, str], ...]
     width: float
     classed: bool
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether all members are meant at every position."""
+        return all(role == EVERYWHERE for _, _, role in self.columns)
 
     @property
     def pixels(self) -> int:
@@ -84,11 +91,21 @@ def graph_of(circuit: Circuit, off: Circuit, classes: Classes, *, low: bool = Fa
         for member in members:
             rows.setdefault(member[0].layer, []).append(member)
         width = max(_NARROWEST, *map(len, rows.values()))
-        places |= _apart(rows, spread(rows, left, width)) if low else spread(rows, left, width)
+        even = _close(rows, left, width) if low and width > _MANY else spread(rows, left, width)
+        places |= _apart(rows, even) if low else even
         columns.append((left + width / 2, order[group], PLACES[role]))
         left += width + _GAP
     switched_off = frozenset(off.members) & frozenset(places)
     return CircuitGraph(places, groups, switched_off, tuple(columns), max(left, _FEWEST), bool(classes))
+
+
+def _close(rows: Mapping[float, Sequence[Member]], left: float, width: float) -> dict[Member, Point]:
+    """Return the places of rows that are as close as heads may be: rows of any length fit between each other."""
+    return {
+        member: (left + (width - len(row) + 1) / 2 + n, layer)
+        for layer, row in rows.items()
+        for n, member in enumerate(row)
+    }
 
 
 def _apart(rows: Mapping[float, Sequence[Member]], places: Mapping[Member, Point]) -> dict[Member, Point]:
@@ -110,7 +127,7 @@ def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool, low: 
         published: whether the classes are the paper's own, so that its edges are too.
         low: draw heads of many layers smaller, so that the figure can be as low as a projector's screen.
     """
-    size = min(_SIZE, max(_SMALLEST, _LOW // n_layers)) if low else _SIZE
+    size = min(_SIZE, max(_SMALLEST, _LOW // n_layers), max(_LEAST, round(_WIDE / graph.width))) if low else _SIZE
     figure = go.Figure()
     _draw_edges(figure, graph, n_layers, published=published)
     for name, members in graph.groups.items():
@@ -120,6 +137,8 @@ def circuit_figure(graph: CircuitGraph, n_layers: int, *, published: bool, low: 
     _set_axes(figure, graph, n_layers)
     n_off = len(graph.off)
     note = f"filled: on ({len(graph.places) - n_off}), hollow: off ({n_off}); click a head to switch it"
+    if graph.classed and graph.everywhere:
+        note += "; each is meant at every position"
     return laid_out(figure, "The circuit, head by head", note, 210 + 46 * n_layers, top=120)
 
 
@@ -183,7 +202,8 @@ def _set_axes(figure: go.Figure, graph: CircuitGraph, n_layers: int) -> None:
     places = [mark(role) if role != EVERYWHERE else "everywhere" for _, _, role in graph.columns]
     names = places
     if graph.classed:
-        names = [f"{name.replace(' ', '<br>')}<br>{at}" for at, (_, name, _) in zip(places, graph.columns, strict=True)]
+        ends_at = ["" if graph.everywhere else f"<br>{at}" for at in places]  # the note says it once
+        names = [f"{name.replace(' ', '<br>')}{at}" for at, (_, name, _) in zip(ends_at, graph.columns, strict=True)]
     ends = {"range": [-0.4, graph.width], "side": "top"}
     figure.update_xaxes(tickvals=[x for x, _, _ in graph.columns], ticktext=names, tickangle=0, **PLAIN_AXIS, **ends)
     name_layers(figure, n_layers)

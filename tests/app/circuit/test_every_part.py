@@ -1,5 +1,6 @@
 """What holds for each of the four parts of the Circuit page beside its first, and what the first one shows first."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import streamlit as st
 
 from app.circuit.breaking import panels
-from app.circuit.breaking.graph import graph_of
+from app.circuit.breaking.graph import circuit_figure, graph_of
+from app.circuit.members import EVERYWHERE
 from app.words.phrases import number
-from ioi_core import IOI_CIRCUIT, Circuit, Model, contrast_methods, direct_and_total, prompt_pairs
+from ioi_core import IOI_CIRCUIT, Circuit, Head, Model, contrast_methods, direct_and_total, prompt_pairs
 from ioi_core.heads.published import PUBLISHED_CLASSES
 from tests.app.circuit.part_pages import FRANCE, PARTS, SENTENCE, page
 from tests.app.pages import assert_fine, opened, says
@@ -104,3 +106,27 @@ def test_on_a_low_screen_no_head_stands_right_above_another(low: bool) -> None:
     places = graph_of(IOI_CIRCUIT, Circuit(), classes, low=low).places.values()
     above = [x for x, layer in places if any(abs(x - other) < 0.4 for other, below in places if below == layer - 1)]
     assert bool(above) is not low  # on others straight columns are easier to read
+
+
+EVERY_HEAD = Circuit(dict.fromkeys([Head(*cell) for cell in np.ndindex(12, 12)], EVERYWHERE))
+
+
+@pytest.mark.parametrize("circuit", [IOI_CIRCUIT, EVERY_HEAD], ids=["the paper's", "all"])
+def test_gpt2s_heads_stand_apart_on_a_projector_and_names_fit_in_them(circuit: Circuit) -> None:
+    classes = {group.name: group.heads for group in PUBLISHED_CLASSES}
+    figure = circuit_figure(graph_of(circuit, Circuit(), classes, low=True), 12, published=True, low=True)
+    left, right = figure.layout.xaxis.range
+    low, high = figure.layout.yaxis.range
+    scale = np.array([870 / (right - left), 247 / (high - low)])  # pixels of the plot at 1280x720, as measured
+    heads = [trace for trace in figure.data if trace.mode == "markers+text" and trace.text != ("logits",)]
+    sizes = {trace.marker.size for trace in heads}
+    points = scale * np.concatenate([np.column_stack([trace.x, trace.y]) for trace in heads])
+    assert len(points) == len(circuit.members)
+    apart = np.linalg.norm(points[:, None] - points, axis=-1)[~np.eye(len(points), dtype=bool)]
+    assert apart.min() >= max(sizes)
+    for name in [name for trace in heads for name in trace.text]:
+        letters = 15 * float(re.findall("font-size:(.*)em", name)[0] if "em" in name else 1)  # pixels high
+        assert 0.45 * letters * len(re.sub("<[^>]*>", "", name)) <= max(sizes)
+    places = "everywhere" in "".join(figure.layout.xaxis.ticktext)
+    assert not places, "columns are too narrow for it; the note says it of all"
+    assert ("at every position" in figure.layout.title.subtitle.text) == (circuit == EVERY_HEAD)
