@@ -120,6 +120,8 @@ def circuit_story(broken: Broken, circuit: Circuit, off: Circuit, *, is_whole: b
     kept = f"{who} {in_percent(now.faithfulness)} of the whole model's logit_diff"
     if not clearly_above_0(now.model_per_prompt - now.per_prompt[2]):
         nothing = in_percent(now.empty_logit_diff / model)
+        if not circuit:
+            return f"Without any head the model keeps {nothing} of its logit_diff: choose prompts that need the heads."
         return f"{kept}, no head at all {nothing}: choose prompts that need the heads."
     return f"{kept}; the whole model itself keeps {in_percent(without / model)}." if off else f"{kept}."
 
