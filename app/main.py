@@ -173,7 +173,7 @@ def _strip(view: View) -> None:
     items = "".join(f"<span><b>{fact}:</b> {html.escape(value)}</span>" for fact, value in facts.items())
     labels, meanings = row_labels(view.model, pairs, view.row), role_meanings(view.model, pairs)
     drawn = chips(labels, row_roles(pairs, view.row), meanings, name="Prompt shown")
-    more = f"{', not GPT-2' * (name == DEMO)}; {prompts(len(pairs))}"
+    more = f"; {prompts(len(pairs))}"
     short = f'{html.escape(name)}<span class="ioi-less">{more}</span>'  # of which a phone shows the name
     folded = f'<details><summary>{short}</summary><div class="ioi-facts">{items}</div></details>'
     st.html(f'<div class="ioi-strip">{folded}{scrolling(drawn, "Prompt shown")}</div>')

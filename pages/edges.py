@@ -36,9 +36,10 @@ with right:
     roles_caption(pairs)
 request = scores_request(pairs, method)
 if not is_known(model, request) and method != "eap":
-    quick = scores_request(pairs, "eap")
-    with figure.container():
-        panels.show_sketch(view, Plan(graph, compute(model, quick), number, Changes(), given))
+    estimate = compute(model, scores_request(pairs, "eap"))
+    if words.has_edges(estimate):
+        with figure.container():
+            panels.show_sketch(view, Plan(graph, estimate, number, Changes(), given))
 scores = compute(model, request)
 if not words.has_edges(scores):
     with figure.container():

@@ -30,7 +30,7 @@ headline(
     PROMPT.question,
     "Each prompt repeats one of two words, **S**: the right answer is the other, **IO**."
     if pairs.has_all_roles
-    else "**IO** stands for the right answer, **S** for the wrong one; of several right ones, for all.",
+    else "**IO** stands for the right answer, **S** for the wrong one; where several are right, IO is all of them.",
     more="Every box is one token, the unit that the model reads; a middle dot is a space.",
 )
 roles_caption(pairs)

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from app.drawing import parts
 from app.drawing.bars import prompt_columns
-from app.drawing.heatmap import EffectGrid, effect_heatmap, heatmap_height, interval_texts
+from app.drawing.heatmap import EffectGrid, effect_heatmap, empty_note, heatmap_height, interval_texts
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, laid_out, literal, mean_note
 from app.words.choices import TOWARDS
@@ -26,7 +26,7 @@ def patch_heatmap(grid: EffectGrid, result: PatchResult, chosen: tuple[int, int]
     ]
     kind = "Estimated change" if result.estimate else "Change"
     figure = effect_heatmap(grid, texts, [chosen] if chosen else [], less_is_good=result.metric == "kl")
-    note = f"{result.unit}, {sample}; blue: {TOWARDS[result.metric]}; empty: unchanged"
+    note = f"{result.unit}, {sample}; blue: {TOWARDS[result.metric]}{empty_note(grid)}"
     top = 115 if any(grid.roles) else None
     return laid_out(figure, f"{kind} in {result.metric}", note, heatmap_height(grid), top=top)
 

@@ -175,6 +175,7 @@ def _enlarged(drawn: go.Figure, *, roomy: bool) -> go.Figure:
         margin={"t": figure.layout.margin.t + (25 if roomy else 5) + 16 * (figure.layout.xaxis.side == "top")},
         height=figure.layout.height * _LARGER,
         legend={"font": {"size": 16}},
+        hoverlabel={"font": {"size": 16}},
     )
     # Streamlit's theme has sizes of its own for axes, taken from the page's as it was when the chart was drawn.
     axes = {"tickfont": {"size": 16}, "title": {"font": {"size": 16}}}

@@ -176,11 +176,20 @@ def heatmap_height(grid: EffectGrid) -> int:
 
 def _cell_texts(grid: EffectGrid, limit: float) -> list[list[str]]:
     """Return the effects as text; "" where every prompt is exactly unchanged, or where there is no path."""
-    untouched = (grid.per_prompt == 0).all(-1) | np.isnan(grid.effects)
+    untouched = _unchanged(grid) | np.isnan(grid.effects)
     return [
         ["" if nothing else number(value, limit, grid.least) for value, nothing in zip(row, still, strict=True)]
         for row, still in zip(grid.effects, untouched, strict=True)
     ]
+
+
+def _unchanged(grid: EffectGrid) -> np.ndarray:
+    return np.asarray((grid.per_prompt == 0).all(-1))
+
+
+def empty_note(grid: EffectGrid) -> str:
+    """Explain empty cells in a figure's note, where there are any."""
+    return "; empty: unchanged" if _unchanged(grid).any() else ""
 
 
 def _column_texts(grid: EffectGrid) -> list[str]:

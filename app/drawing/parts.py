@@ -81,12 +81,12 @@ def mean_line(figure: go.Figure, values: np.ndarray, colour: str, gaps: np.ndarr
         return
     low, high = (float(bound) for bound in bootstrap_interval(values, gaps=gaps))
     figure.add_hrect(y0=low, y1=high, fillcolor=colour, opacity=0.15, line_width=0, layer="below")
-    figure.add_hline(y=float(values.mean()), line={"dash": "dash", "width": 2, "color": colour}, layer="below")
+    figure.add_hline(y=float(values.mean()), line={"dash": "dot", "width": 2, "color": colour}, layer="below")
 
 
 def mean_note(n_prompts: int) -> str:
     """Explain what `mean_line` draws in a figure's note."""
-    return "; dashed: mean, shaded: its 95 % interval" if n_prompts > 1 else ""
+    return "; dotted: mean, shaded: its 95 % interval" if n_prompts > 1 else ""
 
 
 _PLACES = 6
@@ -108,7 +108,7 @@ def prompt_axis(figure: go.Figure, n_prompts: int, shown: int, most: int = 12) -
 def in_one_line(label: str) -> str:
     """Return a token for a Plotly label, escaped, in smaller letters if it is long."""
     share = _share(label)
-    return literal(label) if share == 1 else f'<span style="font-size:{share:.2f}em">{literal(label)}</span>'
+    return literal(label) if share == 1 else f'<span style="font-size:{round(100 * share)}%">{literal(label)}</span>'
 
 
 def columns_width(labels: Iterable[str], n_columns: int) -> int:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from app.colours import LOGITS_COLOUR
 from app.drawing.bars import row_bars
 from app.drawing.graph import Point, draw_edges, draw_nodes, name_layers, spread
-from app.drawing.heatmap import EffectGrid, effect_heatmap, heatmap_height, interval_texts
+from app.drawing.heatmap import EffectGrid, effect_heatmap, empty_note, heatmap_height, interval_texts
 from app.drawing.kept import drawn_once
 from app.drawing.parts import by_sign, laid_out, whisker_note
 from app.path_patching.cells import Edge
@@ -41,7 +41,7 @@ def path_heatmap(grid: EffectGrid, result: PathResult, step: Step, picked: Seque
     # A share of a negative number falls where logit_diff rises: colours are those of logit_diff.
     figure = effect_heatmap(grid, texts, picked, less_is_good=logits_a_unit(result) < 0)
     title = f"What each sender does to {step.words}"
-    note = f"{effect_unit(result.metric)}, {result.direction}, {sample}; empty: unchanged"
+    note = f"{effect_unit(result.metric)}, {result.direction}, {sample}{empty_note(grid)}"
     return laid_out(figure, title, note, heatmap_height(grid))
 
 

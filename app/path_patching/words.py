@@ -43,6 +43,7 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     first, *others = sorted({*rises.values()}, key=lambda up: up != rises[strong[0]])
     verbs = {True: "raises", False: "lowers"}
     text = f"{patching} {verbs[first]} {score} most for {_sender_list(grid, _of_sign(rises, first)[:n])}.\n"
+    text += f"In brackets: {effect_unit(result.metric)}. "
     for other in others:
         text += f"It {verbs[other]} {score} for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}. "
     return text
@@ -58,7 +59,8 @@ def _sender_list(grid: EffectGrid, cells: list[tuple[int, int]]) -> str:
 
 def effect_unit(metric: str) -> str:
     """Return what an effect is, for titles and notes."""
-    return f"change in {scored(metric)}, {EFFECT_UNITS[metric]}"
+    unit = EFFECT_UNITS[metric]
+    return f"change in {scored(metric)}, {'share ' * unit.startswith('of ')}{unit}"
 
 
 def runs_story(result: PathResult) -> str:

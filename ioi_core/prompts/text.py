@@ -127,7 +127,7 @@ def check_same_length(model: Model, clean: Sequence[int], corrupted: Sequence[in
         f"{label} and its corrupted twin must have the same number of tokens; they first differ at token {first}: "
         f"clean {len(clean)} tokens {show_tokens(model, clean, first)}, "
         f"corrupted {len(corrupted)} tokens {show_tokens(model, corrupted, first)}",
-        f"reword {label} or its corrupted twin, for example with names that are one token each",
+        f"make {label} and its corrupted twin equally long: {len(clean)} and {len(corrupted)} tokens now",
     )
 
 

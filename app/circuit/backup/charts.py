@@ -10,7 +10,7 @@ from app.circuit.backup.words import stage_name
 from app.drawing.bars import RowMarks, row_bars
 from app.drawing.heatmap import clickable_cells, colour_limit, effect_cells, name_cells
 from app.drawing.kept import drawn_once
-from app.drawing.parts import laid_out
+from app.drawing.parts import laid_out, whisker_note
 from app.words.effects import least
 from app.words.phrases import heads_words, interval, mean_over, number, size
 from ioi_core import Backup, bootstrap_interval
@@ -35,8 +35,8 @@ def stage_bars(stages: Sequence[Stage], result: Backup) -> go.Figure:
         for stage in stages
     ]
     naive = [stage.naive for stage in stages]
-    marks = RowMarks("expected if nothing else reacts", "real (line: 95 % interval)", naive, naive_texts)
-    note = f"logits, {result.ablation} ablation at END, {sample}"
+    marks = RowMarks("expected if nothing else reacts", "real", naive, naive_texts)
+    note = f"logits, {result.ablation} ablation at END, {sample}{whisker_note(result.n_prompts)}"
     title, axis = "logit_diff as heads are ablated, one by one", "logit_diff, logits (right: the right answer)"
     return row_bars(names, ends, hover_texts, title, note, axis, marks=marks, bold_values=True)
 
@@ -61,8 +61,9 @@ def mover_bars(moved: Sequence[Mover], stage: Stage, result: Backup) -> go.Figur
         for mover in shown
     ]
     alone = [mover.by_scale for mover in shown]
-    marks = RowMarks("by LayerNorm's scale alone", "change (line: 95 % interval)", alone, alone_texts)
-    title, note = "Direct effects that move most", f"logits, {sample}; click: open the head"
+    marks = RowMarks("by LayerNorm's scale alone", "change", alone, alone_texts)
+    title = "Direct effects that move most"
+    note = f"logits, {sample}{whisker_note(result.n_prompts)}; click: open the head"
     axis, keys = "change, logits (right: the right answer)", [str(mover.head) for mover in shown]
     return row_bars(names, ends, hover_texts, title, note, axis, keys=keys, marks=marks, bold_values=True)
 

@@ -115,12 +115,13 @@ def circuit_story(broken: Broken, circuit: Circuit, off: Circuit, *, is_whole: b
     model, without = now.model_logit_diff, float(broken.completeness.model_values)
     if no_share(now):
         return f"The circuit's logit_diff is {number(now.logit_diff)}, the whole model's {number(model)}."
-    verb = "keep" if len(circuit) > 1 else "keeps"
-    who = f"With {size_words(off)} off, the circuit keeps" if off else f"{size_words(circuit).capitalize()} {verb}"
+    some = f"{size_words(circuit).capitalize()} {'keep' if len(circuit) > 1 else 'keeps'}"
+    all_on = some if circuit else "Without any head the model keeps"
+    who = f"With {size_words(off)} off, the circuit keeps" if off else all_on
     kept = f"{who} {in_percent(now.faithfulness)} of the whole model's logit_diff"
     if not clearly_above_0(now.model_per_prompt - now.per_prompt[2]):
         nothing = in_percent(now.empty_logit_diff / model)
-        return f"{kept}, no head at all {nothing}: choose prompts that need the heads."
+        return f"{kept}{f', no head at all {nothing}' * bool(circuit)}: choose prompts that need the heads."
     return f"{kept}; the whole model itself keeps {in_percent(without / model)}." if off else f"{kept}."
 
 

@@ -10,7 +10,7 @@ from app.circuit.methods.words import METHOD_WORDS, changes, effects_text, outli
 from app.colours import CLASS_COLOURS, CORRUPTED
 from app.drawing.bars import row_bars
 from app.drawing.kept import drawn_once
-from app.drawing.parts import OUTLINE, keyed, laid_out, whiskers
+from app.drawing.parts import OUTLINE, keyed, laid_out, whisker_note, whiskers
 from app.words.phrases import interval, mean_over, number
 from ioi_core import Head, MethodContrast, PromptResult
 
@@ -32,7 +32,7 @@ def method_bars(result: MethodContrast) -> go.Figure:
         f"a change of {number(change.change)} logits<br>({interval(change.low, change.high, sample)})"
         for change in by_method
     ]
-    title, note = "Change in logit_diff by each method", f"logits, {sample}; line: 95 % interval"
+    title, note = "Change in logit_diff by each method", f"logits, {sample}{whisker_note(result.n_prompts)}"
     return row_bars(names, ends, hover_texts, title, note, "change, logits (right: the right answer)", bold_values=True)
 
 

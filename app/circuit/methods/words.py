@@ -162,7 +162,7 @@ def total_story(result: PromptResult) -> str:
             named.append(Head(layer, head))
             sentences.append(
                 f"Farthest {where} the line: head {layer}.{head}, direct effect {number(direct[layer, head])}, total "
-                f"{number(total[layer, head])}."
+                f"{number(total[layer, head])} logits."
             )
     if not sentences:
         return (

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 from app.circuit.signals.words import FLIP_WORDS
 from app.drawing.bars import RowMarks, row_bars
 from app.drawing.kept import drawn_once
+from app.drawing.parts import whisker_note
 from app.words.phrases import interval, mean_over, number
 from ioi_core import SIGNALS, SignalFit
 
@@ -25,7 +26,7 @@ def signal_bars(result: SignalFit) -> go.Figure:
         for (position, token), value in zip(SIGNALS.values(), result.fitted, strict=True)
     ]
     marks = RowMarks("a S_pos + b S_tok", "measured", list(map(float, result.fitted)), formula)
-    note = f"logits, {sample}; line: 95 % interval"
+    note = f"logits, {sample}{whisker_note(result.n_prompts)}"
     title = "logit_diff with the heads' signal from six variants"
     return row_bars(
         names,

@@ -172,3 +172,7 @@ def test_where_nothing_keeps_as_much_the_share_is_said_to_tell_nothing(demo_mode
         told.append(circuit_story(Broken(result, result, sets), found, NO_HEADS, is_whole=False))
         nothing = in_percent(result.empty_logit_diff / result.model_logit_diff)
         assert told[-1].endswith(f"no head at all {nothing}: choose prompts that need the heads.") == (pairs is few)
+        none = evaluate_circuit(demo_model, pairs, NO_HEADS)
+        nobody = Broken(none, none, completeness(demo_model, pairs, NO_HEADS, NO_HEADS))
+        alone = f"Without any head the model keeps {nothing} of the whole model's logit_diff"
+        assert circuit_story(nobody, NO_HEADS, NO_HEADS, is_whole=False).startswith(alone)

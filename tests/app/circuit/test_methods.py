@@ -70,7 +70,7 @@ def test_every_head_is_a_point_of_its_class(effects: PromptResult) -> None:
 @pytest.mark.parametrize(
     ("direct", "total", "words"),
     [
-        (0.1, 9.0, "Farthest above the line: head 0.0, direct effect +0.100, total +9.00."),
+        (0.1, 9.0, "Farthest above the line: head 0.0, direct effect +0.100, total +9.00 logits."),
         (0.1, -9.0, "Farthest below the line: head 0.0"),
         (9.0, 0.1, "No head comes after 0.0"),
         (-9.0, -0.1, "Farthest above the line: head 0.0"),
@@ -121,7 +121,7 @@ def test_the_direct_and_total_page_says_the_cores_numbers(demo_model: Model, abl
     layer, head = np.unravel_index((total - direct).argmax(), total.shape)
     said = (
         f"Farthest above the line: head {layer}.{head}, direct effect {number(direct[layer, head])}, total "
-        f"{number(total[layer, head])}."
+        f"{number(total[layer, head])} logits."
     )
     assert any(said in text for text in says(at))
 

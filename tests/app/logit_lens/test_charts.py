@@ -101,8 +101,8 @@ def test_a_long_token_is_neither_broken_nor_cut_but_smaller(demo_model):
     names = [tick.rsplit("<br>", 1)[0] for tick in figure.layout.xaxis.ticktext]
     assert [re.sub("<[^>]*>", "", name) for name in names] == row_labels(demo_model, pairs, 0)
     assert not any("<br>" in name for name in names)
-    smaller = [re.match('<span style="font-size:(.*)em">(.*)</span>', name) for name in names if "<" in name]
-    size = {found[2]: float(found[1]) for found in smaller if found}
+    smaller = [re.match('<span style="font-size:(.*)%">(.*)</span>', name) for name in names if "<" in name]
+    size = {found[2]: float(found[1]) / 100 for found in smaller if found}
     assert min(map(len, size)) == len("·together")
     room = (labels.pixels - 60) / len(names)
     for name in names:
