@@ -52,7 +52,7 @@ def draw_nodes(
 def _fitting(name: str, size: int) -> str:
     """Return a name that is no wider than its node even in a projector's letters."""
     share = size / (_LETTER * len(re.sub("<[^>]*>", "", name)))
-    return name if share >= 1 else f'<span style="font-size:{share:.2f}em">{name}</span>'
+    return name if share >= 1 else f'<span style="font-size:{round(share, 2)}em">{name}</span>'
 
 
 def draw_edges(

@@ -44,15 +44,19 @@ CONTRASTS = """() => {
         .map(part => part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4)
         .reduce((sum, part, n) => sum + part * [.2126, .7152, .0722][n], .05);
     return [...document.querySelectorAll(".js-plotly-plot")].flatMap(chart => {
-        const paper = light(getComputedStyle(chart.querySelector(".main-svg")).backgroundColor);
+        const paper = text => {
+            const box = text.closest(".annotation")?.querySelector(".bg"), style = box && getComputedStyle(box);
+            const own = style?.opacity > 0 && style.fillOpacity > 0;
+            return light(own ? style.fill : getComputedStyle(chart.querySelector(".main-svg")).backgroundColor);
+        };
         // Black on coloured cells and nodes: tests/app/drawing/test_contrast.py.
         const black = text => ["rgb(0, 0, 0)", "rgb(27, 31, 36)"].includes(text.style.fill);
         const texts = [...chart.querySelectorAll(".main-svg text")]
             .filter(text => !(black(text) && text.closest(".heatmaplayer, .scatterlayer")));
         return texts.flatMap(text => text.childElementCount ? [...text.children] : [text])
             .filter(text => text.textContent.trim() && text.textContent.trim() !== "■")
-            .map(text => [text.textContent, light(getComputedStyle(text).fill)])
-            .map(([text, ink]) => [text, Math.max(ink, paper) / Math.min(ink, paper)]);
+            .map(text => [text.textContent, light(getComputedStyle(text).fill), paper(text)])
+            .map(([text, ink, paper]) => [text, Math.max(ink, paper) / Math.min(ink, paper)]);
     });
 }"""
 
