@@ -75,7 +75,7 @@ def grid_width(question: Mapping[str, Any]) -> int:
     if question["kind"] not in ("cell", "heads"):
         return 0
     _, columns = _labels(question)
-    tokens = [column.partition(" (")[0] for column in columns if question["kind"] == "cell"]
+    tokens = [_token_and_more(column)[0] for column in columns if question["kind"] == "cell"]
     return 130 + columns_width(tokens, len(columns))
 
 
@@ -90,9 +90,15 @@ def _name(figure: go.Figure, question: Mapping[str, Any], rows: Sequence[str], c
     if question["kind"] == "heads":
         name_cells(figure, numbers, [column.removeprefix("head ") for column in columns], title="head", tickangle=0)
         return
-    split = [column.removesuffix(")").partition(" (") for column in columns]
-    texts = [f"{in_one_line(token)}<br>{literal(role)}" for token, _, role in split]
+    texts = [f"{in_one_line(token)}<br>{literal(more)}" for token, more in map(_token_and_more, columns)]
     name_cells(figure, numbers, texts, side="top", tickangle=0)
+
+
+def _token_and_more(column: str) -> tuple[str, str]:
+    """Split "2nd ·the" and "·John (S1)" of `token_labels`, so that neighbours' names do not meet."""
+    token, _, role = column.removesuffix(")").partition(" (")
+    *number, token = token.split(" ")  # a token's own spaces are shown as dots
+    return token, " ".join([*number, role]).strip()
 
 
 def _height(rows: Sequence[str], question: Mapping[str, Any]) -> int:

@@ -24,7 +24,7 @@ from ioi_core import AttentionSplit, Direction, PathResult, PromptError, PromptP
 _HEAD_BIAS = "the head's own bias"
 
 
-def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> str:
+def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 3) -> str:
     """Say which senders lower logit_diff most, and which raise it, as far as their signs are sure."""
     low, high = bootstrap_interval(grid.per_prompt, gaps=result.gaps)
     more_than_nothing = strong_senders(grid)
@@ -45,7 +45,7 @@ def path_story(grid: EffectGrid, result: PathResult, step: Step, n: int = 4) -> 
     text = f"{patching} {verbs[first]} {score} most for {_sender_list(grid, _of_sign(rises, first)[:n])}.\n"
     text += f"In brackets: {effect_unit(result.metric)}. "
     for other in others:
-        text += f"It {verbs[other]} {score} for {_sender_list(grid, _of_sign(rises, other)[: n // 2])}. "
+        text += f"It {verbs[other]} {score} for {_sender_list(grid, _of_sign(rises, other)[: n - 1])}. "
     return text
 
 

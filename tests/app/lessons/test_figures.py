@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.lessons.charts import reveal_chart
+from app.lessons.charts import question_grid, reveal_chart
 from app.lessons.files.library import library
 from app.lessons.keys.measured import Behind, Measured
 from app.lessons.tables import reveal_frame
@@ -65,3 +65,9 @@ def test_a_number_alone_is_one_bar():
     assert reveal_frame(MODEL.steps[0], question, measured(27.0, None), 20.0).to_dict("list") == {
         "A title (%)": [27], "yours": [20]
     }  # fmt: skip
+
+
+def test_names_of_neighbouring_words_do_not_meet():
+    columns = ["·John (S1)", "1st ·the", ",", "2nd ·the", "·to (END)"]
+    chart = question_grid({"kind": "cell", "rows": ["layer 0"], "columns": columns}, [])
+    assert list(chart.layout.xaxis.ticktext) == ["·John<br>S1", "·the<br>1st", ",<br>", "·the<br>2nd", "·to<br>END"]
