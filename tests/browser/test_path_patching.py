@@ -1,5 +1,7 @@
 """The path patching page in a real browser: the demo circuit is rebuilt by clicking, numbers compared with the core."""
 
+import re
+
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -62,8 +64,8 @@ def test_the_circuit_is_rebuilt_by_clicking(visitor: Visitor, demo_model: Model)
     expect(page.get_by_role("button", name=f"→ {layer}.{head} v")).to_be_visible(timeout=WAIT)
     visitor.settled()
     check_heatmap(page, patch_paths(demo_model, pairs, [Head(int(layer), int(head))], receiver_input="v"))
-    nodes = figure(page, "path_graph")["traces"][-1]["text"]
-    assert {"logits", *map(str, movers), f"{layer}.{head}"} <= set(nodes)
+    nodes = {re.sub("<[^>]*>", "", name) for name in figure(page, "path_graph")["traces"][-1]["text"]}
+    assert {"logits", *map(str, movers), f"{layer}.{head}"} <= nodes
     page.get_by_role("button", name=onto_movers).click()
     expect(page.get_by_role("button", name=f"→ {layer}.{head} v")).not_to_be_visible(timeout=WAIT)
     visitor.settled()
