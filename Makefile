@@ -1,8 +1,9 @@
 # Every target sets up what it needs: a virtual environment in .venv with pinned packages.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# Twice as many as this project's smallest machine has cores: what a browser or a server is tested for is mostly waited for.
-WORKERS ?= 4
+# One more than this project's smallest machine has cores: what a browser or a server is tested for is partly waited for,
+# and each worker imports and collects for itself.
+WORKERS ?= 3
 
 .PHONY: run test notebooks-test walk-test cluster-test lint check format demo-model verify verify-edges fuzz bench gpu-check kill-cache kill-cluster load image-test audit screenshots clean
 
