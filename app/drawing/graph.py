@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import plotly.graph_objects as go
 
-from app.drawing.parts import OUTLINE, click_targets, keyed
+from app.drawing.parts import OUTLINE, click_targets, keyed, smaller
 
 Point = tuple[float, float]
 """Of a node: x and its layer."""
@@ -51,8 +51,7 @@ def draw_nodes(
 
 def _fitting(name: str, size: int) -> str:
     """Return a name that is no wider than its node even in a projector's letters."""
-    share = size / (_LETTER * len(re.sub("<[^>]*>", "", name)))
-    return name if share >= 1 else f'<span style="font-size:{round(share, 2)}em">{name}</span>'
+    return smaller(name, size / (_LETTER * len(re.sub("<[^>]*>", "", name))))
 
 
 def draw_edges(

@@ -107,8 +107,12 @@ def prompt_axis(figure: go.Figure, n_prompts: int, shown: int, most: int = 12) -
 
 def in_one_line(label: str) -> str:
     """Return a token for a Plotly label, escaped, in smaller letters if it is long."""
-    share = _share(label)
-    return literal(label) if share == 1 else f'<span style="font-size:{round(100 * share)}%">{literal(label)}</span>'
+    return smaller(literal(label), _share(label))
+
+
+def smaller(text: str, share: float) -> str:
+    """Return a text for a Plotly label in letters of this share of their size, in its own from 1 on."""
+    return text if share >= 1 else f'<span style="font-size:{round(100 * share)}%">{text}</span>'
 
 
 def columns_width(labels: Iterable[str], n_columns: int) -> int:

@@ -125,7 +125,7 @@ def test_gpt2s_heads_stand_apart_on_a_projector_and_names_fit_in_them(circuit: C
     apart = np.linalg.norm(points[:, None] - points, axis=-1)[~np.eye(len(points), dtype=bool)]
     assert apart.min() >= max(sizes)
     for name in [name for trace in heads for name in trace.text]:
-        letters = 15 * float(re.findall("font-size:(.*)em", name)[0] if "em" in name else 1)  # pixels high
+        letters = 15 * (float(re.findall("font-size:(.*)%", name)[0]) / 100 if "%" in name else 1)  # pixels high
         assert 0.45 * letters * len(re.sub("<[^>]*>", "", name)) <= max(sizes)
     places = "everywhere" in "".join(figure.layout.xaxis.ticktext)
     assert not places, "columns are too narrow for it; the note says it of all"

@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -129,13 +130,11 @@ def one_setting(draw: st.DrawFn) -> tuple[str, str, Any, bool]:
 
 
 def write(folder: Path, chosen: list[tuple[str, str, Any, bool]]) -> None:
-    contents = {"tokenizer.json": dict(parsed()), "tokenizer_config.json": {"add_prefix_space": False}}
+    own = {name: copy(part) for name, part in parsed().items()}  # as deep as anything is changed
+    contents = {"tokenizer.json": own, "tokenizer_config.json": {"add_prefix_space": False}}
     for file, place, value, _ in chosen:
         *above, field = place.split(".")
-        if above:
-            contents[file][above[0]] = {**contents[file][above[0]], field: value}
-        else:
-            contents[file][field] = value
+        (contents[file][above[0]] if above else contents[file])[field] = value
     for file, content in contents.items():
         (folder / file).write_text(json.dumps(content))
 
